@@ -1,0 +1,3 @@
+//! Carrying out effects in the world: the kill switch and the audit record.
+//!
+//! It does its own file I/O, knows scopes and reasons, and nothing about rules.

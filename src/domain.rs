@@ -1,0 +1,25 @@
+//! Value types and units that every other floor speaks.
+//!
+//! This is the ground floor: it must not know anything else in the crate, read
+//! no clock and do no I/O. A unit lives in a type (`NanoUsd`, `Wall`) or in a
+//! field's name (`latency_ms`), and what is not known is `None`, never zero.
+
+pub mod amount;
+pub mod batch;
+pub mod limit;
+pub mod names;
+pub mod request;
+pub mod time;
+
+pub use amount::{Amount, NanoUsd};
+pub use batch::{Batch, Item, Observation, Progress, SourceId, TextRef};
+pub use limit::{
+    Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
+    WindowFrom,
+};
+pub use names::{NameKind, Names, Sym};
+pub use request::{
+    Caller, Cost, CostSource, ErrorKind, Failure, FaultReason, LimitedBy, Outcome, Priority,
+    QueueReading, Request, Tier, Timing, Tokens,
+};
+pub use time::{Mono, Stamp, Wall};

@@ -1,0 +1,137 @@
+//! What a source hands to the engine: observations in file order, and how far
+//! it has read. Batches are recycled, so nothing is allocated per line.
+
+use super::limit::LimitReading;
+use super::request::{FaultReason, QueueReading, Request};
+use super::time::Wall;
+
+/// Index of a source in the running configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct SourceId(pub u32);
+
+/// A piece of [`Batch::text`]: start and length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextRef {
+    /// First byte.
+    pub start: u32,
+    /// Length in bytes; 0 means there is no text.
+    pub len: u32,
+}
+
+/// Something a line said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Observation {
+    /// A call was made. Limit readings of the same response follow it.
+    Request {
+        /// The call.
+        request: Request,
+        /// The provider's request id, for people.
+        request_id: TextRef,
+        /// The text behind [`Request::dedup`], for `parse`.
+        dedup_key: TextRef,
+        /// `finish_reason`, for `parse`.
+        finish_reason: TextRef,
+    },
+    /// A response of which only headers are known. Its limit readings follow.
+    Limits {
+        /// When.
+        at: Wall,
+    },
+    /// One limit of the request or response before it.
+    Limit(LimitReading),
+    /// A queue reading.
+    Queue(QueueReading),
+    /// A well-formed line of no interest.
+    Ignored {
+        /// Why, as one word.
+        reason: &'static str,
+    },
+    /// A line that should have been a call, but whose cost or shape can't be
+    /// trusted. Not in any total; alarms.
+    Quarantined {
+        /// Why.
+        reason: FaultReason,
+        /// Byte offset of the line in its file generation.
+        offset: u64,
+        /// Length of the line in bytes.
+        len: u64,
+    },
+    /// A line, or a part of one (a header), that was not understood.
+    Fault {
+        /// Why.
+        reason: FaultReason,
+        /// Which header or field, where it is one; never a value.
+        what: TextRef,
+    },
+}
+
+/// An observation and the line it came from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Item {
+    /// Line number in the file generation or stream, from 1.
+    pub line: u64,
+    /// What it said.
+    pub seen: Observation,
+}
+
+/// How far a source had read when a batch was closed. All totals since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Lines consumed.
+    pub lines: u64,
+    /// Blank lines among them.
+    pub blank: u64,
+    /// Bytes consumed.
+    pub bytes: u64,
+    /// Bytes that exist but are not read yet.
+    pub bytes_behind: u64,
+    /// Bytes read that do not yet make a line.
+    pub pending_bytes: u64,
+    /// The source is still reading what was there before it started.
+    pub catching_up: bool,
+}
+
+/// Observations of one source, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Which source.
+    pub source: SourceId,
+    /// What its lines said.
+    pub items: Vec<Item>,
+    /// Text that items refer to.
+    pub text: Vec<u8>,
+    /// How far it has read.
+    pub progress: Progress,
+}
+
+impl Batch {
+    /// Items after which a batch goes out even if more is there to read.
+    pub const FULL: usize = 256;
+
+    /// Forget everything but the allocations.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.text.clear();
+        self.progress = Progress::default();
+    }
+
+    /// Keep a piece of text, cut to at most 512 bytes.
+    pub fn keep_text(&mut self, text: &[u8]) -> TextRef {
+        let text = text.get(..512).unwrap_or(text);
+        let start = self.text.len();
+        match (u32::try_from(start), u32::try_from(text.len())) {
+            (Ok(start), Ok(len)) => {
+                self.text.extend_from_slice(text);
+                TextRef { start, len }
+            }
+            _ => TextRef::default(),
+        }
+    }
+
+    /// The text behind a reference, empty if there is none.
+    #[must_use]
+    pub fn text_of(&self, text: TextRef) -> &[u8] {
+        let start = text.start as usize;
+        self.text.get(start..start + text.len as usize).unwrap_or_default()
+    }
+}

@@ -1,0 +1,3 @@
+//! The `tripline` binary: everything is in the library.
+
+fn main() {}

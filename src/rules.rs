@@ -1,0 +1,11 @@
+//! Rules: what the configuration says (`RuleSpec`), and the judge that turns
+//! values into alert states.
+//!
+//! It knows a metric's name and its value, not how metrics are kept. It reads
+//! no clock: every judgement gets `now`.
+
+mod metric;
+mod spec;
+
+pub use metric::{Metric, MetricDoc};
+pub use spec::{Action, Direction, Match, OnNoData, RuleSpec, Severity, Threshold};

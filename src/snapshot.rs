@@ -1,0 +1,426 @@
+//! The immutable picture of the state that every viewer gets: the console,
+//! `once --json`, `replay --json` and `status`.
+//!
+//! Field names here *are* the public JSON (`tripline.snapshot/v1`, CONTRACT
+//! section 3): absent, never null; ratios 0..1; `_s` seconds, `_ms` milliseconds;
+//! money as decimal strings. It must not know ratatui, sockets or files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::NanoUsd;
+
+/// Text shared between snapshots without copying.
+pub type Text = Arc<str>;
+
+/// Money as it stands in JSON: a decimal string in dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Usd(pub NanoUsd);
+
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// How bad things are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum State {
+    Ok,
+    #[default]
+    Unknown,
+    Warning,
+    Critical,
+}
+
+/// Everything a viewer can show at one moment.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Always `tripline.snapshot/v1`.
+    pub schema: &'static str,
+    /// When it was taken, RFC 3339.
+    pub at: Text,
+    /// Worst of everything below.
+    pub state: State,
+    /// One English sentence: binding limit, cause, time back, whether waiting helps.
+    pub verdict: Text,
+    /// Limits, worst first.
+    pub limits: Arc<[Limit]>,
+    /// Spend caps, worst first.
+    pub caps: Arc<[Cap]>,
+    /// Queues, critical first.
+    pub queues: Arc<[Queue]>,
+    /// Traffic by provider, model and endpoint, busiest first.
+    pub traffic: Arc<[Traffic]>,
+    /// Retries by provider and model.
+    pub retries: Arc<[Retries]>,
+    /// Who is doing it, dearest first.
+    pub keys: Arc<[Key]>,
+    /// Alerts, firing first.
+    pub alerts: Arc<[Alert]>,
+    /// Kill switches.
+    pub switches: Arc<[Switch]>,
+    /// Where the numbers come from.
+    pub sources: Arc<[Source]>,
+    /// Things a person should know that are not alerts.
+    pub findings: Arc<[Finding]>,
+    /// Exact totals since start.
+    pub totals: Totals,
+    /// Traffic of the last minute over everything; for the screen only.
+    #[serde(skip)]
+    pub overall: Traffic,
+    /// Retries over everything; for the screen only.
+    #[serde(skip)]
+    pub overall_retries: Retries,
+    /// When it was taken, Unix milliseconds, for a viewer's own ageing.
+    #[serde(skip)]
+    pub at_unix_ms: i64,
+}
+
+/// One limit, projected to the moment of the snapshot.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Limit {
+    pub layer: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<Text>,
+    pub scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text>,
+    pub resource: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<Number>,
+    /// `remaining / limit`, 0..1, clamped; for the screen only.
+    #[serde(skip)]
+    pub remaining_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_at: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_in_s: Option<f64>,
+    /// `full` (token bucket), `window` (fixed window).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_kind: Option<&'static str>,
+    /// At the present rate; absent if the reset comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exhausts_in_s: Option<f64>,
+    /// A refusal says it is exhausted now, whatever the arithmetic says.
+    pub exhausted: bool,
+    pub age_s: f64,
+    pub source: &'static str,
+    pub stale: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_error_s: Option<f64>,
+    /// How bad this limit is.
+    pub state: State,
+}
+
+/// A plain JSON number: whole where it is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Number(pub f64);
+
+impl Serialize for Number {
+    #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and within 2^53")]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.fract() == 0.0 && self.0.abs() < 9e15 {
+            serializer.serialize_i64(self.0 as i64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
+    }
+}
+
+/// A spend cap and how it burns.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Cap {
+    pub name: Text,
+    /// What it covers, e.g. `all` or `provider=openai`.
+    pub scope: Text,
+    /// `day` or `month`.
+    pub period: &'static str,
+    pub period_start: Text,
+    pub spent_usd: Usd,
+    pub cap_usd: Usd,
+    pub used_ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd_per_hour: Option<Usd>,
+    /// Time to the cap at the present rate; absent if the period ends first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap_in_s: Option<f64>,
+    /// Spend rate of 5 minutes over the rate that would just use up the period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burn_short: Option<f64>,
+    /// The same over one hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burn_long: Option<f64>,
+    /// Calls in this period and scope that have no price.
+    pub unpriced_requests: u64,
+    /// Share of calls in this period and scope that have no price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpriced_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_usd: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_age_s: Option<f64>,
+    pub state: State,
+}
+
+/// Percentiles of a duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Percentiles {
+    pub p50: f64,
+    pub p95: f64,
+    pub p99: f64,
+    /// Samples behind them.
+    pub count: u64,
+}
+
+/// A queue by priority.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Queue {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_age_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<Percentiles>,
+    pub age_s: f64,
+    pub stale: bool,
+}
+
+/// Calls of the last minute.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Traffic {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Text>,
+    /// Calls in the window; for the screen's `n`.
+    pub requests: u64,
+    pub requests_per_s: f64,
+    /// Share of calls by outcome, only those that occur.
+    pub outcomes: BTreeMap<&'static str, f64>,
+    /// Share of calls by the limit that refused them.
+    pub limited_by: BTreeMap<&'static str, f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<Percentiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttft_ms: Option<Percentiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_min: Option<TokensPerMin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_hit_ratio: Option<f64>,
+}
+
+/// Tokens of the last minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct TokensPerMin {
+    pub input: u64,
+    pub output: u64,
+}
+
+/// What retrying does to the load.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Retries {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Text>,
+    /// Attempts per distinct request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amplification: Option<f64>,
+    /// Share of attempts that succeed: first, second, third, fourth and later.
+    pub success_by_attempt: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_honoured_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wasted_usd_per_hour: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub non_retryable_retried_per_s: Option<f64>,
+}
+
+/// What one key does, over five minutes.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Key {
+    pub key_id: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<Text>,
+    pub requests_per_s: f64,
+    pub tokens_per_min: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd_per_hour: Option<Usd>,
+    pub limited_ratio: f64,
+    /// Share of all spend, of all tokens where nothing is priced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    pub last_seen_s: f64,
+}
+
+/// A rule's state machine for one set of labels.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Alert {
+    pub rule: Text,
+    /// `pending`, `firing`, `resolved` or `no_data`.
+    pub state: &'static str,
+    pub severity: State,
+    pub since: Text,
+    /// Seconds in this state; for the screen only.
+    #[serde(skip)]
+    pub for_s: f64,
+    /// The rule's `for`, in seconds; for the screen's `0:20/1:00`.
+    #[serde(skip)]
+    pub needs_s: f64,
+    pub labels: BTreeMap<&'static str, Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    pub summary: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acked_by: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silenced_until: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<Text>,
+}
+
+/// A kill switch scope.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Switch {
+    /// The scope, e.g. `all` or `model/openai/gpt-4o`.
+    pub name: Text,
+    pub path: Text,
+    pub scope: Text,
+    /// `disarmed`, `armed`, `tripped` or `unknown`.
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Text>,
+    /// Seconds since `since`; for the screen only.
+    #[serde(skip)]
+    pub since_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<f64>,
+    pub hosts: Vec<SwitchHost>,
+    /// Why it can't be armed or read, where it can't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Text>,
+}
+
+/// Whether one host obeys a trip.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct SwitchHost {
+    pub host: Text,
+    /// Absent until there is evidence either way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obeyed: Option<bool>,
+    /// Calls that started after the trip and were let through. Must be 0.
+    pub started_after_trip: u64,
+    /// Calls refused because of the switch since the trip: the proof.
+    pub refused: u64,
+    /// Calls that ended after the trip but had started before it.
+    pub draining: u64,
+}
+
+/// One source of observations.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Source {
+    pub name: Text,
+    /// `file`, `stdin`.
+    pub kind: &'static str,
+    /// `waiting`, `catching_up`, `live`, `silent`, `denied`, `error`, `ended`.
+    pub state: Text,
+    pub lines: u64,
+    pub blank: u64,
+    pub bytes: u64,
+    pub faults: u64,
+    pub quarantined: u64,
+    pub ignored: u64,
+    pub duplicates: u64,
+    pub bytes_behind: u64,
+    pub pending_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_behind: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_line_age_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Text>,
+    /// What is wrong, in words, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Text>,
+}
+
+/// Something a person should know that is not an alert.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Finding {
+    /// One stable word, e.g. `limit_changed`, `headers_missing`, `quarantined`.
+    pub kind: &'static str,
+    pub at: Text,
+    pub text: Text,
+    pub count: u64,
+}
+
+/// Exact totals since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+pub struct Totals {
+    pub requests: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub cost_usd: Usd,
+    pub unpriced: u64,
+    pub quarantined: u64,
+    pub ignored: u64,
+    pub duplicates: u64,
+    pub faults: u64,
+}
