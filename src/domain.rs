@@ -12,7 +12,7 @@ pub mod request;
 pub mod time;
 
 pub use amount::{Amount, NanoUsd};
-pub use batch::{Batch, Item, Observation, Progress, SourceId, TextRef};
+pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
 pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
     WindowFrom,

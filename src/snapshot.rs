@@ -76,9 +76,24 @@ pub struct Snapshot {
     /// Retries over everything; for the screen only.
     #[serde(skip)]
     pub overall_retries: Retries,
+    /// Who sends what, for the plan shown before a trip; for the screen only.
+    #[serde(skip)]
+    pub load: Arc<[Load]>,
     /// When it was taken, Unix milliseconds, for a viewer's own ageing.
     #[serde(skip)]
     pub at_unix_ms: i64,
+}
+
+/// A slice of the last minute's traffic: what a trip of some scope would stop.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub struct Load {
+    pub provider: Option<Text>,
+    pub model: Option<Text>,
+    pub key: Option<Text>,
+    pub environment: Option<Text>,
+    pub priority: Option<&'static str>,
+    pub requests_per_s: f64,
 }
 
 /// One limit, projected to the moment of the snapshot.

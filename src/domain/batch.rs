@@ -18,6 +18,17 @@ pub struct TextRef {
     pub len: u32,
 }
 
+/// Where a line stands and when it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineAt {
+    /// Line number in the file generation or stream, from 1.
+    pub number: u64,
+    /// Byte offset of its first byte.
+    pub offset: u64,
+    /// When it was read; the time of last resort for what it says.
+    pub received: Wall,
+}
+
 /// Something a line said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Observation {
