@@ -4,8 +4,10 @@
 //! It knows a metric's name and its value, not how metrics are kept. It reads
 //! no clock: every judgement gets `now`.
 
+mod builtin;
 mod metric;
 mod spec;
 
-pub use metric::{Metric, MetricDoc};
+pub use builtin::builtin;
+pub use metric::{METRICS, Metric, MetricDoc};
 pub use spec::{Action, Direction, Match, OnNoData, RuleSpec, Severity, Threshold};
