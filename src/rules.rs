@@ -5,9 +5,11 @@
 //! no clock: every judgement gets `now`.
 
 mod builtin;
+mod judge;
 mod metric;
 mod spec;
 
 pub use builtin::builtin;
-pub use metric::{METRICS, Metric, MetricDoc};
+pub use judge::{Actions, Instance, Phase, Sample, Verdict};
+pub use metric::{Family, METRICS, Metric, MetricDoc};
 pub use spec::{Action, Direction, Match, OnNoData, RuleSpec, Severity, Threshold};

@@ -51,12 +51,14 @@ fn spend() -> Vec<RuleSpec> {
             .keep_s(600)
             .evidence(20),
         // Under an hour is the time in which a person can still do something about it.
+        // No value means that the period ends first, which is good news.
         rule("spend-cap-soon", Metric::SpendCapIn)
             .below(&[(3600.0, Severity::Warning), (900.0, Severity::Critical)])
             .clear(5400.0)
             .hold_s(60)
             .keep_s(300)
-            .evidence(20),
+            .evidence(20)
+            .without_data(OnNoData::Ok),
         // Calls without a price make every number about spend too small.
         rule("spend-unpriced", Metric::SpendUnpricedRatio)
             .above(&[(0.05, Severity::Warning)])
@@ -219,6 +221,10 @@ impl RuleSpec {
 
     fn keep_s(self, secs: u64) -> RuleSpec {
         RuleSpec { keep_firing: Duration::from_secs(secs), ..self }
+    }
+
+    fn without_data(self, on_no_data: OnNoData) -> RuleSpec {
+        RuleSpec { on_no_data, ..self }
     }
 
     fn evidence(self, min_requests: u64) -> RuleSpec {

@@ -96,15 +96,16 @@ pub struct MetricDoc {
     pub about: &'static str,
 }
 
-const LIMIT: &[&str] = &["provider", "model", "key", "scope", "resource", "label", "layer"];
-const CAP: &[&str] = &["cap", "period"];
-const CAP_ONLY: &[&str] = &["cap"];
+const LIMIT: &[&str] =
+    &["provider", "model", "key", "subject", "scope", "resource", "label", "layer"];
+// A cap's series carries the names the cap is about, so that a rule can trip exactly those.
+const CAP: &[&str] = &["cap", "period", "provider", "model", "key", "team", "environment"];
 const QUEUE: &[&str] = &["queue", "priority"];
 const TRAFFIC: &[&str] = &["provider", "model", "endpoint"];
 const ERRORS: &[&str] = &["provider", "model", "endpoint", "outcome"];
 const RETRIES: &[&str] = &["provider", "model"];
-const KEY: &[&str] = &["key"];
-const SOURCE: &[&str] = &["source"];
+const KEY: &[&str] = &["key", "environment"];
+const SOURCE: &[&str] = &["source", "kind"];
 const SWITCH: &[&str] = &["scope", "host"];
 
 /// Every metric, in the order of [`Metric::ALL`].
@@ -212,7 +213,7 @@ pub const METRICS: &[MetricDoc] = &[
     doc(
         Metric::KeyUsdShare,
         KEY,
-        "Share of all spend (of all tokens where nothing is priced) that one key causes, 0..1.",
+        "Share of all spend that one key causes, 0..1; no data while nothing is priced.",
     ),
     doc(
         Metric::SourceSecondsBehind,
@@ -237,7 +238,7 @@ pub const METRICS: &[MetricDoc] = &[
     ),
     doc(
         Metric::CapNotEnforced,
-        CAP_ONLY,
+        CAP,
         "1 if a cap is overspent and calls it covers still pass, else 0.",
     ),
     doc(
@@ -247,7 +248,37 @@ pub const METRICS: &[MetricDoc] = &[
     ),
 ];
 
+/// What a metric's series are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum Family {
+    Limit,
+    Cap,
+    Queue,
+    Traffic,
+    Retries,
+    Caller,
+    Source,
+    Switch,
+}
+
 impl Metric {
+    /// What its series are about.
+    #[must_use]
+    pub fn family(self) -> Family {
+        let prefix = self.word().split('.').next().unwrap_or_default();
+        match prefix {
+            "limit" => Family::Limit,
+            "spend" | "cap" => Family::Cap,
+            "queue" => Family::Queue,
+            "retries" => Family::Retries,
+            "key" => Family::Caller,
+            "source" => Family::Source,
+            "switch" => Family::Switch,
+            _ => Family::Traffic,
+        }
+    }
+
     /// Labels its series carry.
     #[must_use]
     pub fn labels(self) -> &'static [&'static str] {
