@@ -259,4 +259,3 @@ pub enum Config {
     /// Print a complete, commented example.
     Example,
 }
-

@@ -77,9 +77,9 @@ pub(super) const SWITCH: Table = Table {
         key("armed", "boolean", Some("false"), "Whether rules may trip it by themselves."),
         key(
             "allow_network_fs",
-            "boolean",
-            Some("false"),
-            "Accept a directory on a network file system.",
+            "name",
+            None,
+            "Accept a directory on this network file system, such as \"nfs\".",
         ),
         key(
             "obey_grace",

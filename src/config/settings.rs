@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::value::{self, Complaint, Raw, Read};
 use super::{VERSION, Zone};
+use crate::action::switch::{NETWORK_FS, NetworkFs};
 use crate::domain::NanoUsd;
 use crate::domain::limit::words;
 use crate::engine::Limits;
@@ -16,8 +17,8 @@ pub struct SwitchConfig {
     pub dir: Option<PathBuf>,
     /// Whether rules may trip by themselves.
     pub armed: bool,
-    /// Whether a network file system is accepted.
-    pub allow_network_fs: bool,
+    /// The network file system that is accepted.
+    pub allow_network_fs: NetworkFs,
 }
 
 /// The console.
@@ -94,12 +95,21 @@ pub(super) fn builtin_rules(mut reader: Reader) -> bool {
     enabled
 }
 
+/// A network file system is allowed by its name only.
+fn network_fs(raw: &Raw) -> Read<NetworkFs> {
+    let name = value::text(raw)?;
+    if NETWORK_FS.iter().any(|(_, known)| *known == name) {
+        return Ok(NetworkFs::Allow(name));
+    }
+    Err(value::unknown_word(&name, NETWORK_FS.iter().map(|(_, name)| *name)))
+}
+
 /// The switch, and how long gateways have to obey it.
 pub(super) fn switch(mut reader: Reader, limits: &mut Limits) -> SwitchConfig {
     let config = SwitchConfig {
         dir: reader.take("dir", directory),
         armed: reader.take("armed", value::boolean).unwrap_or_default(),
-        allow_network_fs: reader.take("allow_network_fs", value::boolean).unwrap_or_default(),
+        allow_network_fs: reader.take("allow_network_fs", network_fs).unwrap_or_default(),
     };
     if let Some(grace) = reader.take("obey_grace", value::positive_duration) {
         limits.obey_grace = grace;
