@@ -103,26 +103,25 @@ fn json() -> impl Strategy<Value = Json> {
 
 /// All values at `path` by its definition: any run of segments may be one key.
 fn expected(value: &Json, path: &[&str], out: &mut Vec<Json>) {
-    if path.is_empty() {
+    let Some((first, rest)) = path.split_first() else {
         out.push(value.clone());
         return;
-    }
+    };
     match value {
         Json::Object(members) => {
             for (key, child) in members {
-                for taken in 1..=path.len() {
-                    let any = taken == 1 && path[0] == "*";
-                    let literal = !path[..taken].contains(&"*") && path[..taken].join(".") == *key;
-                    if any || literal {
-                        expected(child, &path[taken..], out);
+                for (head, tail) in (1..=path.len()).filter_map(|at| path.split_at_checked(at)) {
+                    let literal = !head.contains(&"*") && head.join(".") == *key;
+                    if literal || *head == ["*"] {
+                        expected(child, tail, out);
                     }
                 }
             }
         }
         Json::Array(elements) => {
             for (index, child) in elements.iter().enumerate() {
-                if path[0] == "*" || path[0] == index.to_string() {
-                    expected(child, &path[1..], out);
+                if *first == "*" || *first == index.to_string() {
+                    expected(child, rest, out);
                 }
             }
         }
