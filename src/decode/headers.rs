@@ -77,6 +77,7 @@ pub struct HeaderReport {
     /// What the gateway says this call cost.
     pub response_cost: Option<NanoUsd>,
     request_id: Option<usize>,
+    model: Option<usize>,
     faults: Vec<usize>,
 }
 
@@ -115,6 +116,7 @@ impl HeaderReader {
         let provider = context.provider.or(profile.map(|profile| profile.name));
         let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
         let setting = Setting {
+            at: context.at,
             now,
             status: context.status,
             provider: provider.and_then(|name| labels.provider(name.as_bytes())),
@@ -132,6 +134,7 @@ impl HeaderReader {
         report.date = date;
         report.response_cost = aside.cost;
         report.request_id = aside.request_id;
+        report.model = aside.model;
         report.faults.clear();
         report.faults.extend_from_slice(&gathered.faults);
         state::judge(report, context.status, said, &aside, bag);
@@ -143,6 +146,12 @@ impl HeaderReport {
     #[must_use]
     pub fn request_id<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
         bag.get(self.request_id?).map(|header| header.value)
+    }
+
+    /// The model that answered, where a header tells, out of the bag that was read.
+    #[must_use]
+    pub fn model<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
+        bag.get(self.model?).map(|header| header.value)
     }
 
     /// Names of headers that were not understood, out of the bag that was read.

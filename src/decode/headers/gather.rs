@@ -33,6 +33,7 @@ pub(super) struct Aside {
     pub retry: Retry,
     pub should_retry: Option<bool>,
     pub request_id: Option<usize>,
+    pub model: Option<usize>,
     pub cost: Option<NanoUsd>,
     /// The key or deployment the numbers are for.
     pub subject: Option<usize>,
@@ -282,6 +283,10 @@ impl Aside {
         match name {
             b"x-should-retry" => self.should_retry = flag(value).or(self.should_retry),
             b"request-id" | b"x-request-id" => self.request_id = self.request_id.or(Some(index)),
+            b"openai-model" | b"x-litellm-model-group" | b"x-ms-served-model" => {
+                self.litellm |= name.starts_with(b"x-litellm-");
+                self.model = self.model.or(Some(index));
+            }
             b"x-ratelimit-key" | b"x-ratelimit-resource" => self.subject = Some(index),
             b"ratelimit-name" => self.policy = Some(index),
             b"policy-id" | b"rate-limit-type" => self.refused_by = Some(index),

@@ -38,7 +38,7 @@ pub(super) struct Profile {
     pub bare_reset: BareReset,
     /// Beginnings of provider names in logs.
     pub aliases: &'static [&'static str],
-    /// Parts of host names.
+    /// Ends of host names.
     pub hosts: &'static [&'static str],
     /// Beginnings of header names that only this one sends.
     pub markers: &'static [&'static str],
@@ -222,7 +222,7 @@ pub(super) static PROFILES: &[Profile] = &[
     Profile {
         name: "bedrock",
         aliases: &["bedrock", "aws", "amazon"],
-        hosts: &["bedrock-runtime."],
+        hosts: &[".amazonaws.com"],
         markers: &["x-amzn-bedrock-"],
         ..ROW
     },
@@ -254,6 +254,14 @@ pub(super) static PROFILES: &[Profile] = &[
         markers: &["x-ratelimit-limit-concurrent", "x-ratelimit-remaining-concurrent"],
         ..ROW
     },
+    Profile {
+        name: "helicone-gateway",
+        layer: Layer::Gateway,
+        scope: Scope::Gateway,
+        reset: ResetKind::WindowEndsAt,
+        markers: &["x-ratelimit-after"],
+        ..ROW
+    },
     // Last: many speak in its names, and even its own headers are passed on.
     Profile {
         name: "openai",
@@ -275,8 +283,7 @@ pub(super) struct Guess(Option<usize>);
 impl Guess {
     /// Takes a header's name into account.
     pub fn see(&mut self, name: &[u8]) {
-        // Most names end here: only these begin a marker.
-        if !matches!(name.first(), Some(b'a' | b'f' | b'm' | b'n' | b'o' | b'p' | b'r' | b'x')) {
+        if !may_be_marker(name) {
             return;
         }
         let until = self.0.unwrap_or(PROFILES.len());
@@ -300,6 +307,24 @@ impl Guess {
     }
 }
 
+/// The way out for most names, before any table is searched.
+fn may_be_marker(name: &[u8]) -> bool {
+    match name {
+        [b'x', b'-', next @ ..] => matches!(
+            next,
+            [b'a', b'm', ..]
+                | [b'c', b'o', ..]
+                | [b'e', b'n', ..]
+                | [b'g', b'e' | b'r', ..]
+                | [b'm', b'a' | b's', ..]
+                | [b'r', b'a', ..]
+                | [b't', b'o' | b'r', ..]
+        ),
+        [first, ..] => matches!(first, b'a' | b'f' | b'm' | b'n' | b'o' | b'p' | b'r'),
+        [] => false,
+    }
+}
+
 /// A marker that ends in `-` is a beginning, another one is the whole name.
 fn marks(name: &[u8], marker: &str) -> bool {
     let rest = name.strip_prefix(marker.as_bytes());
@@ -317,6 +342,37 @@ fn by_alias(provider: Option<&str>) -> Option<&'static Profile> {
 fn by_host(url: Option<&str>) -> Option<&'static Profile> {
     let url = url?;
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    PROFILES.iter().find(|profile| profile.hosts.iter().any(|known| host.contains(known)))
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.split(':').next().unwrap_or(authority);
+    PROFILES.iter().find(|profile| profile.hosts.iter().any(|known| host.ends_with(known)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_marker_passes_the_first_look() {
+        for marker in PROFILES.iter().flat_map(|profile| profile.markers) {
+            assert!(may_be_marker(marker.as_bytes()), "{marker}");
+        }
+    }
+
+    #[test]
+    fn the_more_telling_sign_wins() {
+        let guess = |names: &[&str], provider, url| {
+            let mut guess = Guess::default();
+            for name in names {
+                guess.see(name.as_bytes());
+            }
+            guess.settle(provider, url).map(|profile| profile.name)
+        };
+        assert_eq!(guess(&["x-request-id", "server"], None, None), None);
+        assert_eq!(guess(&["openai-model", "x-ms-region"], None, None), Some("azure"));
+        assert_eq!(guess(&["x-ms-region"], Some("openai"), None), Some("azure"));
+        assert_eq!(guess(&["openai-model"], Some("Groq"), None), Some("groq"));
+        assert_eq!(guess(&[], None, Some("https://api.groq.com:443/openai/v1")), Some("groq"));
+        assert_eq!(guess(&[], Some("openai"), Some("x.openai.azure.com")), Some("azure"));
+        assert_eq!(guess(&[], Some("my-router"), Some("http://gw.internal/v1")), None);
+    }
 }
