@@ -10,6 +10,7 @@
 
 mod bag;
 mod body;
+mod cards;
 mod draft;
 mod families;
 mod gather;
@@ -31,6 +32,7 @@ pub use state::CallState;
 
 use crate::domain::{Layer, LimitReading, LimitedBy, Names, NanoUsd, Sym, Wall};
 use body::Said;
+use cards::Cards;
 use gather::Gathered;
 use labels::Labels;
 use settle::Setting;
@@ -85,6 +87,7 @@ pub struct HeaderReport {
 #[derive(Clone, Debug)]
 pub struct HeaderReader {
     labels: Labels,
+    cards: Cards,
     gathered: Gathered,
 }
 
@@ -92,7 +95,11 @@ impl HeaderReader {
     /// A reader whose symbols mean something together with `names`.
     #[must_use]
     pub fn new(names: &Names) -> HeaderReader {
-        HeaderReader { labels: Labels::new(names), gathered: Gathered::default() }
+        HeaderReader {
+            labels: Labels::new(names),
+            cards: Cards::default(),
+            gathered: Gathered::default(),
+        }
     }
 
     /// Reads the headers of one response.
@@ -102,11 +109,11 @@ impl HeaderReader {
         context: &HeaderContext<'_>,
         report: &mut HeaderReport,
     ) {
-        let HeaderReader { labels, gathered } = self;
+        let HeaderReader { labels, cards, gathered } = self;
         gathered.faults.clear();
         let date = gather::server_date(bag, &mut gathered.faults);
         let now = date.unwrap_or(context.at);
-        gathered.read(bag, now, labels);
+        gathered.read(bag, now, cards, labels);
         let said = match context.body {
             Some(body) => body::read(body, context.status, now, gathered, labels),
             None => Said::default(),

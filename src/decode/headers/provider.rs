@@ -281,17 +281,12 @@ pub(super) static PROFILES: &[Profile] = &[
 pub(super) struct Guess(Option<usize>);
 
 impl Guess {
-    /// Takes a header's name into account.
-    pub fn see(&mut self, name: &[u8]) {
-        if !may_be_marker(name) {
-            return;
-        }
-        let until = self.0.unwrap_or(PROFILES.len());
-        let better = PROFILES
-            .iter()
-            .take(until)
-            .position(|profile| profile.markers.iter().any(|marker| marks(name, marker)));
-        self.0 = better.or(self.0);
+    /// Takes a marker into account.
+    pub fn see(&mut self, marker: Option<usize>) {
+        self.0 = match (self.0, marker) {
+            (Some(seen), Some(new)) => Some(seen.min(new)),
+            (seen, new) => seen.or(new),
+        };
     }
 
     /// The row, given what the log and the address say. They win, except that a
@@ -307,22 +302,10 @@ impl Guess {
     }
 }
 
-/// The way out for most names, before any table is searched.
-fn may_be_marker(name: &[u8]) -> bool {
-    match name {
-        [b'x', b'-', next @ ..] => matches!(
-            next,
-            [b'a', b'm', ..]
-                | [b'c', b'o', ..]
-                | [b'e', b'n', ..]
-                | [b'g', b'e' | b'r', ..]
-                | [b'm', b'a' | b's', ..]
-                | [b'r', b'a', ..]
-                | [b't', b'o' | b'r', ..]
-        ),
-        [first, ..] => matches!(first, b'a' | b'f' | b'm' | b'n' | b'o' | b'p' | b'r'),
-        [] => false,
-    }
+/// The row that a header's name points to.
+pub(super) fn marked(name: &[u8]) -> Option<usize> {
+    let points = |profile: &Profile| profile.markers.iter().any(|marker| marks(name, marker));
+    PROFILES.iter().position(points)
 }
 
 /// A marker that ends in `-` is a beginning, another one is the whole name.
@@ -352,18 +335,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_marker_passes_the_first_look() {
-        for marker in PROFILES.iter().flat_map(|profile| profile.markers) {
-            assert!(may_be_marker(marker.as_bytes()), "{marker}");
-        }
-    }
-
-    #[test]
     fn the_more_telling_sign_wins() {
         let guess = |names: &[&str], provider, url| {
             let mut guess = Guess::default();
             for name in names {
-                guess.see(name.as_bytes());
+                guess.see(marked(name.as_bytes()));
             }
             guess.settle(provider, url).map(|profile| profile.name)
         };
