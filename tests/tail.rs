@@ -1,10 +1,12 @@
 //! The tail against real files and a manual clock: what rotation, truncation
 //! and deletion do to a log, no line may be lost and none counted twice.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -563,6 +565,76 @@ fn a_line_of_many_megabytes_streams_through_a_bounded_buffer() {
         assert!(heard.largest_part <= tripline::source::BLOCK);
         assert_eq!(rig.progress.pending_bytes, 0);
     });
+}
+
+#[test]
+fn rotation_inside_a_pattern() {
+    let mut rig = Rig::new(&["*.log"]);
+    let mut writer = rig.writer("app.log");
+    for round in 0..6 {
+        rig.lines(&mut writer, 20);
+        rig.settle();
+        rig.lines(&mut writer, 5);
+        for old in (0..round).rev() {
+            let (from, to) = (format!("app-{old}.log"), format!("app-{}.log", old + 1));
+            fs::rename(rig.path(&from), rig.path(&to)).unwrap();
+        }
+        fs::rename(rig.path("app.log"), rig.path("app-0.log")).unwrap();
+        rig.lines(&mut writer, 5);
+        if round % 2 == 1 {
+            rig.pass(ROTATE_WAIT);
+        }
+        writer = rig.writer("app.log");
+    }
+    rig.assert_exact("rotation inside a pattern");
+}
+
+#[test]
+fn rotated_copies_named_by_hand_count_once() {
+    let mut rig = Rig::new(&["app.log", "app.log.1", "app.log.2"]);
+    let mut writer = rig.writer("app.log");
+    let mut older = rig.writer("app.log.1");
+    rig.lines(&mut older, 30);
+    for _ in 0..4 {
+        rig.lines(&mut writer, 20);
+        rig.settle();
+        rig.lines(&mut writer, 5);
+        fs::rename(rig.path("app.log.1"), rig.path("app.log.2")).unwrap();
+        fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        writer.set_len(0).unwrap();
+        rig.lines(&mut writer, 5);
+        rig.settle();
+        rig.pass(ROTATE_WAIT);
+    }
+    for _ in 0..3 {
+        rig.lines(&mut writer, 20);
+        fs::rename(rig.path("app.log.1"), rig.path("app.log.2")).unwrap();
+        fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        writer = rig.writer("app.log");
+        rig.settle();
+        rig.pass(ROTATE_WAIT);
+    }
+    rig.assert_exact("named by hand");
+}
+
+#[test]
+fn permission_lost_and_regained() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o000)).unwrap();
+    if File::open(rig.path("app.log")).is_ok() {
+        eprintln!("SKIPPED: nothing is forbidden to this user");
+        return;
+    }
+    rig.lines(&mut writer, 5);
+    rig.settle();
+    assert_eq!(rig.state(), SourceState::Denied);
+    let problem = rig.tail.statuses()[0].problem.clone().unwrap();
+    assert!(problem.contains("app.log: can't be opened: Permission denied"), "{problem}");
+    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o600)).unwrap();
+    rig.settle();
+    assert_eq!(rig.state(), SourceState::Live);
+    rig.assert_exact("permission");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::generation::{FileId, Generation};
 use super::lines::{Counters, Deliver, Lines, Outlet};
 use super::{ROTATE_WAIT, Turn};
 use crate::domain::{Batch, SourceId, Stamp};
-use crate::source::glob::{Found, Pattern};
+use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
 /// Finished generations remembered, in case another path still leads to one.
@@ -56,6 +56,7 @@ impl Group {
 
     /// Look where each path leads now.
     pub fn poll(&mut self, now: Stamp, sinks: &mut Sinks) {
+        self.files.retry_drained();
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, sinks).err();
             self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
@@ -155,6 +156,11 @@ impl Group {
             return Ok(());
         }
         if self.files.held_elsewhere(id, path) {
+            self.files.place(path, None, now.mono);
+            return Ok(());
+        }
+        if self.started && is_rotated_copy(path, &|base| self.files.knows(base)) {
+            // What is new in it is read as the rest of `base`, or was read already.
             self.files.place(path, None, now.mono);
             return Ok(());
         }
