@@ -71,6 +71,8 @@ struct Rig {
     progress: Progress,
     items: usize,
     torn: u64,
+    /// Highest line number that passed as backlog.
+    backlog: u64,
     next: u64,
 }
 
@@ -98,6 +100,7 @@ impl Rig {
             progress: Progress::default(),
             items: 0,
             torn: 0,
+            backlog: 0,
             next: 0,
         }
     }
@@ -141,12 +144,16 @@ impl Rig {
     }
 
     fn turn(&mut self) -> Turn {
-        let (progress, items, torn) = (&mut self.progress, &mut self.items, &mut self.torn);
+        let (progress, items) = (&mut self.progress, &mut self.items);
+        let (torn, backlog) = (&mut self.torn, &mut self.backlog);
         self.tail.turn(self.now, &mut |batch| {
             assert_eq!(batch.source, SourceId(3));
             assert!(batch.items.len() <= Batch::FULL);
             *progress = batch.progress;
             *items += batch.items.len();
+            if let Some(last) = batch.items.last().filter(|_| batch.progress.catching_up) {
+                *backlog = last.line;
+            }
             for item in &batch.items {
                 if let Observation::Quarantined { reason: FaultReason::Torn, len, .. } = item.seen {
                     *torn += len;
@@ -445,6 +452,63 @@ fn a_rewritten_copy_in_the_place_of_the_file_is_read_on() {
 }
 
 #[test]
+fn rewritten_to_the_very_same_size() {
+    check("same_size", |rig, mut writer| {
+        let size = fs::metadata(rig.path("app.log")).unwrap().len();
+        // Past the tick of the file system's clock, for there is nothing else to see.
+        let before = fs::metadata(rig.path("app.log")).unwrap().modified().unwrap();
+        writer.set_len(0).unwrap();
+        let line = "y".repeat(usize::try_from(size).unwrap() - 1);
+        writeln!(writer, "{line}").unwrap();
+        rig.wrote.insert(line, 1);
+        writer.set_modified(before + Duration::from_secs(1)).unwrap();
+    });
+}
+
+#[test]
+fn moved_away_for_long_and_back_is_read_on() {
+    check("moved back", |rig, mut writer| {
+        fs::rename(rig.path("app.log"), rig.path("aside")).unwrap();
+        rig.settle();
+        rig.pass(ROTATE_WAIT);
+        assert_eq!(rig.tail.statuses()[0].files, 0, "closed");
+        rig.lines(&mut writer, 5);
+        fs::rename(rig.path("aside"), rig.path("app.log")).unwrap();
+        rig.settle();
+        rig.lines(&mut writer, 5);
+    });
+}
+
+#[test]
+fn a_sibling_that_only_ends_alike_is_no_copy() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    let alike = "the same line\n".repeat(100);
+    write!(writer, "ours\n{alike}").unwrap();
+    rig.settle();
+    fs::write(rig.path("app.log.1"), format!("them\n{alike}not ours\n")).unwrap();
+    writer.set_len(0).unwrap();
+    rig.wrote.insert("ours".into(), 1);
+    rig.wrote.insert("the same line".into(), 100);
+    rig.lines(&mut writer, 3);
+    rig.assert_exact("alike");
+}
+
+#[test]
+fn a_sibling_that_is_followed_itself_is_not_read_twice() {
+    let mut rig = Rig::new(&["app.log", "app.log.1"]);
+    let mut writer = rig.writer("app.log");
+    writeln!(writer, "in both").unwrap();
+    let mut copy = rig.writer("app.log.1");
+    writeln!(copy, "in both").unwrap();
+    rig.wrote.insert("in both".into(), 2);
+    rig.settle();
+    rig.lines(&mut copy, 3);
+    writer.set_len(0).unwrap();
+    rig.assert_exact("followed sibling");
+}
+
+#[test]
 fn a_torn_line_is_quarantined_once_and_its_bytes_are_accounted_for() {
     let mut rig = Rig::new(&["app.log"]);
     let mut writer = rig.writer("app.log");
@@ -495,6 +559,17 @@ fn backlog_is_marked_until_it_is_read_and_every_byte_is_in_one_place() {
     let p = rig.progress;
     assert_eq!((p.blank, p.pending_bytes, p.catching_up), (2, 4, false));
     assert_eq!(p.bytes + p.pending_bytes, size);
+}
+
+#[test]
+fn a_fresh_line_never_passes_for_backlog() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 8000);
+    assert_eq!(rig.turn(), Turn::More);
+    rig.lines(&mut writer, 5);
+    rig.assert_exact("fresh");
+    assert_eq!(rig.backlog, 8000);
 }
 
 #[test]

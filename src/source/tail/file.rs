@@ -141,9 +141,6 @@ impl Followed {
     ) -> io::Result<Step> {
         let meta = self.file.metadata()?;
         let changed = (meta.mtime(), meta.mtime_nsec());
-        if meta.len() < self.scanned {
-            return Ok(Step::Truncated);
-        }
         out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
         self.size = meta.len();
         if self.scanned == self.size {
