@@ -186,8 +186,9 @@ impl Rig {
         assert_eq!(
             (lost, repeated),
             (0, 0),
-            "{story}: lost, repeated; {:?}",
-            balance.iter().take(5)
+            "{story}: lost, repeated; {:?} {:?}",
+            balance.iter().take(5),
+            self.progress
         );
         assert_eq!(self.items as u64, self.progress.lines, "{story}: each line says one thing");
         assert_eq!(self.progress.bytes_behind, 0, "{story}");
