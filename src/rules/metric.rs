@@ -92,3 +92,35 @@ pub struct MetricDoc {
     /// One sentence.
     pub about: &'static str,
 }
+
+/// What a metric's series are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum Family {
+    Limit,
+    Cap,
+    Queue,
+    Traffic,
+    Retries,
+    Caller,
+    Source,
+    Switch,
+}
+
+impl Metric {
+    /// What its series are about.
+    #[must_use]
+    pub fn family(self) -> Family {
+        let prefix = self.word().split('.').next().unwrap_or_default();
+        match prefix {
+            "limit" => Family::Limit,
+            "spend" | "cap" => Family::Cap,
+            "queue" => Family::Queue,
+            "retries" => Family::Retries,
+            "key" => Family::Caller,
+            "source" => Family::Source,
+            "switch" => Family::Switch,
+            _ => Family::Traffic,
+        }
+    }
+}
