@@ -129,8 +129,8 @@ impl Gateway {
         };
         record.called_by(caller);
         let model = asked.model.as_deref().unwrap_or_default();
-        let scopes = switch::scopes(dialect.provider(), model, caller);
-        if switch::tripped(&self.kill_dir, &scopes) {
+        let files = switch::files(dialect.provider(), model, caller);
+        if switch::tripped(&self.kill_dir, &files) {
             return record.refuse_killed();
         }
         record.queue_depth(self.queue.depth());
@@ -143,7 +143,7 @@ impl Gateway {
         };
         record.waited();
         // The switch may have been tripped while the call was waiting.
-        if switch::tripped(&self.kill_dir, &scopes) {
+        if switch::tripped(&self.kill_dir, &files) {
             return record.refuse_killed();
         }
         self.forward(dialect, body, record, slot).await
