@@ -207,14 +207,14 @@ period = "day"
 usd = "25.00"
 
 [[rule]]
-name = "one-key-takes-it-all"
+name = "dev-key-takes-it-all"
 metric = "key.usd_share"
-match = { key = "notebook-intern" }
+match = { environment = "dev" }
 above = 0.5
 for = "3s"
 severity = "critical"
 actions = ["trip:key"]
-min_requests = 50
+min_requests = 20
 cooldown = "5m"
 "#,
 };
