@@ -21,14 +21,14 @@ static GPT_4O_MINI: Model = Model {
     latency: latency(220, 3),
 };
 static SONNET: Model = Model {
-    name: "claude-sonnet-4-5",
+    name: "claude-sonnet-4-6",
     dialect: Dialect::Anthropic,
     rpm: 1_000,
     tpm: 4_000_000,
     latency: latency(420, 5),
 };
 static OPUS: Model = Model {
-    name: "claude-opus-4-5",
+    name: "claude-opus-4-8",
     dialect: Dialect::Anthropic,
     rpm: 1_000,
     tpm: 1_500_000,
