@@ -1,0 +1,198 @@
+//! What one line gave for the wanted paths: positions, not copies.
+
+use super::Shape;
+use super::paths::{Paths, Slot};
+use super::value::{Kind, Value};
+
+/// Longest value that is handed out whole.
+pub const CAPTURE_LIMIT: usize = 64 * 1024;
+
+/// Most bytes handed out of one line, all values together.
+const LINE_LIMIT: usize = 1024 * 1024;
+
+/// Occurrences of one path kept of one line.
+const OCCURRENCES: usize = 8;
+
+/// A reusable buffer for results. Holds positions between lines' ends only;
+/// read it through the [`Scan`] it was filled for.
+#[derive(Debug, Default)]
+pub struct Found {
+    hits: Vec<Hit>,
+    /// Per slot the number of its first hit plus one; zero is none.
+    first: Vec<u32>,
+    taken: usize,
+    /// Unescaped JSON that stood inside strings; those from `insides_used` on are spare.
+    insides: Vec<Vec<u8>>,
+    insides_used: usize,
+    /// Values of a line that was never in memory as a whole.
+    pub(super) kept: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    slot: Slot,
+    kind: Kind,
+    place: Place,
+    start: usize,
+    len: usize,
+    /// Number of the next hit of this slot plus one; zero is none.
+    next: u32,
+}
+
+/// Which bytes a position counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Line,
+    Inside(u8),
+}
+
+/// A line as scanned: its shape and the wanted values.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan<'a> {
+    /// What the line as a whole is.
+    pub shape: Shape,
+    line: &'a [u8],
+    found: &'a Found,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(shape: Shape, line: &'a [u8], found: &'a Found) -> Scan<'a> {
+        Scan { shape, line, found }
+    }
+
+    pub(super) fn of_kept(shape: Shape, found: &'a Found) -> Scan<'a> {
+        Scan { shape, line: &found.kept, found }
+    }
+
+    /// The first value at the slot's path.
+    #[must_use]
+    #[inline]
+    pub fn get(self, slot: Slot) -> Option<Value<'a>> {
+        self.all(slot).next()
+    }
+
+    /// All values at the slot's path (at most eight), in the line's order.
+    #[inline]
+    pub fn all(self, slot: Slot) -> impl Iterator<Item = Value<'a>> {
+        let first = self.found.first_of(slot);
+        std::iter::successors(first, move |hit| self.found.hit(hit.next))
+            .map(move |hit| self.value(hit))
+    }
+
+    /// Whether there is a value (be it `null`) at the slot's path.
+    #[must_use]
+    pub fn has(self, slot: Slot) -> bool {
+        self.found.first_of(slot).is_some()
+    }
+
+    fn value(self, hit: &Hit) -> Value<'a> {
+        let bytes = match hit.place {
+            Place::Line => self.line,
+            Place::Inside(number) => {
+                self.found.insides.get(usize::from(number)).map_or(&[][..], Vec::as_slice)
+            }
+        };
+        let raw = bytes.get(hit.start..hit.start + hit.len).unwrap_or_default();
+        Value { kind: hit.kind, raw }
+    }
+}
+
+impl Found {
+    /// Empties the buffer for the next line.
+    pub(super) fn begin(&mut self, paths: &Paths) {
+        self.clear();
+        if self.first.len() < paths.slots() {
+            self.first.resize(paths.slots(), 0);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        for hit in &self.hits {
+            if let Some(first) = self.first.get_mut(usize::from(hit.slot.0)) {
+                *first = 0;
+            }
+        }
+        self.hits.clear();
+        self.kept.clear();
+        self.taken = 0;
+        self.insides_used = 0;
+    }
+
+    /// Notes a value of `whole_len` bytes that stand at `start` of `place`;
+    /// `kind` is asked only if all of them are kept. Returns how many are.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        slots: &[Slot],
+        whole_len: usize,
+        (place, start): (Place, usize),
+        kind: impl FnOnce() -> Kind,
+    ) -> usize {
+        let len = whole_len.min(CAPTURE_LIMIT).min(LINE_LIMIT - self.taken);
+        let kind = if len < whole_len { Kind::Cut } else { kind() };
+        let hit = |slot| Hit { slot, kind, place, start, len, next: 0 };
+        let mut linked = false;
+        for &slot in slots {
+            linked |= self.link(hit(slot));
+        }
+        let kept = if linked { len } else { 0 };
+        self.taken += kept;
+        kept
+    }
+
+    /// Puts a hit behind the earlier ones of its slot, if there is room.
+    #[inline]
+    fn link(&mut self, hit: Hit) -> bool {
+        let Ok(number) = u32::try_from(self.hits.len() + 1) else { return false };
+        let Some(first) = self.first.get_mut(usize::from(hit.slot.0)) else { return false };
+        if *first == 0 {
+            *first = number;
+            self.hits.push(hit);
+            return true;
+        }
+        let mut last = *first;
+        for _ in 0..OCCURRENCES - 1 {
+            let Some(earlier) = hit_mut(&mut self.hits, last) else { return false };
+            if earlier.next == 0 {
+                earlier.next = number;
+                self.hits.push(hit);
+                return true;
+            }
+            last = earlier.next;
+        }
+        false
+    }
+
+    /// A buffer to unescape JSON inside a string into, and its number; give it
+    /// back with [`Found::give_back`].
+    pub(super) fn borrow_inside(&mut self) -> Option<(u8, Vec<u8>)> {
+        let number = u8::try_from(self.insides_used).ok()?;
+        if self.insides_used == self.insides.len() {
+            self.insides.push(Vec::new());
+        }
+        let mut buffer = std::mem::take(self.insides.get_mut(self.insides_used)?);
+        buffer.clear();
+        self.insides_used += 1;
+        Some((number, buffer))
+    }
+
+    pub(super) fn give_back(&mut self, number: u8, buffer: Vec<u8>) {
+        if let Some(place) = self.insides.get_mut(usize::from(number)) {
+            *place = buffer;
+        }
+    }
+
+    #[inline]
+    fn first_of(&self, slot: Slot) -> Option<&Hit> {
+        self.hit(*self.first.get(usize::from(slot.0))?)
+    }
+
+    #[inline]
+    fn hit(&self, number: u32) -> Option<&Hit> {
+        self.hits.get((number as usize).checked_sub(1)?)
+    }
+}
+
+fn hit_mut(hits: &mut [Hit], number: u32) -> Option<&mut Hit> {
+    hits.get_mut((number as usize).checked_sub(1)?)
+}

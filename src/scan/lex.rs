@@ -1,0 +1,311 @@
+//! Where strings, containers and values end: the byte rules that the walk, the
+//! streaming scan and the member iterators share. Knows no paths and keeps
+//! nothing.
+//!
+//! The rules are wider than JSON, because a gateway's mistake in one field must
+//! not hide another: any closing bracket closes any opening one, a single quote
+//! opens a string where a token may start, and whatever is left over up to the
+//! next comma or closing bracket is junk to step over.
+
+/// Bytes that mean something outside a string.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    Quote,
+    Single,
+    Open,
+    Close,
+    Comma,
+}
+
+impl Class {
+    const fn of(byte: u8) -> Class {
+        match byte {
+            b'"' => Class::Quote,
+            b'\'' => Class::Single,
+            b'{' | b'[' => Class::Open,
+            b'}' | b']' => Class::Close,
+            b',' => Class::Comma,
+            _ => Class::Plain,
+        }
+    }
+}
+
+pub(super) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Comma or closing bracket: what may follow a finished value.
+pub(super) const fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']')
+}
+
+/// Whether a bare value goes on behind a comma: nginx writes one number per
+/// upstream try, `0.000, 0.836`, and a decimal comma must not pass for a point.
+pub(super) const fn continues_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.')
+}
+
+/// Whether a token may start behind `byte`, so that a single quote opens a string.
+pub(super) const fn opens_token(byte: u8) -> bool {
+    matches!(byte, b'{' | b'[' | b',' | b':')
+}
+
+/// The first position from `at` that is not space.
+#[inline]
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).copied().is_some_and(is_space) {
+        at += 1;
+    }
+    at
+}
+
+/// The position of the quote that closes a string whose content starts at `start`.
+#[inline]
+pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    // Most strings are short; calling the vector search costs more than it saves.
+    for _ in 0..4 {
+        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else { break };
+        let hits = zero_bytes(u64::from_le_bytes(*word) ^ u64::from_le_bytes([b'"'; 8]));
+        if hits != 0 {
+            let quote = at + hits.trailing_zeros() as usize / 8;
+            if !is_escaped(bytes, start, quote) {
+                return Some(quote);
+            }
+            at = quote + 1;
+        } else {
+            at += 8;
+        }
+    }
+    long_string_end(bytes, start, at)
+}
+
+fn long_string_end(bytes: &[u8], start: usize, mut at: usize) -> Option<usize> {
+    loop {
+        let quote = at + memchr::memchr(b'"', bytes.get(at..)?)?;
+        if !is_escaped(bytes, start, quote) {
+            return Some(quote);
+        }
+        at = quote + 1;
+    }
+}
+
+/// High bits at the zero bytes of `word`; exact for the lowest of them.
+const fn zero_bytes(word: u64) -> u64 {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    word.wrapping_sub(LOW) & !word & (LOW << 7)
+}
+
+/// Whether a (mostly short) string holds an escape.
+#[inline]
+pub(super) fn has_backslash(raw: &[u8]) -> bool {
+    let (words, rest) = raw.as_chunks::<8>();
+    let slash = u64::from_le_bytes([b'\\'; 8]);
+    rest.contains(&b'\\')
+        || words.iter().any(|word| zero_bytes(u64::from_le_bytes(*word) ^ slash) != 0)
+}
+
+/// Whether an odd number of backslashes stands before `at`, not looking before `start`.
+#[inline]
+fn is_escaped(bytes: &[u8], start: usize, at: usize) -> bool {
+    let before = bytes.get(start..at).unwrap_or_default();
+    before.last() == Some(&b'\\')
+        && before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// The position of the single quote that closes a string starting at `start`.
+pub(super) fn single_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let quote = at + memchr::memchr(b'\'', bytes.get(at..)?)?;
+        if !is_escaped(bytes, start, quote) {
+            return Some(quote);
+        }
+        at = quote + 1;
+    }
+}
+
+/// The position behind the bracket that closes a container whose content
+/// starts at `at`. Counts brackets, so depth costs nothing.
+pub(super) fn skip_container(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 1_usize;
+    loop {
+        match Class::of(*bytes.get(at)?) {
+            Class::Plain | Class::Comma => {}
+            Class::Quote => at = string_end(bytes, at + 1)?,
+            Class::Single => at = step_single(bytes, at)?,
+            Class::Open => depth += 1,
+            Class::Close => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+        }
+        at += 1;
+    }
+}
+
+/// The position of the next comma or closing bracket on this level.
+#[inline]
+pub(super) fn junk_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match Class::of(*bytes.get(at)?) {
+            Class::Plain => at += 1,
+            Class::Comma | Class::Close => return Some(at),
+            Class::Quote => at = string_end(bytes, at + 1)? + 1,
+            Class::Single => at = step_single(bytes, at)? + 1,
+            Class::Open => at = skip_container(bytes, at + 1)?,
+        }
+    }
+}
+
+/// The last byte of what a single quote at `at` begins: its string where a
+/// token may start, else (an apostrophe) only itself.
+fn step_single(bytes: &[u8], at: usize) -> Option<usize> {
+    let before = bytes.get(..at).unwrap_or_default();
+    let previous = before.iter().rev().find(|byte| !is_space(**byte));
+    if previous.copied().is_some_and(opens_token) { single_end(bytes, at + 1) } else { Some(at) }
+}
+
+/// What a value's first byte says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// A string in double quotes.
+    Text,
+    /// An object.
+    Object,
+    /// An array.
+    Array,
+    /// A string in single quotes.
+    Single,
+    /// Anything else: a number, a word, or nothing at all.
+    Word,
+    /// A token with something behind it that does not belong there.
+    Spoiled,
+}
+
+impl Token {
+    pub(super) const fn starting_with(byte: u8) -> Token {
+        match byte {
+            b'"' => Token::Text,
+            b'{' => Token::Object,
+            b'[' => Token::Array,
+            b'\'' => Token::Single,
+            _ => Token::Word,
+        }
+    }
+}
+
+/// What a comma does to the bare value before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comma {
+    /// It ends the value (in arrays).
+    Ends,
+    /// It ends the value unless a number follows (in objects).
+    EndsUnlessNumber,
+}
+
+/// One value: all bytes from its first to its last, quotes and brackets included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) token: Token,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Position of the comma or bracket behind the value.
+    pub(super) next: usize,
+}
+
+impl Span {
+    /// Where the value starts and what it is, without the quotes of a string.
+    #[inline]
+    pub(super) fn inner(self, bytes: &[u8]) -> (usize, &[u8]) {
+        let quote = usize::from(self.token == Token::Text);
+        let inner = bytes.get(self.start + quote..self.end - quote);
+        (self.start + quote, inner.unwrap_or_default())
+    }
+}
+
+/// The value that starts at or behind `at`. `container` says where a container
+/// ends whose opening bracket is at the position it is given.
+#[inline]
+pub(super) fn value(
+    bytes: &[u8],
+    at: usize,
+    comma: Comma,
+    container: impl FnOnce(usize) -> Option<usize>,
+) -> Option<Span> {
+    let start = skip_space(bytes, at);
+    let token = Token::starting_with(*bytes.get(start)?);
+    let end = match token {
+        Token::Text => string_end(bytes, start + 1)? + 1,
+        Token::Object | Token::Array => container(start)?,
+        Token::Single => single_end(bytes, start + 1)? + 1,
+        Token::Word | Token::Spoiled => return word(bytes, start, comma),
+    };
+    let next = skip_space(bytes, end);
+    if is_delimiter(*bytes.get(next)?) {
+        return Some(Span { token, start, end, next });
+    }
+    let next = junk_end(bytes, next)?;
+    Some(Span { token: Token::Spoiled, start, end: trim_end(bytes, start, next), next })
+}
+
+#[inline]
+fn word(bytes: &[u8], start: usize, comma: Comma) -> Option<Span> {
+    let mut next = junk_end(bytes, start)?;
+    let mut end = trim_end(bytes, start, next);
+    while comma == Comma::EndsUnlessNumber && bytes.get(next) == Some(&b',') {
+        let after = skip_space(bytes, next + 1);
+        if !continues_number(*bytes.get(after)?) {
+            break;
+        }
+        next = junk_end(bytes, after)?;
+        end = trim_end(bytes, start, next);
+    }
+    Some(Span { token: Token::Word, start, end, next })
+}
+
+/// `end` moved back over space, not before `start`.
+#[inline]
+fn trim_end(bytes: &[u8], start: usize, mut end: usize) -> usize {
+    while end > start && bytes.get(end - 1).copied().is_some_and(is_space) {
+        end -= 1;
+    }
+    end
+}
+
+/// Space, or a NUL of a hole in the file: what may surround a line's JSON.
+pub(super) const fn is_padding(byte: u8) -> bool {
+    is_space(byte) || byte == 0
+}
+
+/// Where a line begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// With the byte at this position.
+    At(usize),
+    /// Nowhere, there is only space.
+    Blank,
+    /// Nowhere, there are NULs.
+    OnlyNuls,
+}
+
+/// The first position that is neither padding nor (part of) a byte order mark.
+pub(super) fn start(line: &[u8]) -> Start {
+    let mut at = 0;
+    let mut nuls = false;
+    while let Some(&byte) = line.get(at) {
+        match byte {
+            0xef if line.get(at..at + 3) == Some(&[0xef, 0xbb, 0xbf]) => at += 3,
+            0 => {
+                nuls = true;
+                at += 1;
+            }
+            byte if is_space(byte) => at += 1,
+            _ => return Start::At(at),
+        }
+    }
+    if nuls { Start::OnlyNuls } else { Start::Blank }
+}

@@ -1,0 +1,143 @@
+//! The fast scan: one walk over a line that is in memory as a whole.
+//!
+//! It recurses only along wanted paths, so never deeper than the longest of
+//! them; everything else is stepped over by counting brackets.
+
+use super::found::{Found, Place};
+use super::lex::{self, Comma, Span, Token};
+use super::paths::{Node, Paths};
+use super::value::Kind;
+use super::{Shape, escape};
+
+/// How many strings in strings are opened.
+pub(super) const MAX_INSIDE: u8 = 3;
+
+/// Walks the container that `line` holds from `at` on; the rest must be padding.
+pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> Shape {
+    let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, found };
+    let Some((shape, closer)) = shape_of(line, at) else { return Shape::NotJson };
+    let end = walk.container(at, paths.node(Paths::ROOT));
+    let closed = end.is_some_and(|end| {
+        let rest = line.get(end..).unwrap_or_default();
+        end.checked_sub(1).and_then(|last| line.get(last)) == Some(&closer)
+            && rest.iter().all(|byte| lex::is_padding(*byte))
+    });
+    if closed { shape } else { Shape::Broken }
+}
+
+/// Whether `line` opens an object or array at `at`, and what must close it. An
+/// object that does not begin with a quoted key is no JSON object.
+fn shape_of(line: &[u8], at: usize) -> Option<(Shape, u8)> {
+    match line.get(at)? {
+        b'[' => Some((Shape::Array, b']')),
+        b'{' => match line.get(lex::skip_space(line, at + 1)) {
+            Some(b'"' | b'}') => Some((Shape::Object, b'}')),
+            _ => Some((Shape::Broken, b'}')),
+        },
+        _ => None,
+    }
+}
+
+/// Opens a string that may hold JSON, `raw` without its quotes, wanted beneath `node`.
+pub(super) fn inside(paths: &Paths, node: &Node, raw: &[u8], level: u8, found: &mut Found) {
+    let start = raw.get(lex::skip_space(raw, 0));
+    if level >= MAX_INSIDE
+        || raw.len() > super::CAPTURE_LIMIT
+        || !matches!(start, Some(b'{' | b'[' | b'\\'))
+    {
+        return;
+    }
+    let Some((number, mut text)) = found.borrow_inside() else { return };
+    escape::decode(raw, &mut text);
+    let at = lex::skip_space(&text, 0);
+    if matches!(text.get(at), Some(b'{' | b'[')) {
+        let place = Place::Inside(number);
+        let mut walk = Walk { paths, bytes: &text, place, level: level + 1, found };
+        walk.container(at, Some(node));
+    }
+    found.give_back(number, text);
+}
+
+struct Walk<'w> {
+    paths: &'w Paths,
+    bytes: &'w [u8],
+    place: Place,
+    /// How many strings this text stands in.
+    level: u8,
+    found: &'w mut Found,
+}
+
+/// All of these return where they stopped, or nothing when the text ended first.
+impl<'w> Walk<'w> {
+    /// The container whose bracket is at `at`; stops behind its end.
+    fn container(&mut self, at: usize, node: Option<&'w Node>) -> Option<usize> {
+        match (node, self.bytes.get(at)) {
+            (Some(node), Some(b'{')) if node.deeper => self.object(at + 1, node),
+            (Some(node), Some(_)) if node.deeper => self.array(at + 1, node),
+            _ => lex::skip_container(self.bytes, at + 1),
+        }
+    }
+
+    fn object(&mut self, mut at: usize, node: &'w Node) -> Option<usize> {
+        let bytes = self.bytes;
+        loop {
+            at = lex::skip_space(bytes, at);
+            match *bytes.get(at)? {
+                b'"' => {
+                    let end = lex::string_end(bytes, at + 1)?;
+                    let colon = lex::skip_space(bytes, end + 1);
+                    if *bytes.get(colon)? == b':' {
+                        let child = node.member(bytes.get(at + 1..end)?);
+                        let child = child.and_then(|id| self.paths.node(id));
+                        at = self.value(colon + 1, child, Comma::EndsUnlessNumber)?;
+                    } else {
+                        at = colon;
+                    }
+                }
+                b'}' | b']' => return Some(at + 1),
+                b',' => at += 1,
+                _ => at = lex::junk_end(bytes, at)?,
+            }
+        }
+    }
+
+    fn array(&mut self, mut at: usize, node: &'w Node) -> Option<usize> {
+        let mut index = 0_u32;
+        loop {
+            at = lex::skip_space(self.bytes, at);
+            match *self.bytes.get(at)? {
+                b'}' | b']' => return Some(at + 1),
+                b',' => {
+                    index = index.saturating_add(1);
+                    at += 1;
+                }
+                _ => {
+                    let child = node.element(index).and_then(|id| self.paths.node(id));
+                    at = self.value(at, child, Comma::Ends)?;
+                }
+            }
+        }
+    }
+
+    /// The value at `at`; stops at the comma or bracket behind it.
+    #[inline]
+    fn value(&mut self, at: usize, child: Option<&'w Node>, comma: Comma) -> Option<usize> {
+        let bytes = self.bytes;
+        let span = lex::value(bytes, at, comma, |at| self.container(at, child))?;
+        if let Some(child) = child {
+            self.note(child, span);
+        }
+        Some(span.next)
+    }
+
+    fn note(&mut self, node: &Node, span: Span) {
+        let (start, raw) = span.inner(self.bytes);
+        if !node.slots.is_empty() {
+            let kind = || Kind::of(span.token, raw);
+            self.found.add(&node.slots, raw.len(), (self.place, start), kind);
+        }
+        if span.token == Token::Text && node.deeper {
+            inside(self.paths, node, raw, self.level, self.found);
+        }
+    }
+}
