@@ -99,7 +99,7 @@ fn newer_version(documents: &[Document]) -> Option<Problem> {
         let complaint = settings::version(raw).err()?;
         let message = format!("'config_version' {}", complaint.message);
         (given > u64::from(super::VERSION))
-            .then(|| document.problem(&raw.span(), message, complaint.hint))
+            .then(|| document.problem(&raw.span(), &message, complaint.hint.as_deref()))
     })
 }
 
