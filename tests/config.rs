@@ -187,6 +187,26 @@ fn hostile_files_are_refused_in_bounded_time_and_depth() {
     assert!(load_bytes(one_line).unwrap_err().to_string().len() < 1_000);
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_damage_to_a_file_makes_loading_panic(
+        cuts in proptest::collection::vec((0usize..8_000, 0usize..40, proptest::prelude::any::<[u8; 4]>()), 1..6),
+    ) {
+        let mut bytes = config::example().as_bytes().to_vec();
+        for (at, length, new) in cuts {
+            let start = at.min(bytes.len());
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, new);
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        for bytes in [bytes, text.into_bytes()] {
+            if let Err(error) = load_bytes(bytes) {
+                assert!(!error.problems.is_empty() && !error.to_string().is_empty());
+            }
+        }
+    }
+}
+
 #[test]
 fn a_file_over_one_mebibyte_is_refused_without_reading_it_all() {
     let too_large = vec![b'#'; 1_048_577];
@@ -241,7 +261,9 @@ fn encodings() {
     // Columns are characters, carets stand under wide ones.
     let error = load_bytes("[[cap]]\nmatch = { team = \"日本\", modl = \"x\" }").unwrap_err();
     let first = error.problems.iter().find(|p| p.message.contains("modl")).unwrap();
-    let Place::Line { line: 2, column: 24, excerpt, .. } = &first.place else { panic!("{first:?}") };
+    let Place::Line { line: 2, column: 24, excerpt, .. } = &first.place else {
+        panic!("{first:?}")
+    };
     assert_eq!(excerpt.lines().nth(1), Some("                         ^^^^"));
 }
 
@@ -762,6 +784,10 @@ fn built_in_rules_can_be_replaced_and_turned_off() {
         "[[rule]]\nname = \"limit-lwo\"\nenabled = false",
         "2:8: 'name' 'limit-lwo' is not a built-in rule | did you mean 'limit-low'?",
     )]);
+    // What counts as silence is said in one place.
+    let quiet = load("[engine]\nsilent_after = \"30m\"").rules;
+    let silent = quiet.iter().find(|rule| rule.name == "source-silent").unwrap();
+    assert_eq!((silent.thresholds[0].value, silent.clear), (1800.0, Some(360.0)));
     // A rule that is off is still checked: it will be turned on one day.
     refused_rules(&[(
         "enabled = false\nclear = 0.05",

@@ -22,9 +22,14 @@ pub(super) struct Report {
 
 impl Report {
     fn push(&mut self, problem: impl FnOnce() -> Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             self.problems.push(problem());
         }
+    }
+
+    /// Whether so much is wrong that looking further is a waste.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
     }
 }
 
@@ -103,6 +108,9 @@ impl<'a, 't> Reader<'a, 't> {
         key: &'static str,
         convert: impl FnOnce(&Raw) -> Read<T>,
     ) -> Option<T> {
+        if self.report.is_full() {
+            return None;
+        }
         let (outcome, value, origin) = if let Some((document, raw)) = self.written(key) {
             (convert(raw), inline(raw.get_ref()), document.origin(raw.span().start))
         } else {
@@ -246,9 +254,11 @@ impl Report {
         for key in fields.keys() {
             let name: &str = key.get_ref();
             if table.key(name).is_none() && !is_table(name) {
-                let message = format!("unknown key '{name}'");
-                let hint = hint_for(table, name);
-                self.push(|| document.problem(&key.span(), &message, Some(&hint)));
+                // Made only when there is room for it: suggestions cost time.
+                self.push(|| {
+                    let hint = hint_for(table, name);
+                    document.problem(&key.span(), &format!("unknown key '{name}'"), Some(&hint))
+                });
             }
         }
     }
