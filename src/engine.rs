@@ -247,6 +247,11 @@ impl Engine {
         self.touched.hosts = true;
     }
 
+    /// Note something that a person should know.
+    pub fn report(&mut self, kind: &'static str, text: &str, now: Stamp) {
+        self.findings.note(kind, now.wall, text);
+    }
+
     /// Put a name on a live alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         self.book.acknowledge(rule, labels, by)

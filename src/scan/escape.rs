@@ -5,6 +5,8 @@
 //! as `\u{d800}`; so that no honest text looks the same, backslashes before a
 //! literal `x{` or `u{` are doubled. All other text is printed as it is.
 
+use std::fmt::Write;
+
 /// Appends what the escaped string content `raw` stands for. Half a surrogate
 /// pair becomes the three bytes it would have in UTF-8. `\xHH` (nginx) becomes
 /// that byte; escapes nobody knows stay as they are.
@@ -90,11 +92,11 @@ pub(super) fn printed(bytes: &[u8]) -> String {
             [] => 0,
             [0xed, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, ..] => {
                 let unit = 0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f);
-                out.push_str(&format!("\\u{{{unit:x}}}"));
+                let _ = write!(out, "\\u{{{unit:x}}}");
                 3
             }
             [byte, ..] => {
-                out.push_str(&format!("\\x{{{byte:02x}}}"));
+                let _ = write!(out, "\\x{{{byte:02x}}}");
                 1
             }
         };
