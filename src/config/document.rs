@@ -8,7 +8,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::error::{Place, Problem};
+use super::error::{MAX_PROBLEMS, Place, Problem};
 use super::safe;
 use super::show::Origin;
 
@@ -21,10 +21,16 @@ pub(super) struct Document<'t> {
     pub name: &'t str,
     /// Where it came from.
     pub kind: Kind,
-    /// The text, without a byte order mark.
-    pub text: &'t str,
     /// Its tables, as far as they could be parsed.
     pub root: DeTable<'t>,
+    lines: Lines<'t>,
+}
+
+/// A text by lines.
+struct Lines<'t> {
+    text: &'t str,
+    /// Offset of each line's first byte.
+    starts: Vec<usize>,
 }
 
 /// What a document is.
@@ -43,21 +49,22 @@ impl<'t> Document<'t> {
         problems: &mut Vec<Problem>,
     ) -> Document<'t> {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let document = Document { name, kind, text, root: root.into_inner() };
-        problems.extend(errors.into_iter().map(|error| {
+        let lines = Lines::of(text);
+        let document = Document { name, kind, root: root.into_inner(), lines };
+        problems.extend(errors.into_iter().take(MAX_PROBLEMS).map(|error| {
             let span = error.span().unwrap_or(0..0);
-            document.problem(&span, error.message().to_owned(), None)
+            document.problem(&span, error.message(), None)
         }));
         document
     }
 
     /// A problem at a place of this text.
-    pub fn problem(&self, span: &Range<usize>, message: String, hint: Option<String>) -> Problem {
+    pub fn problem(&self, span: &Range<usize>, message: &str, hint: Option<&str>) -> Problem {
         let place = match self.kind {
             Kind::Flag => Place::Flag(self.name.to_owned()),
-            Kind::File => locate(self.name, self.text, span),
+            Kind::File => self.lines.locate(self.name, span),
         };
-        Problem { place, message: safe::shown(&message), hint: hint.map(|hint| safe::shown(&hint)) }
+        Problem { place, message: safe::shown(message), hint: hint.map(safe::shown) }
     }
 
     /// The origin of a value at this offset.
@@ -65,16 +72,10 @@ impl<'t> Document<'t> {
         match self.kind {
             Kind::Flag => Origin::CommandLine { flag: self.name.to_owned() },
             Kind::File => {
-                Origin::File { name: safe::shown(self.name), line: line_of(self.text, offset) }
+                Origin::File { name: safe::shown(self.name), line: self.lines.position(offset).0 }
             }
         }
     }
-}
-
-/// Line, from 1, of a byte offset.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    memchr::memchr_iter(b'\n', before).count() + 1
 }
 
 /// Reads a file, but never more than [`MAX_BYTES`] of it.
@@ -109,29 +110,38 @@ pub(super) fn decode<'t>(name: &str, bytes: &'t [u8]) -> Result<&'t str, Problem
         let good = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
         let text = std::str::from_utf8(good).unwrap_or("");
         Problem {
-            place: locate(name, text, &(text.len()..text.len())),
+            place: Lines::of(text).locate(name, &(text.len()..text.len())),
             message: "the file is not UTF-8".to_owned(),
             hint: Some("save it as UTF-8 and try again".to_owned()),
         }
     })
 }
 
-fn locate(name: &str, text: &str, span: &Range<usize>) -> Place {
-    let mut start = span.start.min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Lines<'t> {
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        Lines { text, starts: std::iter::once(0).chain(ends).collect() }
     }
-    let (before, after) = text.split_at(start);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line_end = after.find('\n').map_or(text.len(), |at| start + at);
-    let line = text.get(line_start..line_end).unwrap_or("").trim_end_matches('\r');
-    let column = text.get(line_start..start).unwrap_or("").chars().count();
-    let end = span.end.min(line_start + line.len());
-    let length = text.get(start..end).map_or(1, |marked| marked.chars().count());
-    Place::Line {
-        file: safe::shown(name),
-        line: line_of(text, start),
-        column: column + 1,
-        excerpt: safe::excerpt(line, column, length),
+
+    /// Line, from 1, of an offset, and where that line begins.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        (line, self.starts.get(line - 1).copied().unwrap_or(0))
+    }
+
+    fn locate(&self, name: &str, span: &Range<usize>) -> Place {
+        let text = self.text;
+        let mut start = span.start.min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let (line, line_start) = self.position(start);
+        let rest = text.get(line_start..).unwrap_or("");
+        let content = rest.split('\n').next().unwrap_or("").trim_end_matches('\r');
+        let column = text.get(line_start..start).unwrap_or("").chars().count();
+        let end = span.end.min(line_start + content.len());
+        let length = text.get(start..end).map_or(1, |marked| marked.chars().count());
+        let excerpt = safe::excerpt(content, column, length);
+        Place::Line { file: safe::shown(name), line, column: column + 1, excerpt }
     }
 }

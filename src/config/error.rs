@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+/// Problems looked for: a file of a million mistakes is not worth a minute.
+pub(super) const MAX_PROBLEMS: usize = 100;
+
 /// Problems printed before the rest is only counted.
 const PRINTED: usize = 20;
 
@@ -51,6 +54,7 @@ impl From<Vec<Problem>> for ConfigError {
             Place::Line { line, column, .. } => (1, *line, *column),
             Place::Flag(_) => (2, 0, 0),
         });
+        problems.truncate(MAX_PROBLEMS);
         ConfigError { problems }
     }
 }
@@ -67,6 +71,7 @@ impl fmt::Display for ConfigError {
         }
         match self.problems.len().saturating_sub(PRINTED) {
             0 => Ok(()),
+            _ if self.problems.len() >= MAX_PROBLEMS => f.write_str("\nand many more problems"),
             more => write!(f, "\nand {more} more problems"),
         }
     }

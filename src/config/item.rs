@@ -85,7 +85,7 @@ fn source(mut reader: Reader, base: &Path, unique: &mut Unique) -> Option<Source
     }
     let spec = SourceSpec {
         name: name.unwrap_or_default(),
-        paths: paths.unwrap_or_default(),
+        paths: Vec::new(),
         format: reader.take("format", value::name),
         timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         host: reader.take("host", value::name),
@@ -94,7 +94,7 @@ fn source(mut reader: Reader, base: &Path, unique: &mut Unique) -> Option<Source
         start: reader.take("start", start).unwrap_or_default(),
     };
     reader.finish();
-    Some(spec)
+    Some(SourceSpec { paths: paths?, ..spec })
 }
 
 fn start(raw: &Raw) -> Read<Start> {
@@ -151,7 +151,7 @@ fn cap(mut reader: Reader, unique: &mut Unique) -> Option<CapSpec> {
 
 fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {
     if model.trim().is_empty() || model.chars().any(super::safe::is_unseen) {
-        reader.complain_of_all(Complaint::new("a price needs the name of a model"));
+        reader.complain_of_all(&Complaint::new("a price needs the name of a model"));
     }
     let input = reader.need("input", per_million);
     let output = reader.need("output", per_million);

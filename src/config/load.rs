@@ -11,7 +11,7 @@ use super::value::{self, Complaint};
 use super::{Config, Zone, rule, schema, settings};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
-use crate::rules::{RuleSpec, builtin};
+use crate::rules::{Metric, RuleSpec, builtin};
 
 /// What to load.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +99,7 @@ fn newer_version(documents: &[Document]) -> Option<Problem> {
         let complaint = settings::version(raw).err()?;
         let message = format!("'config_version' {}", complaint.message);
         (given > u64::from(super::VERSION))
-            .then(|| document.problem(&raw.span(), message, complaint.hint))
+            .then(|| document.problem(&raw.span(), &message, complaint.hint.as_deref()))
     })
 }
 
@@ -115,7 +115,7 @@ fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
     let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
     let sources = item::sources(file, report);
     let caps = item::caps(file, report);
-    let base = if builtin_rules { builtin() } else { Vec::new() };
+    let base = if builtin_rules { builtin_for(&limits) } else { Vec::new() };
     let rules = rules(file, base, &caps, report);
     let prices = item::prices(file, report);
     let timezone: Zone = top.timezone?;
@@ -134,6 +134,17 @@ fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
         shown: Vec::new(),
         file: None,
     })
+}
+
+/// The built-in rules, with the configured idea of silence.
+fn builtin_for(limits: &Limits) -> Vec<RuleSpec> {
+    let mut rules = builtin();
+    for rule in rules.iter_mut().filter(|rule| rule.metric == Metric::SourceSilent) {
+        let silent_s = limits.silent_after.as_secs_f64();
+        rule.thresholds.iter_mut().for_each(|threshold| threshold.value = silent_s);
+        rule.clear = Some(silent_s / 5.0);
+    }
+    rules
 }
 
 /// The built-in rules, those that are replaced or turned off taken out, then

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::document::{Document, Kind};
-use super::error::Problem;
-use super::schema::{Shape, TABLES, Table};
+use super::document::Document;
+use super::error::{MAX_PROBLEMS, Problem};
+use super::schema::{NOT_KEYS, Shape, TABLES, Table};
 use super::show::{Origin, Setting, Shown, inline, quoted};
 use super::suggest::{closest, did_you_mean};
 use super::value::{Complaint, Raw, Read};
@@ -18,6 +18,19 @@ use super::value::{Complaint, Raw, Read};
 pub(super) struct Report {
     pub problems: Vec<Problem>,
     pub shown: Vec<Shown>,
+}
+
+impl Report {
+    fn push(&mut self, problem: impl FnOnce() -> Problem) {
+        if !self.is_full() {
+            self.problems.push(problem());
+        }
+    }
+
+    /// Whether so much is wrong that looking further is a waste.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
 }
 
 /// One table, seen through the layers that have it: the last one wins.
@@ -52,7 +65,7 @@ impl<'a, 't> Reader<'a, 't> {
             let Some(raw) = document.root.get(table.name) else { continue };
             match raw.get_ref() {
                 DeValue::Table(found) => layers.push((document, found)),
-                _ => report.problems.push(wrong_shape(document, raw, table)),
+                _ => report.wrong_shape(table, document, raw),
             }
         }
         Reader::new(table, layers, 0..0, table.header(), report)
@@ -77,7 +90,7 @@ impl<'a, 't> Reader<'a, 't> {
         report: &'a mut Report,
     ) -> Reader<'a, 't> {
         for (document, fields) in &layers {
-            report.problems.extend(unknown_keys(table, document, fields));
+            report.unknown_keys(table, document, fields);
         }
         let shown = Shown { header, settings: Vec::new() };
         Reader { table, layers, span, shown, report }
@@ -95,6 +108,9 @@ impl<'a, 't> Reader<'a, 't> {
         key: &'static str,
         convert: impl FnOnce(&Raw) -> Read<T>,
     ) -> Option<T> {
+        if self.report.is_full() {
+            return None;
+        }
         let (outcome, value, origin) = if let Some((document, raw)) = self.written(key) {
             (convert(raw), inline(raw.get_ref()), document.origin(raw.span().start))
         } else {
@@ -114,7 +130,7 @@ impl<'a, 't> Reader<'a, 't> {
     ) -> Option<T> {
         if !self.has(key) {
             let complaint = Complaint::new(format!("{} needs '{key}'", self.table.header()));
-            self.complain_of_all(complaint);
+            self.complain_of_all(&complaint);
         }
         self.take(key, convert)
     }
@@ -122,19 +138,19 @@ impl<'a, 't> Reader<'a, 't> {
     /// Reports what is wrong with the value of `key`.
     pub fn complain(&mut self, key: &str, complaint: Complaint) {
         let Some((document, raw)) = self.written(key) else {
-            return self.complain_of_all(complaint);
+            return self.complain_of_all(&complaint);
         };
         let span = complaint.span.unwrap_or_else(|| raw.span());
         let message = format!("'{key}' {}", complaint.message);
-        let problem = document.problem(&span, message, complaint.hint);
-        self.report.problems.push(problem);
+        self.report.push(|| document.problem(&span, &message, complaint.hint.as_deref()));
     }
 
     /// Reports what is wrong with the table as a whole.
-    pub fn complain_of_all(&mut self, complaint: Complaint) {
+    pub fn complain_of_all(&mut self, complaint: &Complaint) {
         if let Some((document, _)) = self.layers.last() {
-            let problem = document.problem(&self.span, complaint.message, complaint.hint);
-            self.report.problems.push(problem);
+            let span = &self.span;
+            self.report
+                .push(|| document.problem(span, &complaint.message, complaint.hint.as_deref()));
         }
     }
 
@@ -172,14 +188,14 @@ pub(super) fn items<'a, 't>(
             };
             found.push(Item { name, raw, fields, header });
         }
-        _ => report.problems.push(wrong_shape(document, raw, table)),
+        _ => report.wrong_shape(table, document, raw),
     };
     match (table.shape, raw.get_ref()) {
         (Shape::Many, DeValue::Array(list)) => list.iter().for_each(|raw| add(None, raw)),
         (Shape::Named, DeValue::Table(map)) => {
             map.iter().for_each(|(name, raw)| add(Some(name.get_ref()), raw));
         }
-        _ => report.problems.push(wrong_shape(document, raw, table)),
+        _ => report.wrong_shape(table, document, raw),
     }
     found
 }
@@ -214,48 +230,63 @@ impl Unique {
     }
 }
 
-fn wrong_shape(document: &Document, raw: &Raw, table: &Table) -> Problem {
-    let message = format!("'{}' must be written {}", table.name, table.header());
-    document.problem(&raw.span(), message, None)
-}
+impl Report {
+    /// A table written in a way it cannot be read. Typing errors in it are
+    /// still looked for: there may be more than one thing to mend.
+    fn wrong_shape(&mut self, table: &'static Table, document: &Document, raw: &Raw) {
+        let message = format!("'{}' must be written {}", table.name, table.header());
+        self.push(|| document.problem(&raw.span(), &message, None));
+        let Some(fields) = raw.get_ref().as_table() else { return };
+        let inner: Vec<&DeTable> =
+            fields.values().filter_map(|value| value.get_ref().as_table()).collect();
+        if inner.len() < fields.len() {
+            return self.unknown_keys(table, document, fields);
+        }
+        for fields in inner {
+            self.unknown_keys(table, document, fields);
+        }
+    }
 
-fn unknown_keys(table: &'static Table, document: &Document, fields: &DeTable) -> Vec<Problem> {
-    let is_table = |name: &str| {
-        table.shape == Shape::Top && TABLES.iter().any(|t| !t.name.is_empty() && t.name == name)
-    };
-    let unknown =
-        fields.keys().filter(|key| table.key(key.get_ref()).is_none() && !is_table(key.get_ref()));
-    unknown
-        .map(|key| {
+    fn unknown_keys(&mut self, table: &'static Table, document: &Document, fields: &DeTable) {
+        let is_table = |name: &str| {
+            table.shape == Shape::Top && TABLES.iter().any(|t| !t.name.is_empty() && t.name == name)
+        };
+        for key in fields.keys() {
             let name: &str = key.get_ref();
-            let message = format!("unknown key '{name}'");
-            document.problem(&key.span(), message, hint_for(table, document.kind, name))
-        })
-        .collect()
+            if table.key(name).is_none() && !is_table(name) {
+                // Made only when there is room for it: suggestions cost time.
+                self.push(|| {
+                    let hint = hint_for(table, name);
+                    document.problem(&key.span(), &format!("unknown key '{name}'"), Some(&hint))
+                });
+            }
+        }
+    }
 }
 
-fn hint_for(table: &'static Table, kind: Kind, name: &str) -> Option<String> {
+/// The likeliest of: a slip of the finger, a word from elsewhere, a key of
+/// another table.
+fn hint_for(table: &'static Table, name: &str) -> String {
     let keys = table.keys.iter().map(|key| key.name);
     let tables = TABLES
         .iter()
         .filter(|other| table.shape == Shape::Top && other.shape != Shape::Top)
         .map(|other| other.name);
-    let belongs = TABLES.iter().filter(|other| other.key(name).is_some());
-    let elsewhere: Vec<String> = belongs.map(Table::header).collect();
-    did_you_mean(name, keys.clone().chain(tables))
-        .or_else(|| {
-            (!elsewhere.is_empty())
-                .then(|| format!("'{name}' belongs in {}", elsewhere.join(" or ")))
-        })
-        .or_else(|| {
-            let others = TABLES.iter().flat_map(|other| other.keys).map(|key| key.name);
-            closest(name, others).map(|found| {
-                let home = TABLES.iter().find(|other| other.key(found).is_some());
-                let home = home.map(Table::header).unwrap_or_default();
-                format!("did you mean '{found}' in {home}?")
-            })
-        })
-        .or_else(|| {
-            (kind == Kind::File).then(|| "`tripline config schema` lists every key".to_owned())
-        })
+    let others = TABLES.iter().flat_map(|other| other.keys).map(|key| key.name);
+    let homes = |key: &str| {
+        let homes = TABLES.iter().filter(|other| other.key(key).is_some()).map(Table::header);
+        homes.collect::<Vec<_>>().join(" or ")
+    };
+    if let Some(hint) = did_you_mean(name, keys.chain(tables)) {
+        return hint;
+    }
+    let tried = closest(name, NOT_KEYS.iter().map(|(word, _)| *word));
+    if let Some((_, advice)) = NOT_KEYS.iter().find(|(word, _)| Some(*word) == tried) {
+        return (*advice).to_owned();
+    }
+    match closest(name, others) {
+        Some(found) if found == name => format!("'{name}' belongs in {}", homes(found)),
+        Some(found) => format!("did you mean '{found}' in {}?", homes(found)),
+        None => "`tripline config schema` lists every key".to_owned(),
+    }
 }

@@ -146,7 +146,7 @@ fn thresholds(reader: &mut Reader, metric: Option<Metric>, severity: Severity) -
             return None;
         }
         (false, false) => {
-            reader.complain_of_all(Complaint::new("[[rule]] needs 'above' or 'below'"));
+            reader.complain_of_all(&Complaint::new("[[rule]] needs 'above' or 'below'"));
             return None;
         }
     };

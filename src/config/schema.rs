@@ -268,6 +268,23 @@ pub(super) const PRICE: Table = Table {
     ],
 };
 
+/// Words that people try, because another program has them, and what to do.
+pub(super) const NOT_KEYS: &[(&str, &str)] = &[
+    ("threshold", "a threshold is written `above = …` or `below = …`"),
+    ("ttl", "a rule's trip has no end of its own: it stays until a person resets it"),
+    ("expr", "a rule is a `metric` with `above` or `below`"),
+    ("cap_usd", "the amount of a cap is written `usd = …`"),
+    ("limit_usd", "the amount of a cap is written `usd = …`"),
+    ("path", "a source has `paths = […]`, the switch has `dir`"),
+    ("api_key", "no secret belongs in this file"),
+    ("token", "no secret belongs in this file"),
+    ("secret", "no secret belongs in this file"),
+    ("password", "no secret belongs in this file"),
+    ("notify", "this version has no sinks: use `tripline watch --ndjson`"),
+    ("webhook", "this version has no sinks: use `tripline watch --ndjson`"),
+    ("hook", "this version has no hooks: use `tripline watch --ndjson`"),
+];
+
 impl Table {
     /// The key of that name.
     pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
@@ -275,7 +292,8 @@ impl Table {
     }
 
     /// How the table's beginning is written.
-    pub(super) fn header(&self) -> String {
+    #[must_use]
+    pub fn header(&self) -> String {
         match self.shape {
             Shape::Top => "top of the file".to_owned(),
             Shape::One => format!("[{}]", self.name),
