@@ -17,7 +17,7 @@ pub mod tail;
 mod watch;
 
 pub use error::SourceError;
-pub use pipeline::{Pipeline, Pipelines};
+pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{files, open, read_to_end};
 pub use sink::{LineSink, Sinks};
 pub use spec::{SourceSpec, Start};

@@ -86,7 +86,13 @@ fn provider_only(address: std::net::SocketAddr, args: &DemoArgs) -> Result<(), F
         return Err(Failure::new(Kind::Refused, "the fake provider listens on loopback only"));
     }
     let signals = catch(Signals::ending())?;
-    let config = crate::demo::ProviderConfig::alone(args.rpm, args.tpm, args.seed);
+    let config = crate::demo::ProviderConfig {
+        rpm: args.rpm,
+        tpm: args.tpm,
+        seed: args.seed,
+        error_rate: 0.0,
+        ..crate::demo::ProviderConfig::default()
+    };
     let provider = crate::demo::spawn_provider(address, config)
         .map_err(|error| Failure::new(Kind::Failed, with_causes(&error)))?;
     let mut out = Out::new();
@@ -145,14 +151,13 @@ fn show(
         switch_dir: context.switch().dir.display().to_string(),
     };
     let clock = running.clock;
-    let result = tui::run(
-        running.frames.clone(),
-        running.commands.clone(),
-        running.answers.clone(),
-        signals.received().clone(),
-        &|| clock.now().wall,
-        options,
-    );
+    let wires = tui::Wires {
+        frames: running.frames.clone(),
+        commands: running.commands.clone(),
+        answers: running.answers.clone(),
+        signals: signals.received().clone(),
+    };
+    let result = tui::run(wires, &|| clock.now(), options);
     let died = !running.engine_is_alive();
     let _ = running.stop();
     match result {

@@ -14,7 +14,7 @@ use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
 use crate::runtime::SwitchSetup;
-use crate::source::{Pipeline, Pipelines, SourceSpec};
+use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
 pub struct Context {
@@ -86,14 +86,13 @@ impl Context {
 
     /// What turns lines into observations.
     pub fn pipelines(&self, names: &Names) -> Result<Pipelines, Failure> {
-        let formats = Formats::builtin().map_err(|error| Failure::new(Kind::Failed, error))?;
         let mut prices = PriceTable::builtin();
         for (name, price) in &self.config.prices {
             prices.set(name, price.clone());
         }
         let host = host_name();
         Ok(Pipelines {
-            formats: Arc::new(formats),
+            formats: Arc::new(Formats::builtin()),
             prices,
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
@@ -177,9 +176,9 @@ pub fn sinks(
             |error| Failure::new(Kind::Usage, format!("source '{}': {error}", source.name));
         pipelines.of(source).map_err(refused)
     };
-    let fresh: Vec<Pipeline> = sources.iter().map(of).collect::<Result<_, _>>()?;
+    let recipes: Vec<Recipe> = sources.iter().map(of).collect::<Result<_, _>>()?;
     let usual = of(&SourceSpec::default())?;
-    Ok(Box::new(move |id, _path| Box::new(fresh.get(id.0 as usize).unwrap_or(&usual).clone())))
+    Ok(Box::new(move |id, _path| Box::new(recipes.get(id.0 as usize).unwrap_or(&usual).pipeline())))
 }
 
 /// Flags that stand above the file.

@@ -345,6 +345,7 @@ impl Recorder {
         let reading = QueueReading {
             at: request.at,
             name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
+            host: request.host,
             priority: line.text(map.field(Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
             oldest_age_s: line.span(map.field(Field::OldestAgeS)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::{LineSink, SourceSpec};
-use crate::decode::{DecodeOptions, Decoder, FormatError, Formats};
+use crate::decode::{DecodeOptions, Decoder, FormatError, FormatId, Formats};
 use crate::domain::{Batch, LineAt, Names, NanoUsd};
 use crate::pricing::{PriceTable, Pricer};
 
@@ -27,8 +27,8 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    /// A pipeline for the files of a source.
-    pub fn of(&self, spec: &SourceSpec) -> Result<Pipeline, FormatError> {
+    /// How lines of a source are read; fails only if its format has no such name.
+    pub fn of(&self, spec: &SourceSpec) -> Result<Recipe, FormatError> {
         let zone = spec.timezone.as_deref().map(TimeZone::get);
         let options = DecodeOptions {
             format: spec.format.clone(),
@@ -40,13 +40,33 @@ impl Pipelines {
             max_request_usd: self.max_request_usd,
             key_salt: self.key_salt,
         };
-        let decoder = Decoder::new(Arc::clone(&self.formats), self.names.clone(), options)?;
-        Ok(Pipeline { decoder, pricer: Pricer::new(self.prices.clone(), self.names.clone()) })
+        let format = spec.format.as_deref().map(|name| self.formats.id(name)).transpose()?;
+        Ok(Recipe { shared: self.clone(), format, options })
     }
 }
 
-/// The decoder and the pricer of one file. A clone of a fresh one is a fresh one.
+/// Makes the pipelines of one source.
 #[derive(Clone)]
+pub struct Recipe {
+    shared: Pipelines,
+    format: Option<FormatId>,
+    options: DecodeOptions,
+}
+
+impl Recipe {
+    /// A fresh pipeline, for one file.
+    #[must_use]
+    pub fn pipeline(&self) -> Pipeline {
+        let Pipelines { formats, prices, names, .. } = &self.shared;
+        let formats = Arc::clone(formats);
+        Pipeline {
+            decoder: Decoder::of(formats, self.format, names, self.options.clone()),
+            pricer: Pricer::new(prices.clone(), names.clone()),
+        }
+    }
+}
+
+/// The decoder and the pricer of one file.
 pub struct Pipeline {
     decoder: Decoder,
     pricer: Pricer,
