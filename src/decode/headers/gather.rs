@@ -281,8 +281,11 @@ impl Aside {
     fn take_cost(&mut self, value: &[u8]) -> Taken {
         self.litellm = true;
         let cost = number::decimal(value).ok().filter(|nano| *nano >= 0).map(NanoUsd);
-        self.cost = self.cost.or(cost);
-        if cost.is_some() || is_absent(value) { Taken::Fine } else { Taken::Fault }
+        let agree = self.cost.is_none() || cost.is_none() || self.cost == cost;
+        // Of two costs the higher is the safe one.
+        self.cost = self.cost.max(cost);
+        let read = cost.is_some() || is_absent(value);
+        if read && agree { Taken::Fine } else { Taken::Fault }
     }
 }
 
