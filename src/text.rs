@@ -1,1 +1,13 @@
-//! (being built)
+//! Text that others wrote, made fit to be kept and shown: names cut to size,
+//! credentials masked, and nothing left that a terminal would obey or hide.
+//! Knows nothing of limits, logs or screens.
+
+mod cut;
+mod name;
+mod printable;
+mod secret;
+
+pub use cut::{Ellipsis, cut, width};
+pub use name::name;
+pub use printable::printable;
+pub use secret::{fingerprint, key_label, mask};

@@ -21,13 +21,9 @@ fn one(path: &str, line: &str) -> Option<String> {
     texts.remove(0)
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let path = format!("{}/tests/corpus/hostile/{name}", env!("CARGO_MANIFEST_DIR"));
-    let bytes = std::fs::read(path).unwrap();
+    let bytes = std::fs::read(path).expect("a corpus file");
     let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     lines.pop();
     lines
@@ -45,7 +41,7 @@ fn paths_find_nested_and_flat_keys() {
         r#"{"a":"{\"b\":\"{\\\"c\\\":1}\"}"}"#,
         r#"{"\u0061":{"b":{"c":1}}}"#,
     ] {
-        assert_eq!(one("a.b.c", line), some("1"), "{line}");
+        assert_eq!(one("a.b.c", line), Some("1".to_owned()), "{line}");
     }
     for line in
         [r#"{"a":{"c":1}}"#, r#"{"b":{"c":1}}"#, r#"{"x":{"a":{"b":{"c":1}}}}"#, r#"{"a":[1]}"#]
@@ -57,13 +53,16 @@ fn paths_find_nested_and_flat_keys() {
 #[test]
 fn stars_numbers_and_containers_are_found() {
     let line = r#"{"u":{"gpt":{"n":1},"opus":{"n":2}},"c":[{"t":"x"},{"t":"y"}]}"#;
-    assert_eq!(one("u.*.n", line), some("1|2"));
-    assert_eq!(one("c.1.t", line), some("y"));
-    assert_eq!(one("c[0].t", line), some("x"));
-    assert_eq!(one("c.*.t", line), some("x|y"));
+    assert_eq!(one("u.*.n", line), Some("1|2".to_owned()));
+    assert_eq!(one("c.1.t", line), Some("y".to_owned()));
+    assert_eq!(one("c[0].t", line), Some("x".to_owned()));
+    assert_eq!(one("c.*.t", line), Some("x|y".to_owned()));
     let (_, both) = picked(&["u", "u.gpt", "u.*.n", "u.opus.n"], line.as_bytes());
-    let whole = some(r#"{"gpt":{"n":1},"opus":{"n":2}}"#);
-    assert_eq!(both, [whole, some(r#"{"n":1}"#), some("1|2"), some("2")]);
+    let whole = Some(r#"{"gpt":{"n":1},"opus":{"n":2}}"#.to_owned());
+    assert_eq!(
+        both,
+        [whole, Some(r#"{"n":1}"#.to_owned()), Some("1|2".to_owned()), Some("2".to_owned())]
+    );
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn a_broken_field_never_hides_another() {
     ] {
         let line = format!(r#"{{"id":"e","metadata":{field},"cost":0.01}}"#);
         let (shape, cost) = picked(&["cost"], line.as_bytes());
-        assert_eq!((shape, &cost[0]), (Shape::Object, &some("0.01")), "{line}");
+        assert_eq!((shape, &cost[0]), (Shape::Object, &Some("0.01".to_owned())), "{line}");
     }
 }
 
@@ -120,25 +119,25 @@ fn empty_and_listed_values_are_bare() {
 fn duplicates_are_all_kept_in_order_up_to_eight() {
     assert_eq!(
         one("cost", r#"{"cost":0.01,"x":{"cost":5},"cos\u0074":9.99,"cost":-5}"#),
-        some("0.01|9.99|-5")
+        Some("0.01|9.99|-5".to_owned())
     );
     let many = format!("{{{}}}", vec![r#""c":1"#; 20].join(","));
-    assert_eq!(one("c", &many), some("1|1|1|1|1|1|1|1"));
+    assert_eq!(one("c", &many), Some("1|1|1|1|1|1|1|1".to_owned()));
 }
 
 #[test]
 fn fields_inside_strings_and_other_objects_are_not_ours() {
     let line = r#"{"metadata":"\",\"cost\":99,\"y\":\"","tag\"cost":1,"cost":0.01}"#;
-    assert_eq!(one("cost", line), some("0.01"));
+    assert_eq!(one("cost", line), Some("0.01".to_owned()));
 }
 
 #[test]
 fn a_hundred_thousand_brackets_cost_no_stack() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-        assert_eq!(one("cost", &format!(r#"{{"m":{deep},"cost":0.01}}"#)), some("0.01"));
+        assert_eq!(one("cost", &format!(r#"{{"m":{deep},"cost":0.01}}"#)), Some("0.01".to_owned()));
         let wanted = format!(r#"{{"a":{deep},"cost":0.01}}"#);
-        assert_eq!(picked(&["a.a.a.a", "cost"], wanted.as_bytes()).1[1], some("0.01"));
+        assert_eq!(picked(&["a.a.a.a", "cost"], wanted.as_bytes()).1[1], Some("0.01".to_owned()));
     }
 }
 

@@ -18,21 +18,17 @@ enum Class {
     Comma,
 }
 
-static CLASS: [Class; 256] = {
-    let mut table = [Class::Plain; 256];
-    table[b'"' as usize] = Class::Quote;
-    table[b'\'' as usize] = Class::Single;
-    table[b'{' as usize] = Class::Open;
-    table[b'[' as usize] = Class::Open;
-    table[b'}' as usize] = Class::Close;
-    table[b']' as usize] = Class::Close;
-    table[b',' as usize] = Class::Comma;
-    table
-};
-
-#[allow(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
-fn class(byte: u8) -> Class {
-    CLASS[usize::from(byte)]
+impl Class {
+    const fn of(byte: u8) -> Class {
+        match byte {
+            b'"' => Class::Quote,
+            b'\'' => Class::Single,
+            b'{' | b'[' => Class::Open,
+            b'}' | b']' => Class::Close,
+            b',' => Class::Comma,
+            _ => Class::Plain,
+        }
+    }
 }
 
 pub(super) const fn is_space(byte: u8) -> bool {
@@ -135,7 +131,7 @@ pub(super) fn single_end(bytes: &[u8], start: usize) -> Option<usize> {
 pub(super) fn skip_container(bytes: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 1_usize;
     loop {
-        match class(*bytes.get(at)?) {
+        match Class::of(*bytes.get(at)?) {
             Class::Plain | Class::Comma => {}
             Class::Quote => at = string_end(bytes, at + 1)?,
             Class::Single => at = step_single(bytes, at)?,
@@ -155,7 +151,7 @@ pub(super) fn skip_container(bytes: &[u8], mut at: usize) -> Option<usize> {
 #[inline]
 pub(super) fn junk_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        match class(*bytes.get(at)?) {
+        match Class::of(*bytes.get(at)?) {
             Class::Plain => at += 1,
             Class::Comma | Class::Close => return Some(at),
             Class::Quote => at = string_end(bytes, at + 1)? + 1,
@@ -219,6 +215,16 @@ pub(super) struct Span {
     pub(super) end: usize,
     /// Position of the comma or bracket behind the value.
     pub(super) next: usize,
+}
+
+impl Span {
+    /// Where the value starts and what it is, without the quotes of a string.
+    #[inline]
+    pub(super) fn inner(self, bytes: &[u8]) -> (usize, &[u8]) {
+        let quote = usize::from(self.token == Token::Text);
+        let inner = bytes.get(self.start + quote..self.end - quote);
+        (self.start + quote, inner.unwrap_or_default())
+    }
 }
 
 /// The value that starts at or behind `at`. `container` says where a container
