@@ -202,3 +202,29 @@ fn the_numbers_do_not_depend_on_knowing_the_provider() {
         assert_eq!(number(reader.report.retry_after_s), retry, "{}", entry["id"]);
     }
 }
+
+#[test]
+fn only_damaged_headers_are_reported() {
+    let mut reader = Reader::new();
+    let mut damaged = Vec::new();
+    for entry in corpus() {
+        reader.read(&entry, None);
+        if reader.report.faults(&reader.bag).next().is_some() {
+            damaged.push(entry["id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(
+        damaged,
+        [
+            "anthropic-unified-bad-values",
+            "openai-duplicate-reset-garbage",
+            "openai-redacted-values-partial",
+            "trap-comma-merged",
+            "trap-duplicate-conflict",
+            "trap-duration-garbage-tail",
+            "trap-negative-go-duration",
+            "trap-negative-reset",
+            "trap-retry-after-words",
+        ]
+    );
+}

@@ -209,6 +209,12 @@ const DIALECTS: &[Dialect] = &[
         &["gateway key tokens 10/1000", "upstream org tokens/60 479000/480000"],
     ),
     (
+        "LiteLLM's plain numbers are its provider's where nothing contradicts",
+        "",
+        &[("x-ratelimit-remaining-requests", "9"), ("llm_provider-server", "nginx")],
+        &["upstream unknown requests 9/?"],
+    ),
+    (
         "Helicone counts cents, we count dollars",
         "",
         &[

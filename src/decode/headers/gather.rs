@@ -215,11 +215,10 @@ impl Gathered {
     }
 
     fn time_remaining(&mut self, value: &[u8]) -> Taken {
-        let typed = self.drafts.iter().position(|d| std::ptr::eq(d.key.family, &raw const TYPED));
-        match typed.and_then(|index| self.drafts.get_mut(index)) {
-            Some(draft) => draft.take(Verb::Reset, value),
-            None => self.draft(Key::typed()).map_or(Taken::Fault, |d| d.take(Verb::Reset, value)),
-        }
+        // The type may have come first and given the draft its name.
+        let key = self.drafts.iter().map(|draft| draft.key).find(|key| key.family == &TYPED);
+        self.draft(key.unwrap_or_else(Key::typed))
+            .map_or(Taken::Fault, |d| d.take(Verb::Reset, value))
     }
 }
 
@@ -282,8 +281,11 @@ impl Aside {
     fn take_cost(&mut self, value: &[u8]) -> Taken {
         self.litellm = true;
         let cost = number::decimal(value).ok().filter(|nano| *nano >= 0).map(NanoUsd);
-        self.cost = self.cost.or(cost);
-        if cost.is_some() || is_absent(value) { Taken::Fine } else { Taken::Fault }
+        let agree = self.cost.is_none() || cost.is_none() || self.cost == cost;
+        // Of two costs the higher is the safe one.
+        self.cost = self.cost.max(cost);
+        let read = cost.is_some() || is_absent(value);
+        if read && agree { Taken::Fine } else { Taken::Fault }
     }
 }
 

@@ -138,6 +138,11 @@ fn bare_limit<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
 /// `{noun or label}-verb`
 fn verb_last<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
     let word = VERBS.iter().find(|word| ends_with_word(tail.name, word.word))?;
+    let counts = matches!(word.verb, Verb::Limit | Verb::Remaining | Verb::Used);
+    if counts && word.resource.is_none() && family.resource == Some(Resource::PlanUsage) {
+        // Plans are told in shares; `x-codex-active-limit: premium` is a name.
+        return None;
+    }
     let subject = tail.cut(0, tail.name.len().saturating_sub(word.word.len() + 1))?;
     let nouns = nouns(subject);
     let mut part = Part {
@@ -344,6 +349,7 @@ mod tests {
             ("x-codex-secondary-window-minutes", "WindowMinutes plan_usage user secondary"),
             ("x-codex-credits-balance", "Remaining credits user"),
             ("x-codex-plan-type", "none"),
+            ("x-codex-active-limit", "none"),
             ("x-ai-ratelimit-limit-90-policy-1", "Limit tokens 90s gateway policy-1"),
             ("x-ai-ratelimit-remaining-hour-openai", "Remaining tokens 3600s gateway openai"),
             ("x-ai-2-ratelimit-reset", "Reset tokens gateway 2"),
