@@ -127,7 +127,7 @@ pub(super) fn has_backslash(raw: &[u8]) -> bool {
         }
         rest = after;
     }
-    rest.iter().any(|byte| *byte == b'\\')
+    rest.contains(&b'\\')
 }
 
 /// Whether a backslash stands before `at`, not looking before `start`.
