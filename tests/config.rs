@@ -306,6 +306,14 @@ fn values_of_the_wrong_type() {
             "[display]\ncolor = \"alway\"",
             "2:9: 'color' has an unknown value 'alway' | did you mean 'always'?",
         ),
+        (
+            "[switch]\nallow_network_fs = \"nfss\"",
+            "2:20: 'allow_network_fs' has an unknown value 'nfss' | did you mean 'nfs'?",
+        ),
+        (
+            "[switch]\nallow_network_fs = true",
+            "2:20: 'allow_network_fs' must be a string, not a boolean",
+        ),
         ("timezone = 5", "1:12: 'timezone' must be a string, not a whole number"),
         (
             "timezone = \"Europe/Berln\"",
@@ -680,8 +688,8 @@ fn actions() {
             "has a malformed trip scope 'provider/' | write \"trip:provider\", or \"trip:provider/NAME\"",
         ),
         (
-            "trip:key/..",
-            "has a malformed trip scope 'key/..' | write \"trip:key\", or \"trip:key/NAME\"",
+            "trip:key/sk-proj-abcdefghijklmnop1234567890",
+            "holds a key, not the name of one | write the name that tripline shows for sk-proj-…7890",
         ),
         (
             "trip:env/a b",

@@ -150,7 +150,7 @@ fn cap(mut reader: Reader, unique: &mut Unique) -> Option<CapSpec> {
 }
 
 fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {
-    if model.trim().is_empty() || model.chars().any(super::safe::is_unseen) {
+    if model.trim().is_empty() || !super::safe::is_visible(model) {
         reader.complain_of_all(&Complaint::new("a price needs the name of a model"));
     }
     let input = reader.need("input", per_million);

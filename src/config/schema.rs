@@ -77,9 +77,9 @@ pub(super) const SWITCH: Table = Table {
         key("armed", "boolean", Some("false"), "Whether rules may trip it by themselves."),
         key(
             "allow_network_fs",
-            "boolean",
-            Some("false"),
-            "Accept a directory on a network file system.",
+            "file system",
+            None,
+            "The network file system the directory may be on, such as \"nfs\"; else it is refused.",
         ),
         key(
             "obey_grace",

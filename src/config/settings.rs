@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::value::{self, Complaint, Raw, Read};
 use super::{VERSION, Zone};
+use crate::action::switch::{NETWORK_FS, NetworkFs};
 use crate::domain::NanoUsd;
 use crate::domain::limit::words;
 use crate::engine::Limits;
@@ -16,8 +17,8 @@ pub struct SwitchConfig {
     pub dir: Option<PathBuf>,
     /// Whether rules may trip by themselves.
     pub armed: bool,
-    /// Whether a network file system is accepted.
-    pub allow_network_fs: bool,
+    /// The network file system that is accepted, if any.
+    pub network: NetworkFs,
 }
 
 /// The console.
@@ -99,7 +100,7 @@ pub(super) fn switch(mut reader: Reader, limits: &mut Limits) -> SwitchConfig {
     let config = SwitchConfig {
         dir: reader.take("dir", directory),
         armed: reader.take("armed", value::boolean).unwrap_or_default(),
-        allow_network_fs: reader.take("allow_network_fs", value::boolean).unwrap_or_default(),
+        network: reader.take("allow_network_fs", network).unwrap_or_default(),
     };
     if let Some(grace) = reader.take("obey_grace", value::positive_duration) {
         limits.obey_grace = grace;
@@ -135,6 +136,15 @@ pub(super) fn display(mut reader: Reader) -> Display {
     };
     reader.finish();
     display
+}
+
+fn network(raw: &Raw) -> Read<NetworkFs> {
+    let given = value::text(raw)?;
+    let mut known = NETWORK_FS.iter().map(|(_, name)| *name);
+    if known.clone().any(|name| name == given) {
+        return Ok(NetworkFs::Allow(given));
+    }
+    Err(value::unknown_word(&given, known.by_ref()))
 }
 
 /// A directory of ours: it need not exist, but nothing else may be in its place.
