@@ -8,6 +8,9 @@ use crate::text;
 /// Columns of a line that are shown around a problem.
 const SHOWN: usize = 100;
 
+/// Columns of a message.
+const MESSAGE: usize = 300;
+
 /// Names of keys whose value is never shown, whatever it looks like.
 const SECRET_KEYS: &[&str] =
     &["secret", "passw", "token", "api_key", "apikey", "api-key", "credential", "auth", "private"];
@@ -17,6 +20,13 @@ pub(super) fn shown(text: &str) -> String {
     let (open, rest) = text.split_at(secret_value(text).unwrap_or(text.len()));
     let hidden = if rest.is_empty() { "" } else { " …" };
     text::printable(&text::mask(&open.replace('\t', " "))).into_owned() + hidden
+}
+
+/// A message that may quote a value of any length.
+pub(super) fn sentence(text: &str) -> String {
+    // Cut first: looking for secrets takes time. The second cut is for what grew.
+    let start: String = text.chars().take(MESSAGE * 2).collect();
+    text::cut(&shown(&start), MESSAGE, text::Ellipsis::Unicode).into_owned()
 }
 
 /// The line, cut to a readable length, with carets under `column` (from 0, in
