@@ -72,10 +72,10 @@ mod tests {
     use super::*;
     use crate::domain::{NameKind, TextRef, Tokens, Wall};
 
-    fn item(request: Request) -> Item {
+    fn item(request: &Request) -> Item {
         let none = TextRef::default();
         let seen = Observation::Request {
-            request,
+            request: *request,
             request_id: none,
             dedup_key: none,
             finish_reason: none,
@@ -106,7 +106,7 @@ mod tests {
         let mut no_tokens = known;
         no_tokens.tokens = Tokens::default();
 
-        let mut items = [item(known), item(reported), item(unknown_model), item(no_tokens)];
+        let mut items = [item(&known), item(&reported), item(&unknown_model), item(&no_tokens)];
         for _ in 0..2 {
             pricer.price_batch(&mut items);
             // 1000 * 0.15 + 100 * 0.6 USD per million.

@@ -21,6 +21,6 @@ mod start;
 pub use brake::SwitchSetup;
 pub use clock::Clock;
 pub use command::Command;
-pub use offline::{Replay, ReplayEnd, once, replay};
+pub use offline::{Replay, ReplayEnd, Watcher, once, replay};
 pub use signals::{Signal, Signals};
 pub use start::{Running, Setup, StartError, start};

@@ -14,6 +14,7 @@
 mod escape;
 mod found;
 mod lex;
+mod long;
 mod members;
 pub mod number;
 mod paths;
@@ -22,6 +23,7 @@ mod value;
 mod walk;
 
 pub use found::{CAPTURE_LIMIT, Found, Scan};
+pub use long::LongScan;
 pub use members::{Elements, Members, elements, members};
 pub use paths::{Paths, PathsBuilder, Slot};
 pub use value::{Kind, Value};

@@ -7,6 +7,7 @@
 
 mod error;
 mod glob;
+mod pipeline;
 mod read;
 mod sink;
 mod spec;
@@ -16,7 +17,8 @@ pub mod tail;
 mod watch;
 
 pub use error::SourceError;
-pub use read::{files, read_to_end};
+pub use pipeline::{Pipeline, Pipelines, Recipe};
+pub use read::{files, open, read_to_end};
 pub use sink::{LineSink, Sinks};
 pub use spec::{SourceSpec, Start};
 pub use status::{SourceState, SourceStatus};

@@ -93,7 +93,7 @@ fn unknown_keys_are_refused_with_the_likeliest_meaning() {
         ("[engine]\nmaxage = \"5s\"", "2:1: unknown key 'maxage' | did you mean 'max_age'?"),
         (
             "[engine]\nzzzzzzzzzz = 1",
-            "2:1: unknown key 'zzzzzzzzzz' | `tripline config schema` lists every key",
+            "2:1: unknown key 'zzzzzzzzzz' | `tripline config example` lists every key",
         ),
         (
             "[[webhook]]\nurl = \"file:///etc/passwd\"",
@@ -137,7 +137,7 @@ fn tables_in_the_wrong_shape_say_the_right_one() {
         problems("[rule.a]\ntreshold_usd = 5\n"),
         [
             "1:2: 'rule' must be written [[rule]]",
-            "2:1: unknown key 'treshold_usd' | `tripline config schema` lists every key"
+            "2:1: unknown key 'treshold_usd' | `tripline config example` lists every key"
         ]
     );
 }
@@ -452,6 +452,10 @@ fn directories() {
 #[test]
 fn sources() {
     refused(&[
+        (
+            "[[source]]\npaths = [\"/a\"]\nformat = \"nginx-jason\"",
+            "3:10: 'format' names an unknown format 'nginx-jason' | did you mean 'nginx-json'?",
+        ),
         (
             "[[source]]\npaths = []",
             "2:9: 'paths' must not be empty: a source that reads nothing is a blind spot",

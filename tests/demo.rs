@@ -5,15 +5,17 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use tripline::config::{Config, ConfigFile, LoadInput};
 use tripline::demo::{
     Demo, DemoOptions, Latency, PlannedCall, ProviderConfig, ProviderHandle, Scenario,
     planned_calls, spawn_provider,
 };
+use tripline::rules::{Action, RuleSpec};
 
 const ANY: &str = "127.0.0.1:0";
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -418,24 +420,25 @@ fn equal_seeds_plan_equal_calls() {
 }
 
 #[test]
-fn the_configuration_is_toml_that_names_logs_and_switch() {
+fn the_configuration_watches_the_logs_and_can_stop_what_it_watches() {
     let directory = tempfile::tempdir().unwrap();
     for scenario in Scenario::ALL {
         let odd = directory.path().join(format!("a \"quoted\" {}", scenario.word()));
         let demo = demo(&odd, *scenario);
-        let config: toml::Table = demo.config_toml().parse().unwrap();
-        let sources = config["source"].as_array().unwrap();
-        let paths: Vec<&str> =
-            sources.iter().map(|source| source["paths"][0].as_str().unwrap()).collect();
-        let logs = demo.log_files();
-        assert_eq!(paths, logs.iter().map(|path| path.to_str().unwrap()).collect::<Vec<_>>());
-        assert!(logs.iter().all(|path| path.exists()));
-        assert_eq!(config["switch"]["dir"].as_str(), odd.join("kill.d").to_str());
-        let trips = |rule: &toml::Value| {
-            let actions = rule.get("actions").and_then(toml::Value::as_array);
-            actions.is_some_and(|all| all.iter().any(|a| a.as_str().unwrap().starts_with("trip:")))
-        };
-        assert!(config["rule"].as_array().unwrap().iter().any(trips), "{}", scenario.word());
+        let file =
+            ConfigFile::Bytes { name: "demo.toml".to_owned(), bytes: demo.config_toml().into() };
+        let input = LoadInput { file: Some(file), overrides: Vec::new() };
+        let config = Config::load(&input).unwrap_or_else(|error| panic!("{error}"));
+
+        let watched: Vec<PathBuf> =
+            config.sources.iter().flat_map(|source| &source.paths).map(PathBuf::from).collect();
+        assert_eq!(watched, demo.log_files());
+        assert!(watched.iter().all(|path| path.exists()));
+        assert_eq!(config.switch.dir.as_deref(), Some(odd.join("kill.d").as_path()));
+        assert!(config.switch.armed);
+        assert!(!config.caps.is_empty());
+        let trips = |rule: &&RuleSpec| rule.actions.iter().any(|a| matches!(a, Action::Trip(_)));
+        assert_eq!(config.rules.iter().filter(trips).count(), 1, "{}", scenario.word());
         demo.stop();
     }
 }

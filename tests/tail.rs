@@ -1,10 +1,12 @@
 //! The tail against real files and a manual clock: what rotation, truncation
 //! and deletion do to a log, no line may be lost and none counted twice.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -69,6 +71,8 @@ struct Rig {
     progress: Progress,
     items: usize,
     torn: u64,
+    /// Highest line number that passed as backlog.
+    backlog: u64,
     next: u64,
 }
 
@@ -96,6 +100,7 @@ impl Rig {
             progress: Progress::default(),
             items: 0,
             torn: 0,
+            backlog: 0,
             next: 0,
         }
     }
@@ -139,12 +144,16 @@ impl Rig {
     }
 
     fn turn(&mut self) -> Turn {
-        let (progress, items, torn) = (&mut self.progress, &mut self.items, &mut self.torn);
+        let (progress, items) = (&mut self.progress, &mut self.items);
+        let (torn, backlog) = (&mut self.torn, &mut self.backlog);
         self.tail.turn(self.now, &mut |batch| {
             assert_eq!(batch.source, SourceId(3));
             assert!(batch.items.len() <= Batch::FULL);
             *progress = batch.progress;
             *items += batch.items.len();
+            if let Some(last) = batch.items.last().filter(|_| batch.progress.catching_up) {
+                *backlog = last.line;
+            }
             for item in &batch.items {
                 if let Observation::Quarantined { reason: FaultReason::Torn, len, .. } = item.seen {
                     *torn += len;
@@ -177,8 +186,9 @@ impl Rig {
         assert_eq!(
             (lost, repeated),
             (0, 0),
-            "{story}: lost, repeated; {:?}",
-            balance.iter().take(5)
+            "{story}: lost, repeated; {:?} {:?}",
+            balance.iter().take(5),
+            self.progress
         );
         assert_eq!(self.items as u64, self.progress.lines, "{story}: each line says one thing");
         assert_eq!(self.progress.bytes_behind, 0, "{story}");
@@ -443,6 +453,63 @@ fn a_rewritten_copy_in_the_place_of_the_file_is_read_on() {
 }
 
 #[test]
+fn rewritten_to_the_very_same_size() {
+    check("same_size", |rig, mut writer| {
+        let size = fs::metadata(rig.path("app.log")).unwrap().len();
+        // Past the tick of the file system's clock, for there is nothing else to see.
+        let before = fs::metadata(rig.path("app.log")).unwrap().modified().unwrap();
+        writer.set_len(0).unwrap();
+        let line = "y".repeat(usize::try_from(size).unwrap() - 1);
+        writeln!(writer, "{line}").unwrap();
+        rig.wrote.insert(line, 1);
+        writer.set_modified(before + Duration::from_secs(1)).unwrap();
+    });
+}
+
+#[test]
+fn moved_away_for_long_and_back_is_read_on() {
+    check("moved back", |rig, mut writer| {
+        fs::rename(rig.path("app.log"), rig.path("aside")).unwrap();
+        rig.settle();
+        rig.pass(ROTATE_WAIT);
+        assert_eq!(rig.tail.statuses()[0].files, 0, "closed");
+        rig.lines(&mut writer, 5);
+        fs::rename(rig.path("aside"), rig.path("app.log")).unwrap();
+        rig.settle();
+        rig.lines(&mut writer, 5);
+    });
+}
+
+#[test]
+fn a_sibling_that_only_ends_alike_is_no_copy() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    let alike = "the same line\n".repeat(100);
+    write!(writer, "ours\n{alike}").unwrap();
+    rig.settle();
+    fs::write(rig.path("app.log.1"), format!("them\n{alike}not ours\n")).unwrap();
+    writer.set_len(0).unwrap();
+    rig.wrote.insert("ours".into(), 1);
+    rig.wrote.insert("the same line".into(), 100);
+    rig.lines(&mut writer, 3);
+    rig.assert_exact("alike");
+}
+
+#[test]
+fn a_sibling_that_is_followed_itself_is_not_read_twice() {
+    let mut rig = Rig::new(&["app.log", "app.log.1"]);
+    let mut writer = rig.writer("app.log");
+    writeln!(writer, "in both").unwrap();
+    let mut copy = rig.writer("app.log.1");
+    writeln!(copy, "in both").unwrap();
+    rig.wrote.insert("in both".into(), 2);
+    rig.settle();
+    rig.lines(&mut copy, 3);
+    writer.set_len(0).unwrap();
+    rig.assert_exact("followed sibling");
+}
+
+#[test]
 fn a_torn_line_is_quarantined_once_and_its_bytes_are_accounted_for() {
     let mut rig = Rig::new(&["app.log"]);
     let mut writer = rig.writer("app.log");
@@ -493,6 +560,17 @@ fn backlog_is_marked_until_it_is_read_and_every_byte_is_in_one_place() {
     let p = rig.progress;
     assert_eq!((p.blank, p.pending_bytes, p.catching_up), (2, 4, false));
     assert_eq!(p.bytes + p.pending_bytes, size);
+}
+
+#[test]
+fn a_fresh_line_never_passes_for_backlog() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 8000);
+    assert_eq!(rig.turn(), Turn::More);
+    rig.lines(&mut writer, 5);
+    rig.assert_exact("fresh");
+    assert_eq!(rig.backlog, 8000);
 }
 
 #[test]
@@ -563,6 +641,76 @@ fn a_line_of_many_megabytes_streams_through_a_bounded_buffer() {
         assert!(heard.largest_part <= tripline::source::BLOCK);
         assert_eq!(rig.progress.pending_bytes, 0);
     });
+}
+
+#[test]
+fn rotation_inside_a_pattern() {
+    let mut rig = Rig::new(&["*.log"]);
+    let mut writer = rig.writer("app.log");
+    for round in 0..6 {
+        rig.lines(&mut writer, 20);
+        rig.settle();
+        rig.lines(&mut writer, 5);
+        for old in (0..round).rev() {
+            let (from, to) = (format!("app-{old}.log"), format!("app-{}.log", old + 1));
+            fs::rename(rig.path(&from), rig.path(&to)).unwrap();
+        }
+        fs::rename(rig.path("app.log"), rig.path("app-0.log")).unwrap();
+        rig.lines(&mut writer, 5);
+        if round % 2 == 1 {
+            rig.pass(ROTATE_WAIT);
+        }
+        writer = rig.writer("app.log");
+    }
+    rig.assert_exact("rotation inside a pattern");
+}
+
+#[test]
+fn rotated_copies_named_by_hand_count_once() {
+    let mut rig = Rig::new(&["app.log", "app.log.1", "app.log.2"]);
+    let mut writer = rig.writer("app.log");
+    let mut older = rig.writer("app.log.1");
+    rig.lines(&mut older, 30);
+    for _ in 0..4 {
+        rig.lines(&mut writer, 20);
+        rig.settle();
+        rig.lines(&mut writer, 5);
+        fs::rename(rig.path("app.log.1"), rig.path("app.log.2")).unwrap();
+        fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        writer.set_len(0).unwrap();
+        rig.lines(&mut writer, 5);
+        rig.settle();
+        rig.pass(ROTATE_WAIT);
+    }
+    for _ in 0..3 {
+        rig.lines(&mut writer, 20);
+        fs::rename(rig.path("app.log.1"), rig.path("app.log.2")).unwrap();
+        fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        writer = rig.writer("app.log");
+        rig.settle();
+        rig.pass(ROTATE_WAIT);
+    }
+    rig.assert_exact("named by hand");
+}
+
+#[test]
+fn permission_lost_and_regained() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o000)).unwrap();
+    if File::open(rig.path("app.log")).is_ok() {
+        eprintln!("SKIPPED: nothing is forbidden to this user");
+        return;
+    }
+    rig.lines(&mut writer, 5);
+    rig.settle();
+    assert_eq!(rig.state(), SourceState::Denied);
+    let problem = rig.tail.statuses()[0].problem.clone().unwrap();
+    assert!(problem.contains("app.log: can't be opened: Permission denied"), "{problem}");
+    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o600)).unwrap();
+    rig.settle();
+    assert_eq!(rig.state(), SourceState::Live);
+    rig.assert_exact("permission");
 }
 
 #[test]

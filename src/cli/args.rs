@@ -120,10 +120,10 @@ pub struct Demo {
     pub provider_only: Option<std::net::SocketAddr>,
     /// Requests a minute of the fake provider alone.
     #[arg(long, hide = true, default_value_t = 600)]
-    pub rpm: u32,
+    pub rpm: u64,
     /// Tokens a minute of the fake provider alone.
     #[arg(long, hide = true, default_value_t = 100_000)]
-    pub tpm: u32,
+    pub tpm: u64,
 }
 
 /// `tripline once`.
@@ -259,4 +259,3 @@ pub enum Config {
     /// Print a complete, commented example.
     Example,
 }
-

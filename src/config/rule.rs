@@ -272,10 +272,7 @@ fn on_good_side(clear: f64, direction: Direction, levels: &[Threshold]) -> Read<
 
 /// A rule that stops traffic must say on what evidence.
 fn check_trips(reader: &mut Reader, rule: &RuleSpec, caps: &[CapSpec]) {
-    let scopes = rule.actions.iter().filter_map(|action| match action {
-        Action::Trip(scope) => Some(scope.as_str()),
-        Action::Notify(_) => None,
-    });
+    let scopes = rule.actions.iter().map(|Action::Trip(scope)| scope.as_str());
     let scopes: Vec<&str> = scopes.collect();
     if scopes.is_empty() {
         return;

@@ -77,9 +77,9 @@ pub(super) const SWITCH: Table = Table {
         key("armed", "boolean", Some("false"), "Whether rules may trip it by themselves."),
         key(
             "allow_network_fs",
-            "file system",
+            "name",
             None,
-            "The network file system the directory may be on, such as \"nfs\"; else it is refused.",
+            "Accept a directory on this network file system, such as \"nfs\".",
         ),
         key(
             "obey_grace",

@@ -17,8 +17,8 @@ pub struct SwitchConfig {
     pub dir: Option<PathBuf>,
     /// Whether rules may trip by themselves.
     pub armed: bool,
-    /// The network file system that is accepted, if any.
-    pub network: NetworkFs,
+    /// The network file system that is accepted.
+    pub allow_network_fs: NetworkFs,
 }
 
 /// The console.
@@ -95,12 +95,21 @@ pub(super) fn builtin_rules(mut reader: Reader) -> bool {
     enabled
 }
 
+/// A network file system is allowed by its name only.
+fn network_fs(raw: &Raw) -> Read<NetworkFs> {
+    let name = value::text(raw)?;
+    if NETWORK_FS.iter().any(|(_, known)| *known == name) {
+        return Ok(NetworkFs::Allow(name));
+    }
+    Err(value::unknown_word(&name, NETWORK_FS.iter().map(|(_, name)| *name)))
+}
+
 /// The switch, and how long gateways have to obey it.
 pub(super) fn switch(mut reader: Reader, limits: &mut Limits) -> SwitchConfig {
     let config = SwitchConfig {
         dir: reader.take("dir", directory),
         armed: reader.take("armed", value::boolean).unwrap_or_default(),
-        network: reader.take("allow_network_fs", network).unwrap_or_default(),
+        allow_network_fs: reader.take("allow_network_fs", network_fs).unwrap_or_default(),
     };
     if let Some(grace) = reader.take("obey_grace", value::positive_duration) {
         limits.obey_grace = grace;
@@ -136,15 +145,6 @@ pub(super) fn display(mut reader: Reader) -> Display {
     };
     reader.finish();
     display
-}
-
-fn network(raw: &Raw) -> Read<NetworkFs> {
-    let given = value::text(raw)?;
-    let mut known = NETWORK_FS.iter().map(|(_, name)| *name);
-    if known.clone().any(|name| name == given) {
-        return Ok(NetworkFs::Allow(given));
-    }
-    Err(value::unknown_word(&given, known.by_ref()))
 }
 
 /// A directory of ours: it need not exist, but nothing else may be in its place.

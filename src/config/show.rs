@@ -146,10 +146,7 @@ fn levels(rule: &RuleSpec) -> String {
 }
 
 fn actions(actions: &[Action]) -> String {
-    let word = |action: &Action| match action {
-        Action::Trip(scope) => quoted(&format!("trip:{scope}")),
-        Action::Notify(sink) => quoted(&format!("notify:{sink}")),
-    };
+    let word = |Action::Trip(scope): &Action| quoted(&format!("trip:{scope}"));
     format!("[{}]", actions.iter().map(word).collect::<Vec<_>>().join(", "))
 }
 

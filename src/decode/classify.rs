@@ -21,6 +21,8 @@ pub struct Evidence<'a> {
     pub texts: &'a [&'a [u8]],
     /// What headers alone make of the response, where they say more than the status.
     pub by_headers: Option<ErrorKind>,
+    /// Which limit refused, where the log or the headers name it.
+    pub limited_by: Option<LimitedBy>,
     /// Limits that the response stated.
     pub limits: &'a [LimitReading],
 }
@@ -32,7 +34,11 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
     let Some(mut kind) = kind(evidence, text) else { return Failure::default() };
     let mut limited_by = text.and_then(|rule| rule.limited_by);
     if kind == ErrorKind::RateLimit {
-        limited_by = limited_by.or_else(|| exhausted(evidence.limits));
+        limited_by = evidence
+            .limited_by
+            .filter(|by| *by != LimitedBy::Unknown)
+            .or(limited_by)
+            .or_else(|| exhausted(evidence.limits));
         kind = limited_by.and_then(rate_limit_by).unwrap_or(kind);
     }
     Failure {
@@ -170,9 +176,9 @@ struct Rule {
 impl Rule {
     /// The first rule of the table that any of the texts satisfies.
     fn of(evidence: &Evidence<'_>) -> Option<&'static Rule> {
-        RULES.iter().find(|rule| {
-            evidence.texts.iter().any(|text| contains(text, rule.needle.as_bytes()))
-        })
+        RULES
+            .iter()
+            .find(|rule| evidence.texts.iter().any(|text| contains(text, rule.needle.as_bytes())))
     }
 }
 
@@ -349,7 +355,11 @@ mod tests {
             (200, "", None),
             (429, "", Some(K::RateLimit)),
             (529, "", Some(K::Overloaded)),
-            (429, "Rate limit reached for gpt-4o on tokens per min (TPM)", Some(K::RateLimitTokens)),
+            (
+                429,
+                "Rate limit reached for gpt-4o on tokens per min (TPM)",
+                Some(K::RateLimitTokens),
+            ),
             (429, "rate limit of 40,000 input tokens per minute", Some(K::RateLimitInputTokens)),
             (429, r#"{"code":"insufficient_quota"}"#, Some(K::QuotaExhausted)),
             (

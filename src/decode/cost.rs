@@ -114,7 +114,11 @@ fn usd(value: Value<'_>, scale: Option<f64>, max: NanoUsd) -> Result<NanoUsd, Fa
 }
 
 /// Exact for every scale with at most nine digits behind the point.
-#[allow(clippy::cast_possible_truncation, reason = "a map's scale is near one")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a map's scale is near one"
+)]
 fn scaled(nano: i128, scale: f64) -> Option<i128> {
     let product = nano.checked_mul((scale * number::SCALE as f64).round() as i128)?;
     Some(product.div_euclid(number::SCALE) + i128::from(product.rem_euclid(number::SCALE) > 0))

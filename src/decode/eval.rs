@@ -50,12 +50,14 @@ impl<'l> Line<'l> {
 
     /// A number, scaled as the map asks.
     pub(super) fn number(self, alts: &[Alt<Slot>]) -> Seen<f64> {
-        self.first(alts, |alt| match &alt.from {
-            From::Sum(slots) => self.sum(slots),
-            From::Diff(end, start) => self.diff(alt, *end, *start),
-            _ => self.single(alt, |value| to_number(alt.read_as, value)),
-        }
-        .scaled(alt))
+        self.first(alts, |alt| {
+            match &alt.from {
+                From::Sum(slots) => self.sum(slots),
+                From::Diff(end, start) => self.diff(alt, *end, *start),
+                _ => self.single(alt, |value| to_number(alt.read_as, value)),
+            }
+            .scaled(alt)
+        })
     }
 
     /// A span of time: a number that is not negative.
@@ -88,7 +90,8 @@ impl<'l> Line<'l> {
     }
 
     pub(super) fn flag(self, alts: &[Alt<Slot>]) -> Option<bool> {
-        self.first(alts, |alt| self.single(alt, Value::as_bool)).ok()
+        #[allow(clippy::redundant_closure_for_method_calls, reason = "lifetimes want a closure")]
+        self.first(alts, |alt| self.single(alt, |value| value.as_bool())).ok()
     }
 
     /// Hands the first text there is to `read`. The text may be in `scratch`.
@@ -181,8 +184,10 @@ impl<'l> Line<'l> {
         }
         // A word that the map or the regex does not know is for the next alternative.
         let mut scratch = Scratch::default();
-        self.alt_text(alt, &mut scratch, |text| read(Value { kind: Kind::Str, raw: text.as_bytes() }))
-            .map_or(Seen::Absent, Seen::Is)
+        self.alt_text(alt, &mut scratch, |text| {
+            read(Value { kind: Kind::Str, raw: text.as_bytes() })
+        })
+        .map_or(Seen::Absent, Seen::Is)
     }
 
     fn sum(self, slots: &[Slot]) -> Seen<f64> {
@@ -269,6 +274,13 @@ pub(super) struct Scratch {
     joined: String,
 }
 
+impl Scratch {
+    /// Room for one unescaped text.
+    pub(super) fn escapes(&mut self) -> &mut Vec<u8> {
+        &mut self.escapes
+    }
+}
+
 impl Alt<Slot> {
     /// Whether the value is what is written, without regex, map or letter case.
     fn is_verbatim(&self) -> bool {
@@ -321,5 +333,5 @@ fn last<'p>(mut parts: impl Iterator<Item = &'p [u8]>) -> Option<f64> {
     reason = "whole and in range, as tested before"
 )]
 fn whole(number: f64) -> Option<u64> {
-    (number >= 0.0 && number < 9e15 && number.fract() == 0.0).then_some(number as u64)
+    ((0.0..9e15).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }

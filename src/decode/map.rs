@@ -25,8 +25,8 @@ pub(super) struct Map<P> {
     pub(super) detect: Vec<Vec<P>>,
     /// A line with any of these is of another format.
     pub(super) reject: Vec<P>,
-    /// Well-formed lines of no interest, and why.
-    pub(super) ignore: Vec<Ignore<P>>,
+    /// Well-formed lines of no interest.
+    pub(super) ignore: Vec<Cond<P>>,
     /// Lines that are queue readings.
     pub(super) queue: Option<Cond<P>>,
     pub(super) timezone: Option<jiff::tz::TimeZone>,
@@ -63,7 +63,6 @@ pub(super) struct Headers<P> {
     pub(super) from: Vec<P>,
     /// Single fields that hold the value of one header.
     pub(super) named: Vec<(Box<str>, Vec<P>)>,
-    pub(super) when: Option<Cond<P>>,
 }
 
 /// One way to find a field's value.
@@ -113,18 +112,12 @@ pub(super) enum As {
     EpochNs,
 }
 
-/// When an alternative, a header map or a record kind applies.
+/// When an alternative or a record kind applies.
 #[derive(Clone, Debug)]
 pub(super) struct Cond<P> {
     pub(super) has: Vec<P>,
     pub(super) not: Vec<P>,
     pub(super) eq: Vec<(P, Vec<Box<[u8]>>)>,
-}
-
-/// Lines to pass over.
-#[derive(Clone, Debug)]
-pub(super) struct Ignore<P> {
-    pub(super) when: Cond<P>,
 }
 
 impl Map<String> {
@@ -137,17 +130,20 @@ impl Map<String> {
             input: self.input,
             detect: self.detect.iter().map(|set| c.all(set)).collect(),
             reject: c.all(&self.reject),
-            ignore: self.ignore.iter().map(|i| Ignore { when: c.cond(&i.when) }).collect(),
+            ignore: self.ignore.iter().map(|when| c.cond(when)).collect(),
             queue: self.queue.as_ref().map(|when| c.cond(when)),
             timezone: self.timezone.clone(),
             tokens: self.tokens,
-            fields: self.fields.iter().map(|alts| alts.iter().map(|a| c.alt(a)).collect()).collect(),
+            fields: self
+                .fields
+                .iter()
+                .map(|alts| alts.iter().map(|a| c.alt(a)).collect())
+                .collect(),
             headers: Headers {
                 from: c.all(&self.headers.from),
                 named: (self.headers.named.iter())
                     .map(|(name, paths)| (name.clone(), c.all(paths)))
                     .collect(),
-                when: self.headers.when.as_ref().map(|when| c.cond(when)),
             },
             body: c.all(&self.body),
         }

@@ -129,8 +129,8 @@ impl Gateway {
         };
         record.called_by(caller);
         let model = asked.model.as_deref().unwrap_or_default();
-        let scopes = switch::scopes(dialect.provider(), model, caller);
-        if switch::tripped(&self.kill_dir, &scopes) {
+        let files = switch::files(dialect.provider(), model, caller);
+        if switch::tripped(&self.kill_dir, &files) {
             return record.refuse_killed();
         }
         record.queue_depth(self.queue.depth());
@@ -143,7 +143,7 @@ impl Gateway {
         };
         record.waited();
         // The switch may have been tripped while the call was waiting.
-        if switch::tripped(&self.kill_dir, &scopes) {
+        if switch::tripped(&self.kill_dir, &files) {
             return record.refuse_killed();
         }
         self.forward(dialect, body, record, slot).await
@@ -259,4 +259,74 @@ fn refusal(status: StatusCode, kind: &str, code: &str, message: &str) -> Respons
         answer.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gateway, key_of};
+    use crate::demo::log::AccessLog;
+    use crate::demo::provider::Dialect;
+    use crate::demo::queue::Queue;
+    use crate::demo::scenario::Scenario;
+    use axum::body::Bytes;
+    use axum::http::HeaderMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// A gateway with one slot, before a provider that is not there.
+    fn gateway(directory: &Path) -> Arc<Gateway> {
+        Arc::new(Gateway {
+            host: "gw-1",
+            upstream: "http://127.0.0.1:1".to_owned(),
+            kill_dir: directory.join("kill.d"),
+            callers: Scenario::Quiet.profile().callers,
+            queue: Queue::new(1, 5),
+            log: Arc::new(AccessLog::open(directory.join("log")).unwrap()),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        })
+    }
+
+    /// Lets one call wait for the slot, does something, frees the slot; the
+    /// status of the answer and the logged error code.
+    fn after_waiting(directory: &Path, meanwhile: impl FnOnce(&Gateway)) -> (u16, String) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let status = runtime.block_on(async {
+            let gateway = gateway(directory);
+            let caller = &gateway.callers[0];
+            let slot = gateway.queue.enter(caller.priority).await.unwrap();
+            let mut headers = HeaderMap::new();
+            headers.insert("authorization", format!("Bearer {}", key_of(caller)).parse().unwrap());
+            let waiting = tokio::spawn({
+                let gateway = Arc::clone(&gateway);
+                let body = Bytes::from_static(br#"{"model":"gpt-4o"}"#);
+                async move { gateway.handle(Dialect::OpenAi, &headers, body).await }
+            });
+            while gateway.queue.depth() == 0 {
+                tokio::task::yield_now().await;
+            }
+            meanwhile(&gateway);
+            drop(slot);
+            waiting.await.unwrap().status().as_u16()
+        });
+        let log = std::fs::read_to_string(directory.join("log")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+        (status, line["error"]["code"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_call_that_waits_while_the_switch_trips_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let answer = after_waiting(directory.path(), |gateway| {
+            std::fs::create_dir(&gateway.kill_dir).unwrap();
+            std::fs::write(gateway.kill_dir.join("all.kill"), "{}").unwrap();
+        });
+        assert_eq!(answer, (503, "llm_kill_switch".to_owned()));
+    }
+
+    #[test]
+    fn a_provider_that_is_not_there_is_a_bad_gateway() {
+        let directory = tempfile::tempdir().unwrap();
+        let answer = after_waiting(directory.path(), |_| ());
+        assert_eq!(answer, (502, "upstream_connection".to_owned()));
+    }
 }

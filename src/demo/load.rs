@@ -141,7 +141,7 @@ async fn carry_out(mut order: Order, client: reqwest::Client, gateways: Arc<Vec<
     let tries = match order.caller.retries {
         Retries::Polite => 3,
         Retries::Backoff => 4,
-        Retries::Hammer => 7,
+        Retries::Hammer => 6,
     };
     for retry in 0..tries {
         // Gateways are behind a balancer: each try may land on another one.

@@ -105,8 +105,7 @@ impl Rulebook {
     ) {
         let (sample, grounds) = judged;
         let Some(rule) = self.rules.get(index as usize) else { return };
-        let trips = rule.actions.iter().any(|action| matches!(action, Action::Trip(_)));
-        if trips && grounds == Grounds::Old {
+        if !rule.actions.is_empty() && grounds == Grounds::Old {
             return;
         }
         let verdict = if let Some(alert) = self.live.get_mut(&(index, series)) {
@@ -185,21 +184,11 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
     event.threshold = threshold.map(|(value, _)| value);
     if verdict == Verdict::Fired(Actions::Due) {
         // The kill goes first, whatever the order in the configuration.
-        for action in &alert.rule.actions {
-            if let Action::Trip(scope) = action
-                && let Some(scope) = trip_scope(scope, &alert.labels)
-            {
+        for Action::Trip(scope) in &alert.rule.actions {
+            if let Some(scope) = trip_scope(scope, &alert.labels) {
                 event.would.push(format!("trip {scope}"));
                 let reason = event.summary.clone();
                 out.push(Effect::Trip { scope, rule: Arc::clone(&rule), reason });
-            }
-        }
-    }
-    if let Verdict::Fired(Actions::Due) | Verdict::Resolved = verdict {
-        for action in &alert.rule.actions {
-            if let Action::Notify(sink) = action {
-                event.would.push(format!("notify {sink}"));
-                out.push(Effect::Notify { sink: sink.clone(), event: event.clone() });
             }
         }
     }

@@ -23,13 +23,6 @@ pub enum Effect {
         /// Why, in words.
         reason: String,
     },
-    /// Tell a sink.
-    Notify {
-        /// Its name.
-        sink: String,
-        /// What happened.
-        event: Event,
-    },
     /// Something worth telling viewers and scripts.
     Event(Event),
 }

@@ -203,7 +203,6 @@ impl Driver {
                     learn = true;
                     urgent = true;
                 }
-                Effect::Notify { .. } => {}
                 Effect::Event(event) => {
                     urgent |=
                         matches!(event.kind, EventKind::AlertFiring | EventKind::SwitchTripped);

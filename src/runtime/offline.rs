@@ -60,6 +60,16 @@ pub struct Replay {
     pub to: Option<Wall>,
 }
 
+/// Somebody who looks on while logs are replayed.
+pub trait Watcher {
+    /// Something happened.
+    fn event(&mut self, event: &Event);
+    /// The logs' clock is about to move; how long to wait before it does.
+    fn step(&mut self, from: Wall, to: Wall) -> Duration;
+    /// Nobody looks on any more.
+    fn is_over(&self) -> bool;
+}
+
 /// What a replay ends with.
 pub struct ReplayEnd {
     /// The picture at the last event.
@@ -71,7 +81,7 @@ pub struct ReplayEnd {
 }
 
 /// Play old logs through the engine on the logs' own clock. Lines of several
-/// files are merged by time. `tell` gets each event.
+/// files are merged by time. `watcher` is told each event.
 pub fn replay(
     sources: &[SourceSpec],
     mut spec: EngineSpec,
@@ -79,7 +89,7 @@ pub fn replay(
     sinks: &mut Sinks,
     stdin: &mut dyn Read,
     options: &Replay,
-    tell: &mut dyn FnMut(&Engine, Wall, Event),
+    watcher: &mut dyn Watcher,
 ) -> Result<ReplayEnd, SourceError> {
     spec.sources = sources.iter().map(name_of).collect();
     let mut timeline = Timeline::default();
@@ -102,18 +112,21 @@ pub fn replay(
         if !within(moment.at, options) {
             continue;
         }
-        play.advance(&mut engine, moment.at, tell);
+        if watcher.is_over() {
+            break;
+        }
+        play.advance(&mut engine, moment.at, watcher);
         let Some(batch) = timeline.batches.get(moment.batch) else { continue };
         let items = batch.items.get(moment.items.clone()).unwrap_or_default();
         for item in items {
             engine.observe(batch.source, &item.seen, play.now);
         }
         engine.settle(play.now, &mut play.effects);
-        play.tell(&engine, tell);
+        play.tell(watcher);
         last = Some(moment.at);
     }
     engine.tick(play.now, &mut play.effects);
-    play.tell(&engine, tell);
+    play.tell(watcher);
     for batch in &timeline.ends {
         engine.arrive(batch, play.now);
         let ended = SourceStatus { state: "ended", ..SourceStatus::default() };
@@ -134,31 +147,36 @@ struct Play {
 
 impl Play {
     /// Let the logs' clock move on, in steps small enough for `for` timers.
-    fn advance(
-        &mut self,
-        engine: &mut Engine,
-        to: Wall,
-        tell: &mut dyn FnMut(&Engine, Wall, Event),
-    ) {
+    fn advance(&mut self, engine: &mut Engine, to: Wall, watcher: &mut dyn Watcher) {
         // Of a long gap the first hour is enough: all timers have run out by then.
         let stepwise = to.min(self.now.wall.plus(TIMERS));
         while self.now.wall.plus(STEP) < stepwise {
             let next = self.now.wall.plus(STEP.max(engine.pulse())).min(stepwise);
+            self.wait(next, watcher);
             self.now = at_event(next);
             engine.tick(self.now, &mut self.effects);
-            self.tell(engine, tell);
+            self.tell(watcher);
         }
         if to > self.now.wall {
+            self.wait(to, watcher);
             self.now = at_event(to);
             engine.tick(self.now, &mut self.effects);
         }
     }
 
-    fn tell(&mut self, engine: &Engine, tell: &mut dyn FnMut(&Engine, Wall, Event)) {
+    fn tell(&mut self, watcher: &mut dyn Watcher) {
         for effect in self.effects.drain(..) {
             if let Effect::Event(event) = effect {
-                tell(engine, self.now.wall, event);
+                watcher.event(&event);
             }
+        }
+    }
+
+    /// Let real time pass, for a replay at a given speed.
+    fn wait(&self, to: Wall, watcher: &mut dyn Watcher) {
+        let wait = watcher.step(self.now.wall, to);
+        if !wait.is_zero() {
+            std::thread::park_timeout(wait);
         }
     }
 }

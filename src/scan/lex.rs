@@ -217,6 +217,16 @@ pub(super) struct Span {
     pub(super) next: usize,
 }
 
+impl Span {
+    /// Where the value starts and what it is, without the quotes of a string.
+    #[inline]
+    pub(super) fn inner(self, bytes: &[u8]) -> (usize, &[u8]) {
+        let quote = usize::from(self.token == Token::Text);
+        let inner = bytes.get(self.start + quote..self.end - quote);
+        (self.start + quote, inner.unwrap_or_default())
+    }
+}
+
 /// The value that starts at or behind `at`. `container` says where a container
 /// ends whose opening bracket is at the position it is given.
 #[inline]

@@ -6,6 +6,7 @@
 use super::found::{Found, Place};
 use super::lex::{self, Comma, Span, Token};
 use super::paths::{Node, Paths};
+use super::value::Kind;
 use super::{Shape, escape};
 
 /// How many strings in strings are opened.
@@ -15,7 +16,7 @@ pub(super) const MAX_INSIDE: u8 = 3;
 pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> Shape {
     let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, found };
     let Some((shape, closer)) = shape_of(line, at) else { return Shape::NotJson };
-    let end = walk.container(at, paths.root());
+    let end = walk.container(at, paths.node(Paths::ROOT));
     let closed = end.is_some_and(|end| {
         let rest = line.get(end..).unwrap_or_default();
         end.checked_sub(1).and_then(|last| line.get(last)) == Some(&closer)
@@ -86,7 +87,8 @@ impl<'w> Walk<'w> {
                     let end = lex::string_end(bytes, at + 1)?;
                     let colon = lex::skip_space(bytes, end + 1);
                     if *bytes.get(colon)? == b':' {
-                        let child = self.paths.member(node, bytes.get(at + 1..end)?);
+                        let child = node.member(bytes.get(at + 1..end)?);
+                        let child = child.and_then(|id| self.paths.node(id));
                         at = self.value(colon + 1, child, Comma::EndsUnlessNumber)?;
                     } else {
                         at = colon;
@@ -109,7 +111,10 @@ impl<'w> Walk<'w> {
                     index = index.saturating_add(1);
                     at += 1;
                 }
-                _ => at = self.value(at, self.paths.element(node, index), Comma::Ends)?,
+                _ => {
+                    let child = node.element(index).and_then(|id| self.paths.node(id));
+                    at = self.value(at, child, Comma::Ends)?;
+                }
             }
         }
     }
@@ -126,12 +131,12 @@ impl<'w> Walk<'w> {
     }
 
     fn note(&mut self, node: &Node, span: Span) {
-        let bytes = self.bytes.get(span.start..span.end).unwrap_or_default();
+        let (start, raw) = span.inner(self.bytes);
         if !node.slots.is_empty() {
-            self.found.add(&node.slots, span.token, bytes, self.place, span.start);
+            let kind = || Kind::of(span.token, raw);
+            self.found.add(&node.slots, raw.len(), (self.place, start), kind);
         }
         if span.token == Token::Text && node.deeper {
-            let raw = bytes.get(1..bytes.len() - 1).unwrap_or_default();
             inside(self.paths, node, raw, self.level, self.found);
         }
     }

@@ -19,8 +19,8 @@ pub enum SourceError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Nothing is there.
-    #[error("{0}: no such file, and no file matches it as a pattern")]
+    /// A pattern that matches nothing.
+    #[error("{0}: no file matches")]
     NoFile(String),
     /// Something is there, but it is no file.
     #[error("{path}: {kind}, not a regular file")]

@@ -63,8 +63,9 @@ impl Pattern {
             return;
         }
         matches.sort();
+        let matched = |base: &Path| matches.binary_search_by(|path| (**path).cmp(base)).is_ok();
         for path in &matches {
-            if !is_rotated_copy(path, &|base| known(base) || matches.binary_search(base).is_ok()) {
+            if !is_rotated_copy(path, &|base| known(base) || matched(base)) {
                 found.add(path.clone());
             }
         }
@@ -136,7 +137,7 @@ fn keep(path: &Path, found: &mut Found) -> bool {
 
 /// Whether a name says: I am what rotation left of another file. Compressed
 /// files always, `app.log.1` or `app.log-20260101` only beside `app.log`.
-fn is_rotated_copy(path: &Path, is_known: &dyn Fn(&PathBuf) -> bool) -> bool {
+pub(super) fn is_rotated_copy(path: &Path, is_known: &dyn Fn(&Path) -> bool) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     let packed = [".gz", ".zst", ".bz2", ".xz", ".zip"];
     if packed.iter().any(|ending| name.ends_with(ending)) {
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn rotated_names_are_told_from_names_of_their_own() {
         let beside = |names: &'static [&'static str]| {
-            move |p: &PathBuf| names.iter().any(|n| Path::new(n) == p)
+            move |p: &Path| names.iter().any(|n| Path::new(n) == p)
         };
         for (name, names, expected) in [
             ("a/app.log.1", &["a/app.log"][..], true),

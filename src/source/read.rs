@@ -62,3 +62,8 @@ pub fn read_to_end(
     }
     Ok(out.counters.totals)
 }
+
+/// Open a regular file for reading; nothing else is opened.
+pub fn open(path: &Path) -> Result<std::fs::File, SourceError> {
+    file::open(path).map(|(file, _)| file)
+}

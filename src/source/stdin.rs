@@ -1,10 +1,11 @@
 //! Lines from a pipe. The caller gives it a thread: reading blocks.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
 
-use super::BLOCK;
 use super::sink::LineSink;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
+use super::{BLOCK, STDIN, SourceError};
 use crate::domain::{Batch, Progress, SourceId, Wall};
 
 /// Read lines until the pipe ends. What came is delivered after each read, so
@@ -17,12 +18,12 @@ pub fn read_stream(
     sink: Box<dyn LineSink + Send>,
     clock: &mut dyn FnMut() -> Wall,
     deliver: &mut Deliver<'_>,
-) -> io::Result<Progress> {
+) -> Result<Progress, SourceError> {
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
     let mut lines = Lines::starting_at(0, sink);
-    let ended = Stream::default().read_all(from, &mut lines, clock, &mut out);
-    let rest = ended?;
+    let read = Stream::default().read_all(from, &mut lines, clock, &mut out);
+    let rest = read.map_err(|why| SourceError::Read { path: PathBuf::from(STDIN), why })?;
     lines.finish(&rest, clock(), &mut out);
     out.counters.totals.pending_bytes = 0;
     out.flush();

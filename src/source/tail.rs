@@ -11,7 +11,7 @@
 
 pub(super) mod file;
 mod files;
-mod generation;
+pub(super) mod generation;
 mod group;
 pub(super) mod lines;
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +13,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::tail::generation::FileId;
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub struct Watcher {
     inner: Option<RecommendedWatcher>,
     bell: Receiver<()>,
     moved: Arc<AtomicBool>,
-    /// What is watched, by the directory's device and inode then.
-    watched: BTreeMap<PathBuf, (u64, u64)>,
+    /// What is watched, and which directory that was then.
+    watched: BTreeMap<PathBuf, FileId>,
     problem: Option<String>,
 }
 
@@ -63,7 +64,7 @@ impl Watcher {
     pub fn watch(&mut self, dirs: &BTreeSet<PathBuf>) {
         let Some(inner) = &mut self.inner else { return };
         self.problem = None;
-        let id_of = |dir: &PathBuf| fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()));
+        let id_of = |dir: &PathBuf| fs::metadata(dir).ok().map(|meta| FileId::of(&meta));
         self.watched.retain(|dir, id| {
             let keep = dirs.contains(dir) && id_of(dir) == Some(*id);
             if !keep {

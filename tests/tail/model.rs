@@ -1,8 +1,9 @@
 //! Random file actions against the real tail and a model that knows, byte by
 //! byte, what must be heard.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -157,7 +158,8 @@ impl Log {
         let mut text = String::new();
         for _ in 0..count {
             rig.next += 1;
-            text += &format!("line {:06} {}{end}", rig.next, "x".repeat((rig.next % 60) as usize));
+            let filler = "x".repeat((rig.next % 60) as usize);
+            write!(text, "line {:06} {filler}{end}", rig.next).unwrap();
         }
         self.file.write_all(text.as_bytes()).unwrap();
         self.bytes.extend(text.bytes());

@@ -5,7 +5,7 @@ use regex_lite::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Alt, As, Cond, Field, From, Headers, Ignore, Input, Kind, Map, TokenRule};
+use super::{Alt, As, Cond, Field, From, Headers, Input, Kind, Map, TokenRule};
 use crate::decode::formats::{FormatError, nearest};
 
 type Table<'t> = DeTable<'t>;
@@ -131,17 +131,18 @@ impl Doc<'_> {
 
     /// An array of paths, or of arrays of paths.
     fn detect(&self, value: &Value<'_>) -> Result<Vec<Vec<String>>, FormatError> {
-        let nested = value.get_ref().as_array().is_some_and(|a| a.iter().any(|v| v.as_ref().is_array()));
+        let nested =
+            value.get_ref().as_array().is_some_and(|a| a.iter().any(|v| v.as_ref().is_array()));
         if !nested {
             return Ok(vec![self.paths(value, "detect")?]);
         }
         self.array(value, "detect")?.map(|set| self.paths(set, "detect")).collect()
     }
 
-    fn ignore(&self, table: &Table<'_>) -> Result<Vec<Ignore<String>>, FormatError> {
+    fn ignore(&self, table: &Table<'_>) -> Result<Vec<Cond<String>>, FormatError> {
         let Some(value) = table.get("ignore") else { return Ok(Vec::new()) };
         let conds = self.array(value, "ignore")?;
-        conds.map(|v| Ok(Ignore { when: self.cond(v, "ignore")? })).collect()
+        conds.map(|when| self.cond(when, "ignore")).collect()
     }
 
     fn timezone(&self, table: &Table<'_>) -> Result<Option<jiff::tz::TimeZone>, FormatError> {
@@ -189,7 +190,11 @@ impl Doc<'_> {
         Ok(fields)
     }
 
-    fn alternatives(&self, value: &Value<'_>, field: Field) -> Result<Vec<Alt<String>>, FormatError> {
+    fn alternatives(
+        &self,
+        value: &Value<'_>,
+        field: Field,
+    ) -> Result<Vec<Alt<String>>, FormatError> {
         let key = join("fields", field.word());
         if value.get_ref().is_array() {
             self.array(value, &key)?.map(|alt| self.alternative(alt, &key, field)).collect()
@@ -198,7 +203,12 @@ impl Doc<'_> {
         }
     }
 
-    fn alternative(&self, value: &Value<'_>, key: &str, field: Field) -> Result<Alt<String>, FormatError> {
+    fn alternative(
+        &self,
+        value: &Value<'_>,
+        key: &str,
+        field: Field,
+    ) -> Result<Alt<String>, FormatError> {
         if value.get_ref().is_str() {
             return Ok(Alt::plain(From::Path(self.string(value, key)?)));
         }
@@ -210,7 +220,9 @@ impl Doc<'_> {
         }
         let number = |part: &str| match table.get(part) {
             None => Ok(None),
-            Some(value) if field.kind() == Kind::Number => self.number(value, &join(key, part)).map(Some),
+            Some(value) if field.kind() == Kind::Number => {
+                self.number(value, &join(key, part)).map(Some)
+            }
             Some(value) => Err(self.error(value, &join(key, part), "only a number can have it")),
         };
         alt.scale = number("scale")?;
@@ -240,7 +252,12 @@ impl Doc<'_> {
         Ok(alt)
     }
 
-    fn source(&self, value: &Value<'_>, table: &Table<'_>, key: &str) -> Result<From<String>, FormatError> {
+    fn source(
+        &self,
+        value: &Value<'_>,
+        table: &Table<'_>,
+        key: &str,
+    ) -> Result<From<String>, FormatError> {
         let mut found = Vec::new();
         for source in ["path", "header", "const", "sum", "diff", "join"] {
             let Some(value) = table.get(source) else { continue };
@@ -294,12 +311,11 @@ impl Doc<'_> {
     }
 
     fn headers(&self, table: &Table<'_>) -> Result<Headers<String>, FormatError> {
-        let mut headers = Headers { from: Vec::new(), named: Vec::new(), when: None };
+        let mut headers = Headers { from: Vec::new(), named: Vec::new() };
         let Some(value) = table.get("headers") else { return Ok(headers) };
         let table = self.table(value, "headers")?;
-        self.known(table, "headers", &["from", "names", "prefixes", "fields", "when"])?;
+        self.known(table, "headers", &["from", "names", "prefixes", "fields"])?;
         headers.from = self.paths_at(table, "from")?;
-        headers.when = table.get("when").map(|v| self.cond(v, "headers.when")).transpose()?;
         let prefixes = self.paths_at(table, "prefixes")?;
         for name in self.paths_at(table, "names")? {
             let variable = name.replace('-', "_");
@@ -322,8 +338,11 @@ impl Doc<'_> {
     fn cond(&self, value: &Value<'_>, key: &str) -> Result<Cond<String>, FormatError> {
         let table = self.table(value, key)?;
         self.known(table, key, &["has", "not", "eq"])?;
-        let mut cond =
-            Cond { has: self.paths_at(table, "has")?, not: self.paths_at(table, "not")?, eq: Vec::new() };
+        let mut cond = Cond {
+            has: self.paths_at(table, "has")?,
+            not: self.paths_at(table, "not")?,
+            eq: Vec::new(),
+        };
         if let Some(value) = table.get("eq") {
             let key = join(key, "eq");
             for (path, words) in self.table(value, &key)? {

@@ -9,8 +9,8 @@ use crate::domain::Priority;
 static GPT_4O: Model = Model {
     name: "gpt-4o",
     dialect: Dialect::OpenAi,
-    rpm: 1_500,
-    tpm: 240_000,
+    rpm: 3_000,
+    tpm: 120_000,
     latency: latency(320, 4),
 };
 static GPT_4O_MINI: Model = Model {
@@ -21,14 +21,14 @@ static GPT_4O_MINI: Model = Model {
     latency: latency(220, 3),
 };
 static SONNET: Model = Model {
-    name: "claude-sonnet-4-5",
+    name: "claude-sonnet-4-6",
     dialect: Dialect::Anthropic,
     rpm: 1_000,
-    tpm: 1_000_000,
+    tpm: 4_000_000,
     latency: latency(420, 5),
 };
 static OPUS: Model = Model {
-    name: "claude-opus-4-5",
+    name: "claude-opus-4-8",
     dialect: Dialect::Anthropic,
     rpm: 1_000,
     tpm: 1_500_000,
@@ -69,7 +69,7 @@ const SUPPORT: Caller = Caller {
     priority: Priority::High,
     models: &[(&SONNET, 1.0)],
     pace: &[(0.0, 1.5), (1.0, 1.5)],
-    input: 900..2_400,
+    input: 3_500..8_000,
     input_growth: 0,
     max_output: 200..500,
     streams: 0.9,
@@ -132,23 +132,23 @@ const NOTEBOOK: Caller = Caller {
 /// see for minutes, and again after a reset.
 pub(super) static LAUNCH: Profile = Profile {
     callers: &[
-        Caller { pace: &[(0.0, 3.0), (6.0, 15.0), (30.0, 15.0), (60.0, 9.0), (90.0, 15.0)], ..WEB },
+        Caller { pace: &[(0.0, 3.0), (6.0, 14.0), (30.0, 14.0), (60.0, 9.0), (90.0, 14.0)], ..WEB },
         Caller { pace: &[(0.0, 3.0), (6.0, 9.0)], ..SEARCH },
         Caller { pace: &[(0.0, 1.0), (6.0, 5.0), (30.0, 5.0), (60.0, 3.0)], ..SUPPORT },
         EVALS,
-        Caller { pace: &[(4.0, 0.0), (8.0, 6.0), (40.0, 6.0), (60.0, 2.0)], ..BATCH },
+        Caller { pace: &[(4.0, 0.0), (8.0, 3.5), (40.0, 3.5), (60.0, 1.5)], ..BATCH },
         NOTEBOOK,
     ],
     models: &MODELS,
     outage: None,
     error_rate: 0.006,
-    at_once: 16,
-    waiting: 60,
+    at_once: 13,
+    waiting: 30,
     rules: r#"
 [[cap]]
 name = "launch-day"
 period = "day"
-cap_usd = "2.50"
+usd = "1.50"
 
 [[rule]]
 name = "launch-tokens-low"
@@ -204,17 +204,17 @@ pub(super) static LEAK: Profile = Profile {
 [[cap]]
 name = "day"
 period = "day"
-cap_usd = "25.00"
+usd = "8000.00"
 
 [[rule]]
-name = "one-key-takes-it-all"
+name = "dev-key-takes-it-all"
 metric = "key.usd_share"
-match = { key = "notebook-intern" }
+match = { environment = "dev" }
 above = 0.5
 for = "3s"
 severity = "critical"
 actions = ["trip:key"]
-min_requests = 50
+min_requests = 20
 cooldown = "5m"
 "#,
 };
@@ -237,7 +237,7 @@ pub(super) static RUNAWAY: Profile = Profile {
 name = "staging-day"
 match = { environment = "staging" }
 period = "day"
-cap_usd = "1.50"
+usd = "1.00"
 
 [[rule]]
 name = "staging-runs-away"
@@ -246,7 +246,7 @@ match = { environment = "staging" }
 above = 1.0
 for = "1s"
 severity = "critical"
-actions = ["trip:env/staging"]
+actions = ["trip:env"]
 min_requests = 20
 cooldown = "5m"
 "#,
@@ -274,7 +274,7 @@ pub(super) static OUTAGE: Profile = Profile {
 [[cap]]
 name = "day"
 period = "day"
-cap_usd = "25.00"
+usd = "15000.00"
 
 [[rule]]
 name = "anthropic-is-down"
@@ -284,7 +284,7 @@ above = 0.3
 clear = 0.1
 for = "3s"
 severity = "critical"
-actions = ["trip:provider/anthropic"]
+actions = ["trip:provider"]
 min_requests = 20
 cooldown = "5m"
 "#,
@@ -307,7 +307,7 @@ pub(super) static QUIET: Profile = Profile {
 [[cap]]
 name = "day"
 period = "day"
-cap_usd = "25.00"
+usd = "2500.00"
 
 [[rule]]
 name = "cap-reached"

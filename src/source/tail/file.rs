@@ -57,8 +57,8 @@ pub struct Followed {
     stirred: Mono,
     /// Why the last read failed. Not tried again before the next look at the path.
     pub failed: Option<String>,
-    /// It was found truncated: to be started anew.
-    pub cut: bool,
+    /// When it was found truncated: to be started anew.
+    pub cut: Option<Mono>,
 }
 
 impl Followed {
@@ -124,7 +124,7 @@ impl Followed {
             backlog_end: 0,
             stirred: now,
             failed: None,
-            cut: false,
+            cut: None,
         }
     }
 
@@ -141,9 +141,6 @@ impl Followed {
     ) -> io::Result<Step> {
         let meta = self.file.metadata()?;
         let changed = (meta.mtime(), meta.mtime_nsec());
-        if meta.len() < self.scanned {
-            return Ok(Step::Truncated);
-        }
         out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
         self.size = meta.len();
         if self.scanned == self.size {
@@ -178,7 +175,7 @@ impl Followed {
 
     /// The file starts anew. Gives what was read of it until now.
     pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> (Lines, Generation) {
-        self.cut = false;
+        self.cut = None;
         self.size = 0;
         self.scanned = 0;
         self.backlog_end = 0;
@@ -207,8 +204,13 @@ impl Followed {
 
     /// How long nothing came, if all was read.
     pub fn quiet_for(&self, now: Mono) -> Option<Duration> {
-        let read = self.scanned == self.size && self.failed.is_none();
+        let read = self.scanned == self.size && self.readable();
         read.then(|| now.since(self.stirred))
+    }
+
+    /// Whether reading on makes sense now.
+    pub fn readable(&self) -> bool {
+        self.failed.is_none() && self.cut.is_none()
     }
 
     /// Whether no name leads to it any more.

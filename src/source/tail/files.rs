@@ -92,6 +92,11 @@ impl Files {
         self.drained.push(file);
     }
 
+    /// Try again to read drained files that could not be read.
+    pub fn retry_drained(&mut self) {
+        self.drained.iter_mut().for_each(|file| file.failed = None);
+    }
+
     /// A drained file to which a path leads again.
     pub fn take_drained(&mut self, id: FileId) -> Option<Followed> {
         let at = self.drained.iter().position(|file| file.id == id)?;

@@ -1,8 +1,10 @@
 //! The files of one source and the counters over all of them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::file::{self, Buffer, Followed, Step};
 use super::files::Files;
@@ -10,11 +12,14 @@ use super::generation::{FileId, Generation};
 use super::lines::{Counters, Deliver, Lines, Outlet};
 use super::{ROTATE_WAIT, Turn};
 use crate::domain::{Batch, SourceId, Stamp};
-use crate::source::glob::{Found, Pattern};
+use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
 /// Finished generations remembered, in case another path still leads to one.
 const RETIRED: usize = 1024;
+
+/// How long a truncated file waits for a sibling that can't be read just now.
+const COPY_WAIT: Duration = Duration::from_secs(10);
 
 /// One source.
 pub struct Group {
@@ -56,6 +61,7 @@ impl Group {
 
     /// Look where each path leads now.
     pub fn poll(&mut self, now: Stamp, sinks: &mut Sinks) {
+        self.files.retry_drained();
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, sinks).err();
             self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
@@ -75,20 +81,21 @@ impl Group {
         deliver: &mut Deliver<'_>,
     ) -> Turn {
         let mut out = Outlet::new(self.id, &mut self.counters, batch, deliver);
-        let (mut turn, mut any_cut) = (Turn::Idle, false);
-        for file in self.files.open_mut().filter(|file| file.failed.is_none()) {
+        let mut turn = Turn::Idle;
+        for file in self.files.open_mut().filter(|file| file.readable()) {
             match file.step(now, buffer, &mut out) {
                 Step::Idle => {}
                 Step::More => turn = Turn::More,
-                Step::Truncated => (file.cut, any_cut) = (true, true),
+                Step::Truncated => file.cut = Some(now.mono),
                 Step::Failed(why) => {
                     let path = file.path.clone();
                     file.failed = Some(SourceError::Read { path, why }.to_string());
                 }
             }
         }
-        if any_cut {
-            restart_cut(self.id, &mut self.files, now, sinks, &mut out);
+        if self.files.open().any(|file| file.cut.is_some())
+            && restart_cut(self.id, &mut self.files, now, sinks, &mut out)
+        {
             turn = Turn::More;
         }
         retire_quiet(&mut self.files, &mut self.retired, now, buffer, &mut out);
@@ -158,6 +165,11 @@ impl Group {
             self.files.place(path, None, now.mono);
             return Ok(());
         }
+        if self.started && is_rotated_copy(path, &|base| self.files.knows(base)) {
+            // What is new in it is read as the rest of `base`, or was read already.
+            self.files.place(path, None, now.mono);
+            return Ok(());
+        }
         let (file, meta) = match file::open(path) {
             Ok(opened) => opened,
             Err(e @ SourceError::NotAFile { .. }) => {
@@ -202,52 +214,68 @@ impl Group {
     }
 }
 
-/// Begin truncated files anew. What they contained may live on in a copy made
-/// by `copytruncate`: then the rest is read from there.
+/// Begin truncated files anew; says whether one was. What they contained may
+/// live on in a copy made by `copytruncate`: then the rest is read from there.
 fn restart_cut(
     id: SourceId,
     files: &mut Files,
     now: Stamp,
     sinks: &mut Sinks,
     out: &mut Outlet<'_>,
-) {
+) -> bool {
     let held: Vec<FileId> = files.open().map(|file| file.id).collect();
-    let mut copies = Vec::new();
-    for file in files.open_mut().filter(|file| file.cut) {
+    let (mut copies, mut any) = (Vec::new(), false);
+    for file in files.open_mut() {
+        let Some(since) = file.cut else { continue };
+        let copy = match find_copy(&file.path, &file.generation, &held) {
+            Ok(copy) => copy,
+            // Perhaps that was the copy: ask again, but not for ever.
+            Err(_) if now.mono.since(since) < COPY_WAIT => continue,
+            Err(_) => None,
+        };
         let torn = file.pending();
-        let copy = find_copy(&file.path, &file.generation, &held);
         let (mut lines, generation) = file.restart(sinks(id, &file.path));
-        if let Some((path, copy)) = copy
-            && let Ok(meta) = copy.metadata()
-        {
-            copies.push(Followed::resume(&path, copy, &meta, lines, generation, now.mono));
-        } else {
-            lines.finish_torn(torn, now.wall, out);
+        match copy {
+            Some((path, copy, meta)) => {
+                copies.push(Followed::resume(&path, copy, &meta, lines, generation, now.mono));
+            }
+            None => lines.finish_torn(torn, now.wall, out),
         }
+        any = true;
     }
     for copy in copies {
         files.drain(copy);
     }
+    any
 }
 
 /// A sibling (`app.log.1`, `app.log-20260101`) that is a copy of a generation.
+/// An error says that one of them could not be asked and no other is the copy.
 fn find_copy(
     path: &Path,
     generation: &Generation,
     held: &[FileId],
-) -> Option<(PathBuf, std::fs::File)> {
-    let name = path.file_name()?.as_encoded_bytes();
+) -> io::Result<Option<(PathBuf, File, Metadata)>> {
+    let Some(name) = path.file_name() else { return Ok(None) };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let siblings = std::fs::read_dir(dir).ok()?.flatten().filter(|entry| {
+    let mut unsure = Ok(None);
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let sibling = entry.file_name();
-        let suffix = sibling.as_encoded_bytes().strip_prefix(name);
-        suffix.is_some_and(|suffix| matches!(suffix.first(), Some(b'.' | b'-')))
-    });
-    siblings.map(|entry| entry.path()).find_map(|path| {
-        let (file, meta) = file::open(&path).ok()?;
-        let fresh = !held.contains(&FileId::of(&meta));
-        (fresh && generation.continues_in(&file).ok()?).then_some((path, file))
-    })
+        let suffix = sibling.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+        if !suffix.is_some_and(|suffix| matches!(suffix.first(), Some(b'.' | b'-'))) {
+            continue;
+        }
+        let Ok((file, meta)) = file::open(&entry.path()) else { continue };
+        if held.contains(&FileId::of(&meta)) {
+            continue;
+        }
+        match generation.continues_in(&file) {
+            Ok(true) => return Ok(Some((entry.path(), file, meta))),
+            Ok(false) => {}
+            Err(why) => unsure = Err(why),
+        }
+    }
+    unsure
 }
 
 /// Close rotated and deleted files to which nothing was added for long.
