@@ -64,7 +64,7 @@ impl<'t> Document<'t> {
             Kind::Flag => Place::Flag(self.name.to_owned()),
             Kind::File => self.lines.locate(self.name, span),
         };
-        Problem { place, message: safe::shown(message), hint: hint.map(safe::shown) }
+        Problem { place, message: safe::sentence(message), hint: hint.map(safe::sentence) }
     }
 
     /// The origin of a value at this offset.

@@ -1,5 +1,6 @@
 //! The tables that are written many times: sources, caps and prices.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -7,7 +8,9 @@ use toml::de::DeValue;
 use super::document::Document;
 use super::reader::{Item, Reader, Report, Unique, items};
 use super::schema;
+use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
+use crate::decode::Formats;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Period};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
@@ -18,11 +21,11 @@ use crate::source::{SourceSpec, Start};
 const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
 
 pub(super) fn sources(document: &Document, report: &mut Report) -> Vec<SourceSpec> {
-    let mut unique = Unique::default();
     let base = Path::new(document.name).parent().unwrap_or(Path::new(""));
+    let mut around = Around { base, unique: Unique::default(), formats: OnceCell::new() };
     items(&schema::SOURCE, document, report)
         .into_iter()
-        .filter_map(|item| source(open(&schema::SOURCE, document, item, report), base, &mut unique))
+        .filter_map(|item| source(open(&schema::SOURCE, document, item, report), &mut around))
         .collect()
 }
 
@@ -76,17 +79,26 @@ pub(super) fn matches(raw: &Raw, known: &[&'static str]) -> Read<Match> {
     Ok(found)
 }
 
-fn source(mut reader: Reader, base: &Path, unique: &mut Unique) -> Option<SourceSpec> {
-    let paths = reader.need("paths", |raw| paths(raw, base));
+/// What the sources of a file have in common.
+struct Around<'a> {
+    /// Where relative paths begin.
+    base: &'a Path,
+    unique: Unique,
+    /// Read when the first source names one.
+    formats: OnceCell<Formats>,
+}
+
+fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
+    let paths = reader.need("paths", |raw| paths(raw, around.base));
     let name = reader.take("name", value::name);
     let name = name.or_else(|| paths.as_ref()?.first().cloned());
     if let Some(name) = &name {
-        unique.claim(name, &mut reader);
+        around.unique.claim(name, &mut reader);
     }
     let spec = SourceSpec {
         name: name.unwrap_or_default(),
         paths: Vec::new(),
-        format: reader.take("format", value::name),
+        format: reader.take("format", |raw| format(raw, &around.formats)),
         timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         host: reader.take("host", value::name),
         provider: reader.take("provider", value::name),
@@ -95,6 +107,18 @@ fn source(mut reader: Reader, base: &Path, unique: &mut Unique) -> Option<Source
     };
     reader.finish();
     Some(SourceSpec { paths: paths?, ..spec })
+}
+
+fn format(raw: &Raw, formats: &OnceCell<Formats>) -> Read<String> {
+    let name = value::text(raw)?;
+    let known = formats.get_or_init(Formats::builtin);
+    if known.list().any(|(id, _)| id == name) {
+        return Ok(name);
+    }
+    let ids: Vec<&str> = known.list().map(|(id, _)| id).collect();
+    let hint = did_you_mean(&name, ids.iter().copied())
+        .unwrap_or_else(|| format!("one of: {}", ids.join(", ")));
+    Err(Complaint::new(format!("names an unknown format '{name}'")).hint(hint))
 }
 
 fn start(raw: &Raw) -> Read<Start> {
@@ -150,7 +174,7 @@ fn cap(mut reader: Reader, unique: &mut Unique) -> Option<CapSpec> {
 }
 
 fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {
-    if model.trim().is_empty() || model.chars().any(super::safe::is_unseen) {
+    if model.trim().is_empty() || !super::safe::is_visible(model) {
         reader.complain_of_all(&Complaint::new("a price needs the name of a model"));
     }
     let input = reader.need("input", per_million);

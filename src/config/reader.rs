@@ -287,6 +287,6 @@ fn hint_for(table: &'static Table, name: &str) -> String {
     match closest(name, others) {
         Some(found) if found == name => format!("'{name}' belongs in {}", homes(found)),
         Some(found) => format!("did you mean '{found}' in {}?", homes(found)),
-        None => "`tripline config schema` lists every key".to_owned(),
+        None => "`tripline config example` lists every key".to_owned(),
     }
 }

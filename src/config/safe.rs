@@ -3,39 +3,30 @@
 //! A configuration of ours holds no secrets, but people paste them, and an
 //! error message travels further than the file.
 
-use unicode_width::UnicodeWidthStr;
+use crate::text;
 
 /// Columns of a line that are shown around a problem.
 const SHOWN: usize = 100;
 
-/// Names of keys whose value is never shown.
+/// Columns of a message.
+const MESSAGE: usize = 300;
+
+/// Names of keys whose value is never shown, whatever it looks like.
 const SECRET_KEYS: &[&str] =
     &["secret", "passw", "token", "api_key", "apikey", "api-key", "credential", "auth", "private"];
 
-/// How keys of known vendors begin.
-const SECRET_PREFIXES: &[&str] = &[
-    "sk-", "sk_", "pk-", "rk_", "gsk_", "xai-", "AIza", "AKIA", "ASIA", "ghp_", "gho_", "glpat-",
-    "hf_", "r8_", "pplx-", "xoxb-", "xoxp-", "eyJ",
-];
-
 /// `text` without secrets, with invisible and control characters spelled out.
 pub(super) fn shown(text: &str) -> String {
-    let cut = secret_assignment(text).unwrap_or(text.len());
-    let (open, hidden) = text.split_at(cut);
-    let mut out = String::with_capacity(text.len());
-    let mut word_start = 0;
-    for (at, c) in open.char_indices() {
-        if !is_word(c) {
-            push_word(&mut out, open.get(word_start..at).unwrap_or(""));
-            push_char(&mut out, c);
-            word_start = at + c.len_utf8();
-        }
-    }
-    push_word(&mut out, open.get(word_start..).unwrap_or(""));
-    if !hidden.is_empty() {
-        out.push_str(" …");
-    }
-    out
+    let (open, rest) = text.split_at(secret_value(text).unwrap_or(text.len()));
+    let hidden = if rest.is_empty() { "" } else { " …" };
+    text::printable(&text::mask(&open.replace('\t', " "))).into_owned() + hidden
+}
+
+/// A message that may quote a value of any length.
+pub(super) fn sentence(text: &str) -> String {
+    // Cut first: looking for secrets takes time. The second cut is for what grew.
+    let start: String = text.chars().take(MESSAGE * 2).collect();
+    text::cut(&shown(&start), MESSAGE, text::Ellipsis::Unicode).into_owned()
 }
 
 /// The line, cut to a readable length, with carets under `column` (from 0, in
@@ -47,52 +38,24 @@ pub(super) fn excerpt(line: &str, column: usize, length: usize) -> String {
     let lead = skip.min(SHOWN);
     let prefix: String = from.chars().take(lead + column - skip).collect();
     let body: String = shown(&from).chars().skip(lead).take(SHOWN).collect();
-    let indent = shown(&prefix).width().saturating_sub(lead).min(body.width());
-    let carets = length.clamp(1, body.width().saturating_sub(indent).max(1));
+    let indent = text::width(&shown(&prefix)).saturating_sub(lead).min(text::width(&body));
+    let carets = length.clamp(1, text::width(&body).saturating_sub(indent).max(1));
     format!("{}\n{}{}", body.trim_end(), " ".repeat(indent), "^".repeat(carets))
 }
 
-/// Whether a character may not stand in a name: control, bidi, invisible.
-pub(super) fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+/// Whether all of a name can be seen: no control, direction or filler character.
+pub(super) fn is_visible(name: &str) -> bool {
+    text::printable(name) == name
 }
 
 /// Where the value of a key that sounds secret begins.
-fn secret_assignment(text: &str) -> Option<usize> {
-    text.match_indices('=').map(|(at, _)| at).find_map(|at| {
-        let before = text.get(..at)?.trim_end();
-        let start =
-            before.rfind(|c: char| !is_word(c) && c != '"' && c != '\'').map_or(0, |i| i + 1);
-        let key = before.get(start..).unwrap_or(before).to_ascii_lowercase();
-        SECRET_KEYS.iter().any(|word| key.contains(word)).then_some(at + 1)
+fn secret_value(text: &str) -> Option<usize> {
+    text.match_indices('=').map(|(at, _)| at + 1).find(|&at| {
+        let before = text.get(..at - 1).unwrap_or("").trim_end().trim_end_matches(['"', '\'']);
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let key = before.rsplit(|c| !is_word(c)).next().unwrap_or("").to_ascii_lowercase();
+        SECRET_KEYS.iter().any(|word| key.contains(word))
     })
-}
-
-fn push_word(out: &mut String, word: &str) {
-    if looks_secret(word) { out.push('…') } else { out.push_str(word) }
-}
-
-fn push_char(out: &mut String, c: char) {
-    match c {
-        '\t' => out.push(' '),
-        c if is_unseen(c) => out.extend(c.escape_unicode()),
-        c => out.push(c),
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+')
-}
-
-fn looks_secret(word: &str) -> bool {
-    let known = SECRET_PREFIXES.iter().any(|prefix| word.starts_with(prefix)) && word.len() >= 12;
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    known || (word.len() >= 28 && digits >= 4 && letters >= 4)
 }
 
 #[cfg(test)]
@@ -103,12 +66,11 @@ mod tests {
     fn secrets_are_hidden_and_ordinary_words_are_not() {
         let cases = [
             ("api_key = \"hunter2\"", "api_key = …"),
-            ("match = { key = \"sk-abcdefgh12345678\" }", "match = { key = \"…\" }"),
+            ("match = { key = \"sk-abcdefgh12345678\" }", "match = { key = \"sk-…5678\" }"),
             ("x = { auth_header = 'abc' }", "x = { auth_header = …"),
             ("\"password\" = 'a'", "\"password\" = …"),
             ("name = \"limit-exhausts-before-reset\"", "name = \"limit-exhausts-before-reset\""),
             ("paths = [\"/var/log/a.log\"]", "paths = [\"/var/log/a.log\"]"),
-            ("k = 0123456789abcdef0123456789abcdef", "k = …"),
             ("resource = \"tokens\"", "resource = \"tokens\""),
             ("a\u{1b}[2J\u{202e}\tb", "a\\u{1b}[2J\\u{202e} b"),
         ];

@@ -3,6 +3,7 @@
 use super::safe;
 use super::suggest::did_you_mean;
 use super::value::{Complaint, Raw, Read, text};
+use crate::action::{ScopeError, SwitchScope};
 use crate::rules::{Action, Metric};
 
 /// Scopes taken from the alert's labels, and the labels they need.
@@ -11,6 +12,15 @@ const FROM_LABELS: &[(&str, &[&str])] = &[
     ("model", &["provider", "model"]),
     ("key", &["key"]),
     ("env", &["environment"]),
+];
+
+/// Kinds of scope, and how each may be written.
+const FORMS: &[(&str, &str)] = &[
+    ("all", "write \"trip:all\""),
+    ("provider", "write \"trip:provider\", or \"trip:provider/NAME\""),
+    ("model", "write \"trip:model\", or \"trip:model/PROVIDER/MODEL\""),
+    ("key", "write \"trip:key\", or \"trip:key/NAME\""),
+    ("env", "write \"trip:env\", or \"trip:env/NAME\""),
 ];
 
 /// Reads `trip:SCOPE`.
@@ -45,31 +55,24 @@ pub(super) fn missing_label(scope: &str, metric: Metric) -> Option<&'static str>
 }
 
 fn trip(scope: &str) -> Read<Action> {
-    let (kind, target) = scope.split_once('/').unwrap_or((scope, ""));
-    let plain = !scope.contains('/');
-    let named = !target.is_empty()
-        && !target.chars().any(|c| safe::is_unseen(c) || c.is_whitespace())
-        && target.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    let whole = match kind {
-        "all" => plain,
-        // A model is known by its provider: two may serve the same name.
-        "model" => plain || (named && target.contains('/')),
-        "provider" | "key" | "env" => plain || named,
-        _ => {
-            let hint = did_you_mean(kind, ["all", "provider", "model", "key", "env"])
-                .unwrap_or_else(|| "scopes are all, provider, model, key and env".to_owned());
-            return Err(Complaint::new(format!("has an unknown trip scope '{scope}'")).hint(hint));
-        }
+    let kind = scope.split('/').next().unwrap_or(scope);
+    let forms = FORMS.iter().find(|(known, _)| *known == kind);
+    let Some((_, forms)) = forms else {
+        let hint = did_you_mean(kind, FORMS.iter().map(|(kind, _)| *kind))
+            .unwrap_or_else(|| "scopes are all, provider, model, key and env".to_owned());
+        return Err(Complaint::new(format!("has an unknown trip scope '{scope}'")).hint(hint));
     };
-    if whole {
+    if !labels_for(scope).is_empty() {
         return Ok(Action::Trip(scope.to_owned()));
     }
-    let hint = match kind {
-        "all" => "write \"trip:all\"",
-        "model" => "write \"trip:model\", or \"trip:model/PROVIDER/MODEL\"",
-        "provider" => "write \"trip:provider\", or \"trip:provider/NAME\"",
-        "key" => "write \"trip:key\", or \"trip:key/NAME\"",
-        _ => "write \"trip:env\", or \"trip:env/NAME\"",
-    };
-    Err(Complaint::new(format!("has a malformed trip scope '{scope}'")).hint(hint))
+    match scope.parse::<SwitchScope>() {
+        Ok(_) if safe::is_visible(scope) && !scope.contains(' ') && !scope.ends_with('/') => {
+            Ok(Action::Trip(scope.to_owned()))
+        }
+        Err(ScopeError::KeyMaterial { shown }) => {
+            Err(Complaint::new("holds a key, not the name of one")
+                .hint(format!("write the name that tripline shows for {shown}")))
+        }
+        _ => Err(Complaint::new(format!("has a malformed trip scope '{scope}'")).hint(*forms)),
+    }
 }

@@ -72,7 +72,7 @@ pub(super) fn text(raw: &Raw) -> Read<String> {
 /// A name: shown in tables, written to audit records, compared byte for byte.
 pub(super) fn name(raw: &Raw) -> Read<String> {
     let name = text(raw)?;
-    if name.chars().any(safe::is_unseen) {
+    if !safe::is_visible(&name) {
         return Err(Complaint::new("must not hold control or invisible characters"));
     }
     if name.trim() != name {
