@@ -110,7 +110,7 @@ fn begin(
 ) -> Result<Running, Failure> {
     let names = Names::default();
     let sources = context.sources(paths)?;
-    let sinks = sinks(&context.pipelines(&names)?, &sources)?;
+    let sinks = sinks(&context.pipelines(&names), &sources)?;
     context.make_state_dir()?;
     let setup = Setup {
         sources,

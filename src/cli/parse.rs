@@ -30,7 +30,7 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     let received = args.received_at.as_deref().map(moment).transpose()?;
     let received = received.unwrap_or_else(|| Clock::start().now().wall);
     let names = Names::default();
-    let pipeline = context.pipelines(&names)?.of(&spec);
+    let pipeline = context.pipelines(&names).of(&spec);
     let pipeline = pipeline.map_err(|error| Failure::new(Kind::Usage, error))?.pipeline();
     let from: Box<dyn Read> = if path == STDIN {
         Box::new(io::stdin())

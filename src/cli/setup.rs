@@ -85,20 +85,21 @@ impl Context {
     }
 
     /// What turns lines into observations.
-    pub fn pipelines(&self, names: &Names) -> Result<Pipelines, Failure> {
+    #[must_use]
+    pub fn pipelines(&self, names: &Names) -> Pipelines {
         let mut prices = PriceTable::builtin();
         for (name, price) in &self.config.prices {
             prices.set(name, price.clone());
         }
         let host = host_name();
-        Ok(Pipelines {
+        Pipelines {
             formats: Arc::new(Formats::builtin()),
             prices,
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
             key_salt: key_salt(&host),
             host,
-        })
+        }
     }
 
     /// The kill switch.
