@@ -16,9 +16,12 @@ use rustix::io::Errno;
 use super::terminal::open_input;
 use super::update::Wheel;
 
-/// How long bytes that wait may take to become an event: the rest of a split
-/// escape sequence.
-const PARSE: Duration = Duration::from_millis(25);
+/// How long crossterm is asked for an event, and how often it must have none.
+/// It gives up without a look at what it has parsed already if the machine took
+/// this long to get there, so one "none" is not believed: a key would wait for
+/// the next key.
+const PARSE: Duration = Duration::from_millis(50);
+const ASKED: u32 = 2;
 
 /// What comes from the terminal.
 #[derive(Clone, Debug)]
@@ -76,10 +79,14 @@ fn read_events(tty: &OwnedFd, stop: &OwnedFd, events: &Sender<Input>) -> Ended {
             Wait::Stopped => return Ended::Stopped,
             Wait::Gone => return Ended::TerminalGone,
         }
-        loop {
+        let mut none = 0;
+        while none < ASKED {
             match crossterm::event::poll(PARSE) {
-                Ok(true) => {}
-                Ok(false) => break,
+                Ok(true) => none = 0,
+                Ok(false) => {
+                    none += 1;
+                    continue;
+                }
                 Err(_) => return Ended::TerminalGone,
             }
             let Ok(event) = crossterm::event::read() else { return Ended::TerminalGone };

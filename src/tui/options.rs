@@ -102,7 +102,8 @@ pub enum Signal {
     Hangup,
     /// SIGTSTP: give the terminal back and stop.
     Stop,
-    /// SIGCONT: take the terminal again.
+    /// SIGCONT: take the terminal again. Whoever hands in `Stop` must hand in
+    /// this one too.
     Continue,
     /// SIGWINCH: the terminal has another size.
     Resize,

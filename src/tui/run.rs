@@ -93,6 +93,7 @@ struct Pace {
     urgency: Urgency,
     drawn: Mono,
     lost: bool,
+    stopped: bool,
 }
 
 struct Console<'a> {
@@ -189,11 +190,15 @@ impl Console<'_> {
         }
     }
 
-    /// Give the terminal back, stop, and take it again when continued.
+    /// Give the terminal back and stop. The process halts some time after the
+    /// call, so the terminal is taken again on SIGCONT and not on the next line.
     fn stop(&mut self, halt: impl Fn() -> rustix::io::Result<()>) -> Step {
         self.terminal.give_back();
-        let _ = halt();
-        self.resume()
+        self.pace.stopped = true;
+        if halt().is_err() {
+            return self.resume();
+        }
+        Step::Go
     }
 
     fn resume(&mut self) -> Step {
@@ -201,6 +206,7 @@ impl Console<'_> {
             return Step::End(Exit::TerminalGone);
         }
         self.pace.lost = true;
+        self.pace.stopped = false;
         self.on_message(Msg::Resize(self.terminal.size()), Urgency::Now)
     }
 
@@ -221,6 +227,9 @@ impl Console<'_> {
     /// How long until the next frame is due.
     fn wait(&self) -> Duration {
         let now = (self.clock)();
+        if self.pace.stopped {
+            return until_next_second(now.wall);
+        }
         let budget = Duration::from_secs(1) / u32::from(self.model.options.fps.max(1));
         let pause = match self.pace.urgency {
             Urgency::Now => return Duration::ZERO,
