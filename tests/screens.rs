@@ -84,15 +84,20 @@ fn every_size_draws() {
     let sizes = (1..=120).flat_map(|columns| (1..=50).map(move |rows| (columns, rows)));
     let big = [(200, 60), (500, 200), (500, 1), (1, 200), (299, 120)];
     let sizes: Vec<(u16, u16)> = sizes.chain(big).collect();
-    for (situation, snapshot) in snapshots::all() {
-        let mut console = Console::new(&snapshot, Charset::Unicode, 1, 1);
+    let draw_all = |situation: &str, snapshot: &Snapshot| {
+        let mut console = Console::new(snapshot, Charset::Unicode, 1, 1);
         for &(columns, rows) in &sizes {
             console.resize(columns, rows);
-            let buffer = console.draw();
             let wanted = usize::from(columns) * usize::from(rows);
-            assert_eq!(buffer.content.len(), wanted, "{situation} {columns}x{rows}");
+            assert_eq!(console.draw().content.len(), wanted, "{situation} {columns}x{rows}");
         }
-    }
+    };
+    let all = snapshots::all();
+    std::thread::scope(|scope| {
+        for (situation, snapshot) in &all {
+            scope.spawn(|| draw_all(situation, snapshot));
+        }
+    });
 }
 
 #[test]

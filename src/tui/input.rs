@@ -98,6 +98,7 @@ fn read_events(tty: &OwnedFd, stop: &OwnedFd, events: &Sender<Input>) -> Ended {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     Bytes,
     Interrupted,
@@ -136,5 +137,26 @@ fn translate(event: Event) -> Option<Input> {
             _ => None,
         },
         Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A pipe hangs up as a terminal does.
+    #[test]
+    fn waiting_tells_bytes_from_the_end() {
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        let reader = OwnedFd::from(reader);
+        writer.write_all(b"q").unwrap();
+        assert_eq!(wait(&reader, &stop), Wait::Bytes);
+        drop(writer);
+        assert_eq!(wait(&reader, &stop), Wait::Gone, "what is left of a dead line is not read");
+        rustix::io::write(&stop, &1u64.to_ne_bytes()).unwrap();
+        assert_eq!(wait(&reader, &stop), Wait::Stopped);
     }
 }

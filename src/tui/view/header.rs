@@ -1,8 +1,6 @@
 //! The first two rows: is it on fire, can this screen be trusted, is there a
 //! brake, and the one sentence that matters.
 
-use std::collections::BTreeSet;
-
 use ratatui::layout::Rect;
 
 use super::layout;
@@ -12,6 +10,7 @@ use crate::text::width;
 use crate::tui::fmt;
 use crate::tui::model::Model;
 use crate::tui::options::Access;
+use crate::tui::rows;
 use crate::tui::theme::{Tone, mark, tone};
 
 /// Age of the newest data from which the screen is not to be trusted.
@@ -134,12 +133,8 @@ fn state_word(model: &Model) -> (String, Tone) {
     (text, tone)
 }
 
-/// Gateway hosts that anything was heard of.
 fn hosts(snapshot: &Snapshot) -> Option<String> {
-    let limits = snapshot.limits.iter().filter_map(|limit| limit.host.as_deref());
-    let switches = snapshot.switches.iter().flat_map(|switch| &switch.hosts);
-    let hosts: BTreeSet<&str> = limits.chain(switches.map(|host| &*host.host)).collect();
-    match hosts.len() {
+    match rows::hosts(snapshot).len() {
         0 => None,
         1 => Some("1 host".into()),
         count => Some(format!("{count} hosts")),
