@@ -1,1 +1,58 @@
-//! (being built)
+//! Lines of logs to observations, in whatever format they are.
+//!
+//! Decoding never fails: what it can't read is a counted fault, and a line whose
+//! cost can't be trusted is quarantined. It knows no files and no clocks; the
+//! time of last resort comes with each line. What a format's fields mean is data
+//! (`data/formats/`); code is for what data can't say.
+
+mod body;
+pub mod classify;
+mod cost;
+mod decoder;
+mod dedup;
+mod dump;
+mod eval;
+mod formats;
+pub mod headers;
+mod map;
+mod names;
+mod record;
+mod tokens;
+
+pub use decoder::Decoder;
+pub use formats::{FormatError, FormatId, Formats};
+
+use crate::domain::NanoUsd;
+
+/// How a source wants its lines read.
+#[derive(Clone, Debug)]
+pub struct DecodeOptions {
+    /// Name of the format; detected line by line where absent.
+    pub format: Option<String>,
+    /// Zone of times that carry none; UTC where absent.
+    pub timezone: Option<jiff::tz::TimeZone>,
+    /// Host of calls whose line names none.
+    pub host: Option<String>,
+    /// Provider of calls whose line names none.
+    pub provider: Option<String>,
+    /// Environment of calls whose line names none.
+    pub environment: Option<String>,
+    /// A call that says it cost more is not believed.
+    pub max_request_usd: NanoUsd,
+    /// Makes the fingerprints of keys differ from one installation to the next.
+    pub key_salt: u64,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> DecodeOptions {
+        DecodeOptions {
+            format: None,
+            timezone: None,
+            host: None,
+            provider: None,
+            environment: None,
+            max_request_usd: NanoUsd::from_usd(1000),
+            key_salt: 0,
+        }
+    }
+}

@@ -1,1 +1,120 @@
-//! (being built)
+//! What a call costs where its log does not say: model + tokens -> nano-USD.
+//!
+//! Exact integers, rounded up once per call. A model without a price has none:
+//! unknown is never 0. This floor knows no log format and keeps no state but a
+//! cache of names it has already looked up.
+
+mod model_name;
+mod rates;
+mod table;
+
+use rustc_hash::FxHashMap;
+
+use crate::domain::{Cost, CostSource, Item, Names, NanoUsd, Observation, Request, Sym};
+
+pub use rates::{ModelPrice, PerMillion, Rates};
+pub use table::{PriceError, PriceTable};
+
+/// Prices observations. Looks a name up once, then answers from a cache.
+#[derive(Debug)]
+pub struct Pricer {
+    table: PriceTable,
+    names: Names,
+    /// Row of the table for a provider and model; `None` is "no price".
+    known: FxHashMap<(Option<Sym>, Sym), Option<usize>>,
+}
+
+impl Pricer {
+    /// A pricer over `table` for symbols of `names`.
+    #[must_use]
+    pub fn new(table: PriceTable, names: Names) -> Pricer {
+        Pricer { table, names, known: FxHashMap::default() }
+    }
+
+    /// The date the table's prices were collected, `YYYY-MM-DD`.
+    #[must_use]
+    pub fn as_of(&self) -> &str {
+        self.table.as_of()
+    }
+
+    /// Give every request that reports no cost, but tokens and a model with a
+    /// price, a computed one.
+    pub fn price_batch(&mut self, items: &mut [Item]) {
+        for item in items {
+            if let Observation::Request { request, .. } = &mut item.seen
+                && request.cost.is_none()
+            {
+                request.cost =
+                    self.price(request).map(|usd| Cost { usd, source: CostSource::Computed });
+            }
+        }
+    }
+
+    fn price(&mut self, request: &Request) -> Option<NanoUsd> {
+        let key = (request.provider, request.model?);
+        let row = match self.known.get(&key) {
+            Some(row) => *row,
+            None => self.look_up(key),
+        };
+        self.table.row(row?)?.cost(&request.tokens, request.tier)
+    }
+
+    fn look_up(&mut self, key: (Option<Sym>, Sym)) -> Option<usize> {
+        let provider = key.0.map(|sym| self.names.text(sym));
+        let row = self.table.find(provider.as_deref(), &self.names.text(key.1));
+        self.known.insert(key, row);
+        row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{NameKind, TextRef, Tokens, Wall};
+
+    fn item(request: &Request) -> Item {
+        let none = TextRef::default();
+        let seen = Observation::Request {
+            request: *request,
+            request_id: none,
+            dedup_key: none,
+            finish_reason: none,
+        };
+        Item { line: 1, seen }
+    }
+
+    fn cost_of(item: &Item) -> Option<Cost> {
+        match item.seen {
+            Observation::Request { request, .. } => request.cost,
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn only_unreported_costs_of_known_models_with_tokens_are_computed() {
+        let names = Names::default();
+        let mut pricer = Pricer::new(PriceTable::builtin(), names.clone());
+        let mut known = Request::at(Wall(0));
+        known.provider = Some(names.intern(NameKind::Provider, "openai"));
+        known.model = Some(names.intern(NameKind::Model, "gpt-4o-mini"));
+        known.tokens = Tokens { input: Some(1000), output: Some(100), ..Tokens::default() };
+        let mut reported = known;
+        let said = Cost { usd: NanoUsd(7), source: CostSource::Reported };
+        reported.cost = Some(said);
+        let mut unknown_model = known;
+        unknown_model.model = Some(names.intern(NameKind::Model, "in-house-7b"));
+        let mut no_tokens = known;
+        no_tokens.tokens = Tokens::default();
+
+        let mut items = [item(&known), item(&reported), item(&unknown_model), item(&no_tokens)];
+        for _ in 0..2 {
+            pricer.price_batch(&mut items);
+            // 1000 * 0.15 + 100 * 0.6 USD per million.
+            let computed = Cost { usd: NanoUsd(210_000), source: CostSource::Computed };
+            assert_eq!(cost_of(&items[0]), Some(computed));
+            assert_eq!(cost_of(&items[1]), Some(said));
+            assert_eq!(cost_of(&items[2]), None);
+            assert_eq!(cost_of(&items[3]), None);
+        }
+    }
+}

@@ -13,7 +13,9 @@
 
 mod escape;
 mod found;
+mod habit;
 mod lex;
+mod long;
 mod members;
 pub mod number;
 mod paths;
@@ -22,6 +24,7 @@ mod value;
 mod walk;
 
 pub use found::{CAPTURE_LIMIT, Found, Scan};
+pub use long::LongScan;
 pub use members::{Elements, Members, elements, members};
 pub use paths::{Paths, PathsBuilder, Slot};
 pub use value::{Kind, Value};

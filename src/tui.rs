@@ -22,9 +22,7 @@ mod view;
 pub use emergency::{Emergency, Field, Intent};
 pub use encode::Encoder;
 pub use model::{Model, Overlay, Panel, Screen};
-pub use options::{
-    Access, Charset, ClockStyle, Color, ConsoleOptions, Exit, Mouse, Signal, TuiError,
-};
+pub use options::{Access, Charset, ClockStyle, Color, ConsoleOptions, Exit, Mouse, TuiError};
 pub use run::{Wires, run};
 pub use update::{Msg, Reaction, Wheel, update};
 pub use view::view;

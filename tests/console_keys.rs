@@ -1,10 +1,10 @@
 //! What keys do, and above all what they do not do.
 
-mod support;
+mod console;
 
+use console::driver::Console;
+use console::snapshots;
 use crossterm::event::KeyCode;
-use support::console::Console;
-use support::snapshots;
 use tripline::runtime::Command;
 use tripline::snapshot::State;
 use tripline::tui::{Charset, Msg, Panel, Reaction};

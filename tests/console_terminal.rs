@@ -7,20 +7,20 @@
 #![allow(clippy::disallowed_methods, reason = "this file plays the part of runtime and cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
-mod support;
+mod console;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use console::snapshots;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal as OsSignal, kill_process};
-use support::snapshots;
 use tripline::domain::{Mono, Stamp};
-use tripline::runtime::Command;
-use tripline::tui::{ConsoleOptions, Signal, Wires, run};
+use tripline::runtime::{Command, Signal, Signals};
+use tripline::tui::{ConsoleOptions, Wires, run};
 
 /// Long enough for a loaded machine; nothing waits so long when it works.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -160,7 +160,8 @@ fn child() {
     let (frames_in, frames) = bounded(1);
     let (commands, orders) = unbounded::<Command>();
     let (answers_in, answers) = unbounded();
-    let signals = forward_signals(&mode);
+    let caught = Signals::with_terminal().unwrap();
+    let signals = if mode == "deaf" { without_hangups(&caught) } else { caught.received().clone() };
     let fed = result.with_extension("fed");
     let flood = mode == "flood";
     std::thread::spawn(move || {
@@ -189,24 +190,12 @@ fn child() {
     std::process::exit(0);
 }
 
-fn forward_signals(mode: &str) -> Receiver<Signal> {
-    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
-    let wanted = [SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH];
-    let mut signals = signal_hook::iterator::Signals::new(wanted).unwrap();
-    let deaf = mode == "deaf";
+/// What the runtime hands in; a deaf program never hears that its line is cut.
+fn without_hangups(signals: &Signals) -> Receiver<Signal> {
+    let received = signals.received().clone();
     let (sender, receiver) = unbounded();
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            let signal = match signal {
-                SIGTERM => Signal::Terminate,
-                SIGQUIT => Signal::Quit,
-                SIGHUP if deaf => continue,
-                SIGHUP => Signal::Hangup,
-                SIGTSTP => Signal::Stop,
-                SIGCONT => Signal::Continue,
-                SIGWINCH => Signal::Resize,
-                _ => Signal::Interrupt,
-            };
+        for signal in received.iter().filter(|signal| *signal != Signal::Hangup) {
             let _ = sender.send(signal);
         }
     });

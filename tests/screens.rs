@@ -1,10 +1,10 @@
 //! The console on fixed pictures: what it shows, and that no picture, size or
 //! name can break it.
 
-mod support;
+mod console;
 
-use support::console::{self, Console};
-use support::snapshots;
+use console::driver::{self, Console};
+use console::snapshots;
 use tripline::snapshot::Snapshot;
 use tripline::tui::{Charset, Encoder};
 
@@ -124,7 +124,7 @@ fn the_verdict_is_on_every_screen_that_has_room_for_a_word() {
 
 #[test]
 fn hostile_names_leave_nothing_a_terminal_obeys() {
-    let names = console::hostile_names();
+    let names = driver::hostile_names();
     assert!(names.len() > 60, "only {} names in the corpus", names.len());
     for names in names.chunks(8) {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use crate::text;
+
 /// The ending of a kill file.
 pub const KILL_SUFFIX: &str = ".kill";
 
@@ -36,12 +38,22 @@ pub enum SwitchScope {
 
 /// Text that names no scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a scope; write all, provider/NAME, model/PROVIDER/NAME, key/NAME or env/NAME"
-)]
-pub struct ScopeError {
-    /// What was given, cut to a readable length.
-    pub text: String,
+pub enum ScopeError {
+    /// It has none of the accepted forms.
+    #[error(
+        "{text:?} is not a scope; write all, provider/NAME, model/PROVIDER/NAME, key/NAME or \
+         env/NAME"
+    )]
+    Unknown {
+        /// What was given, without credentials, cut to a readable length.
+        text: String,
+    },
+    /// It holds a key, which would end up in a file name and in records.
+    #[error("that is a key, not the name of one; write the name that tripline shows for {shown}")]
+    KeyMaterial {
+        /// What may be shown of it.
+        shown: String,
+    },
 }
 
 impl SwitchScope {
@@ -117,12 +129,20 @@ impl FromStr for SwitchScope {
     type Err = ScopeError;
 
     fn from_str(text: &str) -> Result<SwitchScope, ScopeError> {
-        let refused = || ScopeError { text: text.chars().take(80).collect() };
+        let refused = || ScopeError::Unknown { text: text::mask(text).chars().take(80).collect() };
         let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
         match text.split_once('/') {
             None if text == "all" => Some(SwitchScope::All),
             Some(("provider", name)) => named(name).map(SwitchScope::Provider),
-            Some(("key", name)) => named(name).map(SwitchScope::Key),
+            Some(("key", name)) => {
+                let label = text::key_label(name, 0);
+                if label != name {
+                    // Without the hash, which belongs to no installation here.
+                    let shown = label.split('#').next().unwrap_or_default().to_owned();
+                    return Err(ScopeError::KeyMaterial { shown });
+                }
+                named(name).map(SwitchScope::Key)
+            }
             Some(("env", name)) => named(name).map(SwitchScope::Env),
             Some(("model", rest)) => rest.split_once('/').and_then(|(provider, model)| {
                 let provider = provider.replace("%2F", "/").replace("%25", "%");
@@ -245,6 +265,19 @@ mod tests {
             let error = text.parse::<SwitchScope>().unwrap_err().to_string();
             assert!(error.contains("model/PROVIDER/NAME"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_key_itself_is_refused_and_not_repeated() {
+        let body = "Q7xWb2mK9rTfLp4Zs8Vd1Nc6Hy3Ja91f";
+        for text in
+            [format!("key/sk-proj-{body}"), format!("key/{body}"), format!("kye/sk-proj-{body}")]
+        {
+            let error = text.parse::<SwitchScope>().unwrap_err().to_string();
+            assert!(!error.contains("Q7xWb2mK") && error.contains("a91f"), "{error}");
+        }
+        let label = "key/sk-proj-…a91f#1f3c";
+        assert_eq!(label.parse::<SwitchScope>().unwrap().to_string(), label);
     }
 
     #[test]

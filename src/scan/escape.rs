@@ -5,8 +5,6 @@
 //! as `\u{d800}`; so that no honest text looks the same, backslashes before a
 //! literal `x{` or `u{` are doubled. All other text is printed as it is.
 
-use std::fmt::Write;
-
 /// Appends what the escaped string content `raw` stands for. Half a surrogate
 /// pair becomes the three bytes it would have in UTF-8. `\xHH` (nginx) becomes
 /// that byte; escapes nobody knows stay as they are.
@@ -83,24 +81,23 @@ fn hex(digits: Option<&[u8]>) -> Option<u32> {
 pub(super) fn printed(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 16);
     let mut rest = bytes;
-    while !rest.is_empty() {
-        let Some(chunk) = rest.utf8_chunks().next() else { break };
+    while let Some(chunk) = rest.utf8_chunks().next() {
         push_doubled(chunk.valid(), &mut out);
-        let valid = chunk.valid().len();
-        let bad = rest.get(valid..).unwrap_or_default();
-        let taken = match bad {
-            [] => 0,
+        let bad = rest.get(chunk.valid().len()..).unwrap_or_default();
+        let escape = match bad {
+            [] => break,
             [0xed, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, ..] => {
+                rest = bad.get(3..).unwrap_or_default();
                 let unit = 0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f);
-                let _ = write!(out, "\\u{{{unit:x}}}");
-                3
+                format!("\\u{{{unit:x}}}")
             }
             [byte, ..] => {
-                let _ = write!(out, "\\x{{{byte:02x}}}");
-                1
+                rest = bad.get(1..).unwrap_or_default();
+                format!("\\x{{{byte:02x}}}")
             }
         };
-        rest = bad.get(taken..).unwrap_or_default();
+        double_last(&mut out);
+        out.push_str(&escape);
     }
     out
 }
@@ -111,13 +108,22 @@ pub(super) fn prints_as_is(text: &str) -> bool {
 }
 
 fn push_doubled(text: &str, out: &mut String) {
-    let mut slashes = 0;
-    for (at, ch) in text.char_indices() {
-        let rest = text.get(at..).unwrap_or_default();
-        if slashes > 0 && (rest.starts_with("u{") || rest.starts_with("x{")) {
-            out.extend(std::iter::repeat_n('\\', slashes));
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let head = before.strip_suffix(['u', 'x']).unwrap_or(before);
+        out.push_str(head);
+        if head.len() < before.len() {
+            double_last(out);
         }
-        slashes = if ch == '\\' { slashes + 1 } else { 0 };
-        out.push(ch);
+        out.push_str(before.get(head.len()..).unwrap_or_default());
+        out.push('{');
+        rest = after;
     }
+    out.push_str(rest);
+}
+
+/// Doubles the backslashes that `out` ends with.
+fn double_last(out: &mut String) {
+    let slashes = out.len() - out.trim_end_matches('\\').len();
+    out.extend(std::iter::repeat_n('\\', slashes));
 }

@@ -1,7 +1,7 @@
 //! What one line gave for the wanted paths: positions, not copies.
 
 use super::Shape;
-use super::lex::Token;
+use super::habit::Habit;
 use super::paths::{Paths, Slot};
 use super::value::{Kind, Value};
 
@@ -25,6 +25,11 @@ pub struct Found {
     /// Unescaped JSON that stood inside strings; those from `insides_used` on are spare.
     insides: Vec<Vec<u8>>,
     insides_used: usize,
+    /// Values of a line that was never in memory as a whole.
+    pub(super) kept: Vec<u8>,
+    /// What the lines before looked like, under the paths with this serial number.
+    pub(super) habit: Habit,
+    habit_of: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,10 @@ pub struct Scan<'a> {
 impl<'a> Scan<'a> {
     pub(super) fn new(shape: Shape, line: &'a [u8], found: &'a Found) -> Scan<'a> {
         Scan { shape, line, found }
+    }
+
+    pub(super) fn of_kept(shape: Shape, found: &'a Found) -> Scan<'a> {
+        Scan { shape, line: &found.kept, found }
     }
 
     /// The first value at the slot's path.
@@ -95,73 +104,71 @@ impl<'a> Scan<'a> {
 impl Found {
     /// Empties the buffer for the next line.
     pub(super) fn begin(&mut self, paths: &Paths) {
+        self.clear();
+        if self.habit_of != paths.serial {
+            self.habit.forget();
+            self.habit_of = paths.serial;
+        }
+        if self.first.len() < paths.slots() {
+            self.first.resize(paths.slots(), 0);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
         for hit in &self.hits {
             if let Some(first) = self.first.get_mut(usize::from(hit.slot.0)) {
                 *first = 0;
             }
         }
         self.hits.clear();
-        if self.first.len() < paths.slots() {
-            self.first.resize(paths.slots(), 0);
-        }
+        self.kept.clear();
         self.taken = 0;
         self.insides_used = 0;
     }
 
-    /// Notes a value: `bytes` as written (quotes included), standing at `start` of `place`.
+    /// Notes a value of `whole_len` bytes that stand at `start` of `place`;
+    /// `kind` is asked only if all of them are kept. Returns how many are.
     #[inline]
     pub(super) fn add(
         &mut self,
         slots: &[Slot],
-        token: Token,
-        bytes: &[u8],
-        place: Place,
-        start: usize,
-    ) {
-        let (inner, start) = match token {
-            Token::Text => (bytes.get(1..bytes.len() - 1).unwrap_or_default(), start + 1),
-            _ => (bytes, start),
-        };
-        self.add_inner(slots, inner.len(), place, start, || Kind::of(token, inner));
-    }
-
-    pub(super) fn add_inner(
-        &mut self,
-        slots: &[Slot],
         whole_len: usize,
-        place: Place,
-        start: usize,
+        (place, start): (Place, usize),
         kind: impl FnOnce() -> Kind,
-    ) {
-        let room = LINE_LIMIT.saturating_sub(self.taken).min(CAPTURE_LIMIT);
-        let len = whole_len.min(room);
+    ) -> usize {
+        let len = whole_len.min(CAPTURE_LIMIT).min(LINE_LIMIT - self.taken);
         let kind = if len < whole_len { Kind::Cut } else { kind() };
-        self.taken += len;
+        let hit = |slot| Hit { slot, kind, place, start, len, next: 0 };
+        let mut linked = false;
         for &slot in slots {
-            self.link(Hit { slot, kind, place, start, len, next: 0 });
+            linked |= self.link(hit(slot));
         }
+        let kept = if linked { len } else { 0 };
+        self.taken += kept;
+        kept
     }
 
+    /// Puts a hit behind the earlier ones of its slot, if there is room.
     #[inline]
-    fn link(&mut self, hit: Hit) {
-        let number = u32::try_from(self.hits.len() + 1).unwrap_or(0);
-        let Some(first) = self.first.get_mut(usize::from(hit.slot.0)) else { return };
+    fn link(&mut self, hit: Hit) -> bool {
+        let Ok(number) = u32::try_from(self.hits.len() + 1) else { return false };
+        let Some(first) = self.first.get_mut(usize::from(hit.slot.0)) else { return false };
         if *first == 0 {
             *first = number;
-        } else {
-            let mut last = *first;
-            for _ in 1..OCCURRENCES {
-                let Some(earlier) = hit_mut(&mut self.hits, last) else { return };
-                if earlier.next == 0 {
-                    earlier.next = number;
-                    self.hits.push(hit);
-                    return;
-                }
-                last = earlier.next;
-            }
-            return;
+            self.hits.push(hit);
+            return true;
         }
-        self.hits.push(hit);
+        let mut last = *first;
+        for _ in 0..OCCURRENCES - 1 {
+            let Some(earlier) = hit_mut(&mut self.hits, last) else { return false };
+            if earlier.next == 0 {
+                earlier.next = number;
+                self.hits.push(hit);
+                return true;
+            }
+            last = earlier.next;
+        }
+        false
     }
 
     /// A buffer to unescape JSON inside a string into, and its number; give it

@@ -90,9 +90,6 @@ fn text(inner: &[u8]) -> Value<'_> {
 }
 
 fn shown(bytes: &[u8], span: Span) -> Value<'_> {
-    let raw = bytes.get(span.start..span.end).unwrap_or_default();
-    match span.token {
-        Token::Text => text(raw.get(1..raw.len() - 1).unwrap_or_default()),
-        token => Value { kind: Kind::of(token, raw), raw },
-    }
+    let (_, raw) = span.inner(bytes);
+    Value { kind: Kind::of(span.token, raw), raw }
 }

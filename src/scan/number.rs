@@ -162,3 +162,99 @@ fn exponent(raw: &[u8]) -> Option<i64> {
     };
     Some(if negative { -size } else { size })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use NumberError::{NotANumber, NotFinite, TooLarge};
+    use proptest::prelude::*;
+
+    #[test]
+    fn decimals_are_exact_and_round_away_from_zero() {
+        for (text, billionths) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("1", 1_000_000_000),
+            ("1e-7", 100),
+            ("7.2e-05", 72_000),
+            ("1E+3", 1_000_000_000_000),
+            ("1.5e+0", 1_500_000_000),
+            ("0.30000000000000004", 300_000_001),
+            ("-0.30000000000000004", -300_000_001),
+            ("999.999999999", 999_999_999_999),
+            ("0.0000000001", 1),
+            ("1e-999", 1),
+            ("1e-99999999999999999999999", 1),
+            ("0e999999999999999999999999", 0),
+            ("0.000000000e5", 0),
+            ("123456789012345678901.5", 123_456_789_012_345_678_901_500_000_000),
+            ("100000e-5", 1_000_000_000),
+        ] {
+            assert_eq!(decimal(text.as_bytes()), Ok(billionths), "{text}");
+        }
+        let long = format!("0.{}", "1".repeat(5000));
+        assert_eq!(decimal(long.as_bytes()), Ok(111_111_112));
+    }
+
+    #[test]
+    fn what_is_no_usable_number_says_why() {
+        for (text, why) in [
+            ("1e999", TooLarge),
+            ("-1e308", TooLarge),
+            ("1e99999999999999999999", TooLarge),
+            ("1000000000000000000000000000000", TooLarge),
+            ("NaN", NotFinite),
+            ("-nan", NotFinite),
+            ("-Infinity", NotFinite),
+            ("inf", NotFinite),
+        ] {
+            assert_eq!(decimal(text.as_bytes()), Err(why), "{text}");
+        }
+        let not = [
+            "", " ", "+1", ".5", "1.", "01", "-", "0x10", "1_000", "1,5", "$1.00", "1,234.56",
+            "1e", "1e+", "1.5.5", "1e5.0", "--1", "1 ", "true", "1e1e1", "-.5", "٣",
+        ];
+        for text in not {
+            assert_eq!(decimal(text.as_bytes()), Err(NotANumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_keep_to_their_range() {
+        assert_eq!(unsigned(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(unsigned(b"18446744073709551616"), None);
+        assert_eq!(unsigned(b"007"), Some(7));
+        assert_eq!(signed(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(signed(b"-27689"), Some(-27_689));
+        assert_eq!(signed(b"9223372036854775808"), None);
+        for text in [&b""[..], b"-", b"1.5", b" 1", b"1e3", b"x"] {
+            assert_eq!((unsigned(text), signed(text)), (None, None));
+        }
+        assert_eq!(float(b"1e-7"), Some(1e-7));
+        for text in [&b"NaN"[..], b"inf", b"1e999", b"", b"0x1", b"1 "] {
+            assert_eq!(float(text), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_agree_with_integers(units in any::<i64>(), nano in 0_i128..SCALE, zeros in 0_usize..5) {
+            let sign = if units < 0 { -1 } else { 1 };
+            let text = format!("{units}.{nano:09}{}", "0".repeat(zeros));
+            prop_assert_eq!(decimal(text.as_bytes()), Ok(i128::from(units) * SCALE + sign * nano));
+        }
+
+        #[test]
+        fn moving_the_point_changes_nothing(digits in 1_u64.., shift in 0_u32..18) {
+            let moved = format!("{digits}e{shift}");
+            let plain = format!("{digits}{}", "0".repeat(shift as usize));
+            prop_assert_eq!(decimal(moved.as_bytes()), decimal(plain.as_bytes()));
+        }
+
+        #[test]
+        fn a_number_is_what_json_calls_one(text in "[-+0-9.eE]{0,12}") {
+            let valid = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+            prop_assert_eq!(decimal(text.as_bytes()) != Err(NotANumber), valid);
+        }
+    }
+}

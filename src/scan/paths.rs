@@ -3,6 +3,7 @@
 
 use super::{escape, lex};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the values of one added path are found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,8 @@ pub struct PathsBuilder {
 /// Paths ready for use; immutable, made to be shared.
 #[derive(Debug)]
 pub struct Paths {
+    /// Tells these paths from all others, for what is remembered between lines.
+    pub(super) serial: u64,
     nodes: Box<[Node]>,
     slots: usize,
 }
@@ -31,6 +34,9 @@ enum Segment {
     Key(Box<str>),
     Any,
 }
+
+/// The serial number of the next paths; zero is none.
+static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// Deeper paths match nothing; the walk may recurse once per segment.
 const MAX_SEGMENTS: usize = 64;
@@ -71,9 +77,11 @@ impl PathsBuilder {
         let mut nodes = Vec::new();
         // `node` appends to `waiting` whatever new state it meets.
         while let Some(items) = compiler.waiting.get(nodes.len()).cloned() {
-            nodes.push(compiler.node(&items));
+            let id = compiler.id(items.clone());
+            nodes.push(compiler.node(id, &items));
         }
-        Paths { nodes: nodes.into_boxed_slice(), slots: self.paths.len() }
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Paths { serial, nodes: nodes.into_boxed_slice(), slots: self.paths.len() }
     }
 }
 
@@ -86,15 +94,15 @@ fn parse(path: &str) -> Vec<Segment> {
 /// Turns sets of half-walked paths into nodes, each set once.
 struct Compiler<'p> {
     paths: &'p [Box<[Segment]>],
-    ids: HashMap<Vec<Item>, u32>,
+    ids: HashMap<Vec<Item>, NodeId>,
     waiting: Vec<Vec<Item>>,
 }
 
 impl Compiler<'_> {
-    fn id(&mut self, mut items: Vec<Item>) -> u32 {
+    fn id(&mut self, mut items: Vec<Item>) -> NodeId {
         items.sort_unstable();
         items.dedup();
-        let next = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let next = NodeId(u32::try_from(self.waiting.len()).unwrap_or(u32::MAX));
         *self.ids.entry(items).or_insert_with_key(|items| {
             self.waiting.push(items.clone());
             next
@@ -106,7 +114,7 @@ impl Compiler<'_> {
         segments.and_then(|all| all.get(usize::from(done)..)).unwrap_or_default()
     }
 
-    fn node(&mut self, items: &[Item]) -> Node {
+    fn node(&mut self, id: NodeId, items: &[Item]) -> Node {
         let mut slots = Vec::new();
         let mut any = Vec::new();
         let mut by_key: Vec<(String, Vec<Item>)> = Vec::new();
@@ -136,20 +144,25 @@ impl Compiler<'_> {
         let elements = keys.iter().filter_map(|(key, id)| Some((key.parse().ok()?, *id))).collect();
         let deeper = !keys.is_empty() || !any.is_empty();
         let any = (!any.is_empty()).then(|| self.id(any));
-        Node { slots: slots.into(), deeper, keys: KeyTable::new(&keys), elements, any }
+        Node { id, slots: slots.into(), deeper, keys: KeyTable::new(&keys), elements, any }
     }
 }
+
+/// A level of the compiled paths, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NodeId(u32);
 
 /// One level of the compiled paths.
 #[derive(Debug)]
 pub(super) struct Node {
+    pub(super) id: NodeId,
     /// Paths that end here.
     pub(super) slots: Box<[Slot]>,
     /// Whether paths go on beneath.
     pub(super) deeper: bool,
     keys: KeyTable,
-    elements: Box<[(u32, u32)]>,
-    any: Option<u32>,
+    elements: Box<[(u32, NodeId)]>,
+    any: Option<NodeId>,
 }
 
 impl Paths {
@@ -159,32 +172,35 @@ impl Paths {
         self.slots
     }
 
-    pub(super) fn root(&self) -> Option<&Node> {
-        self.nodes.first()
-    }
+    /// The level a line starts on.
+    pub(super) const ROOT: NodeId = NodeId(0);
 
-    /// Where the member `raw` (a key as written, without quotes) of `node`
-    /// leads, if anywhere.
     #[inline]
-    pub(super) fn member(&self, node: &Node, raw: &[u8]) -> Option<&Node> {
-        let exact = node.keys.find(raw).or_else(|| node.unescaped(raw));
-        self.nodes.get(exact.or(node.any)? as usize)
-    }
-
-    /// Where the element `index` of `node` leads, if anywhere.
-    pub(super) fn element(&self, node: &Node, index: u32) -> Option<&Node> {
-        let exact = node.elements.iter().find(|(have, _)| *have == index).map(|(_, id)| *id);
-        self.nodes.get(exact.or(node.any)? as usize)
+    pub(super) fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0 as usize)
     }
 }
 
 impl Node {
+    /// Where the member `raw` (a key as written, without quotes) of `node`
+    /// leads, if anywhere.
+    #[inline]
+    pub(super) fn member(&self, raw: &[u8]) -> Option<NodeId> {
+        self.keys.find(raw).or_else(|| self.unescaped(raw)).or(self.any)
+    }
+
+    /// Where the element `index` of `node` leads, if anywhere.
+    pub(super) fn element(&self, index: u32) -> Option<NodeId> {
+        let exact = self.elements.iter().find(|(have, _)| *have == index);
+        exact.map(|(_, id)| *id).or(self.any)
+    }
+
     /// Longest key, as written, that can match here: `\u0063` is six bytes for one.
     pub(super) fn longest_raw_key(&self) -> usize {
         self.keys.longest * 6
     }
 
-    fn unescaped(&self, raw: &[u8]) -> Option<u32> {
+    fn unescaped(&self, raw: &[u8]) -> Option<NodeId> {
         if raw.len() > self.longest_raw_key() || !lex::has_backslash(raw) {
             return None;
         }
@@ -207,7 +223,7 @@ struct KeyTable {
 struct Entry {
     print: Print,
     key: Box<[u8]>,
-    node: u32,
+    node: NodeId,
 }
 
 /// Length and both ends of a key: all of it up to sixteen bytes.
@@ -244,8 +260,8 @@ impl Print {
 }
 
 impl KeyTable {
-    fn new(keys: &[(String, u32)]) -> KeyTable {
-        let entry = |(key, node): &(String, u32)| {
+    fn new(keys: &[(String, NodeId)]) -> KeyTable {
+        let entry = |(key, node): &(String, NodeId)| {
             let key: Box<[u8]> = key.as_bytes().into();
             Entry { print: Print::of(&key), key, node: *node }
         };
@@ -266,7 +282,7 @@ impl KeyTable {
     }
 
     #[inline]
-    fn find(&self, key: &[u8]) -> Option<u32> {
+    fn find(&self, key: &[u8]) -> Option<NodeId> {
         let print = Print::of(key);
         let mask = self.places.len() - 1;
         let mut at = print.hash() & mask;

@@ -312,3 +312,201 @@ impl Text<'_> {
         self.0.is_empty().then_some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+    use proptest::prelude::*;
+
+    fn wall(text: &str) -> Option<Wall> {
+        let at: Timestamp = text.parse().unwrap();
+        i64::try_from(at.as_nanosecond()).ok().map(Wall)
+    }
+
+    #[test]
+    fn every_notation_of_one_moment_is_the_same_moment() {
+        let moment = wall("2026-11-20T15:11:17Z");
+        for text in [
+            "2026-11-20T15:11:17Z",
+            "2026-11-20t15:11:17z",
+            "2026-11-20 15:11:17 UTC",
+            "2026-11-20_15:11:17.000Z",
+            "2026-11-20T16:11:17+01:00",
+            "2026-11-20T16:11:17+0100",
+            "2026-11-20T16:11:17+01",
+            "2026-11-21T05:11:17+14:00",
+            "2026-11-20T09:41:17-05:30",
+        ] {
+            assert_eq!(rfc3339(text.as_bytes()), moment, "{text}");
+        }
+        assert_eq!(http_date(b"Fri, 20 Nov 2026 15:11:17 GMT"), moment);
+        assert_eq!(http_date(b"20-Nov-2026 15:11:17 UTC"), moment);
+        assert_eq!(clf(b"20/Nov/2026:16:11:17 +0100"), moment);
+        assert_eq!(js_date(b"Fri Nov 20 2026 16:11:17 GMT+0100 (Central European Time)"), moment);
+        for text in [
+            "1795187477",
+            "1795187477000",
+            "1795187477000000",
+            "1795187477000000000",
+            "1795187477.000",
+            "1.795187477e9",
+        ] {
+            assert_eq!(epoch(text.as_bytes()), moment, "{text}");
+        }
+        for text in ["2026-11-20 15:11:17", "2026/11/20 15:11:17", "2026-11-20T15:11:17,000"] {
+            assert_eq!(civil(text.as_bytes()).map(Civil::utc), moment, "{text}");
+            assert_eq!(rfc3339(text.as_bytes()), None, "{text} has no zone");
+        }
+        assert_eq!(civil(b"2026-11-20 15:11:17Z"), None);
+    }
+
+    #[test]
+    fn fractions_keep_nanoseconds() {
+        for (text, same) in [
+            ("2026-01-02T03:04:05.123456789Z", "2026-01-02T03:04:05.123456789Z"),
+            ("2026-01-02T03:04:05.5Z", "2026-01-02T03:04:05.5Z"),
+            ("2026-01-02T03:04:05.9999999999999Z", "2026-01-02T03:04:05.999999999Z"),
+        ] {
+            assert_eq!(rfc3339(text.as_bytes()), wall(same), "{text}");
+        }
+        assert_eq!(epoch(b"1795187236.293488"), wall("2026-11-20T15:07:16.293488Z"));
+        assert_eq!(epoch(b"1795187236293.5"), wall("2026-11-20T15:07:16.2935Z"));
+    }
+
+    #[test]
+    fn impossible_and_implausible_times_are_refused() {
+        for text in [
+            "0000-00-00T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "-001-01-01T00:00:00Z",
+            "1970-01-01T00:00:00Z",
+            "1999-12-31T23:59:59Z",
+            "2101-01-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2025-02-29T00:00:00Z",
+            "2100-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-12-31T23:59:60Z",
+            "2026-01-02T24:00:00Z",
+            "2026-01-02T03:60:05Z",
+            "2026-01-02T03:04:05+99:99",
+            "2026-01-02T03:04:05+24:00",
+            "2026-01-02T03:04:05+01:",
+            "2026-03-29T02:30:00 Europe/Berlin",
+            "2026-01-02T03:04:05.Z",
+            "2026-1-2T03:04:05Z",
+            "2026-01/02T03:04:05Z",
+            "2026-01-02T03:04:05ZZ",
+            "2026-01-02",
+            "",
+            "now",
+            "\0",
+        ] {
+            assert_eq!(rfc3339(text.as_bytes()), None, "{text}");
+        }
+        for text in [
+            "-1",
+            "0",
+            "1e308",
+            "1e999",
+            "NaN",
+            "9223372036854775807",
+            "1767323045000000000000",
+            "17951874",
+            "",
+            "1795187477s",
+        ] {
+            assert_eq!(epoch(text.as_bytes()), None, "{text}");
+        }
+        for text in [
+            "Fri, 30 Feb 2026 00:00:00 GMT",
+            "Fri, 20 Foo 2026 15:11:17 GMT",
+            "Fri, 20 Nov 2026 15:11:17",
+            "Fri,",
+            ",",
+        ] {
+            assert_eq!(http_date(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_whole_or_not_at_all() {
+        const S: i64 = NANOS_PER_S;
+        for (text, nanos) in [
+            ("0s", 0),
+            ("1m", 60 * S),
+            ("1ms", 1_000_000),
+            ("120MS", 120_000_000),
+            ("1m26.4s", 86 * S + 400_000_000),
+            ("17.399999999s", 17_399_999_999),
+            ("782.333333ms", 782_333_333),
+            ("83h10m39.057s", (83 * 3600 + 10 * 60 + 39) * S + 57_000_000),
+            ("1d2h", 26 * 3600 * S),
+            ("59.214µs", 59_214),
+            ("59.214μs", 59_214),
+            ("5us", 5_000),
+            ("7ns", 7),
+            ("-1.5s", -1_500_000_000),
+            (".5s", 500_000_000),
+            ("0.1234567891234567891234567s", 123_456_789),
+        ] {
+            assert_eq!(go_duration(text.as_bytes()), Some(nanos), "{text}");
+        }
+        for text in [
+            "",
+            "1",
+            "0",
+            "s",
+            "1x",
+            "1m26",
+            "1m ",
+            " 1m",
+            "1 m",
+            "1.2.3s",
+            ".s",
+            "-",
+            "1e3s",
+            "9999999999h",
+            "1mm",
+            "m1",
+        ] {
+            assert_eq!(go_duration(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn points_agree_with_jiff(seconds in 946_684_800_i64..4_133_980_800, nano in 0_i32..1_000_000_000, offset in -23 * 60..23 * 60_i32) {
+            let at = Timestamp::new(seconds, nano).unwrap();
+            let expected = Some(Wall(i64::try_from(at.as_nanosecond()).unwrap()));
+            prop_assert_eq!(rfc3339(at.to_string().as_bytes()), expected);
+            let zone = TimeZone::fixed(jiff::tz::Offset::from_seconds(offset * 60).unwrap());
+            let local = at.to_zoned(zone);
+            let text = local.strftime("%Y-%m-%dT%H:%M:%S.%f%:z").to_string();
+            if (2000..=2100).contains(&local.year()) {
+                prop_assert_eq!(rfc3339(text.as_bytes()), expected, "{}", text);
+            }
+            let whole = Some(Wall(seconds * NANOS_PER_S));
+            prop_assert_eq!(clf(at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string().as_bytes()), whole);
+            prop_assert_eq!(http_date(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().as_bytes()), whole);
+            prop_assert_eq!(epoch(format!("{seconds}.{nano:09}").as_bytes()), expected);
+        }
+
+        #[test]
+        fn any_date_is_valid_exactly_when_jiff_says_so(year in 2000_i64..=2100, month in 0_i64..15, day in 0_i64..34) {
+            let text = format!("{year:04}-{month:02}-{day:02}T12:00:00");
+            prop_assert_eq!(civil(text.as_bytes()).is_some(), text.parse::<DateTime>().is_ok());
+        }
+
+        #[test]
+        fn noise_never_panics(text in "[-+0-9TtZz:./, a-zµ]{0,40}") {
+            let raw = text.as_bytes();
+            let _ = (rfc3339(raw), civil(raw), http_date(raw), clf(raw), js_date(raw), epoch(raw), go_duration(raw));
+        }
+    }
+}

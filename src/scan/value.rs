@@ -151,3 +151,93 @@ fn whole(digits: &[u8]) -> Option<i128> {
     let billionths = number::decimal(digits).ok()?;
     (billionths % number::SCALE == 0).then_some(billionths / number::SCALE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(raw: &[u8]) -> String {
+        let value = Value { kind: Kind::of(lex::Token::Text, raw), raw };
+        value.text(&mut Vec::new()).to_owned()
+    }
+
+    #[test]
+    fn strings_are_unescaped() {
+        for (raw, plain) in [
+            (r"plain", "plain"),
+            (r#"a\"b\\c\/d\n\t\b\f\r"#, "a\"b\\c/d\n\t\u{8}\u{c}\r"),
+            (r"caf\u00e9 \u65e5 \ud83d\ude00", "café 日 😀"),
+            (r"a\x22b \xc3\xa9", "a\"b é"),
+            (r"\q \u12 \u12g4 \xzz", r"\q \u12 \u12g4 \xzz"),
+            ("é\u{1b}", "é\u{1b}"),
+        ] {
+            assert_eq!(text(raw.as_bytes()), plain);
+        }
+    }
+
+    #[test]
+    fn broken_text_prints_unmistakably() {
+        for (raw, shown) in [
+            (&br"k\ud800"[..], r"k\u{d800}"),
+            (br"k\udc00\ud800", r"k\u{dc00}\u{d800}"),
+            (br"x\ud83d", r"x\u{d83d}"),
+            (br"\ud800\u0041", r"\u{d800}A"),
+            (b"k\xed\xa0\x80", r"k\u{d800}"),
+            (b"k\xc0\xaf", r"k\x{c0}\x{af}"),
+            (b"\xff\xfe", r"\x{ff}\x{fe}"),
+            (b"\xf4\x90\x80\x80", r"\x{f4}\x{90}\x{80}\x{80}"),
+            (b"\xe2(", r"\x{e2}("),
+            (b"\xe2\x82", r"\x{e2}\x{82}"),
+            // Honest text that looks the same is told apart by its backslashes.
+            (br"k\\u{d800}", r"k\\u{d800}"),
+            (br"k\\\\x{ff}", r"k\\\\x{ff}"),
+            (br"k\\\ud800", r"k\\\u{d800}"),
+        ] {
+            assert_eq!(text(raw), shown);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_in_strings_too() {
+        let number = |kind, raw| Value { kind, raw };
+        let cases: [(&[u8], _, _); 6] = [
+            (b"200000", Some(200_000), Some(200_000)),
+            (b"8.5e3", Some(8500), Some(8500)),
+            (b"-27689", None, Some(-27_689)),
+            (b"1.5", None, None),
+            (b"18446744073709551616", None, None),
+            (b"NaN", None, None),
+        ];
+        for (raw, unsigned, signed) in cases {
+            let value = number(Kind::Str, raw);
+            assert_eq!((value.as_u64(), value.as_i64()), (unsigned, signed));
+        }
+        assert_eq!(number(Kind::Bare, b"01").as_u64(), None);
+        assert_eq!(number(Kind::True, b"true").as_u64(), None);
+        assert_eq!(number(Kind::Str, b"0.25").as_f64(), Some(0.25));
+        assert_eq!(number(Kind::Str, b"7.2e-05").as_decimal(), Ok(72_000));
+        assert!(number(Kind::Array, b"[0.01]").as_decimal().is_err());
+    }
+
+    #[test]
+    fn what_writers_write_for_nothing_is_absent() {
+        for (kind, raw) in [
+            (Kind::Null, &b"null"[..]),
+            (Kind::Str, b""),
+            (Kind::Str, b"-"),
+            (Kind::Str, b"None"),
+            (Kind::Bare, b""),
+            (Kind::Bare, b"NaN"),
+        ] {
+            assert!(Value { kind, raw }.is_absent(), "{kind:?}");
+        }
+        for (kind, raw) in [
+            (Kind::Str, &b"0"[..]),
+            (Kind::Str, b" "),
+            (Kind::False, b"false"),
+            (Kind::Bare, b"1,5"),
+        ] {
+            assert!(!Value { kind, raw }.is_absent(), "{kind:?}");
+        }
+    }
+}

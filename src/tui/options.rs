@@ -89,26 +89,6 @@ impl Default for ConsoleOptions {
     }
 }
 
-/// A signal the process received, handed in by the runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT: leave.
-    Interrupt,
-    /// SIGTERM: leave.
-    Terminate,
-    /// SIGQUIT: leave.
-    Quit,
-    /// SIGHUP: the terminal is gone.
-    Hangup,
-    /// SIGTSTP: give the terminal back and stop.
-    Stop,
-    /// SIGCONT: take the terminal again. Whoever hands in `Stop` must hand in
-    /// this one too.
-    Continue,
-    /// SIGWINCH: the terminal has another size.
-    Resize,
-}
-
 /// How the console ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

@@ -11,14 +11,14 @@ use rustix::process::{Signal as OsSignal, getpid, kill_current_process_group, ki
 
 use super::input::{Input, InputThread};
 use super::model::Model;
-use super::options::{ConsoleOptions, Exit, Signal, TuiError};
+use super::options::{ConsoleOptions, Exit, TuiError};
 use super::output::{Ground, Output};
 use super::terminal::{Guard, Terminal};
 use super::update::{Msg, Reaction, update};
 use super::view::view;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{Mono, Stamp, Wall};
-use crate::runtime::Command;
+use crate::runtime::{Command, Signal};
 use crate::snapshot::{Snapshot, State};
 
 /// Messages from the terminal that may wait: a paste of keys fills it and then
@@ -34,7 +34,8 @@ pub struct Wires {
     pub commands: Sender<Command>,
     /// What became of them, one line each.
     pub answers: Receiver<String>,
-    /// Signals the process received.
+    /// Signals the process received. `Continue` must come after `Stop`: only
+    /// then is the terminal taken again.
     pub signals: Receiver<Signal>,
 }
 

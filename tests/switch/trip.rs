@@ -237,3 +237,27 @@ fn what_others_do_is_noticed_and_what_we_do_is_not_news() {
     assert_eq!(switch.refresh().unwrap(), []);
     assert_eq!(switch.known().count(), 1);
 }
+
+#[test]
+fn a_change_within_one_tick_of_the_file_systems_clock_is_noticed() {
+    let fixture = fixture();
+    let mut switch = open(&fixture.path).unwrap();
+    let directory = fs::File::open(&fixture.path).unwrap();
+    let stamp = directory.metadata().unwrap().modified().unwrap();
+    let mut other = open(&fixture.path).unwrap();
+    let TripOutcome::Tripped(pending) = other.trip(&SwitchScope::All, &note("x")).unwrap() else {
+        panic!("nobody has tripped it");
+    };
+    directory.set_modified(stamp).unwrap();
+    let changes = switch.refresh().unwrap();
+    assert!(matches!(changes.as_slice(), [Change::Appeared(_)]), "{changes:?}");
+
+    // Where nothing changes, the names are not read again and again.
+    pending.confirm().unwrap();
+    fs::remove_file(fixture.path.join("all.kill")).unwrap();
+    directory.set_modified(stamp).unwrap();
+    assert_eq!(switch.refresh().unwrap(), []);
+    directory.set_modified(stamp + std::time::Duration::from_secs(1)).unwrap();
+    let changes = switch.refresh().unwrap();
+    assert!(matches!(changes.as_slice(), [Change::Vanished(_)]), "{changes:?}");
+}

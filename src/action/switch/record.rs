@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::scope::SwitchScope;
 use crate::domain::Wall;
+use crate::text;
 
 /// The schema of a kill file.
 pub const KILL_SCHEMA: &str = "tripline.kill/v1";
@@ -105,10 +106,14 @@ pub(super) fn parse(bytes: &[u8]) -> Option<KillRecord> {
     })
 }
 
-/// Text fit for a record: no control characters, at most `max` bytes.
+/// Text fit for a record: no credential, nothing that a terminal would obey
+/// when somebody prints the file, at most `max` bytes.
 pub(in crate::action) fn clean(text: &str, max: usize) -> String {
+    // What is kept is decided long before this; the rest need not be searched.
+    let text: String = text.chars().take(16 * max).collect();
+    let masked = text::mask(&text);
     let mut kept = String::new();
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+    for c in text::printable(&masked).chars() {
         if kept.len() + c.len_utf8() > max {
             break;
         }
@@ -156,6 +161,17 @@ mod tests {
         assert_eq!(record.scope.as_deref(), Some("model/openai/gpt-4o"));
         assert_eq!(record.reason, "tokens gone");
         assert_eq!(record.at, Some(Wall::from_millis(1_795_183_407_412)));
+    }
+
+    #[test]
+    fn no_credential_gets_into_a_record() {
+        let key = format!("sk-proj-{}", "Q7xWb2mK9rTfLp4Zs8Vd1Nc6Hy3Ja91f");
+        let bytes = render(&SwitchScope::Key(key.clone()), &note(&format!("leak of {key} seen")));
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(
+            !text.contains("Q7xWb2mK") && text.contains("leak of sk-proj-…a91f seen"),
+            "{text}"
+        );
     }
 
     #[test]

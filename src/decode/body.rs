@@ -1,0 +1,80 @@
+//! What the body of a response adds to its head: model, tokens, error. Read as
+//! JSON or as a stream of events, by a map like any line, and never kept.
+
+use super::eval::{Line, Scratch};
+use super::formats::Format;
+use super::headers::HeaderBag;
+use super::map::Field;
+use super::tokens::{overlay, tier, tokens};
+use crate::domain::{Tier, Tokens};
+use crate::scan::{Found, Shape, scan_line};
+
+/// Bytes of error text kept for judging it.
+const ERROR_LIMIT: usize = 4096;
+/// A longer model name or finish reason is not one.
+const WORD_LIMIT: usize = 512;
+
+/// Facts of the body read last; reused from one response to the next.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    pub(super) tokens: Tokens,
+    pub(super) tier: Option<Tier>,
+    pub(super) model: String,
+    pub(super) finish_reason: String,
+    pub(super) error: Vec<u8>,
+    found: Found,
+    scratch: Scratch,
+    no_headers: HeaderBag,
+}
+
+impl Body {
+    /// Forget everything but the allocations.
+    pub(super) fn clear(&mut self) {
+        self.tokens = Tokens::default();
+        self.tier = None;
+        self.model.clear();
+        self.finish_reason.clear();
+        self.error.clear();
+    }
+
+    /// Adds what a body, or one line of it, says.
+    pub(super) fn read(&mut self, format: &Format, text: &[u8]) {
+        if text.trim_ascii_start().starts_with(b"{") {
+            self.json(format, text);
+            return;
+        }
+        for line in text.split(|b| *b == b'\n') {
+            let line = line.trim_ascii();
+            self.json(format, line.strip_prefix(b"data:").unwrap_or(line).trim_ascii());
+        }
+    }
+
+    fn json(&mut self, format: &Format, text: &[u8]) {
+        let scan = scan_line(&format.paths, text, &mut self.found);
+        if !matches!(scan.shape, Shape::Object | Shape::Array) {
+            return;
+        }
+        let map = &format.map;
+        let line = Line { scan, headers: &self.no_headers, zone: None };
+        self.tokens = overlay(tokens(line, map).0, self.tokens);
+        let scratch = &mut self.scratch;
+        let mut word = |field, keep: &mut String| {
+            line.text(map.field(field), scratch, |text| {
+                (text.len() <= WORD_LIMIT).then(|| {
+                    keep.clear();
+                    keep.push_str(text);
+                })
+            });
+        };
+        word(Field::Model, &mut self.model);
+        word(Field::FinishReason, &mut self.finish_reason);
+        let said = line.text(map.field(Field::ServiceTier), scratch, |word| Some(tier(word)));
+        self.tier = said.or(self.tier);
+        for alt in map.field(Field::ErrorText) {
+            if let Some(value) = line.value(alt).filter(|value| value.raw.len() > 2) {
+                let room = ERROR_LIMIT.saturating_sub(self.error.len());
+                self.error.extend(value.raw.iter().take(room));
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A reported cost: exact, rounded up, or not believed at all.
+//!
+//! Unlike other fields an empty or strange cost is not "absent": only `null`
+//! and a missing field are. Whatever else can't be read puts the whole line
+//! into quarantine, because a total that silently lacks it would be a lie.
+
+use super::eval::Line;
+use super::map::{Alt, From};
+use crate::domain::{FaultReason, NanoUsd};
+use crate::scan::{Kind, Slot, Value, number};
+
+/// What a line says it cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reported {
+    /// Nothing: unpriced.
+    Nothing,
+    /// One cost.
+    Usd(NanoUsd),
+    /// Several, or some unreadable beside it; this is the largest valid one.
+    Ambiguous(NanoUsd),
+    /// None that can be trusted.
+    Bad(FaultReason),
+}
+
+/// The cost of a line by the alternatives of its map.
+pub(super) fn reported(line: Line<'_>, alts: &[Alt<Slot>], max: NanoUsd) -> Reported {
+    let mut bad = None;
+    for alt in alts {
+        if alt.when.as_ref().is_some_and(|when| !line.holds(when)) {
+            continue;
+        }
+        let found = match &alt.from {
+            From::Path(slot) => largest(line.scan.all(*slot), alt.scale, max),
+            From::Sum(slots) => sum(line, slots, alt.scale, max),
+            _ => largest(line.value(alt).into_iter(), alt.scale, max),
+        };
+        match found {
+            Reported::Nothing => {}
+            Reported::Bad(reason) => bad = bad.or(Some(reason)),
+            Reported::Usd(usd) if bad.is_some() => return Reported::Ambiguous(usd),
+            found => return found,
+        }
+    }
+    bad.map_or(Reported::Nothing, Reported::Bad)
+}
+
+fn largest<'v>(
+    values: impl Iterator<Item = Value<'v>>,
+    scale: Option<f64>,
+    max: NanoUsd,
+) -> Reported {
+    let mut seen = 0;
+    let mut best = None;
+    let mut bad = None;
+    for value in values.filter(|value| !is_missing(*value)) {
+        seen += 1;
+        match usd(value, scale, max) {
+            Ok(usd) => best = best.max(Some(usd)),
+            Err(reason) => bad = bad.or(Some(reason)),
+        }
+    }
+    match (best, bad) {
+        (Some(usd), None) if seen == 1 => Reported::Usd(usd),
+        (Some(usd), _) => Reported::Ambiguous(usd),
+        (None, Some(reason)) => Reported::Bad(reason),
+        (None, None) => Reported::Nothing,
+    }
+}
+
+fn sum(line: Line<'_>, slots: &[Slot], scale: Option<f64>, max: NanoUsd) -> Reported {
+    let mut total = Reported::Nothing;
+    for slot in slots {
+        total = match (total, largest(line.scan.all(*slot), scale, max)) {
+            (total, Reported::Nothing) => total,
+            (_, Reported::Bad(reason)) => return Reported::Bad(reason),
+            (Reported::Usd(a), Reported::Usd(b)) => Reported::Usd(a + b),
+            (
+                Reported::Usd(a) | Reported::Ambiguous(a),
+                Reported::Usd(b) | Reported::Ambiguous(b),
+            ) => Reported::Ambiguous(a + b),
+            (_, part) => part,
+        };
+    }
+    match total {
+        Reported::Usd(usd) | Reported::Ambiguous(usd) if usd > max => {
+            Reported::Bad(FaultReason::CostImplausible)
+        }
+        total => total,
+    }
+}
+
+fn is_missing(value: Value<'_>) -> bool {
+    matches!((value.kind, value.raw), (Kind::Null, _) | (Kind::Bare, b"None"))
+}
+
+fn usd(value: Value<'_>, scale: Option<f64>, max: NanoUsd) -> Result<NanoUsd, FaultReason> {
+    if value.kind == Kind::Cut {
+        return Err(FaultReason::CostUnreadable);
+    }
+    let nano = value.as_decimal().map_err(|error| match error {
+        number::NumberError::TooLarge => FaultReason::CostImplausible,
+        number::NumberError::NotANumber | number::NumberError::NotFinite => {
+            FaultReason::CostUnreadable
+        }
+    })?;
+    if nano < 0 {
+        return Err(FaultReason::CostNegative);
+    }
+    let nano = match scale {
+        Some(scale) => scaled(nano, scale).ok_or(FaultReason::CostImplausible)?,
+        None => nano,
+    };
+    if nano > max.0 { Err(FaultReason::CostImplausible) } else { Ok(NanoUsd(nano)) }
+}
+
+/// Exact for every scale with at most nine digits behind the point.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a map's scale is near one"
+)]
+fn scaled(nano: i128, scale: f64) -> Option<i128> {
+    let product = nano.checked_mul((scale * number::SCALE as f64).round() as i128)?;
+    Some(product.div_euclid(number::SCALE) + i128::from(product.rem_euclid(number::SCALE) > 0))
+}

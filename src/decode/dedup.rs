@@ -1,0 +1,42 @@
+//! The fingerprint that makes doubled lines equal.
+//!
+//! A client can choose most ids, so an id alone must never make a call
+//! disappear: time, status, tokens and cost of the call are part of it.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use crate::domain::Request;
+
+/// Fingerprint of a call whose log gives it `key`; the same in every run.
+pub(super) fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(salt);
+    hasher.write(key.as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write_i64(request.at.0);
+    hasher.write_u16(request.status.unwrap_or(0));
+    let tokens = request.tokens;
+    for count in [tokens.input, tokens.output, tokens.cached_input, tokens.cache_write] {
+        hasher.write_u64(count.map_or(u64::MAX, |count| count));
+    }
+    hasher.write_i128(request.cost.map_or(-1, |cost| cost.usd.0));
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Cost, CostSource, NanoUsd, Wall};
+
+    #[test]
+    fn a_reused_id_with_another_time_cost_or_status_is_another_call() {
+        let call = Request::at(Wall(1));
+        let cost = Cost { usd: NanoUsd(1), source: CostSource::Reported };
+        let print = |request: &Request| fingerprint("id", request, 7);
+        assert_eq!(print(&call), print(&call.clone()));
+        assert_ne!(print(&call), print(&Request { at: Wall(2), ..call }));
+        assert_ne!(print(&call), print(&Request { cost: Some(cost), ..call }));
+        assert_ne!(print(&call), print(&Request { status: Some(200), ..call }));
+        assert_ne!(print(&call), fingerprint("other", &call, 7));
+    }
+}

@@ -1,0 +1,337 @@
+//! A field's value in a scanned line: the first of its alternatives that is
+//! there and can be read. Allocates nothing but for a regex.
+
+use jiff::tz::TimeZone;
+
+use super::headers::HeaderBag;
+use super::map::{Alt, As, Cond, From};
+use crate::domain::Wall;
+use crate::scan::{Kind, Scan, Slot, Value, number, time};
+
+/// What a line has to say on one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen<T> {
+    /// Nothing.
+    Absent,
+    /// Something, but nobody knows what.
+    Unreadable,
+    /// This.
+    Is(T),
+}
+
+/// A scanned line and what belongs to it.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'l> {
+    pub(super) scan: Scan<'l>,
+    pub(super) headers: &'l HeaderBag,
+    /// Zone of times that carry none; UTC where absent.
+    pub(super) zone: Option<&'l TimeZone>,
+}
+
+impl<T> Seen<T> {
+    pub(super) fn ok(self) -> Option<T> {
+        match self {
+            Seen::Is(value) => Some(value),
+            Seen::Absent | Seen::Unreadable => None,
+        }
+    }
+}
+
+impl<'l> Line<'l> {
+    pub(super) fn holds(self, cond: &Cond<Slot>) -> bool {
+        let usable = |slot: &Slot| self.scan.get(*slot).is_some_and(|value| !value.is_absent());
+        cond.has.iter().all(usable)
+            && !cond.not.iter().any(usable)
+            && cond.eq.iter().all(|(slot, words)| {
+                let raw = self.scan.get(*slot).map(|value| value.raw);
+                raw.is_some_and(|raw| words.iter().any(|word| **word == *raw))
+            })
+    }
+
+    /// A number, scaled as the map asks.
+    pub(super) fn number(self, alts: &[Alt<Slot>]) -> Seen<f64> {
+        self.first(alts, |alt| {
+            match &alt.from {
+                From::Sum(slots) => self.sum(slots),
+                From::Diff(end, start) => self.diff(alt, *end, *start),
+                _ => self.single(alt, |value| to_number(alt.read_as, value)),
+            }
+            .scaled(alt)
+        })
+    }
+
+    /// A span of time: a number that is not negative.
+    pub(super) fn span(self, alts: &[Alt<Slot>]) -> Option<f64> {
+        self.number(alts).ok().filter(|span| *span >= 0.0)
+    }
+
+    /// A count: a whole number that is not negative.
+    pub(super) fn count(self, alts: &[Alt<Slot>]) -> Seen<u64> {
+        self.first(alts, |alt| {
+            if let From::Path(slot) = alt.from
+                && alt.is_plain()
+            {
+                return match self.usable(slot) {
+                    None => Seen::Absent,
+                    Some(value) => value.as_u64().map_or(Seen::Unreadable, Seen::Is),
+                };
+            }
+            match self.number(std::slice::from_ref(alt)) {
+                Seen::Is(number) => whole(number).map_or(Seen::Unreadable, Seen::Is),
+                Seen::Unreadable => Seen::Unreadable,
+                Seen::Absent => Seen::Absent,
+            }
+        })
+    }
+
+    /// A point in time.
+    pub(super) fn time(self, alts: &[Alt<Slot>]) -> Seen<Wall> {
+        self.first(alts, |alt| self.single(alt, |value| self.to_time(alt.read_as, value)))
+    }
+
+    pub(super) fn flag(self, alts: &[Alt<Slot>]) -> Option<bool> {
+        #[allow(clippy::redundant_closure_for_method_calls, reason = "lifetimes want a closure")]
+        self.first(alts, |alt| self.single(alt, |value| value.as_bool())).ok()
+    }
+
+    /// Hands the first text there is to `read`. The text may be in `scratch`.
+    pub(super) fn text<T>(
+        self,
+        alts: &[Alt<Slot>],
+        scratch: &mut Scratch,
+        mut read: impl FnMut(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.first(alts, |alt| match self.alt_text(alt, scratch, &mut read) {
+            Some(value) => Seen::Is(value),
+            None => Seen::Absent,
+        })
+        .ok()
+    }
+
+    /// The text of one alternative, ready to use.
+    pub(super) fn alt_text<T>(
+        self,
+        alt: &Alt<Slot>,
+        scratch: &mut Scratch,
+        mut read: impl FnMut(&str) -> Option<T>,
+    ) -> Option<T> {
+        if let From::Join(slots) = &alt.from {
+            let text = self.join(slots, scratch)?;
+            return read(text);
+        }
+        let value = self.value(alt)?;
+        let text = value.text(&mut scratch.escapes);
+        let text = match &alt.regex {
+            Some(regex) => regex.captures(text)?.get(1)?.as_str(),
+            None => text,
+        };
+        if !alt.map.is_empty() {
+            return read(alt.mapped(text.as_bytes())?);
+        }
+        if alt.read_as == As::Lower {
+            scratch.lower.clear();
+            scratch.lower.push_str(text);
+            scratch.lower.make_ascii_lowercase();
+            return read(&scratch.lower);
+        }
+        if text.is_empty() { None } else { read(text) }
+    }
+
+    /// The value an alternative with a single source stands on, where it is
+    /// there and means something.
+    pub(super) fn value(self, alt: &'l Alt<Slot>) -> Option<Value<'l>> {
+        match &alt.from {
+            From::Path(slot) => self.usable(*slot),
+            From::Header(name) => self.header(name),
+            From::Const(text) => Some(Value { kind: Kind::Str, raw: text.as_bytes() }),
+            From::Sum(_) | From::Diff(..) | From::Join(_) => None,
+        }
+    }
+
+    fn usable(self, slot: Slot) -> Option<Value<'l>> {
+        self.scan.get(slot).filter(|value| !value.is_absent())
+    }
+
+    fn header(self, name: &str) -> Option<Value<'l>> {
+        let header = self.headers.iter().find(|header| header.name == name.as_bytes())?;
+        Some(Value { kind: Kind::Str, raw: header.value }).filter(|value| !value.is_absent())
+    }
+
+    /// The first alternative that applies and can be read.
+    fn first<'a, T>(
+        self,
+        alts: &'a [Alt<Slot>],
+        mut read: impl FnMut(&'a Alt<Slot>) -> Seen<T>,
+    ) -> Seen<T> {
+        let mut best = Seen::Absent;
+        for alt in alts {
+            if alt.when.as_ref().is_some_and(|when| !self.holds(when)) {
+                continue;
+            }
+            match read(alt) {
+                Seen::Is(value) => return Seen::Is(value),
+                Seen::Unreadable => best = Seen::Unreadable,
+                Seen::Absent => {}
+            }
+        }
+        best
+    }
+
+    fn single<T>(self, alt: &Alt<Slot>, read: impl Fn(Value<'_>) -> Option<T>) -> Seen<T> {
+        let Some(value) = self.value(alt) else { return Seen::Absent };
+        if alt.is_verbatim() {
+            return read(value).map_or(Seen::Unreadable, Seen::Is);
+        }
+        // A word that the map or the regex does not know is for the next alternative.
+        let mut scratch = Scratch::default();
+        self.alt_text(alt, &mut scratch, |text| {
+            read(Value { kind: Kind::Str, raw: text.as_bytes() })
+        })
+        .map_or(Seen::Absent, Seen::Is)
+    }
+
+    fn sum(self, slots: &[Slot]) -> Seen<f64> {
+        let mut sum = Seen::Absent;
+        for value in slots.iter().filter_map(|slot| self.usable(*slot)) {
+            let Some(number) = value.as_f64() else { return Seen::Unreadable };
+            sum = Seen::Is(sum.ok().unwrap_or(0.0) + number);
+        }
+        sum
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a span in milliseconds")]
+    fn diff(self, alt: &Alt<Slot>, end: Slot, start: Slot) -> Seen<f64> {
+        let (Some(end), Some(start)) = (self.usable(end), self.usable(start)) else {
+            return Seen::Absent;
+        };
+        let times = self.to_time(alt.read_as, end).zip(self.to_time(alt.read_as, start));
+        times.map_or(Seen::Unreadable, |(end, start)| {
+            Seen::Is(end.0.saturating_sub(start.0) as f64 / 1e6)
+        })
+    }
+
+    fn join<'s>(self, slots: &[Slot], scratch: &'s mut Scratch) -> Option<&'s str> {
+        scratch.joined.clear();
+        let mut any = false;
+        for (i, slot) in slots.iter().enumerate() {
+            if i > 0 {
+                scratch.joined.push('|');
+            }
+            if let Some(value) = self.usable(*slot) {
+                any = true;
+                scratch.joined.push_str(value.text(&mut scratch.escapes));
+            }
+        }
+        any.then_some(scratch.joined.as_str())
+    }
+
+    fn to_time(self, read_as: As, value: Value<'_>) -> Option<Wall> {
+        let unit = match read_as {
+            As::EpochS => 1_000_000_000,
+            As::EpochMs => 1_000_000,
+            As::EpochUs => 1_000,
+            As::EpochNs => 1,
+            _ => return self.seen_time(value.raw),
+        };
+        let nanos = value.as_decimal().ok()?.checked_mul(unit)? / number::SCALE;
+        i64::try_from(nanos).ok().map(Wall)
+    }
+
+    /// A time in whatever notation it is.
+    fn seen_time(self, raw: &[u8]) -> Option<Wall> {
+        let dated = raw.get(4).is_some_and(|b| !b.is_ascii_digit() && *b != b'.');
+        if dated && raw.first().is_some_and(u8::is_ascii_digit) {
+            return time::rfc3339(raw).or_else(|| self.civil(raw));
+        }
+        time::epoch(raw)
+            .or_else(|| time::clf(raw))
+            .or_else(|| time::http_date(raw))
+            .or_else(|| time::js_date(raw))
+    }
+
+    fn civil(self, raw: &[u8]) -> Option<Wall> {
+        let civil = time::civil(raw)?;
+        let Some(zone) = self.zone else { return Some(civil.utc()) };
+        let civil = jiff::civil::DateTime::new(
+            civil.year,
+            civil.month,
+            civil.day,
+            civil.hour,
+            civil.minute,
+            civil.second,
+            civil.nano,
+        );
+        let at = zone.to_ambiguous_timestamp(civil.ok()?).compatible().ok()?;
+        i64::try_from(at.as_nanosecond()).ok().map(Wall)
+    }
+}
+
+/// Reusable room for texts that are not in the line as they are meant.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    escapes: Vec<u8>,
+    lower: String,
+    joined: String,
+}
+
+impl Scratch {
+    /// Room for one unescaped text.
+    pub(super) fn escapes(&mut self) -> &mut Vec<u8> {
+        &mut self.escapes
+    }
+}
+
+impl Alt<Slot> {
+    /// Whether the value is what is written, without regex, map or letter case.
+    fn is_verbatim(&self) -> bool {
+        self.regex.is_none() && self.map.is_empty()
+    }
+
+    #[allow(clippy::float_cmp, reason = "zero is exactly `nothing to add`")]
+    fn is_plain(&self) -> bool {
+        self.is_verbatim() && self.read_as == As::Plain && self.scale.is_none() && self.add == 0.0
+    }
+
+    fn mapped(&self, text: &[u8]) -> Option<&str> {
+        let known = self.map.iter().find(|(word, _)| **word == *text).map(|(_, to)| to);
+        known.or(self.otherwise.as_ref()).map(|to| &**to)
+    }
+}
+
+impl Seen<f64> {
+    fn scaled(self, alt: &Alt<Slot>) -> Seen<f64> {
+        match self {
+            Seen::Is(number) => Seen::Is(number * alt.scale.unwrap_or(1.0) + alt.add),
+            other => other,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
+fn to_number(read_as: As, value: Value<'_>) -> Option<f64> {
+    match read_as {
+        // nginx separates tries by commas, groups of tries by colons.
+        As::LastNumber => last(value.raw.rsplit(|b| matches!(b, b',' | b':'))),
+        As::SumOfNumbers => {
+            let parts = value.raw.split(|b| matches!(b, b',' | b':'));
+            parts.filter_map(|part| number::float(part.trim_ascii())).reduce(|a, b| a + b)
+        }
+        As::Duration => {
+            value.as_f64().or_else(|| time::go_duration(value.raw).map(|ns| ns as f64 / 1e6))
+        }
+        _ => value.as_f64(),
+    }
+}
+
+fn last<'p>(mut parts: impl Iterator<Item = &'p [u8]>) -> Option<f64> {
+    parts.find_map(|part| number::float(part.trim_ascii()))
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole and in range, as tested before"
+)]
+fn whole(number: f64) -> Option<u64> {
+    ((0.0..9e15).contains(&number) && number.fract() == 0.0).then_some(number as u64)
+}

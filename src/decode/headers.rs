@@ -1,0 +1,168 @@
+//! The one strict reader of rate-limit response headers, for every dialect.
+//!
+//! Headers of one response go in, readings of limits come out. What can't be
+//! read is unknown, never zero, and is reported by the header's name. It knows
+//! nothing of logs, files or how the headers were found in a line.
+//!
+//! Names are read by one grammar over tables (`families`, `vocabulary`), values
+//! by their shape (`reset`, `ietf`), and what neither says comes from the refill
+//! law (`law`) or from what is known of the provider (`provider`).
+
+mod bag;
+mod body;
+mod cards;
+mod draft;
+mod families;
+mod gather;
+mod ietf;
+mod labels;
+mod law;
+mod names;
+mod prose;
+mod provider;
+mod quota;
+mod reset;
+mod retry;
+mod settle;
+mod state;
+mod vocabulary;
+
+pub use bag::{Header, HeaderBag};
+pub use state::CallState;
+
+use crate::domain::{Layer, LimitReading, LimitedBy, Names, NanoUsd, Sym, Wall};
+use body::Said;
+use cards::Cards;
+use gather::Gathered;
+use labels::Labels;
+use settle::Setting;
+
+/// What is known around a response.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeaderContext<'a> {
+    /// When it was received. Relative times count from the `Date` header, and
+    /// from here where there is none.
+    pub at: Wall,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// Provider, as the log names it.
+    pub provider: Option<&'a str>,
+    /// Address or host that was called.
+    pub url: Option<&'a str>,
+    /// Model that was called.
+    pub model: Option<Sym>,
+    /// The response's body or the beginning of it.
+    pub body: Option<&'a [u8]>,
+}
+
+/// What the headers said. Reuse it: it is cleared by [`HeaderReader::read`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeaderReport {
+    /// Every limit, in no particular order.
+    pub limits: Vec<LimitReading>,
+    /// What became of the call.
+    pub state: CallState,
+    /// Which limit refused it, where one did.
+    pub limited_by: Option<LimitedBy>,
+    /// Whose limit refused it.
+    pub layer: Layer,
+    /// How long the server asks to wait; also sent with successes.
+    pub retry_after_s: Option<f64>,
+    /// The server's own word on retrying. It is often wrong.
+    pub should_retry: Option<bool>,
+    /// Whether waiting can help; `None` where there is nothing to wait for.
+    pub waiting_helps: Option<bool>,
+    /// The provider, as the headers or the context show it.
+    pub provider: Option<&'static str>,
+    /// The server's clock.
+    pub date: Option<Wall>,
+    /// What the gateway says this call cost.
+    pub response_cost: Option<NanoUsd>,
+    request_id: Option<usize>,
+    model: Option<usize>,
+    faults: Vec<usize>,
+}
+
+/// Reads headers. Owns the caches that make it cheap; keep one per thread.
+#[derive(Clone, Debug)]
+pub struct HeaderReader {
+    labels: Labels,
+    cards: Cards,
+    gathered: Gathered,
+}
+
+impl HeaderReader {
+    /// A reader whose symbols mean something together with `names`.
+    #[must_use]
+    pub fn new(names: &Names) -> HeaderReader {
+        HeaderReader {
+            labels: Labels::new(names),
+            cards: Cards::default(),
+            gathered: Gathered::default(),
+        }
+    }
+
+    /// Reads the headers of one response.
+    pub fn read(
+        &mut self,
+        bag: &HeaderBag,
+        context: &HeaderContext<'_>,
+        report: &mut HeaderReport,
+    ) {
+        let HeaderReader { labels, cards, gathered } = self;
+        gathered.faults.clear();
+        let date = gather::server_date(bag, &mut gathered.faults);
+        let now = date.unwrap_or(context.at);
+        gathered.read(bag, now, cards, labels);
+        let said = match context.body {
+            Some(body) => body::read(body, context.status, now, gathered, labels),
+            None => Said::default(),
+        };
+        let aside = gathered.aside;
+        let profile = aside.guess.settle(context.provider, context.url);
+        let provider = context.provider.or(profile.map(|profile| profile.name));
+        let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
+        let setting = Setting {
+            at: context.at,
+            now,
+            status: context.status,
+            provider: provider.and_then(|name| labels.provider(name.as_bytes())),
+            model: context.model,
+            subject: value(aside.subject).and_then(|text| labels.label(text)),
+            policy: value(aside.policy).and_then(|text| labels.label(text)),
+            profile,
+            litellm: aside.litellm,
+        };
+        report.limits.clear();
+        settle::settle(&mut gathered.drafts, &setting, &mut report.limits);
+        report.retry_after_s = aside.retry.seconds();
+        report.should_retry = aside.should_retry;
+        report.provider = profile.map(|profile| profile.name);
+        report.date = date;
+        report.response_cost = aside.cost;
+        report.request_id = aside.request_id;
+        report.model = aside.model;
+        report.faults.clear();
+        report.faults.extend_from_slice(&gathered.faults);
+        state::judge(report, context.status, said, &aside, bag);
+    }
+}
+
+impl HeaderReport {
+    /// The provider's request id, out of the bag that was read.
+    #[must_use]
+    pub fn request_id<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
+        bag.get(self.request_id?).map(|header| header.value)
+    }
+
+    /// The model that answered, where a header tells, out of the bag that was read.
+    #[must_use]
+    pub fn model<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
+        bag.get(self.model?).map(|header| header.value)
+    }
+
+    /// Names of headers that were not understood, out of the bag that was read.
+    pub fn faults<'a>(&self, bag: &'a HeaderBag) -> impl Iterator<Item = &'a [u8]> {
+        self.faults.iter().filter_map(|index| bag.get(*index)).map(|header| header.name)
+    }
+}

@@ -1,0 +1,297 @@
+//! One pass over the headers of a response: every header that says something
+//! about a limit goes into the draft of its bucket, the rest of interest into
+//! [`Aside`]. Nothing is concluded here.
+
+use super::bag::{Header, HeaderBag};
+use super::cards::{Card, Cards};
+use super::draft::{Draft, Key, Taken, is_absent};
+use super::families::{FIELD, Family, IN_LIMIT, Kin, TYPED};
+use super::ietf;
+use super::labels::Labels;
+use super::provider::Guess;
+use super::retry::{Retry, Spelling};
+use super::vocabulary::Verb;
+use crate::domain::{NanoUsd, Resource, Scope, Wall, WindowFrom};
+use crate::scan::{number, time};
+
+/// Buckets one response can have; real ones have up to a dozen.
+const MAX_DRAFTS: usize = 64;
+
+/// What the headers said, unjudged. Reused from response to response.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathered {
+    pub drafts: Vec<Draft>,
+    /// Headers that were not understood, as positions in the bag.
+    pub faults: Vec<usize>,
+    pub aside: Aside,
+}
+
+/// What matters beside the buckets. Texts are positions in the bag.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Aside {
+    pub guess: Guess,
+    pub retry: Retry,
+    pub should_retry: Option<bool>,
+    pub request_id: Option<usize>,
+    pub model: Option<usize>,
+    pub cost: Option<NanoUsd>,
+    /// The key or deployment the numbers are for.
+    pub subject: Option<usize>,
+    /// The policy's name, beside an old trio.
+    pub policy: Option<usize>,
+    /// The gateway's or provider's word on which limit refused.
+    pub refused_by: Option<usize>,
+    /// A gateway refused by itself.
+    pub gateway_refused: bool,
+    /// The response came through LiteLLM.
+    pub litellm: bool,
+}
+
+/// The time the server says it answered, which relative times count from.
+pub(super) fn server_date(bag: &HeaderBag, faults: &mut Vec<usize>) -> Option<Wall> {
+    let mut copied = None;
+    for (index, header) in bag.iter().enumerate() {
+        let copy = match header.name {
+            b"date" => false,
+            b"llm-provider-date" => true,
+            _ => continue,
+        };
+        match time::http_date(header.value) {
+            Some(at) if copy => copied = copied.or(Some(at)),
+            Some(at) => return Some(at),
+            None => faults.push(index),
+        }
+    }
+    copied
+}
+
+impl Gathered {
+    /// Forgets the last response and reads this one.
+    pub fn read(&mut self, bag: &HeaderBag, now: Wall, cards: &mut Cards, labels: &mut Labels) {
+        self.drafts.clear();
+        self.aside = Aside::default();
+        for (index, mut header) in bag.iter().enumerate() {
+            let card = cards.of(header, labels);
+            self.aside.guess.see(card.marker);
+            self.aside.litellm |= card.is_upstream();
+            header.name = header.name.get(card.skip..).unwrap_or_default();
+            if self.header(header, card, index, now, labels) == Taken::Fault {
+                self.faults.push(index);
+            }
+        }
+    }
+
+    /// The draft with this key, made if new.
+    pub fn draft(&mut self, key: Key) -> Option<&mut Draft> {
+        let known = self.drafts.iter().position(|draft| draft.key == key);
+        let index = match known {
+            Some(index) => index,
+            None if self.drafts.len() < MAX_DRAFTS => {
+                self.drafts.push(Draft::new(key));
+                self.drafts.len() - 1
+            }
+            None => return None,
+        };
+        self.drafts.get_mut(index)
+    }
+
+    fn header(
+        &mut self,
+        header: Header<'_>,
+        card: Card,
+        index: usize,
+        now: Wall,
+        labels: &mut Labels,
+    ) -> Taken {
+        if let Some(taken) = self.aside.take(header, index, now) {
+            return taken;
+        }
+        let (value, upstream) = (header.value, card.is_upstream());
+        match header.name {
+            b"ratelimit" => return self.state(value, upstream, labels),
+            b"ratelimit-policy" | b"x-ratelimit-policy" => {
+                return self.policies(&FIELD, value, upstream, labels);
+            }
+            b"x-ratelimit-type" => return self.typed(value, labels),
+            b"x-ratelimit-timeremaining" => return self.time_remaining(value),
+            _ => {}
+        }
+        match card.bucket {
+            Some((verb, key)) if !is_absent(value) => self.bucket(verb, key, value, labels),
+            _ => Taken::Fine,
+        }
+    }
+
+    fn bucket(&mut self, verb: Verb, key: Key, value: &[u8], labels: &mut Labels) -> Taken {
+        if verb == Verb::Limit && !key.named && value.contains(&b';') {
+            let family = if key.family.kin == Kin::Trio { &FIELD } else { &IN_LIMIT };
+            return self.policies(family, value, key.upstream, labels);
+        }
+        let Some(draft) = self.draft(key) else { return Taken::Fault };
+        if verb != Verb::Policy {
+            return draft.take(verb, value);
+        }
+        let Some(member) = ietf::members(value).next() else { return Taken::Fault };
+        draft.window = member.window_s.map(|seconds| (seconds, WindowFrom::Policy));
+        draft.unit = member.unit.map(ietf::unit);
+        if member.broken { Taken::Fault } else { Taken::Fine }
+    }
+
+    /// Policies that stand in a value; each is a bucket.
+    fn policies(
+        &mut self,
+        family: &'static Family,
+        value: &[u8],
+        upstream: bool,
+        labels: &mut Labels,
+    ) -> Taken {
+        let mut taken = Taken::Fine;
+        for member in ietf::members(value) {
+            // Envoy's leading number repeats the policy that is in force.
+            let Some(quota) = member.quota.or(member.head).filter(|_| member.window_s.is_some())
+            else {
+                if member.broken || member.head.is_none() {
+                    taken = Taken::Fault;
+                }
+                continue;
+            };
+            let mut key = Key::field(family, upstream);
+            key.label = member.name.and_then(|name| labels.label(name));
+            key.window_s = member.window_s;
+            (key.resource, _) = member.unit.map_or((Resource::Requests, 1), ietf::unit);
+            let again = self.drafts.iter().any(|d| d.key == key && d.limit.agreed() == Some(quota));
+            if let (false, Some(draft)) = (again, self.draft(key)) {
+                draft.window = key.window_s.map(|seconds| (seconds, WindowFrom::Policy));
+                if draft.limit.add(quota) == Taken::Fault || member.broken {
+                    taken = Taken::Fault;
+                }
+            }
+        }
+        taken
+    }
+
+    /// `RateLimit`: the state of one or more policies.
+    fn state(&mut self, value: &[u8], upstream: bool, labels: &mut Labels) -> Taken {
+        let mut taken = Taken::Fine;
+        let dictionary = ietf::dictionary(value).filter(|_| !value.starts_with(b"\""));
+        let items = value.starts_with(b"\"").then(|| ietf::members(value));
+        for member in dictionary.into_iter().chain(items.into_iter().flatten()) {
+            let mut key = Key::field(&FIELD, upstream);
+            key.label = member.name.and_then(|name| labels.label(name));
+            let Some(draft) = self.draft(key) else { return Taken::Fault };
+            let mut results = [Taken::Fine; 3];
+            if let Some(quota) = member.quota {
+                results[0] = draft.limit.add(quota);
+            }
+            if let Some(remaining) = member.remaining {
+                results[1] = draft.remaining.add(remaining);
+            }
+            if let Some(reset) = member.reset {
+                results[2] = draft.take(Verb::Reset, reset);
+            }
+            if member.broken || results.contains(&Taken::Fault) {
+                taken = Taken::Fault;
+            }
+        }
+        taken
+    }
+
+    /// `x-ratelimit-type: UserByMinute` names the limit that refused.
+    fn typed(&mut self, value: &[u8], labels: &mut Labels) -> Taken {
+        let has = |word: &[u8]| memchr::memmem::find(value, word).is_some();
+        let key = Key::typed();
+        let Some(draft) = self.draft(key) else { return Taken::Fault };
+        let windows = [(&b"Second"[..], 1), (b"Minute", 60), (b"Hour", 3600), (b"Day", 86_400)];
+        let window = windows.iter().find(|(word, _)| has(word));
+        draft.window = window.map(|(_, seconds)| (*seconds, WindowFrom::Name));
+        if has(b"Token") {
+            draft.unit = Some((Resource::Tokens, 1));
+        } else if has(b"Concurren") {
+            draft.unit = Some((Resource::Concurrency, 1));
+        }
+        draft.key.scope = if value.starts_with(b"User") { Scope::User } else { Scope::Unknown };
+        draft.key.label = labels.label(value);
+        Taken::Fine
+    }
+
+    fn time_remaining(&mut self, value: &[u8]) -> Taken {
+        // The type may have come first and given the draft its name.
+        let key = self.drafts.iter().map(|draft| draft.key).find(|key| key.family == &TYPED);
+        self.draft(key.unwrap_or_else(Key::typed))
+            .map_or(Taken::Fault, |d| d.take(Verb::Reset, value))
+    }
+}
+
+impl Key {
+    /// The key of a bucket whose particulars stand in a value.
+    pub fn field(family: &'static Family, upstream: bool) -> Key {
+        Key {
+            family,
+            upstream,
+            resource: Resource::Requests,
+            window_s: None,
+            scope: family.scope,
+            label: None,
+            described: false,
+            named: false,
+        }
+    }
+
+    fn typed() -> Key {
+        Key::field(&TYPED, false)
+    }
+}
+
+impl Aside {
+    /// Takes a header that is not part of a bucket; `None` if it may be one.
+    fn take(&mut self, header: Header<'_>, index: usize, now: Wall) -> Option<Taken> {
+        let Header { name, value, .. } = header;
+        let wait = match name {
+            b"retry-after" => Some(Spelling::Plain),
+            b"retry-after-ms" | b"x-ms-retry-after-ms" => Some(Spelling::Millis),
+            b"x-ai-ratelimit-retry-after" | b"x-retry-in" | b"x-ratelimit-after" => {
+                Some(Spelling::Aside)
+            }
+            _ => None,
+        };
+        if let Some(spelling) = wait {
+            let read = self.retry.see(spelling, value, now);
+            return Some(if read { Taken::Fine } else { Taken::Fault });
+        }
+        match name {
+            b"x-should-retry" => self.should_retry = flag(value).or(self.should_retry),
+            b"request-id" | b"x-request-id" => self.request_id = self.request_id.or(Some(index)),
+            b"openai-model" | b"x-litellm-model-group" | b"x-ms-served-model" => {
+                self.litellm |= name.starts_with(b"x-litellm-");
+                self.model = self.model.or(Some(index));
+            }
+            b"x-ratelimit-key" | b"x-ratelimit-resource" => self.subject = Some(index),
+            b"ratelimit-name" => self.policy = Some(index),
+            b"policy-id" | b"rate-limit-type" => self.refused_by = Some(index),
+            b"x-envoy-ratelimited" => self.gateway_refused = true,
+            b"x-litellm-response-cost" => return Some(self.take_cost(value)),
+            _ => {
+                self.litellm |= name.starts_with(b"x-litellm-");
+                return None;
+            }
+        }
+        Some(Taken::Fine)
+    }
+
+    fn take_cost(&mut self, value: &[u8]) -> Taken {
+        self.litellm = true;
+        let cost = number::decimal(value).ok().filter(|nano| *nano >= 0).map(NanoUsd);
+        let agree = self.cost.is_none() || cost.is_none() || self.cost == cost;
+        // Of two costs the higher is the safe one.
+        self.cost = self.cost.max(cost);
+        let read = cost.is_some() || is_absent(value);
+        if read && agree { Taken::Fine } else { Taken::Fault }
+    }
+}
+
+fn flag(value: &[u8]) -> Option<bool> {
+    [("true", true), ("false", false)]
+        .into_iter()
+        .find(|(word, _)| value.eq_ignore_ascii_case(word.as_bytes()))
+        .map(|(_, flag)| flag)
+}

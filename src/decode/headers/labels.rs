@@ -1,0 +1,65 @@
+//! Names behind small numbers: a private cache in front of the shared table, so
+//! that a name seen before costs neither the lock nor an allocation.
+
+use crate::domain::{NameKind, Names, Sym};
+use rustc_hash::FxHashMap;
+
+/// Names remembered per kind; further ones still work, only slower.
+const CACHED: usize = 4096;
+/// Longest name of a bucket; what is longer was not meant as one.
+const MAX_BYTES: usize = 128;
+
+/// A cache of [`Names`] for limits' labels and providers.
+#[derive(Clone, Debug)]
+pub(super) struct Labels {
+    names: Names,
+    labels: FxHashMap<Box<[u8]>, Sym>,
+    providers: FxHashMap<Box<[u8]>, Sym>,
+}
+
+impl Labels {
+    pub fn new(names: &Names) -> Labels {
+        Labels {
+            names: names.clone(),
+            labels: FxHashMap::default(),
+            providers: FxHashMap::default(),
+        }
+    }
+
+    pub fn label(&mut self, text: &[u8]) -> Option<Sym> {
+        intern(&self.names, &mut self.labels, NameKind::Label, text)
+    }
+
+    /// A descriptor in its canonical spelling, with underscores.
+    pub fn descriptor(&mut self, text: &[u8]) -> Option<Sym> {
+        let mut spelling = [0_u8; MAX_BYTES];
+        let spelling = spelling.get_mut(..text.len())?;
+        for (to, from) in spelling.iter_mut().zip(text) {
+            *to = if *from == b'-' { b'_' } else { *from };
+        }
+        self.label(spelling)
+    }
+
+    pub fn provider(&mut self, text: &[u8]) -> Option<Sym> {
+        intern(&self.names, &mut self.providers, NameKind::Provider, text)
+    }
+}
+
+fn intern(
+    names: &Names,
+    cache: &mut FxHashMap<Box<[u8]>, Sym>,
+    kind: NameKind,
+    text: &[u8],
+) -> Option<Sym> {
+    if let Some(sym) = cache.get(text) {
+        return Some(*sym);
+    }
+    if text.is_empty() || text.len() > MAX_BYTES {
+        return None;
+    }
+    let sym = names.intern(kind, std::str::from_utf8(text).ok()?);
+    if cache.len() < CACHED {
+        cache.insert(text.into(), sym);
+    }
+    Some(sym)
+}

@@ -1,0 +1,153 @@
+//! English sentences in error messages, as far as they hold numbers.
+
+use super::body::contains;
+use super::reset;
+use crate::domain::LimitedBy;
+use crate::domain::time::NANOS_PER_S;
+use crate::scan::number;
+use memchr::memmem;
+
+/// What stands before a wait.
+const BEFORE_WAIT: &[&str] =
+    &["try again in ", "try again after ", "retry in ", "retry after ", "Retry after "];
+/// Time units as words, in nanoseconds.
+const UNITS: &[(&str, i128)] = &[
+    ("millisecond", 1_000_000),
+    ("ms", 1_000_000),
+    ("second", 1_000_000_000),
+    ("sec", 1_000_000_000),
+    ("minute", 60_000_000_000),
+    ("hour", 3_600_000_000_000),
+    ("day", 86_400_000_000_000),
+];
+/// What stands before or behind `per` in a limit's description.
+const WINDOWS: &[(&str, u32)] = &[
+    ("second", 1),
+    ("sec", 1),
+    ("minute", 60),
+    ("min", 60),
+    ("hour", 3600),
+    ("day", 86_400),
+    ("month", 2_592_000),
+];
+const LIMITED_BY: &[(&str, LimitedBy)] = &[
+    ("input tokens per", LimitedBy::InputTokens),
+    ("output tokens per", LimitedBy::OutputTokens),
+    ("InputToken", LimitedBy::InputTokens),
+    ("OutputToken", LimitedBy::OutputTokens),
+    ("(TPM)", LimitedBy::Tokens),
+    ("(TPD)", LimitedBy::Tokens),
+    ("max TPM", LimitedBy::Tokens),
+    ("TPM rate limit", LimitedBy::Tokens),
+    ("TPD rate limit", LimitedBy::Tokens),
+    ("tokens per ", LimitedBy::Tokens),
+    ("Tokens per ", LimitedBy::Tokens),
+    ("(RPM)", LimitedBy::Requests),
+    ("(RPD)", LimitedBy::Requests),
+    ("max RPM", LimitedBy::Requests),
+    ("requests per ", LimitedBy::Requests),
+    ("Requests per ", LimitedBy::Requests),
+    ("request_quota_exceeded", LimitedBy::Requests),
+    ("API calls / minute", LimitedBy::Requests),
+    ("RequestsPer", LimitedBy::Requests),
+    ("concurren", LimitedBy::Concurrency),
+    ("max_parallel_requests", LimitedBy::Concurrency),
+];
+
+/// The wait a message recommends, in nanoseconds.
+pub(super) fn wait(text: &[u8]) -> Option<i64> {
+    BEFORE_WAIT.iter().find_map(|before| {
+        let at = memmem::find(text, before.as_bytes())?;
+        duration(text.get(at + before.len()..)?)
+    })
+}
+
+/// Which limit a message names.
+pub(super) fn limited_by(text: &[u8]) -> Option<LimitedBy> {
+    LIMITED_BY.iter().find(|(word, _)| contains(text, word)).map(|(_, by)| *by)
+}
+
+/// The window of a limit a message describes: `per minute`, `per-day`, `_rpm/`.
+pub(super) fn window(text: &[u8]) -> Option<u32> {
+    let described = memmem::find_iter(text, b"per").find_map(|at| {
+        let rest = text.get(at + 3..)?;
+        window_word(rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"-"))?)
+    });
+    let short = [("limit_rpm", 60), ("limit_rpd", 86_400)];
+    described.or_else(|| short.iter().find(|(word, _)| contains(text, word)).map(|(_, s)| *s))
+}
+
+/// The window a text begins with, in any letter case.
+pub(super) fn window_word(text: &[u8]) -> Option<u32> {
+    let begins = |word: &str| {
+        text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    WINDOWS.iter().find(|(word, _)| begins(word)).map(|(_, seconds)| *seconds)
+}
+
+/// `Limit 7000, Used 0, Requested ~12903`: no wait will make it fit.
+pub(super) fn asks_too_much(text: &[u8]) -> bool {
+    let value = |word: &str| {
+        let at = memmem::find(text, word.as_bytes())?;
+        let (digits, _) = number(text.get(at + word.len()..)?)?;
+        number::decimal(digits).ok()
+    };
+    matches!((value("Limit "), value("Requested ")), (Some(limit), Some(asked)) if asked > limit)
+}
+
+/// The number a text begins with, and what follows it.
+pub(super) fn number(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix(b"~").unwrap_or(text);
+    let is_number = |at: usize, b: u8| {
+        b.is_ascii_digit() || (b == b'.' && text.get(at + 1).is_some_and(u8::is_ascii_digit))
+    };
+    let len = text.iter().enumerate().take_while(|(at, b)| is_number(*at, **b)).count();
+    text.split_at_checked(len).filter(|(digits, _)| !digits.is_empty())
+}
+
+/// `50.597142857s.`, `1m26.4s`, `1 seconds`, `20 minutes`.
+fn duration(text: &[u8]) -> Option<i64> {
+    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'.'));
+    let word = text.get(..end.unwrap_or(text.len()))?;
+    let word = word.strip_suffix(b".").unwrap_or(word);
+    if let Some(nanos) = reset::span(word) {
+        return Some(nanos);
+    }
+    let (digits, rest) = number(text)?;
+    let rest = rest.trim_ascii_start();
+    let unit = UNITS.iter().find(|(name, _)| rest.starts_with(name.as_bytes()))?.1;
+    let nanos = number::decimal(digits).ok()?.checked_mul(unit)? / i128::from(NANOS_PER_S);
+    i64::try_from(nanos).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_read_in_the_units_they_are_written_in() {
+        for (text, seconds) in [
+            ("Please try again in 50.597142857s. Visit", 50.597_142_857),
+            ("please try again after 1 seconds", 1.0),
+            ("Please retry in 48.939935699s.\",", 48.939_935_699),
+            ("try again in 1m26.4s", 86.4),
+            ("Please try again in 20 minutes.", 1200.0),
+            ("try again in 846ms", 0.846),
+        ] {
+            let wait = wait(text.as_bytes()).unwrap();
+            assert!(
+                (f64::from(i32::try_from(wait / 1000).unwrap()) / 1e6 - seconds).abs() < 1e-5,
+                "{text}"
+            );
+        }
+        assert_eq!(wait(b"try again in a while"), None);
+        assert_eq!(wait(b"Please try again later"), None);
+    }
+
+    #[test]
+    fn a_request_above_the_limit_is_told_from_one_that_has_to_wait() {
+        assert!(asks_too_much(b"(TPM): Limit 7000, Used 0, Requested ~12903. Please"));
+        assert!(!asks_too_much(b"(RPM): Limit 30, Used 30, Requested 1. Please"));
+    }
+}

@@ -1,0 +1,303 @@
+//! From drafts to readings: which drafts are one bucket, whose it is, how long
+//! its window is, when it comes back. Works on collected values only.
+
+use super::draft::Draft;
+use super::families::Kin;
+use super::law::{self, Unit, Verdict};
+use super::provider::{BareReset, Doc, Profile};
+use super::reset::Written;
+use crate::domain::amount::SCALE;
+use crate::domain::time::NANOS_PER_S;
+use crate::domain::{
+    Amount, Layer, LimitId, LimitReading, ReadingSource, Reset, ResetKind, Resource, Scope, Sym,
+    Wall, WindowFrom,
+};
+
+/// A bare reset above this is in milliseconds where the family says so.
+const DAY_NANOS: i64 = 86_400 * NANOS_PER_S;
+
+/// What is known around the buckets of one response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// When the response was received.
+    pub at: Wall,
+    /// The server's clock, which relative times count from.
+    pub now: Wall,
+    pub status: Option<u16>,
+    pub provider: Option<Sym>,
+    pub model: Option<Sym>,
+    pub subject: Option<Sym>,
+    /// Name of the policy of an old trio.
+    pub policy: Option<Sym>,
+    pub profile: Option<&'static Profile>,
+    pub litellm: bool,
+}
+
+/// Joins drafts that are the same bucket and appends a reading of each.
+pub(super) fn settle(drafts: &mut [Draft], setting: &Setting, out: &mut Vec<LimitReading>) {
+    join_states(drafts);
+    join_upstream_copies(drafts);
+    hand_out_bare_resets(drafts);
+    let unit = bare_unit(drafts, setting);
+    let kept = drafts.iter().filter(|draft| !draft.absorbed && !draft.unlimited);
+    out.extend(kept.filter_map(|draft| reading(draft, setting, unit)));
+}
+
+/// A trio beside named windows, a state beside its policy.
+fn join_states(drafts: &mut [Draft]) {
+    each_pair(drafts, |state, windowed| {
+        if state.is_state_of(windowed) {
+            windowed.absorb(state);
+        }
+    });
+}
+
+/// LiteLLM sends its provider's numbers twice, unless it has limits of its own:
+/// then the numbers differ, and the plain ones are the key's.
+fn join_upstream_copies(drafts: &mut [Draft]) {
+    each_pair(drafts, |plain, upstream| {
+        let pair = !plain.key.upstream
+            && upstream.key.upstream
+            && plain.key.family.kin == Kin::Suffixed
+            && !plain.key.described;
+        if !pair || !plain.same_count(upstream) {
+            return;
+        }
+        if plain.is_copy_of(upstream) {
+            upstream.absorb(plain);
+        } else {
+            plain.key.scope = Scope::Key;
+        }
+    });
+}
+
+/// Kong's AI limiter sends one reset for the bucket that refused.
+fn hand_out_bare_resets(drafts: &mut [Draft]) {
+    let fits = |draft: &Draft| draft.key.family.kin == Kin::Ai && draft.limit.is_known();
+    let spent = |draft: &Draft| draft.remaining().is_some_and(|left| left.0 <= 0);
+    let candidates = drafts.iter().filter(|draft| fits(draft)).count();
+    each_pair(drafts, |reset, bucket| {
+        let bare =
+            reset.key.family.kin == Kin::Ai && !reset.limit.is_known() && reset.key.label.is_none();
+        if bare && fits(bucket) && (candidates == 1 || spent(bucket)) {
+            bucket.absorb(reset);
+        }
+    });
+}
+
+/// Shows every ordered pair of live drafts.
+fn each_pair(drafts: &mut [Draft], mut join: impl FnMut(&mut Draft, &mut Draft)) {
+    for first in 0..drafts.len() {
+        for second in 0..drafts.len() {
+            if let Ok([a, b]) = drafts.get_disjoint_mut([first, second])
+                && !a.absorbed
+                && !b.absorbed
+            {
+                join(a, b);
+            }
+        }
+    }
+}
+
+/// The unit of bare resets under OpenAI's names. Azure changed it between
+/// versions, but never within one response, so the buckets vote.
+fn bare_unit(drafts: &[Draft], setting: &Setting) -> Unit {
+    let by_law = setting.profile.is_some_and(|profile| profile.bare_reset == BareReset::ByLaw);
+    let votes =
+        drafts.iter().filter(|draft| by_law || draft.window.is_some()).filter_map(|draft| {
+            let Some(Written::Bare(nanos)) = draft.reset.value() else { return None };
+            let suffixed = draft.key.family.kin == Kin::Suffixed && draft.key.named;
+            let (limit, remaining) = (draft.limit.agreed()?, draft.remaining()?);
+            let reset = Amount(nanos.into()).as_f64();
+            suffixed.then(|| law::unit(limit, remaining, draft.window_s().unwrap_or(60), reset))?
+        });
+    let balance: i32 = votes.map(|unit| if unit == Unit::Millis { 1 } else { -1 }).sum();
+    if balance > 0 { Unit::Millis } else { Unit::Seconds }
+}
+
+fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading> {
+    let (resource, scale) = counted(draft);
+    let scaled = |count: Option<Amount>| count.map(|count| Amount(count.0 / scale));
+    let limit = scaled(draft.limit.agreed());
+    let used = scaled(draft.used.agreed());
+    let mut remaining = scaled(draft.remaining());
+    if let (None, Some(limit), Some(used)) = (remaining, limit, used) {
+        remaining = Some(Amount(limit.0.saturating_sub(used.0)));
+    }
+    if stands_for_none(limit, remaining, setting.status) {
+        return None;
+    }
+    let reset = draft.reset.value();
+    let known = limit.is_some() || remaining.is_some() || used.is_some() || draft.ratio.is_some();
+    if !known && reset.is_none() && draft.status.is_none() {
+        return None;
+    }
+    let (scope, layer) = owner(draft, setting);
+    let (window, verdict) = window(draft, setting, layer, limit.zip(remaining));
+    let kind = match draft.key.family.reset {
+        ResetKind::Unknown if matches!(verdict, Verdict::Window(_)) => ResetKind::FullAt,
+        ResetKind::Unknown if kong(draft) => ResetKind::WindowEndsAt,
+        ResetKind::Unknown => setting.profile.map_or(ResetKind::Unknown, |profile| profile.reset),
+        kind => kind,
+    };
+    let by_model = matches!(scope, Scope::Org | Scope::Model | Scope::Project | Scope::Unknown)
+        && layer != Layer::Gateway
+        && draft.key.named
+        && resource != Resource::Spend;
+    let described_model = draft.key.described && scope == Scope::Model;
+    Some(LimitReading {
+        id: LimitId {
+            layer,
+            provider: setting.provider,
+            model: setting.model.filter(|_| by_model || described_model),
+            scope,
+            subject: subject(draft, setting),
+            resource,
+            window_s: window.map(|(seconds, _)| seconds),
+            label: draft.key.label.or(setting.policy.filter(|_| draft.key.family.kin == Kin::Trio)),
+        },
+        at: setting.at,
+        limit,
+        remaining,
+        used,
+        used_ratio: draft.ratio,
+        reset: reset.map(|written| Reset { at: reset_at(draft, written, unit, setting.now), kind }),
+        status: draft.status,
+        window_from: window.map(|(_, from)| from),
+        source: match draft.key.family.kin {
+            Kin::Body => ReadingSource::Log,
+            _ => ReadingSource::Header,
+        },
+    })
+}
+
+/// What is counted, and in how many parts of our unit.
+fn counted(draft: &Draft) -> (Resource, i128) {
+    if let Some(unit) = draft.unit {
+        return unit;
+    }
+    // Kong's AI limiter counts tokens or dollars and does not say which; only
+    // money comes in fractions.
+    let fraction = |count: Option<Amount>| count.is_some_and(|count| count.0 % SCALE != 0);
+    let money = draft.key.family.kin == Kin::Ai
+        && (fraction(draft.limit.agreed()) || fraction(draft.remaining()));
+    (if money { Resource::Spend } else { draft.key.resource }, 1)
+}
+
+/// A lone -1 on a success means "not counted"; on a refusal it is an overdraft.
+fn stands_for_none(limit: Option<Amount>, left: Option<Amount>, status: Option<u16>) -> bool {
+    limit.is_none() && left == Some(Amount::whole(-1)) && status.is_none_or(|status| status < 300)
+}
+
+/// Whose limit it is, and on which side of a gateway.
+fn owner(draft: &Draft, setting: &Setting) -> (Scope, Layer) {
+    let key = &draft.key;
+    if key.described || (key.family.kin == Kin::Suffixed && key.scope == Scope::Key) {
+        return (key.scope, Layer::Gateway);
+    }
+    if foreign(draft, setting) || kong(draft) {
+        return (Scope::Gateway, Layer::Gateway);
+    }
+    let from_profile = |profile: &Profile| match key.family.kin {
+        Kin::Field => profile.field_scope,
+        _ => profile.scope,
+    };
+    let scope = match (key.scope, setting.profile) {
+        (Scope::Unknown, Some(profile)) => from_profile(profile),
+        (Scope::Unknown, None) if key.upstream && key.named => Scope::Org,
+        (scope, _) => scope,
+    };
+    let layer = match (key.family.layer, setting.profile) {
+        _ if key.upstream => Layer::Upstream,
+        (Layer::Unknown, _) if setting.litellm => Layer::Upstream,
+        (Layer::Unknown, Some(profile)) => profile.layer,
+        (layer, _) => layer,
+    };
+    (scope, layer)
+}
+
+/// OpenAI never sends dates under its names: a gateway does.
+fn foreign(draft: &Draft, setting: &Setting) -> bool {
+    draft.key.family.kin == Kin::Suffixed
+        && draft.key.named
+        && !draft.key.upstream
+        && setting.profile.is_none_or(|profile| profile.doc == Doc::Yielding)
+        && matches!(draft.reset.value(), Some(Written::Epoch(_) | Written::Date(_)))
+}
+
+/// A window in the name and no noun: so Kong spells its limits.
+fn kong(draft: &Draft) -> bool {
+    let key = &draft.key;
+    key.family.kin == Kin::Suffixed && !key.named && key.window_s.is_some()
+}
+
+/// The window, and what the refill law says of it.
+fn window(
+    draft: &Draft,
+    setting: &Setting,
+    layer: Layer,
+    counts: Option<(Amount, Amount)>,
+) -> (Option<(u32, WindowFrom)>, Verdict) {
+    let verdict = match (draft.reset.value(), counts) {
+        (Some(Written::Span(nanos)), Some((limit, remaining))) => {
+            law::window(limit, remaining, Amount(nanos.into()).as_f64())
+        }
+        _ => Verdict::Silent,
+    };
+    let key = &draft.key;
+    let said = draft.window.or(key.window_s.map(|seconds| (seconds, WindowFrom::Name)));
+    let derived = match verdict {
+        Verdict::Window(seconds) => Some((seconds, WindowFrom::Math)),
+        _ => None,
+    };
+    let documented = documented(draft, setting, layer).map(|seconds| (seconds, WindowFrom::Doc));
+    let yields = setting.profile.is_some_and(|profile| profile.doc == Doc::Yielding);
+    let documented = documented.filter(|_| verdict != Verdict::Contradiction || !yields);
+    (said.or(derived).or(documented), verdict)
+}
+
+fn documented(draft: &Draft, setting: &Setting, layer: Layer) -> Option<u32> {
+    let key = &draft.key;
+    if key.described {
+        // LiteLLM's own limits are per minute; parallel calls have no window.
+        return (key.resource != Resource::Concurrency).then_some(60);
+    }
+    let from_profile = |profile: &Profile| match key.resource {
+        Resource::Requests => profile.requests_s,
+        Resource::Tokens | Resource::InputTokens | Resource::OutputTokens | Resource::Images => {
+            profile.tokens_s
+        }
+        _ => None,
+    };
+    let spoken = match key.family.kin {
+        Kin::Suffixed => {
+            key.named
+                && key.scope != Scope::Key
+                && (layer != Layer::Gateway || !foreign(draft, setting))
+        }
+        Kin::Trio => true,
+        Kin::Field | Kin::Ai | Kin::Body | Kin::Plain => false,
+    };
+    key.family.window_s.or(setting.profile.filter(|_| spoken).and_then(from_profile))
+}
+
+fn subject(draft: &Draft, setting: &Setting) -> Option<Sym> {
+    let plain = draft.key.family.kin == Kin::Suffixed && !draft.key.described;
+    setting.subject.filter(|_| plain)
+}
+
+fn reset_at(draft: &Draft, written: Written, unit: Unit, now: Wall) -> Wall {
+    let family = draft.key.family;
+    let written = match written {
+        Written::Bare(nanos) if family.long_bare_is_millis && nanos > DAY_NANOS => {
+            Written::Bare(nanos / 1000)
+        }
+        Written::Bare(nanos)
+            if unit == Unit::Millis && family.kin == Kin::Suffixed && draft.key.named =>
+        {
+            Written::Bare(nanos / 1000)
+        }
+        written => written,
+    };
+    written.at(now)
+}

@@ -1,0 +1,204 @@
+//! Names in lines to symbols, through a small cache: a log repeats the same few
+//! names, and what a regex or a masking makes of one is found once, not per line.
+//!
+//! The cache is a fixed table without chains. Names that fall on one place
+//! push each other out, so a flood of invented names costs time, never memory.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use rustc_hash::FxHasher;
+
+use super::eval::{Line, Scratch};
+use super::map::{Alt, From};
+use crate::domain::{NameKind, Names, Sym};
+use crate::scan::{Kind, Slot, Value};
+use crate::text;
+
+const PLACES: usize = 2048;
+const TEXTS: usize = 64;
+/// Longer texts are not kept; they are looked up anew.
+const LONGEST: usize = 256;
+
+/// Names of lines as symbols.
+#[derive(Debug)]
+pub(super) struct Named {
+    names: Names,
+    cache: NameCache,
+    ambiguous: Sym,
+    salt: u64,
+    /// Texts of the few symbols that are asked for.
+    texts: Vec<(Sym, Arc<str>)>,
+    /// Key material was masked since this was last reset.
+    pub(super) masked_key: bool,
+}
+
+impl Named {
+    pub(super) fn new(names: &Names, salt: u64) -> Named {
+        let ambiguous = names.intern(NameKind::Key, "__ambiguous__");
+        let (names, cache) = (names.clone(), NameCache::default());
+        Named { names, cache, ambiguous, salt, texts: Vec::new(), masked_key: false }
+    }
+
+    /// The name a line gives by the first alternative that has one.
+    pub(super) fn of(
+        &mut self,
+        line: Line<'_>,
+        alts: &[Alt<Slot>],
+        kind: NameKind,
+        scratch: &mut Scratch,
+    ) -> Option<Sym> {
+        alts.iter().find_map(|alt| {
+            if alt.when.as_ref().is_some_and(|when| !line.holds(when)) {
+                return None;
+            }
+            let value = line.value(alt).filter(|value| is_name(*value, kind))?;
+            let escaped = usize::from(value.kind == Kind::StrEscaped);
+            // A map outlives its decoder's cache, so an address is an identity.
+            let asker = std::ptr::from_ref(alt).addr() | escaped;
+            let (names, salt, masked) = (&self.names, self.salt, &mut self.masked_key);
+            self.cache.get(asker, value.raw, || {
+                line.alt_text(alt, scratch, |text| intern(names, kind, text, salt, masked))
+            })
+        })
+    }
+
+    /// The key of a line; two that differ are none.
+    pub(super) fn key(
+        &mut self,
+        line: Line<'_>,
+        alts: &[Alt<Slot>],
+        scratch: &mut Scratch,
+    ) -> Option<Sym> {
+        let doubled = alts.iter().any(|alt| match alt.from {
+            From::Path(slot) => {
+                let mut all = line.scan.all(slot);
+                let first = all.next();
+                all.any(|other| Some(other) != first)
+            }
+            _ => false,
+        });
+        if doubled { Some(self.ambiguous) } else { self.of(line, alts, NameKind::Key, scratch) }
+    }
+
+    /// The text of a symbol of which there are few, a provider's.
+    pub(super) fn text(&mut self, sym: Sym) -> &str {
+        let known = self.texts.iter().position(|(known, _)| *known == sym);
+        let index = known.unwrap_or_else(|| {
+            self.texts.truncate(TEXTS - 1);
+            self.texts.push((sym, self.names.text(sym)));
+            self.texts.len() - 1
+        });
+        self.texts.get(index).map_or("", |(_, text)| text)
+    }
+
+    /// The symbol of a provider's own name.
+    pub(super) fn provider(&mut self, name: &str) -> Sym {
+        if let Some((sym, _)) = self.texts.iter().find(|(_, text)| **text == *name) {
+            return *sym;
+        }
+        let sym = self.names.intern(NameKind::Provider, name);
+        self.text(sym);
+        sym
+    }
+
+    /// The symbol of a name that stands in no line.
+    pub(super) fn intern(&mut self, kind: NameKind, name: &str) -> Option<Sym> {
+        intern(&self.names, kind, name, self.salt, &mut self.masked_key)
+    }
+}
+
+fn intern(names: &Names, kind: NameKind, text: &str, salt: u64, masked: &mut bool) -> Option<Sym> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    let safe = match kind {
+        NameKind::Key => text::key_label(text, salt),
+        _ => text::mask(text),
+    };
+    *masked |= matches!(safe, std::borrow::Cow::Owned(_));
+    Some(names.intern(kind, &text::name(&safe)))
+}
+
+/// Whether a value can be a name: models and keys are strings, others may be numbers.
+fn is_name(value: Value<'_>, kind: NameKind) -> bool {
+    match value.kind {
+        Kind::Str | Kind::StrEscaped => true,
+        Kind::Number => !matches!(kind, NameKind::Model | NameKind::Key),
+        _ => false,
+    }
+}
+
+/// Symbols by who asks and what is written.
+#[derive(Debug)]
+struct NameCache {
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// Zero while the place is free.
+    asker: usize,
+    written: Vec<u8>,
+    found: Option<Sym>,
+}
+
+impl Default for NameCache {
+    fn default() -> NameCache {
+        NameCache { places: vec![Place::default(); PLACES] }
+    }
+}
+
+impl NameCache {
+    /// The symbol that `asker` (one alternative of one field) takes `written`
+    /// for; `find` is asked if it is not known.
+    fn get(
+        &mut self,
+        asker: usize,
+        written: &[u8],
+        find: impl FnOnce() -> Option<Sym>,
+    ) -> Option<Sym> {
+        if written.len() > LONGEST {
+            return find();
+        }
+        let mut hasher = FxHasher::default();
+        hasher.write_usize(asker);
+        hasher.write(written);
+        #[allow(clippy::cast_possible_truncation, reason = "any bits do")]
+        let index = hasher.finish() as usize % PLACES;
+        let Some(place) = self.places.get_mut(index) else { return find() };
+        if place.asker == asker && place.written == written {
+            return place.found;
+        }
+        let found = find();
+        place.asker = asker;
+        place.written.clear();
+        place.written.extend_from_slice(written);
+        place.found = found;
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{NameKind, Names};
+
+    #[test]
+    fn a_name_is_found_once_per_asker_and_floods_do_not_confuse_it() {
+        let names = Names::default();
+        let mut cache = NameCache::default();
+        let first = cache.get(1, b"web", || Some(names.intern(NameKind::Key, "web")));
+        assert_eq!(cache.get(1, b"web", || panic!("known")), first);
+        let other = cache.get(2, b"web", || Some(names.intern(NameKind::Team, "web")));
+        assert_ne!(first, other);
+        assert_eq!(cache.get(1, b"none", || None), None);
+        assert_eq!(cache.get(1, b"none", || panic!("known")), None);
+        for i in 0..10_000_u32 {
+            let text = i.to_string();
+            let find = || Some(names.intern(NameKind::User, &text));
+            let sym = cache.get(1, text.as_bytes(), find);
+            assert_eq!(sym, Some(names.intern(NameKind::User, &text)));
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! From a scanned line to observations: one request, its limits and its faults,
+//! or a queue reading. The only place where fields become a [`Request`].
+
+mod failure;
+
+use jiff::tz::TimeZone;
+
+use super::DecodeOptions;
+use super::body::Body;
+use super::cost::{Reported, reported};
+use super::dedup::fingerprint;
+use super::eval::{Line, Scratch, Seen};
+use super::formats::{Format, Formats};
+use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
+use super::map::{Field, Map};
+use super::names::Named;
+use super::tokens::{overlay, tier, tokens};
+use crate::domain::{
+    Batch, Caller, Cost, CostSource, FaultReason, Item, LineAt, NameKind, Names, NanoUsd,
+    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Wall,
+};
+use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::text;
+
+/// A clock that is further ahead of ours than any two time zones is wrong.
+const FUTURE_LIMIT_NS: i64 = 26 * 3600 * 1_000_000_000;
+/// Nobody called a language model's API before 2015.
+const EARLIEST: Wall = Wall::from_secs(1_420_070_400);
+
+/// Turns lines into observations; keeps what can be reused between them.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    names: Named,
+    scratch: Scratch,
+    /// Headers of the present response and zone of the source.
+    surroundings: Surroundings,
+    reader: HeaderReader,
+    report: HeaderReport,
+    body: Body,
+    defaults: Defaults,
+    max_request_usd: NanoUsd,
+    salt: u64,
+}
+
+/// A line's place, for what is pushed about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) at: LineAt,
+    /// Length in bytes.
+    pub(super) len: u64,
+}
+
+#[derive(Debug, Default)]
+struct Surroundings {
+    bag: HeaderBag,
+    zone: Option<TimeZone>,
+}
+
+/// What holds where a line says nothing.
+#[derive(Debug)]
+struct Defaults {
+    host: Option<Sym>,
+    provider: Option<Sym>,
+    environment: Option<Sym>,
+}
+
+impl Place {
+    #[allow(clippy::large_types_passed_by_value, reason = "it moves into the batch")]
+    pub(super) fn push(self, out: &mut Batch, seen: Observation) {
+        out.items.push(Item { line: self.at.number, seen });
+    }
+
+    pub(super) fn quarantine(self, out: &mut Batch, reason: FaultReason) {
+        let (offset, len) = (self.at.offset, self.len);
+        self.push(out, Observation::Quarantined { reason, offset, len });
+    }
+
+    pub(super) fn fault(self, out: &mut Batch, reason: FaultReason) {
+        self.push(out, Observation::Fault { reason, what: TextRef::default() });
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(names: &Names, options: DecodeOptions) -> Recorder {
+        let mut named = Named::new(names, options.key_salt);
+        let mut intern = |kind, name: Option<String>| named.intern(kind, &name?);
+        let defaults = Defaults {
+            host: intern(NameKind::Host, options.host),
+            provider: intern(NameKind::Provider, options.provider),
+            environment: intern(NameKind::Environment, options.environment),
+        };
+        Recorder {
+            names: named,
+            scratch: Scratch::default(),
+            surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
+            reader: HeaderReader::new(names),
+            report: HeaderReport::default(),
+            body: Body::default(),
+            defaults,
+            max_request_usd: options.max_request_usd,
+            salt: options.key_salt,
+        }
+    }
+
+    /// Starts a response: forget the headers and the body of the one before.
+    pub(super) fn begin(&mut self) {
+        self.surroundings.bag.clear();
+        self.body.clear();
+    }
+
+    /// A header of the response that was begun.
+    pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.surroundings.bag.push(name, value);
+    }
+
+    /// A body, or a line of it, of the response that was begun.
+    pub(super) fn body(&mut self, formats: &Formats, text: &[u8]) {
+        self.body.read(formats.body(), text);
+    }
+
+    /// What a line, scanned for `format`, says.
+    pub(super) fn line(
+        &mut self,
+        formats: &Formats,
+        format: &Format,
+        scan: Scan<'_>,
+        place: Place,
+        out: &mut Batch,
+    ) {
+        self.begin();
+        self.collect(formats, format, scan);
+        self.finish(format, scan, None, place, out);
+    }
+
+    /// What a line says, together with the response that was begun; `status` is
+    /// its status where no field holds it.
+    pub(super) fn finish(
+        &mut self,
+        format: &Format,
+        scan: Scan<'_>,
+        status: Option<u16>,
+        place: Place,
+        out: &mut Batch,
+    ) {
+        let map = &format.map;
+        let around = std::mem::take(&mut self.surroundings);
+        let zone = around.zone.as_ref().or(map.timezone.as_ref());
+        let line = Line { scan, headers: &around.bag, zone };
+        if map.ignore.iter().any(|when| line.holds(when)) {
+            place.push(out, Observation::Ignored { reason: "other_record" });
+        } else if map.queue.as_ref().is_some_and(|when| line.holds(when)) {
+            self.queue(map, line, place, out);
+        } else {
+            self.response(map, line, status, place, out);
+        }
+        self.surroundings = around;
+    }
+
+    /// Headers and body that stand in the line.
+    fn collect(&mut self, formats: &Formats, format: &Format, scan: Scan<'_>) {
+        let map = &format.map;
+        let bag = &mut self.surroundings.bag;
+        for value in map.headers.from.iter().filter_map(|slot| scan.get(*slot)) {
+            match value.kind {
+                Kind::Object => {
+                    for (name, value) in members(value.raw) {
+                        push_header(bag, name, value, &mut self.scratch);
+                    }
+                }
+                Kind::Array => {
+                    for pair in elements(value.raw).filter(|pair| pair.kind == Kind::Array) {
+                        let mut pair = elements(pair.raw);
+                        if let (Some(name), Some(value)) = (pair.next(), pair.next()) {
+                            push_header(bag, name, value, &mut self.scratch);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (name, slots) in &map.headers.named {
+            let value = slots.iter().filter_map(|slot| scan.get(*slot)).find(|v| !v.is_absent());
+            if let Some(value) = value {
+                bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
+            }
+        }
+        if let Some(value) = map.body.iter().find_map(|slot| scan.get(*slot)) {
+            match value.kind {
+                Kind::Str | Kind::StrEscaped => {
+                    let text = value.text(self.scratch.escapes());
+                    self.body.read(formats.body(), text.as_bytes());
+                }
+                Kind::Object | Kind::Array => self.body.read(formats.body(), value.raw),
+                _ => {}
+            }
+        }
+    }
+
+    fn response(
+        &mut self,
+        map: &Map<Slot>,
+        line: Line<'_>,
+        status: Option<u16>,
+        place: Place,
+        out: &mut Batch,
+    ) {
+        let cost = reported(line, map.field(Field::CostUsd), self.max_request_usd);
+        if let Reported::Bad(reason) = cost {
+            return place.quarantine(out, reason);
+        }
+        let (mut request, time_fault) = timed(map, line, place);
+        let status =
+            status.or_else(|| line.count(map.field(Field::Status)).ok().and_then(status_of));
+        request.status = status;
+        self.identify(map, line, &mut request);
+        let (said, token_state) = tokens(line, map);
+        request.tokens = overlay(said, self.body.tokens);
+        let word = |w: &str| Some(tier(w));
+        let tier = line.text(map.field(Field::ServiceTier), &mut self.scratch, word);
+        request.tier = tier.or(self.body.tier).unwrap_or_default();
+        request.cost = match cost {
+            Reported::Usd(usd) | Reported::Ambiguous(usd) => {
+                Some(Cost { usd, source: CostSource::Reported })
+            }
+            Reported::Nothing | Reported::Bad(_) => None,
+        };
+        self.read_headers(line, &mut request);
+        describe(map, line, &mut request);
+        request.failure = self.failure(map, line, status);
+        self.push(map, line, &mut request, place, out);
+
+        if cost_is_ambiguous(cost) {
+            place.fault(out, FaultReason::CostAmbiguous);
+        }
+        if token_state == Seen::Unreadable {
+            place.fault(out, FaultReason::TokensUnreadable);
+        }
+        if time_fault == Seen::Unreadable {
+            place.fault(out, FaultReason::TimeUnreadable);
+        }
+        if std::mem::take(&mut self.names.masked_key) {
+            place.fault(out, FaultReason::KeyInLog);
+        }
+        self.push_header_faults(line, place, out);
+    }
+
+    fn identify(&mut self, map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
+        let (names, scratch) = (&mut self.names, &mut self.scratch);
+        let mut name = |field, kind| names.of(line, map.field(field), kind, scratch);
+        request.provider = name(Field::Provider, NameKind::Provider);
+        request.model = name(Field::Model, NameKind::Model);
+        request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
+        request.host = name(Field::Host, NameKind::Host).or(self.defaults.host);
+        let environment = name(Field::Environment, NameKind::Environment);
+        request.caller = Caller {
+            key: None,
+            team: name(Field::Team, NameKind::Team),
+            user: name(Field::User, NameKind::User),
+            environment: environment.or(self.defaults.environment),
+            priority: line.text(map.field(Field::Priority), scratch, priority),
+        };
+        request.caller.key = names.key(line, map.field(Field::Key), scratch);
+        if request.model.is_none() && !self.body.model.is_empty() {
+            request.model = names.intern(NameKind::Model, &self.body.model);
+        }
+    }
+
+    fn read_headers(&mut self, line: Line<'_>, request: &mut Request) {
+        let provider = request.provider.or(self.defaults.provider);
+        let context = HeaderContext {
+            at: request.at,
+            status: request.status,
+            provider: provider.map(|sym| self.names.text(sym)),
+            url: None,
+            model: request.model,
+            body: Some(self.body.error.as_slice()).filter(|error| !error.is_empty()),
+        };
+        self.reader.read(line.headers, &context, &mut self.report);
+        let guessed = self.report.provider;
+        request.provider = provider.or_else(|| Some(self.names.provider(guessed?)));
+    }
+
+    fn push_header_faults(&self, line: Line<'_>, place: Place, out: &mut Batch) {
+        for name in self.report.faults(line.headers) {
+            let what = out.keep_text(name);
+            place.push(out, Observation::Fault { reason: FaultReason::HeaderUnreadable, what });
+        }
+    }
+
+    /// The request, or what there is instead, and its limits.
+    fn push(
+        &mut self,
+        map: &Map<Slot>,
+        line: Line<'_>,
+        request: &mut Request,
+        place: Place,
+        out: &mut Batch,
+    ) {
+        let is_call = request.status.is_some()
+            || request.cost.is_some()
+            || request.failure.kind.is_some()
+            || request.model.is_some()
+            || request.tokens != self.body.tokens
+            || request.timing.latency_ms.is_some();
+        if !is_call && self.report.limits.is_empty() {
+            return place.push(out, Observation::Ignored { reason: "no_call" });
+        }
+        if is_call {
+            let scratch = &mut self.scratch;
+            let mut keep = |field, out: &mut Batch| {
+                let mut kept = TextRef::default();
+                line.text(map.field(field), scratch, |text| {
+                    kept = out.keep_text(text::mask(text).as_bytes());
+                    Some(())
+                });
+                kept
+            };
+            let request_id = keep(Field::RequestId, out);
+            let mut finish_reason = keep(Field::FinishReason, out);
+            if finish_reason.len == 0 && !self.body.finish_reason.is_empty() {
+                finish_reason = out.keep_text(self.body.finish_reason.as_bytes());
+            }
+            let mut dedup_key = TextRef::default();
+            if request.at_logged {
+                let alts = map.field(Field::DedupKey);
+                request.dedup = line.text(alts, scratch, |key| {
+                    dedup_key = out.keep_text(text::mask(key).as_bytes());
+                    Some(fingerprint(key, request, self.salt))
+                });
+            }
+            let request = *request;
+            place.push(out, Observation::Request { request, request_id, dedup_key, finish_reason });
+        } else {
+            place.push(out, Observation::Limits { at: request.at });
+        }
+        for limit in &self.report.limits {
+            place.push(out, Observation::Limit(*limit));
+        }
+    }
+
+    fn queue(&mut self, map: &Map<Slot>, line: Line<'_>, place: Place, out: &mut Batch) {
+        let (request, time_fault) = timed(map, line, place);
+        let count = |field| line.count(map.field(field)).ok();
+        let name = map.field(Field::Queue);
+        let reading = QueueReading {
+            at: request.at,
+            name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
+            host: request.host,
+            priority: line.text(map.field(Field::Priority), &mut self.scratch, priority),
+            depth: count(Field::QueueDepth),
+            oldest_age_s: line.span(map.field(Field::OldestAgeS)),
+            enqueued_total: count(Field::EnqueuedTotal),
+            dequeued_total: count(Field::DequeuedTotal),
+            dropped_total: count(Field::DroppedTotal),
+        };
+        place.push(out, Observation::Queue(reading));
+        if time_fault == Seen::Unreadable {
+            place.fault(out, FaultReason::TimeUnreadable);
+        }
+    }
+}
+
+/// A request with its times, and whether its time could not be used.
+fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
+    let received = place.at.received;
+    let mut timing = Timing {
+        latency_ms: line.span(map.field(Field::LatencyMs)),
+        ttft_ms: line.span(map.field(Field::TtftMs)),
+        queue_ms: line.span(map.field(Field::QueueMs)),
+    };
+    let stream = line.flag(map.field(Field::Stream));
+    // On a stream the first token can't be the last: that is no first token.
+    if stream == Some(true) && timing.ttft_ms.is_some() && timing.ttft_ms >= timing.latency_ms {
+        timing.ttft_ms = None;
+    }
+    let plausible =
+        |at: &Wall| *at >= EARLIEST && at.0 <= received.0.saturating_add(FUTURE_LIMIT_NS);
+    let latency = timing.latency_ms.map_or(0, nanos);
+    let started = line.time(map.field(Field::StartedAt)).ok().filter(plausible);
+    let said = line.time(map.field(Field::At));
+    let ended = said.ok().filter(plausible);
+    let ended = ended.or_else(|| started.map(|start| start.offset_nanos(latency)));
+    let state = match (said, ended) {
+        (Seen::Absent, _) => Seen::Absent,
+        (_, Some(_)) => Seen::Is(()),
+        (_, None) => Seen::Unreadable,
+    };
+    let mut request = Request::at(ended.unwrap_or(received));
+    request.at_logged = ended.is_some();
+    let derived = ended.filter(|_| timing.latency_ms.is_some());
+    request.started_at = started.or_else(|| derived.map(|end| end.offset_nanos(-latency)));
+    request.timing = timing;
+    request.stream = stream;
+    (request, state)
+}
+
+fn describe(map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
+    let count = |field| line.count(map.field(field)).ok();
+    request.queue_depth = count(Field::QueueDepth);
+    let attempt = count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok());
+    request.attempt = attempt.filter(|attempt| *attempt > 0);
+    request.cache_hit = line.flag(map.field(Field::CacheHit));
+}
+
+fn push_header(bag: &mut HeaderBag, name: Value<'_>, value: Value<'_>, scratch: &mut Scratch) {
+    if value.kind == Kind::Array {
+        for value in elements(value.raw).filter(|value| value.kind != Kind::Array) {
+            push_header(bag, name, value, scratch);
+        }
+    } else if name.kind == Kind::Str && !value.is_absent() && value.kind != Kind::Object {
+        bag.push(name.raw, value.text(scratch.escapes()).as_bytes());
+    }
+}
+
+fn cost_is_ambiguous(cost: Reported) -> bool {
+    matches!(cost, Reported::Ambiguous(_))
+}
+
+fn status_of(number: u64) -> Option<u16> {
+    u16::try_from(number).ok().filter(|status| (100..1000).contains(status))
+}
+
+/// The class a word or a number stands for.
+fn priority(word: &str) -> Option<Priority> {
+    let is = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    if is(&["critical", "urgent", "p0"]) {
+        Some(Priority::Critical)
+    } else if is(&["high", "p1"]) {
+        Some(Priority::High)
+    } else if is(&["normal", "medium", "default", "standard", "p2"]) {
+        Some(Priority::Normal)
+    } else if is(&["low", "background", "bulk", "batch", "p3"]) {
+        Some(Priority::Low)
+    } else {
+        None
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "saturates, as it should")]
+fn nanos(ms: f64) -> i64 {
+    (ms * 1e6).round() as i64
+}

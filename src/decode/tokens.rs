@@ -1,0 +1,61 @@
+//! Token counts as one meaning, whatever the dialect: `input` holds the cached
+//! parts, `output` holds the reasoning.
+
+use super::eval::{Line, Seen};
+use super::map::{Field, Map};
+use crate::domain::{Tier, Tokens};
+use crate::scan::Slot;
+
+/// Token counts of a line; whether any was there that can't be read.
+pub(super) fn tokens(line: Line<'_>, map: &Map<Slot>) -> (Tokens, Seen<()>) {
+    let mut state = Seen::Absent;
+    let mut count = |field| {
+        let alts = map.field(field);
+        if alts.is_empty() {
+            return None;
+        }
+        let seen = line.count(alts);
+        if seen == Seen::Unreadable {
+            state = Seen::Unreadable;
+        }
+        seen.ok()
+    };
+    let mut tokens = Tokens {
+        input: count(Field::InputTokens),
+        output: count(Field::OutputTokens),
+        cached_input: count(Field::CachedInputTokens),
+        cache_write: count(Field::CacheWriteTokens),
+        cache_write_1h: count(Field::CacheWrite1hTokens),
+        reasoning: count(Field::ReasoningTokens),
+    };
+    if map.tokens.add_cache {
+        let cached =
+            tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0));
+        tokens.input = tokens.input.map(|input| input.saturating_add(cached));
+    }
+    if map.tokens.add_reasoning {
+        let reasoning = tokens.reasoning.unwrap_or(0);
+        tokens.output = tokens.output.map(|output| output.saturating_add(reasoning));
+    }
+    if state == Seen::Absent && tokens != Tokens::default() {
+        state = Seen::Is(());
+    }
+    (tokens, state)
+}
+
+/// The tier a provider calls `word`; its everyday words are the standard tier.
+pub(super) fn tier(word: &str) -> Tier {
+    Tier::from_word(word).unwrap_or_default()
+}
+
+/// What `later` says, and what only `earlier` says.
+pub(super) fn overlay(later: Tokens, earlier: Tokens) -> Tokens {
+    Tokens {
+        input: later.input.or(earlier.input),
+        output: later.output.or(earlier.output),
+        cached_input: later.cached_input.or(earlier.cached_input),
+        cache_write: later.cache_write.or(earlier.cache_write),
+        cache_write_1h: later.cache_write_1h.or(earlier.cache_write_1h),
+        reasoning: later.reasoning.or(earlier.reasoning),
+    }
+}

@@ -1,0 +1,114 @@
+//! The names one model goes by: prefixes of gateways and regions, dated
+//! releases, aliases. Only ever used to find a price; names are shown as sent.
+
+/// Hosts and spellings of the providers in the table.
+const PROVIDERS: &[(&str, &str)] = &[
+    ("azure", "openai"),
+    ("azure_ai", "openai"),
+    ("azure_openai", "openai"),
+    ("azure-openai", "openai"),
+    ("azure.ai.openai", "openai"),
+    ("google", "gemini"),
+    ("google_ai_studio", "gemini"),
+    ("gcp.gemini", "gemini"),
+    ("gcp.vertex_ai", "gemini"),
+    ("vertex", "gemini"),
+    ("vertex_ai", "gemini"),
+    ("x-ai", "xai"),
+    ("x_ai", "xai"),
+    ("mistralai", "mistral"),
+    ("mistral_ai", "mistral"),
+    ("moonshotai", "moonshot"),
+    ("cohere_chat", "cohere"),
+];
+
+/// Region prefixes of Bedrock's inference profiles.
+const REGIONS: &[&str] = &["us.", "eu.", "apac.", "jp.", "au.", "ca.", "us-gov.", "global."];
+
+/// The model without its provider.
+pub(super) fn bare(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, model)| model)
+}
+
+/// Where to look for a model, best guess first: with the provider the log
+/// names, with the ones its prefixes name, then by its name alone; each as
+/// written and without its release date.
+pub(super) fn spellings(
+    provider: Option<&str>,
+    model: &str,
+) -> impl Iterator<Item = (Option<String>, String)> {
+    let provider = provider.map(|p| canonical(&p.to_ascii_lowercase()).to_owned());
+    let model = undecorated(&model.to_ascii_lowercase()).to_owned();
+    let mut found = Vec::new();
+    let mut rest = model.as_str();
+    loop {
+        push_releases(&mut found, provider.as_deref(), rest);
+        let Some((prefix, tail)) = rest.split_once(['/']).or_else(|| vendor_dot(rest)) else {
+            break;
+        };
+        push_releases(&mut found, Some(canonical(prefix)), tail);
+        rest = tail;
+    }
+    push_releases(&mut found, None, rest);
+    found.into_iter()
+}
+
+fn canonical(provider: &str) -> &str {
+    PROVIDERS.iter().find(|(alias, _)| *alias == provider).map_or(provider, |(_, name)| name)
+}
+
+/// Without a region (`us.`), a Bedrock version (`-v1:0`), a Vertex version
+/// mark (`@`) and the suffix of a fine-tuned model (`ft:base:org::id`).
+fn undecorated(model: &str) -> &str {
+    let model = model.rsplit_once("bedrock/").map_or(model, |(_, tail)| tail);
+    let model = REGIONS.iter().find_map(|region| model.strip_prefix(region)).unwrap_or(model);
+    if let Some(tuned) = model.strip_prefix("ft:") {
+        let base = tuned.split(':').next().unwrap_or(tuned);
+        return model.get(..base.len() + 3).unwrap_or(model);
+    }
+    match model.rsplit_once("-v") {
+        Some((name, version)) if is_version(version) => name,
+        _ => model,
+    }
+}
+
+/// `1:0`, as Bedrock ends its names.
+fn is_version(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once(':').is_some_and(|(major, minor)| digits(major) && digits(minor))
+}
+
+/// `anthropic.claude-…` as Bedrock writes it; not the point in `gpt-4.1`.
+fn vendor_dot(model: &str) -> Option<(&str, &str)> {
+    let (vendor, tail) = model.split_once('.')?;
+    let vendor_like = !vendor.is_empty() && vendor.bytes().all(|b| b.is_ascii_lowercase());
+    vendor_like.then_some((vendor, tail))
+}
+
+fn push_releases(found: &mut Vec<(Option<String>, String)>, provider: Option<&str>, model: &str) {
+    let mut push = |model: &str| found.push((provider.map(str::to_owned), model.to_owned()));
+    push(model);
+    if let Some((name, version)) = model.split_once('@') {
+        push(&format!("{name}-{version}"));
+        push(name);
+    } else if let Some(name) = model.strip_suffix("-latest") {
+        push(name);
+    } else if let Some(name) = undated(model) {
+        push(name);
+    } else {
+        push(&format!("{model}-latest"));
+    }
+}
+
+/// Without `-2024-08-06` or `-20240806`.
+fn undated(model: &str) -> Option<&str> {
+    let cut = |len: usize| {
+        let (name, date) = model.split_at_checked(model.len().checked_sub(len)?)?;
+        let shape = |(i, b): (usize, u8)| match (len, i) {
+            (_, 0) | (11, 5 | 8) => b == b'-',
+            _ => b.is_ascii_digit(),
+        };
+        (!name.is_empty() && date.bytes().enumerate().all(shape)).then_some(name)
+    };
+    cut(11).or_else(|| cut(9))
+}

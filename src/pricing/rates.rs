@@ -1,0 +1,203 @@
+//! The prices of one model, and the sum for one call.
+
+use crate::domain::{NanoUsd, Tier, Tokens};
+
+/// Nano-USD for a million tokens: exact for every published price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PerMillion(u64);
+
+/// What each class of token costs. A class without a price of its own is
+/// charged at the class it is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Input tokens, not cached.
+    pub input: PerMillion,
+    /// Output tokens, reasoning included.
+    pub output: PerMillion,
+    /// Input tokens read from a cache.
+    pub cache_read: Option<PerMillion>,
+    /// Input tokens written to a cache.
+    pub cache_write: Option<PerMillion>,
+    /// Input tokens written to a cache that keeps them for an hour.
+    pub cache_write_1h: Option<PerMillion>,
+}
+
+/// All prices of one model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelPrice {
+    /// The ordinary price.
+    pub standard: Rates,
+    /// Price of the batch tier.
+    pub batch: Option<Rates>,
+    /// Price of the flex tier.
+    pub flex: Option<Rates>,
+    /// Price of the priority tier.
+    pub priority: Option<Rates>,
+    /// Prices for the whole call when its input is larger than so many tokens,
+    /// smallest threshold first.
+    pub above: Vec<(u64, Rates)>,
+}
+
+impl PerMillion {
+    /// Reads USD per million tokens, a plain decimal with at most nine digits
+    /// behind the point.
+    #[must_use]
+    pub fn parse(usd: &str) -> Option<PerMillion> {
+        let (whole, part) = usd.split_once('.').unwrap_or((usd, ""));
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || part.len() > 9 || !digits(whole) || !digits(part) {
+            return None;
+        }
+        let whole: u64 = whole.parse().ok()?;
+        let part: u64 = format!("{part:0<9}").parse().ok()?;
+        whole.checked_mul(1_000_000_000)?.checked_add(part).map(PerMillion)
+    }
+
+    fn times(self, tokens: u64) -> i128 {
+        i128::from(self.0) * i128::from(tokens)
+    }
+}
+
+impl ModelPrice {
+    /// A model with one price for everything.
+    #[must_use]
+    pub const fn flat(standard: Rates) -> ModelPrice {
+        ModelPrice { standard, batch: None, flex: None, priority: None, above: Vec::new() }
+    }
+
+    /// What a call costs, rounded up to the next nano-USD; `None` when no token
+    /// count is known. A count that is missing beside a known one adds nothing.
+    #[must_use]
+    pub fn cost(&self, tokens: &Tokens, tier: Tier) -> Option<NanoUsd> {
+        if tokens.input.is_none() && tokens.output.is_none() {
+            return None;
+        }
+        let input = tokens.input.unwrap_or(0);
+        let rates = self.rates_for(input, tier);
+        let cached = tokens.cached_input.unwrap_or(0).min(input);
+        let written = tokens.cache_write.unwrap_or(0).min(input - cached);
+        let written_1h = tokens.cache_write_1h.unwrap_or(0).min(written);
+        let write_rate = rates.cache_write.unwrap_or(rates.input);
+
+        let sum = rates.input.times(input - cached - written)
+            + rates.cache_read.unwrap_or(rates.input).times(cached)
+            + write_rate.times(written - written_1h)
+            + rates.cache_write_1h.unwrap_or(write_rate).times(written_1h)
+            + rates.output.times(tokens.output.unwrap_or(0));
+        Some(NanoUsd(sum.div_euclid(1_000_000) + i128::from(sum.rem_euclid(1_000_000) > 0)))
+    }
+
+    /// Nobody publishes a price for a long call of a special tier in this
+    /// table's form, so there the dearer of the two is charged: an estimate
+    /// may trip early, never late.
+    fn rates_for(&self, input: u64, tier: Tier) -> Rates {
+        let of_tier = match tier {
+            Tier::Standard => None,
+            Tier::Batch => self.batch,
+            Tier::Flex => self.flex,
+            Tier::Priority => self.priority,
+        };
+        let of_length = self.above.iter().rev().find(|(over, _)| input > *over).map(|(_, r)| *r);
+        match (of_tier, of_length) {
+            (Some(tier), Some(length)) => tier.dearer(length),
+            (Some(rates), None) | (None, Some(rates)) => rates,
+            (None, None) => self.standard,
+        }
+    }
+}
+
+impl Rates {
+    fn dearer(self, other: Rates) -> Rates {
+        Rates {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            cache_read: self.cache_read.max(other.cache_read),
+            cache_write: self.cache_write.max(other.cache_write),
+            cache_write_1h: self.cache_write_1h.max(other.cache_write_1h),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usd(text: &str) -> PerMillion {
+        PerMillion::parse(text).unwrap()
+    }
+
+    fn rates(input: &str, output: &str) -> Rates {
+        Rates {
+            input: usd(input),
+            output: usd(output),
+            cache_read: None,
+            cache_write: None,
+            cache_write_1h: None,
+        }
+    }
+
+    #[test]
+    fn prices_are_read_exactly_or_not_at_all() {
+        assert_eq!(PerMillion::parse("0.075"), Some(PerMillion(75_000_000)));
+        assert_eq!(PerMillion::parse("10"), Some(PerMillion(10_000_000_000)));
+        for bad in ["", ".5", "-1", "1e3", "nan", "0.0000000001", "99999999999999999999"] {
+            assert_eq!(PerMillion::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_class_of_token_has_its_price_and_the_sum_is_rounded_up_once() {
+        let price = ModelPrice::flat(Rates {
+            cache_read: Some(usd("0.3")),
+            cache_write: Some(usd("3.75")),
+            cache_write_1h: Some(usd("6")),
+            ..rates("3", "15")
+        });
+        let tokens = Tokens {
+            input: Some(1000),
+            output: Some(10),
+            cached_input: Some(600),
+            cache_write: Some(300),
+            cache_write_1h: Some(100),
+            reasoning: Some(5),
+        };
+        // 100*3 + 600*0.3 + 200*3.75 + 100*6 + 10*15 = 1980 USD per million.
+        assert_eq!(price.cost(&tokens, Tier::Standard), Some(NanoUsd(1_980_000)));
+
+        let one = Tokens { input: Some(1), ..Tokens::default() };
+        let tiny = ModelPrice::flat(rates("0.0001", "0"));
+        assert_eq!(tiny.cost(&one, Tier::Standard), Some(NanoUsd(1)), "0.1 nano rounds up");
+        assert_eq!(tiny.cost(&Tokens::default(), Tier::Standard), None);
+    }
+
+    #[test]
+    fn parts_larger_than_the_whole_never_make_a_call_cheaper_than_nothing() {
+        let price = ModelPrice::flat(rates("3", "15"));
+        let tokens = Tokens {
+            input: Some(10),
+            cached_input: Some(u64::MAX),
+            cache_write: Some(u64::MAX),
+            ..Tokens::default()
+        };
+        assert_eq!(price.cost(&tokens, Tier::Standard), Some(NanoUsd(30_000)));
+    }
+
+    #[test]
+    fn a_long_call_is_charged_whole_and_only_above_the_threshold() {
+        let price = ModelPrice {
+            above: vec![(200_000, rates("6", "22.5")), (400_000, rates("9", "30"))],
+            priority: Some(rates("7", "20")),
+            ..ModelPrice::flat(rates("3", "15"))
+        };
+        let cost = |input, tier| {
+            let tokens = Tokens { input: Some(input), ..Tokens::default() };
+            price.cost(&tokens, tier).unwrap().0
+        };
+        assert_eq!(cost(200_000, Tier::Standard), 200_000 * 3_000);
+        assert_eq!(cost(200_001, Tier::Standard), 200_001 * 6_000);
+        assert_eq!(cost(400_001, Tier::Standard), 400_001 * 9_000);
+        assert_eq!(cost(1, Tier::Priority), 7_000);
+        assert_eq!(cost(200_001, Tier::Priority), 200_001 * 7_000, "the dearer one");
+        assert_eq!(cost(1, Tier::Flex), 3_000, "no price of its own: the standard one");
+    }
+}
