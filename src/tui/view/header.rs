@@ -110,7 +110,14 @@ fn state_word(model: &Model) -> (String, Tone) {
         let alerts = snapshot.alerts.iter();
         alerts.filter(|alert| alert.state == "firing" && alert.severity == severity).count()
     };
-    let (critical, warning) = (firing(State::Critical), firing(State::Warning));
+    let bad_rows = snapshot.limits.iter().map(|limit| limit.state);
+    let bad_rows = bad_rows.chain(snapshot.caps.iter().map(|cap| cap.state));
+    // A limit can be exhausted before its alert fires.
+    let critical = match firing(State::Critical) {
+        0 => bad_rows.filter(|state| *state == State::Critical).count(),
+        alerts => alerts,
+    };
+    let warning = firing(State::Warning);
     let counted = |word: &str, count: usize| match count {
         0 => word.to_owned(),
         count => format!("{word} {count}"),
