@@ -39,13 +39,7 @@ impl<T> Seen<T> {
 
 impl<'l> Line<'l> {
     pub(super) fn holds(self, cond: &Cond<Slot>) -> bool {
-        let usable = |slot: &Slot| self.scan.get(*slot).is_some_and(|value| !value.is_absent());
-        cond.has.iter().all(usable)
-            && !cond.not.iter().any(usable)
-            && cond.eq.iter().all(|(slot, words)| {
-                let raw = self.scan.get(*slot).map(|value| value.raw);
-                raw.is_some_and(|raw| words.iter().any(|word| **word == *raw))
-            })
+        holds(self.scan, cond)
     }
 
     /// A number, scaled as the map asks.
@@ -264,6 +258,17 @@ impl<'l> Line<'l> {
         let at = zone.to_ambiguous_timestamp(civil.ok()?).compatible().ok()?;
         i64::try_from(at.as_nanosecond()).ok().map(Wall)
     }
+}
+
+/// Whether a condition holds for a scanned line.
+pub(super) fn holds(scan: Scan<'_>, cond: &Cond<Slot>) -> bool {
+    let usable = |slot: &Slot| scan.get(*slot).is_some_and(|value| !value.is_absent());
+    cond.has.iter().all(usable)
+        && !cond.not.iter().any(usable)
+        && cond.eq.iter().all(|(slot, words)| {
+            let raw = scan.get(*slot).map(|value| value.raw);
+            raw.is_some_and(|raw| words.iter().any(|word| **word == *raw))
+        })
 }
 
 /// Reusable room for texts that are not in the line as they are meant.

@@ -63,6 +63,14 @@ pub(super) struct Headers<P> {
     pub(super) from: Vec<P>,
     /// Single fields that hold the value of one header.
     pub(super) named: Vec<(Box<str>, Vec<P>)>,
+    pub(super) drop: Vec<Drop<P>>,
+}
+
+/// Headers that do not mean what their names say while a condition holds.
+#[derive(Clone, Debug)]
+pub(super) struct Drop<P> {
+    pub(super) names: Vec<Box<str>>,
+    pub(super) when: Cond<P>,
 }
 
 /// One way to find a field's value.
@@ -143,6 +151,9 @@ impl Map<String> {
                 from: c.all(&self.headers.from),
                 named: (self.headers.named.iter())
                     .map(|(name, paths)| (name.clone(), c.all(paths)))
+                    .collect(),
+                drop: (self.headers.drop.iter())
+                    .map(|drop| Drop { names: drop.names.clone(), when: c.cond(&drop.when) })
                     .collect(),
             },
             body: c.all(&self.body),

@@ -2,6 +2,7 @@
 //! or a queue reading. The only place where fields become a [`Request`].
 
 mod failure;
+mod headers;
 
 use jiff::tz::TimeZone;
 
@@ -19,7 +20,7 @@ use crate::domain::{
     Batch, Caller, Cost, CostSource, FaultReason, Item, LineAt, NameKind, Names, NanoUsd,
     Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Wall,
 };
-use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::scan::{Kind, Scan, Slot};
 use crate::text;
 
 /// A clock that is further ahead of ours than any two time zones is wrong.
@@ -159,31 +160,7 @@ impl Recorder {
     /// Headers and body that stand in the line.
     fn collect(&mut self, formats: &Formats, format: &Format, scan: Scan<'_>) {
         let map = &format.map;
-        let bag = &mut self.surroundings.bag;
-        for value in map.headers.from.iter().filter_map(|slot| scan.get(*slot)) {
-            match value.kind {
-                Kind::Object => {
-                    for (name, value) in members(value.raw) {
-                        push_header(bag, name, value, &mut self.scratch);
-                    }
-                }
-                Kind::Array => {
-                    for pair in elements(value.raw).filter(|pair| pair.kind == Kind::Array) {
-                        let mut pair = elements(pair.raw);
-                        if let (Some(name), Some(value)) = (pair.next(), pair.next()) {
-                            push_header(bag, name, value, &mut self.scratch);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        for (name, slots) in &map.headers.named {
-            let value = slots.iter().filter_map(|slot| scan.get(*slot)).find(|v| !v.is_absent());
-            if let Some(value) = value {
-                bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
-            }
-        }
+        headers::collect(&map.headers, scan, &mut self.surroundings.bag, &mut self.scratch);
         if let Some(value) = map.body.iter().find_map(|slot| scan.get(*slot)) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
@@ -399,16 +376,6 @@ fn describe(map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
     let attempt = count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok());
     request.attempt = attempt.filter(|attempt| *attempt > 0);
     request.cache_hit = line.flag(map.field(Field::CacheHit));
-}
-
-fn push_header(bag: &mut HeaderBag, name: Value<'_>, value: Value<'_>, scratch: &mut Scratch) {
-    if value.kind == Kind::Array {
-        for value in elements(value.raw).filter(|value| value.kind != Kind::Array) {
-            push_header(bag, name, value, scratch);
-        }
-    } else if name.kind == Kind::Str && !value.is_absent() && value.kind != Kind::Object {
-        bag.push(name.raw, value.text(scratch.escapes()).as_bytes());
-    }
 }
 
 fn cost_is_ambiguous(cost: Reported) -> bool {
