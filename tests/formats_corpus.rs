@@ -1,5 +1,4 @@
-//! Real captures of each format decode to what is expected of them, field by
-//! field, and each is taken by its own format only.
+//! Real captures of each format decode to what is expected of them, field by field.
 
 mod support;
 
@@ -20,7 +19,6 @@ const SLACK_S: f64 = 2.0;
 struct Sample {
     sample: &'static str,
     expect: &'static str,
-    format: &'static str,
     overlook: &'static [&'static str],
 }
 
@@ -177,28 +175,21 @@ fn same_limit(wanted: &Value, got: &LimitReading) -> bool {
     };
     Some(got.id.resource) == resource
         && (got.id.layer == Layer::Gateway) == gateway
-        && got.limit.map(|amount| amount.as_f64()) == number("limit")
-        && got.remaining.map(|amount| amount.as_f64()) == number("remaining")
+        && got.limit.map(Amount::as_f64) == number("limit")
+        && got.remaining.map(Amount::as_f64) == number("remaining")
         && reset
 }
 
 const SAMPLES: &[Sample] = &[
-    Sample {
-        sample: "nginx_json.jsonl",
-        expect: "nginx_json.json",
-        format: "nginx-json",
-        overlook: &[],
-    },
+    Sample { sample: "nginx_json.jsonl", expect: "nginx_json.json", overlook: &[] },
     Sample {
         sample: "litellm_standard_logging.jsonl",
         expect: "litellm_standard_logging.json",
-        format: "litellm-standard",
         overlook: &[],
     },
     Sample {
         sample: "litellm_client_headers.jsonl",
         expect: "litellm_client_headers.json",
-        format: "headers",
         // LiteLLM's `x-litellm-key-*` headers state the key's budget and rates
         // too, which the expectation leaves out.
         overlook: &["more limits"],
@@ -206,31 +197,23 @@ const SAMPLES: &[Sample] = &[
     Sample {
         sample: "curl_i_200.txt",
         expect: "curl_i_200.json",
-        format: "curl",
         // The body says 0, which is a number, not an unknown.
         overlook: &["reasoning_tokens"],
     },
-    Sample { sample: "curl_i_429.txt", expect: "curl_i_429.json", format: "curl", overlook: &[] },
+    Sample { sample: "curl_i_429.txt", expect: "curl_i_429.json", overlook: &[] },
     Sample {
         sample: "curl_i_anthropic_200.txt",
         expect: "curl_i_anthropic_200.json",
-        format: "curl",
         // The body says 0 here as well.
         overlook: &["cache_write_tokens"],
     },
     Sample {
         sample: "curl_i_stream.txt",
         expect: "curl_i_stream.json",
-        format: "curl",
         // As above.
         overlook: &["reasoning_tokens"],
     },
-    Sample {
-        sample: "curl_D_appended.headers",
-        expect: "curl_D_appended.json",
-        format: "curl",
-        overlook: &[],
-    },
+    Sample { sample: "curl_D_appended.headers", expect: "curl_D_appended.json", overlook: &[] },
 ];
 
 #[test]

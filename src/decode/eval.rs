@@ -114,19 +114,18 @@ impl<'l> Line<'l> {
             return read(text);
         }
         let value = self.value(alt)?;
-        let text = value.text(&mut scratch.escapes);
-        let text = match &alt.regex {
-            Some(regex) => regex.captures(text)?.get(1)?.as_str(),
-            None => text,
-        };
-        if !alt.map.is_empty() {
-            return read(alt.mapped(text.as_bytes())?);
+        let mut text = value.text(&mut scratch.escapes);
+        if let Some(regex) = &alt.regex {
+            text = regex.captures(text)?.get(1)?.as_str();
         }
         if alt.read_as == As::Lower {
             scratch.lower.clear();
             scratch.lower.push_str(text);
             scratch.lower.make_ascii_lowercase();
-            return read(&scratch.lower);
+            text = &scratch.lower;
+        }
+        if !alt.map.is_empty() {
+            text = alt.mapped(text.as_bytes())?;
         }
         if text.is_empty() { None } else { read(text) }
     }

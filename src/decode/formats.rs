@@ -213,7 +213,7 @@ pub(super) fn nearest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    let far = (word.len() / 3).max(1);
+    let far = word.len().div_ceil(3);
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= far)
