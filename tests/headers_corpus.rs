@@ -1,7 +1,11 @@
 //! Recorded and constructed responses of many providers and gateways, each with
 //! the limits a careful human read out of it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests; a panic is a failed test"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -168,4 +172,59 @@ fn every_entry_is_read_as_expected() {
     }
     assert!(entries.len() > 180, "the corpus is there");
     assert!(failures.is_empty(), "\n{failures}");
+}
+
+/// What is left of a line when scope, window and label are taken away.
+fn numbers(line: &str) -> String {
+    let words: Vec<_> = line.split(' ').collect();
+    let until = words.iter().position(|word| *word == "label").unwrap();
+    [&words[1..2], &words[4..until]].concat().join(" ")
+}
+
+#[test]
+fn the_numbers_do_not_depend_on_knowing_the_provider() {
+    let mut reader = Reader::new();
+    for entry in corpus() {
+        reader.read(&entry, None);
+        let mut expected: Vec<_> = entry["expect"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|b| numbers(&expected_line(b)))
+            .collect();
+        expected.sort();
+        let mut found: Vec<_> = reader.lines(&[]).iter().map(|line| numbers(line)).collect();
+        found.sort();
+        assert_eq!(found, expected, "{}", entry["id"]);
+        let state = entry["expect_state"].as_str().unwrap();
+        assert_eq!(reader.report.state.word(), state, "{}", entry["id"]);
+        let retry = number(entry["expect_retry_after_s"].as_f64());
+        assert_eq!(number(reader.report.retry_after_s), retry, "{}", entry["id"]);
+    }
+}
+
+#[test]
+fn only_damaged_headers_are_reported() {
+    let mut reader = Reader::new();
+    let mut damaged = Vec::new();
+    for entry in corpus() {
+        reader.read(&entry, None);
+        if reader.report.faults(&reader.bag).next().is_some() {
+            damaged.push(entry["id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(
+        damaged,
+        [
+            "anthropic-unified-bad-values",
+            "openai-duplicate-reset-garbage",
+            "openai-redacted-values-partial",
+            "trap-comma-merged",
+            "trap-duplicate-conflict",
+            "trap-duration-garbage-tail",
+            "trap-negative-go-duration",
+            "trap-negative-reset",
+            "trap-retry-after-words",
+        ]
+    );
 }

@@ -10,6 +10,7 @@
 
 mod bag;
 mod body;
+mod cards;
 mod draft;
 mod families;
 mod gather;
@@ -31,6 +32,7 @@ pub use state::CallState;
 
 use crate::domain::{Layer, LimitReading, LimitedBy, Names, NanoUsd, Sym, Wall};
 use body::Said;
+use cards::Cards;
 use gather::Gathered;
 use labels::Labels;
 use settle::Setting;
@@ -77,6 +79,7 @@ pub struct HeaderReport {
     /// What the gateway says this call cost.
     pub response_cost: Option<NanoUsd>,
     request_id: Option<usize>,
+    model: Option<usize>,
     faults: Vec<usize>,
 }
 
@@ -84,6 +87,7 @@ pub struct HeaderReport {
 #[derive(Clone, Debug)]
 pub struct HeaderReader {
     labels: Labels,
+    cards: Cards,
     gathered: Gathered,
 }
 
@@ -91,7 +95,11 @@ impl HeaderReader {
     /// A reader whose symbols mean something together with `names`.
     #[must_use]
     pub fn new(names: &Names) -> HeaderReader {
-        HeaderReader { labels: Labels::new(names), gathered: Gathered::default() }
+        HeaderReader {
+            labels: Labels::new(names),
+            cards: Cards::default(),
+            gathered: Gathered::default(),
+        }
     }
 
     /// Reads the headers of one response.
@@ -101,11 +109,11 @@ impl HeaderReader {
         context: &HeaderContext<'_>,
         report: &mut HeaderReport,
     ) {
-        let HeaderReader { labels, gathered } = self;
+        let HeaderReader { labels, cards, gathered } = self;
         gathered.faults.clear();
         let date = gather::server_date(bag, &mut gathered.faults);
         let now = date.unwrap_or(context.at);
-        gathered.read(bag, now, labels);
+        gathered.read(bag, now, cards, labels);
         let said = match context.body {
             Some(body) => body::read(body, context.status, now, gathered, labels),
             None => Said::default(),
@@ -115,6 +123,7 @@ impl HeaderReader {
         let provider = context.provider.or(profile.map(|profile| profile.name));
         let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
         let setting = Setting {
+            at: context.at,
             now,
             status: context.status,
             provider: provider.and_then(|name| labels.provider(name.as_bytes())),
@@ -132,6 +141,7 @@ impl HeaderReader {
         report.date = date;
         report.response_cost = aside.cost;
         report.request_id = aside.request_id;
+        report.model = aside.model;
         report.faults.clear();
         report.faults.extend_from_slice(&gathered.faults);
         state::judge(report, context.status, said, &aside, bag);
@@ -143,6 +153,12 @@ impl HeaderReport {
     #[must_use]
     pub fn request_id<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
         bag.get(self.request_id?).map(|header| header.value)
+    }
+
+    /// The model that answered, where a header tells, out of the bag that was read.
+    #[must_use]
+    pub fn model<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
+        bag.get(self.model?).map(|header| header.value)
     }
 
     /// Names of headers that were not understood, out of the bag that was read.

@@ -1,6 +1,6 @@
 //! A bucket while its headers are being collected, before anything is concluded.
 
-use super::families::Family;
+use super::families::{Family, Kin};
 use super::reset::{self, Written};
 use super::vocabulary::Verb;
 use crate::domain::amount::SCALE;
@@ -96,7 +96,7 @@ impl Draft {
             Verb::Limit => self.take_limit(value),
             Verb::Remaining => self.remaining.take(value),
             Verb::Used => self.used.take(value),
-            Verb::Reset => self.reset.take(reset::read(value)),
+            Verb::Reset => self.take_reset(value),
             Verb::Ratio => self.take_ratio(value, 1.0),
             Verb::Percent => self.take_ratio(value, 100.0),
             Verb::Status => {
@@ -137,8 +137,9 @@ impl Draft {
             _ => windowed.remaining.ends.is_none(),
         };
         let same_count = self.key.label.is_some() || self.key.resource == windowed.key.resource;
-        !self.key.named
-            && self.key.window_s.is_none()
+        matches!(self.key.family.kin, Kin::Suffixed | Kin::Trio | Kin::Field)
+            && !self.key.named
+            && self.window_s().is_none()
             && windowed.window_s().is_some()
             && self.key.upstream == windowed.key.upstream
             && self.key.label == windowed.key.label
@@ -194,6 +195,16 @@ impl Draft {
         let taken = self.limit.take(value);
         // -1 stands for "none", and so do numbers too large to be one.
         self.unlimited |= self.limit.agreed().is_some_and(|l| l.0 < 0 || l.0 > UNLIMITED);
+        taken
+    }
+
+    fn take_reset(&mut self, value: &[u8]) -> Taken {
+        let mut taken = Taken::Fine;
+        for copy in reset::copies(value) {
+            if self.reset.take(reset::read(copy)) == Taken::Fault {
+                taken = Taken::Fault;
+            }
+        }
         taken
     }
 

@@ -20,7 +20,8 @@ pub(super) enum Shape {
 pub(super) enum Kin {
     /// OpenAI's names: the window is hidden, the account is the provider's.
     Suffixed,
-    /// The IETF trio, whose policies stand in values.
+    /// An old trio of one bucket, whose windows stand elsewhere: in policies or
+    /// in other names.
     Trio,
     /// The IETF's later fields, where everything stands in values.
     Field,
@@ -115,6 +116,7 @@ const PLAN: Family = Family {
 };
 
 const BY_SIZE: Family = Family {
+    kin: Kin::Trio,
     resource: Some(Resource::Tokens),
     scope: Scope::Org,
     layer: Layer::Upstream,

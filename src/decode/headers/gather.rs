@@ -3,11 +3,11 @@
 //! [`Aside`]. Nothing is concluded here.
 
 use super::bag::{Header, HeaderBag};
+use super::cards::{Card, Cards};
 use super::draft::{Draft, Key, Taken, is_absent};
 use super::families::{FIELD, Family, IN_LIMIT, Kin, TYPED};
 use super::ietf;
 use super::labels::Labels;
-use super::names::{self, Label, Part};
 use super::provider::Guess;
 use super::retry::{Retry, Spelling};
 use super::vocabulary::Verb;
@@ -33,6 +33,7 @@ pub(super) struct Aside {
     pub retry: Retry,
     pub should_retry: Option<bool>,
     pub request_id: Option<usize>,
+    pub model: Option<usize>,
     pub cost: Option<NanoUsd>,
     /// The key or deployment the numbers are for.
     pub subject: Option<usize>,
@@ -46,20 +47,19 @@ pub(super) struct Aside {
     pub litellm: bool,
 }
 
-const UPSTREAM: &[u8] = b"llm-provider-";
-
 /// The time the server says it answered, which relative times count from.
 pub(super) fn server_date(bag: &HeaderBag, faults: &mut Vec<usize>) -> Option<Wall> {
     let mut copied = None;
     for (index, header) in bag.iter().enumerate() {
-        let upstream = header.name.strip_prefix(UPSTREAM);
-        if upstream.unwrap_or(header.name) != b"date" {
-            continue;
-        }
-        match (time::http_date(header.value), upstream) {
-            (Some(at), None) => return Some(at),
-            (Some(at), Some(_)) => copied = copied.or(Some(at)),
-            (None, _) => faults.push(index),
+        let copy = match header.name {
+            b"date" => false,
+            b"llm-provider-date" => true,
+            _ => continue,
+        };
+        match time::http_date(header.value) {
+            Some(at) if copy => copied = copied.or(Some(at)),
+            Some(at) => return Some(at),
+            None => faults.push(index),
         }
     }
     copied
@@ -67,18 +67,15 @@ pub(super) fn server_date(bag: &HeaderBag, faults: &mut Vec<usize>) -> Option<Wa
 
 impl Gathered {
     /// Forgets the last response and reads this one.
-    pub fn read(&mut self, bag: &HeaderBag, now: Wall, labels: &mut Labels) {
+    pub fn read(&mut self, bag: &HeaderBag, now: Wall, cards: &mut Cards, labels: &mut Labels) {
         self.drafts.clear();
         self.aside = Aside::default();
         for (index, mut header) in bag.iter().enumerate() {
-            let upstream = header.name.starts_with(UPSTREAM);
-            if upstream {
-                self.aside.litellm = true;
-                header.name = header.name.get(UPSTREAM.len()..).unwrap_or_default();
-                header.sent = header.sent.get(UPSTREAM.len()..).unwrap_or_default();
-            }
-            self.aside.guess.see(header.name);
-            if self.header(header, upstream, index, now, labels) == Taken::Fault {
+            let card = cards.of(header, labels);
+            self.aside.guess.see(card.marker);
+            self.aside.litellm |= card.is_upstream();
+            header.name = header.name.get(card.skip..).unwrap_or_default();
+            if self.header(header, card, index, now, labels) == Taken::Fault {
                 self.faults.push(index);
             }
         }
@@ -101,7 +98,7 @@ impl Gathered {
     fn header(
         &mut self,
         header: Header<'_>,
-        upstream: bool,
+        card: Card,
         index: usize,
         now: Wall,
         labels: &mut Labels,
@@ -109,47 +106,30 @@ impl Gathered {
         if let Some(taken) = self.aside.take(header, index, now) {
             return taken;
         }
+        let (value, upstream) = (header.value, card.is_upstream());
         match header.name {
-            b"ratelimit" => return self.state(header.value, upstream, labels),
+            b"ratelimit" => return self.state(value, upstream, labels),
             b"ratelimit-policy" | b"x-ratelimit-policy" => {
-                return self.policies(&FIELD, header.value, upstream, labels);
+                return self.policies(&FIELD, value, upstream, labels);
             }
-            b"x-ratelimit-type" => return self.typed(header.value, labels),
-            b"x-ratelimit-timeremaining" => return self.time_remaining(header.value),
+            b"x-ratelimit-type" => return self.typed(value, labels),
+            b"x-ratelimit-timeremaining" => return self.time_remaining(value),
             _ => {}
         }
-        match names::read(header.name, header.sent) {
-            Some(part) => self.part(part, header.value, upstream, labels),
-            None => Taken::Fine,
+        match card.bucket {
+            Some((verb, key)) if !is_absent(value) => self.bucket(verb, key, value, labels),
+            _ => Taken::Fine,
         }
     }
 
-    fn part(&mut self, part: Part<'_>, value: &[u8], upstream: bool, labels: &mut Labels) -> Taken {
-        let (Some(resource), false) = (part.resource, is_absent(value)) else { return Taken::Fine };
-        let in_value = value.contains(&b';');
-        if part.verb == Verb::Limit && in_value && !part.named {
-            let family = if part.family.kin == Kin::Trio { &FIELD } else { &IN_LIMIT };
-            return self.policies(family, value, upstream, labels);
+    fn bucket(&mut self, verb: Verb, key: Key, value: &[u8], labels: &mut Labels) -> Taken {
+        if verb == Verb::Limit && !key.named && value.contains(&b';') {
+            let family = if key.family.kin == Kin::Trio { &FIELD } else { &IN_LIMIT };
+            return self.policies(family, value, key.upstream, labels);
         }
-        let (label, described) = match part.label {
-            Label::None => (part.family.pool.and_then(|pool| labels.label(pool.as_bytes())), false),
-            Label::Pool(pool) => (labels.label(pool.as_bytes()), false),
-            Label::Text(text) => (labels.label(text), false),
-            Label::Descriptor(text) => (labels.descriptor(text), true),
-        };
-        let key = Key {
-            family: part.family,
-            upstream,
-            resource,
-            window_s: part.window_s.or(part.family.named_window_s),
-            scope: part.scope,
-            label,
-            described,
-            named: part.named,
-        };
         let Some(draft) = self.draft(key) else { return Taken::Fault };
-        if part.verb != Verb::Policy {
-            return draft.take(part.verb, value);
+        if verb != Verb::Policy {
+            return draft.take(verb, value);
         }
         let Some(member) = ietf::members(value).next() else { return Taken::Fault };
         draft.window = member.window_s.map(|seconds| (seconds, WindowFrom::Policy));
@@ -235,11 +215,10 @@ impl Gathered {
     }
 
     fn time_remaining(&mut self, value: &[u8]) -> Taken {
-        let typed = self.drafts.iter().position(|d| std::ptr::eq(d.key.family, &raw const TYPED));
-        match typed.and_then(|index| self.drafts.get_mut(index)) {
-            Some(draft) => draft.take(Verb::Reset, value),
-            None => self.draft(Key::typed()).map_or(Taken::Fault, |d| d.take(Verb::Reset, value)),
-        }
+        // The type may have come first and given the draft its name.
+        let key = self.drafts.iter().map(|draft| draft.key).find(|key| key.family == &TYPED);
+        self.draft(key.unwrap_or_else(Key::typed))
+            .map_or(Taken::Fault, |d| d.take(Verb::Reset, value))
     }
 }
 
@@ -282,6 +261,10 @@ impl Aside {
         match name {
             b"x-should-retry" => self.should_retry = flag(value).or(self.should_retry),
             b"request-id" | b"x-request-id" => self.request_id = self.request_id.or(Some(index)),
+            b"openai-model" | b"x-litellm-model-group" | b"x-ms-served-model" => {
+                self.litellm |= name.starts_with(b"x-litellm-");
+                self.model = self.model.or(Some(index));
+            }
             b"x-ratelimit-key" | b"x-ratelimit-resource" => self.subject = Some(index),
             b"ratelimit-name" => self.policy = Some(index),
             b"policy-id" | b"rate-limit-type" => self.refused_by = Some(index),
@@ -298,8 +281,11 @@ impl Aside {
     fn take_cost(&mut self, value: &[u8]) -> Taken {
         self.litellm = true;
         let cost = number::decimal(value).ok().filter(|nano| *nano >= 0).map(NanoUsd);
-        self.cost = self.cost.or(cost);
-        if cost.is_some() || is_absent(value) { Taken::Fine } else { Taken::Fault }
+        let agree = self.cost.is_none() || cost.is_none() || self.cost == cost;
+        // Of two costs the higher is the safe one.
+        self.cost = self.cost.max(cost);
+        let read = cost.is_some() || is_absent(value);
+        if read && agree { Taken::Fine } else { Taken::Fault }
     }
 }
 

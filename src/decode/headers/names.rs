@@ -1,8 +1,7 @@
 //! Reads a header's name: which family it belongs to, and what it says about
 //! which bucket. One grammar over the tables in `families` and `vocabulary`.
 //!
-//! It runs for every header of every response, so names of no interest must
-//! fall out at the first comparisons. It never looks at values.
+//! It runs once per name, see `cards`. It never looks at values.
 
 use super::families::{FAMILIES, Family, Shape};
 use super::vocabulary::{DESCRIPTORS, Meaning, PHRASES, VERBS, Verb};
@@ -68,15 +67,6 @@ impl<'a> Tail<'a> {
 }
 
 fn family_of(name: &[u8]) -> Option<&'static Family> {
-    // Cheap way out for the many headers that are none of ours.
-    let interesting = match name {
-        [b'x', b'-', third, ..] => matches!(third, b'r' | b'a' | b'c' | b'l' | b't' | b'e'),
-        [first, ..] => matches!(first, b'a' | b'r' | b'h'),
-        [] => false,
-    };
-    if !interesting {
-        return None;
-    }
     FAMILIES.iter().find(|family| name.starts_with(family.prefix.as_bytes()))
 }
 
@@ -148,6 +138,11 @@ fn bare_limit<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
 /// `{noun or label}-verb`
 fn verb_last<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
     let word = VERBS.iter().find(|word| ends_with_word(tail.name, word.word))?;
+    let counts = matches!(word.verb, Verb::Limit | Verb::Remaining | Verb::Used);
+    if counts && word.resource.is_none() && family.resource == Some(Resource::PlanUsage) {
+        // Plans are told in shares; `x-codex-active-limit: premium` is a name.
+        return None;
+    }
     let subject = tail.cut(0, tail.name.len().saturating_sub(word.word.len() + 1))?;
     let nouns = nouns(subject);
     let mut part = Part {
@@ -278,4 +273,100 @@ fn starts_with_word(text: &[u8], word: &str) -> bool {
 
 fn ends_with_word(text: &[u8], word: &str) -> bool {
     text.strip_suffix(word.as_bytes()).is_some_and(|rest| matches!(rest, [] | [.., b'-']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `verb resource window scope label` of a name, `none` if it is no limit's.
+    fn reading(name: &str) -> String {
+        let sent = name.to_ascii_lowercase();
+        let Some(part) = read(sent.replace('_', "-").as_bytes(), sent.as_bytes()).map(|part| {
+            let label = match part.label {
+                Label::None => String::new(),
+                Label::Pool(pool) => format!(" {pool}"),
+                Label::Text(text) => format!(" {}", String::from_utf8_lossy(text)),
+                Label::Descriptor(text) => format!(" ~{}", String::from_utf8_lossy(text)),
+            };
+            let window = part.window_s.map_or(String::new(), |seconds| format!(" {seconds}s"));
+            let resource = part.resource.map_or("-", Resource::word);
+            format!("{:?} {resource}{window} {}{label}", part.verb, part.scope.word())
+        }) else {
+            return "none".to_owned();
+        };
+        part
+    }
+
+    #[test]
+    fn names_say_what_they_say() {
+        for (name, expected) in [
+            ("x-ratelimit-limit-requests", "Limit requests unknown"),
+            ("x-ratelimit-limit", "Limit requests unknown"),
+            ("x-ratelimit-requests", "Limit requests unknown"),
+            ("x-ratelimit-requests-remaining", "Remaining requests unknown"),
+            ("x-ratelimit-remaining-tokens_usage_based", "Remaining tokens unknown usage_based"),
+            ("x-ratelimit-reset-project-tokens", "Reset tokens project"),
+            ("x-ratelimit-renewalperiod-tokens", "WindowSeconds tokens unknown"),
+            ("x-ratelimit-limit-req-10-second", "Limit requests 10s unknown"),
+            (
+                "x-ratelimit-remaining-audio-seconds-month",
+                "Remaining audio_seconds 2592000s unknown",
+            ),
+            ("x-ratelimit-limit-tokens-per-day", "Limit tokens 86400s unknown"),
+            (
+                "x-ratelimit-limit-tokens-cache-adjusted-prompt",
+                "Limit input_tokens unknown uncached",
+            ),
+            ("x-ratelimit-limit-dynamic", "Limit requests unknown dynamic"),
+            ("x-ratelimit-limit-30", "Limit requests 30s unknown"),
+            ("x-ratelimit-limit-videos-minute", "Limit other 60s unknown videos"),
+            (
+                "x-ratelimit-model_per_key-limit-max_parallel_requests",
+                "Limit concurrency key ~model_per_key",
+            ),
+            ("x-ratelimit-team-remaining-tokens", "Remaining tokens team ~team"),
+            ("x-ratelimit-tokens-query-cost", "none"),
+            ("x-ratelimit-over-limit", "none"),
+            ("x-ratelimit-key", "none"),
+            ("x-ratelimit-abusepenalty-active", "none"),
+            ("anthropic-ratelimit-input-tokens-limit", "Limit input_tokens org"),
+            ("anthropic-fast-output-tokens-reset", "Reset output_tokens org"),
+            (
+                "anthropic-ratelimit-unified-7d_opus-utilization",
+                "Ratio plan_usage 604800s user 7d_opus",
+            ),
+            (
+                "anthropic-ratelimit-unified-7d-sonnet-reset",
+                "Reset plan_usage 604800s user 7d-sonnet",
+            ),
+            ("anthropic-ratelimit-unified-overage-status", "Status spend org overage"),
+            ("anthropic-ratelimit-unified-slow-status", "none"),
+            ("anthropic-ratelimit-unified-slow-retry-after", "none"),
+            ("anthropic-ratelimit-unified-reset", "none"),
+            ("anthropic-ratelimit-unified-5h-surpassed-threshold", "none"),
+            ("x-codex-primary-used-percent", "Percent plan_usage user primary"),
+            ("x-codex-secondary-window-minutes", "WindowMinutes plan_usage user secondary"),
+            ("x-codex-credits-balance", "Remaining credits user"),
+            ("x-codex-plan-type", "none"),
+            ("x-codex-active-limit", "none"),
+            ("x-ai-ratelimit-limit-90-policy-1", "Limit tokens 90s gateway policy-1"),
+            ("x-ai-ratelimit-remaining-hour-openai", "Remaining tokens 3600s gateway openai"),
+            ("x-ai-2-ratelimit-reset", "Reset tokens gateway 2"),
+            ("x-ai-ratelimit-query-cost", "none"),
+            ("x-litellm-key-tpm-limit", "Limit tokens 60s key"),
+            ("x-litellm-team-max-budget", "Limit spend team"),
+            ("x-litellm-response-cost-original", "none"),
+            ("x-litellm-model-id", "none"),
+            ("x-endpoint-monthly-call-limit", "Limit requests key"),
+            ("ratelimit-remaining", "Remaining requests unknown"),
+            ("ratelimit-resettime", "none"),
+            ("ratelimit-observed", "none"),
+            ("x-request-id", "none"),
+            ("authorization", "none"),
+            ("", "none"),
+        ] {
+            assert_eq!(reading(name), expected, "{name}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub(super) struct Profile {
     pub bare_reset: BareReset,
     /// Beginnings of provider names in logs.
     pub aliases: &'static [&'static str],
-    /// Parts of host names.
+    /// Ends of host names.
     pub hosts: &'static [&'static str],
     /// Beginnings of header names that only this one sends.
     pub markers: &'static [&'static str],
@@ -222,7 +222,7 @@ pub(super) static PROFILES: &[Profile] = &[
     Profile {
         name: "bedrock",
         aliases: &["bedrock", "aws", "amazon"],
-        hosts: &["bedrock-runtime."],
+        hosts: &[".amazonaws.com"],
         markers: &["x-amzn-bedrock-"],
         ..ROW
     },
@@ -254,6 +254,14 @@ pub(super) static PROFILES: &[Profile] = &[
         markers: &["x-ratelimit-limit-concurrent", "x-ratelimit-remaining-concurrent"],
         ..ROW
     },
+    Profile {
+        name: "helicone-gateway",
+        layer: Layer::Gateway,
+        scope: Scope::Gateway,
+        reset: ResetKind::WindowEndsAt,
+        markers: &["x-ratelimit-after"],
+        ..ROW
+    },
     // Last: many speak in its names, and even its own headers are passed on.
     Profile {
         name: "openai",
@@ -273,18 +281,12 @@ pub(super) static PROFILES: &[Profile] = &[
 pub(super) struct Guess(Option<usize>);
 
 impl Guess {
-    /// Takes a header's name into account.
-    pub fn see(&mut self, name: &[u8]) {
-        // Most names end here: only these begin a marker.
-        if !matches!(name.first(), Some(b'a' | b'f' | b'm' | b'n' | b'o' | b'p' | b'r' | b'x')) {
-            return;
-        }
-        let until = self.0.unwrap_or(PROFILES.len());
-        let better = PROFILES
-            .iter()
-            .take(until)
-            .position(|profile| profile.markers.iter().any(|marker| marks(name, marker)));
-        self.0 = better.or(self.0);
+    /// Takes a marker into account.
+    pub fn see(&mut self, marker: Option<usize>) {
+        self.0 = match (self.0, marker) {
+            (Some(seen), Some(new)) => Some(seen.min(new)),
+            (seen, new) => seen.or(new),
+        };
     }
 
     /// The row, given what the log and the address say. They win, except that a
@@ -298,6 +300,12 @@ impl Guess {
             (None, seen) => seen,
         }
     }
+}
+
+/// The row that a header's name points to.
+pub(super) fn marked(name: &[u8]) -> Option<usize> {
+    let points = |profile: &Profile| profile.markers.iter().any(|marker| marks(name, marker));
+    PROFILES.iter().position(points)
 }
 
 /// A marker that ends in `-` is a beginning, another one is the whole name.
@@ -317,6 +325,30 @@ fn by_alias(provider: Option<&str>) -> Option<&'static Profile> {
 fn by_host(url: Option<&str>) -> Option<&'static Profile> {
     let url = url?;
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    PROFILES.iter().find(|profile| profile.hosts.iter().any(|known| host.contains(known)))
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.split(':').next().unwrap_or(authority);
+    PROFILES.iter().find(|profile| profile.hosts.iter().any(|known| host.ends_with(known)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_telling_sign_wins() {
+        let guess = |names: &[&str], provider, url| {
+            let mut guess = Guess::default();
+            for name in names {
+                guess.see(marked(name.as_bytes()));
+            }
+            guess.settle(provider, url).map(|profile| profile.name)
+        };
+        assert_eq!(guess(&["x-request-id", "server"], None, None), None);
+        assert_eq!(guess(&["openai-model", "x-ms-region"], None, None), Some("azure"));
+        assert_eq!(guess(&["x-ms-region"], Some("openai"), None), Some("azure"));
+        assert_eq!(guess(&["openai-model"], Some("Groq"), None), Some("groq"));
+        assert_eq!(guess(&[], None, Some("https://api.groq.com:443/openai/v1")), Some("groq"));
+        assert_eq!(guess(&[], Some("openai"), Some("x.openai.azure.com")), Some("azure"));
+        assert_eq!(guess(&[], Some("my-router"), Some("http://gw.internal/v1")), None);
+    }
 }

@@ -58,6 +58,12 @@ pub(super) fn read(value: &[u8]) -> Option<Written> {
     date.filter(|at| *at >= Wall(0) && *at < Wall::from_secs(LAST_YEAR_S)).map(Written::Date)
 }
 
+/// The copies in a value that a proxy joined with commas; dates have commas too.
+pub(super) fn copies(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let joined = value.first().is_some_and(u8::is_ascii_digit);
+    value.split(move |b| joined && *b == b',').map(<[u8]>::trim_ascii)
+}
+
 /// A duration as Go prints it, plus days as imitators do: `1h8m25.745s`, `850µs`.
 /// All of the text or nothing.
 pub(super) fn span(value: &[u8]) -> Option<i64> {

@@ -37,9 +37,14 @@ impl Retry {
     /// date counts from the server's own clock, `now`.
     #[must_use]
     pub fn see(&mut self, spelling: Spelling, value: &[u8], now: Wall) -> bool {
-        if value.is_empty() {
-            return true;
+        let mut fine = true;
+        for copy in reset::copies(value).filter(|copy| !copy.is_empty()) {
+            fine &= self.see_one(spelling, copy, now);
         }
+        fine
+    }
+
+    fn see_one(&mut self, spelling: Spelling, value: &[u8], now: Wall) -> bool {
         let nanos = match (reset::read(value), spelling) {
             (Some(Written::Bare(count)), Spelling::Millis) => count / 1000,
             (Some(Written::Bare(nanos) | Written::Span(nanos)), _) => nanos,
@@ -108,6 +113,8 @@ mod tests {
             (&[(Plain, "1"), (Aside, "247.312ms")], Some(1.0)),
             (&[(Aside, "247.312ms")], Some(0.247_312)),
             (&[(Plain, "0.5")], Some(0.5)),
+            (&[(Plain, "5, 7")], Some(7.0)),
+            (&[(Plain, "5; drop")], None),
             (&[(Plain, "Fri, 20 Nov 2026 12:00:30 GMT")], Some(30.0)),
             (&[(Plain, "Fri, 20 Nov 2026 11:59:00 GMT")], Some(0.0)),
             (&[(Plain, "81486")], Some(81_486.0)),

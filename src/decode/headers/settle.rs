@@ -19,6 +19,9 @@ const DAY_NANOS: i64 = 86_400 * NANOS_PER_S;
 /// What is known around the buckets of one response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
+    /// When the response was received.
+    pub at: Wall,
+    /// The server's clock, which relative times count from.
     pub now: Wall,
     pub status: Option<u16>,
     pub provider: Option<Sym>,
@@ -153,7 +156,7 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
             window_s: window.map(|(seconds, _)| seconds),
             label: draft.key.label.or(setting.policy.filter(|_| draft.key.family.kin == Kin::Trio)),
         },
-        at: setting.now,
+        at: setting.at,
         limit,
         remaining,
         used,

@@ -43,7 +43,10 @@ pub(super) fn judge(
     report.limited_by = match report.state {
         CallState::Throttled => {
             let word = aside.refused_by.and_then(|index| bag.get(index)).map(|h| h.value);
-            let by_bucket = || spent.map(|limit| by_resource(limit.id.resource));
+            let by_bucket = || {
+                let tight = spent.or_else(|| nearly_spent(&report.limits));
+                tight.map(|limit| by_resource(limit.id.resource))
+            };
             let by = word.and_then(by_word).or(said.limited_by).or_else(by_bucket);
             Some(by.unwrap_or(LimitedBy::Unknown))
         }
@@ -108,6 +111,17 @@ fn spent(limits: &[LimitReading]) -> Option<&LimitReading> {
     });
     let first = all.next()?;
     all.all(|other| other.id.resource == first.id.resource).then_some(first)
+}
+
+/// The limit with little left, while all others have plenty: a request that asks
+/// for more than is left is refused before anything is zero.
+fn nearly_spent(limits: &[LimitReading]) -> Option<&LimitReading> {
+    let left = |limit: &LimitReading| limit.remaining?.ratio_of(limit.limit?);
+    let low = |limit: &&LimitReading| left(limit).is_some_and(|ratio| ratio < 0.1);
+    let plenty = |limit: &LimitReading| left(limit).is_none_or(|ratio| ratio > 0.5);
+    let tight = limits.iter().find(low)?;
+    let same = |limit: &LimitReading| limit.id.resource == tight.id.resource;
+    limits.iter().all(|limit| same(limit) || plenty(limit)).then_some(tight)
 }
 
 fn by_word(word: &[u8]) -> Option<LimitedBy> {

@@ -1,0 +1,86 @@
+//! What header names mean, read once per name. The same few dozen names come
+//! with every response, so their meaning is looked up, not worked out again.
+
+use rustc_hash::FxHashMap;
+
+use super::bag::Header;
+use super::draft::Key;
+use super::labels::Labels;
+use super::names::{self, Label, Part};
+use super::provider;
+use super::vocabulary::Verb;
+
+/// Names remembered; further ones still work, only slower.
+const CACHED: usize = 2048;
+
+/// LiteLLM's mark on copies of its provider's headers.
+const UPSTREAM: &[u8] = b"llm-provider-";
+
+/// What a header's name says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Card {
+    /// Bytes of the upstream mark in front of the name proper.
+    pub skip: usize,
+    /// The provider that alone sends this name, as its row.
+    pub marker: Option<usize>,
+    /// What is said about which bucket.
+    pub bucket: Option<(Verb, Key)>,
+}
+
+/// The cards of all names seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cards {
+    known: FxHashMap<Box<[u8]>, Card>,
+}
+
+impl Card {
+    /// Whether the gateway marks the header as its provider's.
+    pub fn is_upstream(&self) -> bool {
+        self.skip > 0
+    }
+}
+
+impl Cards {
+    /// The card of a header's name.
+    pub fn of(&mut self, header: Header<'_>, labels: &mut Labels) -> Card {
+        if let Some(card) = self.known.get(header.sent) {
+            return *card;
+        }
+        let card = read(header, labels);
+        if self.known.len() < CACHED {
+            self.known.insert(header.sent.into(), card);
+        }
+        card
+    }
+}
+
+fn read(header: Header<'_>, labels: &mut Labels) -> Card {
+    let skip = if header.name.starts_with(UPSTREAM) { UPSTREAM.len() } else { 0 };
+    let name = header.name.get(skip..).unwrap_or_default();
+    let sent = header.sent.get(skip..).unwrap_or_default();
+    let part = names::read(name, sent);
+    Card {
+        skip,
+        marker: provider::marked(name),
+        bucket: part.and_then(|part| Some((part.verb, key(part, skip > 0, labels)?))),
+    }
+}
+
+fn key(part: Part<'_>, upstream: bool, labels: &mut Labels) -> Option<Key> {
+    let (label, described) = match part.label {
+        Label::None => (part.family.pool.and_then(|pool| labels.label(pool.as_bytes())), false),
+        Label::Pool(pool) => (labels.label(pool.as_bytes()), false),
+        Label::Text(text) => (labels.label(text), false),
+        Label::Descriptor(text) => (labels.descriptor(text), true),
+    };
+    Some(Key {
+        family: part.family,
+        upstream,
+        resource: part.resource?,
+        window_s: part.window_s.or(part.family.named_window_s),
+        scope: part.scope,
+        label,
+        described,
+        named: part.named,
+    })
+}
