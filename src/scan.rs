@@ -13,6 +13,7 @@
 
 mod escape;
 mod found;
+mod habit;
 mod lex;
 mod long;
 mod members;

@@ -138,6 +138,16 @@ proptest! {
     }
 
     #[test]
+    fn what_came_before_changes_nothing(lines in prop::collection::vec(scrap(), 2..5)) {
+        let (paths, slots) = compiled();
+        let mut found = Found::default();
+        for line in &lines {
+            let remembering = seen(scan_line(&paths, line, &mut found), &slots);
+            prop_assert_eq!(remembering, in_parts(line, 64), "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
     fn noise_never_panics_and_both_scanners_agree(line in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(fast(&line), in_parts(&line, 1));
     }

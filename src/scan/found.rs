@@ -1,6 +1,7 @@
 //! What one line gave for the wanted paths: positions, not copies.
 
 use super::Shape;
+use super::habit::Habit;
 use super::paths::{Paths, Slot};
 use super::value::{Kind, Value};
 
@@ -26,6 +27,9 @@ pub struct Found {
     insides_used: usize,
     /// Values of a line that was never in memory as a whole.
     pub(super) kept: Vec<u8>,
+    /// What the lines before looked like, under the paths with this serial number.
+    pub(super) habit: Habit,
+    habit_of: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +105,10 @@ impl Found {
     /// Empties the buffer for the next line.
     pub(super) fn begin(&mut self, paths: &Paths) {
         self.clear();
+        if self.habit_of != paths.serial {
+            self.habit.forget();
+            self.habit_of = paths.serial;
+        }
         if self.first.len() < paths.slots() {
             self.first.resize(paths.slots(), 0);
         }

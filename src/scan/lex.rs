@@ -31,8 +31,9 @@ impl Class {
     }
 }
 
+#[inline]
 pub(super) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Comma or closing bracket: what may follow a finished value.
@@ -63,67 +64,89 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 /// The position of the quote that closes a string whose content starts at `start`.
 #[inline]
 pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    // Most strings are short; calling the vector search costs more than it saves.
-    for _ in 0..4 {
-        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else { break };
-        let hits = zero_bytes(u64::from_le_bytes(*word) ^ u64::from_le_bytes([b'"'; 8]));
-        if hits != 0 {
-            let quote = at + hits.trailing_zeros() as usize / 8;
-            if !is_escaped(bytes, start, quote) {
-                return Some(quote);
-            }
-            at = quote + 1;
-        } else {
-            at += 8;
-        }
+    match near_quote(bytes, start) {
+        Some(at) if bytes.get(at.wrapping_sub(1)) != Some(&b'\\') => Some(at),
+        Some(at) => quoted_end(b'"', bytes, start, at),
+        None => quoted_end(b'"', bytes, start, start),
     }
-    long_string_end(bytes, start, at)
 }
 
-fn long_string_end(bytes: &[u8], start: usize, mut at: usize) -> Option<usize> {
-    loop {
-        let quote = at + memchr::memchr(b'"', bytes.get(at..)?)?;
-        if !is_escaped(bytes, start, quote) {
-            return Some(quote);
+/// The position of the single quote that closes a string starting at `start`.
+pub(super) fn single_end(bytes: &[u8], start: usize) -> Option<usize> {
+    quoted_end(b'\'', bytes, start, start)
+}
+
+/// The first double quote in the 32 bytes from `at` on. Most strings are
+/// short, and the vector search costs more to call than it saves on them.
+#[inline]
+fn near_quote(bytes: &[u8], at: usize) -> Option<usize> {
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    let near = bytes.get(at..)?.first_chunk::<32>()?;
+    for (word, offset) in near.as_chunks::<8>().0.iter().zip([0, 8, 16, 24]) {
+        let hits = zero_bytes(u64::from_le_bytes(*word) ^ QUOTES);
+        if hits != 0 {
+            return Some(at + offset + hits.trailing_zeros() as usize / 8);
         }
-        at = quote + 1;
+    }
+    None
+}
+
+/// The first `quote` from `at` on that is not escaped, in a string from `start` on.
+#[inline(never)]
+fn quoted_end(quote: u8, bytes: &[u8], start: usize, mut at: usize) -> Option<usize> {
+    loop {
+        let end = at + memchr::memchr(quote, bytes.get(at..)?)?;
+        if !is_escaped(bytes, start, end) {
+            return Some(end);
+        }
+        at = end + 1;
+        // Escaped quotes come in flocks.
+        while let Some(near) = near_quote(bytes, at).filter(|_| quote == b'"') {
+            if !is_escaped(bytes, start, near) {
+                return Some(near);
+            }
+            at = near + 1;
+        }
     }
 }
 
 /// High bits at the zero bytes of `word`; exact for the lowest of them.
 const fn zero_bytes(word: u64) -> u64 {
-    const LOW: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = u64::from_le_bytes([1; 8]);
     word.wrapping_sub(LOW) & !word & (LOW << 7)
 }
 
 /// Whether a (mostly short) string holds an escape.
 #[inline]
 pub(super) fn has_backslash(raw: &[u8]) -> bool {
-    let (words, rest) = raw.as_chunks::<8>();
-    let slash = u64::from_le_bytes([b'\\'; 8]);
+    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+    let mut rest = raw;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        if zero_bytes(u64::from_le_bytes(*word) ^ BACKSLASHES) != 0 {
+            return true;
+        }
+        rest = after;
+    }
     rest.contains(&b'\\')
-        || words.iter().any(|word| zero_bytes(u64::from_le_bytes(*word) ^ slash) != 0)
 }
 
-/// Whether an odd number of backslashes stands before `at`, not looking before `start`.
+/// Whether a backslash stands before `at`, not looking before `start`.
+#[inline]
+fn ends_in_backslash(bytes: &[u8], start: usize, at: usize) -> bool {
+    at > start && bytes.get(at - 1) == Some(&b'\\')
+}
+
+/// Whether an odd number of backslashes stands before `at`.
 #[inline]
 fn is_escaped(bytes: &[u8], start: usize, at: usize) -> bool {
-    let before = bytes.get(start..at).unwrap_or_default();
-    before.last() == Some(&b'\\')
-        && before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
-}
-
-/// The position of the single quote that closes a string starting at `start`.
-pub(super) fn single_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    loop {
-        let quote = at + memchr::memchr(b'\'', bytes.get(at..)?)?;
-        if !is_escaped(bytes, start, quote) {
-            return Some(quote);
-        }
-        at = quote + 1;
+    if !ends_in_backslash(bytes, start, at) {
+        return false;
     }
+    if !ends_in_backslash(bytes, start, at - 1) {
+        return true;
+    }
+    let before = bytes.get(start..at).unwrap_or_default();
+    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// The position behind the bracket that closes a container whose content
@@ -237,13 +260,25 @@ pub(super) fn value(
     container: impl FnOnce(usize) -> Option<usize>,
 ) -> Option<Span> {
     let start = skip_space(bytes, at);
-    let token = Token::starting_with(*bytes.get(start)?);
+    let first = *bytes.get(start)?;
+    if first == b'"' {
+        let end = string_end(bytes, start + 1)? + 1;
+        if is_delimiter(*bytes.get(end)?) {
+            return Some(Span { token: Token::Text, start, end, next: end });
+        }
+        return behind(bytes, Token::Text, start, end);
+    }
+    let token = Token::starting_with(first);
     let end = match token {
-        Token::Text => string_end(bytes, start + 1)? + 1,
         Token::Object | Token::Array => container(start)?,
         Token::Single => single_end(bytes, start + 1)? + 1,
-        Token::Word | Token::Spoiled => return word(bytes, start, comma),
+        Token::Text | Token::Word | Token::Spoiled => return word(bytes, start, comma),
     };
+    behind(bytes, token, start, end)
+}
+
+/// The value from `start` on whose token ends at `end`, seen with what follows it.
+fn behind(bytes: &[u8], token: Token, start: usize, end: usize) -> Option<Span> {
     let next = skip_space(bytes, end);
     if is_delimiter(*bytes.get(next)?) {
         return Some(Span { token, start, end, next });

@@ -3,6 +3,7 @@
 
 use super::{escape, lex};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the values of one added path are found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,8 @@ pub struct PathsBuilder {
 /// Paths ready for use; immutable, made to be shared.
 #[derive(Debug)]
 pub struct Paths {
+    /// Tells these paths from all others, for what is remembered between lines.
+    pub(super) serial: u64,
     nodes: Box<[Node]>,
     slots: usize,
 }
@@ -31,6 +34,9 @@ enum Segment {
     Key(Box<str>),
     Any,
 }
+
+/// The serial number of the next paths; zero is none.
+static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// Deeper paths match nothing; the walk may recurse once per segment.
 const MAX_SEGMENTS: usize = 64;
@@ -71,9 +77,11 @@ impl PathsBuilder {
         let mut nodes = Vec::new();
         // `node` appends to `waiting` whatever new state it meets.
         while let Some(items) = compiler.waiting.get(nodes.len()).cloned() {
-            nodes.push(compiler.node(&items));
+            let id = compiler.id(items.clone());
+            nodes.push(compiler.node(id, &items));
         }
-        Paths { nodes: nodes.into_boxed_slice(), slots: self.paths.len() }
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Paths { serial, nodes: nodes.into_boxed_slice(), slots: self.paths.len() }
     }
 }
 
@@ -106,7 +114,7 @@ impl Compiler<'_> {
         segments.and_then(|all| all.get(usize::from(done)..)).unwrap_or_default()
     }
 
-    fn node(&mut self, items: &[Item]) -> Node {
+    fn node(&mut self, id: NodeId, items: &[Item]) -> Node {
         let mut slots = Vec::new();
         let mut any = Vec::new();
         let mut by_key: Vec<(String, Vec<Item>)> = Vec::new();
@@ -136,7 +144,7 @@ impl Compiler<'_> {
         let elements = keys.iter().filter_map(|(key, id)| Some((key.parse().ok()?, *id))).collect();
         let deeper = !keys.is_empty() || !any.is_empty();
         let any = (!any.is_empty()).then(|| self.id(any));
-        Node { slots: slots.into(), deeper, keys: KeyTable::new(&keys), elements, any }
+        Node { id, slots: slots.into(), deeper, keys: KeyTable::new(&keys), elements, any }
     }
 }
 
@@ -147,6 +155,7 @@ pub(super) struct NodeId(u32);
 /// One level of the compiled paths.
 #[derive(Debug)]
 pub(super) struct Node {
+    pub(super) id: NodeId,
     /// Paths that end here.
     pub(super) slots: Box<[Slot]>,
     /// Whether paths go on beneath.

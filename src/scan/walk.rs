@@ -5,7 +5,7 @@
 
 use super::found::{Found, Place};
 use super::lex::{self, Comma, Span, Token};
-use super::paths::{Node, Paths};
+use super::paths::{Node, NodeId, Paths};
 use super::value::Kind;
 use super::{Shape, escape};
 
@@ -14,7 +14,7 @@ pub(super) const MAX_INSIDE: u8 = 3;
 
 /// Walks the container that `line` holds from `at` on; the rest must be padding.
 pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> Shape {
-    let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, found };
+    let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, member: 0, found };
     let Some((shape, closer)) = shape_of(line, at) else { return Shape::NotJson };
     let end = walk.container(at, paths.node(Paths::ROOT));
     let closed = end.is_some_and(|end| {
@@ -52,7 +52,8 @@ pub(super) fn inside(paths: &Paths, node: &Node, raw: &[u8], level: u8, found: &
     let at = lex::skip_space(&text, 0);
     if matches!(text.get(at), Some(b'{' | b'[')) {
         let place = Place::Inside(number);
-        let mut walk = Walk { paths, bytes: &text, place, level: level + 1, found };
+        let mut walk =
+            Walk { paths, bytes: &text, place, level: level + 1, member: usize::MAX, found };
         walk.container(at, Some(node));
     }
     found.give_back(number, text);
@@ -64,10 +65,20 @@ struct Walk<'w> {
     place: Place,
     /// How many strings this text stands in.
     level: u8,
+    /// Number of the next member, for [`Found::habit`].
+    member: usize,
     found: &'w mut Found,
 }
 
-/// All of these return where they stopped, or nothing when the text ended first.
+/// A string where a key belongs.
+enum Key {
+    /// It is one: behind its colon is a value, which the paths may want.
+    Member { behind: usize, leads_to: Option<NodeId> },
+    /// It has no colon.
+    Stray { behind: usize },
+}
+
+/// Most of these return where they stopped, or nothing when the text ended first.
 impl<'w> Walk<'w> {
     /// The container whose bracket is at `at`; stops behind its end.
     fn container(&mut self, at: usize, node: Option<&'w Node>) -> Option<usize> {
@@ -84,21 +95,38 @@ impl<'w> Walk<'w> {
             at = lex::skip_space(bytes, at);
             match *bytes.get(at)? {
                 b'"' => {
-                    let end = lex::string_end(bytes, at + 1)?;
-                    let colon = lex::skip_space(bytes, end + 1);
-                    if *bytes.get(colon)? == b':' {
-                        let child = node.member(bytes.get(at + 1..end)?);
-                        let child = child.and_then(|id| self.paths.node(id));
-                        at = self.value(colon + 1, child, Comma::EndsUnlessNumber)?;
-                    } else {
-                        at = colon;
-                    }
+                    let known = self.found.habit.recall(self.member, node.id, bytes, at);
+                    let key = match known {
+                        Some((behind, leads_to)) => Key::Member { behind, leads_to },
+                        None => self.key(at, node)?,
+                    };
+                    at = match key {
+                        Key::Member { behind, leads_to } => {
+                            self.member = self.member.saturating_add(1);
+                            let child = leads_to.and_then(|id| self.paths.node(id));
+                            self.value(behind, child, Comma::EndsUnlessNumber)?
+                        }
+                        Key::Stray { behind } => behind,
+                    };
                 }
                 b'}' | b']' => return Some(at + 1),
                 b',' => at += 1,
                 _ => at = lex::junk_end(bytes, at)?,
             }
         }
+    }
+
+    /// The string whose quote is at `at`, where a key belongs.
+    fn key(&mut self, at: usize, node: &Node) -> Option<Key> {
+        let end = lex::string_end(self.bytes, at + 1)?;
+        let colon = lex::skip_space(self.bytes, end + 1);
+        if *self.bytes.get(colon)? != b':' {
+            return Some(Key::Stray { behind: colon });
+        }
+        let leads_to = node.member(self.bytes.get(at + 1..end)?);
+        let text = self.bytes.get(at..=colon)?;
+        self.found.habit.learn(self.member, node.id, text, leads_to);
+        Some(Key::Member { behind: colon + 1, leads_to })
     }
 
     fn array(&mut self, mut at: usize, node: &'w Node) -> Option<usize> {
