@@ -6,7 +6,7 @@ mod support;
 use std::sync::{Arc, LazyLock};
 
 use support::{Lines, at, corpus, decode, decode_with};
-use tripline::decode::{DecodeOptions, Decoder, FormatError, Formats};
+use tripline::decode::{DecodeOptions, Decoder, FormatError, Formats, Texts};
 use tripline::domain::{
     Batch, CostSource, ErrorKind, FaultReason, Layer, LimitedBy, Names, NanoUsd, Observation,
     Priority, Request, Resource, Wall,
@@ -323,6 +323,73 @@ fn times_without_a_zone_are_in_the_sources_zone() {
         let got = request(&decode(Lines::all(line), NOW, options)).at;
         assert_eq!(got, Wall::from_secs(1_782_864_000 + hour * 3600));
     }
+}
+
+#[test]
+fn times_are_read_in_every_notation_or_replaced_by_the_time_of_reading() {
+    for (written, at) in [
+        ("\"2026-11-20T15:11:17Z\"", Some(1_795_187_477_000)),
+        ("\"2026-11-20T16:11:17.25+01:00\"", Some(1_795_187_477_250)),
+        ("\"2026-11-20 15:11:17,250\"", Some(1_795_187_477_250)),
+        ("1795187477.25", Some(1_795_187_477_250)),
+        ("\"1795187477250\"", Some(1_795_187_477_250)),
+        ("\"20/Nov/2026:15:11:17 +0000\"", Some(1_795_187_477_000)),
+        ("\"Fri, 20 Nov 2026 15:11:17 GMT\"", Some(1_795_187_477_000)),
+        ("\"2099-01-01T00:00:00Z\"", None),
+        ("\"1970-01-01T00:00:00Z\"", None),
+        ("\"yesterday\"", None),
+        ("true", None),
+    ] {
+        let (_, batch) = one(&format!(r#"{{"ts":{written},"model":"m","status":"ok"}}"#));
+        let got = request(&batch);
+        assert_eq!(got.at, at.map_or(NOW, Wall::from_millis), "{written}");
+        assert_eq!(got.at_logged, at.is_some(), "{written}");
+        let expected: &[FaultReason] =
+            if at.is_none() { &[FaultReason::TimeUnreadable] } else { &[] };
+        assert_eq!(faults(&batch), expected, "{written}");
+    }
+    let started = r#"{"started_at":"2026-11-20T15:11:17Z","latency_ms":500,"model":"m"}"#;
+    assert_eq!(request(&one(started).1).at, Wall::from_millis(1_795_187_477_500));
+}
+
+#[test]
+fn nginx_without_quotes_around_variables_is_read() {
+    let line = r#"{"msec":1795187477.749,"uri":"/v1/x","status":200,"request_time":0.837,"upstream_status":502, 200,"upstream_header_time":-, 0.835,"upstream_response_time":,"upstream_http_x_ratelimit_limit_requests":500,"upstream_http_x_ratelimit_remaining_requests":"499"}"#;
+    let (_, batch) = one(line);
+    let got = request(&batch);
+    assert_eq!((got.status, got.timing.latency_ms), (Some(200), Some(837.0)));
+    let limits = batch.items.iter().filter(|i| matches!(i.seen, Observation::Limit(_)));
+    assert_eq!(limits.count(), 1);
+}
+
+#[test]
+fn tokens_of_every_dialect_mean_the_same() {
+    let anthropic = r#"{"ts":1795187477,"model":"m","usage":{"input_tokens":10,"cache_read_input_tokens":80,"cache_creation_input_tokens":10,"output_tokens":5}}"#;
+    let openai = r#"{"ts":1795187477,"model":"m","usage":{"prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":80},"completion_tokens":5}}"#;
+    for line in [anthropic, openai] {
+        let tokens = request(&one(line).1).tokens;
+        assert_eq!(
+            (tokens.input, tokens.cached_input, tokens.output),
+            (Some(100), Some(80), Some(5))
+        );
+    }
+    let bad = r#"{"ts":1795187477,"model":"m","input_tokens":-5,"output_tokens":1.5,"cost":1}"#;
+    let (_, batch) = one(bad);
+    assert_eq!((request(&batch).tokens.input, request(&batch).tokens.output), (None, None));
+    assert!(request(&batch).cost.is_some());
+    assert_eq!(faults(&batch), [FaultReason::TokensUnreadable]);
+}
+
+#[test]
+fn texts_can_be_left_out_without_losing_the_fingerprint() {
+    let litellm = corpus("logs/samples/litellm_standard_logging.jsonl");
+    let options = DecodeOptions { texts: Texts::Skip, ..DecodeOptions::default() };
+    let (kept, skipped) = (
+        decode(Lines::all(&litellm), NOW, DecodeOptions::default()),
+        decode(Lines::all(&litellm), NOW, options),
+    );
+    assert_eq!(request(&kept).dedup, request(&skipped).dedup);
+    assert!(!kept.text.is_empty() && skipped.text.is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 
 use super::headers::HeaderBag;
-use super::map::{Alt, As, Cond, From};
+use super::map::{Alt, As, Cond, Field, Fields, From, Map};
 use crate::domain::Wall;
 use crate::scan::{Kind, Scan, Slot, Value, number, time};
 
@@ -26,6 +26,8 @@ pub(super) struct Line<'l> {
     pub(super) headers: &'l HeaderBag,
     /// Zone of times that carry none; UTC where absent.
     pub(super) zone: Option<&'l TimeZone>,
+    /// Fields that can have a value at all.
+    pub(super) present: Fields,
 }
 
 impl<T> Seen<T> {
@@ -38,6 +40,12 @@ impl<T> Seen<T> {
 }
 
 impl<'l> Line<'l> {
+    /// The alternatives for a field, none if all would come to nothing.
+    #[inline]
+    pub(super) fn alts(self, map: &Map<Slot>, field: Field) -> &[Alt<Slot>] {
+        if self.present.has(field) { map.field(field) } else { &[] }
+    }
+
     pub(super) fn holds(self, cond: &Cond<Slot>) -> bool {
         holds(self.scan, cond)
     }
@@ -232,8 +240,7 @@ impl<'l> Line<'l> {
 
     /// A time in whatever notation it is.
     fn seen_time(self, raw: &[u8]) -> Option<Wall> {
-        let dated = raw.get(4).is_some_and(|b| !b.is_ascii_digit() && *b != b'.');
-        if dated && raw.first().is_some_and(u8::is_ascii_digit) {
+        if matches!(raw.get(4), Some(b'-' | b'/')) {
             return time::rfc3339(raw).or_else(|| self.civil(raw));
         }
         time::epoch(raw)

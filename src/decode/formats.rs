@@ -1,6 +1,6 @@
 //! The formats a decoder can tell apart, compiled once and shared.
 
-use super::map::{self, Input, Map};
+use super::map::{self, Input, Map, Presence};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, Slot, scan_line};
 
 const BUILTIN: &[(&str, &str)] = &[
@@ -57,6 +57,7 @@ pub struct Formats {
 pub(super) struct Format {
     pub(super) map: Map<Slot>,
     pub(super) paths: Paths,
+    pub(super) presence: Presence,
     /// Where this format's own sets of paths stand in `detector`'s order.
     own: usize,
     detector: Vec<Signature>,
@@ -157,7 +158,9 @@ impl Format {
         let last = ranked.iter().rposition(|told| told.format == own).map_or(0, |i| i + 1);
         let detector = ranked.get(..last).unwrap_or_default();
         let detector = detector.iter().map(|told| told.compile(maps, &mut builder)).collect();
-        Format { map: compiled, paths: builder.build(), own, detector }
+        let paths = builder.build();
+        let presence = Presence::new(&compiled, &paths);
+        Format { map: compiled, paths, presence, own, detector }
     }
 
     /// Whether a line, scanned for this format, is of this format.

@@ -59,8 +59,8 @@ impl Doc<'_> {
             input: self.input(table)?,
             detect,
             reject: self.paths_at(table, "reject")?,
-            ignore: self.ignore(table)?,
-            queue: table.get("queue").map(|value| self.cond(value, "queue")).transpose()?,
+            ignore: self.conds(table, "ignore")?,
+            queue: self.conds(table, "queue")?,
             timezone: self.timezone(table)?,
             tokens: self.tokens(table)?,
             fields: self.fields(table)?,
@@ -139,10 +139,10 @@ impl Doc<'_> {
         self.array(value, "detect")?.map(|set| self.paths(set, "detect")).collect()
     }
 
-    fn ignore(&self, table: &Table<'_>) -> Result<Vec<Cond<String>>, FormatError> {
-        let Some(value) = table.get("ignore") else { return Ok(Vec::new()) };
-        let conds = self.array(value, "ignore")?;
-        conds.map(|when| self.cond(when, "ignore")).collect()
+    /// An array of conditions, any of which suffices.
+    fn conds(&self, table: &Table<'_>, key: &str) -> Result<Vec<Cond<String>>, FormatError> {
+        let Some(value) = table.get(key) else { return Ok(Vec::new()) };
+        self.array(value, key)?.map(|when| self.cond(when, key)).collect()
     }
 
     fn timezone(&self, table: &Table<'_>) -> Result<Option<jiff::tz::TimeZone>, FormatError> {

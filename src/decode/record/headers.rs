@@ -2,16 +2,13 @@
 //! where they are.
 
 use crate::decode::eval::{Scratch, holds};
+use crate::decode::formats::Format;
 use crate::decode::headers::HeaderBag;
 use crate::decode::map::{Drop, Headers};
 use crate::scan::{Kind, Scan, Slot, Value, elements, members};
 
-pub(super) fn collect(
-    map: &Headers<Slot>,
-    scan: Scan<'_>,
-    bag: &mut HeaderBag,
-    scratch: &mut Scratch,
-) {
+pub(super) fn collect(format: &Format, scan: Scan<'_>, bag: &mut HeaderBag, scratch: &mut Scratch) {
+    let map = &format.map.headers;
     let mut into = Into { map, scan, bag, scratch };
     for value in map.from.iter().filter_map(|slot| scan.get(*slot)) {
         match value.kind {
@@ -24,11 +21,8 @@ pub(super) fn collect(
             _ => {}
         }
     }
-    for (name, slots) in &map.named {
-        let value = slots.iter().filter_map(|slot| scan.get(*slot)).find(|v| !v.is_absent());
-        if let Some(value) = value {
-            into.bag.push(name.as_bytes(), value.text(into.scratch.escapes()).as_bytes());
-        }
+    if !map.named.is_empty() {
+        into.named(format);
     }
 }
 
@@ -46,6 +40,24 @@ impl Into<'_> {
             let mut pair = elements(pair.raw);
             if let (Some(name), Some(value)) = (pair.next(), pair.next()) {
                 self.push(name, value);
+            }
+        }
+    }
+
+    /// Fields that hold the value of one header each. Of several for the same
+    /// header the line's first counts.
+    fn named(&mut self, format: &Format) {
+        let mut taken = 0_u128;
+        for slot in self.scan.slots() {
+            let Some(position) = format.presence.header(slot) else { continue };
+            let Some((name, _)) = self.map.named.get(usize::from(position)) else { continue };
+            let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+            let Some(value) = self.scan.get(slot).filter(|value| !value.is_absent()) else {
+                continue;
+            };
+            if taken & bit == 0 {
+                taken |= bit;
+                self.bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
             }
         }
     }
