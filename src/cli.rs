@@ -1,1 +1,98 @@
-//! (being built)
+//! The command line: what may be typed, what is printed, and exit codes.
+//!
+//! Everything below is a library; this floor alone reads the environment and
+//! prints.
+
+mod args;
+mod audit;
+mod config;
+mod env;
+mod failure;
+mod live;
+mod observation;
+mod offline;
+mod out;
+mod parse;
+mod setup;
+mod summary;
+mod switch;
+mod times;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use env::Env;
+pub use failure::{Failure, Kind};
+use out::{Out, finish};
+use setup::Context;
+
+/// Run what was typed.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    match run(&cli, &Env::read()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // With standard error gone there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            ExitCode::from(failure.kind.code())
+        }
+    }
+}
+
+/// The command line itself, for the man page and for tests.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Help is an answer; everything else that does not parse is a usage error.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(Kind::Usage.code()) } else { ExitCode::SUCCESS }
+}
+
+fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
+    if let (Some(_), Some(path)) = (&cli.command, cli.paths.first()) {
+        let message = format!("'{path}' stands before a command");
+        return Err(Failure::new(Kind::Usage, message).hint("name the files after it"));
+    }
+    let load = || Context::load(&cli.global, env);
+    match &cli.command {
+        None => live::console(&load()?, &cli.paths),
+        Some(Command::Demo(args)) => {
+            // The demo brings its own configuration; a broken one of yours is no obstacle.
+            live::demo(&Context::with(&cli.global, env, None)?, args)
+        }
+        Some(Command::Once(args)) => offline::once(&load()?, args),
+        Some(Command::Watch(args)) => live::watch(&load()?, args),
+        Some(Command::Replay(args)) => offline::replay(&load()?, args),
+        Some(Command::Parse(args)) => parse::run(&load()?, args),
+        Some(Command::Switch(command)) => switch::run(&load()?, command),
+        Some(Command::Audit(command)) => audit::run(&load()?, *command),
+        Some(Command::Config(command)) => config::run(&cli.global, env, command),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "tripline", &mut script);
+            text(&script)
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            rendered.map_err(|error| Failure::new(Kind::Failed, error))?;
+            text(&page)
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = Out::new();
+    let printed = out.line(String::from_utf8_lossy(bytes).trim_end());
+    finish(out, printed)
+}

@@ -20,7 +20,7 @@ mod record;
 mod tokens;
 
 pub use decoder::Decoder;
-pub use formats::{FormatError, Formats};
+pub use formats::{FormatError, FormatId, Formats};
 
 use crate::domain::NanoUsd;
 

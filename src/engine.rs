@@ -2,7 +2,436 @@
 //!
 //! No I/O, no threads, no clock, no screen, no configuration files: whatever it
 //! needs is an argument, whatever it wants done is an [`Effect`].
+//!
+//! The walk of one call: `apply` -> `observe` -> `count_call`, which finds the
+//! call's cell (one hash look-up) and through it the rows of traffic, caller,
+//! retries and caps; the limit readings that follow go to `gauges`; what was
+//! touched is judged by the rules before `apply` returns.
 
+mod alerts;
+mod calendar;
+pub mod callers;
+mod cells;
+mod dedup;
+mod effect;
+mod findings;
+pub mod gauges;
+mod judging;
+pub mod queues;
+pub mod retries;
+mod series;
+mod sources;
 mod spec;
+pub mod spend;
+pub mod switches;
+mod table;
+pub mod traffic;
+mod wording;
 
-pub use spec::{CapSpec, Limits, Period};
+use crate::domain::{
+    Batch, LimitReading, Names, NanoUsd, Observation, Outcome, Request, SourceId, Stamp,
+};
+pub use alerts::{Alert, Grounds, Rulebook, Series};
+use cells::Cells;
+use dedup::Dedup;
+pub use effect::{Effect, Event, EventKind, Labels};
+pub use findings::{Finding, Findings};
+use gauges::{Gauges, Seen};
+use queues::Queues;
+pub use sources::{SourceRow, SourceStatus};
+pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
+use spend::Cap;
+use switches::{SwitchState, Switches};
+use table::Touched;
+pub use wording::span as span_in_words;
+
+/// Exact totals since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls.
+    pub requests: u64,
+    /// Input tokens.
+    pub input_tokens: u64,
+    /// Output tokens.
+    pub output_tokens: u64,
+    /// Spend, as far as priced.
+    pub cost: NanoUsd,
+    /// Successful calls without a price.
+    pub unpriced: u64,
+}
+
+/// All live state.
+#[derive(Debug)]
+pub struct Engine {
+    names: Names,
+    limits: Limits,
+    zone: jiff::tz::TimeZone,
+    book: Rulebook,
+    cells: Cells,
+    gauges: Gauges,
+    caps: Vec<Cap>,
+    queues: Queues,
+    sources: Vec<SourceRow>,
+    switches: Switches,
+    hosts: series::HostSeries,
+    findings: Findings,
+    totals: Totals,
+    dedup: Dedup,
+    call: OpenCall,
+    touched: TouchedRows,
+}
+
+/// The call whose limit readings are being read.
+#[derive(Debug, Default)]
+struct OpenCall {
+    request: Option<Request>,
+    gauges: Vec<u32>,
+}
+
+/// What changed since the last judgement.
+#[derive(Debug, Default)]
+struct TouchedRows {
+    limits: Touched,
+    traffic: Touched,
+    retries: Touched,
+    queues: Touched,
+    caps: bool,
+    hosts: bool,
+    scratch: Vec<u32>,
+}
+
+impl Engine {
+    /// A fresh engine.
+    #[must_use]
+    pub fn new(spec: EngineSpec, names: Names, now: Stamp) -> Engine {
+        let book = Rulebook::new(spec.rules);
+        let mut engine = Engine {
+            cells: Cells::new(&spec.caps, &names),
+            caps: spec.caps.into_iter().map(|cap| Cap::new(cap, &spec.timezone, now)).collect(),
+            names,
+            limits: spec.limits,
+            zone: spec.timezone,
+            book,
+            gauges: Gauges::default(),
+            queues: Queues::default(),
+            sources: Vec::new(),
+            switches: Switches::default(),
+            hosts: series::HostSeries::default(),
+            findings: Findings::default(),
+            totals: Totals::default(),
+            dedup: Dedup::default(),
+            call: OpenCall::default(),
+            touched: TouchedRows::default(),
+        };
+        engine.watch_caps();
+        for source in spec.sources {
+            engine.add_source(source, now);
+        }
+        engine
+    }
+
+    /// Make room for another source; they are numbered in order.
+    pub fn add_source(&mut self, name: SourceName, now: Stamp) -> SourceId {
+        let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
+        let mut row = SourceRow::new(name, now);
+        row.rules = self.rules_of_source(&row);
+        self.sources.push(row);
+        id
+    }
+
+    /// Take in a batch; what is to be done about it is appended to `out`, kills
+    /// first.
+    pub fn apply(&mut self, batch: &Batch, now: Stamp, out: &mut Vec<Effect>) {
+        let first = out.len();
+        self.arrive(batch, now);
+        for item in &batch.items {
+            self.observe(batch.source, &item.seen, now);
+        }
+        self.settle(now, out);
+        kills_first(out, first);
+    }
+
+    /// Note how far a source has read, without its items.
+    pub fn arrive(&mut self, batch: &Batch, now: Stamp) {
+        if let Some(source) = self.sources.get_mut(batch.source.0 as usize) {
+            source.arrive(batch, now);
+        }
+    }
+
+    /// Take in one observation. The caller must `settle` afterwards.
+    pub fn observe(&mut self, source: SourceId, seen: &Observation, now: Stamp) {
+        match seen {
+            Observation::Request { request, .. } => {
+                self.close_call(now);
+                self.count_call(source, request, now);
+            }
+            Observation::Limits { .. } => self.close_call(now),
+            Observation::Limit(reading) => self.read_limit(reading, now),
+            Observation::Queue(reading) => {
+                self.close_call(now);
+                self.note_event(source, reading.at);
+                if let Some((position, new)) = self.queues.read(reading, now) {
+                    if new {
+                        self.watch_queue(position);
+                    }
+                    self.touched.queues.mark(position);
+                }
+            }
+            other => {
+                if let Some(row) = self.sources.get_mut(source.0 as usize) {
+                    row.note(other, now);
+                }
+                if let Observation::Quarantined { reason, offset, .. } = other {
+                    self.find_quarantined(source, *reason, *offset, now);
+                }
+            }
+        }
+    }
+
+    /// Judge what was touched since the last time.
+    pub fn settle(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        self.close_call(now);
+        self.judge_touched(now, out);
+    }
+
+    /// Let time pass: `for` and `keep_firing_for` run out, sources fall silent,
+    /// periods end. Call at least once a second, and every [`pulse`](Self::pulse).
+    pub fn tick(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        let first = out.len();
+        for cap in &mut self.caps {
+            cap.roll(&self.zone, now);
+        }
+        self.judge_all(now, out);
+        let after = self.limits.silent_after;
+        for source in &mut self.sources {
+            if source.fell_silent(now.mono, after) {
+                let text = format!("{} is silent", source.name.name);
+                out.push(Effect::Event(Event::new(now.wall, EventKind::SourceStale, text)));
+            }
+        }
+        self.forget_spent(now);
+        kills_first(out, first);
+    }
+
+    /// How soon a tick can change something.
+    #[must_use]
+    pub fn pulse(&self) -> std::time::Duration {
+        self.book.pulse().unwrap_or(std::time::Duration::from_secs(1))
+    }
+
+    /// Learn what a source says of itself.
+    pub fn set_source(&mut self, source: SourceId, status: SourceStatus) {
+        if let Some(row) = self.sources.get_mut(source.0 as usize) {
+            row.status = status;
+        }
+    }
+
+    /// Learn what the kill switch directory holds.
+    pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
+        let changes = self.switches.set(states);
+        let told = changes.tripped.iter().map(|state| (EventKind::SwitchTripped, state));
+        let told = told.chain(changes.reset.iter().map(|state| (EventKind::SwitchReset, state)));
+        for (kind, state) in told {
+            let verb = if kind == EventKind::SwitchTripped { "tripped" } else { "reset" };
+            let mut event = Event::new(now.wall, kind, format!("{} {verb}", state.scope));
+            event.scope = Some(state.scope.clone());
+            if let Some(trip) = &state.trip {
+                event.by.clone_from(&trip.by);
+                event.rule = trip.rule.as_deref().map(Into::into);
+                if let Some(reason) = &trip.reason {
+                    event.summary = format!("{} tripped: {reason}", state.scope);
+                }
+            }
+            out.push(Effect::Event(event));
+        }
+        self.touched.hosts = true;
+    }
+
+    /// Note something that a person should know.
+    pub fn report(&mut self, kind: &'static str, text: &str, now: Stamp) {
+        self.findings.note(kind, now.wall, text);
+    }
+
+    /// Put a name on a live alert.
+    pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
+        self.book.acknowledge(rule, labels, by)
+    }
+
+    fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
+        self.note_event(source, request.at);
+        if request.dedup.is_some_and(|fingerprint| self.dedup.repeats(fingerprint)) {
+            if let Some(row) = self.sources.get_mut(source.0 as usize) {
+                row.duplicates += 1;
+            }
+            // Its readings still count; the call does not.
+            return;
+        }
+        self.count_totals(request);
+        let when = now.mono_of(request.at);
+        let fresh = now.wall.since(request.at) <= self.limits.max_age;
+        let rows = self.cells.count(request, when);
+        for position in rows.caps {
+            if let Some(cap) = self.caps.get_mut(usize::from(*position)) {
+                cap.count(request, when);
+                self.touched.caps |= fresh;
+            }
+        }
+        if fresh {
+            self.touched.traffic.mark(rows.traffic);
+            self.touched.retries.mark(rows.retries);
+        }
+        if rows.new {
+            let (traffic, caller, retries) = (rows.traffic, rows.caller, rows.retries);
+            self.watch_cell(traffic, caller, retries);
+        }
+        if let Some((position, new)) = self.queues.call(request, when) {
+            if new {
+                self.watch_queue(position);
+            }
+            if fresh {
+                self.touched.queues.mark(position);
+            }
+        }
+        self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        self.call.request = Some(*request);
+    }
+
+    fn count_totals(&mut self, request: &Request) {
+        self.totals.requests += 1;
+        self.totals.input_tokens += request.tokens.input.unwrap_or(0);
+        self.totals.output_tokens += request.tokens.output.unwrap_or(0);
+        match request.cost {
+            Some(cost) => self.totals.cost += cost.usd,
+            None => self.totals.unpriced += u64::from(request.outcome() == Outcome::Ok),
+        }
+    }
+
+    fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
+        let Some((position, seen)) = self.gauges.read(reading, now) else { return };
+        match seen {
+            Seen::New => self.watch_limit(position),
+            Seen::LimitChanged => self.find_limit_change(position, now),
+            Seen::Newer | Seen::Older => {}
+        }
+        self.call.gauges.push(position);
+        if now.wall.since(reading.at) <= self.limits.max_age {
+            self.touched.limits.mark(position);
+        }
+    }
+
+    /// The readings of a call are complete: now its outcome can be held against them.
+    fn close_call(&mut self, now: Stamp) {
+        if let Some(request) = self.call.request.take() {
+            let known = self.gauges.count();
+            let hit = self.gauges.judge_call(&request, &self.call.gauges, now);
+            if let Some(position) = hit {
+                if self.gauges.count() > known {
+                    self.watch_limit(position);
+                }
+                if now.wall.since(request.at) <= self.limits.max_age {
+                    self.touched.limits.mark(position);
+                }
+            }
+        }
+        self.call.gauges.clear();
+    }
+
+    fn note_event(&mut self, source: SourceId, at: crate::domain::Wall) {
+        if let Some(row) = self.sources.get_mut(source.0 as usize) {
+            row.newest_event = row.newest_event.max(Some(at));
+        }
+    }
+
+    fn find_limit_change(&mut self, position: u32, now: Stamp) {
+        let Some(gauge) = self.gauges.get_mut(position) else { return };
+        let (Some(before), Some(after)) = (gauge.previous_limit, gauge.last.limit) else { return };
+        let what = series::limit_title(&gauge.last.id, &self.names);
+        self.findings.note(
+            "limit_changed",
+            now.wall,
+            &format!("{what} changed from {before} to {after}"),
+        );
+    }
+
+    fn find_quarantined(
+        &mut self,
+        source: SourceId,
+        reason: crate::domain::FaultReason,
+        offset: u64,
+        now: Stamp,
+    ) {
+        let Some(row) = self.sources.get(source.0 as usize) else { return };
+        let text = format!("{}: lines not counted: {}", row.name.name, reason.word());
+        if self.findings.note("quarantined", now.wall, &text) {
+            let place =
+                format!("{}: first such line at byte {offset}: {}", row.name.name, reason.word());
+            self.findings.note("quarantined_at", now.wall, &place);
+        }
+    }
+}
+
+/// What viewers may look at.
+impl Engine {
+    /// The table of names.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+    /// Limits.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+    /// Caps.
+    #[must_use]
+    pub fn caps(&self) -> &[Cap] {
+        &self.caps
+    }
+    /// Traffic, callers, retries.
+    #[must_use]
+    pub fn cells(&self) -> &Cells {
+        &self.cells
+    }
+    /// Queues.
+    #[must_use]
+    pub fn queues(&self) -> &Queues {
+        &self.queues
+    }
+    /// Sources.
+    #[must_use]
+    pub fn sources(&self) -> &[SourceRow] {
+        &self.sources
+    }
+    /// Kill switches.
+    #[must_use]
+    pub fn switches(&self) -> &Switches {
+        &self.switches
+    }
+    /// Rules and alerts.
+    #[must_use]
+    pub fn book(&self) -> &Rulebook {
+        &self.book
+    }
+    /// Findings.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+    /// Totals.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+    /// Tuning.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+/// Stable: trips before everything else.
+fn kills_first(out: &mut [Effect], first: usize) {
+    if let Some(new) = out.get_mut(first..) {
+        new.sort_by_key(|effect| !matches!(effect, Effect::Trip { .. }));
+    }
+}

@@ -1,3 +1,5 @@
-//! The `tripline` binary: everything is in the library.
+//! The `tripline` binary. Everything is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tripline::cli::main()
+}

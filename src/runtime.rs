@@ -1,6 +1,28 @@
 //! Threads, channels, the clock, signals, start and stop. It wires the lower
 //! floors together and must not know keys, colours or output formats.
+//!
+//! | thread | owns | sends |
+//! |---|---|---|
+//! | `tail` | files, buffers, decoders | batches |
+//! | `stdin` | the pipe | batches |
+//! | `engine` | `Engine`, the armed switch | effects, snapshots |
+//! | `action` | the durable half of a trip, the audit record | what came of them |
 
+mod actions;
+mod brake;
+mod clock;
 mod command;
+mod driver;
+mod once;
+mod reading;
+mod replay;
+mod signals;
+mod start;
 
+pub use brake::SwitchSetup;
+pub use clock::Clock;
 pub use command::Command;
+pub use once::{Missing, once};
+pub use replay::{Replay, ReplayEnd, Watcher, replay};
+pub use signals::{Signal, Signals};
+pub use start::{Running, Setup, StartError, start};

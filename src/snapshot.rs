@@ -5,8 +5,14 @@
 //! section 3): absent, never null; ratios 0..1; `_s` seconds, `_ms` milliseconds;
 //! money as decimal strings. It must not know ratatui, sockets or files.
 
+mod build;
+mod verdict;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use build::build;
+pub use verdict::short_name;
 
 use serde::{Serialize, Serializer};
 

@@ -1,9 +1,36 @@
 //! Where lines come from: files that are followed, and standard input.
 //!
 //! A source produces [`Batch`](crate::domain::Batch)es and knows nothing of
-//! what becomes of them: no engine, no screen. It does its own file I/O and
-//! gets every point in time as an argument.
+//! what becomes of them: no engine, no screen, and no log format either (that
+//! is a [`LineSink`]). It does its own file I/O and gets every point in time
+//! as an argument.
 
+mod error;
+mod glob;
+mod pipeline;
+mod read;
+mod sink;
 mod spec;
+mod status;
+mod stdin;
+pub mod tail;
+mod watch;
 
+pub use error::SourceError;
+pub use pipeline::{Pipeline, Pipelines, Recipe};
+pub use read::{Ended, files, open, read_to_end};
+pub use sink::{LineSink, MakeSink, Sinks};
 pub use spec::{SourceSpec, Start};
+pub use status::{SourceState, SourceStatus};
+pub use stdin::read_stream;
+pub use tail::{Tail, Turn};
+pub use watch::{Wake, Watcher};
+
+/// Bytes read from one file or pipe at a time.
+pub const BLOCK: usize = 256 * 1024;
+
+/// A line longer than this is never gathered: its sink gets it in parts.
+pub const LONG_LINE: usize = 1024 * 1024;
+
+/// What a path that ends in `-` alone means: standard input.
+pub const STDIN: &str = "-";

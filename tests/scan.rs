@@ -126,6 +126,21 @@ fn duplicates_are_all_kept_in_order_up_to_eight() {
 }
 
 #[test]
+fn one_buffer_serves_different_paths() {
+    let line = br#"{"a":{"x":1},"b":{"x":2},"padding":"what is remembered needs some room"}"#;
+    let mut found = Found::default();
+    for (path, wanted) in [("a.x", b"1"), ("b.x", b"2"), ("a.x", b"1")] {
+        let mut builder = PathsBuilder::new();
+        let slot = builder.add(path);
+        let paths = builder.build();
+        for _ in 0..2 {
+            let value = scan_line(&paths, line, &mut found).get(slot).unwrap();
+            assert_eq!(value.raw, wanted, "{path}");
+        }
+    }
+}
+
+#[test]
 fn fields_inside_strings_and_other_objects_are_not_ours() {
     let line = r#"{"metadata":"\",\"cost\":99,\"y\":\"","tag\"cost":1,"cost":0.01}"#;
     assert_eq!(one("cost", line), Some("0.01".to_owned()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::DecodeOptions;
 use super::dump::{Dump, Step};
-use super::formats::{FormatError, Formats};
+use super::formats::{FormatError, FormatId, Formats};
 use super::map::Input;
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation};
@@ -39,8 +39,20 @@ impl Decoder {
         names: &Names,
         options: DecodeOptions,
     ) -> Result<Decoder, FormatError> {
-        let forced = options.format.as_deref().map(|name| formats.find(name)).transpose()?;
-        Ok(Decoder {
+        let format = options.format.as_deref().map(|name| formats.id(name)).transpose()?;
+        Ok(Decoder::of(formats, format, names, options))
+    }
+
+    /// A decoder for one source whose format, if any, is known to exist.
+    #[must_use]
+    pub fn of(
+        formats: Arc<Formats>,
+        format: Option<FormatId>,
+        names: &Names,
+        options: DecodeOptions,
+    ) -> Decoder {
+        let forced = format.map(|FormatId(position)| position);
+        Decoder {
             formats,
             forced,
             last: forced,
@@ -49,7 +61,7 @@ impl Decoder {
             dump: Dump::default(),
             long: Long::default(),
             wrong_encoding: false,
-        })
+        }
     }
 
     /// Name of the format asked for, or else of the line decoded last.

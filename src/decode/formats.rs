@@ -51,6 +51,10 @@ pub struct Formats {
     body: Format,
 }
 
+/// A format that is known to exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormatId(pub(super) usize);
+
 /// One format, compiled so that one scan finds its fields, and whether the line
 /// is rather of a format that is told by more.
 #[derive(Debug)]
@@ -105,10 +109,10 @@ impl Formats {
         self.formats.iter().map(|format| (&*format.map.id, &*format.map.about))
     }
 
-    /// The position of a format by its name.
-    pub(super) fn find(&self, name: &str) -> Result<usize, FormatError> {
+    /// A format by its name.
+    pub fn id(&self, name: &str) -> Result<FormatId, FormatError> {
         let position = self.formats.iter().position(|format| *format.map.id == *name);
-        position.ok_or_else(|| FormatError::Unknown {
+        position.map(FormatId).ok_or_else(|| FormatError::Unknown {
             name: name.to_owned(),
             near: nearest(name, self.list().map(|(id, _)| id)).map(str::to_owned),
             known: self.list().map(|(id, _)| id.to_owned()).collect(),

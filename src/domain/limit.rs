@@ -192,6 +192,11 @@ macro_rules! words {
                 match word { $($word => Some($type::$variant),)+ _ => None }
             }
         }
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
     };
 }
 pub(crate) use words;

@@ -285,6 +285,8 @@ pub struct QueueReading {
     pub at: Wall,
     /// Queue or gateway name.
     pub name: Option<Sym>,
+    /// Host whose queue it is.
+    pub host: Option<Sym>,
     /// Which class; `None` when the queue has only one.
     pub priority: Option<Priority>,
     /// Waiting entries.

@@ -1,10 +1,12 @@
-//! What the engine is told at start: caps and tuning.
+//! What the engine is told at start: caps, rules and tuning.
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::domain::NanoUsd;
 use crate::domain::limit::words;
-use crate::rules::Match;
+use crate::rules::{Match, RuleSpec};
 
 /// The period over which a cap counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,10 +38,41 @@ pub struct Limits {
     pub max_age: Duration,
     /// A source without a line for this long is silent.
     pub silent_after: Duration,
+    /// A call that started this much after a trip and was let through was
+    /// started after it, whatever the clocks' disagreement.
+    pub obey_grace: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_age: Duration::from_secs(120), silent_after: Duration::from_secs(300) }
+        Limits {
+            max_age: Duration::from_secs(120),
+            silent_after: Duration::from_secs(300),
+            obey_grace: Duration::from_secs(1),
+        }
     }
+}
+
+/// Everything the engine is told.
+#[derive(Clone, Debug)]
+pub struct EngineSpec {
+    /// Spend caps.
+    pub caps: Vec<CapSpec>,
+    /// Rules, built-in ones included.
+    pub rules: Vec<RuleSpec>,
+    /// Tuning.
+    pub limits: Limits,
+    /// Zone in which days and months begin.
+    pub timezone: TimeZone,
+    /// Names of the sources, by [`SourceId`](crate::domain::SourceId).
+    pub sources: Vec<SourceName>,
+}
+
+/// How a source is called, and what kind it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceName {
+    /// Its name.
+    pub name: String,
+    /// `file` or `stdin`.
+    pub kind: &'static str,
 }

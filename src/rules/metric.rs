@@ -1,4 +1,6 @@
-//! The metrics a rule may watch. `tripline config show --metrics` prints this table.
+//! The metrics a rule may watch. `tripline config show --metrics` prints [`METRICS`].
+//!
+//! It must not know how a metric is kept or which rules exist.
 
 use crate::domain::limit::words;
 
@@ -84,6 +86,7 @@ words!(Metric {
 });
 
 /// A metric, the labels it can be matched by, and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricDoc {
     /// Which metric.
     pub metric: Metric,
@@ -91,4 +94,213 @@ pub struct MetricDoc {
     pub labels: &'static [&'static str],
     /// One sentence.
     pub about: &'static str,
+}
+
+const LIMIT: &[&str] =
+    &["provider", "model", "key", "subject", "scope", "resource", "label", "layer"];
+// A cap's series carries the names the cap is about, so that a rule can trip exactly those.
+const CAP: &[&str] = &["cap", "period", "provider", "model", "key", "team", "environment"];
+const QUEUE: &[&str] = &["queue", "priority"];
+const TRAFFIC: &[&str] = &["provider", "model", "endpoint"];
+const ERRORS: &[&str] = &["provider", "model", "endpoint", "outcome"];
+const RETRIES: &[&str] = &["provider", "model"];
+const KEY: &[&str] = &["key", "environment"];
+const SOURCE: &[&str] = &["source", "kind"];
+const SWITCH: &[&str] = &["scope", "host"];
+
+/// Every metric, in the order of [`Metric::ALL`].
+pub const METRICS: &[MetricDoc] = &[
+    doc(
+        Metric::LimitRemaining,
+        LIMIT,
+        "What is left of a limit, in its own unit; negative is an overdraft.",
+    ),
+    doc(Metric::LimitRemainingRatio, LIMIT, "Share of a limit that is left, 0..1."),
+    doc(Metric::LimitUsedRatio, LIMIT, "Share of a limit that is used; above 1 is an overdraft."),
+    doc(
+        Metric::LimitResetIn,
+        LIMIT,
+        "Seconds until a limit is full again or its window turns over.",
+    ),
+    doc(
+        Metric::LimitExhaustsIn,
+        LIMIT,
+        "Seconds until a limit is used up at the present rate; no data if the reset comes first.",
+    ),
+    doc(
+        Metric::LimitExhaustsBeforeReset,
+        LIMIT,
+        "1 if a limit is used up before its reset at the present rate, else 0.",
+    ),
+    doc(Metric::SpendUsd, CAP, "Dollars spent in the cap's present period."),
+    doc(Metric::SpendUsedRatio, CAP, "Share of a cap that is spent; above 1 is overspent."),
+    doc(
+        Metric::SpendUsdPerHour,
+        CAP,
+        "Dollars per hour at the present rate, over what the cap covers.",
+    ),
+    doc(
+        Metric::SpendCapIn,
+        CAP,
+        "Seconds until the cap is spent at the present rate; no data if the period ends first.",
+    ),
+    doc(
+        Metric::SpendBurnRate,
+        CAP,
+        "Present spend rate over the rate that would just use up the cap in its period; the smaller of 5 minutes and 1 hour.",
+    ),
+    doc(Metric::QueueDepth, QUEUE, "Calls waiting in a queue."),
+    doc(Metric::QueueOldestAge, QUEUE, "Age in seconds of the call that has waited longest."),
+    doc(
+        Metric::QueueWaitP95,
+        QUEUE,
+        "Waiting time of calls that left the queue in the last minute, 95th percentile, in milliseconds.",
+    ),
+    doc(
+        Metric::QueueDroppedPerS,
+        QUEUE,
+        "Calls per second that a queue dropped without serving them.",
+    ),
+    doc(
+        Metric::LatencyP50,
+        TRAFFIC,
+        "Whole duration of calls of the last minute, median, in milliseconds.",
+    ),
+    doc(
+        Metric::LatencyP95,
+        TRAFFIC,
+        "Whole duration of calls of the last minute, 95th percentile, in milliseconds.",
+    ),
+    doc(
+        Metric::LatencyP99,
+        TRAFFIC,
+        "Whole duration of calls of the last minute, 99th percentile, in milliseconds.",
+    ),
+    doc(
+        Metric::TtftP50,
+        TRAFFIC,
+        "Time to the first token over the last minute, median, in milliseconds.",
+    ),
+    doc(
+        Metric::TtftP95,
+        TRAFFIC,
+        "Time to the first token over the last minute, 95th percentile, in milliseconds.",
+    ),
+    doc(
+        Metric::TtftP99,
+        TRAFFIC,
+        "Time to the first token over the last minute, 99th percentile, in milliseconds.",
+    ),
+    doc(Metric::RequestsPerS, TRAFFIC, "Calls per second over the last minute."),
+    doc(
+        Metric::ErrorsRatio,
+        ERRORS,
+        "Share of the last minute's calls that did not succeed, or that ended in the `outcome` matched by.",
+    ),
+    doc(Metric::RetriesAmplification, RETRIES, "Attempts per distinct request; 1 is no retrying."),
+    doc(Metric::RetriesSuccessRatio, RETRIES, "Share of retried attempts that succeed, 0..1."),
+    doc(
+        Metric::RetriesNonRetryablePerS,
+        RETRIES,
+        "Attempts per second that repeat a call which cannot succeed.",
+    ),
+    doc(Metric::TokensPerMin, TRAFFIC, "Input and output tokens of the last minute."),
+    doc(
+        Metric::CacheHitRatio,
+        TRAFFIC,
+        "Share of input tokens that came from a prompt cache, 0..1.",
+    ),
+    doc(
+        Metric::KeyUsdShare,
+        KEY,
+        "Share of all spend that one key causes, 0..1; no data while nothing is priced.",
+    ),
+    doc(
+        Metric::SourceSecondsBehind,
+        SOURCE,
+        "Seconds between the newest line and the line being read.",
+    ),
+    doc(Metric::SourceSilent, SOURCE, "Seconds since a source's last line."),
+    doc(
+        Metric::SourceFaultRatio,
+        SOURCE,
+        "Share of a source's lines that could not be understood, 0..1.",
+    ),
+    doc(
+        Metric::SourceQuarantined,
+        SOURCE,
+        "Lines of the last minute whose cost or shape cannot be trusted.",
+    ),
+    doc(
+        Metric::SwitchNotObeyed,
+        SWITCH,
+        "Calls that started after a trip and were let through. Must be 0.",
+    ),
+    doc(
+        Metric::CapNotEnforced,
+        CAP,
+        "1 if a cap is overspent and calls it covers still pass, else 0.",
+    ),
+    doc(
+        Metric::SpendUnpricedRatio,
+        CAP,
+        "Share of the calls a cap covers in its period that have no price, 0..1.",
+    ),
+];
+
+/// What a metric's series are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum Family {
+    Limit,
+    Cap,
+    Queue,
+    Traffic,
+    Retries,
+    Caller,
+    Source,
+    Switch,
+}
+
+impl Metric {
+    /// What its series are about.
+    #[must_use]
+    pub fn family(self) -> Family {
+        let prefix = self.word().split('.').next().unwrap_or_default();
+        match prefix {
+            "limit" => Family::Limit,
+            "spend" | "cap" => Family::Cap,
+            "queue" => Family::Queue,
+            "retries" => Family::Retries,
+            "key" => Family::Caller,
+            "source" => Family::Source,
+            "switch" => Family::Switch,
+            _ => Family::Traffic,
+        }
+    }
+
+    /// Labels its series carry.
+    #[must_use]
+    pub fn labels(self) -> &'static [&'static str] {
+        METRICS.iter().find(|doc| doc.metric == self).map_or(&[], |doc| doc.labels)
+    }
+}
+
+const fn doc(metric: Metric, labels: &'static [&'static str], about: &'static str) -> MetricDoc {
+    MetricDoc { metric, labels, about }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_documented_once_and_in_order() {
+        let documented: Vec<Metric> = METRICS.iter().map(|doc| doc.metric).collect();
+        assert_eq!(documented, Metric::ALL);
+        for doc in METRICS {
+            assert!(doc.about.ends_with('.'), "{}", doc.metric.word());
+            assert!(!doc.metric.labels().is_empty(), "{}", doc.metric.word());
+        }
+    }
 }

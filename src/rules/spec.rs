@@ -53,8 +53,6 @@ pub enum Action {
     /// Trip a kill switch. The scope is literal (`all`, `model/openai/gpt-4o`) or one of
     /// `provider`, `model`, `key`, `env`: then it is taken from the alert's labels.
     Trip(String),
-    /// Notify a configured sink.
-    Notify(String),
 }
 
 /// Label conditions: every named label must equal the value (`*` matches any that is present).

@@ -1,0 +1,281 @@
+//! The switch directory: one file per stopped scope, and the file's existence
+//! is the signal.
+//!
+//! A trip has two halves. [`SwitchDir::trip`] is the decision's half: one rename
+//! of a prepared file, without waiting for a disk. [`Pending::confirm`] is the
+//! durable half, for another thread: sync, write the details, read back.
+
+mod entry;
+mod error;
+mod guard;
+mod pending;
+pub(super) mod record;
+mod staging;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+pub use entry::{Content, Entry, FileKind};
+pub use error::SwitchError;
+use guard::Handle;
+pub use guard::{NETWORK_FS, NetworkFs, Reach};
+pub use pending::{Confirmed, Details, Pending};
+pub use record::{KILL_SCHEMA, KillNote, KillRecord};
+use staging::{Staging, Used};
+
+use super::scope::{KILL_SUFFIX, SwitchScope};
+
+/// Prepared files that are usually enough: as many scopes can trip at once
+/// before [`SwitchDir::prepare`] is called again.
+pub const DEFAULT_COPIES: usize = 8;
+
+/// The switch directory, opened once, and what was last seen in it.
+#[derive(Debug)]
+pub struct SwitchDir {
+    dir: Arc<Handle>,
+    staging: Option<Staging>,
+    known: BTreeMap<String, Entry>,
+    seen: Seen,
+}
+
+/// The directory's modification time at the last two looks.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Seen {
+    #[default]
+    Never,
+    /// Looked once at this time stamp. The clock of a file system is coarse: a
+    /// change right after the look may bear the same stamp.
+    Once(i128),
+    /// Looked again later; nothing can hide behind the stamp any more.
+    Settled(i128),
+}
+
+/// What came of a trip.
+#[derive(Debug)]
+pub enum TripOutcome {
+    /// The traffic is stopped; call [`Pending::confirm`] before calling it durable.
+    Tripped(Pending),
+    /// It was stopped already; nothing was changed.
+    AlreadyTripped(Entry),
+}
+
+/// Who resets, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetNote {
+    /// The person.
+    pub by: String,
+    /// Why the traffic may flow again.
+    pub reason: String,
+}
+
+/// What to do with a kill file that tripline did not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// Leave it and say whose it is.
+    Refuse,
+    /// Remove it too.
+    Force,
+}
+
+/// What came of a reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResetOutcome {
+    /// The file is gone; this is what it said.
+    Reset(Box<Entry>),
+    /// There was no such file.
+    NotTripped,
+}
+
+/// Something that others did in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A kill file is there that was not.
+    Appeared(Entry),
+    /// A kill file is gone that nobody reset here. This is what it said.
+    Vanished(Entry),
+}
+
+impl SwitchDir {
+    /// Open the directory, creating it with mode 0755 if there is none. Refuses
+    /// one that others could turn against us.
+    pub fn open(path: &Path, network: &NetworkFs) -> Result<SwitchDir, SwitchError> {
+        let dir = Arc::new(Handle::open(path, network)?);
+        let mut opened =
+            SwitchDir { dir, staging: None, known: BTreeMap::new(), seen: Seen::Never };
+        opened.refresh()?;
+        Ok(opened)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The file that stands for a scope.
+    #[must_use]
+    pub fn path_of(&self, scope: &SwitchScope) -> PathBuf {
+        self.dir.join(&scope.file_name())
+    }
+
+    /// Whether gateways that run as another user can see what is in it.
+    pub fn reach(&self) -> Result<Reach, SwitchError> {
+        self.dir.reach().map_err(|error| self.dir.failed("look at", error))
+    }
+
+    /// Prepare kill files, so that a trip is one rename. The first call takes
+    /// the directory's lock (one process at a time) and refuses if something
+    /// that is no file has the name of a kill file; later calls replace what
+    /// trips have used up.
+    pub fn prepare(&mut self, copies: usize) -> Result<(), SwitchError> {
+        if let Some(staging) = &mut self.staging {
+            return staging.refill(&self.dir, copies);
+        }
+        for entry in self.status()? {
+            self.check_is_file(&entry)?;
+        }
+        self.staging = Some(Staging::prepare(&self.dir, copies)?);
+        Ok(())
+    }
+
+    /// How many trips can go by a single rename.
+    #[must_use]
+    pub fn prepared(&self) -> usize {
+        self.staging.as_ref().map_or(0, Staging::ready)
+    }
+
+    /// Remove the prepared files and let the lock go. Kill files stay.
+    pub fn release(&mut self) {
+        if let Some(staging) = self.staging.take() {
+            staging.dissolve(&self.dir);
+        }
+    }
+
+    /// Stop the traffic of a scope. Never replaces a file, so of any number of
+    /// callers exactly one trips.
+    pub fn trip(
+        &mut self,
+        scope: &SwitchScope,
+        note: &KillNote,
+    ) -> Result<TripOutcome, SwitchError> {
+        let file = scope.file_name();
+        let used = self
+            .staging
+            .as_mut()
+            .map_or(Used::NoneReady, |staging| staging.use_one(&self.dir, &file));
+        let content = record::render(scope, note);
+        let made = match used {
+            Used::New(made) => Some(made),
+            Used::Exists => None,
+            Used::NoneReady => staging::write_unstaged(&self.dir, &file, &content)
+                .map_err(|source| self.failed("create", &file, source))?,
+        };
+        let Some(made) = made else { return self.already_tripped(&file) };
+        let meta = made.metadata().map_err(|source| self.failed("look at", &file, source))?;
+        let says = record::parse(&content).map_or(Content::Foreign, Content::Ours);
+        self.known.insert(file.clone(), Entry::new(&file, says, &meta));
+        Ok(TripOutcome::Tripped(Pending::new(Arc::clone(&self.dir), file, made, content)))
+    }
+
+    /// Let the traffic of a scope through again. The caller records it first.
+    pub fn reset(
+        &mut self,
+        scope: &SwitchScope,
+        note: &ResetNote,
+        foreign: Foreign,
+    ) -> Result<ResetOutcome, SwitchError> {
+        for (text, missing) in [(&note.reason, "a reason"), (&note.by, "the name of a person")] {
+            if text.trim().is_empty() {
+                return Err(SwitchError::ResetIncomplete { missing });
+            }
+        }
+        let file = scope.file_name();
+        let Some(entry) = self.read(&file)? else {
+            self.known.remove(&file);
+            return Ok(ResetOutcome::NotTripped);
+        };
+        self.check_is_file(&entry)?;
+        if entry.content == Content::Foreign && foreign == Foreign::Refuse {
+            return Err(SwitchError::Foreign { path: self.dir.join(&file), owner: entry.owner });
+        }
+        match rustix::fs::unlinkat(&self.dir, &file, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(self.failed("remove", &file, error)),
+        }
+        self.known.remove(&file);
+        rustix::fs::fsync(&self.dir).map_err(|error| self.dir.failed("sync", error))?;
+        Ok(ResetOutcome::Reset(Box::new(entry)))
+    }
+
+    /// Every kill file as it stands on disk now, by name.
+    pub fn status(&self) -> Result<Vec<Entry>, SwitchError> {
+        let mut names =
+            staging::names(&self.dir).map_err(|error| self.dir.failed("read", error))?;
+        names.retain(|name| name.ends_with(KILL_SUFFIX));
+        names.sort_unstable();
+        names.iter().filter_map(|name| self.read(name).transpose()).collect()
+    }
+
+    /// Every kill file as last seen, by name.
+    pub fn known(&self) -> impl Iterator<Item = &Entry> {
+        self.known.values()
+    }
+
+    /// Look again, and say what others did since the last look. Cheap enough to
+    /// call several times a second: two `stat` calls where nothing has changed.
+    pub fn refresh(&mut self) -> Result<Vec<Change>, SwitchError> {
+        self.dir.check_same()?;
+        let stamp = self.dir.modified().map_err(|error| self.dir.failed("look at", error))?;
+        self.seen = match self.seen {
+            Seen::Settled(seen) if seen == stamp => return Ok(Vec::new()),
+            Seen::Once(seen) if seen == stamp => Seen::Settled(stamp),
+            _ => Seen::Once(stamp),
+        };
+        let now: BTreeMap<String, Entry> =
+            self.status()?.into_iter().map(|entry| (entry.file.clone(), entry)).collect();
+        let before = std::mem::replace(&mut self.known, now);
+        let appeared = self.known.values().filter(|entry| !before.contains_key(&entry.file));
+        let vanished = before.values().filter(|entry| !self.known.contains_key(&entry.file));
+        Ok(appeared
+            .cloned()
+            .map(Change::Appeared)
+            .chain(vanished.cloned().map(Change::Vanished))
+            .collect())
+    }
+
+    fn already_tripped(&mut self, file: &str) -> Result<TripOutcome, SwitchError> {
+        let Some(entry) = self.read(file)? else {
+            // Reset in this very moment; the caller's next trip will tell.
+            return Err(SwitchError::Unconfirmed { path: self.dir.join(file) });
+        };
+        self.check_is_file(&entry)?;
+        self.known.insert(file.to_owned(), entry.clone());
+        Ok(TripOutcome::AlreadyTripped(entry))
+    }
+
+    fn check_is_file(&self, entry: &Entry) -> Result<(), SwitchError> {
+        match entry.content {
+            Content::NotAFile(kind) => {
+                Err(SwitchError::NotAFile { path: self.dir.join(&entry.file), kind })
+            }
+            Content::Ours(_) | Content::Foreign => Ok(()),
+        }
+    }
+
+    fn read(&self, file: &str) -> Result<Option<Entry>, SwitchError> {
+        Entry::read(&self.dir, file).map_err(|source| self.failed("read", file, source))
+    }
+
+    fn failed(
+        &self,
+        doing: &'static str,
+        file: &str,
+        source: impl Into<std::io::Error>,
+    ) -> SwitchError {
+        SwitchError::Io { doing, path: self.dir.join(file), source: source.into() }
+    }
+}

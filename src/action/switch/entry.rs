@@ -1,0 +1,134 @@
+//! A kill file as it stands on disk, whoever made it.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::record::{self, FILE_LEN, KillRecord};
+use crate::action::durable;
+use crate::action::scope::SwitchScope;
+use crate::domain::Wall;
+use crate::domain::time::NANOS_PER_S;
+
+/// One `*.kill` name in the switch directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The file's name.
+    pub file: String,
+    /// What it stops, if its name is one of ours.
+    pub scope: Option<SwitchScope>,
+    /// What stands in it.
+    pub content: Content,
+    /// Since when: as it says, else as the file system says.
+    pub since: Wall,
+    /// Who owns it.
+    pub owner: u32,
+}
+
+/// What stands under the name of a kill file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A record that tripline wrote.
+    Ours(KillRecord),
+    /// A file from someone else, or one that can't be read. It stops traffic all the same.
+    Foreign,
+    /// No file at all: gateways differ on whether it stops them.
+    NotAFile(FileKind),
+}
+
+/// What a name may be other than a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum FileKind {
+    Symlink,
+    Directory,
+    Fifo,
+    Other,
+}
+
+impl FileKind {
+    /// With its article, for a sentence.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            FileKind::Symlink => "a symbolic link",
+            FileKind::Directory => "a directory",
+            FileKind::Fifo => "a FIFO",
+            FileKind::Other => "a device or socket",
+        }
+    }
+
+    /// `None` for a regular file.
+    pub(super) fn of(meta: &Metadata) -> Option<FileKind> {
+        let kind = meta.file_type();
+        if kind.is_file() {
+            return None;
+        }
+        Some(match () {
+            () if kind.is_symlink() => FileKind::Symlink,
+            () if kind.is_dir() => FileKind::Directory,
+            () if kind.is_fifo() => FileKind::Fifo,
+            () => FileKind::Other,
+        })
+    }
+}
+
+impl Entry {
+    /// Who tripped it; `unknown` for a file from someone else.
+    #[must_use]
+    pub fn by(&self) -> &str {
+        self.record().and_then(|record| record.by.as_deref()).unwrap_or("unknown")
+    }
+
+    /// What tripline wrote into it.
+    #[must_use]
+    pub fn record(&self) -> Option<&KillRecord> {
+        match &self.content {
+            Content::Ours(record) => Some(record),
+            Content::Foreign | Content::NotAFile(_) => None,
+        }
+    }
+
+    /// Read the entry of that name; `None` if there is none.
+    pub(super) fn read(dir: impl AsFd, file: &str) -> io::Result<Option<Entry>> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let meta = match rustix::fs::openat(&dir, file, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd).metadata()?,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let content = match FileKind::of(&meta) {
+            Some(kind) => Content::NotAFile(kind),
+            None => durable::open_read(&dir, file)
+                .and_then(|open| durable::read_up_to(&open, 2 * FILE_LEN as u64))
+                .ok()
+                .and_then(|bytes| record::parse(&bytes))
+                .map_or(Content::Foreign, Content::Ours),
+        };
+        Ok(Some(Entry::new(file, content, &meta)))
+    }
+
+    pub(super) fn new(file: &str, content: Content, meta: &Metadata) -> Entry {
+        // A prepared file was written long before it was renamed, and only its
+        // ctime tells when that was.
+        let since = match &content {
+            Content::Ours(record) => record.at.unwrap_or(wall(meta.ctime(), meta.ctime_nsec())),
+            Content::Foreign | Content::NotAFile(_) => wall(meta.mtime(), meta.mtime_nsec()),
+        };
+        let scope = SwitchScope::from_file_name(file).or_else(|| match &content {
+            // A shortened name does not tell its scope, but the record may.
+            Content::Ours(KillRecord { scope: Some(text), .. }) => {
+                text.parse().ok().filter(|scope: &SwitchScope| scope.file_name() == file)
+            }
+            _ => None,
+        });
+        Entry { file: file.to_owned(), scope, content, since, owner: meta.uid() }
+    }
+}
+
+fn wall(secs: i64, nanos: i64) -> Wall {
+    Wall(secs.saturating_mul(NANOS_PER_S).saturating_add(nanos))
+}

@@ -1,0 +1,209 @@
+//! Opening the switch directory, and refusing one that others could turn
+//! against us.
+
+use std::fs::{DirBuilder, File, Metadata};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+
+use super::error::SwitchError;
+use crate::action::durable;
+
+const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
+const OTHERS_WRITE: u32 = 0o002;
+const OTHERS_TRAVERSE: u32 = 0o001;
+const STICKY: u32 = 0o1000;
+
+/// Whether the directory may be on a network file system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NetworkFs {
+    /// It may not.
+    #[default]
+    Refuse,
+    /// It may be on the one of this name: one of [`NETWORK_FS`].
+    Allow(String),
+}
+
+/// Network file systems by magic number. On these a rename may be late or lost
+/// on other hosts, and a lock may lock nothing.
+pub const NETWORK_FS: &[(u64, &str)] = &[
+    (0x6969, "nfs"),
+    (0x517b, "smb"),
+    (0xff53_4d42, "cifs"),
+    (0xfe53_4d42, "smb2"),
+    (0x6573_5546, "fuse"),
+    (0x0102_1997, "9p"),
+    (0x00c3_6400, "ceph"),
+    (0x5346_414f, "afs"),
+    (0x6b41_4653, "afs"),
+    (0x7375_7245, "coda"),
+    (0x0bd0_0bd0, "lustre"),
+    (0x4750_4653, "gpfs"),
+    (0x0116_1970, "gfs2"),
+    (0x7461_636f, "ocfs2"),
+    (0x564c, "ncp"),
+];
+
+/// Who can see kill files in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every local user, whatever a gateway runs as.
+    Everyone,
+    /// Gateways that run as another user can't pass this directory. Most of
+    /// them then let all traffic through, in silence.
+    BlockedAt(PathBuf),
+}
+
+/// The open switch directory.
+#[derive(Debug)]
+pub(super) struct Handle {
+    dir: File,
+    path: PathBuf,
+}
+
+impl Handle {
+    /// Open the directory, or create it with mode 0755.
+    pub(super) fn open(path: &Path, network: &NetworkFs) -> Result<Handle, SwitchError> {
+        // Without a trailing slash, which would make the kernel follow a link.
+        let clean: PathBuf = path.components().collect();
+        let Some(parent) = clean.parent().filter(|_| path.is_absolute() && has_own_name(&clean))
+        else {
+            return Err(SwitchError::NotAbsolute { path: path.to_owned() });
+        };
+        let fd = match durable::open_dir(&clean) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&clean, parent)?,
+            opened => opened.map_err(|error| not_opened(&clean, error))?,
+        };
+        let handle = Handle { dir: fd.into(), path: clean };
+        handle.check(network)?;
+        Ok(handle)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a file in it is.
+    pub(super) fn join(&self, file: &str) -> PathBuf {
+        self.path.join(file)
+    }
+
+    /// An error about the directory itself.
+    pub(super) fn failed(&self, doing: &'static str, source: impl Into<io::Error>) -> SwitchError {
+        SwitchError::Io { doing, path: self.path.clone(), source: source.into() }
+    }
+
+    /// That the path still leads to the directory we hold: gateways read the path.
+    pub(super) fn check_same(&self) -> Result<(), SwitchError> {
+        let moved = || SwitchError::Moved { path: self.path.clone() };
+        let ours = self.metadata().map_err(|error| self.failed("look at", error))?;
+        let there = self.path.symlink_metadata().map_err(|_| moved())?;
+        let same = (ours.dev(), ours.ino()) == (there.dev(), there.ino());
+        if same { Ok(()) } else { Err(moved()) }
+    }
+
+    /// When a name in it last changed, in nanoseconds.
+    pub(super) fn modified(&self) -> io::Result<i128> {
+        let meta = self.metadata()?;
+        Ok(i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()))
+    }
+
+    /// Who can see what is in it.
+    pub(super) fn reach(&self) -> io::Result<Reach> {
+        for dir in self.path.canonicalize()?.ancestors() {
+            if dir.metadata()?.mode() & OTHERS_TRAVERSE == 0 {
+                return Ok(Reach::BlockedAt(dir.to_owned()));
+            }
+        }
+        Ok(Reach::Everyone)
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.dir.metadata()
+    }
+
+    fn check(&self, network: &NetworkFs) -> Result<(), SwitchError> {
+        let path = || self.path.clone();
+        let meta = self.metadata().map_err(|error| self.failed("look at", error))?;
+        let us = rustix::process::geteuid().as_raw();
+        if meta.uid() != us && meta.uid() != 0 {
+            return Err(SwitchError::ForeignOwner { path: path(), owner: meta.uid(), us });
+        }
+        if meta.mode() & GROUP_OR_OTHERS_WRITE != 0 {
+            let mode = meta.mode() & 0o7777;
+            return Err(SwitchError::WritableByOthers { path: path(), mode });
+        }
+        if let Some(parent) = self.path.parent() {
+            check_above(parent)?;
+        }
+        match (network_kind(&self.dir).map_err(|e| self.failed("look at", e))?, network) {
+            (None, _) => Ok(()),
+            (Some(kind), NetworkFs::Allow(name)) if name == kind => Ok(()),
+            (Some(kind), _) => Err(SwitchError::NetworkFs { path: path(), kind }),
+        }
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
+
+/// Who could rename a directory away could put another in its place. The
+/// sticky bit (as on `/tmp`) forbids that.
+fn check_above(parent: &Path) -> Result<(), SwitchError> {
+    let failed = |source| SwitchError::Io { doing: "look at", path: parent.to_owned(), source };
+    for dir in parent.canonicalize().map_err(failed)?.ancestors() {
+        let mode = dir.metadata().map_err(failed)?.mode() & 0o7777;
+        if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+            return Err(SwitchError::UnsafeParent { path: dir.to_owned(), mode });
+        }
+    }
+    Ok(())
+}
+
+fn create(path: &Path, parent: &Path) -> Result<OwnedFd, SwitchError> {
+    let failed = |source| SwitchError::Io { doing: "create", path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(failed)?;
+    check_above(parent)?;
+    let made = match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
+        Err(error) => return Err(failed(error.into())),
+    };
+    let fd = durable::open_dir(path).map_err(|error| not_opened(path, error))?;
+    if made {
+        // Whatever the umask: a directory that gateways can't enter stops nothing.
+        rustix::fs::fchmod(&fd, Mode::from_raw_mode(0o755))
+            .map_err(|error| failed(error.into()))?;
+    }
+    Ok(fd)
+}
+
+fn has_own_name(path: &Path) -> bool {
+    path.file_name().is_some()
+}
+
+fn not_opened(path: &Path, source: io::Error) -> SwitchError {
+    let path = path.to_owned();
+    // Linux answers ENOTDIR, not ELOOP, to a symbolic link with these flags.
+    match path.symlink_metadata() {
+        Ok(meta) if meta.is_symlink() => SwitchError::Symlink { path },
+        Ok(meta) if !meta.is_dir() => SwitchError::NotADirectory { path },
+        _ if source.kind() == io::ErrorKind::NotADirectory => SwitchError::NotADirectory { path },
+        _ => SwitchError::Io { doing: "open", path, source },
+    }
+}
+
+fn network_kind(fd: &File) -> io::Result<Option<&'static str>> {
+    // The field's type and sign differ between platforms; the magic has 32 bits.
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "only the bits count")]
+    let magic = rustix::fs::fstatfs(fd)?.f_type as u64 & 0xffff_ffff;
+    Ok(NETWORK_FS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name))
+}

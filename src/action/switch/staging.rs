@@ -1,0 +1,196 @@
+//! Kill files that are ready before they are needed: written and synced, so
+//! that a trip is one rename and needs no space on the disk.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+
+use super::error::SwitchError;
+use super::guard::Handle;
+use super::record::{self, FILE_LEN};
+use crate::action::durable::{self, Placed, TEMP_PREFIX};
+
+const STAGED_PREFIX: &str = ".staged-";
+const LOCK: &str = ".lock";
+const KILL_FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+
+/// Prepared files, and the lock that says whose they are.
+#[derive(Debug)]
+pub(super) struct Staging {
+    ready: Vec<Staged>,
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Staged {
+    name: String,
+    file: File,
+}
+
+/// What came of a rename of a prepared file.
+pub(super) enum Used {
+    /// The file now has the wanted name.
+    New(File),
+    /// The name was taken.
+    Exists,
+    /// No prepared file could be used.
+    NoneReady,
+}
+
+impl Staging {
+    /// Take the lock, clear up after a process that died, prepare `copies` files.
+    pub(super) fn prepare(dir: &Handle, copies: usize) -> Result<Staging, SwitchError> {
+        let mut staging = Staging { ready: Vec::new(), _lock: lock(dir)? };
+        remove_leftovers(dir, copies).map_err(|error| dir.failed("clear up", error))?;
+        staging.refill(dir, copies)?;
+        Ok(staging)
+    }
+
+    /// Prepare files until `copies` are ready.
+    pub(super) fn refill(&mut self, dir: &Handle, copies: usize) -> Result<(), SwitchError> {
+        let failed = |error: io::Error| dir.failed("prepare kill files in", error);
+        for k in 0..copies {
+            let name = staged_name(k);
+            if self.ready.iter().all(|staged| staged.name != name) {
+                let file = stage(dir, &name).map_err(failed)?;
+                self.ready.push(Staged { name, file });
+            }
+        }
+        rustix::fs::fsync(dir).map_err(|error| failed(error.into()))
+    }
+
+    /// How many files are ready.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Give a prepared file its final name: one rename, if nobody meddled.
+    pub(super) fn use_one(&mut self, dir: &Handle, file: &str) -> Used {
+        while let Some(staged) = self.ready.pop() {
+            match durable::place_new(dir, &staged.name, file) {
+                Ok(Placed::New) => return Used::New(staged.file),
+                Ok(Placed::Exists) => {
+                    self.ready.push(staged);
+                    return Used::Exists;
+                }
+                // Somebody removed it, or the whole directory fails; the slow
+                // way that follows says which.
+                Err(_) => {}
+            }
+        }
+        Used::NoneReady
+    }
+
+    /// Remove the prepared files and let the lock go.
+    pub(super) fn dissolve(self, dir: &Handle) {
+        for staged in &self.ready {
+            let _ = rustix::fs::unlinkat(dir, &staged.name, AtFlags::empty());
+        }
+        let _ = rustix::fs::unlinkat(dir, LOCK, AtFlags::empty());
+    }
+}
+
+/// Write a kill file without a prepared one: a trip from a plain shell.
+/// The file counts even if the disk has no room for what it says.
+pub(super) fn write_unstaged(dir: &Handle, file: &str, content: &[u8]) -> io::Result<Option<File>> {
+    let (temp, mut made) = durable::create_temp(dir, KILL_FILE_MODE)?;
+    if made.write_all(content).and_then(|()| made.sync_all()).is_err() {
+        // Half a record helps nobody, and the existence is what counts.
+        let _ = made.set_len(0);
+    }
+    let placed = durable::place_new(dir, &temp, file);
+    if !matches!(placed, Ok(Placed::New)) {
+        let _ = rustix::fs::unlinkat(dir, &temp, AtFlags::empty());
+    }
+    Ok((placed? == Placed::New).then_some(made))
+}
+
+/// Names in the directory.
+pub(super) fn names(dir: &Handle) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(dir)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
+
+/// The lock file may be removed by its owner while we wait at the door, so the
+/// lock counts only if the file is still there afterwards.
+fn lock(dir: &Handle) -> Result<File, SwitchError> {
+    let path = || dir.join(LOCK);
+    let failed = |source: io::Error| SwitchError::Io { doing: "lock", path: path(), source };
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    for _ in 0..100 {
+        let fd = rustix::fs::openat(dir, LOCK, flags | OFlags::CLOEXEC, KILL_FILE_MODE)
+            .map_err(|error| failed(error.into()))?;
+        let mut file = File::from(fd);
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let text = durable::read_up_to(&file, 32).unwrap_or_default();
+                let pid = String::from_utf8_lossy(&text).trim().parse().ok();
+                return Err(SwitchError::Held { path: dir.path().to_owned(), pid });
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
+        if is_named(dir, &file, LOCK).map_err(failed)? {
+            // Who holds it is a courtesy: a full disk must not prevent the lock.
+            let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+            return Ok(file);
+        }
+    }
+    Err(SwitchError::Held { path: dir.path().to_owned(), pid: None })
+}
+
+fn is_named(dir: impl AsFd, file: &File, name: &str) -> io::Result<bool> {
+    let meta = file.metadata()?;
+    Ok(match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(there) => (there.st_dev, there.st_ino) == (meta.dev(), meta.ino()),
+        Err(_) => false,
+    })
+}
+
+fn staged_name(k: usize) -> String {
+    format!("{STAGED_PREFIX}{k}")
+}
+
+/// What a process that died left behind, except prepared files we can use again.
+fn remove_leftovers(dir: &Handle, copies: usize) -> io::Result<()> {
+    let wanted: Vec<String> = (0..copies).map(staged_name).collect();
+    for name in names(dir)? {
+        let ours = name.starts_with(STAGED_PREFIX) || name.starts_with(TEMP_PREFIX);
+        if ours && !wanted.contains(&name) {
+            rustix::fs::unlinkat(dir, &name, AtFlags::empty())?;
+        }
+    }
+    Ok(())
+}
+
+/// A prepared file: one that is there already and in order (so that arming
+/// again works on a full disk), else a new one.
+fn stage(dir: &Handle, name: &str) -> io::Result<File> {
+    if let Some(file) = reusable(dir, name) {
+        return Ok(file);
+    }
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut file = durable::create_new(dir, name, KILL_FILE_MODE)?;
+    file.write_all(&record::placeholder())?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+fn reusable(dir: &Handle, name: &str) -> Option<File> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty()).ok()?);
+    let meta = file.metadata().ok()?;
+    let plain = meta.is_file() && meta.nlink() == 1 && meta.mode() & 0o7777 == 0o644;
+    let same =
+        plain && durable::read_up_to(&file, 2 * FILE_LEN as u64).ok()? == record::placeholder();
+    same.then_some(file)
+}

@@ -1,0 +1,264 @@
+//! What may be typed. One definition gives the parser, the help, the man page
+//! and the completions.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  tripline demo                                watch a made-up launch go wrong
+  tripline /var/log/llm/*.log                  watch your own gateway
+  tripline once --json gateway.log             one picture for a script
+  tripline switch trip model/openai/gpt-4o --reason 'runaway loop'
+  tripline config check                        is my configuration right?
+
+Files:
+  --config FILE, else $XDG_CONFIG_HOME/tripline/config.toml, else /etc/tripline/config.toml
+  --state DIR, else $XDG_STATE_HOME/tripline
+
+Exit codes:
+  0 ok, 1 failed, 64 usage, 65 bad input, 69 unavailable, 77 refused, 78 configuration";
+
+/// See what is left of LLM API limits and spend, and stop the traffic when a
+/// line is crossed.
+#[derive(Debug, Parser)]
+#[command(name = "tripline", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do; without it, the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Log files, directories or globs to watch instead of the configured ones; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Settings that hold for every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Settings that hold for every command.
+#[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that somebody types")]
+pub struct Global {
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory for state: arming, audit record, default kill switch directory.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Refuse everything that changes something.
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Draw with ASCII only.
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// No colours; `NO_COLOR` does the same.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Show times in UTC.
+    #[arg(long, global = true, conflicts_with = "local")]
+    pub utc: bool,
+    /// Show times in the configured time zone.
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// Frames a second at most.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub fps: Option<u8>,
+    /// Let the wheel scroll.
+    #[arg(long, global = true)]
+    pub mouse: bool,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A made-up launch on loopback: everything real but the provider.
+    Demo(Demo),
+    /// Read the sources to their end, print the state, exit.
+    Once(Once),
+    /// Watch without a screen: one JSON object a line for each event.
+    Watch(Watch),
+    /// Play old logs through the same engine and rules, on the logs' own clock.
+    Replay(Replay),
+    /// Print what is read from each line, as JSON.
+    Parse(Parse),
+    /// The kill switch, without the screen.
+    #[command(subcommand)]
+    Switch(Switch),
+    /// The record of who tripped, reset, armed and disarmed.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Check, show or print a configuration.
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// `tripline demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Which story to play: launch, leak, runaway, outage or quiet.
+    #[arg(long, default_value = "launch", value_name = "NAME")]
+    pub scenario: String,
+    /// Without a screen: events as JSON lines, ending with the snapshot.
+    #[arg(long)]
+    pub headless: bool,
+    /// End after this long, such as 30s.
+    #[arg(long, value_name = "D")]
+    pub duration: Option<String>,
+    /// Equal seeds send equal calls.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Only the fake provider, at this loopback address, until interrupted.
+    #[arg(long, hide = true, value_name = "ADDR")]
+    pub provider_only: Option<std::net::SocketAddr>,
+    /// Requests a minute of the fake provider alone.
+    #[arg(long, hide = true, default_value_t = 600)]
+    pub rpm: u64,
+    /// Tokens a minute of the fake provider alone.
+    #[arg(long, hide = true, default_value_t = 100_000)]
+    pub tpm: u64,
+}
+
+/// `tripline once`.
+#[derive(Debug, Args)]
+pub struct Once {
+    /// The snapshot as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Log files instead of the configured ones; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+}
+
+/// `tripline watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// One JSON object a line (the only form there is).
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub ndjson: bool,
+    /// Also print the whole snapshot this often, such as 10s.
+    #[arg(long, value_name = "D")]
+    pub every: Option<String>,
+    /// Log files instead of the configured ones; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+}
+
+/// `tripline replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Events as JSON lines, ending with the snapshot.
+    #[arg(long)]
+    pub json: bool,
+    /// Skip what was logged before this time (RFC 3339).
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// Stop at what was logged after this time (RFC 3339).
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// Times real speed, or `max`.
+    #[arg(long, value_name = "N", default_value = "max")]
+    pub speed: String,
+    /// Log files; `-` is standard input.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<String>,
+}
+
+/// `tripline parse`.
+#[derive(Debug, Args)]
+pub struct Parse {
+    /// Take every line for this format instead of detecting it.
+    #[arg(long, value_name = "F")]
+    pub format: Option<String>,
+    /// Time of lines that carry none (RFC 3339); now where absent.
+    #[arg(long, value_name = "T")]
+    pub received_at: Option<String>,
+    /// A log file; `-` or nothing is standard input.
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+}
+
+/// `tripline switch`.
+#[derive(Debug, Subcommand)]
+pub enum Switch {
+    /// What is stopped, since when, by whom and why; and whether rules may trip.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let rules trip by themselves.
+    Arm(Note),
+    /// Forbid rules to trip by themselves.
+    Disarm(Note),
+    /// Stop the traffic of a scope: all, provider/P, model/P/M, key/K or env/E.
+    Trip(Scoped),
+    /// Let the traffic of a scope through again.
+    Reset(Reset),
+}
+
+/// A reason that is welcome.
+#[derive(Debug, Args)]
+pub struct Note {
+    /// Why, for the audit record.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// A scope and a reason.
+#[derive(Debug, Args)]
+pub struct Scoped {
+    /// all, provider/P, model/P/M, key/K or env/E.
+    pub scope: String,
+    /// Why: it is written into the kill file and the audit record.
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub reason: String,
+}
+
+/// `tripline switch reset`.
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Which scope, and why.
+    #[command(flatten)]
+    pub scoped: Scoped,
+    /// Also remove a kill file that tripline did not write.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `tripline audit`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Audit {
+    /// Print the record.
+    Show,
+    /// Check that nothing in it was changed or removed.
+    Verify,
+}
+
+/// `tripline config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Read it, report every problem, run nothing.
+    Check,
+    /// Print everything in force.
+    Show {
+        /// Where each value came from.
+        #[arg(long)]
+        origin: bool,
+        /// The metrics that rules can watch, instead.
+        #[arg(long)]
+        metrics: bool,
+    },
+    /// Print a complete, commented example.
+    Example,
+    /// Print every key, its kind, its default and what it does.
+    Schema,
+}

@@ -1,0 +1,280 @@
+//! `watch`, `demo` and the console: a running engine and who looks at it.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
+
+use super::args::{Demo as DemoArgs, Watch};
+use super::failure::{Failure, Kind};
+use super::out::{Ended, Out, finish};
+use super::setup::{Context, sinks};
+use super::times::duration;
+use crate::config::ConfigFile;
+use crate::demo::{Demo, DemoOptions, Scenario};
+use crate::domain::Names;
+use crate::engine::Event;
+use crate::runtime::{self, Running, Setup, Signal, Signals};
+use crate::tui;
+
+/// Events waiting to be printed; a slow reader makes the engine's copy end, not
+/// the engine wait.
+const EVENTS: usize = 4096;
+
+/// `tripline [PATH…]`: the console.
+pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
+    need_terminal(context)?;
+    let signals = catch(Signals::with_terminal())?;
+    let running = begin(context, paths, None)?;
+    show(context, running, &signals, None)
+}
+
+/// `tripline watch`.
+pub fn watch(context: &Context, args: &Watch) -> Result<(), Failure> {
+    let every = args.every.as_deref().map(duration).transpose()?;
+    let signals = catch(Signals::ending())?;
+    let (send, events) = bounded(EVENTS);
+    let running = begin(context, &args.paths, Some(send))?;
+    let ticks = every.map_or_else(never, tick);
+    print_events(running, &events, &signals, Ends { after: None, ticks, last: Last::Nothing })
+}
+
+/// `tripline demo`.
+pub fn demo(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
+    if let Some(address) = args.provider_only {
+        return provider_only(address, args);
+    }
+    let scenario: Scenario = args
+        .scenario
+        .parse()
+        .map_err(|error| Failure::new(Kind::Usage, error).hint("see `tripline demo --help`"))?;
+    let lasts = args.duration.as_deref().map(duration).transpose()?;
+    if !args.headless {
+        need_terminal(context)?;
+    }
+    let signals = catch(if args.headless { Signals::ending() } else { Signals::with_terminal() })?;
+    let dir = Scratch::new()?;
+    let options = DemoOptions {
+        scenario,
+        seed: args.seed,
+        dir: dir.path.join("log"),
+        kill_dir: dir.path.join("kill.d"),
+    };
+    let demo =
+        Demo::start(options).map_err(|error| Failure::new(Kind::Failed, with_causes(&error)))?;
+    let bytes = demo.config_toml().into_bytes();
+    let file = ConfigFile::Bytes { name: "demo configuration".into(), bytes };
+    let mut global = context.global.clone();
+    global.state = Some(dir.path.join("state"));
+    let context = Context::with(&global, &context.env, Some(file))?;
+    let outcome = if args.headless {
+        let (send, events) = bounded(EVENTS);
+        let ends = Ends { after: lasts, ticks: never(), last: Last::Snapshot };
+        begin(&context, &[], Some(send))
+            .and_then(|running| print_events(running, &events, &signals, ends))
+    } else {
+        begin(&context, &[], None)
+            .and_then(|running| show(&context, running, &signals, Some(scenario.word())))
+    };
+    demo.stop();
+    outcome
+}
+
+/// The fake provider alone, for tests of real gateways.
+fn provider_only(address: std::net::SocketAddr, args: &DemoArgs) -> Result<(), Failure> {
+    if !address.ip().is_loopback() {
+        return Err(Failure::new(Kind::Refused, "the fake provider listens on loopback only"));
+    }
+    let signals = catch(Signals::ending())?;
+    let config = crate::demo::ProviderConfig {
+        rpm: args.rpm,
+        tpm: args.tpm,
+        seed: args.seed,
+        error_rate: 0.0,
+        ..crate::demo::ProviderConfig::default()
+    };
+    let provider = crate::demo::spawn_provider(address, config)
+        .map_err(|error| Failure::new(Kind::Failed, with_causes(&error)))?;
+    let mut out = Out::new();
+    let said = out.line(&provider.url());
+    finish(out, said)?;
+    let _ = signals.received().recv();
+    Ok(())
+}
+
+/// Start reading and judging.
+fn begin(
+    context: &Context,
+    paths: &[String],
+    events: Option<crossbeam_channel::Sender<Event>>,
+) -> Result<Running, Failure> {
+    let names = Names::default();
+    let sources = context.sources(paths)?;
+    let sinks = sinks(&context.pipelines(&names), &sources)?;
+    context.make_state_dir()?;
+    let setup = Setup {
+        sources,
+        engine: context.engine(),
+        names,
+        sinks,
+        switch: Some(context.switch()),
+        events,
+        frame_every: context.frame_every(),
+    };
+    runtime::start(setup).map_err(|error| {
+        let kind = match error {
+            runtime::StartError::Source(_) => Kind::Unavailable,
+            runtime::StartError::Thread { .. } => Kind::Failed,
+        };
+        Failure::new(kind, crate::text::printable(&error.to_string()))
+    })
+}
+
+/// The console over a running engine, until the person leaves.
+fn show(
+    context: &Context,
+    running: Running,
+    signals: &Signals,
+    profile: Option<&str>,
+) -> Result<(), Failure> {
+    let display = &context.config.display;
+    let zone = context.config.timezone.zone.clone();
+    let options = tui::ConsoleOptions {
+        charset: if context.ascii() { tui::Charset::Ascii } else { tui::Charset::Unicode },
+        color: if context.color() { tui::Color::On } else { tui::Color::Off },
+        clock: if display.utc { tui::ClockStyle::Utc } else { tui::ClockStyle::Local(zone) },
+        fps: display.fps,
+        mouse: if display.mouse { tui::Mouse::On } else { tui::Mouse::Off },
+        access: if display.read_only { tui::Access::ReadOnly } else { tui::Access::Full },
+        user: context.user().to_owned(),
+        profile: profile.map(str::to_owned),
+        switch_dir: context.switch().dir.display().to_string(),
+    };
+    let clock = running.clock;
+    let wires = tui::Wires {
+        frames: running.frames.clone(),
+        commands: running.commands.clone(),
+        answers: running.answers.clone(),
+        signals: signals.received().clone(),
+    };
+    let result = tui::run(wires, &|| clock.now(), options);
+    let died = !running.engine_is_alive();
+    let _ = running.stop();
+    match result {
+        Ok(_) if died => Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
+            .hint("what was tripped stays tripped; nothing else was lost")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(Kind::Failed, with_causes(&error))),
+    }
+}
+
+/// When printing ends, and what else is printed.
+struct Ends {
+    after: Option<Duration>,
+    ticks: Receiver<std::time::Instant>,
+    last: Last,
+}
+
+/// What is printed at the end.
+enum Last {
+    Nothing,
+    Snapshot,
+}
+
+fn print_events(
+    running: Running,
+    events: &Receiver<Event>,
+    signals: &Signals,
+    ends: Ends,
+) -> Result<(), Failure> {
+    let mut out = Out::new();
+    let over = ends.after.map_or_else(never, after);
+    let mut newest = None;
+    let printed: Result<(), Ended> = loop {
+        let step = select! {
+            recv(events) -> event => match event {
+                Ok(event) => out.json(&event),
+                Err(_) => break Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect").into()),
+            },
+            recv(running.frames) -> frame => {
+                newest = frame.ok().or(newest);
+                continue;
+            }
+            recv(ends.ticks) -> _ => newest.iter().try_for_each(|snapshot| out.json(&**snapshot)),
+            recv(over) -> _ => break Ok(()),
+            recv(signals.received()) -> signal => match signal {
+                // A lost terminal is no reason to stop alerting.
+                Ok(Signal::Hangup) => continue,
+                _ => break Ok(()),
+            },
+        };
+        if let Err(ended) = step.and_then(|()| out.flush()) {
+            break Err(ended);
+        }
+    };
+    let last = running.stop().or(newest);
+    let printed = printed.and_then(|()| {
+        events.try_iter().try_for_each(|event| out.json(&event))?;
+        match (ends.last, last) {
+            (Last::Snapshot, Some(snapshot)) => out.json(&*snapshot),
+            _ => Ok(()),
+        }
+    });
+    finish(out, printed)
+}
+
+fn need_terminal(context: &Context) -> Result<(), Failure> {
+    if !std::io::stdout().is_terminal() {
+        return Err(Failure::new(Kind::Usage, "standard output is not a terminal")
+            .hint("`tripline once` prints the state without a screen, `tripline once --json` for scripts")
+            .hint("`tripline watch --ndjson` and `tripline demo --headless` run without one"));
+    }
+    if !context.env.terminal {
+        return Err(Failure::new(
+            Kind::Usage,
+            "TERM names no terminal that a screen can be drawn on",
+        )
+        .hint("`tripline once` prints the state as plain text"));
+    }
+    Ok(())
+}
+
+fn catch(signals: std::io::Result<Signals>) -> Result<Signals, Failure> {
+    signals.map_err(|error| Failure::new(Kind::Failed, format!("cannot catch signals: {error}")))
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// The demo's own directory; it and all in it go when the demo ends.
+struct Scratch {
+    path: std::path::PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Result<Scratch, Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let name = format!("tripline-demo-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new().mode(0o755).create(&path).map_err(|error| {
+            Failure::new(Kind::Failed, format!("cannot make {}: {error}", path.display()))
+        })?;
+        Ok(Scratch { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Only our own directory, made by `new`; if it can't go there is nobody to tell.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}

@@ -1,0 +1,144 @@
+//! `once` and `replay`: logs read to their end.
+
+use std::io;
+use std::time::Duration;
+
+use super::args::{Once, Replay};
+use super::failure::{Failure, Kind};
+use super::out::{Ended, Out, finish};
+use super::setup::{Context, sinks};
+use super::summary;
+use super::times::{moment, speed};
+use crate::domain::{Names, Wall};
+use crate::engine::{EngineSpec, Event};
+use crate::runtime::{self, Missing};
+use crate::source::{self, Sinks, SourceError, SourceSpec};
+use crate::text::printable;
+
+/// `tripline once`.
+pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
+    let sources = context.sources(&args.paths)?;
+    let missing = if args.paths.is_empty() { Missing::Waits } else { Missing::Fails };
+    let mut run = Run::new(context, sources)?;
+    let snapshot = runtime::once(
+        &run.sources,
+        missing,
+        run.engine,
+        run.names,
+        &mut *run.sinks,
+        &mut io::stdin(),
+    )
+    .map_err(|error| unavailable(&error))?;
+    let mut out = Out::new();
+    let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };
+    finish(out, printed)
+}
+
+/// `tripline replay`.
+pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
+    let mut run = Run::new(context, one_by_one(context.sources(&args.paths)?)?)?;
+    let options = runtime::Replay {
+        from: args.from.as_deref().map(moment).transpose()?,
+        to: args.to.as_deref().map(moment).transpose()?,
+    };
+    let mut teller =
+        Teller { out: Out::new(), json: args.json, ended: Ok(()), pace: speed(&args.speed)? };
+    let end = runtime::replay(
+        &run.sources,
+        run.engine,
+        run.names,
+        &mut *run.sinks,
+        &options,
+        &mut teller,
+    );
+    let end = end.map_err(|error| unavailable(&error))?;
+    let Teller { mut out, ended, .. } = teller;
+    let printed = ended.and_then(|()| {
+        if args.json {
+            return out.json(&end.snapshot);
+        }
+        if let (Some(first), Some(last)) = (end.first, end.last) {
+            out.line(&format!("replayed {} to {}", first.rfc3339(), last.rfc3339()))?;
+        }
+        summary::print(&mut out, &end.snapshot)
+    });
+    finish(out, printed)
+}
+
+/// One source for each file, so that they can be merged by time.
+fn one_by_one(sources: Vec<SourceSpec>) -> Result<Vec<SourceSpec>, Failure> {
+    let mut files = Vec::new();
+    for source in sources {
+        for path in source::files(&source).map_err(|error| unavailable(&error))? {
+            let path = path.to_string_lossy().into_owned();
+            files.push(SourceSpec { name: path.clone(), paths: vec![path], ..source.clone() });
+        }
+    }
+    Ok(files)
+}
+
+/// What both are made of.
+struct Run {
+    sources: Vec<SourceSpec>,
+    engine: EngineSpec,
+    names: Names,
+    sinks: Box<Sinks>,
+}
+
+impl Run {
+    fn new(context: &Context, sources: Vec<SourceSpec>) -> Result<Run, Failure> {
+        let names = Names::default();
+        let sinks = sinks(&context.pipelines(&names), &sources)?;
+        Ok(Run { sources, engine: context.engine(), names, sinks })
+    }
+}
+
+/// Prints what happens in a replay, and keeps its pace.
+struct Teller {
+    out: Out,
+    json: bool,
+    ended: Result<(), Ended>,
+    pace: Option<f64>,
+}
+
+impl runtime::Watcher for Teller {
+    fn event(&mut self, event: &Event) {
+        if self.ended.is_err() {
+            return;
+        }
+        self.ended = if self.json {
+            self.out.json(event)
+        } else {
+            let would = if event.would.is_empty() {
+                String::new()
+            } else {
+                format!("  (would {})", event.would.join(", "))
+            };
+            let rule = event.rule.as_deref().map(|rule| format!(" {rule}")).unwrap_or_default();
+            let text = format!(
+                "{} {}{rule}: {}{would}",
+                event.at.rfc3339(),
+                event.kind.word(),
+                event.summary
+            );
+            self.out.line(&printable(&text))
+        };
+    }
+
+    fn step(&mut self, from: Wall, to: Wall) -> Duration {
+        let Some(pace) = self.pace else { return Duration::ZERO };
+        // What has happened so far must be seen before waiting.
+        if self.ended.is_ok() {
+            self.ended = self.out.flush();
+        }
+        to.since(from).div_f64(pace)
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.is_err()
+    }
+}
+
+pub(super) fn unavailable(error: &SourceError) -> Failure {
+    Failure::new(Kind::Unavailable, printable(&error.to_string()))
+}

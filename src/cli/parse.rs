@@ -1,0 +1,134 @@
+//! `tripline parse`: what is read from each line, as `tripline.observation/v1`.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::args::Parse;
+use super::failure::{Failure, Kind};
+use super::observation;
+use super::out::{Ended, Out, finish};
+use super::setup::Context;
+use super::times::moment;
+use crate::domain::{Batch, LineAt, Names, SourceId};
+use crate::runtime::Clock;
+use crate::source::{self, LineSink, Pipeline, STDIN, SourceSpec};
+use crate::text::printable;
+
+/// Run it.
+pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
+    let path = args.path.clone().unwrap_or_else(|| STDIN.to_owned());
+    let spec = SourceSpec {
+        name: path.clone(),
+        paths: vec![path.clone()],
+        format: args.format.clone(),
+        ..SourceSpec::default()
+    };
+    let received = args.received_at.as_deref().map(moment).transpose()?;
+    let received = received.unwrap_or_else(|| Clock::start().now().wall);
+    let names = Names::default();
+    let pipeline = context.pipelines(&names).of(&spec);
+    let pipeline = pipeline.map_err(|error| Failure::new(Kind::Usage, error))?.pipeline();
+    let from: Box<dyn Read> = if path == STDIN {
+        Box::new(io::stdin())
+    } else {
+        let file = source::open(Path::new(&path));
+        Box::new(file.map_err(|error| super::offline::unavailable(&error))?)
+    };
+    let over = Arc::new(AtomicBool::new(false));
+    let (end, ended) = bounded(1);
+    let printing = Printing {
+        pipeline,
+        names,
+        batch: Batch::default(),
+        out: Some(Out::new()),
+        over: Arc::clone(&over),
+        end,
+    };
+    let mut from = Until { from, over };
+    let mut clock = || received;
+    let mut deliver = |batch: Batch| batch;
+    source::read_stream(SourceId(0), &mut from, Box::new(printing), &mut clock, &mut deliver)
+        .map_err(|error| {
+            Failure::new(Kind::Unavailable, format!("{}: {error}", printable(&path)))
+        })?;
+    ended.try_recv().unwrap_or(Ok(()))
+}
+
+/// Prints what each line says, right after it was read.
+struct Printing {
+    pipeline: Pipeline,
+    names: Names,
+    batch: Batch,
+    /// Gone once printing has ended.
+    out: Option<Out>,
+    over: Arc<AtomicBool>,
+    end: Sender<Result<(), Failure>>,
+}
+
+impl Printing {
+    fn print(&mut self) {
+        let format = self.pipeline.format();
+        if let Some(mut out) = self.out.take() {
+            let rows = observation::rows(&self.batch, &self.names, format);
+            let printed = rows.iter().try_for_each(|row| out.json(row));
+            match printed {
+                Ok(()) => self.out = Some(out),
+                Err(ended) => self.stop(out, Err(ended)),
+            }
+        }
+        self.batch.clear();
+    }
+
+    fn stop(&mut self, out: Out, printed: Result<(), Ended>) {
+        self.over.store(true, Ordering::Relaxed);
+        // The receiver waits for exactly one.
+        let _ = self.end.try_send(finish(out, printed));
+    }
+}
+
+impl LineSink for Printing {
+    fn line(&mut self, line: &[u8], at: LineAt, _out: &mut Batch) {
+        self.pipeline.line(line, at, &mut self.batch);
+        self.print();
+    }
+
+    fn long_part(&mut self, part: &[u8]) {
+        self.pipeline.long_part(part);
+    }
+
+    fn long_end(&mut self, at: LineAt, len: u64, _out: &mut Batch) {
+        self.pipeline.long_end(at, len, &mut self.batch);
+        self.print();
+    }
+
+    fn finish(&mut self, at: LineAt, _out: &mut Batch) {
+        self.pipeline.finish(at, &mut self.batch);
+        self.print();
+        if let Some(out) = self.out.take() {
+            self.stop(out, Ok(()));
+        }
+    }
+
+    fn format(&self) -> Option<&str> {
+        self.pipeline.format()
+    }
+}
+
+/// Input that ends early when nobody reads the output any more.
+struct Until {
+    from: Box<dyn Read>,
+    over: Arc<AtomicBool>,
+}
+
+impl Read for Until {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.over.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        self.from.read(into)
+    }
+}

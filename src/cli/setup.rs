@@ -1,0 +1,223 @@
+//! From flags and files to what a run is made of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::Global;
+use super::env::{Env, host_name};
+use super::failure::{Failure, Kind};
+use crate::action::ArmState;
+use crate::config::{Config, ConfigFile, LoadInput, Override, When};
+use crate::decode::Formats;
+use crate::domain::Names;
+use crate::engine::EngineSpec;
+use crate::pricing::PriceTable;
+use crate::runtime::SwitchSetup;
+use crate::source::{Pipelines, Recipe, SourceSpec};
+
+/// A command's surroundings: flags, environment and configuration.
+pub struct Context {
+    /// What was typed.
+    pub global: Global,
+    /// What the environment says.
+    pub env: Env,
+    /// What is configured.
+    pub config: Config,
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+}
+
+impl Context {
+    /// Load the configuration that flags and environment lead to.
+    pub fn load(global: &Global, env: &Env) -> Result<Context, Failure> {
+        let file = match &global.config {
+            Some(path) => Some(ConfigFile::Path(path.clone())),
+            None => env.config_candidates().into_iter().find(|p| p.exists()).map(ConfigFile::Path),
+        };
+        Context::with(global, env, file)
+    }
+
+    /// The same over a configuration that is known already.
+    pub fn with(global: &Global, env: &Env, file: Option<ConfigFile>) -> Result<Context, Failure> {
+        let input = LoadInput { file, overrides: overrides(global) };
+        let config = Config::load(&input).map_err(|error| Failure::new(Kind::Config, error))?;
+        let state_dir = global
+            .state
+            .clone()
+            .or_else(|| config.state_dir.clone())
+            .or_else(|| env.state_dir())
+            .ok_or_else(|| {
+                Failure::new(Kind::Usage, "there is no place for state: HOME is not set")
+                    .hint("name a directory with --state DIR")
+            })?;
+        Ok(Context { global: global.clone(), env: env.clone(), config, state_dir })
+    }
+
+    /// What is read: the paths typed, else the configured sources.
+    pub fn sources(&self, paths: &[String]) -> Result<Vec<SourceSpec>, Failure> {
+        if paths.is_empty() {
+            self.config.require_sources().map_err(|error| {
+                Failure::new(Kind::Usage, error.to_string().lines().next().unwrap_or_default())
+                    .hint("name log files (`tripline /var/log/gateway.log`), or configure a [[source]]")
+                    .hint("`tripline demo` shows what it looks like")
+            })?;
+            return Ok(self.config.sources.clone());
+        }
+        let source = |path: &String| SourceSpec {
+            name: path.clone(),
+            paths: vec![path.clone()],
+            ..SourceSpec::default()
+        };
+        Ok(paths.iter().map(source).collect())
+    }
+
+    /// What the engine is told.
+    #[must_use]
+    pub fn engine(&self) -> EngineSpec {
+        EngineSpec {
+            caps: self.config.caps.clone(),
+            rules: self.config.rules.clone(),
+            limits: self.config.engine.clone(),
+            timezone: self.config.timezone.zone.clone(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// What turns lines into observations.
+    #[must_use]
+    pub fn pipelines(&self, names: &Names) -> Pipelines {
+        let mut prices = PriceTable::builtin();
+        for (name, price) in &self.config.prices {
+            prices.set(name, price.clone());
+        }
+        let host = host_name();
+        Pipelines {
+            formats: Arc::new(Formats::builtin()),
+            prices,
+            names: names.clone(),
+            max_request_usd: self.config.max_request_usd,
+            key_salt: key_salt(&host),
+            host,
+        }
+    }
+
+    /// The kill switch.
+    #[must_use]
+    pub fn switch(&self) -> SwitchSetup {
+        let config = &self.config.switch;
+        SwitchSetup {
+            dir: config.dir.clone().unwrap_or_else(|| self.state_dir.join("kill.d")),
+            network: config.allow_network_fs.clone(),
+            armed: if config.armed { ArmState::Armed } else { ArmState::Disarmed },
+            state_dir: self.state_dir.clone(),
+            host: host_name(),
+        }
+    }
+
+    /// Make the state directory, private to its owner.
+    pub fn make_state_dir(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let dir = &self.state_dir;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+            let message = format!("cannot make the state directory {}: {error}", dir.display());
+            Failure::new(Kind::Failed, message).hint("name another one with --state DIR")
+        })
+    }
+
+    /// Refuse what changes something, if only looking is allowed.
+    pub fn refuse_if_read_only(&self) -> Result<(), Failure> {
+        if !self.config.display.read_only {
+            return Ok(());
+        }
+        Err(Failure::new(Kind::Refused, "this is read-only")
+            .hint("leave out --read-only, and `read_only` in [display]"))
+    }
+
+    /// Who is at the keyboard.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.env.user
+    }
+
+    /// Shortest time between two frames.
+    #[must_use]
+    pub fn frame_every(&self) -> Duration {
+        Duration::from_secs(1) / u32::from(self.config.display.fps.max(1))
+    }
+
+    /// Whether colours may be used.
+    #[must_use]
+    pub fn color(&self) -> bool {
+        match self.config.display.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => !self.env.no_color,
+        }
+    }
+
+    /// Whether only ASCII may be drawn.
+    #[must_use]
+    pub fn ascii(&self) -> bool {
+        match self.config.display.ascii {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => !self.env.utf8,
+        }
+    }
+}
+
+/// A factory of sinks for a run; formats are checked before it is made.
+pub fn sinks(
+    pipelines: &Pipelines,
+    sources: &[SourceSpec],
+) -> Result<Box<crate::source::Sinks>, Failure> {
+    let of = |source: &SourceSpec| {
+        let refused =
+            |error| Failure::new(Kind::Usage, format!("source '{}': {error}", source.name));
+        pipelines.of(source).map_err(refused)
+    };
+    let recipes: Vec<Recipe> = sources.iter().map(of).collect::<Result<_, _>>()?;
+    let usual = of(&SourceSpec::default())?;
+    Ok(Box::new(move |id, _path| Box::new(recipes.get(id.0 as usize).unwrap_or(&usual).pipeline())))
+}
+
+/// Flags that stand above the file.
+fn overrides(global: &Global) -> Vec<Override> {
+    let mut overrides = Vec::new();
+    let mut put = |flag: &str, key: &str, value: toml::Value| {
+        overrides.push(Override::new(flag, key, value));
+    };
+    if global.read_only {
+        put("--read-only", "display.read_only", true.into());
+    }
+    if global.ascii {
+        put("--ascii", "display.ascii", "always".into());
+    }
+    if global.no_color {
+        put("--no-color", "display.color", "never".into());
+    }
+    if global.utc {
+        put("--utc", "display.utc", true.into());
+    }
+    if global.local {
+        put("--local", "display.utc", false.into());
+    }
+    if let Some(fps) = global.fps {
+        put("--fps", "display.fps", i64::from(fps).into());
+    }
+    if global.mouse {
+        put("--mouse", "display.mouse", true.into());
+    }
+    overrides
+}
+
+/// Fingerprints of keys agree within a machine and differ between machines, so
+/// that a leaked fingerprint can't be looked up in a table.
+fn key_salt(host: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hasher};
+    let mut hasher = DefaultHasher::new();
+    hasher.write(host.as_bytes());
+    hasher.write(&std::fs::read("/etc/machine-id").unwrap_or_default());
+    hasher.finish()
+}

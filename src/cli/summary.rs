@@ -1,0 +1,115 @@
+//! A snapshot as plain text, for people without a screen.
+
+use super::out::{Ended, Out};
+use crate::snapshot::{Cap, Limit, Snapshot, State, Usd, short_name};
+use crate::text::printable;
+
+/// Rows of one kind that are printed; the rest is counted.
+const MOST: usize = 20;
+
+/// Print it.
+pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
+    let word = match snapshot.state {
+        State::Ok => "OK",
+        State::Unknown => "UNKNOWN",
+        State::Warning => "WARNING",
+        State::Critical => "CRITICAL",
+    };
+    out.line(&format!("{word}: {}", printable(&snapshot.verdict)))?;
+    let totals = &snapshot.totals;
+    out.line(&format!(
+        "calls {}  tokens {} in {} out  cost {}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
+        totals.requests,
+        totals.input_tokens,
+        totals.output_tokens,
+        money(totals.cost_usd),
+        totals.unpriced,
+        totals.quarantined,
+        totals.faults,
+        totals.ignored,
+        totals.duplicates
+    ))?;
+    rows(out, "LIMITS", &snapshot.limits, limit)?;
+    rows(out, "SPEND", &snapshot.caps, cap)?;
+    rows(out, "ALERTS", &snapshot.alerts, |alert| {
+        format!("{:<8} {} {}", alert.state, alert.rule, alert.summary)
+    })?;
+    rows(out, "TRAFFIC (last minute)", &snapshot.traffic, |row| {
+        let name = names(&[&row.provider, &row.model, &row.endpoint]);
+        let outcomes: Vec<String> =
+            row.outcomes.iter().map(|(k, v)| format!("{k} {:.0}%", v * 100.0)).collect();
+        format!("{name}  {:.1}/s  {}", row.requests_per_s, outcomes.join(" "))
+    })?;
+    rows(out, "SOURCES", &snapshot.sources, |source| {
+        let format = source.format.as_deref().unwrap_or("?");
+        let problem = source.problem.as_deref().map(|p| format!("  {p}")).unwrap_or_default();
+        format!(
+            "{} {}  {} lines ({format}), {} pending bytes{problem}",
+            source.name, source.state, source.lines, source.pending_bytes
+        )
+    })?;
+    rows(out, "FINDINGS", &snapshot.findings, |finding| {
+        format!("{} (x{})", finding.text, finding.count)
+    })
+}
+
+fn rows<T>(
+    out: &mut Out,
+    title: &str,
+    rows: &[T],
+    text: impl Fn(&T) -> String,
+) -> Result<(), Ended> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    out.line(title)?;
+    for row in rows.iter().take(MOST) {
+        out.line(&format!("  {}", printable(&text(row))))?;
+    }
+    match rows.len().saturating_sub(MOST) {
+        0 => Ok(()),
+        more => out.line(&format!("  and {more} more")),
+    }
+}
+
+fn limit(limit: &Limit) -> String {
+    let name = names(&[&limit.provider, &limit.model, &limit.key, &limit.subject, &limit.label]);
+    let kind = short_name(limit.resource, limit.window_s);
+    let left = match (limit.remaining, limit.limit) {
+        _ if limit.exhausted => "EXHAUSTED".to_owned(),
+        (Some(remaining), Some(size)) => format!("{} of {} left", remaining.0, size.0),
+        (Some(remaining), None) => format!("{} left", remaining.0),
+        _ => limit.used_ratio.map_or("?".to_owned(), |used| format!("{:.0}% used", used * 100.0)),
+    };
+    let span = crate::engine::span_in_words;
+    let reset = limit.reset_in_s.map(|s| format!(", back in {}", span(s))).unwrap_or_default();
+    let empty = limit.exhausts_in_s.filter(|_| !limit.exhausted);
+    let empty = empty.map(|s| format!(", empty in {}", span(s))).unwrap_or_default();
+    let stale = if limit.stale { " STALE" } else { "" };
+    format!("{name} {kind}: {left}{reset}{empty}, {} old{stale}", span(limit.age_s))
+}
+
+fn cap(cap: &Cap) -> String {
+    let rate = cap.usd_per_hour.map(|rate| format!(", {} an hour", money(rate)));
+    let span = crate::engine::span_in_words;
+    let left = cap.cap_in_s.map(|s| format!(", cap in {}", span(s)));
+    format!(
+        "{} ({}): {} of {} ({:.0}%){}{}",
+        cap.name,
+        cap.period,
+        money(cap.spent_usd),
+        money(cap.cap_usd),
+        cap.used_ratio * 100.0,
+        rate.unwrap_or_default(),
+        left.unwrap_or_default()
+    )
+}
+
+fn names(parts: &[&Option<crate::snapshot::Text>]) -> String {
+    let known: Vec<&str> = parts.iter().copied().flatten().map(AsRef::as_ref).collect();
+    if known.is_empty() { "-".to_owned() } else { known.join(" ") }
+}
+
+fn money(usd: Usd) -> String {
+    format!("${:.2}", usd.0.as_f64())
+}

@@ -1,0 +1,278 @@
+//! `tripline switch`: the kill switch from a plain shell, without a console.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::args::{Note, Reset, Scoped, Switch};
+use super::env::host_name;
+use super::failure::{Failure, Kind};
+use super::out::{Ended, Out, finish};
+use super::setup::Context;
+use crate::action::arming::{self, ArmRecord};
+use crate::action::audit::{self, AUDIT_FILE, Deed};
+use crate::action::switch::{
+    Details, Entry, Foreign, KillNote, Reach, ResetNote, ResetOutcome, TripOutcome,
+};
+use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
+use crate::domain::Wall;
+use crate::runtime::Clock;
+use crate::text::printable;
+
+/// Run it.
+pub fn run(context: &Context, command: &Switch) -> Result<(), Failure> {
+    let now = Clock::start().now().wall;
+    match command {
+        Switch::Status { json } => {
+            status(context, now, if *json { Form::Json } else { Form::Text })
+        }
+        Switch::Arm(note) => arm(context, ArmState::Armed, note, now),
+        Switch::Disarm(note) => arm(context, ArmState::Disarmed, note, now),
+        Switch::Trip(scoped) => trip(context, scoped, now),
+        Switch::Reset(request) => reset(context, request, now),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
+}
+
+/// `switch status --json`.
+#[derive(Serialize)]
+struct Status {
+    schema: &'static str,
+    dir: PathBuf,
+    armed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    armed_by: Option<String>,
+    switches: Vec<Row>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    scope: String,
+    path: PathBuf,
+    state: &'static str,
+    since: Wall,
+    by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+}
+
+fn status(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
+    let setup = context.switch();
+    let dir = open(context)?;
+    let arming = Arming::open(&context.state_dir, setup.armed);
+    let mut problems: Vec<String> = arming.problem().map(str::to_owned).into_iter().collect();
+    if let Reach::BlockedAt(path) = dir.reach().map_err(|error| refused(&error))? {
+        let path = path.display();
+        problems.push(format!(
+            "a gateway that runs as another user can't see the kill files: {path} is closed to it, \
+             and most gateways then let everything through"
+        ));
+    }
+    let entries = dir.status().map_err(|error| refused(&error))?;
+    let status = Status {
+        schema: "tripline.switches/v1",
+        dir: dir.path().to_path_buf(),
+        armed: arming.state() == ArmState::Armed,
+        armed_by: arming.record().map(|record| record.by.clone()),
+        switches: entries.iter().map(|entry| row(&dir, entry)).collect(),
+        problems,
+    };
+    let mut out = Out::new();
+    let printed = match form {
+        Form::Json => out.json(&status),
+        Form::Text => print(&mut out, &status, now),
+    };
+    finish(out, printed)
+}
+
+fn row(dir: &SwitchDir, entry: &Entry) -> Row {
+    let record = entry.record();
+    Row {
+        scope: entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string),
+        path: dir.path().join(&entry.file),
+        state: "tripped",
+        since: entry.since,
+        by: entry.by().to_owned(),
+        rule: record.and_then(|record| record.rule.clone()),
+        reason: record.map(|record| record.reason.clone()),
+        host: record.and_then(|record| record.host.clone()),
+    }
+}
+
+fn print(out: &mut Out, status: &Status, now: Wall) -> Result<(), Ended> {
+    let by = status.armed_by.as_deref().map(|by| format!(" by {}", printable(by)));
+    let by = by.unwrap_or_default();
+    let word =
+        if status.armed { "armed: rules may trip" } else { "disarmed: only people may trip" };
+    out.line(&format!("{word}{by}"))?;
+    out.line(&format!("directory {}", printable(&status.dir.to_string_lossy())))?;
+    for row in &status.switches {
+        let age = crate::engine::span_in_words(now.since(row.since).as_secs_f64());
+        let by = row.rule.as_ref().map_or_else(|| row.by.clone(), |rule| format!("rule {rule}"));
+        let reason = row.reason.as_deref().unwrap_or("no reason given");
+        out.line(&format!(
+            "TRIPPED {} for {age}, by {}: {}",
+            printable(&row.scope),
+            printable(&by),
+            printable(reason)
+        ))?;
+    }
+    if status.switches.is_empty() {
+        out.line("nothing is tripped")?;
+    }
+    for problem in &status.problems {
+        out.line(&format!("problem: {}", printable(problem)))?;
+    }
+    Ok(())
+}
+
+fn arm(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(), Failure> {
+    context.refuse_if_read_only()?;
+    context.make_state_dir()?;
+    // What can't trip must not call itself armed.
+    let dir = open(context)?;
+    let record =
+        ArmRecord { state, by: context.user().to_owned(), at: now, reason: note.reason.clone() };
+    arming::write(&context.state_dir, &record)
+        .map_err(|error| Failure::new(Kind::Failed, error))?;
+    let word = if state == ArmState::Armed { "arm" } else { "disarm" };
+    let reason = note.reason.clone().unwrap_or_default();
+    record_deed(context, word, None, &reason, "done", now)?;
+    let mut out = Out::new();
+    let text = match state {
+        ArmState::Armed => format!(
+            "armed: rules may trip; watching processes follow within a second ({})",
+            dir.path().display()
+        ),
+        ArmState::Disarmed => {
+            "disarmed: rules can't trip; what is tripped stays tripped".to_owned()
+        }
+    };
+    let printed = out.line(&text);
+    finish(out, printed)
+}
+
+fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
+    context.refuse_if_read_only()?;
+    let scope = scope(&scoped.scope)?;
+    need_reason(&scoped.reason)?;
+    let mut dir = open(context)?;
+    let note = KillNote {
+        reason: scoped.reason.clone(),
+        rule: None,
+        by: context.user().to_owned(),
+        host: host_name(),
+        at: now,
+    };
+    let outcome = dir.trip(&scope, &note).map_err(|error| refused(&error))?;
+    let mut out = Out::new();
+    let (result, text) = match outcome {
+        TripOutcome::Tripped(pending) => {
+            let confirmed = pending.confirm().map_err(|error| {
+                Failure::new(
+                    Kind::Failed,
+                    format!("{scope} is stopped now, but may not survive a power cut: {error}"),
+                )
+                .hint(error.hint())
+            })?;
+            let path = confirmed.path.display().to_string();
+            let text = match confirmed.details {
+                Details::Written => format!("tripped {scope}: {path}"),
+                Details::Missing(error) => {
+                    format!("tripped {scope}: {path} (who and why could not be written: {error})")
+                }
+            };
+            ("tripped", text)
+        }
+        TripOutcome::AlreadyTripped(entry) => {
+            let since = entry.since.rfc3339();
+            (
+                "already tripped",
+                format!("{scope} was tripped already, at {since} by {}", printable(entry.by())),
+            )
+        }
+    };
+    // The stop comes first; its record must not be able to prevent it.
+    let recorded = context
+        .make_state_dir()
+        .and_then(|()| record_deed(context, "trip", Some(&scope), &scoped.reason, result, now));
+    let printed = out.line(&text);
+    finish(out, printed)?;
+    recorded
+}
+
+fn reset(context: &Context, request: &Reset, now: Wall) -> Result<(), Failure> {
+    context.refuse_if_read_only()?;
+    let scope = scope(&request.scoped.scope)?;
+    let reason = &request.scoped.reason;
+    need_reason(reason)?;
+    let mut dir = open(context)?;
+    context.make_state_dir()?;
+    // Who let the traffic through again is recorded before it is.
+    record_deed(context, "reset", Some(&scope), reason, "requested", now)?;
+    let note = ResetNote { by: context.user().to_owned(), reason: reason.clone() };
+    let foreign = if request.force { Foreign::Force } else { Foreign::Refuse };
+    let text = match dir.reset(&scope, &note, foreign).map_err(|error| refused(&error))? {
+        ResetOutcome::Reset(_) => format!("reset {scope}: traffic may pass again"),
+        ResetOutcome::NotTripped => format!("{scope} was not tripped"),
+    };
+    let mut out = Out::new();
+    let printed = out.line(&text);
+    finish(out, printed)
+}
+
+fn open(context: &Context) -> Result<SwitchDir, Failure> {
+    let setup = context.switch();
+    if context.config.switch.dir.is_none() {
+        context.make_state_dir()?;
+    }
+    SwitchDir::open(&setup.dir, &setup.network).map_err(|error| refused(&error))
+}
+
+fn refused(error: &SwitchError) -> Failure {
+    Failure::new(Kind::Refused, error).hint(error.hint())
+}
+
+fn scope(text: &str) -> Result<SwitchScope, Failure> {
+    text.parse().map_err(|error: crate::action::ScopeError| Failure::new(Kind::Usage, error))
+}
+
+fn need_reason(reason: &str) -> Result<(), Failure> {
+    if reason.trim().is_empty() {
+        return Err(Failure::new(Kind::Usage, "a reason is needed")
+            .hint("--reason 'what happened', for whoever reads the kill file next"));
+    }
+    Ok(())
+}
+
+fn record_deed(
+    context: &Context,
+    action: &str,
+    scope: Option<&SwitchScope>,
+    reason: &str,
+    result: &str,
+    now: Wall,
+) -> Result<(), Failure> {
+    let deed = Deed {
+        at: now,
+        by: context.user().to_owned(),
+        host: host_name(),
+        action: action.to_owned(),
+        scope: scope.map(ToString::to_string),
+        rule: None,
+        reason: reason.to_owned(),
+        result: result.to_owned(),
+    };
+    audit::append(&context.state_dir.join(AUDIT_FILE), &deed)
+        .map_err(|error| Failure::new(Kind::Failed, error))
+}

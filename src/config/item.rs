@@ -1,0 +1,197 @@
+//! The tables that are written many times: sources, caps and prices.
+
+use std::cell::OnceCell;
+use std::path::Path;
+
+use toml::de::DeValue;
+
+use super::document::Document;
+use super::reader::{Item, Reader, Report, Unique, items};
+use super::schema;
+use super::suggest::did_you_mean;
+use super::value::{self, Complaint, Raw, Read};
+use crate::decode::Formats;
+use crate::domain::NanoUsd;
+use crate::engine::{CapSpec, Period};
+use crate::pricing::{ModelPrice, PerMillion, Rates};
+use crate::rules::Match;
+use crate::source::{SourceSpec, Start};
+
+/// Labels a cap can cover.
+const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
+
+pub(super) fn sources(document: &Document, report: &mut Report) -> Vec<SourceSpec> {
+    let base = Path::new(document.name).parent().unwrap_or(Path::new(""));
+    let mut around = Around { base, unique: Unique::default(), formats: OnceCell::new() };
+    items(&schema::SOURCE, document, report)
+        .into_iter()
+        .filter_map(|item| source(open(&schema::SOURCE, document, item, report), &mut around))
+        .collect()
+}
+
+pub(super) fn caps(document: &Document, report: &mut Report) -> Vec<CapSpec> {
+    let mut unique = Unique::default();
+    items(&schema::CAP, document, report)
+        .into_iter()
+        .filter_map(|item| cap(open(&schema::CAP, document, item, report), &mut unique))
+        .collect()
+}
+
+pub(super) fn prices(document: &Document, report: &mut Report) -> Vec<(String, ModelPrice)> {
+    items(&schema::PRICE, document, report)
+        .into_iter()
+        .filter_map(|item| {
+            let model = item.name.unwrap_or_default().to_owned();
+            price(open(&schema::PRICE, document, item, report), &model).map(|p| (model, p))
+        })
+        .collect()
+}
+
+/// A reader of one item.
+pub(super) fn open<'a, 't>(
+    table: &'static schema::Table,
+    document: &'a Document<'t>,
+    item: Item<'a, 't>,
+    report: &'a mut Report,
+) -> Reader<'a, 't> {
+    Reader::item(table, document, (item.raw, item.fields), item.header, report)
+}
+
+/// Label conditions. Every label must be one of `known`.
+pub(super) fn matches(raw: &Raw, known: &[&'static str]) -> Read<Match> {
+    let DeValue::Table(table) = raw.get_ref() else {
+        return Err(value::wrong("labels such as { provider = \"openai\" }", raw));
+    };
+    let mut found = Match::new();
+    for (label, raw) in table {
+        let name: &str = label.get_ref();
+        if !known.contains(&name) {
+            let hint = value::unknown_word(name, known.iter().copied()).hint;
+            let complaint = Complaint::new(format!("has an unknown label '{name}'"));
+            return Err(complaint.maybe(hint).at(label.span()));
+        }
+        let value = value::name(raw).map_err(|mut complaint| {
+            complaint.message = format!("label '{name}' {}", complaint.message);
+            complaint.at(raw.span())
+        })?;
+        found.insert(name.to_owned(), value);
+    }
+    Ok(found)
+}
+
+/// What the sources of a file have in common.
+struct Around<'a> {
+    /// Where relative paths begin.
+    base: &'a Path,
+    unique: Unique,
+    /// Read when the first source names one.
+    formats: OnceCell<Formats>,
+}
+
+fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
+    let paths = reader.need("paths", |raw| paths(raw, around.base));
+    let name = reader.take("name", value::name);
+    let name = name.or_else(|| paths.as_ref()?.first().cloned());
+    if let Some(name) = &name {
+        around.unique.claim(name, &mut reader);
+    }
+    let spec = SourceSpec {
+        name: name.unwrap_or_default(),
+        paths: Vec::new(),
+        format: reader.take("format", |raw| format(raw, &around.formats)),
+        timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
+        host: reader.take("host", value::name),
+        provider: reader.take("provider", value::name),
+        environment: reader.take("environment", value::name),
+        start: reader.take("start", start).unwrap_or_default(),
+    };
+    reader.finish();
+    Some(SourceSpec { paths: paths?, ..spec })
+}
+
+fn format(raw: &Raw, formats: &OnceCell<Formats>) -> Read<String> {
+    let name = value::text(raw)?;
+    let known = formats.get_or_init(Formats::builtin);
+    if known.list().any(|(id, _)| id == name) {
+        return Ok(name);
+    }
+    let ids: Vec<&str> = known.list().map(|(id, _)| id).collect();
+    let hint = did_you_mean(&name, ids.iter().copied())
+        .unwrap_or_else(|| format!("one of: {}", ids.join(", ")));
+    Err(Complaint::new(format!("names an unknown format '{name}'")).hint(hint))
+}
+
+fn start(raw: &Raw) -> Read<Start> {
+    let word = |start| match start {
+        Start::Beginning => "beginning",
+        Start::End => "end",
+    };
+    value::word(raw, &[Start::Beginning, Start::End], word)
+}
+
+fn paths(raw: &Raw, base: &Path) -> Read<Vec<String>> {
+    let paths = value::list(raw, |raw| path(raw, base))?;
+    if paths.is_empty() {
+        return Err(Complaint::new(
+            "must not be empty: a source that reads nothing is a blind spot",
+        ));
+    }
+    Ok(paths)
+}
+
+fn path(raw: &Raw, base: &Path) -> Read<String> {
+    let path = value::path_text(raw)?;
+    if path == "-" {
+        return Ok(path);
+    }
+    // The part before the first wildcard bounds what a glob walks through.
+    let fixed: Vec<&str> = path
+        .split('/')
+        .take_while(|part| !part.contains(['*', '?', '[']))
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    let endless = path.contains("**") || fixed.len() == path.split('/').count();
+    if path.starts_with('/') && fixed.is_empty() && (endless || path.contains('*')) || path == "/" {
+        return Err(Complaint::new(format!("must not be '{path}': that is the whole machine"))
+            .hint("name the directory the logs are in"));
+    }
+    if path.starts_with('/') {
+        return Ok(path);
+    }
+    Ok(base.join(path).to_string_lossy().into_owned())
+}
+
+fn cap(mut reader: Reader, unique: &mut Unique) -> Option<CapSpec> {
+    let name = reader.need("name", value::name);
+    if let Some(name) = &name {
+        unique.claim(name, &mut reader);
+    }
+    let usd = reader.need("usd", value::positive_money);
+    let period = reader.need("period", |raw| value::word(raw, Period::ALL, Period::word));
+    let matches = reader.take("match", |raw| matches(raw, CAP_LABELS));
+    reader.finish();
+    Some(CapSpec { name: name?, matches: matches.unwrap_or_default(), period: period?, cap: usd? })
+}
+
+fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {
+    if model.trim().is_empty() || !super::safe::is_visible(model) {
+        reader.complain_of_all(&Complaint::new("a price needs the name of a model"));
+    }
+    let input = reader.need("input", per_million);
+    let output = reader.need("output", per_million);
+    let cache_read = reader.take("cached_input", per_million);
+    let cache_write = reader.take("cache_write", per_million);
+    reader.finish();
+    let rates =
+        Rates { input: input?, output: output?, cache_read, cache_write, cache_write_1h: None };
+    Some(ModelPrice::flat(rates))
+}
+
+fn per_million(raw: &Raw) -> Read<PerMillion> {
+    let amount = value::money(raw)?;
+    if amount > NanoUsd::from_usd(1_000_000) {
+        return Err(Complaint::new("is more than a dollar a token")
+            .hint("prices are dollars per million tokens"));
+    }
+    PerMillion::parse(&amount.to_string()).ok_or_else(|| Complaint::new("is not a price"))
+}

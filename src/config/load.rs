@@ -1,0 +1,182 @@
+//! Layers -> `Config`: defaults under the file under the command line.
+
+use std::path::PathBuf;
+
+use super::document::{self, Document, Kind};
+use super::error::{ConfigError, Problem};
+use super::item::{self, open};
+use super::reader::{Reader, Report, Unique, items};
+use super::suggest::did_you_mean;
+use super::value::{self, Complaint};
+use super::{Config, Zone, rule, schema, settings};
+use crate::domain::NanoUsd;
+use crate::engine::{CapSpec, Limits};
+use crate::rules::{Metric, RuleSpec, builtin};
+
+/// What to load.
+#[derive(Clone, Debug, Default)]
+pub struct LoadInput {
+    /// The file, if there is one.
+    pub file: Option<ConfigFile>,
+    /// Flags, weakest first.
+    pub overrides: Vec<Override>,
+}
+
+/// A configuration file.
+#[derive(Clone, Debug)]
+pub enum ConfigFile {
+    /// To be read.
+    Path(PathBuf),
+    /// Read already.
+    Bytes {
+        /// Its name, for messages and for relative paths in it.
+        name: String,
+        /// What is in it.
+        bytes: Vec<u8>,
+    },
+}
+
+/// One setting from the command line.
+#[derive(Clone, Debug)]
+pub struct Override {
+    flag: String,
+    toml: String,
+}
+
+impl Override {
+    /// `flag` set `key` (such as `display.fps`) to `value`.
+    #[must_use]
+    pub fn new(flag: &str, key: &str, value: impl Into<toml::Value>) -> Override {
+        Override { flag: flag.to_owned(), toml: format!("{key} = {}", value.into()) }
+    }
+}
+
+pub(super) fn load(input: &LoadInput) -> Result<Config, ConfigError> {
+    let (name, bytes) = match &input.file {
+        None => (None, Vec::new()),
+        Some(ConfigFile::Path(path)) => {
+            let bytes = document::read(path).map_err(|problem| vec![problem])?;
+            (Some(path.to_string_lossy().into_owned()), bytes)
+        }
+        Some(ConfigFile::Bytes { name, bytes }) => (Some(name.clone()), bytes.clone()),
+    };
+    let label = name.as_deref().unwrap_or("");
+    let text = document::decode(label, &bytes).map_err(|problem| vec![problem])?;
+
+    let mut report = Report::default();
+    let problems = &mut report.problems;
+    let mut documents = vec![Document::parse(label, Kind::File, text, problems)];
+    // Keys in a text that is broken may be torn: what is wrong with them is noise.
+    if problems.is_empty() {
+        documents.extend(
+            input.overrides.iter().map(|o| Document::parse(&o.flag, Kind::Flag, &o.toml, problems)),
+        );
+        problems.extend(newer_version(&documents));
+    }
+    if !report.problems.is_empty() {
+        return Err(report.problems.into());
+    }
+    let config = build(&documents, &mut report);
+    match config {
+        Some(config) if report.problems.is_empty() => {
+            Ok(Config { shown: report.shown, file: name.clone(), ..config })
+        }
+        _ => Err(report.problems.into()),
+    }
+}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> ConfigError {
+        ConfigError::from(vec![problem])
+    }
+}
+
+/// A file from the future is refused as a whole: its keys may mean other things.
+fn newer_version(documents: &[Document]) -> Option<Problem> {
+    documents.iter().find_map(|document| {
+        let raw = document.root.get("config_version")?;
+        let given = value::whole(raw, 0..=u64::MAX).ok()?;
+        let complaint = settings::version(raw).err()?;
+        let message = format!("'config_version' {}", complaint.message);
+        (given > u64::from(super::VERSION))
+            .then(|| document.problem(&raw.span(), &message, complaint.hint.as_deref()))
+    })
+}
+
+fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
+    let file = documents.first()?;
+    let mut limits = Limits::default();
+    let top = settings::top(Reader::top(&schema::TOP, documents, report));
+    let builtin_rules =
+        settings::builtin_rules(Reader::one(&schema::BUILTIN_RULES, documents, report));
+    let switch = settings::switch(Reader::one(&schema::SWITCH, documents, report), &mut limits);
+    let max_request_usd: NanoUsd =
+        settings::engine(Reader::one(&schema::ENGINE, documents, report), &mut limits);
+    let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
+    let sources = item::sources(file, report);
+    let caps = item::caps(file, report);
+    let base = if builtin_rules { builtin_for(&limits) } else { Vec::new() };
+    let rules = rules(file, base, &caps, report);
+    let prices = item::prices(file, report);
+    let timezone: Zone = top.timezone?;
+    Some(Config {
+        version: top.version,
+        timezone,
+        state_dir: top.state_dir,
+        sources,
+        caps,
+        rules,
+        switch,
+        engine: limits,
+        max_request_usd,
+        display,
+        prices,
+        shown: Vec::new(),
+        file: None,
+    })
+}
+
+/// The built-in rules, with the configured idea of silence.
+fn builtin_for(limits: &Limits) -> Vec<RuleSpec> {
+    let mut rules = builtin();
+    for rule in rules.iter_mut().filter(|rule| rule.metric == Metric::SourceSilent) {
+        let silent_s = limits.silent_after.as_secs_f64();
+        rule.thresholds.iter_mut().for_each(|threshold| threshold.value = silent_s);
+        rule.clear = Some(silent_s / 5.0);
+    }
+    rules
+}
+
+/// The built-in rules, those that are replaced or turned off taken out, then
+/// the configured ones.
+fn rules(
+    document: &Document,
+    mut rules: Vec<RuleSpec>,
+    caps: &[CapSpec],
+    report: &mut Report,
+) -> Vec<RuleSpec> {
+    let names: Vec<String> = builtin().into_iter().map(|rule| rule.name).collect();
+    let mut unique = Unique::default();
+    for item in items(&schema::RULE, document, report) {
+        let mut reader = open(&schema::RULE, document, item, report);
+        let Some(name) = reader.need("name", value::name) else {
+            reader.finish();
+            continue;
+        };
+        unique.claim(&name, &mut reader);
+        let enabled = reader.take("enabled", value::boolean).unwrap_or(true);
+        rules.retain(|rule| rule.name != name);
+        if enabled || reader.has("metric") {
+            let rule = rule::rule(reader, name, caps);
+            rules.extend(rule.filter(|_| enabled));
+        } else {
+            if !names.contains(&name) {
+                let complaint = Complaint::new(format!("'{name}' is not a built-in rule"))
+                    .maybe(did_you_mean(&name, names.iter().map(String::as_str)));
+                reader.complain("name", complaint);
+            }
+            reader.finish();
+        }
+    }
+    rules
+}

@@ -1,0 +1,329 @@
+//! Every table and key of the configuration, once: names, defaults and meaning.
+//! Unknown keys, "did you mean", `config show` and `config schema` come from
+//! here, and tests hold `config.toml.example` to it.
+
+use std::fmt::Write;
+
+/// A table of the configuration.
+pub struct Table {
+    /// Its name; empty for the keys at the top of the file.
+    pub name: &'static str,
+    /// How it is written.
+    pub shape: Shape,
+    /// What it is for.
+    pub about: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Keys at the top of the file.
+    Top,
+    /// `[name]`, once.
+    One,
+    /// `[[name]]`, any number of times.
+    Many,
+    /// `[name."something"]`, any number of times.
+    Named,
+}
+
+/// A key.
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds, in words.
+    pub holds: &'static str,
+    /// Default as TOML, where there is one.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// All of it.
+pub const TABLES: &[Table] =
+    &[TOP, BUILTIN_RULES, SWITCH, ENGINE, DISPLAY, SOURCE, CAP, RULE, PRICE];
+
+pub(super) const TOP: Table = Table {
+    name: "",
+    shape: Shape::Top,
+    about: "Keys at the top of the file, before any table.",
+    keys: &[
+        key("config_version", "1", Some("1"), "Version of this file's language."),
+        key("timezone", "IANA name", Some("\"UTC\""), "Where days and months of spend begin."),
+        key(
+            "state_dir",
+            "absolute path",
+            None,
+            "Where state is kept; else $XDG_STATE_HOME/tripline.",
+        ),
+    ],
+};
+
+pub(super) const BUILTIN_RULES: Table = Table {
+    name: "builtin_rules",
+    shape: Shape::One,
+    about: "The rules that need no configuration. None of them stops traffic.",
+    keys: &[key("enabled", "boolean", Some("true"), "Whether they are on.")],
+};
+
+pub(super) const SWITCH: Table = Table {
+    name: "switch",
+    shape: Shape::One,
+    about: "The kill switch: a directory that gateways look into.",
+    keys: &[
+        key("dir", "absolute path", None, "The directory; else kill.d in the state directory."),
+        key("armed", "boolean", Some("false"), "Whether rules may trip it by themselves."),
+        key(
+            "allow_network_fs",
+            "name",
+            None,
+            "Accept a directory on this network file system, such as \"nfs\".",
+        ),
+        key(
+            "obey_grace",
+            "duration",
+            Some("\"1s\""),
+            "Time a gateway has to see a trip before calls count as not obeying.",
+        ),
+    ],
+};
+
+pub(super) const ENGINE: Table = Table {
+    name: "engine",
+    shape: Shape::One,
+    about: "Which evidence counts.",
+    keys: &[
+        key(
+            "max_age",
+            "duration",
+            Some("\"2m\""),
+            "Lines older than this count into totals but never trip.",
+        ),
+        key(
+            "silent_after",
+            "duration",
+            Some("\"5m\""),
+            "A source without a line for this long is silent.",
+        ),
+        key(
+            "max_request_usd",
+            "dollars",
+            Some("1000"),
+            "One call that costs more is suspect: set aside and alarmed.",
+        ),
+    ],
+};
+
+pub(super) const DISPLAY: Table = Table {
+    name: "display",
+    shape: Shape::One,
+    about: "The console.",
+    keys: &[
+        key(
+            "ascii",
+            "auto|always|never",
+            Some("\"auto\""),
+            "Draw with ASCII only; auto asks the locale.",
+        ),
+        key("color", "auto|always|never", Some("\"auto\""), "Use colour; auto obeys NO_COLOR."),
+        key("utc", "boolean", Some("false"), "Show times in UTC instead of `timezone`."),
+        key("fps", "1 to 30", Some("4"), "Frames a second at most."),
+        key("mouse", "boolean", Some("false"), "Take mouse clicks and wheel from the terminal."),
+        key("read_only", "boolean", Some("false"), "Refuse everything that changes something."),
+    ],
+};
+
+pub(super) const SOURCE: Table = Table {
+    name: "source",
+    shape: Shape::Many,
+    about: "Log files to follow.",
+    keys: &[
+        key("name", "name", None, "Unique; the first path where absent."),
+        key(
+            "paths",
+            "list of paths",
+            None,
+            "Files, directories, globs; \"-\" is standard input. Relative to this file.",
+        ),
+        key("format", "format name", None, "Format of the lines; detected where absent."),
+        key("timezone", "IANA name", None, "Zone of times that carry none; UTC where absent."),
+        key("host", "name", None, "Host label; the machine's own name where absent."),
+        key("provider", "name", None, "Provider of calls whose line names none."),
+        key("environment", "name", None, "Environment of calls whose line names none."),
+        key(
+            "start",
+            "beginning|end",
+            Some("\"beginning\""),
+            "Where to start in a file that has content.",
+        ),
+    ],
+};
+
+pub(super) const CAP: Table = Table {
+    name: "cap",
+    shape: Shape::Many,
+    about: "Spend caps.",
+    keys: &[
+        key("name", "name", None, "Unique."),
+        key("usd", "dollars", None, "How much, as a plain decimal."),
+        key("period", "day|month", None, "Over which period."),
+        key(
+            "match",
+            "labels",
+            None,
+            "What it covers: provider, model, key, team, environment; everything where absent.",
+        ),
+    ],
+};
+
+pub(super) const RULE: Table = Table {
+    name: "rule",
+    shape: Shape::Many,
+    about: "What to watch. A built-in rule of the same name is replaced.",
+    keys: &[
+        key("name", "name", None, "Unique."),
+        key(
+            "enabled",
+            "boolean",
+            Some("true"),
+            "false turns it off, also a built-in rule of that name.",
+        ),
+        key("metric", "metric name", None, "What it watches: `tripline config show --metrics`."),
+        key("match", "labels", None, "Which series: each label must be equal; \"*\" is any value."),
+        key(
+            "above",
+            "number or list",
+            None,
+            "Bad when greater than this; a list of { value, severity } has levels.",
+        ),
+        key(
+            "below",
+            "number or list",
+            None,
+            "Bad when less than this; a list of { value, severity } has levels.",
+        ),
+        key(
+            "clear",
+            "number",
+            None,
+            "Good again at this value; the mildest threshold where absent.",
+        ),
+        key("for", "duration", Some("\"0s\""), "How long it must be bad before it fires."),
+        key(
+            "keep_firing_for",
+            "duration",
+            Some("\"0s\""),
+            "How long it keeps firing after it is good again.",
+        ),
+        key(
+            "severity",
+            "info|warning|critical",
+            Some("\"warning\""),
+            "How loud, where the threshold does not say.",
+        ),
+        key(
+            "actions",
+            "list of actions",
+            Some("[]"),
+            "\"trip:SCOPE\" stops traffic while the switch is armed.",
+        ),
+        key(
+            "min_requests",
+            "whole number",
+            Some("0"),
+            "Calls in the last minute without which it does not fire.",
+        ),
+        key(
+            "cooldown",
+            "duration",
+            Some("\"0s\""),
+            "Time after a resolve in which it does not act again.",
+        ),
+        key("on_no_data", "unknown|fire|ok", Some("\"unknown\""), "What missing data means."),
+        key("runbook", "link", None, "Shown with the alert."),
+    ],
+};
+
+pub(super) const PRICE: Table = Table {
+    name: "price",
+    shape: Shape::Named,
+    about: "Dollars per million tokens of a model, before the built-in table.",
+    keys: &[
+        key("input", "dollars", None, "Input tokens."),
+        key("output", "dollars", None, "Output tokens."),
+        key(
+            "cached_input",
+            "dollars",
+            None,
+            "Input tokens read from a prompt cache; as input where absent.",
+        ),
+        key(
+            "cache_write",
+            "dollars",
+            None,
+            "Input tokens written to a prompt cache; as input where absent.",
+        ),
+    ],
+};
+
+/// Words that people try, because another program has them, and what to do.
+pub(super) const NOT_KEYS: &[(&str, &str)] = &[
+    ("threshold", "a threshold is written `above = …` or `below = …`"),
+    ("ttl", "a rule's trip has no end of its own: it stays until a person resets it"),
+    ("expr", "a rule is a `metric` with `above` or `below`"),
+    ("cap_usd", "the amount of a cap is written `usd = …`"),
+    ("limit_usd", "the amount of a cap is written `usd = …`"),
+    ("path", "a source has `paths = […]`, the switch has `dir`"),
+    ("api_key", "no secret belongs in this file"),
+    ("token", "no secret belongs in this file"),
+    ("secret", "no secret belongs in this file"),
+    ("password", "no secret belongs in this file"),
+    ("notify", "this version has no sinks: use `tripline watch --ndjson`"),
+    ("webhook", "this version has no sinks: use `tripline watch --ndjson`"),
+    ("hook", "this version has no hooks: use `tripline watch --ndjson`"),
+];
+
+impl Table {
+    /// The key of that name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// How the table's beginning is written.
+    #[must_use]
+    pub fn header(&self) -> String {
+        match self.shape {
+            Shape::Top => "top of the file".to_owned(),
+            Shape::One => format!("[{}]", self.name),
+            Shape::Many => format!("[[{}]]", self.name),
+            Shape::Named => format!("[{}.\"…\"]", self.name),
+        }
+    }
+}
+
+/// Every key, as text for people.
+#[must_use]
+pub fn schema() -> String {
+    let mut out = String::new();
+    for table in TABLES {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{}\n  {}\n", table.header(), table.about);
+        for key in table.keys {
+            let default = key.default.map(|text| format!(" (default {text})")).unwrap_or_default();
+            let _ = writeln!(out, "  {}: {}{default}\n      {}", key.name, key.holds, key.about);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+const fn key(
+    name: &'static str,
+    holds: &'static str,
+    default: Option<&'static str>,
+    about: &'static str,
+) -> Key {
+    Key { name, holds, default, about }
+}

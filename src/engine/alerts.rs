@@ -1,0 +1,227 @@
+//! The rules at work: which series each one watches, and the alerts that live.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use super::effect::{Effect, Event, EventKind, Labels};
+use super::wording;
+use crate::domain::{Mono, Stamp};
+use crate::rules::{Action, Actions, Family, Instance, Phase, RuleSpec, Sample, Verdict};
+
+/// A series that rules watch, by its place in the engine's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are the tables")]
+pub enum Series {
+    Limit(u32),
+    Cap(u32),
+    Queue(u32),
+    Traffic(u32),
+    Retries(u32),
+    Caller(u32),
+    Source(u32),
+    Host(u32),
+}
+
+/// Whether what was judged is fresh enough to stop production on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grounds {
+    /// It is.
+    Fresh,
+    /// It is old: totals and screens only.
+    Old,
+}
+
+/// All rules and their live alerts.
+#[derive(Debug)]
+pub struct Rulebook {
+    rules: Vec<Arc<RuleSpec>>,
+    live: HashMap<(u16, Series), Alert, FxBuildHasher>,
+}
+
+/// One rule over one series, once it has crossed.
+#[derive(Debug)]
+pub struct Alert {
+    /// The rule.
+    pub rule: Arc<RuleSpec>,
+    /// Its state machine.
+    pub instance: Instance,
+    /// What it is about.
+    pub labels: Labels,
+    /// Who took it.
+    pub acked_by: Option<String>,
+    /// When it was last said to be pending.
+    told_pending: Option<Mono>,
+}
+
+/// A value that dances on its threshold is said to be pending this often at most.
+const PENDING_AGAIN: Duration = Duration::from_secs(60);
+
+impl Alert {
+    /// One sentence: what is wrong, with the numbers.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let threshold = self.instance.threshold(&self.rule).map(|(value, _)| value);
+        wording::alert(&self.rule, &self.labels, self.instance.value(), threshold)
+    }
+}
+
+impl Rulebook {
+    /// A book of these rules, in order.
+    #[must_use]
+    pub fn new(rules: Vec<RuleSpec>) -> Rulebook {
+        let rules = rules.into_iter().map(Arc::new).collect();
+        Rulebook { rules, live: HashMap::with_hasher(FxBuildHasher) }
+    }
+
+    /// The rules that watch a series of this family with these labels.
+    #[must_use]
+    pub fn matching(&self, family: Family, labels: &Labels) -> Box<[u16]> {
+        let watches = |rule: &RuleSpec| {
+            rule.metric.family() == family
+                && rule.matches.iter().all(|(name, wanted)| {
+                    // `outcome` chooses what is counted, not which series.
+                    let label = labels.get(name.as_str());
+                    name == "outcome"
+                        || label.is_some_and(|label| wanted == "*" || **label == **wanted)
+                })
+        };
+        let numbered = (0u16..).zip(&self.rules);
+        numbered.filter(|(_, rule)| watches(rule)).map(|(index, _)| index).collect()
+    }
+
+    /// A rule by number.
+    #[must_use]
+    pub fn rule(&self, index: u16) -> Option<Arc<RuleSpec>> {
+        self.rules.get(index as usize).cloned()
+    }
+
+    /// Judge one rule over one series.
+    pub fn judge(
+        &mut self,
+        index: u16,
+        series: Series,
+        judged: (Sample, Grounds),
+        now: Stamp,
+        labels: &dyn Fn() -> Labels,
+        out: &mut Vec<Effect>,
+    ) {
+        let (sample, grounds) = judged;
+        let Some(rule) = self.rules.get(index as usize) else { return };
+        if !rule.actions.is_empty() && grounds == Grounds::Old {
+            return;
+        }
+        let verdict = if let Some(alert) = self.live.get_mut(&(index, series)) {
+            alert.instance.judge(rule, sample, now)
+        } else {
+            let Some((instance, verdict)) = Instance::start(rule, sample, now) else { return };
+            let alert = Alert {
+                rule: Arc::clone(rule),
+                instance,
+                labels: labels(),
+                acked_by: None,
+                told_pending: None,
+            };
+            self.live.insert((index, series), alert);
+            verdict
+        };
+        if verdict != Verdict::Same
+            && let Some(alert) = self.live.get_mut(&(index, series))
+        {
+            announce(alert, verdict, now, out);
+        }
+    }
+
+    /// Put a name on a live alert. Answers whether there is such an alert.
+    pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
+        let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);
+        found.map(|alert| alert.acked_by = Some(by.to_owned())).is_some()
+    }
+
+    /// Forget what is over. `period_of` tells the present period of a series.
+    pub fn forget_spent(&mut self, now: Stamp, period_of: impl Fn(Series) -> Option<i64>) {
+        self.live.retain(|(_, series), alert| {
+            !alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
+        });
+    }
+
+    /// Alerts worth showing, firing ones first, then by severity and age.
+    #[must_use]
+    pub fn shown(&self, now: Stamp) -> Vec<&Alert> {
+        let shown = self.live.iter().filter(|(_, alert)| alert.instance.is_shown(now.mono));
+        let mut shown: Vec<_> = shown.collect();
+        shown.sort_by_key(|((index, series), alert)| {
+            let rank = match alert.instance.phase() {
+                Phase::Firing => 0,
+                Phase::NoData => 1,
+                Phase::Pending => 2,
+                Phase::Resolved => 3,
+            };
+            let severity = alert.instance.threshold(&alert.rule).map(|(_, severity)| severity);
+            let since = alert.instance.since();
+            (rank, std::cmp::Reverse(severity), std::cmp::Reverse(since), *index, *series)
+        });
+        shown.into_iter().map(|(_, alert)| alert).collect()
+    }
+
+    /// The longest pause after which a judgement may change by itself.
+    #[must_use]
+    pub fn pulse(&self) -> Option<Duration> {
+        let waiting = |alert: &Alert| alert.instance.phase() != Phase::Resolved;
+        self.live.values().any(waiting).then_some(Duration::from_millis(250))
+    }
+}
+
+fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effect>) {
+    let kind = match verdict {
+        Verdict::Same | Verdict::Withdrawn => return,
+        Verdict::Pending => {
+            if alert.told_pending.is_some_and(|at| now.mono.since(at) < PENDING_AGAIN) {
+                return;
+            }
+            alert.told_pending = Some(now.mono);
+            EventKind::AlertPending
+        }
+        Verdict::Fired(_) => EventKind::AlertFiring,
+        Verdict::Resolved => EventKind::AlertResolved,
+    };
+    if verdict == Verdict::Resolved {
+        alert.acked_by = None;
+    }
+    let rule: Arc<str> = Arc::from(alert.rule.name.as_str());
+    let threshold = alert.instance.threshold(&alert.rule);
+    let mut event = Event::new(now.wall, kind, alert.summary());
+    event.rule = Some(Arc::clone(&rule));
+    event.severity = threshold.map(|(_, severity)| severity);
+    event.labels = alert.labels.clone();
+    event.value = alert.instance.value();
+    event.threshold = threshold.map(|(value, _)| value);
+    if verdict == Verdict::Fired(Actions::Due) {
+        // The kill goes first, whatever the order in the configuration.
+        for Action::Trip(scope) in &alert.rule.actions {
+            let Some(scope) = trip_scope(scope, &alert.labels) else {
+                let text = format!("rule {rule} could not trip: its alert names no {scope}");
+                out.push(Effect::Event(Event::new(now.wall, EventKind::Finding, text)));
+                continue;
+            };
+            event.would.push(format!("trip {scope}"));
+            let reason = event.summary.clone();
+            out.push(Effect::Trip { scope, rule: Arc::clone(&rule), reason });
+        }
+    }
+    out.push(Effect::Event(event));
+}
+
+/// The scope an action means: a literal one, or one made from the labels.
+fn trip_scope(scope: &str, labels: &Labels) -> Option<String> {
+    let label = |name| labels.get(name).map(|text: &Arc<str>| text.as_ref());
+    match scope {
+        "provider" => Some(format!("provider/{}", label("provider")?)),
+        "model" => Some(format!("model/{}/{}", label("provider")?, label("model")?)),
+        "key" => Some(format!("key/{}", label("key")?)),
+        "env" => Some(format!("env/{}", label("environment")?)),
+        literal => Some(literal.to_owned()),
+    }
+}

@@ -1,0 +1,92 @@
+//! Who is doing it: keys over five minutes.
+
+use std::time::Duration;
+
+use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
+use crate::stats::Sliding;
+
+/// The window of everything here.
+pub const SPAN: Duration = Duration::from_secs(300);
+
+/// One key in one environment.
+#[derive(Debug)]
+pub struct Caller {
+    /// The key; `None` is everyone whose line names none.
+    pub key: Option<Sym>,
+    /// Its environment.
+    pub environment: Option<Sym>,
+    /// The team last seen with it.
+    pub team: Option<Sym>,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    sums: Sliding<Sums>,
+    last: Option<Mono>,
+}
+
+/// Sums over some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Calls.
+    pub requests: u32,
+    /// Calls refused by a limit.
+    pub limited: u32,
+    /// Input and output tokens.
+    pub tokens: u64,
+    /// Priced spend.
+    pub usd: NanoUsd,
+    /// Calls with a price.
+    pub priced: u32,
+}
+
+impl Caller {
+    /// A key that has not been seen yet.
+    #[must_use]
+    pub fn new(key: Option<Sym>, environment: Option<Sym>) -> Caller {
+        Caller {
+            key,
+            environment,
+            team: None,
+            rules: Box::default(),
+            sums: Sliding::new(Duration::from_secs(10), 31),
+            last: None,
+        }
+    }
+
+    /// Count a call.
+    pub fn count(&mut self, request: &Request, when: Mono) {
+        self.last = self.last.max(Some(when));
+        self.team = request.caller.team.or(self.team);
+        let Some(sums) = self.sums.at(when) else { return };
+        sums.requests += 1;
+        sums.limited += u32::from(request.outcome() == Outcome::RateLimited);
+        sums.tokens += request.tokens.input.unwrap_or(0) + request.tokens.output.unwrap_or(0);
+        if let Some(cost) = request.cost {
+            sums.usd += cost.usd;
+            sums.priced += 1;
+        }
+    }
+
+    /// Sums of the last five minutes.
+    #[must_use]
+    pub fn sums(&self, now: Mono) -> Sums {
+        self.sums.recent(now, SPAN).fold(Sums::default(), |all, slot| Sums {
+            requests: all.requests + slot.requests,
+            limited: all.limited + slot.limited,
+            tokens: all.tokens + slot.tokens,
+            usd: all.usd + slot.usd,
+            priced: all.priced + slot.priced,
+        })
+    }
+
+    /// Seconds that the sums cover.
+    #[must_use]
+    pub fn covered_s(&self, now: Mono) -> f64 {
+        self.sums.covered_s(now, SPAN)
+    }
+
+    /// When it was last seen.
+    #[must_use]
+    pub fn last(&self) -> Option<Mono> {
+        self.last
+    }
+}

@@ -1,0 +1,49 @@
+//! Things a person should know that are not alerts: said once, then counted.
+
+use std::sync::Arc;
+
+use crate::domain::Wall;
+
+/// Findings kept; the oldest goes first.
+const KEPT: usize = 64;
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// One stable word.
+    pub kind: &'static str,
+    /// When it was last found.
+    pub at: Wall,
+    /// One sentence.
+    pub text: Arc<str>,
+    /// How often.
+    pub count: u64,
+}
+
+/// All findings, newest last.
+#[derive(Debug, Default)]
+pub struct Findings {
+    rows: Vec<Finding>,
+}
+
+impl Findings {
+    /// Note a finding. Answers whether it is a new one.
+    pub fn note(&mut self, kind: &'static str, at: Wall, text: &str) -> bool {
+        if let Some(row) = self.rows.iter_mut().find(|f| f.kind == kind && *f.text == *text) {
+            row.count += 1;
+            row.at = at;
+            return false;
+        }
+        if self.rows.len() == KEPT {
+            self.rows.remove(0);
+        }
+        self.rows.push(Finding { kind, at, text: Arc::from(text), count: 1 });
+        true
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn rows(&self) -> &[Finding] {
+        &self.rows
+    }
+}

@@ -1,0 +1,425 @@
+//! Limits: the last word of each provider and gateway on what is left,
+//! projected to the present, and overruled at once by a refusal.
+
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::domain::{
+    Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, ResetKind, Resource, Stamp,
+    Wall, WindowFrom,
+};
+use crate::stats::{Drain, Sliding};
+
+/// Gauges kept; beyond that new identities are counted, not kept.
+const CAP: usize = 8192;
+/// Window assumed for staleness where none is known.
+const USUAL_WINDOW: Duration = Duration::from_secs(60);
+/// Without a reading for this long, nobody draws from it any more.
+const STILL: Duration = Duration::from_secs(5);
+/// Windows ahead for which the present rate says anything.
+const HORIZON: f64 = 5.0;
+/// How long a refusal stands when the server did not say.
+const USUAL_REFUSAL: Duration = Duration::from_secs(5);
+
+/// All limits seen.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    index: HashMap<LimitId, u32, FxBuildHasher>,
+    gauges: Vec<Gauge>,
+    not_kept: u64,
+}
+
+/// One limit over time.
+#[derive(Debug)]
+pub struct Gauge {
+    /// Its newest reading; fields a reading lacks keep their last value.
+    pub last: LimitReading,
+    /// When the newest reading was made, on the monotonic line.
+    pub read_at: Mono,
+    /// The limit's size before it last changed.
+    pub previous_limit: Option<Amount>,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    drain: Drain,
+    readings: Sliding<u32>,
+    refused: Option<Refusal>,
+    was_exhausted: bool,
+}
+
+/// A refusal that names this limit.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    at: Wall,
+    until: Wall,
+}
+
+/// What a gauge shows at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// What is left now, as far as can be known.
+    pub remaining: Option<f64>,
+    /// `remaining` over the limit's size, 0..1.
+    pub remaining_ratio: Option<f64>,
+    /// Seconds until it comes back; `None` if not known or already past.
+    pub reset_in_s: Option<f64>,
+    /// When it comes back.
+    pub reset_at: Option<Wall>,
+    /// Seconds until it runs out at the present rate.
+    pub exhausts_in_s: Option<f64>,
+    /// Refusals say it is exhausted, or nothing is left.
+    pub exhausted: bool,
+    /// The last reading is older than the limit's window.
+    pub stale: bool,
+    /// Age of the last reading in seconds.
+    pub age_s: f64,
+}
+
+impl Gauges {
+    /// Note a reading; answers the gauge's position, and whether it is new.
+    pub fn read(&mut self, reading: &LimitReading, now: Stamp) -> Option<(u32, Seen)> {
+        let identity = identity(reading);
+        if let Some(&position) = self.index.get(&identity) {
+            let seen = self.gauges.get_mut(position as usize)?.update(reading, now);
+            return Some((position, seen));
+        }
+        let position = u32::try_from(self.gauges.len()).ok()?;
+        if self.gauges.len() >= CAP {
+            self.not_kept += 1;
+            return None;
+        }
+        self.index.insert(identity, position);
+        self.gauges.push(Gauge::new(reading, now));
+        Some((position, Seen::New))
+    }
+
+    /// Note that a call was refused, or passed: evidence that beats
+    /// arithmetic. `named` are the gauges of this very response.
+    pub fn judge_call(&mut self, request: &Request, named: &[u32], now: Stamp) -> Option<u32> {
+        let limited = request.outcome() == Outcome::RateLimited;
+        if !limited {
+            if request.outcome() == Outcome::Ok {
+                for position in named {
+                    if let Some(gauge) = self.gauges.get_mut(*position as usize) {
+                        gauge.relent(request);
+                    }
+                }
+            }
+            return None;
+        }
+        let by = request.failure.limited_by.unwrap_or(LimitedBy::Unknown);
+        let hit = named.iter().copied().find(|position| {
+            self.gauges.get(*position as usize).is_some_and(|g| resource_is(g.last.id.resource, by))
+        });
+        let hit = hit.or_else(|| self.hidden(request, by, now));
+        if let Some(gauge) = hit.and_then(|position| self.gauges.get_mut(position as usize)) {
+            gauge.refuse(request);
+        }
+        hit
+    }
+
+    /// The gauge of a limit that no header shows: known only by its refusals.
+    fn hidden(&mut self, request: &Request, by: LimitedBy, now: Stamp) -> Option<u32> {
+        let resource = match by {
+            LimitedBy::Requests => Resource::Requests,
+            LimitedBy::Tokens => Resource::Tokens,
+            LimitedBy::InputTokens => Resource::InputTokens,
+            LimitedBy::OutputTokens => Resource::OutputTokens,
+            LimitedBy::Concurrency => Resource::Concurrency,
+            LimitedBy::Plan => Resource::PlanUsage,
+            LimitedBy::Quota => Resource::Credits,
+            LimitedBy::SpendCap => Resource::Spend,
+            LimitedBy::Unknown => Resource::Other,
+        };
+        let known = self.gauges.iter().position(|gauge| {
+            let id = gauge.last.id;
+            id.resource == resource
+                && id.provider == request.provider
+                && (id.model == request.model || id.model.is_none())
+        });
+        if let Some(known) = known {
+            return u32::try_from(known).ok();
+        }
+        let id = LimitId {
+            layer: request.failure.layer,
+            provider: request.provider,
+            model: request.model,
+            ..LimitId::of(resource)
+        };
+        let reading = LimitReading {
+            id,
+            at: request.at,
+            limit: None,
+            remaining: None,
+            used: None,
+            used_ratio: None,
+            reset: None,
+            status: None,
+            window_from: None,
+            source: crate::domain::ReadingSource::Log,
+        };
+        self.read(&reading, now).map(|(position, _)| position)
+    }
+
+    /// All gauges, in order of first sight.
+    pub fn iter(&self) -> impl Iterator<Item = &Gauge> {
+        self.gauges.iter()
+    }
+
+    /// One gauge.
+    pub fn get_mut(&mut self, position: u32) -> Option<&mut Gauge> {
+        self.gauges.get_mut(position as usize)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.gauges.len()
+    }
+
+    /// Readings of identities beyond the cap.
+    #[must_use]
+    pub fn not_kept(&self) -> u64 {
+        self.not_kept
+    }
+}
+
+/// What a reading was to its gauge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The first one.
+    New,
+    /// A newer one.
+    Newer,
+    /// A newer one, and the size of the limit differs.
+    LimitChanged,
+    /// Older than what is known; not used.
+    Older,
+}
+
+impl Gauge {
+    fn new(reading: &LimitReading, now: Stamp) -> Gauge {
+        let mut gauge = Gauge {
+            last: *reading,
+            read_at: now.mono_of(reading.at),
+            previous_limit: None,
+            rules: Box::default(),
+            drain: Drain::default(),
+            readings: Sliding::new(Duration::from_secs(5), 13),
+            refused: None,
+            was_exhausted: false,
+        };
+        gauge.note_level();
+        gauge
+    }
+
+    fn update(&mut self, reading: &LimitReading, now: Stamp) -> Seen {
+        if reading.at < self.last.at {
+            return Seen::Older;
+        }
+        let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
+        if changed {
+            self.previous_limit = self.last.limit;
+        }
+        // Two calls that ended in the same instant: the lower level is the later truth.
+        let remaining = match (self.last.remaining, reading.remaining) {
+            (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
+            (before, new) => new.or(before),
+        };
+        let id = LimitId { window_s: self.window_after(reading), ..reading.id };
+        self.last = LimitReading {
+            id,
+            limit: reading.limit.or(self.last.limit),
+            remaining,
+            used: reading.used.or(self.last.used),
+            used_ratio: reading.used_ratio.or(self.last.used_ratio),
+            reset: reading.reset.or(self.last.reset),
+            ..*reading
+        };
+        self.read_at = now.mono_of(reading.at);
+        self.note_level();
+        if changed { Seen::LimitChanged } else { Seen::Newer }
+    }
+
+    /// A window that only arithmetic gives is best told by a bucket that is not
+    /// empty: an overdraft makes it look shorter.
+    fn window_after(&self, reading: &LimitReading) -> Option<u32> {
+        let known = self.last.id.window_s;
+        let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
+        match reading.window_from {
+            Some(WindowFrom::Math) if empty => known.or(reading.id.window_s),
+            _ => reading.id.window_s.or(known),
+        }
+    }
+
+    fn note_level(&mut self) {
+        if let Some(count) = self.readings.at(self.read_at) {
+            *count += 1;
+        }
+        if let Some(level) = self.level() {
+            self.drain.note(self.read_at, level, self.last.limit.map(Amount::as_f64));
+        }
+    }
+
+    /// What was left at the time of the reading.
+    fn level(&self) -> Option<f64> {
+        let last = &self.last;
+        let limit = last.limit.map(Amount::as_f64);
+        if let Some(remaining) = last.remaining {
+            return Some(remaining.as_f64());
+        }
+        if let (Some(limit), Some(used)) = (limit, last.used) {
+            return Some(limit - used.as_f64());
+        }
+        // Of a utilisation only the share is known.
+        last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
+    }
+
+    fn refuse(&mut self, request: &Request) {
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0).map(Duration::from_secs_f64);
+        let reset = self.last.reset.map(|r| r.at.since(request.at)).filter(|d| !d.is_zero());
+        let span = asked.or(reset).unwrap_or(USUAL_REFUSAL);
+        let until = request.at.plus(span);
+        if self.refused.is_none_or(|refusal| until > refusal.until || request.at > refusal.at) {
+            self.refused = Some(Refusal { at: request.at, until });
+        }
+        if self.last.limit.is_none() && self.last.remaining.is_none() {
+            self.last.at = self.last.at.max(request.at);
+            self.last.reset = Some(crate::domain::Reset { at: until, kind: ResetKind::Unknown });
+        }
+    }
+
+    /// A success that began after the refusal, with something left, ends it.
+    fn relent(&mut self, request: &Request) {
+        let began = request.started_at.unwrap_or(request.at);
+        let left = self.level().is_none_or(|level| level > 0.0);
+        if left && self.refused.is_some_and(|refusal| began > refusal.at) {
+            self.refused = None;
+        }
+    }
+
+    /// What the gauge shows at `now`.
+    #[must_use]
+    pub fn view(&self, now: Stamp) -> View {
+        let age = now.mono.since(self.read_at);
+        let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
+        let refused = self.refused.filter(|refusal| now.wall < refusal.until);
+        let turned = self.turned_over(now);
+        let stale = refused.is_none() && (age > window || turned);
+        let limit = self.last.limit.map(Amount::as_f64);
+        let level = if turned { limit.or(self.level()) } else { self.project(age) };
+        let exhausted = refused.is_some()
+            || (!stale && level.is_some_and(|left| left <= 0.0) && limit.is_some_and(|l| l > 0.0));
+        let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
+        let share = match limit {
+            Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
+            None => self.last.used_ratio.map(|used| 1.0 - used),
+        };
+        let reset_at = refused.map(|refusal| refusal.until).or(self
+            .last
+            .reset
+            .map(|reset| reset.at)
+            .filter(|at| *at > now.wall));
+        let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
+        View {
+            remaining,
+            remaining_ratio: share.map(|share| share.clamp(0.0, 1.0)),
+            reset_in_s,
+            reset_at,
+            exhausts_in_s: if stale || exhausted {
+                None
+            } else {
+                self.exhausts_in(now, reset_in_s)
+            },
+            exhausted,
+            stale,
+            age_s: age.as_secs_f64(),
+        }
+    }
+
+    /// A fixed window whose end lay ahead when it was read, and is now past.
+    fn turned_over(&self, now: Stamp) -> bool {
+        self.last.reset.is_some_and(|reset| {
+            reset.kind == ResetKind::WindowEndsAt && reset.at > self.last.at && reset.at <= now.wall
+        })
+    }
+
+    /// The level now: a token bucket fills up while nobody draws from it.
+    fn project(&self, age: Duration) -> Option<f64> {
+        let level = self.level()?;
+        let reset = self.last.reset.filter(|reset| reset.kind == ResetKind::FullAt);
+        let (Some(limit), Some(reset)) = (self.last.limit.map(Amount::as_f64), reset) else {
+            return Some(level);
+        };
+        let fills_in = reset.at.seconds_after(self.last.at);
+        if level >= limit || fills_in <= 0.0 {
+            return Some(level);
+        }
+        let share = (age.as_secs_f64() / fills_in).min(1.0);
+        Some(level + (limit - level) * share)
+    }
+
+    /// Time until nothing is left, where that is near enough to mean something.
+    fn exhausts_in(&self, now: Stamp, reset_in_s: Option<f64>) -> Option<f64> {
+        if now.mono.since(self.read_at) > STILL {
+            return None;
+        }
+        let drain = self.drain.per_s(now.mono).filter(|per_s| *per_s > 0.0)?;
+        let left = self.level().filter(|left| *left > 0.0)?;
+        let seconds = left / drain;
+        let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);
+        let turns_first =
+            kind != ResetKind::FullAt && reset_in_s.is_some_and(|reset| reset < seconds);
+        let window = self.last.id.window_s.map_or(USUAL_WINDOW.as_secs_f64(), f64::from);
+        (!turns_first && seconds < window * HORIZON).then_some(seconds)
+    }
+
+    /// Readings of the last minute, as evidence.
+    #[must_use]
+    pub fn evidence(&self, now: Mono) -> u64 {
+        self.readings.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
+    }
+
+    /// Whether the exhaustion changed since this was last asked.
+    pub fn exhaustion_change(&mut self, view: &View) -> Option<Exhaustion> {
+        if view.exhausted == self.was_exhausted {
+            return None;
+        }
+        self.was_exhausted = view.exhausted;
+        Some(if view.exhausted { Exhaustion::Began } else { Exhaustion::Ended })
+    }
+}
+
+/// How a limit's exhaustion changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhaustion {
+    /// Nothing is left from now on.
+    Began,
+    /// It came back.
+    Ended,
+}
+
+/// The identity of a reading's gauge. A window that was not stated but derived
+/// is a guess that some readings allow and others do not: it is no part of it.
+fn identity(reading: &LimitReading) -> LimitId {
+    let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
+    LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
+}
+
+fn resource_is(resource: Resource, by: LimitedBy) -> bool {
+    matches!(
+        (by, resource),
+        (LimitedBy::Requests, Resource::Requests)
+            | (
+                LimitedBy::Tokens,
+                Resource::Tokens | Resource::InputTokens | Resource::OutputTokens
+            )
+            | (LimitedBy::InputTokens, Resource::InputTokens)
+            | (LimitedBy::OutputTokens, Resource::OutputTokens)
+            | (LimitedBy::Concurrency, Resource::Concurrency)
+            | (LimitedBy::Plan, Resource::PlanUsage)
+            | (LimitedBy::Quota, Resource::Credits)
+            | (LimitedBy::SpendCap, Resource::Spend)
+    )
+}

@@ -1,0 +1,385 @@
+//! From rows to rules: the value of each metric, and when it is judged.
+//!
+//! What a batch touched is judged in the same call, so a line can trip a switch
+//! before it has been drawn. Percentiles are the exception: they are judged on
+//! ticks only, because asking for one costs more than reading a line.
+
+use super::alerts::{Grounds, Series};
+use super::effect::{Effect, Event, EventKind, Labels};
+use super::gauges::{Exhaustion, Gauge, View as GaugeView};
+use super::sources::SourceRow;
+use super::spend::View as CapView;
+use super::traffic::{Counts, Row};
+use super::{Engine, series, wording};
+use crate::domain::{Mono, Outcome, Stamp};
+use crate::rules::{Family, Metric, RuleSpec, Sample};
+
+/// Which rows a pass looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Those just touched; no percentiles.
+    Touched,
+    /// All of them.
+    All,
+}
+
+impl Engine {
+    /// Judge what was touched since the last time.
+    pub(super) fn judge_touched(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        let mut positions = std::mem::take(&mut self.touched.scratch);
+        self.touched.limits.take(&mut positions);
+        for position in &positions {
+            self.judge_limit(*position, now, out);
+        }
+        self.touched.traffic.take(&mut positions);
+        for position in &positions {
+            self.judge_traffic(*position, Pass::Touched, now, out);
+        }
+        self.touched.retries.take(&mut positions);
+        for position in &positions {
+            self.judge_retries(*position, now, out);
+        }
+        self.touched.queues.take(&mut positions);
+        for position in &positions {
+            self.judge_queue(*position, Pass::Touched, now, out);
+        }
+        self.touched.scratch = positions;
+        if std::mem::take(&mut self.touched.caps) {
+            self.judge_caps(now, out);
+        }
+        if std::mem::take(&mut self.touched.hosts) {
+            self.judge_hosts(now, out);
+        }
+    }
+
+    /// Judge every series: time alone changes ages, rates and `for`.
+    pub(super) fn judge_all(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        let count = |len: usize| 0..u32::try_from(len).unwrap_or(u32::MAX);
+        for position in count(self.gauges.count()) {
+            self.judge_limit(position, now, out);
+        }
+        for position in count(self.cells.traffic().len()) {
+            self.judge_traffic(position, Pass::All, now, out);
+        }
+        for position in count(self.cells.retries().len()) {
+            self.judge_retries(position, now, out);
+        }
+        for position in count(self.queues.iter().count()) {
+            self.judge_queue(position, Pass::All, now, out);
+        }
+        self.judge_caps(now, out);
+        self.judge_callers(now, out);
+        self.judge_sources(now, out);
+        self.judge_hosts(now, out);
+    }
+
+    /// Forget alerts that are over.
+    pub(super) fn forget_spent(&mut self, now: Stamp) {
+        let caps = &self.caps;
+        self.book.forget_spent(now, |series| match series {
+            Series::Cap(position) => caps.get(position as usize).map(|c| c.period.start.0),
+            _ => None,
+        });
+    }
+
+    fn judge_limit(&mut self, position: u32, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(gauge) = self.gauges.get_mut(position) else { return };
+        let view = gauge.view(now);
+        if let Some(change) = gauge.exhaustion_change(&view) {
+            let labels = series::limit(&gauge.last.id, &self.names);
+            let title = series::limit_title(&gauge.last.id, &self.names);
+            out.push(Effect::Event(exhaustion(change, &title, labels, &view, now)));
+        }
+        let grounds = grounds(gauge.read_at, now, self.limits.max_age);
+        let evidence = gauge.evidence(now.mono);
+        for rule in &gauge.rules {
+            let Some(spec) = self.book.rule(*rule) else { continue };
+            let value = limit_value(spec.metric, gauge, &view);
+            let sample = Sample { value, evidence, period: None };
+            let labels = || series::limit(&gauge.last.id, &self.names);
+            self.book.judge(*rule, Series::Limit(position), (sample, grounds), now, &labels, out);
+        }
+    }
+
+    fn judge_traffic(&mut self, position: u32, pass: Pass, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(row) = self.cells.traffic_row(position) else { return };
+        if row.rules.is_empty() {
+            return;
+        }
+        let counts = row.minute(now.mono);
+        let fresh =
+            if row.is_live(now.mono, self.limits.max_age) { Grounds::Fresh } else { Grounds::Old };
+        for rule in &row.rules {
+            let Some(spec) = self.book.rule(*rule) else { continue };
+            if pass == Pass::Touched && is_percentile(spec.metric) {
+                continue;
+            }
+            let value = traffic_value(&spec, row, &counts, now.mono);
+            let sample = Sample { value, evidence: counts.requests().into(), period: None };
+            let labels = || series::traffic(row.id, &self.names);
+            self.book.judge(*rule, Series::Traffic(position), (sample, fresh), now, &labels, out);
+        }
+    }
+
+    fn judge_retries(&mut self, position: u32, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(row) = self.cells.retries_row(position) else { return };
+        if row.rules.is_empty() {
+            return;
+        }
+        let view = row.view(now.mono);
+        let evidence = view.attempts().into();
+        for rule in &row.rules {
+            let Some(spec) = self.book.rule(*rule) else { continue };
+            let value = match spec.metric {
+                Metric::RetriesAmplification => view.amplification(),
+                Metric::RetriesSuccessRatio => view.success_ratio(),
+                Metric::RetriesNonRetryablePerS => view.hopeless_per_s(),
+                _ => None,
+            };
+            let sample = Sample { value, evidence, period: None };
+            let labels = || series::pair(row.provider, row.model, &self.names);
+            let grounds = if evidence > 0 { Grounds::Fresh } else { Grounds::Old };
+            self.book.judge(*rule, Series::Retries(position), (sample, grounds), now, &labels, out);
+        }
+    }
+
+    fn judge_queue(&mut self, position: u32, pass: Pass, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(row) = self.queues.get_mut(position) else { return };
+        let view = row.view(now.mono);
+        let grounds = if view.stale { Grounds::Old } else { Grounds::Fresh };
+        for rule in &row.rules {
+            let Some(spec) = self.book.rule(*rule) else { continue };
+            let fresh = |value: Option<f64>| value.filter(|_| !view.stale);
+            #[allow(clippy::cast_precision_loss, reason = "a depth for a threshold")]
+            let value = match spec.metric {
+                Metric::QueueDepth => fresh(view.depth.map(|depth| depth as f64)),
+                Metric::QueueOldestAge => fresh(view.oldest_age_s),
+                Metric::QueueDroppedPerS => fresh(view.dropped_per_s),
+                Metric::QueueWaitP95 if pass == Pass::All => {
+                    row.waits.percentiles(now.mono).map(|([_, p95, _], _)| p95)
+                }
+                _ => continue,
+            };
+            let sample = Sample { value, evidence: u64::MAX, period: None };
+            let labels = || series::queue(row.name, row.priority, &self.names);
+            self.book.judge(*rule, Series::Queue(position), (sample, grounds), now, &labels, out);
+        }
+    }
+
+    fn judge_caps(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        for (position, cap) in (0u32..).zip(&self.caps) {
+            let view = cap.view(now);
+            let live = cap.is_live(now.mono, self.limits.max_age);
+            let grounds = if live { Grounds::Fresh } else { Grounds::Old };
+            for rule in &cap.rules {
+                let Some(spec) = self.book.rule(*rule) else { continue };
+                let sample = Sample {
+                    value: cap_value(spec.metric, &view),
+                    evidence: view.evidence.into(),
+                    period: Some(cap.period.start.0),
+                };
+                let labels = || series::cap(cap);
+                self.book.judge(*rule, Series::Cap(position), (sample, grounds), now, &labels, out);
+            }
+        }
+    }
+
+    fn judge_callers(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        if self.cells.callers().all(|row| row.rules.is_empty()) {
+            return;
+        }
+        let all: f64 = self.cells.callers().map(|row| row.sums(now.mono).usd.as_f64()).sum();
+        for (position, row) in (0u32..).zip(self.cells.callers()) {
+            let sums = row.sums(now.mono);
+            for rule in &row.rules {
+                let share = (all > 0.0).then(|| sums.usd.as_f64() / all);
+                let sample = Sample { value: share, evidence: sums.requests.into(), period: None };
+                let labels = || series::caller(row.key, row.environment, &self.names);
+                let judged = (sample, Grounds::Fresh);
+                self.book.judge(*rule, Series::Caller(position), judged, now, &labels, out);
+            }
+        }
+    }
+
+    fn judge_sources(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        for (position, row) in (0u32..).zip(&self.sources) {
+            for rule in &row.rules {
+                let Some(spec) = self.book.rule(*rule) else { continue };
+                let ended = row.status.state == "ended";
+                #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
+                let value = match spec.metric {
+                    Metric::SourceSilent => Some(if ended { 0.0 } else { row.silent_s(now.mono) }),
+                    Metric::SourceSecondsBehind => row.seconds_behind(now),
+                    Metric::SourceFaultRatio => row.fault_ratio(now.mono),
+                    Metric::SourceQuarantined => Some(row.quarantined_per_min(now.mono) as f64),
+                    _ => None,
+                };
+                let sample = Sample { value, evidence: u64::MAX, period: None };
+                let labels = || series::source(row);
+                let judged = (sample, Grounds::Fresh);
+                self.book.judge(*rule, Series::Source(position), judged, now, &labels, out);
+            }
+        }
+    }
+
+    fn judge_hosts(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        for row in self.switches.rows() {
+            for host in &row.hosts {
+                let labels = || series::host(&row.state.scope, host.host, &self.names);
+                let number = self.hosts.number(&row.state.scope, host.host);
+                for rule in &*self.book.matching(Family::Switch, &labels()) {
+                    #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
+                    let value = Some(host.started_after as f64);
+                    let sample = Sample { value, evidence: u64::MAX, period: None };
+                    let judged = (sample, Grounds::Fresh);
+                    self.book.judge(*rule, Series::Host(number), judged, now, &labels, out);
+                }
+            }
+        }
+    }
+}
+
+/// Which rules watch a new row.
+impl Engine {
+    pub(super) fn watch_caps(&mut self) {
+        for cap in &mut self.caps {
+            cap.rules = self.book.matching(Family::Cap, &series::cap(cap));
+        }
+    }
+
+    pub(super) fn watch_limit(&mut self, position: u32) {
+        let Some(gauge) = self.gauges.get_mut(position) else { return };
+        let labels = series::limit(&gauge.last.id, &self.names);
+        gauge.rules = self.book.matching(Family::Limit, &labels);
+    }
+
+    pub(super) fn watch_queue(&mut self, position: u32) {
+        let Some(row) = self.queues.get_mut(position) else { return };
+        let labels = series::queue(row.name, row.priority, &self.names);
+        row.rules = self.book.matching(Family::Queue, &labels);
+    }
+
+    pub(super) fn watch_cell(&mut self, traffic: u32, caller: u32, retries: u32) {
+        if let Some(row) = self.cells.traffic_row(traffic) {
+            let labels = series::traffic(row.id, &self.names);
+            row.rules = self.book.matching(Family::Traffic, &labels);
+        }
+        if let Some(row) = self.cells.retries_row(retries) {
+            let labels = series::pair(row.provider, row.model, &self.names);
+            row.rules = self.book.matching(Family::Retries, &labels);
+        }
+        if let Some(row) = self.cells.caller_row(caller) {
+            let labels = series::caller(row.key, row.environment, &self.names);
+            row.rules = self.book.matching(Family::Caller, &labels);
+        }
+    }
+
+    pub(super) fn rules_of_source(&self, row: &SourceRow) -> Box<[u16]> {
+        self.book.matching(Family::Source, &series::source(row))
+    }
+}
+
+fn grounds(read_at: Mono, now: Stamp, max_age: std::time::Duration) -> Grounds {
+    if now.mono.since(read_at) <= max_age { Grounds::Fresh } else { Grounds::Old }
+}
+
+fn exhaustion(
+    change: Exhaustion,
+    title: &str,
+    labels: Labels,
+    view: &GaugeView,
+    now: Stamp,
+) -> Event {
+    let (kind, text) = match change {
+        Exhaustion::Began => {
+            let back = view.reset_in_s.map(|s| format!(", back in {}", wording::span(s)));
+            (EventKind::LimitExhausted, format!("{title} exhausted{}", back.unwrap_or_default()))
+        }
+        Exhaustion::Ended => (EventKind::LimitReset, format!("{title} is back")),
+    };
+    let mut event = Event::new(now.wall, kind, text);
+    event.labels = labels;
+    event
+}
+
+fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
+    if view.stale {
+        return None;
+    }
+    match metric {
+        Metric::LimitRemaining => view.remaining,
+        Metric::LimitRemainingRatio | Metric::LimitExhaustsIn if view.exhausted => Some(0.0),
+        Metric::LimitRemainingRatio => view.remaining_ratio,
+        Metric::LimitUsedRatio => {
+            gauge.last.used_ratio.or(view.remaining_ratio.map(|left| 1.0 - left))
+        }
+        Metric::LimitResetIn => view.reset_in_s,
+        Metric::LimitExhaustsIn => view.exhausts_in_s,
+        Metric::LimitExhaustsBeforeReset => {
+            Some(f64::from(u8::from(view.exhausted || view.exhausts_in_s.is_some())))
+        }
+        _ => None,
+    }
+}
+
+fn is_percentile(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::LatencyP50
+            | Metric::LatencyP95
+            | Metric::LatencyP99
+            | Metric::TtftP50
+            | Metric::TtftP95
+            | Metric::TtftP99
+    )
+}
+
+fn traffic_value(rule: &RuleSpec, row: &Row, counts: &Counts, now: Mono) -> Option<f64> {
+    let calls = counts.requests();
+    let latency = |q: usize| row.latency.percentiles(now).and_then(|(p, _)| p.get(q).copied());
+    let ttft = |q: usize| row.ttft.percentiles(now).and_then(|(p, _)| p.get(q).copied());
+    #[allow(clippy::cast_precision_loss, reason = "rates and ratios for thresholds")]
+    match rule.metric {
+        Metric::LatencyP50 => latency(0),
+        Metric::LatencyP95 => latency(1),
+        Metric::LatencyP99 => latency(2),
+        Metric::TtftP50 => ttft(0),
+        Metric::TtftP95 => ttft(1),
+        Metric::TtftP99 => ttft(2),
+        Metric::RequestsPerS => Some(row.per_s(now, counts)),
+        Metric::ErrorsRatio if calls == 0 => None,
+        Metric::ErrorsRatio => {
+            let chosen = rule.matches.get("outcome").map(String::as_str);
+            let bad = match chosen.and_then(Outcome::from_word) {
+                Some(outcome) => counts.of(outcome),
+                None => calls - counts.of(Outcome::Ok),
+            };
+            Some(f64::from(bad) / f64::from(calls))
+        }
+        Metric::TokensPerMin => Some(row.per_min(now, counts.input + counts.output) as f64),
+        Metric::CacheHitRatio => {
+            (counts.cacheable > 0).then(|| counts.cached as f64 / counts.cacheable as f64)
+        }
+        _ => None,
+    }
+}
+
+fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for a threshold")]
+    match metric {
+        Metric::SpendUsd => Some(view.spent.as_f64()),
+        Metric::SpendUsedRatio => Some(view.used_ratio),
+        Metric::SpendUsdPerHour => view.usd_per_hour,
+        Metric::SpendCapIn => view.cap_in_s,
+        // Both windows must burn: the lower one decides.
+        Metric::SpendBurnRate => match (view.burn_short, view.burn_long) {
+            (Some(short), Some(long)) => Some(short.min(long)),
+            _ => None,
+        },
+        Metric::CapNotEnforced => Some(f64::from(view.not_enforced)),
+        Metric::SpendUnpricedRatio => {
+            (view.calls > 0).then(|| view.unpriced as f64 / view.calls as f64)
+        }
+        _ => None,
+    }
+}

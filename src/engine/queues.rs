@@ -1,0 +1,203 @@
+//! Queues by priority: depth, age of the oldest entry, and flow.
+
+use std::time::Duration;
+
+use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
+use crate::stats::{Durations, Sliding};
+
+/// A reading older than this is stale.
+const STALE_AFTER: Duration = Duration::from_secs(15);
+/// Flow is measured over this.
+const FLOW: Duration = Duration::from_secs(30);
+/// Queues kept.
+const CAP: usize = 256;
+
+/// All queues seen, in order of first sight.
+#[derive(Debug, Default)]
+pub struct Queues {
+    rows: Vec<Queue>,
+}
+
+/// One queue of one priority on one host: hosts have queues of their own.
+#[derive(Debug)]
+pub struct Queue {
+    /// Queue name.
+    pub name: Option<Sym>,
+    /// Which class.
+    pub priority: Option<Priority>,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    /// Time callers of this class waited.
+    pub waits: Durations,
+    hosts: Vec<HostQueue>,
+    /// Depth that calls saw, where nothing reads the queue itself.
+    seen_by_calls: Option<(Mono, u64)>,
+    flow: Sliding<Flow>,
+}
+
+/// The newest reading of one host's queue.
+#[derive(Debug)]
+struct HostQueue {
+    host: Option<Sym>,
+    last: QueueReading,
+    read_at: Mono,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    enqueued: u64,
+    dequeued: u64,
+    dropped: u64,
+}
+
+/// What a queue shows, over all hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct View {
+    /// Waiting entries.
+    pub depth: Option<u64>,
+    /// Age of the oldest, in seconds.
+    pub oldest_age_s: Option<f64>,
+    /// Entries put in a second; `None` when the log has no counters.
+    pub in_per_s: Option<f64>,
+    /// Entries taken out a second.
+    pub out_per_s: Option<f64>,
+    /// Entries dropped a second.
+    pub dropped_per_s: Option<f64>,
+    /// Age of the newest reading in seconds.
+    pub age_s: f64,
+    /// Whether that is too old.
+    pub stale: bool,
+}
+
+impl Queues {
+    /// Note a reading; answers its row.
+    pub fn read(&mut self, reading: &QueueReading, now: Stamp) -> Option<(u32, bool)> {
+        let (position, new) = self.row(reading.name, reading.priority)?;
+        let row = self.rows.get_mut(position as usize)?;
+        row.read(reading, now.mono_of(reading.at));
+        Some((position, new))
+    }
+
+    /// Note what a call tells of the queue it waited in.
+    pub fn call(&mut self, request: &Request, when: Mono) -> Option<(u32, bool)> {
+        if request.timing.queue_ms.is_none() && request.queue_depth.is_none() {
+            return None;
+        }
+        let same = |row: &Queue| row.priority == request.caller.priority;
+        let (position, new) = match self.rows.iter().position(same) {
+            Some(position) => (u32::try_from(position).ok()?, false),
+            None => self.row(None, request.caller.priority)?,
+        };
+        let row = self.rows.get_mut(position as usize)?;
+        if let Some(ms) = request.timing.queue_ms {
+            row.waits.record(when, ms);
+        }
+        if let Some(depth) = request.queue_depth {
+            row.seen_by_calls = row.seen_by_calls.max(Some((when, depth)));
+        }
+        Some((position, new))
+    }
+
+    fn row(&mut self, name: Option<Sym>, priority: Option<Priority>) -> Option<(u32, bool)> {
+        let same = |row: &Queue| row.name == name && row.priority == priority;
+        if let Some(position) = self.rows.iter().position(same) {
+            return Some((u32::try_from(position).ok()?, false));
+        }
+        if self.rows.len() >= CAP {
+            return None;
+        }
+        self.rows.push(Queue {
+            name,
+            priority,
+            rules: Box::default(),
+            waits: Durations::default(),
+            hosts: Vec::new(),
+            seen_by_calls: None,
+            flow: Sliding::new(Duration::from_secs(2), 16),
+        });
+        Some((u32::try_from(self.rows.len() - 1).ok()?, true))
+    }
+
+    /// All rows, in order of first sight.
+    pub fn iter(&self) -> impl Iterator<Item = &Queue> {
+        self.rows.iter()
+    }
+
+    /// One row.
+    pub fn get_mut(&mut self, position: u32) -> Option<&mut Queue> {
+        self.rows.get_mut(position as usize)
+    }
+}
+
+impl Queue {
+    fn read(&mut self, reading: &QueueReading, when: Mono) {
+        let Some(host) = self.hosts.iter_mut().find(|h| h.host == reading.host) else {
+            self.hosts.push(HostQueue { host: reading.host, last: *reading, read_at: when });
+            // A slot to measure from, even if the counters stand still.
+            let _ = self.flow.at(when);
+            return;
+        };
+        if reading.at < host.last.at {
+            return;
+        }
+        let grown = |before: Option<u64>, after: Option<u64>| match (before, after) {
+            // A counter that fell was restarted: what it shows is new.
+            (Some(before), Some(after)) if after < before => after,
+            (Some(before), Some(after)) => after - before,
+            _ => 0,
+        };
+        let flow = Flow {
+            enqueued: grown(host.last.enqueued_total, reading.enqueued_total),
+            dequeued: grown(host.last.dequeued_total, reading.dequeued_total),
+            dropped: grown(host.last.dropped_total, reading.dropped_total),
+        };
+        host.last = *reading;
+        host.read_at = when;
+        if let Some(slot) = self.flow.at(when) {
+            slot.enqueued += flow.enqueued;
+            slot.dequeued += flow.dequeued;
+            slot.dropped += flow.dropped;
+        }
+    }
+
+    /// What it shows at `now`, summed over hosts that still report.
+    #[must_use]
+    pub fn view(&self, now: Mono) -> View {
+        let newest = self.hosts.iter().map(|h| h.read_at).max();
+        let Some(newest) = newest else {
+            let Some((at, depth)) = self.seen_by_calls else { return View::default() };
+            let age = now.since(at);
+            return View {
+                depth: Some(depth),
+                age_s: age.as_secs_f64(),
+                stale: age > STALE_AFTER,
+                ..View::default()
+            };
+        };
+        // The last known word stands, marked stale, when all have gone silent.
+        let stale = now.since(newest) > STALE_AFTER;
+        let live =
+            || self.hosts.iter().filter(move |h| stale || now.since(h.read_at) <= STALE_AFTER);
+        let covered = self.flow.covered_s(now, FLOW);
+        let mut flow = Flow::default();
+        for slot in self.flow.recent(now, FLOW) {
+            flow.enqueued += slot.enqueued;
+            flow.dequeued += slot.dequeued;
+            flow.dropped += slot.dropped;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+        let per_s = |known: bool, sum: u64| (known && !stale).then(|| sum as f64 / covered);
+        View {
+            depth: live().map(|h| h.last.depth).fold(None, |sum, depth| match (sum, depth) {
+                (Some(sum), Some(depth)) => Some(sum + depth),
+                (sum, depth) => sum.or(depth),
+            }),
+            oldest_age_s: live().filter_map(|h| h.last.oldest_age_s).reduce(f64::max),
+            in_per_s: per_s(live().any(|h| h.last.enqueued_total.is_some()), flow.enqueued),
+            out_per_s: per_s(live().any(|h| h.last.dequeued_total.is_some()), flow.dequeued),
+            dropped_per_s: per_s(live().any(|h| h.last.dropped_total.is_some()), flow.dropped),
+            age_s: now.since(newest).as_secs_f64(),
+            stale,
+        }
+    }
+}

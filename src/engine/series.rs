@@ -1,0 +1,138 @@
+//! Labels: what a series is called in rules, alerts and events.
+
+use std::sync::Arc;
+
+use super::effect::Labels;
+use super::sources::SourceRow;
+use super::spend::Cap;
+use super::traffic::RowId;
+use crate::domain::{LimitId, Names, Priority, Sym};
+
+/// Labels of a limit.
+#[must_use]
+pub fn limit(id: &LimitId, names: &Names) -> Labels {
+    let mut labels = pair(id.provider, id.model, names);
+    let mut put = |name, sym: Option<Sym>| {
+        if let Some(sym) = sym {
+            labels.insert(name, names.text(sym));
+        }
+    };
+    put("key", id.subject.filter(|_| id.scope == crate::domain::Scope::Key));
+    put("subject", id.subject);
+    put("label", id.label);
+    labels.insert("scope", id.scope.word().into());
+    labels.insert("resource", id.resource.word().into());
+    labels.insert("layer", id.layer.word().into());
+    labels
+}
+
+/// How a limit is called in a sentence: `openai gpt-4o tokens`.
+#[must_use]
+pub fn limit_title(id: &LimitId, names: &Names) -> String {
+    let parts = [id.provider, id.model, id.subject, id.label];
+    let mut title = String::new();
+    for part in parts.into_iter().flatten() {
+        title.push_str(&names.text(part));
+        title.push(' ');
+    }
+    if title.is_empty() {
+        title.push_str(match id.layer {
+            crate::domain::Layer::Gateway => "gateway ",
+            _ => "provider ",
+        });
+    }
+    title + &id.resource.word().replace('_', " ")
+}
+
+/// Labels of a row of traffic.
+#[must_use]
+pub fn traffic(id: RowId, names: &Names) -> Labels {
+    let mut labels = pair(id.provider, id.model, names);
+    if let Some(endpoint) = id.endpoint {
+        labels.insert("endpoint", names.text(endpoint));
+    }
+    labels
+}
+
+/// Labels of retries.
+#[must_use]
+pub fn pair(provider: Option<Sym>, model: Option<Sym>, names: &Names) -> Labels {
+    let mut labels = Labels::new();
+    if let Some(provider) = provider {
+        labels.insert("provider", names.text(provider));
+    }
+    if let Some(model) = model {
+        labels.insert("model", names.text(model));
+    }
+    labels
+}
+
+/// Labels of a cap: its name and period, and the names it is about, so that a
+/// rule on it can trip exactly those.
+#[must_use]
+pub fn cap(cap: &Cap) -> Labels {
+    let mut labels = Labels::new();
+    labels.insert("cap", Arc::from(cap.spec.name.as_str()));
+    labels.insert("period", cap.spec.period.word().into());
+    for name in ["provider", "model", "key", "team", "environment"] {
+        if let Some(text) = cap.spec.matches.get(name).filter(|text| *text != "*") {
+            labels.insert(name, Arc::from(text.as_str()));
+        }
+    }
+    labels
+}
+
+/// Labels of a queue.
+#[must_use]
+pub fn queue(name: Option<Sym>, priority: Option<Priority>, names: &Names) -> Labels {
+    let mut labels = Labels::new();
+    if let Some(name) = name {
+        labels.insert("queue", names.text(name));
+    }
+    if let Some(priority) = priority {
+        labels.insert("priority", priority.word().into());
+    }
+    labels
+}
+
+/// Labels of a key.
+#[must_use]
+pub fn caller(key: Option<Sym>, environment: Option<Sym>, names: &Names) -> Labels {
+    let mut labels = Labels::new();
+    labels.insert("key", key.map_or_else(|| "__unattributed__".into(), |key| names.text(key)));
+    if let Some(environment) = environment {
+        labels.insert("environment", names.text(environment));
+    }
+    labels
+}
+
+/// Labels of a source.
+#[must_use]
+pub fn source(row: &SourceRow) -> Labels {
+    Labels::from([("source", Arc::from(row.name.name.as_str())), ("kind", row.name.kind.into())])
+}
+
+/// Numbers for the pairs of a tripped scope and a host, for ever the same.
+#[derive(Debug, Default)]
+pub struct HostSeries {
+    seen: Vec<(String, Option<Sym>)>,
+}
+
+impl HostSeries {
+    /// The number of a pair.
+    pub fn number(&mut self, scope: &str, host: Option<Sym>) -> u32 {
+        let known = self.seen.iter().position(|(s, h)| s == scope && *h == host);
+        let known = known.unwrap_or_else(|| {
+            self.seen.push((scope.to_owned(), host));
+            self.seen.len() - 1
+        });
+        u32::try_from(known).unwrap_or(u32::MAX)
+    }
+}
+
+/// Labels of what a host does about a trip.
+#[must_use]
+pub fn host(scope: &str, host: Option<Sym>, names: &Names) -> Labels {
+    let host = host.map_or_else(|| "?".into(), |host| names.text(host));
+    Labels::from([("scope", Arc::from(scope)), ("host", host)])
+}

@@ -1,0 +1,168 @@
+//! Where the numbers come from, and whether they still come.
+
+use std::time::Duration;
+
+use super::spec::SourceName;
+use crate::domain::{Batch, FaultReason, Mono, Observation, Progress, Stamp, Wall};
+use crate::stats::Sliding;
+
+/// What a source says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// `waiting`, `catching_up`, `live`, `denied`, `error`, `ended`.
+    pub state: &'static str,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+    /// Its format, once known.
+    pub format: Option<String>,
+}
+
+/// One source.
+#[derive(Debug)]
+pub struct SourceRow {
+    /// Its name and kind.
+    pub name: SourceName,
+    /// What it says of itself.
+    pub status: SourceStatus,
+    /// How far it has read.
+    pub progress: Progress,
+    /// Lines and parts of lines not understood.
+    pub faults: u64,
+    /// Lines that can't be trusted.
+    pub quarantined: u64,
+    /// Lines of no interest.
+    pub ignored: u64,
+    /// Lines that repeat another.
+    pub duplicates: u64,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    /// Time of the newest event read.
+    pub newest_event: Option<Wall>,
+    /// When the last line came, or the source began.
+    pub last_arrival: Mono,
+    recent: Sliding<Recent>,
+    was_silent: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    lines: u64,
+    faults: u64,
+    quarantined: u64,
+}
+
+impl SourceRow {
+    /// A source that has not said anything yet.
+    #[must_use]
+    pub fn new(name: SourceName, now: Stamp) -> SourceRow {
+        SourceRow {
+            name,
+            status: SourceStatus { state: "waiting", ..SourceStatus::default() },
+            progress: Progress::default(),
+            faults: 0,
+            quarantined: 0,
+            ignored: 0,
+            duplicates: 0,
+            rules: Box::default(),
+            newest_event: None,
+            last_arrival: now.mono,
+            recent: Sliding::new(Duration::from_secs(5), 13),
+            was_silent: false,
+        }
+    }
+
+    /// Note that a batch arrived.
+    pub fn arrive(&mut self, batch: &Batch, now: Stamp) {
+        let lines = batch.progress.lines.saturating_sub(self.progress.lines);
+        if lines > 0 || !batch.items.is_empty() {
+            self.last_arrival = now.mono;
+        }
+        if let Some(recent) = self.recent.at(now.mono) {
+            recent.lines += lines;
+        }
+        self.progress = batch.progress;
+    }
+
+    /// Note something that is not a call.
+    pub fn note(&mut self, seen: &Observation, now: Stamp) {
+        let recent = self.recent.at(now.mono);
+        match seen {
+            Observation::Ignored { .. } => self.ignored += 1,
+            Observation::Quarantined { .. } => {
+                self.quarantined += 1;
+                if let Some(recent) = recent {
+                    recent.quarantined += 1;
+                }
+            }
+            Observation::Fault { reason, .. } => {
+                self.faults += 1;
+                // One odd header is no reason to doubt the source.
+                if *reason != FaultReason::HeaderUnreadable
+                    && let Some(recent) = recent
+                {
+                    recent.faults += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Seconds since its last line.
+    #[must_use]
+    pub fn silent_s(&self, now: Mono) -> f64 {
+        now.since(self.last_arrival).as_secs_f64()
+    }
+
+    /// Age of the newest line by its own time; since it came, if it has none.
+    #[must_use]
+    pub fn last_line_age_s(&self, now: Stamp) -> f64 {
+        let by_event = self.newest_event.map(|at| now.wall.since(at).as_secs_f64());
+        by_event.unwrap_or_else(|| self.silent_s(now.mono))
+    }
+
+    /// How old the newest event is while there are lines still to be read.
+    #[must_use]
+    pub fn seconds_behind(&self, now: Stamp) -> Option<f64> {
+        if self.progress.bytes_behind == 0 {
+            return Some(0.0);
+        }
+        self.newest_event.map(|at| now.wall.since(at).as_secs_f64())
+    }
+
+    /// Share of the last minute's lines that were not understood.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn fault_ratio(&self, now: Mono) -> Option<f64> {
+        let recent = self.minute(now);
+        (recent.lines > 0).then(|| (recent.faults as f64 / recent.lines as f64).min(1.0))
+    }
+
+    /// Lines quarantined in the last minute.
+    #[must_use]
+    pub fn quarantined_per_min(&self, now: Mono) -> u64 {
+        self.minute(now).quarantined
+    }
+
+    fn minute(&self, now: Mono) -> Recent {
+        let recent = self.recent.recent(now, Duration::from_secs(60));
+        recent.fold(Recent::default(), |sum, slot| Recent {
+            lines: sum.lines + slot.lines,
+            faults: sum.faults + slot.faults,
+            quarantined: sum.quarantined + slot.quarantined,
+        })
+    }
+
+    /// Whether it fell silent since this was last asked.
+    pub fn fell_silent(&mut self, now: Mono, after: Duration) -> bool {
+        let silent = now.since(self.last_arrival) >= after && self.status.state != "ended";
+        let fell = silent && !self.was_silent;
+        self.was_silent = silent;
+        fell
+    }
+
+    /// Whether it is silent.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.was_silent
+    }
+}

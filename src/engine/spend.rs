@@ -1,0 +1,177 @@
+//! Spend against caps: exact sums by day and month, and how fast they grow.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::calendar::Span;
+use super::spec::CapSpec;
+use crate::domain::{Mono, NanoUsd, Outcome, Request, Stamp};
+use crate::stats::Sliding;
+
+/// Span of the short burn rate.
+const SHORT: Duration = Duration::from_secs(300);
+/// Span of the long burn rate.
+const LONG: Duration = Duration::from_secs(3600);
+/// Below this a rate says nothing yet.
+const LEAST: f64 = 10.0;
+
+/// One cap and what has been spent under it.
+#[derive(Debug)]
+pub struct Cap {
+    /// What was configured.
+    pub spec: CapSpec,
+    /// The current period.
+    pub period: Span,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    now: Account,
+    /// Calls that already belong to the next period: their clock runs ahead of ours.
+    next: Account,
+    rate: Sliding<NanoUsd>,
+    passed_over_cap: Sliding<u32>,
+    calls: Sliding<u32>,
+    last_counted: Option<Mono>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    spent: NanoUsd,
+    calls: u64,
+    unpriced: u64,
+}
+
+/// What a cap shows at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// Spent in this period.
+    pub spent: NanoUsd,
+    /// Spent over cap.
+    pub used_ratio: f64,
+    /// Rate of the last five minutes, dollars an hour.
+    pub usd_per_hour: Option<f64>,
+    /// Seconds to the cap at that rate, if that comes before the period ends.
+    pub cap_in_s: Option<f64>,
+    /// Five-minute rate over the rate that uses up the cap exactly.
+    pub burn_short: Option<f64>,
+    /// The same of one hour; `None` while it has seen less than the short one needs.
+    pub burn_long: Option<f64>,
+    /// Calls without a price.
+    pub unpriced: u64,
+    /// All calls.
+    pub calls: u64,
+    /// Calls of the last minute that passed although the cap was spent.
+    pub not_enforced: u32,
+    /// Calls of the last minute, as evidence.
+    pub evidence: u32,
+}
+
+impl Cap {
+    /// A cap in the period of `now`.
+    #[must_use]
+    pub fn new(spec: CapSpec, zone: &TimeZone, now: Stamp) -> Cap {
+        Cap {
+            period: Span::around(spec.period, now.wall, zone),
+            spec,
+            rules: Box::default(),
+            now: Account::default(),
+            next: Account::default(),
+            rate: Sliding::new(Duration::from_secs(10), 361),
+            passed_over_cap: Sliding::new(Duration::from_secs(5), 12),
+            calls: Sliding::new(Duration::from_secs(5), 12),
+            last_counted: None,
+        }
+    }
+
+    /// Begin a new period if `now` is past the present one.
+    pub fn roll(&mut self, zone: &TimeZone, now: Stamp) {
+        if now.wall < self.period.end {
+            return;
+        }
+        let next = Span::around(self.spec.period, now.wall, zone);
+        // The next account is for the period right after the old one only.
+        self.now = if next.start == self.period.end { self.next } else { Account::default() };
+        self.next = Account::default();
+        self.period = next;
+    }
+
+    /// Count a call that this cap covers.
+    pub fn count(&mut self, request: &Request, when: Mono) {
+        let account = if request.at >= self.period.end {
+            &mut self.next
+        } else if request.at >= self.period.start {
+            &mut self.now
+        } else {
+            return;
+        };
+        account.calls += 1;
+        let passed = request.outcome() == Outcome::Ok;
+        let already_spent = account.spent >= self.spec.cap;
+        match request.cost {
+            Some(cost) => {
+                account.spent += cost.usd;
+                if let Some(slot) = self.rate.at(when) {
+                    *slot += cost.usd;
+                }
+            }
+            None if passed => account.unpriced += 1,
+            None => {}
+        }
+        if let Some(slot) = self.calls.at(when) {
+            *slot += 1;
+            self.last_counted = self.last_counted.max(Some(when));
+        }
+        if passed
+            && already_spent
+            && let Some(slot) = self.passed_over_cap.at(when)
+        {
+            *slot += 1;
+        }
+    }
+
+    /// Whether its newest call is younger than `age`.
+    #[must_use]
+    pub fn is_live(&self, now: Mono, age: Duration) -> bool {
+        self.last_counted.is_some_and(|at| now.since(at) <= age)
+    }
+
+    /// What it shows at `now`.
+    #[must_use]
+    pub fn view(&self, now: Stamp) -> View {
+        let cap = self.spec.cap.as_f64();
+        let spent = self.now.spent;
+        let short = self.per_s(now.mono, SHORT);
+        let even = cap / self.period.seconds();
+        let left = cap - spent.as_f64();
+        let until_end = self.period.end.seconds_after(now.wall);
+        let cap_in_s = match short {
+            _ if left <= 0.0 => Some(0.0),
+            Some(rate) if rate > 0.0 => Some(left / rate).filter(|s| *s <= until_end),
+            _ => None,
+        };
+        let minute = Duration::from_secs(60);
+        View {
+            spent,
+            used_ratio: if cap > 0.0 { spent.as_f64() / cap } else { 1.0 },
+            usd_per_hour: short.map(|rate| rate * 3600.0),
+            cap_in_s,
+            burn_short: short.map(|rate| rate / even),
+            burn_long: self.per_s(now.mono, LONG).map(|rate| rate / even),
+            unpriced: self.now.unpriced,
+            calls: self.now.calls,
+            not_enforced: self.passed_over_cap.recent(now.mono, minute).sum(),
+            evidence: self.calls.recent(now.mono, minute).sum(),
+        }
+    }
+
+    /// Dollars a second over a span; over less while it is still filling.
+    fn per_s(&self, now: Mono, span: Duration) -> Option<f64> {
+        let covered = self.rate.covered_s(now, span);
+        let seen_s = self.rate.first().map(|first| now.since(first).as_secs_f64())?;
+        if seen_s < LEAST {
+            return None;
+        }
+        let sum = self.rate.recent(now, span).fold(NanoUsd::ZERO, |sum, slot| sum + *slot);
+        Some(sum.as_f64() / covered)
+    }
+}

@@ -1,0 +1,223 @@
+//! Kill switches as the engine knows them, and the proof that a stop stops:
+//! what the logs of each host show after a trip.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Layer, Names, Outcome, Request, Sym, Wall};
+
+/// A scope that is, or can be, tripped; told by whoever reads the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchState {
+    /// Scope, e.g. `all` or `model/openai/gpt-4o`.
+    pub scope: String,
+    /// Its kill file.
+    pub path: String,
+    /// The trip, if it is tripped.
+    pub trip: Option<Trip>,
+    /// Whether rules may trip it.
+    pub armed: Armed,
+    /// Why it can't be armed or read, where it can't.
+    pub problem: Option<String>,
+}
+
+/// Whether rules may trip by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum Armed {
+    Armed,
+    Disarmed,
+    /// The directory can't be used.
+    Unknown,
+}
+
+/// Who tripped it, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Trip {
+    /// When.
+    pub at: Wall,
+    /// Who: a user, or `tripline` for a rule.
+    pub by: Option<String>,
+    /// The rule that asked.
+    pub rule: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Seconds until it may lift by itself, where that was allowed.
+    pub ttl_s: Option<u32>,
+}
+
+/// All switches, and what hosts do about them.
+#[derive(Debug, Default)]
+pub struct Switches {
+    rows: Vec<Row>,
+    tripped: usize,
+}
+
+/// One switch and its evidence.
+#[derive(Debug)]
+pub struct Row {
+    /// Its state.
+    pub state: SwitchState,
+    /// Evidence by host since the trip.
+    pub hosts: Vec<Host>,
+    target: Target,
+}
+
+/// What one host did since the trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Which host.
+    pub host: Option<Sym>,
+    /// Calls that began after the trip and were let through.
+    pub started_after: u64,
+    /// Calls refused by the switch.
+    pub refused: u64,
+    /// Calls that had begun before the trip and ended after it.
+    pub draining: u64,
+    /// Rules that watch it.
+    pub judged: bool,
+}
+
+impl Host {
+    /// Whether it obeys; `None` without evidence. Silence is no proof.
+    #[must_use]
+    pub fn obeys(&self) -> Option<bool> {
+        match (self.started_after, self.refused) {
+            (0, 0) => None,
+            (0, _) => Some(true),
+            _ => Some(false),
+        }
+    }
+}
+
+/// What a scope covers, resolved to symbols.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    All,
+    Provider(Arc<str>),
+    Model(Arc<str>, Arc<str>),
+    Key(Arc<str>),
+    Environment(Arc<str>),
+    Nothing,
+}
+
+impl Switches {
+    /// Replace what is known of the directory; evidence of trips that still
+    /// stand is kept. Answers the scopes that tripped and those that were reset.
+    pub fn set(&mut self, states: Vec<SwitchState>) -> Changes {
+        let mut changes = Changes::default();
+        let mut old = std::mem::take(&mut self.rows);
+        for state in states {
+            let before = old.iter().position(|row| row.state.scope == state.scope);
+            let before = before.map(|index| old.swap_remove(index));
+            let was = before.as_ref().and_then(|row| row.state.trip.as_ref());
+            match (was, &state.trip) {
+                (None, Some(_)) => changes.tripped.push(state.clone()),
+                (Some(_), None) => changes.reset.push(state.clone()),
+                _ => {}
+            }
+            let same_trip = was.map(|t| t.at) == state.trip.as_ref().map(|t| t.at);
+            let hosts = before.filter(|_| same_trip).map(|row| row.hosts).unwrap_or_default();
+            self.rows.push(Row { target: Target::of(&state.scope), state, hosts });
+        }
+        let gone = old.into_iter().filter(|row| row.state.trip.is_some());
+        changes.reset.extend(gone.map(|row| row.state));
+        self.tripped = self.rows.iter().filter(|row| row.state.trip.is_some()).count();
+        changes
+    }
+
+    /// Note what a call says about trips that cover it. Answers whether any
+    /// evidence changed.
+    pub fn call(&mut self, request: &Request, names: &Names, grace: Duration) -> bool {
+        if self.tripped == 0 {
+            return false;
+        }
+        let mut changed = false;
+        for row in &mut self.rows {
+            let Some(trip) = &row.state.trip else { continue };
+            if request.at <= trip.at || !row.target.covers(request, names) {
+                continue;
+            }
+            let position = row.hosts.iter().position(|host| host.host == request.host);
+            let position = position.unwrap_or_else(|| {
+                row.hosts.push(Host {
+                    host: request.host,
+                    started_after: 0,
+                    refused: 0,
+                    draining: 0,
+                    judged: false,
+                });
+                row.hosts.len() - 1
+            });
+            let Some(host) = row.hosts.get_mut(position) else { continue };
+            let refused = request.outcome() == Outcome::Blocked;
+            let by_gateway =
+                request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
+            let began = request.started_at.or_else(|| {
+                let ms = request.timing.latency_ms?;
+                Some(request.at.minus(Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))))
+            });
+            if refused {
+                host.refused += 1;
+            } else if by_gateway {
+                // Refused by the gateway for another reason: never reached the provider.
+            } else if began.is_some_and(|began| began > trip.at.plus(grace)) {
+                host.started_after += 1;
+            } else {
+                host.draining += 1;
+            }
+            changed = true;
+        }
+        changed
+    }
+
+    /// All switches.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// All switches, to be marked as judged.
+    pub fn rows_mut(&mut self) -> &mut [Row] {
+        &mut self.rows
+    }
+}
+
+/// What changed in the directory.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Scopes that are tripped now and were not.
+    pub tripped: Vec<SwitchState>,
+    /// Scopes that were tripped and are not any more.
+    pub reset: Vec<SwitchState>,
+}
+
+impl Target {
+    fn of(scope: &str) -> Target {
+        let mut parts = scope.splitn(3, '/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("all"), None, None) => Target::All,
+            (Some("provider"), Some(provider), None) => Target::Provider(provider.into()),
+            (Some("model"), Some(provider), Some(model)) => {
+                Target::Model(provider.into(), model.into())
+            }
+            (Some("key"), Some(_), _) => Target::Key(scope[4..].into()),
+            (Some("env"), Some(_), _) => Target::Environment(scope[4..].into()),
+            _ => Target::Nothing,
+        }
+    }
+
+    fn covers(&self, request: &Request, names: &Names) -> bool {
+        let is = |sym: Option<Sym>, text: &Arc<str>| sym.is_some_and(|s| names.text(s) == *text);
+        match self {
+            Target::All => true,
+            Target::Provider(provider) => is(request.provider, provider),
+            Target::Model(provider, model) => {
+                is(request.provider, provider) && is(request.model, model)
+            }
+            Target::Key(key) => is(request.caller.key, key),
+            Target::Environment(environment) => is(request.caller.environment, environment),
+            Target::Nothing => false,
+        }
+    }
+}

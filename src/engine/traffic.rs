@@ -1,0 +1,162 @@
+//! Calls of the last minute by provider, model and endpoint, how they ended,
+//! and how long they took.
+
+use std::time::Duration;
+
+use crate::domain::{LimitedBy, Mono, Outcome, Request, Sym};
+use crate::stats::{Durations, Sliding};
+
+/// The window of everything here.
+pub const MINUTE: Duration = Duration::from_secs(60);
+const SLOT: Duration = Duration::from_secs(2);
+const SLOTS: usize = 31;
+
+/// What a row is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RowId {
+    /// Provider.
+    pub provider: Option<Sym>,
+    /// Model.
+    pub model: Option<Sym>,
+    /// Endpoint.
+    pub endpoint: Option<Sym>,
+}
+
+/// One row of traffic.
+#[derive(Debug)]
+pub struct Row {
+    /// What it is about.
+    pub id: RowId,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    /// Whole calls.
+    pub latency: Durations,
+    /// First tokens.
+    pub ttft: Durations,
+    counts: Sliding<Counts>,
+    last: Option<Mono>,
+}
+
+/// Sums over some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls by [`Outcome`], in order of declaration.
+    pub outcomes: [u32; Outcome::ALL.len()],
+    /// Refused calls by [`LimitedBy`], in order of declaration.
+    pub limited_by: [u32; LimitedBy::ALL.len()],
+    /// Input tokens.
+    pub input: u64,
+    /// Output tokens.
+    pub output: u64,
+    /// Input tokens read from a cache.
+    pub cached: u64,
+    /// Input tokens of calls whose cached part is known.
+    pub cacheable: u64,
+}
+
+impl Counts {
+    /// All calls.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Calls that ended so.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> u32 {
+        self.outcomes.get(outcome as usize).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, other: &Counts) {
+        let sums = self.outcomes.iter_mut().chain(&mut self.limited_by);
+        for (sum, more) in sums.zip(other.outcomes.iter().chain(&other.limited_by)) {
+            *sum += more;
+        }
+        self.input += other.input;
+        self.output += other.output;
+        self.cached += other.cached;
+        self.cacheable += other.cacheable;
+    }
+
+    fn count(&mut self, request: &Request) {
+        if let Some(slot) = self.outcomes.get_mut(request.outcome() as usize) {
+            *slot += 1;
+        }
+        if let Some(by) = request.failure.limited_by
+            && let Some(slot) = self.limited_by.get_mut(by as usize)
+        {
+            *slot += 1;
+        }
+        let input = request.tokens.input.unwrap_or(0);
+        self.input += input;
+        self.output += request.tokens.output.unwrap_or(0);
+        if let Some(cached) = request.tokens.cached_input {
+            self.cached += cached;
+            self.cacheable += input;
+        }
+    }
+}
+
+impl Row {
+    /// An empty row.
+    #[must_use]
+    pub fn new(id: RowId) -> Row {
+        Row {
+            id,
+            rules: Box::default(),
+            latency: Durations::default(),
+            ttft: Durations::default(),
+            counts: Sliding::new(SLOT, SLOTS),
+            last: None,
+        }
+    }
+
+    /// Count a call.
+    pub fn count(&mut self, request: &Request, when: Mono) {
+        let Some(slot) = self.counts.at(when) else { return };
+        slot.count(request);
+        self.last = self.last.max(Some(when));
+        if let Some(ms) = request.timing.latency_ms {
+            self.latency.record(when, ms);
+        }
+        if let Some(ms) = request.timing.ttft_ms {
+            self.ttft.record(when, ms);
+        }
+    }
+
+    /// Sums of the last minute.
+    #[must_use]
+    pub fn minute(&self, now: Mono) -> Counts {
+        let mut sum = Counts::default();
+        for slot in self.counts.recent(now, MINUTE) {
+            sum.add(slot);
+        }
+        sum
+    }
+
+    /// Calls a second over the last minute, or over what there was of it.
+    #[must_use]
+    pub fn per_s(&self, now: Mono, counts: &Counts) -> f64 {
+        f64::from(counts.requests()) / self.counts.covered_s(now, MINUTE)
+    }
+
+    /// What a sum of the last minute is per minute, while the minute still fills.
+    #[must_use]
+    pub fn per_min(&self, now: Mono, sum: u64) -> u64 {
+        let covered = self.counts.covered_s(now, MINUTE);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rate for people; a float cast saturates"
+        )]
+        let rate = (sum as f64 * 60.0 / covered).round() as u64;
+        rate
+    }
+
+    /// Whether its newest call is younger than `age`.
+    #[must_use]
+    pub fn is_live(&self, now: Mono, age: Duration) -> bool {
+        self.last.is_some_and(|at| now.since(at) <= age)
+    }
+}

@@ -1,0 +1,123 @@
+//! Sentences about numbers, for alerts and the verdict: what is wrong, how much,
+//! and since it matters most at 3 a.m., when it comes back.
+
+use super::effect::Labels;
+use crate::rules::{Direction, Metric, RuleSpec};
+
+/// What is wrong with one series, with the value and the threshold.
+#[must_use]
+pub fn alert(
+    rule: &RuleSpec,
+    labels: &Labels,
+    value: Option<f64>,
+    threshold: Option<f64>,
+) -> String {
+    let subject = subject(labels);
+    let metric = rule.metric;
+    let Some(value) = value else { return format!("{subject}: no data for {}", metric.word()) };
+    let shown = quantity(metric, value);
+    let side = match rule.direction {
+        Direction::Above => "above",
+        Direction::Below => "below",
+    };
+    match threshold {
+        Some(threshold) => {
+            let threshold = quantity(metric, threshold);
+            format!("{subject}: {} {shown}, {side} {threshold}", name(metric))
+        }
+        None => format!("{subject}: {} {shown}", name(metric)),
+    }
+}
+
+/// The labels that tell a person what it is about, most telling first.
+fn subject(labels: &Labels) -> String {
+    const ORDER: [&str; 10] = [
+        "cap", "provider", "model", "key", "queue", "priority", "resource", "source", "scope",
+        "host",
+    ];
+    let told = ORDER.iter().filter_map(|name| labels.get(name)).map(AsRef::as_ref);
+    // A scope of a limit (`org`) tells less than it costs; a switch's is the point.
+    let told: Vec<&str> = if labels.contains_key("resource") {
+        ORDER
+            .iter()
+            .filter(|name| **name != "scope")
+            .filter_map(|name| labels.get(name))
+            .map(AsRef::as_ref)
+            .collect()
+    } else {
+        told.collect()
+    };
+    if told.is_empty() { "all traffic".to_owned() } else { told.join(" ") }
+}
+
+fn name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::LimitRemaining | Metric::LimitRemainingRatio => "left",
+        Metric::LimitUsedRatio | Metric::SpendUsedRatio => "used",
+        Metric::LimitResetIn => "back in",
+        Metric::LimitExhaustsIn => "runs out in",
+        Metric::LimitExhaustsBeforeReset => "runs out before its reset",
+        Metric::SpendUsd => "spent",
+        Metric::SpendUsdPerHour => "spend per hour",
+        Metric::SpendCapIn => "cap in",
+        Metric::SpendBurnRate => "burn rate",
+        Metric::SpendUnpricedRatio => "calls without a price",
+        Metric::CapNotEnforced => "calls passed over the cap",
+        Metric::QueueDepth => "waiting",
+        Metric::QueueOldestAge => "oldest waits",
+        Metric::QueueWaitP95 => "wait p95",
+        Metric::QueueDroppedPerS => "dropped per second",
+        Metric::LatencyP50 => "latency p50",
+        Metric::LatencyP95 => "latency p95",
+        Metric::LatencyP99 => "latency p99",
+        Metric::TtftP50 => "TTFT p50",
+        Metric::TtftP95 => "TTFT p95",
+        Metric::TtftP99 => "TTFT p99",
+        Metric::RequestsPerS => "requests per second",
+        Metric::ErrorsRatio => "failing",
+        Metric::RetriesAmplification => "attempts per request",
+        Metric::RetriesSuccessRatio => "retries that succeed",
+        Metric::RetriesNonRetryablePerS => "hopeless retries per second",
+        Metric::TokensPerMin => "tokens per minute",
+        Metric::CacheHitRatio => "input from cache",
+        Metric::KeyUsdShare => "share of spend",
+        Metric::SourceSecondsBehind => "behind by",
+        Metric::SourceSilent => "silent for",
+        Metric::SourceFaultRatio => "lines not understood",
+        Metric::SourceQuarantined => "quarantined lines per minute",
+        Metric::SwitchNotObeyed => "calls let through after the trip",
+    }
+}
+
+/// A value in its metric's unit.
+fn quantity(metric: Metric, value: f64) -> String {
+    let word = metric.word();
+    if word.ends_with("ratio") || word.ends_with("_share") {
+        return format!("{:.0}%", value * 100.0);
+    }
+    if word.ends_with("_in_s")
+        || word.ends_with("_age_s")
+        || word.ends_with("silent_s")
+        || word.ends_with("behind")
+    {
+        return span(value);
+    }
+    if word.ends_with("_ms") {
+        return format!("{value:.0} ms");
+    }
+    if matches!(metric, Metric::SpendUsd | Metric::SpendUsdPerHour) {
+        return format!("${value:.2}");
+    }
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// A span for a sentence: `41 s`, `12 min`, `5.2 h`.
+#[must_use]
+pub fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}

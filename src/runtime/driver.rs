@@ -1,0 +1,354 @@
+//! The `engine` thread: batches and commands in, trips and snapshots out.
+//!
+//! A trip is carried out between the batch that asked for it and everything
+//! else; no screen, network or disk sync is waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+
+use super::actions::{Job, Trouble};
+use super::brake::{Brake, Tripped};
+use super::clock::Clock;
+use super::command::Command;
+use crate::action::arming::{self, ArmRecord, ArmState};
+use crate::action::audit::Deed;
+use crate::action::switch::KillNote;
+use crate::domain::{Batch, Mono, SourceId, Stamp};
+use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus};
+use crate::snapshot::{self, Snapshot};
+
+/// How often the switch directory is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// Batches taken in one go before anything else gets a turn.
+const BURST: usize = 64;
+
+/// What the engine thread is sent.
+pub enum News {
+    /// Observations.
+    Batch(Batch),
+    /// How a source is doing.
+    Status(SourceId, SourceStatus),
+}
+
+/// Everything the engine thread owns and speaks to.
+pub struct Driver {
+    pub engine: Engine,
+    pub brake: Option<Brake>,
+    pub clock: Clock,
+    pub news: Receiver<News>,
+    pub recycle: Sender<Batch>,
+    pub commands: Receiver<Command>,
+    pub answers: Sender<String>,
+    pub jobs: Sender<Job>,
+    pub troubles: Receiver<Trouble>,
+    pub frames: Newest,
+    pub events: Option<Sender<Event>>,
+    /// Shortest time between two snapshots, unless something urgent happened.
+    pub frame_every: Duration,
+    /// Closed when the program ends.
+    pub stop: Receiver<()>,
+}
+
+/// A channel of one in which the newest replaces what was not fetched.
+pub struct Newest {
+    send: Sender<Arc<Snapshot>>,
+    stale: Receiver<Arc<Snapshot>>,
+}
+
+impl Newest {
+    /// The channel; viewers get the receiver.
+    pub fn new() -> (Newest, Receiver<Arc<Snapshot>>) {
+        let (send, receive) = bounded(1);
+        (Newest { send, stale: receive.clone() }, receive)
+    }
+
+    fn put(&self, snapshot: Arc<Snapshot>) {
+        if let Err(TrySendError::Full(snapshot)) = self.send.try_send(snapshot) {
+            let _ = self.stale.try_recv();
+            let _ = self.send.try_send(snapshot);
+        }
+    }
+}
+
+/// Timers of the loop.
+struct Due {
+    tick: Mono,
+    look: Mono,
+    frame: Mono,
+    /// Something visible changed since the last snapshot.
+    dirty: bool,
+}
+
+impl Driver {
+    /// Run until told to stop.
+    pub fn run(mut self) {
+        let now = self.clock.now();
+        let mut due = Due { tick: now.mono, look: now.mono, frame: now.mono, dirty: true };
+        let mut effects = Vec::new();
+        self.learn_switches(now, &mut effects);
+        loop {
+            let now = self.clock.now();
+            let urgent = self.carry_out(&mut effects, now);
+            self.keep_time(now, &mut due, &mut effects);
+            let urgent = self.carry_out(&mut effects, now) || urgent;
+            if urgent || (due.dirty && now.mono >= due.frame) {
+                self.frames.put(Arc::new(snapshot::build(&self.engine, now)));
+                due.frame = now.mono.plus(self.frame_every);
+                due.dirty = false;
+            }
+            let mut next = due.tick.min(due.look);
+            if due.dirty {
+                next = next.min(due.frame);
+            }
+            let wait = next.since(self.clock.now().mono);
+            select! {
+                recv(self.news) -> news => match news {
+                    Ok(news) => {
+                        self.take_in(news, &mut effects);
+                        due.dirty = true;
+                    }
+                    // Every source has ended; commands and time go on.
+                    Err(_) => self.news = crossbeam_channel::never(),
+                },
+                recv(self.commands) -> command => {
+                    if let Ok(command) = command {
+                        self.obey(command, &mut effects);
+                        due.look = Mono(0);
+                        due.dirty = true;
+                    } else {
+                        self.commands = crossbeam_channel::never();
+                    }
+                },
+                recv(self.troubles) -> trouble => {
+                    if let Ok(trouble) = trouble {
+                        self.engine.report("action_failed", &trouble, self.clock.now());
+                        due.dirty = true;
+                    } else {
+                        self.troubles = crossbeam_channel::never();
+                    }
+                },
+                recv(self.stop) -> _ => break,
+                default(wait) => {}
+            }
+        }
+        let now = self.clock.now();
+        self.engine.tick(now, &mut effects);
+        self.carry_out(&mut effects, now);
+        self.frames.put(Arc::new(snapshot::build(&self.engine, now)));
+    }
+
+    /// Take in what has come, but not so much that nothing else gets a turn;
+    /// each batch's trips are carried out before the next one is looked at.
+    fn take_in(&mut self, first: News, effects: &mut Vec<Effect>) {
+        let mut next = Some(first);
+        for _ in 0..BURST {
+            let now = self.clock.now();
+            match next {
+                Some(News::Batch(mut batch)) => {
+                    self.engine.apply(&batch, now, effects);
+                    if effects.iter().any(|effect| matches!(effect, Effect::Trip { .. })) {
+                        self.carry_out(effects, now);
+                    }
+                    batch.clear();
+                    // A full channel has enough spare ones.
+                    let _ = self.recycle.try_send(batch);
+                }
+                Some(News::Status(source, status)) => self.engine.set_source(source, status),
+                None => return,
+            }
+            next = self.news.try_recv().ok();
+        }
+        if let Some(News::Batch(batch)) = next {
+            self.engine.apply(&batch, self.clock.now(), effects);
+        } else if let Some(News::Status(source, status)) = next {
+            self.engine.set_source(source, status);
+        }
+    }
+
+    fn keep_time(&mut self, now: Stamp, due: &mut Due, effects: &mut Vec<Effect>) {
+        if now.mono >= due.look {
+            let changed = self.brake.as_mut().is_some_and(Brake::refresh);
+            if changed {
+                self.learn_switches(now, effects);
+                due.dirty = true;
+            }
+            due.look = now.mono.plus(LOOK);
+        }
+        if now.mono >= due.tick {
+            self.engine.tick(now, effects);
+            due.tick = now.mono.plus(self.engine.pulse());
+            due.dirty = true;
+        }
+    }
+
+    fn learn_switches(&mut self, now: Stamp, effects: &mut Vec<Effect>) {
+        if let Some(brake) = &self.brake {
+            self.engine.set_switches(brake.states(), now, effects);
+        }
+    }
+
+    /// Do what the engine asked for. Answers whether a viewer must see it at once.
+    fn carry_out(&mut self, effects: &mut Vec<Effect>, now: Stamp) -> bool {
+        let mut urgent = false;
+        let mut learn = false;
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Trip { scope, rule, reason } => {
+                    let note = self.note(&reason, Some(&rule), "tripline", now);
+                    let Some(brake) = &mut self.brake else { continue };
+                    let outcome = brake.trip_by_rule(&scope, &note);
+                    self.after_trip(outcome, &scope, &note, now);
+                    learn = true;
+                    urgent = true;
+                }
+                Effect::Event(event) => {
+                    urgent |=
+                        matches!(event.kind, EventKind::AlertFiring | EventKind::SwitchTripped);
+                    self.tell(event);
+                }
+            }
+        }
+        if learn {
+            let mut more = Vec::new();
+            self.learn_switches(now, &mut more);
+            for effect in more {
+                if let Effect::Event(event) = effect {
+                    self.tell(event);
+                }
+            }
+            if let Some(brake) = &mut self.brake {
+                brake.prepare();
+            }
+        }
+        urgent
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Some(events) = &self.events
+            && events.send(event).is_err()
+        {
+            self.events = None;
+        }
+    }
+
+    fn note(&self, reason: &str, rule: Option<&str>, by: &str, now: Stamp) -> KillNote {
+        KillNote {
+            reason: reason.to_owned(),
+            rule: rule.map(str::to_owned),
+            by: by.to_owned(),
+            host: self.brake.as_ref().map(|brake| brake.host().to_owned()).unwrap_or_default(),
+            at: now.wall,
+        }
+    }
+
+    fn after_trip(&mut self, outcome: Tripped, scope: &str, note: &KillNote, now: Stamp) {
+        let deed = |result: &str| Deed {
+            at: note.at,
+            by: note.by.clone(),
+            host: note.host.clone(),
+            action: "trip".into(),
+            scope: Some(scope.to_owned()),
+            rule: note.rule.clone(),
+            reason: note.reason.clone(),
+            result: result.to_owned(),
+        };
+        let (job, answer) = match outcome {
+            Tripped::Now(pending) => {
+                (Job::Confirm(pending, deed("tripped")), format!("{scope} tripped"))
+            }
+            Tripped::Before => {
+                (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
+            }
+            Tripped::Disarmed => {
+                let text = format!("a rule asked to trip {scope}, but the switch is not armed");
+                self.engine.report("trip_withheld", &text, now);
+                (Job::Record(deed("withheld: not armed")), text)
+            }
+            Tripped::Failed(why) => {
+                let text = format!("{scope} NOT tripped: {why}");
+                self.engine.report("trip_failed", &text, now);
+                (Job::Record(deed(&format!("failed: {why}"))), text)
+            }
+        };
+        if self.jobs.send(job).is_err() {
+            self.engine.report("action_failed", "the action thread has ended", now);
+        }
+        if note.rule.is_none() {
+            self.answer(answer);
+        }
+    }
+
+    fn answer(&self, text: String) {
+        // Nobody listens when there is no console.
+        let _ = self.answers.try_send(text);
+    }
+
+    fn obey(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        match command {
+            Command::Trip { scope, reason, by } => {
+                let note = self.note(&reason, None, &by, now);
+                let outcome = match &mut self.brake {
+                    Some(brake) => brake.trip(&scope, &note),
+                    None => Tripped::Failed("no kill switch is configured".into()),
+                };
+                self.after_trip(outcome, &scope, &note, now);
+                self.learn_switches(now, effects);
+                if let Some(brake) = &mut self.brake {
+                    brake.prepare();
+                }
+            }
+            Command::Reset { scope, reason, by } => self.reset(&scope, &reason, &by, effects),
+            Command::Arm { by } => self.set_arming(ArmState::Armed, &by, effects),
+            Command::Disarm { by } => self.set_arming(ArmState::Disarmed, &by, effects),
+            Command::Acknowledge { rule, labels, by } => {
+                if !self.engine.acknowledge(&rule, &labels, &by) {
+                    self.answer(format!("{rule} is over already"));
+                }
+            }
+        }
+    }
+
+    fn reset(&mut self, scope: &str, reason: &str, by: &str, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        let Some(brake) = &mut self.brake else { return };
+        let host = brake.host().to_owned();
+        let outcome = brake.reset(scope, by, reason);
+        let (result, answer) = match outcome {
+            Ok(true) => ("reset".to_owned(), format!("{scope} reset: traffic may pass again")),
+            Ok(false) => ("not tripped".to_owned(), format!("{scope} was not tripped")),
+            Err(why) => (format!("failed: {why}"), format!("{scope} NOT reset: {why}")),
+        };
+        let deed = Deed {
+            at: now.wall,
+            by: by.to_owned(),
+            host,
+            action: "reset".into(),
+            scope: Some(scope.to_owned()),
+            rule: None,
+            reason: reason.to_owned(),
+            result,
+        };
+        if self.jobs.send(Job::Record(deed)).is_err() {
+            self.engine.report("action_failed", "the action thread has ended", now);
+        }
+        self.answer(answer);
+        self.learn_switches(now, effects);
+    }
+
+    fn set_arming(&mut self, state: ArmState, by: &str, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        let Some(brake) = &mut self.brake else { return };
+        let record = ArmRecord { state, by: by.to_owned(), at: now.wall, reason: None };
+        let answer = match arming::write(brake.state_dir(), &record) {
+            Ok(()) if state == ArmState::Armed => "armed: rules may trip".to_owned(),
+            Ok(()) => "disarmed: rules can't trip".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        brake.refresh();
+        self.answer(answer);
+        self.learn_switches(now, effects);
+    }
+}

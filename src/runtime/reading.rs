@@ -1,0 +1,103 @@
+//! The `tail` and `stdin` threads: they pull lines and push batches. A full
+//! channel makes them wait, so overload shows as lag, never as loss.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::clock::Clock;
+use super::driver::News;
+use crate::domain::{Batch, Mono, SourceId};
+use crate::engine::SourceStatus;
+use crate::source::{self, LineSink, Tail, Turn, Wake, Watcher};
+
+/// How often directories to watch are looked up anew.
+const REWATCH: Duration = Duration::from_secs(1);
+
+/// What a reading thread needs.
+#[derive(Clone)]
+pub struct Reading {
+    pub clock: Clock,
+    pub news: Sender<News>,
+    pub spare: Receiver<Batch>,
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Reading {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Send a batch on; get an empty one back.
+    fn deliver(&self, batch: Batch) -> Batch {
+        if self.news.send(News::Batch(batch)).is_err() {
+            // The engine has gone: so does this thread.
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.spare.try_recv().unwrap_or_default()
+    }
+
+    fn say(&self, source: SourceId, status: SourceStatus) {
+        if self.news.send(News::Status(source, status)).is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Follow files until told to stop.
+pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("tail".into()).spawn(move || {
+        let mut watcher = Watcher::new();
+        let mut said: Vec<source::SourceStatus> = Vec::new();
+        let mut rewatch = Mono(0);
+        while !reading.stopped() {
+            let now = reading.clock.now();
+            let turn = tail.turn(now, &mut |batch| reading.deliver(batch));
+            if said != tail.statuses() {
+                said = tail.statuses().to_vec();
+                for status in &said {
+                    reading.say(status.source, in_words(status, watcher.problem()));
+                }
+            }
+            if now.mono >= rewatch {
+                watcher.watch(&tail.wants());
+                rewatch = now.mono.plus(REWATCH);
+            }
+            if turn == Turn::Idle && watcher.wait(source::tail::POLL) == Wake::Moved {
+                tail.look_again();
+            }
+        }
+    })
+}
+
+fn in_words(status: &source::SourceStatus, watching: Option<&str>) -> SourceStatus {
+    SourceStatus {
+        state: status.state.as_str(),
+        problem: status.problem.clone().or_else(|| watching.map(str::to_owned)),
+        format: status.format.clone(),
+    }
+}
+
+/// Read a pipe until it ends.
+pub fn drain(
+    reading: Reading,
+    source: SourceId,
+    sink: Box<dyn LineSink + Send>,
+    mut pipe: Box<dyn Read + Send>,
+) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("stdin".into()).spawn(move || {
+        let live = SourceStatus { state: "live", ..SourceStatus::default() };
+        reading.say(source, live);
+        let clock = reading.clock;
+        let ended =
+            source::read_stream(source, &mut *pipe, sink, &mut || clock.now().wall, &mut |batch| {
+                reading.deliver(batch)
+            });
+        let problem = ended.err().map(|error| error.to_string());
+        reading.say(source, SourceStatus { state: "ended", problem, format: None });
+    })
+}

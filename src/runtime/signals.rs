@@ -1,0 +1,84 @@
+//! Signals, as values on a channel.
+
+use std::io;
+use std::thread;
+
+use crossbeam_channel::{Receiver, bounded};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::iterator::{Handle, Signals as Hook};
+
+/// A signal the process received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: leave.
+    Interrupt,
+    /// SIGTERM: leave.
+    Terminate,
+    /// SIGQUIT: leave.
+    Quit,
+    /// SIGHUP: the terminal is gone.
+    Hangup,
+    /// SIGTSTP: give the terminal back and stop.
+    Stop,
+    /// SIGCONT: take the terminal again.
+    Continue,
+    /// SIGWINCH: the terminal has another size.
+    Resize,
+}
+
+/// Catches signals for as long as it lives.
+pub struct Signals {
+    handle: Handle,
+    received: Receiver<Signal>,
+}
+
+impl Signals {
+    /// Catch the signals that end a program.
+    pub fn ending() -> io::Result<Signals> {
+        Signals::catch(&[SIGINT, SIGTERM, SIGQUIT, SIGHUP])
+    }
+
+    /// Catch those, and the ones that concern a terminal.
+    pub fn with_terminal() -> io::Result<Signals> {
+        Signals::catch(&[SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH])
+    }
+
+    fn catch(numbers: &[i32]) -> io::Result<Signals> {
+        let mut hook = Hook::new(numbers)?;
+        let handle = hook.handle();
+        let (send, received) = bounded(64);
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for number in &mut hook {
+                let Some(signal) = meaning(number) else { continue };
+                // A full channel already holds a reason to leave.
+                let _ = send.try_send(signal);
+            }
+        })?;
+        Ok(Signals { handle, received })
+    }
+
+    /// Where they arrive.
+    #[must_use]
+    pub fn received(&self) -> &Receiver<Signal> {
+        &self.received
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}
+
+fn meaning(number: i32) -> Option<Signal> {
+    Some(match number {
+        SIGINT => Signal::Interrupt,
+        SIGTERM => Signal::Terminate,
+        SIGQUIT => Signal::Quit,
+        SIGHUP => Signal::Hangup,
+        SIGTSTP => Signal::Stop,
+        SIGCONT => Signal::Continue,
+        SIGWINCH => Signal::Resize,
+        _ => return None,
+    })
+}

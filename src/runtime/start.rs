@@ -1,0 +1,190 @@
+//! Start and stop: which threads there are, and what connects them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::actions;
+use super::brake::{Brake, SwitchSetup};
+use super::clock::Clock;
+use super::command::Command;
+use super::driver::{Driver, Newest};
+use super::reading::{self, Reading};
+use crate::domain::{Batch, Names, SourceId};
+use crate::engine::{Engine, EngineSpec, Event, SourceName};
+use crate::snapshot::Snapshot;
+use crate::source::{STDIN, Sinks, SourceError, SourceSpec, Tail};
+
+/// Batches between a reader and the engine. A full channel is lag, not loss.
+const QUEUED: usize = 64;
+/// How long threads get to end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Everything a live run is made of.
+pub struct Setup {
+    /// What is read.
+    pub sources: Vec<SourceSpec>,
+    /// What the engine is told; its source names are filled in here.
+    pub engine: EngineSpec,
+    /// The table of names that the sinks use.
+    pub names: Names,
+    /// Makes the decoder of a file.
+    pub sinks: Box<Sinks>,
+    /// The kill switch, where there is one.
+    pub switch: Option<SwitchSetup>,
+    /// Where events go, for a viewer that wants each one.
+    pub events: Option<Sender<Event>>,
+    /// Shortest time between two snapshots.
+    pub frame_every: Duration,
+}
+
+/// Why a run could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A source can't be followed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No thread.
+    #[error("cannot start the {name} thread: {why}")]
+    Thread {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        why: std::io::Error,
+    },
+}
+
+/// A live run.
+pub struct Running {
+    /// The newest snapshot.
+    pub frames: Receiver<Arc<Snapshot>>,
+    /// Where viewers ask.
+    pub commands: Sender<Command>,
+    /// What came of it, as a line of text.
+    pub answers: Receiver<String>,
+    /// The clock of the run.
+    pub clock: Clock,
+    stop_engine: Option<Sender<()>>,
+    stop_reading: Arc<AtomicBool>,
+    threads: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+/// Start all threads.
+pub fn start(mut setup: Setup) -> Result<Running, StartError> {
+    let clock = Clock::start();
+    setup.engine.sources = setup.sources.iter().map(name_of).collect();
+    let engine = Engine::new(setup.engine, setup.names, clock.now());
+    let (news_in, news) = bounded(QUEUED);
+    let (recycle, spare) = bounded::<Batch>(QUEUED);
+    let (commands, obeyed) = bounded(16);
+    let (answers_in, answers) = bounded(16);
+    let (jobs, jobs_out) = bounded(256);
+    let (troubles_in, troubles) = bounded(64);
+    let (stop_engine, stop) = bounded(0);
+    let (newest, frames) = Newest::new();
+    let stop_reading = Arc::new(AtomicBool::new(false));
+    let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
+    let mut threads = Vec::new();
+
+    let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
+    let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
+    let action = actions::spawn(audit, jobs_out, troubles_in);
+    threads.push(("action", named("action", action)?));
+
+    let driver = Driver {
+        engine,
+        brake: setup.switch.map(Brake::new),
+        clock,
+        news,
+        recycle,
+        commands: obeyed,
+        answers: answers_in,
+        jobs,
+        troubles,
+        frames: newest,
+        events: setup.events,
+        frame_every: setup.frame_every,
+        stop,
+    };
+    let engine = thread::Builder::new().name("engine".into()).spawn(move || driver.run());
+    threads.push(("engine", named("engine", engine)?));
+
+    read(&setup.sources, setup.sinks, &reading, &mut threads)?;
+    let stop_engine = Some(stop_engine);
+    Ok(Running { frames, commands, answers, clock, stop_engine, stop_reading, threads })
+}
+
+/// Threads for files and for standard input.
+fn read(
+    sources: &[SourceSpec],
+    mut sinks: Box<Sinks>,
+    reading: &Reading,
+    threads: &mut Vec<(&'static str, JoinHandle<()>)>,
+) -> Result<(), StartError> {
+    let numbered = || (0u32..).map(SourceId).zip(sources);
+    if let Some((id, _)) = numbered().find(|(_, spec)| is_stdin(spec)) {
+        let sink = sinks(id, STDIN.as_ref());
+        let thread = reading::drain(reading.clone(), id, sink, Box::new(std::io::stdin()));
+        threads.push(("stdin", named("stdin", thread)?));
+    }
+    let files: Vec<_> =
+        numbered().filter(|(_, spec)| !is_stdin(spec)).map(|(id, s)| (id, s.clone())).collect();
+    if !files.is_empty() {
+        let tail = Tail::new(&files, sinks)?;
+        threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
+    }
+    Ok(())
+}
+
+/// Whether a source is standard input.
+#[must_use]
+pub fn is_stdin(spec: &SourceSpec) -> bool {
+    matches!(spec.paths.as_slice(), [path] if path == STDIN)
+}
+
+/// How a source is shown.
+#[must_use]
+pub fn name_of(spec: &SourceSpec) -> SourceName {
+    SourceName { name: spec.name.clone(), kind: if is_stdin(spec) { "stdin" } else { "file" } }
+}
+
+fn named(
+    name: &'static str,
+    thread: std::io::Result<JoinHandle<()>>,
+) -> Result<JoinHandle<()>, StartError> {
+    thread.map_err(|why| StartError::Thread { name, why })
+}
+
+impl Running {
+    /// Whether the engine still runs. It ends before it is told to only by a
+    /// defect, and then nothing on a screen is true any more.
+    #[must_use]
+    pub fn engine_is_alive(&self) -> bool {
+        self.threads.iter().any(|(name, thread)| *name == "engine" && !thread.is_finished())
+    }
+
+    /// Stop reading, let the engine finish, and give back the last picture.
+    #[must_use]
+    pub fn stop(mut self) -> Option<Arc<Snapshot>> {
+        self.stop_reading.store(true, Ordering::Relaxed);
+        self.stop_engine = None;
+        let deadline = self.clock.now().mono.plus(FAREWELL);
+        for (name, thread) in std::mem::take(&mut self.threads) {
+            // A thread that reads a pipe ends when the pipe does; it owns nothing
+            // that must be saved.
+            if name == "stdin" {
+                continue;
+            }
+            while !thread.is_finished() && self.clock.now().mono < deadline {
+                thread::park_timeout(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+        self.frames.try_recv().ok()
+    }
+}

@@ -1,0 +1,450 @@
+//! The picture, from the engine's state at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    Alert, Cap, Finding, Key, Limit, Load, Number, Percentiles, Queue, Retries, Snapshot, Source,
+    State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, Usd, verdict,
+};
+use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Scope, Stamp, Sym};
+use crate::engine::gauges::Gauge;
+use crate::engine::retries::View as RetriesView;
+use crate::engine::spend;
+use crate::engine::switches::Armed;
+use crate::engine::traffic::Row;
+use crate::engine::{Engine, SourceRow};
+use crate::rules::{Phase, Severity};
+use crate::stats::Durations;
+
+/// Rows of one kind that a picture holds at most.
+const MOST: usize = 500;
+
+/// Take a picture.
+#[must_use]
+pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
+    let limits = limits(engine, now);
+    let caps = caps(engine, now);
+    let alerts = alerts(engine, now);
+    let switches = switches(engine, now);
+    let sources = sources(engine, now);
+    let overall = traffic_row(engine, engine.cells().overall(), now.mono);
+    let all_retries = engine.cells().retries().map(|row| row.view(now.mono));
+    let all_retries = all_retries.fold(RetriesView::default(), |sum, row| sum.with(&row));
+    let mut snapshot = Snapshot {
+        schema: "tripline.snapshot/v1",
+        at: now.wall.rfc3339().into(),
+        state: State::Unknown,
+        verdict: Text::from(""),
+        limits: limits.into(),
+        caps: caps.into(),
+        queues: queues(engine, now.mono).into(),
+        traffic: traffic(engine, now.mono).into(),
+        retries: retries(engine, now.mono).into(),
+        keys: keys(engine, now.mono).into(),
+        alerts: alerts.into(),
+        switches: switches.into(),
+        sources: sources.into(),
+        findings: findings(engine).into(),
+        totals: totals(engine),
+        overall,
+        overall_retries: retries_row(None, None, &all_retries),
+        load: load(engine, now.mono).into(),
+        at_unix_ms: now.wall.0.div_euclid(1_000_000),
+    };
+    snapshot.state = verdict::state(&snapshot);
+    snapshot.verdict = verdict::sentence(&snapshot).into();
+    snapshot
+}
+
+fn limits(engine: &Engine, now: Stamp) -> Vec<Limit> {
+    let mut rows: Vec<Limit> =
+        engine.gauges().iter().map(|gauge| limit(engine, gauge, now)).collect();
+    rows.sort_by(|a, b| {
+        let soonest =
+            |l: &Limit| if l.exhausted { 0.0 } else { l.exhausts_in_s.unwrap_or(f64::MAX) };
+        let left = |l: &Limit| l.remaining_ratio.unwrap_or(1.0);
+        // A stale limit is no news: it goes behind the fresh ones that are fine.
+        let rank = |l: &Limit| (l.stale, std::cmp::Reverse(l.state));
+        rank(a)
+            .cmp(&rank(b))
+            .then(soonest(a).total_cmp(&soonest(b)))
+            .then(left(a).total_cmp(&left(b)))
+            .then_with(|| {
+                (&a.provider, &a.model, a.resource).cmp(&(&b.provider, &b.model, b.resource))
+            })
+    });
+    rows.truncate(MOST);
+    rows
+}
+
+fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
+    let (last, id) = (&gauge.last, &gauge.last.id);
+    let view = gauge.view(now);
+    let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+    let subject = text(id.subject);
+    let mut row = Limit {
+        layer: id.layer.word(),
+        provider: text(id.provider),
+        model: text(id.model),
+        key: subject.clone().filter(|_| id.scope == Scope::Key),
+        scope: id.scope.word(),
+        subject: subject.filter(|_| id.scope != Scope::Key),
+        label: text(id.label),
+        resource: id.resource.word(),
+        window_s: id.window_s,
+        limit: last.limit.map(|limit| Number(limit.as_f64())),
+        // Of a bare utilisation no amount is known.
+        remaining: view.remaining.filter(|_| has_amount(gauge)).map(rounded),
+        remaining_ratio: if view.exhausted { Some(0.0) } else { view.remaining_ratio },
+        used_ratio: last.used_ratio.or_else(|| used_ratio(view.remaining, last.limit)),
+        reset_at: view.reset_at.map(|at| at.rfc3339().into()),
+        reset_in_s: view.reset_in_s.map(to_ms),
+        reset_kind: last.reset.and_then(|reset| match reset.kind {
+            ResetKind::FullAt => Some("full"),
+            ResetKind::WindowEndsAt => Some("window"),
+            ResetKind::Unknown => None,
+        }),
+        exhausts_in_s: if view.exhausted { Some(0.0) } else { view.exhausts_in_s.map(to_ms) },
+        exhausted: view.exhausted,
+        age_s: to_ms(view.age_s),
+        source: last.source.word(),
+        stale: view.stale,
+        ..Limit::default()
+    };
+    row.state = verdict::limit_state(&row);
+    row
+}
+
+fn has_amount(gauge: &Gauge) -> bool {
+    let last = &gauge.last;
+    last.remaining.is_some() || (last.limit.is_some() && last.used.is_some())
+}
+
+fn used_ratio(remaining: Option<f64>, limit: Option<Amount>) -> Option<f64> {
+    let limit = limit.map(Amount::as_f64).filter(|limit| *limit > 0.0)?;
+    Some(((limit - remaining?) / limit).max(0.0))
+}
+
+/// A level that was projected is a whole number to a reader.
+fn rounded(level: f64) -> Number {
+    Number(if level.abs() >= 10.0 { level.round() } else { level })
+}
+
+fn to_ms(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
+    let mut rows: Vec<Cap> = engine.caps().iter().map(|c| cap(c, &c.view(now))).collect();
+    rows.sort_by(|a, b| {
+        let soonest = |c: &Cap| c.cap_in_s.unwrap_or(f64::MAX);
+        let rank = b.state.cmp(&a.state);
+        rank.then(soonest(a).total_cmp(&soonest(b))).then(b.used_ratio.total_cmp(&a.used_ratio))
+    });
+    rows
+}
+
+fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
+    let scope: Vec<String> =
+        cap.spec.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let unpriced_ratio = (view.calls > 0).then(|| view.unpriced as f64 / view.calls as f64);
+    let mut row = Cap {
+        name: cap.spec.name.as_str().into(),
+        scope: if scope.is_empty() { "all".into() } else { scope.join(" ").into() },
+        period: cap.spec.period.word(),
+        period_start: cap.period.start.rfc3339().into(),
+        spent_usd: Usd(view.spent),
+        cap_usd: Usd(cap.spec.cap),
+        used_ratio: view.used_ratio,
+        usd_per_hour: view.usd_per_hour.map(usd),
+        cap_in_s: view.cap_in_s.map(to_ms),
+        burn_short: view.burn_short,
+        burn_long: view.burn_long,
+        unpriced_requests: view.unpriced,
+        unpriced_ratio,
+        provider_usd: None,
+        provider_age_s: None,
+        state: State::Ok,
+    };
+    row.state = verdict::cap_state(&row);
+    row
+}
+
+/// A rate or an estimate in dollars: never a sum, so a float may carry it.
+#[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+fn usd(dollars: f64) -> Usd {
+    Usd(NanoUsd((dollars * 1e6).round() as i128 * 1000))
+}
+
+fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
+    let mut rows: Vec<_> = engine.queues().iter().map(|row| (row.priority, row)).collect();
+    rows.sort_by_key(|(priority, _)| (priority.is_none(), *priority));
+    let queue = |row: &crate::engine::queues::Queue| {
+        let view = row.view(now);
+        Queue {
+            name: row.name.map(|name| engine.names().text(name)),
+            priority: row.priority.map(crate::domain::Priority::word),
+            depth: view.depth,
+            oldest_age_s: view.oldest_age_s,
+            in_per_s: view.in_per_s,
+            out_per_s: view.out_per_s,
+            dropped_per_s: view.dropped_per_s,
+            wait_ms: percentiles(&row.waits, now),
+            age_s: to_ms(view.age_s),
+            stale: view.stale,
+        }
+    };
+    rows.into_iter().map(|(_, row)| queue(row)).collect()
+}
+
+fn percentiles(durations: &Durations, now: Mono) -> Option<Percentiles> {
+    let ([p50, p95, p99], count) = durations.percentiles(now)?;
+    Some(Percentiles { p50, p95, p99, count })
+}
+
+fn traffic(engine: &Engine, now: Mono) -> Vec<Traffic> {
+    let rows = engine.cells().traffic().map(|row| traffic_row(engine, row, now));
+    let mut rows: Vec<Traffic> = rows.filter(|row| row.requests > 0).collect();
+    rows.sort_by(|a, b| {
+        b.requests.cmp(&a.requests).then_with(|| {
+            (&a.provider, &a.model, &a.endpoint).cmp(&(&b.provider, &b.model, &b.endpoint))
+        })
+    });
+    rows.truncate(MOST);
+    rows
+}
+
+fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
+    let counts = row.minute(now);
+    let calls = counts.requests();
+    let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+    let share = |count: u32| f64::from(count) / f64::from(calls.max(1));
+    let outcomes = Outcome::ALL.iter().zip(counts.outcomes);
+    let limited = LimitedBy::ALL.iter().zip(counts.limited_by);
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let cached = || counts.cached as f64 / counts.cacheable as f64;
+    Traffic {
+        provider: text(row.id.provider),
+        model: text(row.id.model),
+        endpoint: text(row.id.endpoint),
+        requests: calls.into(),
+        requests_per_s: row.per_s(now, &counts),
+        outcomes: outcomes
+            .filter(|(_, count)| *count > 0)
+            .map(|(outcome, count)| (outcome.word(), share(count)))
+            .collect(),
+        limited_by: limited
+            .filter(|(_, count)| *count > 0)
+            .map(|(by, count)| (by.word(), share(count)))
+            .collect(),
+        latency_ms: percentiles(&row.latency, now),
+        ttft_ms: percentiles(&row.ttft, now),
+        tokens_per_min: (counts.input + counts.output > 0).then(|| TokensPerMin {
+            input: row.per_min(now, counts.input),
+            output: row.per_min(now, counts.output),
+        }),
+        cache_hit_ratio: (counts.cacheable > 0).then(cached),
+    }
+}
+
+fn retries(engine: &Engine, now: Mono) -> Vec<Retries> {
+    let rows = engine.cells().retries().map(|row| (row, row.view(now)));
+    let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+    rows.filter(|(_, view)| view.attempts() > 0)
+        .map(|(row, view)| retries_row(text(row.provider), text(row.model), &view))
+        .collect()
+}
+
+fn retries_row(provider: Option<Text>, model: Option<Text>, view: &RetriesView) -> Retries {
+    Retries {
+        provider,
+        model,
+        amplification: view.amplification(),
+        success_by_attempt: view.success_by_attempt(),
+        retry_after_honoured_ratio: view.honoured_ratio(),
+        wasted_usd_per_hour: view.wasted_per_hour().map(usd),
+        non_retryable_retried_per_s: view.hopeless_per_s().filter(|_| view.attempts() > 0),
+    }
+}
+
+fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
+    let rows: Vec<_> = engine.cells().callers().map(|row| (row, row.sums(now))).collect();
+    let usd_of_all = rows.iter().fold(NanoUsd::ZERO, |sum, (_, s)| sum + s.usd).as_f64();
+    let tokens_of_all: u64 = rows.iter().map(|(_, sums)| sums.tokens).sum();
+    let mut keys: Vec<(f64, Key)> = Vec::new();
+    for (row, sums) in rows.into_iter().filter(|(_, sums)| sums.requests > 0) {
+        let covered = row.covered_s(now);
+        #[allow(clippy::cast_precision_loss, reason = "shares and rates for people")]
+        let (tokens, all) = (sums.tokens as f64, tokens_of_all as f64);
+        let share = if usd_of_all > 0.0 {
+            Some(sums.usd.as_f64() / usd_of_all)
+        } else {
+            (all > 0.0).then(|| tokens / all)
+        };
+        let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
+        let key = Key {
+            key_id: text(row.key).unwrap_or_else(|| "__unattributed__".into()),
+            environment: text(row.environment),
+            team: text(row.team),
+            requests_per_s: f64::from(sums.requests) / covered,
+            tokens_per_min: (tokens * 60.0 / covered).round() as u64,
+            usd_per_hour: (sums.priced > 0).then(|| usd(sums.usd.as_f64() / covered * 3600.0)),
+            limited_ratio: f64::from(sums.limited) / f64::from(sums.requests),
+            share,
+            last_seen_s: row.last().map_or(0.0, |last| to_ms(now.since(last).as_secs_f64())),
+        };
+        keys.push((share.unwrap_or(0.0), key));
+    }
+    keys.sort_by(|(a, x), (b, y)| {
+        b.total_cmp(a)
+            .then(y.requests_per_s.total_cmp(&x.requests_per_s))
+            .then(x.key_id.cmp(&y.key_id))
+    });
+    keys.truncate(MOST);
+    keys.into_iter().map(|(_, key)| key).collect()
+}
+
+fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
+    let alert = |alert: &crate::engine::Alert| {
+        let instance = &alert.instance;
+        let threshold = instance.threshold(&alert.rule);
+        Alert {
+            rule: alert.rule.name.as_str().into(),
+            state: match instance.phase() {
+                Phase::Pending => "pending",
+                Phase::Firing => "firing",
+                Phase::Resolved => "resolved",
+                Phase::NoData => "no_data",
+            },
+            severity: match threshold.map(|(_, severity)| severity) {
+                Some(Severity::Critical) => State::Critical,
+                Some(Severity::Warning) => State::Warning,
+                _ => State::Ok,
+            },
+            since: instance.since().rfc3339().into(),
+            for_s: instance.age(now.mono).as_secs_f64(),
+            needs_s: alert.rule.hold.as_secs_f64(),
+            labels: alert.labels.clone(),
+            value: instance.value(),
+            threshold: threshold.map(|(value, _)| value),
+            summary: alert.summary().into(),
+            acked_by: alert.acked_by.as_deref().map(Into::into),
+            silenced_until: None,
+            runbook: alert.rule.runbook.as_deref().map(Into::into),
+        }
+    };
+    engine.book().shown(now).into_iter().take(MOST).map(alert).collect()
+}
+
+fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
+    let switch = |row: &crate::engine::switches::Row| {
+        let state = &row.state;
+        let trip = state.trip.as_ref();
+        let host = |host: &crate::engine::switches::Host| SwitchHost {
+            host: host.host.map_or_else(|| "?".into(), |host| engine.names().text(host)),
+            obeyed: host.obeys(),
+            started_after_trip: host.started_after,
+            refused: host.refused,
+            draining: host.draining,
+        };
+        Switch {
+            name: state.scope.as_str().into(),
+            path: state.path.as_str().into(),
+            scope: state.scope.as_str().into(),
+            state: match (trip, state.armed) {
+                (Some(_), _) => "tripped",
+                (None, Armed::Armed) => "armed",
+                (None, Armed::Disarmed) => "disarmed",
+                (None, Armed::Unknown) => "unknown",
+            },
+            since: trip.map(|trip| trip.at.rfc3339().into()),
+            since_s: trip.map(|trip| now.wall.since(trip.at).as_secs_f64()),
+            by: trip.and_then(|trip| trip.by.as_deref().map(Into::into)),
+            rule: trip.and_then(|trip| trip.rule.as_deref().map(Into::into)),
+            reason: trip.and_then(|trip| trip.reason.as_deref().map(Into::into)),
+            ttl_s: trip.and_then(|trip| trip.ttl_s.map(f64::from)),
+            hosts: row.hosts.iter().map(host).collect(),
+            problem: state.problem.as_deref().map(Into::into),
+        }
+    };
+    engine.switches().rows().iter().map(switch).collect()
+}
+
+fn sources(engine: &Engine, now: Stamp) -> Vec<Source> {
+    engine.sources().iter().map(|row| source(row, now)).collect()
+}
+
+fn source(row: &SourceRow, now: Stamp) -> Source {
+    let state = match row.status.state {
+        "live" if row.is_silent() => "silent",
+        state => state,
+    };
+    Source {
+        name: row.name.name.as_str().into(),
+        kind: row.name.kind,
+        state: state.into(),
+        lines: row.progress.lines,
+        blank: row.progress.blank,
+        bytes: row.progress.bytes,
+        faults: row.faults,
+        quarantined: row.quarantined,
+        ignored: row.ignored,
+        duplicates: row.duplicates,
+        bytes_behind: row.progress.bytes_behind,
+        pending_bytes: row.progress.pending_bytes,
+        seconds_behind: row.seconds_behind(now).map(to_ms),
+        last_line_age_s: (row.progress.lines > 0).then(|| to_ms(row.last_line_age_s(now))),
+        format: row.status.format.as_deref().map(Into::into),
+        problem: row.status.problem.as_deref().map(Into::into),
+    }
+}
+
+fn findings(engine: &Engine) -> Vec<Finding> {
+    let finding = |row: &crate::engine::Finding| Finding {
+        kind: row.kind,
+        at: row.at.rfc3339().into(),
+        text: Arc::clone(&row.text),
+        count: row.count,
+    };
+    engine.findings().rows().iter().rev().map(finding).collect()
+}
+
+fn totals(engine: &Engine) -> Totals {
+    let sum = |of: fn(&SourceRow) -> u64| engine.sources().iter().map(of).sum();
+    let totals = engine.totals();
+    Totals {
+        requests: totals.requests,
+        input_tokens: totals.input_tokens,
+        output_tokens: totals.output_tokens,
+        cost_usd: Usd(totals.cost),
+        unpriced: totals.unpriced,
+        quarantined: sum(|row| row.quarantined),
+        ignored: sum(|row| row.ignored),
+        duplicates: sum(|row| row.duplicates),
+        faults: sum(|row| row.faults),
+    }
+}
+
+/// The load by name, endpoints and teams folded away.
+fn load(engine: &Engine, now: Mono) -> Vec<Load> {
+    type Slice =
+        (Option<Sym>, Option<Sym>, Option<Sym>, Option<Sym>, Option<crate::domain::Priority>);
+    let mut sums: BTreeMap<Slice, f64> = BTreeMap::new();
+    for cell in engine.cells().load(now) {
+        let slice = (cell.row.provider, cell.row.model, cell.key, cell.environment, cell.priority);
+        *sums.entry(slice).or_default() += cell.per_s;
+    }
+    let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+    let load = |((provider, model, key, environment, priority), per_s): (Slice, f64)| Load {
+        provider: text(provider),
+        model: text(model),
+        key: text(key),
+        environment: text(environment),
+        priority: priority.map(crate::domain::Priority::word),
+        requests_per_s: per_s,
+    };
+    sums.into_iter().map(load).collect()
+}

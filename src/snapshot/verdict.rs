@@ -1,0 +1,235 @@
+//! The first thing a person reads: how bad it is, what binds, when it comes
+//! back, and whether waiting helps.
+
+use super::{Cap, Limit, Snapshot, State, Switch};
+use crate::engine::span_in_words as span;
+
+/// Below this a limit is a warning.
+const LOW: f64 = 0.10;
+/// Running out within this is a warning.
+const SOON_S: f64 = 300.0;
+/// A cap nearer than this, at the present rate, is a warning.
+const CAP_SOON_S: f64 = 3600.0;
+
+/// Beyond this the newest line says nothing about the present.
+const OLD_S: f64 = 120.0;
+
+/// How bad a limit is.
+#[must_use]
+pub fn limit_state(limit: &Limit) -> State {
+    if limit.exhausted {
+        return State::Critical;
+    }
+    if limit.stale || (limit.remaining_ratio.is_none() && limit.remaining.is_none()) {
+        return State::Unknown;
+    }
+    let low = limit.remaining_ratio.is_some_and(|left| left < LOW);
+    let soon = limit.exhausts_in_s.is_some_and(|s| s < SOON_S);
+    if low || soon { State::Warning } else { State::Ok }
+}
+
+/// How bad a cap is.
+#[must_use]
+pub fn cap_state(cap: &Cap) -> State {
+    if cap.used_ratio >= 1.0 {
+        return State::Critical;
+    }
+    let soon = cap.cap_in_s.is_some_and(|s| s < CAP_SOON_S);
+    if cap.used_ratio >= 0.8 || soon { State::Warning } else { State::Ok }
+}
+
+/// Worst of everything: alerts say what is wrong, limits and caps what binds.
+#[must_use]
+pub fn state(snapshot: &Snapshot) -> State {
+    let has_data = snapshot.sources.iter().any(|source| source.lines > 0);
+    let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing");
+    let alerts = firing.map(|alert| alert.severity).max();
+    let limits =
+        snapshot.limits.iter().map(|limit| limit.state).filter(|s| *s >= State::Warning).max();
+    let caps = snapshot.caps.iter().map(|cap| cap.state).filter(|s| *s >= State::Warning).max();
+    let tripped = snapshot.switches.iter().any(|s| s.state == "tripped").then_some(State::Critical);
+    let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
+    match worst {
+        Some(worst) if worst >= State::Warning => worst,
+        _ if !has_data || oldness(snapshot).is_some() => State::Unknown,
+        _ if snapshot
+            .sources
+            .iter()
+            .all(|s| matches!(&*s.state, "silent" | "error" | "denied")) =>
+        {
+            State::Unknown
+        }
+        _ => State::Ok,
+    }
+}
+
+/// The sentence.
+#[must_use]
+pub fn sentence(snapshot: &Snapshot) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let tripped: Vec<&Switch> = snapshot.switches.iter().filter(|s| s.state == "tripped").collect();
+    parts.extend(tripped.iter().map(|switch| stopped(switch)));
+    let spent = snapshot.caps.iter().find(|cap| cap.used_ratio >= 1.0);
+    if let Some(cap) = spent {
+        parts.push(format!(
+            "cap {} is spent ({} of {})",
+            cap.name,
+            money(cap.spent_usd),
+            money(cap.cap_usd)
+        ));
+    }
+    let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();
+    if let Some(limit) = latest_back(&exhausted) {
+        parts.push(exhausted_limit(limit, exhausted.len()));
+    }
+    if exhausted.is_empty()
+        && let Some(text) = next_limit(snapshot)
+    {
+        parts.push(text);
+    }
+    let burning =
+        snapshot.caps.iter().find(|cap| cap.used_ratio < 1.0 && cap.state >= State::Warning);
+    if let Some(cap) = burning {
+        parts.push(match cap.cap_in_s {
+            Some(s) => format!("cap {} in {}", cap.name, span(s)),
+            None => format!("cap {} {:.0}% used", cap.name, cap.used_ratio * 100.0),
+        });
+    }
+    if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
+        parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
+    }
+    if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
+        && top.share.is_some_and(|share| share >= 0.4)
+    {
+        parts.push(format!("top: {}", top.key_id));
+    }
+    if parts.is_empty() {
+        return calm(snapshot);
+    }
+    parts.join("; ") + "."
+}
+
+fn stopped(switch: &Switch) -> String {
+    let by = switch.rule.as_ref().map(|rule| format!("rule {rule}"));
+    let by = by.or(switch.by.as_ref().map(ToString::to_string)).unwrap_or_else(|| "?".into());
+    let disobey: Vec<&str> =
+        switch.hosts.iter().filter(|h| h.obeyed == Some(false)).map(|h| &*h.host).collect();
+    let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
+    let proof = if !disobey.is_empty() {
+        format!("NOT OBEYED by {}", disobey.join(", "))
+    } else if obey > 0 {
+        format!("obeyed by {obey} of {} hosts", switch.hosts.len())
+    } else {
+        "no call since, not proven yet".to_owned()
+    };
+    format!("KILL {} tripped by {by}, {proof}", switch.scope)
+}
+
+/// Of several exhausted limits the one that comes back last binds.
+fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
+    let back = |limit: &Limit| limit.reset_in_s.unwrap_or(f64::MAX);
+    exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
+}
+
+fn exhausted_limit(limit: &Limit, count: usize) -> String {
+    let waiting_helps = !matches!(limit.resource, "credits" | "spend");
+    let back = match limit.reset_in_s {
+        _ if !waiting_helps => "waiting will not help".to_owned(),
+        Some(s) => format!("back in {}", span(s)),
+        None => "no reset known".to_owned(),
+    };
+    let others = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+    format!("{} EXHAUSTED, {back}{others}", title(limit))
+}
+
+/// The limit that will run out next, if that is soon enough to say.
+fn next_limit(snapshot: &Snapshot) -> Option<String> {
+    let limit = snapshot.limits.iter().find(|limit| limit.state == State::Warning)?;
+    let left = limit.remaining_ratio.map(|left| format!("{:.0}% left", left * 100.0));
+    let empty = limit.exhausts_in_s.map(|s| format!("empty in {}", span(s)));
+    let facts: Vec<String> = left.into_iter().chain(empty).collect();
+    Some(format!("{} {}", title(limit), facts.join(", ")))
+}
+
+fn calm(snapshot: &Snapshot) -> String {
+    if snapshot.sources.is_empty() {
+        return "Nothing is watched.".to_owned();
+    }
+    if snapshot.sources.iter().all(|source| source.lines == 0) {
+        return format!("No line yet from {} source(s); waiting.", snapshot.sources.len());
+    }
+    if let Some(age) = oldness(snapshot) {
+        return format!(
+            "The newest line is {} old: nothing is known about the present.",
+            span(age)
+        );
+    }
+    if snapshot.sources.iter().any(|source| &*source.state == "catching_up") {
+        return "Catching up with what was logged before the start.".to_owned();
+    }
+    let quiet = snapshot.sources.iter().all(|source| &*source.state == "silent");
+    if quiet {
+        return "All sources are silent: nothing is known about the present.".to_owned();
+    }
+    let fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
+    let tightest = fresh
+        .filter_map(|limit| limit.remaining_ratio.map(|left| (left, limit)))
+        .min_by(|(a, _), (b, _)| a.total_cmp(b));
+    match tightest {
+        Some((left, limit)) => {
+            format!("Nothing binds; tightest is {} with {:.0}% left.", title(limit), left * 100.0)
+        }
+        None if snapshot.overall.requests > 0 => {
+            "Calls pass; no fresh limit is known (no rate-limit headers in the log).".to_owned()
+        }
+        None => "No call in the last minute.".to_owned(),
+    }
+}
+
+/// Age of the newest line, if that is too old to speak of the present.
+fn oldness(snapshot: &Snapshot) -> Option<f64> {
+    let ages = snapshot.sources.iter().filter_map(|source| source.last_line_age_s);
+    ages.min_by(f64::total_cmp).filter(|age| *age > OLD_S)
+}
+
+/// How a limit is called in a sentence: `openai gpt-4o TPM`.
+fn title(limit: &Limit) -> String {
+    let names = [&limit.provider, &limit.model, &limit.key, &limit.subject, &limit.label];
+    let mut words: Vec<&str> = names.into_iter().flatten().map(AsRef::as_ref).collect();
+    if words.is_empty() {
+        words.push(limit.layer);
+    }
+    let kind = short_name(limit.resource, limit.window_s);
+    words.push(&kind);
+    words.join(" ")
+}
+
+/// The field's own short name of a limit: RPM, TPM, ITPM, RPD, CONC, …
+#[must_use]
+pub fn short_name(resource: &str, window_s: Option<u32>) -> String {
+    let per = match window_s {
+        Some(1) => "S",
+        Some(60) => "M",
+        Some(3600) => "H",
+        Some(86_400) => "D",
+        Some(2_592_000) => "MO",
+        _ => "",
+    };
+    match (resource, per) {
+        ("concurrency", _) => "CONC".to_owned(),
+        ("plan_usage", _) => "PLAN".to_owned(),
+        ("requests", "") => "REQ".to_owned(),
+        ("tokens", "") => "TOK".to_owned(),
+        ("input_tokens", "") => "ITOK".to_owned(),
+        ("output_tokens", "") => "OTOK".to_owned(),
+        ("requests", per) => format!("RP{per}"),
+        ("tokens", per) => format!("TP{per}"),
+        ("input_tokens", per) => format!("ITP{per}"),
+        ("output_tokens", per) => format!("OTP{per}"),
+        (other, _) => other.to_uppercase(),
+    }
+}
+
+fn money(usd: super::Usd) -> String {
+    format!("${:.2}", usd.0.as_f64())
+}

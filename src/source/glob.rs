@@ -1,0 +1,188 @@
+//! Which files a configured path means: a file, the files of a directory, or
+//! what a pattern matches.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::SourceError;
+use super::tail::file::check_regular;
+
+/// A configured path, checked once.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    text: String,
+    has_wildcards: bool,
+}
+
+/// What patterns lead to at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Files in a stable order, each once. A plain path is here even if nothing
+    /// is there yet.
+    pub files: Vec<PathBuf>,
+    /// Directories in which more may appear.
+    pub dirs: BTreeSet<PathBuf>,
+    /// What was left out and why; the first of them.
+    pub problem: Option<String>,
+    seen: HashSet<PathBuf>,
+}
+
+impl Pattern {
+    /// Check a path as configured.
+    pub fn parse(text: &str) -> Result<Pattern, SourceError> {
+        if text.starts_with('~') {
+            return Err(SourceError::Tilde(text.to_owned()));
+        }
+        let has_wildcards = text.contains(['*', '?', '[']);
+        if has_wildcards && !Path::new(text).exists() {
+            glob::Pattern::new(text)
+                .map_err(|e| SourceError::Pattern { pattern: text.to_owned(), why: e.msg })?;
+        }
+        Ok(Pattern { text: text.to_owned(), has_wildcards })
+    }
+
+    /// As configured.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Add what it means now. `known` says which files were found before: a
+    /// rotated copy of a known file is none of its own.
+    pub fn find(&self, found: &mut Found, known: &dyn Fn(&Path) -> bool) {
+        let path = Path::new(&self.text);
+        let mut matches = Vec::new();
+        if path.is_dir() {
+            found.dirs.insert(path.to_owned());
+            list(path, &mut matches, found);
+        } else if self.has_wildcards && !path.exists() {
+            self.matches(&mut matches, found);
+        } else {
+            found.add(path.to_owned());
+            return;
+        }
+        matches.sort();
+        let matched = |base: &Path| matches.binary_search_by(|path| (**path).cmp(base)).is_ok();
+        for path in &matches {
+            if !is_rotated_copy(path, &|base| known(base) || matched(base)) {
+                found.add(path.clone());
+            }
+        }
+    }
+
+    fn matches(&self, matches: &mut Vec<PathBuf>, found: &mut Found) {
+        found.dirs.insert(fixed_part(&self.text));
+        for entry in glob::glob(&self.text).into_iter().flatten() {
+            match entry {
+                Ok(path) => {
+                    if keep(&path, found) {
+                        found.dirs.extend(path.parent().map(Path::to_owned));
+                        matches.push(path);
+                    }
+                }
+                Err(e) => found.report(format!("{}: {}", e.path().display(), e.error())),
+            }
+        }
+    }
+}
+
+impl Found {
+    /// Whether this file is among them.
+    pub fn has(&self, path: &Path) -> bool {
+        self.seen.contains(path)
+    }
+
+    /// Note something that was left out.
+    pub fn report(&mut self, problem: String) {
+        self.problem.get_or_insert(problem);
+    }
+
+    /// Add a file, once.
+    pub fn add(&mut self, path: PathBuf) {
+        if self.seen.insert(path.clone()) {
+            self.files.push(path);
+        }
+    }
+}
+
+fn list(dir: &Path, matches: &mut Vec<PathBuf>, found: &mut Found) {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) => return found.report(format!("{}: {e}", dir.display())),
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if !path.is_dir() && keep(&path, found) {
+            matches.push(path);
+        }
+    }
+}
+
+/// Whether a match is a file one can follow.
+fn keep(path: &Path, found: &mut Found) -> bool {
+    match fs::metadata(path) {
+        Ok(meta) => {
+            let checked = check_regular(path, &meta);
+            checked.map_err(|e| found.report(format!("left out: {e}"))).is_ok()
+        }
+        // A link to nothing may lead somewhere later.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+        Err(e) => {
+            found.report(format!("{}: {e}", path.display()));
+            false
+        }
+    }
+}
+
+/// Whether a name says: I am what rotation left of another file. Compressed
+/// files always, `app.log.1` or `app.log-20260101` only beside `app.log`.
+pub(super) fn is_rotated_copy(path: &Path, is_known: &dyn Fn(&Path) -> bool) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let packed = [".gz", ".zst", ".bz2", ".xz", ".zip"];
+    if packed.iter().any(|ending| name.ends_with(ending)) {
+        return true;
+    }
+    name.match_indices(['.', '-']).any(|(at, _)| {
+        let (base, suffix) = (name.get(..at), name.get(at + 1..));
+        let counted = suffix.is_some_and(|s| {
+            s.contains(|c: char| c.is_ascii_digit())
+                && s.chars().all(|c| c.is_ascii_digit() || "-_.:T".contains(c))
+        });
+        counted && base.is_some_and(|base| !base.is_empty() && is_known(&path.with_file_name(base)))
+    })
+}
+
+/// The directory part of a pattern before its first wildcard.
+fn fixed_part(pattern: &str) -> PathBuf {
+    let fixed = pattern.find(['*', '?', '[']).and_then(|at| pattern.get(..at)).unwrap_or(pattern);
+    match fixed.rfind('/') {
+        Some(0) => PathBuf::from("/"),
+        Some(slash) => PathBuf::from(fixed.get(..slash).unwrap_or_default()),
+        None => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_names_are_told_from_names_of_their_own() {
+        let beside = |names: &'static [&'static str]| {
+            move |p: &Path| names.iter().any(|n| Path::new(n) == p)
+        };
+        for (name, names, expected) in [
+            ("a/app.log.1", &["a/app.log"][..], true),
+            ("a/app.log.1", &[], false),
+            ("a/app.log-20260101", &["a/app.log"], true),
+            ("a/0.log.20260101-120000", &["a/0.log"], true),
+            ("a/app.log.bak", &["a/app.log"], false),
+            ("a/app-2.log", &["a/app"], false),
+            ("a/app.2026.gz", &[], true),
+        ] {
+            let got = is_rotated_copy(Path::new(name), &beside(names));
+            assert_eq!(got, expected, "{name} beside {names:?}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Lines to observations: the decoder, and prices for what it found.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::{LineSink, SourceSpec};
+use crate::decode::{DecodeOptions, Decoder, FormatError, FormatId, Formats, Texts};
+use crate::domain::{Batch, LineAt, Names, NanoUsd};
+use crate::pricing::{PriceTable, Pricer};
+
+/// What all pipelines of a run share.
+#[derive(Clone)]
+pub struct Pipelines {
+    /// Known formats.
+    pub formats: Arc<Formats>,
+    /// Known prices.
+    pub prices: PriceTable,
+    /// The table of names.
+    pub names: Names,
+    /// A single call that costs more is suspect.
+    pub max_request_usd: NanoUsd,
+    /// Salt of key fingerprints.
+    pub key_salt: u64,
+    /// This machine's name, for lines that name none.
+    pub host: String,
+}
+
+impl Pipelines {
+    /// How lines of a source are read; fails only if its format has no such name.
+    pub fn of(&self, spec: &SourceSpec) -> Result<Recipe, FormatError> {
+        let zone = spec.timezone.as_deref().map(TimeZone::get);
+        let options = DecodeOptions {
+            format: spec.format.clone(),
+            // The configuration has refused zones that do not exist.
+            timezone: zone.and_then(Result::ok),
+            host: Some(spec.host.clone().unwrap_or_else(|| self.host.clone())),
+            provider: spec.provider.clone(),
+            environment: spec.environment.clone(),
+            max_request_usd: self.max_request_usd,
+            texts: Texts::Keep,
+            key_salt: self.key_salt,
+        };
+        let format = spec.format.as_deref().map(|name| self.formats.id(name)).transpose()?;
+        Ok(Recipe { shared: self.clone(), format, options })
+    }
+}
+
+/// Makes the pipelines of one source.
+#[derive(Clone)]
+pub struct Recipe {
+    shared: Pipelines,
+    format: Option<FormatId>,
+    options: DecodeOptions,
+}
+
+impl Recipe {
+    /// A fresh pipeline, for one file.
+    #[must_use]
+    pub fn pipeline(&self) -> Pipeline {
+        let Pipelines { formats, prices, names, .. } = &self.shared;
+        let formats = Arc::clone(formats);
+        Pipeline {
+            decoder: Decoder::of(formats, self.format, names, self.options.clone()),
+            pricer: Pricer::new(prices.clone(), names.clone()),
+        }
+    }
+}
+
+/// The decoder and the pricer of one file.
+pub struct Pipeline {
+    decoder: Decoder,
+    pricer: Pricer,
+}
+
+impl Pipeline {
+    /// Let the decoder fill the batch, then price what it added.
+    fn fill(&mut self, out: &mut Batch, decode: impl FnOnce(&mut Decoder, &mut Batch)) {
+        let first = out.items.len();
+        decode(&mut self.decoder, out);
+        self.pricer.price_batch(out.items.get_mut(first..).unwrap_or_default());
+    }
+}
+
+impl LineSink for Pipeline {
+    fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
+        self.fill(out, |decoder, out| decoder.line(line, at, out));
+    }
+
+    fn long_part(&mut self, part: &[u8]) {
+        self.decoder.long_part(part);
+    }
+
+    fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
+        self.fill(out, |decoder, out| decoder.long_end(at, len, out));
+    }
+
+    fn finish(&mut self, at: LineAt, out: &mut Batch) {
+        self.fill(out, |decoder, out| decoder.finish(at, out));
+    }
+
+    fn format(&self) -> Option<&str> {
+        self.decoder.format()
+    }
+}

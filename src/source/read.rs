@@ -1,0 +1,79 @@
+//! Files read once, from the first byte to the end they have now.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::glob::{Found, Pattern};
+use super::stdin::Stream;
+use super::tail::file;
+use super::tail::lines::{Counters, Deliver, Lines, Outlet};
+use super::{MakeSink, STDIN, SourceError, SourceSpec};
+use crate::domain::{Batch, Progress, SourceId, Wall};
+
+/// The files a source means now, in the order they are read. `-` stays `-`.
+pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
+    let mut found = Found::default();
+    for path in &spec.paths {
+        if path == STDIN {
+            found.add(PathBuf::from(STDIN));
+            continue;
+        }
+        let before = found.files.len();
+        Pattern::parse(path)?.find(&mut found, &|_| false);
+        if found.files.len() == before && !Path::new(path).exists() {
+            return Err(SourceError::NoFile(path.clone()));
+        }
+    }
+    Ok(found.files)
+}
+
+/// Read all files of a source in order, each with a sink of its own; `stdin`
+/// stands for the path `-`. `now` is the time of last resort for every line.
+///
+/// A last line without a newline may still be being written: it is not
+/// consumed but counted as pending. Only a pipe's last line is complete.
+pub fn read_to_end(
+    source: SourceId,
+    spec: &SourceSpec,
+    stdin: &mut dyn Read,
+    now: Wall,
+    sinks: &mut MakeSink<'_>,
+    deliver: &mut Deliver<'_>,
+) -> Result<Ended, SourceError> {
+    let (mut counters, mut batch) = (Counters::default(), Batch::default());
+    let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
+    let (mut pending, mut format) = (0, None);
+    for path in files(spec)? {
+        let failed = |why| SourceError::Read { path: path.clone(), why };
+        let mut lines = Lines::starting_at(0, sinks(source, &path));
+        let mut clock = || now;
+        if path == Path::new(STDIN) {
+            let read = Stream::default().read_all(stdin, &mut lines, &mut clock, &mut out);
+            lines.finish(&read.map_err(failed)?, now, &mut out);
+        } else {
+            let (mut file, _) = file::open(&path)?;
+            let read = Stream::default().read_all(&mut file, &mut lines, &mut clock, &mut out);
+            let rest = read.map_err(failed)?;
+            pending += lines.position() - lines.offset() + rest.len() as u64;
+            lines.finish_torn(0, now, &mut out);
+        }
+        out.counters.totals.pending_bytes = pending;
+        out.flush();
+        format = format.or_else(|| lines.format().map(str::to_owned));
+    }
+    Ok(Ended { progress: out.counters.totals, format })
+}
+
+/// What is known of a source once all of it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How much it was.
+    pub progress: Progress,
+    /// Its format; of the first file where they differ.
+    pub format: Option<String>,
+}
+
+/// Open a regular file for reading; nothing else is opened.
+pub fn open(path: &Path) -> Result<std::fs::File, SourceError> {
+    file::open(path).map(|(file, _)| file)
+}

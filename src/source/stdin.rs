@@ -1,0 +1,71 @@
+//! Lines from a pipe. The caller gives it a thread: reading blocks.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use super::sink::LineSink;
+use super::tail::lines::{Counters, Deliver, Lines, Outlet};
+use super::{BLOCK, STDIN, SourceError};
+use crate::domain::{Batch, Progress, SourceId, Wall};
+
+/// Read lines until the pipe ends. What came is delivered after each read, so
+/// a lone line leaves at once. `clock` is asked once per read.
+///
+/// A pipe that has ended can't bring more: its last line counts without a newline.
+pub fn read_stream(
+    source: SourceId,
+    from: &mut dyn Read,
+    sink: Box<dyn LineSink + Send>,
+    clock: &mut dyn FnMut() -> Wall,
+    deliver: &mut Deliver<'_>,
+) -> Result<Progress, SourceError> {
+    let (mut counters, mut batch) = (Counters::default(), Batch::default());
+    let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
+    let mut lines = Lines::starting_at(0, sink);
+    let read = Stream::default().read_all(from, &mut lines, clock, &mut out);
+    let rest = read.map_err(|why| SourceError::Read { path: PathBuf::from(STDIN), why })?;
+    lines.finish(&rest, clock(), &mut out);
+    out.counters.totals.pending_bytes = 0;
+    out.flush();
+    Ok(out.counters.totals)
+}
+
+/// The carry between two reads: the start of a line that is not complete.
+#[derive(Default)]
+pub(super) struct Stream {
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl Stream {
+    /// Read to the end; gives back the last line if it has no newline.
+    pub fn read_all(
+        mut self,
+        from: &mut dyn Read,
+        lines: &mut Lines,
+        clock: &mut dyn FnMut() -> Wall,
+        out: &mut Outlet<'_>,
+    ) -> io::Result<Vec<u8>> {
+        loop {
+            if self.buffer.len() < self.filled + BLOCK {
+                self.buffer.resize(self.filled + BLOCK, 0);
+            }
+            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            match from.read(room) {
+                Ok(0) => break,
+                Ok(n) => self.filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            }
+            let bytes = self.buffer.get(..self.filled).unwrap_or_default();
+            let used = lines.take(bytes, clock(), out);
+            self.buffer.copy_within(used..self.filled, 0);
+            self.filled -= used;
+            out.counters.totals.pending_bytes =
+                lines.position() - lines.offset() + self.filled as u64;
+            out.flush();
+        }
+        self.buffer.truncate(self.filled);
+        Ok(self.buffer)
+    }
+}

@@ -1,0 +1,132 @@
+//! Follows files: `turn` reads on wherever something is new.
+//!
+//! No thread and no clock in here. Whoever calls `turn` after a file event and
+//! at least each [`POLL`] gets every line of every file exactly once, through
+//! rotation, truncation, deletion and reappearance. It must not know what a
+//! line means, nor that events exist: they are only a reason to call sooner.
+//!
+//! Not covered: a generation that comes and goes between two turns, so that
+//! nothing of it was ever read; and a file cut back to a part of itself, which
+//! is read again from its first byte, as a new one.
+
+pub(super) mod file;
+mod files;
+pub(super) mod generation;
+mod group;
+pub(super) mod lines;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::file::Buffer;
+use self::group::Group;
+use super::{SourceError, SourceSpec, SourceStatus};
+use crate::domain::{Batch, Mono, SourceId, Stamp};
+
+pub use self::lines::Deliver;
+
+/// Longest time between two looks at what the paths lead to.
+pub const POLL: Duration = Duration::from_millis(250);
+
+/// Longest time between two looks for new files in directories and patterns.
+pub const SCAN: Duration = Duration::from_secs(1);
+
+/// How long a rotated or deleted file is kept open after its last growth.
+pub const ROTATE_WAIT: Duration = Duration::from_secs(60);
+
+/// Whether to call again at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// All was read.
+    Idle,
+    /// More is there to read now.
+    More,
+}
+
+/// Follows the files of all sources.
+pub struct Tail {
+    groups: Vec<Group>,
+    sinks: Box<super::Sinks>,
+    buffer: Buffer,
+    batch: Batch,
+    polled: Option<Mono>,
+    scanned: Option<Mono>,
+    statuses: Vec<SourceStatus>,
+}
+
+impl Tail {
+    /// Follow these sources. Opens nothing yet; `-` is left to
+    /// [`read_stream`](super::read_stream).
+    pub fn new(
+        sources: &[(SourceId, SourceSpec)],
+        sinks: Box<super::Sinks>,
+    ) -> Result<Tail, SourceError> {
+        let groups: Result<Vec<_>, _> =
+            sources.iter().map(|(id, spec)| Group::new(*id, spec)).collect();
+        let groups = groups?;
+        Ok(Tail {
+            statuses: groups.iter().map(Group::status).collect(),
+            groups,
+            sinks,
+            buffer: Buffer::default(),
+            batch: Batch::default(),
+            polled: None,
+            scanned: None,
+        })
+    }
+
+    /// Read at most one block of each file. `deliver` takes each batch and
+    /// gives back an empty one to fill.
+    pub fn turn(&mut self, now: Stamp, deliver: &mut Deliver<'_>) -> Turn {
+        let due = |last: Option<Mono>, each| last.is_none_or(|last| now.mono.since(last) >= each);
+        let poll = due(self.polled, POLL);
+        let scan = poll && due(self.scanned, SCAN);
+        let mut turn = Turn::Idle;
+        for (group, status) in self.groups.iter_mut().zip(&mut self.statuses) {
+            if scan {
+                group.scan();
+            }
+            if poll {
+                group.poll(now, &mut *self.sinks);
+            }
+            let (buffer, sinks) = (&mut self.buffer, &mut *self.sinks);
+            if group.read(now, buffer, sinks, &mut self.batch, deliver) == Turn::More {
+                turn = Turn::More;
+            }
+            if poll {
+                *status = group.status();
+            }
+        }
+        if poll {
+            self.polled = Some(now.mono);
+        }
+        if scan {
+            self.scanned = Some(now.mono);
+        }
+        turn
+    }
+
+    /// Look at all paths and directories on the next turn: something was
+    /// created, renamed or removed, or events were lost.
+    pub fn look_again(&mut self) {
+        self.polled = None;
+        self.scanned = None;
+    }
+
+    /// How the sources are doing, in their order.
+    #[must_use]
+    pub fn statuses(&self) -> &[SourceStatus] {
+        &self.statuses
+    }
+
+    /// Directories worth watching for events, existing ones only.
+    #[must_use]
+    pub fn wants(&self) -> BTreeSet<PathBuf> {
+        let mut dirs = BTreeSet::new();
+        for group in &self.groups {
+            group.wants(&mut dirs);
+        }
+        dirs
+    }
+}

@@ -1,0 +1,302 @@
+//! One open file that is followed: read a block at a time, never trusting that
+//! it is still the file it was.
+//!
+//! Between two reads nothing is kept but an offset and what proves it
+//! ([`Generation`]): a partial last line is read again when it has grown. So
+//! thousands of files share one buffer, and what a restart needs is what is here.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use super::generation::{FileId, Generation};
+use super::lines::{Lines, Outlet};
+use crate::domain::{Mono, Stamp};
+use crate::source::{BLOCK, LineSink, SourceError, Start};
+
+/// The buffer all files share. It grows to the longest line that is gathered.
+#[derive(Default)]
+pub struct Buffer(Vec<u8>);
+
+/// What became of one try to read on.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing (more) is there.
+    Idle,
+    /// A block was read, and more is there.
+    More,
+    /// The file does not contain any more what we have read: it was truncated,
+    /// perhaps rewritten. Nothing was taken.
+    Truncated,
+    /// It could not be read.
+    Failed(io::Error),
+}
+
+/// A file being followed.
+pub struct Followed {
+    /// The path it was opened by.
+    pub path: PathBuf,
+    /// Its id, while open.
+    pub id: FileId,
+    /// What was consumed.
+    pub generation: Generation,
+    file: File,
+    lines: Lines,
+    /// Size and time of last change, at the last look.
+    size: u64,
+    changed: (i64, i64),
+    /// Bytes up to here were read; from `lines.offset()` on they make no line yet.
+    scanned: u64,
+    /// Bytes below this were there before the start.
+    backlog_end: u64,
+    /// Last time it grew, or was left behind by a rotation.
+    stirred: Mono,
+    /// Why the last read failed. Not tried again before the next look at the path.
+    pub failed: Option<String>,
+    /// When it was found truncated: to be started anew.
+    pub cut: Option<Mono>,
+}
+
+impl Followed {
+    /// Read `file` from its first byte.
+    pub fn from_first_byte(
+        path: &Path,
+        file: File,
+        meta: &Metadata,
+        sink: Box<dyn LineSink + Send>,
+        now: Mono,
+    ) -> Self {
+        let lines = Lines::starting_at(0, sink);
+        Self::at(path, file, meta, lines, Generation::new(), now)
+    }
+
+    /// Read a file that was there before the start.
+    pub fn with_backlog(
+        path: &Path,
+        file: File,
+        meta: &Metadata,
+        sink: Box<dyn LineSink + Send>,
+        start: Start,
+        now: Mono,
+    ) -> io::Result<Self> {
+        let generation = match start {
+            Start::Beginning => Generation::new(),
+            Start::End => Generation::consumed(&file, start_of_last_line(&file, meta.len())?)?,
+        };
+        let lines = Lines::starting_at(generation.offset(), sink);
+        let backlog_end = meta.len();
+        Ok(Followed { backlog_end, ..Self::at(path, file, meta, lines, generation, now) })
+    }
+
+    /// Read on in a known generation, for which `lines` were taken so far.
+    pub fn resume(
+        path: &Path,
+        file: File,
+        meta: &Metadata,
+        lines: Lines,
+        generation: Generation,
+        now: Mono,
+    ) -> Self {
+        Self::at(path, file, meta, lines, generation, now)
+    }
+
+    fn at(
+        path: &Path,
+        file: File,
+        meta: &Metadata,
+        lines: Lines,
+        generation: Generation,
+        now: Mono,
+    ) -> Self {
+        Followed {
+            path: path.to_owned(),
+            id: FileId::of(meta),
+            scanned: generation.offset(),
+            generation,
+            file,
+            lines,
+            size: meta.len(),
+            changed: (0, 0),
+            backlog_end: 0,
+            stirred: now,
+            failed: None,
+            cut: None,
+        }
+    }
+
+    /// Read at most one block on.
+    pub fn step(&mut self, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Step {
+        self.try_step(now, buffer, out).unwrap_or_else(Step::Failed)
+    }
+
+    fn try_step(
+        &mut self,
+        now: Stamp,
+        buffer: &mut Buffer,
+        out: &mut Outlet<'_>,
+    ) -> io::Result<Step> {
+        let meta = self.file.metadata()?;
+        let changed = (meta.mtime(), meta.mtime_nsec());
+        out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
+        self.size = meta.len();
+        if self.scanned == self.size {
+            if changed != self.changed && !self.generation.holds(&self.file)? {
+                return Ok(Step::Truncated);
+            }
+            self.changed = changed;
+            return Ok(Step::Idle);
+        }
+        let from = self.lines.position();
+        // A batch ends where the backlog ends, so that no fresh line passes for old.
+        let end = if self.catching_up() { self.backlog_end.min(self.size) } else { self.size };
+        let most = end.saturating_sub(from).min(self.scanned - from + BLOCK as u64);
+        let bytes = buffer.read(&self.file, from, most)?;
+        // Asked after the read: what was there before it proves nothing.
+        if !self.generation.holds(&self.file)? {
+            return Ok(Step::Truncated);
+        }
+        let read_to = from + bytes.len() as u64;
+        if read_to < self.scanned {
+            return Ok(Step::Truncated);
+        }
+        let used = self.lines.take(bytes, now.wall, out);
+        self.generation.advance(bytes.get(..used).unwrap_or_default());
+        if read_to > self.scanned {
+            self.stirred = now.mono;
+        }
+        self.scanned = read_to;
+        self.changed = changed;
+        Ok(if read_to < self.size && !bytes.is_empty() { Step::More } else { Step::Idle })
+    }
+
+    /// The file starts anew. Gives what was read of it until now.
+    pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> (Lines, Generation) {
+        self.cut = None;
+        self.size = 0;
+        self.scanned = 0;
+        self.backlog_end = 0;
+        self.changed = (0, 0);
+        let lines = std::mem::replace(&mut self.lines, Lines::starting_at(0, sink));
+        (lines, std::mem::replace(&mut self.generation, Generation::new()))
+    }
+
+    /// The end: nobody has written to it for long. Its last line counts even
+    /// without a newline.
+    pub fn finish(&mut self, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> bool {
+        let from = self.lines.position();
+        let Ok(rest) = buffer.read(&self.file, from, self.scanned - from) else { return false };
+        if rest.len() as u64 != self.scanned - from {
+            return false;
+        }
+        self.lines.finish(rest, now.wall, out);
+        self.generation.advance(rest);
+        true
+    }
+
+    /// Its path names another file now, or none.
+    pub fn left_behind(&mut self, now: Mono) {
+        self.stirred = now;
+    }
+
+    /// How long nothing came, if all was read.
+    pub fn quiet_for(&self, now: Mono) -> Option<Duration> {
+        let read = self.scanned == self.size && self.readable();
+        read.then(|| now.since(self.stirred))
+    }
+
+    /// Whether reading on makes sense now.
+    pub fn readable(&self) -> bool {
+        self.failed.is_none() && self.cut.is_none()
+    }
+
+    /// Whether no name leads to it any more.
+    pub fn unlinked(&self) -> bool {
+        self.file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+    }
+
+    /// Go on reading through another handle of the same content.
+    pub fn reopened(&mut self, file: File, meta: &Metadata) {
+        self.file = file;
+        self.id = FileId::of(meta);
+        self.failed = None;
+    }
+
+    /// Bytes that are there and were not read.
+    pub fn behind(&self) -> u64 {
+        self.size.saturating_sub(self.scanned)
+    }
+
+    /// Bytes that were read and make no line yet.
+    pub fn pending(&self) -> u64 {
+        self.scanned.saturating_sub(self.lines.offset())
+    }
+
+    /// Still reading what was there before the start.
+    pub fn catching_up(&self) -> bool {
+        self.scanned < self.backlog_end
+    }
+
+    /// The format, once known.
+    pub fn format(&self) -> Option<&str> {
+        self.lines.format()
+    }
+}
+
+impl Buffer {
+    /// Read up to `most` bytes from `offset` on.
+    pub fn read(&mut self, file: &File, offset: u64, most: u64) -> io::Result<&[u8]> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if self.0.len() < most {
+            self.0.resize(most.max(BLOCK), 0);
+        }
+        let mut filled = 0;
+        while let Some(room) = self.0.get_mut(filled..most).filter(|room| !room.is_empty()) {
+            match file.read_at(room, offset + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(self.0.get(..filled).unwrap_or_default())
+    }
+}
+
+/// Open a regular file for reading, without ever waiting for anything.
+pub fn open(path: &Path) -> Result<(File, Metadata), SourceError> {
+    let failed = |why| SourceError::Open { path: path.to_owned(), why };
+    // A pipe or device must not even be opened: that alone may act on it.
+    check_regular(path, &std::fs::metadata(path).map_err(failed)?)?;
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    check_regular(path, &meta)?;
+    Ok((file, meta))
+}
+
+/// Refuse anything but a regular file.
+pub fn check_regular(path: &Path, meta: &Metadata) -> Result<(), SourceError> {
+    let kind = meta.file_type();
+    let kind = match kind {
+        _ if kind.is_file() => return Ok(()),
+        _ if kind.is_dir() => "a directory",
+        _ if kind.is_fifo() => "a named pipe",
+        _ if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(SourceError::NotAFile { path: path.to_owned(), kind })
+}
+
+/// Where a reader who wants only what is new starts: behind the last newline.
+fn start_of_last_line(file: &File, size: u64) -> io::Result<u64> {
+    let from = size.saturating_sub(BLOCK as u64);
+    let mut buffer = Buffer::default();
+    let end = buffer.read(file, from, size - from)?;
+    let newline = memchr::memrchr(b'\n', end);
+    Ok(newline.map_or(if from == 0 { 0 } else { size }, |at| from + at as u64 + 1))
+}

@@ -1,0 +1,155 @@
+//! Which path of a source leads to which open file, and the files that no path
+//! leads to any more. It opens and reads nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::Followed;
+use super::generation::FileId;
+use crate::domain::{Mono, Progress};
+use crate::source::SourceState;
+use crate::source::glob::Found;
+
+/// The files of one source.
+#[derive(Default)]
+pub struct Files {
+    paths: BTreeMap<PathBuf, Slot>,
+    /// Rotated and deleted files, until they are read for good.
+    drained: Vec<Followed>,
+}
+
+#[derive(Default)]
+struct Slot {
+    file: Option<Followed>,
+    trouble: Option<(SourceState, String)>,
+}
+
+impl Files {
+    /// Whether this path is followed.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.paths.contains_key(path)
+    }
+
+    /// Follow these paths from now on. A path that was given up stays until no
+    /// file is there any more.
+    pub fn follow_only(&mut self, found: &Found) {
+        for path in &found.files {
+            if !self.knows(path) {
+                self.paths.insert(path.clone(), Slot::default());
+            }
+        }
+        self.paths.retain(|path, slot| slot.file.is_some() || found.has(path));
+    }
+
+    /// Paths that do not lead to the file that is read for them, each with
+    /// what it leads to. Clears the trouble of all others.
+    pub fn moved(&mut self) -> Vec<(PathBuf, io::Result<FileId>)> {
+        let mut moved = Vec::new();
+        for (path, slot) in &mut self.paths {
+            let id = fs::metadata(path).map(|meta| FileId::of(&meta));
+            let open = slot.file.as_ref().filter(|file| file.failed.is_none());
+            match (open, &id) {
+                (Some(open), Ok(id)) if open.id == *id => slot.trouble = None,
+                _ => moved.push((path.clone(), id)),
+            }
+        }
+        moved
+    }
+
+    /// Let `path` lead to `file`. What it led to before is drained.
+    pub fn place(&mut self, path: &Path, file: Option<Followed>, now: Mono) {
+        let Some(slot) = self.paths.get_mut(path) else { return };
+        if let Some(mut old) = mem::replace(&mut slot.file, file) {
+            old.left_behind(now);
+            self.drained.push(old);
+        }
+    }
+
+    /// Say what is wrong with a path, if anything.
+    pub fn set_trouble(&mut self, path: &Path, trouble: Option<(SourceState, String)>) {
+        if let Some(slot) = self.paths.get_mut(path) {
+            slot.trouble = trouble;
+        }
+    }
+
+    /// The file read for a path.
+    pub fn at_mut(&mut self, path: &Path) -> Option<&mut Followed> {
+        self.paths.get_mut(path)?.file.as_mut()
+    }
+
+    /// Whether another path already leads to this file.
+    pub fn held_elsewhere(&self, id: FileId, path: &Path) -> bool {
+        let mut others = self.paths.iter().filter(|(other, _)| *other != path);
+        others.any(|(_, slot)| slot.file.as_ref().is_some_and(|file| file.id == id))
+    }
+
+    /// Read a file to its end that no path leads to.
+    pub fn drain(&mut self, file: Followed) {
+        self.drained.push(file);
+    }
+
+    /// Try again to read drained files that could not be read.
+    pub fn retry_drained(&mut self) {
+        self.drained.iter_mut().for_each(|file| file.failed = None);
+    }
+
+    /// A drained file to which a path leads again.
+    pub fn take_drained(&mut self, id: FileId) -> Option<Followed> {
+        let at = self.drained.iter().position(|file| file.id == id)?;
+        Some(self.drained.swap_remove(at))
+    }
+
+    /// Drained files that were read and have not grown for `wait`.
+    pub fn take_quiet(&mut self, now: Mono, wait: Duration) -> Vec<Followed> {
+        self.drained.extract_if(.., |file| file.quiet_for(now) >= Some(wait)).collect()
+    }
+
+    /// All open files, each once.
+    pub fn open(&self) -> impl Iterator<Item = &Followed> {
+        self.paths.values().filter_map(|slot| slot.file.as_ref()).chain(&self.drained)
+    }
+
+    /// All open files, each once.
+    pub fn open_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
+        self.paths.values_mut().filter_map(|slot| slot.file.as_mut()).chain(&mut self.drained)
+    }
+
+    /// All paths followed.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.paths.keys().map(PathBuf::as_path)
+    }
+
+    /// Some file still has content from before the start to read.
+    pub fn catching_up(&self) -> bool {
+        self.open().any(Followed::catching_up)
+    }
+
+    /// Set what is behind and pending over all open files.
+    pub fn count_into(&self, totals: &mut Progress) {
+        totals.bytes_behind = self.open().map(Followed::behind).sum();
+        totals.pending_bytes = self.open().map(Followed::pending).sum();
+    }
+
+    /// The state of the whole: its worst trouble with its words.
+    pub fn worst(&self) -> (SourceState, Option<&str>) {
+        let failed = self.open().filter_map(|file| file.failed.as_deref());
+        let failed = failed.map(|text| (SourceState::Error, text));
+        let troubles = self.paths.values().filter_map(|slot| slot.trouble.as_ref());
+        let troubles = troubles.map(|(state, text)| (*state, text.as_str()));
+        let worst = failed.chain(troubles).max_by_key(|(state, _)| *state);
+        if let Some((state, text)) = worst {
+            return (state, Some(text));
+        }
+        let followed = self.paths.values().any(|slot| slot.file.is_some());
+        let state = match followed {
+            _ if self.catching_up() => SourceState::CatchingUp,
+            true => SourceState::Live,
+            false => SourceState::Waiting,
+        };
+        (state, None)
+    }
+}

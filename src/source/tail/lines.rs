@@ -1,0 +1,167 @@
+//! Blocks of bytes -> lines -> sink, with exact counting of both.
+//!
+//! It must not know where the bytes come from: a followed file, a file read
+//! once and a pipe all count their lines here.
+
+use std::mem;
+
+use memchr::memchr_iter;
+
+use crate::domain::{Batch, FaultReason, Item, LineAt, Observation, Progress, SourceId, Wall};
+use crate::source::{BLOCK, LONG_LINE, LineSink};
+
+/// Takes a full batch, gives back an empty one to fill.
+pub type Deliver<'a> = dyn FnMut(Batch) -> Batch + 'a;
+
+/// The counters of one source.
+#[derive(Default)]
+pub struct Counters {
+    /// As they are.
+    pub totals: Progress,
+    sent: Progress,
+}
+
+/// Where the observations of one source go.
+pub struct Outlet<'a> {
+    source: SourceId,
+    /// Kept up to date while lines are taken.
+    pub counters: &'a mut Counters,
+    batch: &'a mut Batch,
+    deliver: &'a mut Deliver<'a>,
+}
+
+impl<'a> Outlet<'a> {
+    /// An outlet that fills `batch` and goes on counting.
+    pub fn new(
+        source: SourceId,
+        counters: &'a mut Counters,
+        batch: &'a mut Batch,
+        deliver: &'a mut Deliver<'a>,
+    ) -> Self {
+        Outlet { source, counters, batch, deliver }
+    }
+
+    /// Send what is there, if it says anything new.
+    pub fn flush(&mut self) {
+        if !self.batch.items.is_empty() || self.counters.totals != self.counters.sent {
+            self.send();
+        }
+    }
+
+    fn took(&mut self, bytes: u64) {
+        let totals = &mut self.counters.totals;
+        totals.lines += 1;
+        totals.bytes += bytes;
+        totals.bytes_behind = totals.bytes_behind.saturating_sub(bytes);
+        if self.batch.items.len() >= Batch::FULL {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        self.batch.source = self.source;
+        self.batch.progress = self.counters.totals;
+        self.counters.sent = self.counters.totals;
+        *self.batch = (self.deliver)(mem::take(self.batch));
+        self.batch.clear();
+    }
+}
+
+/// The lines of one generation or stream: how far, and who takes them.
+pub struct Lines {
+    sink: Box<dyn LineSink + Send>,
+    number: u64,
+    offset: u64,
+    long: Option<u64>,
+}
+
+impl Lines {
+    /// Lines from byte `offset` on.
+    pub fn starting_at(offset: u64, sink: Box<dyn LineSink + Send>) -> Self {
+        Lines { sink, number: 0, offset, long: None }
+    }
+
+    /// Where the first line that is not yet complete starts.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The first byte the sink has not seen.
+    pub fn position(&self) -> u64 {
+        self.offset + self.long.unwrap_or(0)
+    }
+
+    /// The sink's format, once known.
+    pub fn format(&self) -> Option<&str> {
+        self.sink.format()
+    }
+
+    /// Take all complete lines off bytes that stand at [`position`](Self::position);
+    /// says how many bytes were used. A rest longer than [`LONG_LINE`] is used
+    /// too, in parts.
+    pub fn take(&mut self, bytes: &[u8], received: Wall, out: &mut Outlet<'_>) -> usize {
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            self.end_line(bytes.get(start..end).unwrap_or_default(), 1, received, out);
+            start = end + 1;
+        }
+        let rest = bytes.get(start..).unwrap_or_default();
+        if rest.is_empty() || (self.long.is_none() && rest.len() <= LONG_LINE) {
+            return start;
+        }
+        self.parts(rest);
+        bytes.len()
+    }
+
+    /// The end, for good: `rest` is the last line, which has no newline.
+    pub fn finish(&mut self, rest: &[u8], received: Wall, out: &mut Outlet<'_>) {
+        if !rest.is_empty() || self.long.is_some() {
+            self.end_line(rest, 0, received, out);
+        }
+        self.sink.finish(self.at(received), out.batch);
+    }
+
+    /// The end, for good: the last `len` bytes were seen to be the start of a
+    /// line, and the rest of that line will never come.
+    pub fn finish_torn(&mut self, len: u64, received: Wall, out: &mut Outlet<'_>) {
+        self.sink.finish(self.at(received), out.batch);
+        if len == 0 {
+            return;
+        }
+        self.number += 1;
+        let seen = Observation::Quarantined { reason: FaultReason::Torn, offset: self.offset, len };
+        out.batch.items.push(Item { line: self.number, seen });
+        self.offset += len;
+        out.took(len);
+    }
+
+    fn end_line(&mut self, piece: &[u8], newline: u64, received: Wall, out: &mut Outlet<'_>) {
+        let at = self.at(received);
+        let len;
+        if self.long.is_some() || piece.len() > LONG_LINE {
+            self.parts(piece);
+            len = self.long.take().unwrap_or(0);
+            self.sink.long_end(at, len, out.batch);
+        } else {
+            len = piece.len() as u64;
+            if piece.iter().all(u8::is_ascii_whitespace) {
+                out.counters.totals.blank += 1;
+            }
+            self.sink.line(piece, at, out.batch);
+        }
+        self.number = at.number;
+        self.offset += len + newline;
+        out.took(len + newline);
+    }
+
+    fn parts(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(BLOCK) {
+            self.sink.long_part(part);
+        }
+        self.long = Some(self.long.unwrap_or(0) + bytes.len() as u64);
+    }
+
+    fn at(&self, received: Wall) -> LineAt {
+        LineAt { number: self.number + 1, offset: self.offset, received }
+    }
+}

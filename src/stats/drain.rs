@@ -1,0 +1,97 @@
+//! How fast something runs out: the slope of its last readings.
+
+use std::time::Duration;
+
+use crate::domain::Mono;
+
+/// How far back the slope looks.
+const SPAN: Duration = Duration::from_secs(20);
+/// Shortest stretch of readings that is called a slope.
+const SHORTEST: Duration = Duration::from_secs(2);
+/// Readings kept: at most one for each half second of the span.
+const KEPT: usize = 40;
+/// At least this far apart.
+const STEP: Duration = Duration::from_millis(500);
+
+/// The last readings of a level, thinned to two a second, since it last rose
+/// by more than its own noise (a window that turned over).
+#[derive(Clone, Debug, Default)]
+pub struct Drain {
+    readings: Vec<(Mono, f64)>,
+}
+
+impl Drain {
+    /// Note the level at a time. `size` is the full level, where known.
+    pub fn note(&mut self, when: Mono, level: f64, size: Option<f64>) {
+        if let Some((last, before)) = self.readings.last().copied() {
+            if when < last {
+                return;
+            }
+            let jump = size.unwrap_or(before.abs()) * 0.3;
+            if level > before + jump.max(1.0) {
+                self.readings.clear();
+            } else if when.since(last) < STEP && self.readings.len() > 1 {
+                // Within a step the lowest level counts: concurrent calls
+                // report in any order, and the lowest is the latest truth.
+                if let Some(reading) = self.readings.last_mut() {
+                    reading.1 = reading.1.min(level);
+                }
+                return;
+            }
+        }
+        if self.readings.len() == KEPT {
+            self.readings.remove(0);
+        }
+        self.readings.push((when, level));
+    }
+
+    /// Units lost per second, by least squares over the last readings; `None`
+    /// while that can't be judged. Negative while the level rises.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "at most 40 readings")]
+    pub fn per_s(&self, now: Mono) -> Option<f64> {
+        let fresh = || self.readings.iter().filter(|(at, _)| now.since(*at) <= SPAN);
+        let (first, last) = (fresh().next()?, fresh().next_back()?);
+        if last.0.since(first.0) < SHORTEST {
+            return None;
+        }
+        let n = fresh().count() as f64;
+        let x = |at: Mono| at.since(first.0).as_secs_f64();
+        let mean_x = fresh().map(|(at, _)| x(*at)).sum::<f64>() / n;
+        let mean_y = fresh().map(|(_, level)| level).sum::<f64>() / n;
+        let spread = fresh().map(|(at, _)| (x(*at) - mean_x).powi(2)).sum::<f64>();
+        let joint = fresh().map(|(at, level)| (x(*at) - mean_x) * (level - mean_y)).sum::<f64>();
+        (spread > 0.0).then(|| -joint / spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_steady_drain_is_its_slope() {
+        let mut drain = Drain::default();
+        for second in 0..10u32 {
+            drain.note(
+                Mono(u64::from(second) * S),
+                1000.0 - f64::from(second) * 50.0,
+                Some(1000.0),
+            );
+        }
+        assert!((drain.per_s(Mono(9 * S)).unwrap() - 50.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_reading_is_no_slope_and_a_refill_starts_over() {
+        let mut drain = Drain::default();
+        drain.note(Mono(0), 100.0, Some(100.0));
+        assert!(drain.per_s(Mono(S)).is_none());
+        drain.note(Mono(10 * S), 10.0, Some(100.0));
+        assert!((drain.per_s(Mono(10 * S)).unwrap() - 9.0).abs() < 1e-6);
+        drain.note(Mono(11 * S), 100.0, Some(100.0));
+        assert!(drain.per_s(Mono(11 * S)).is_none());
+    }
+}

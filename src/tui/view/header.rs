@@ -1,0 +1,250 @@
+//! The first two rows: is it on fire, can this screen be trusted, is there a
+//! brake, and the one sentence that matters.
+
+use ratatui::layout::Rect;
+
+use super::layout;
+use super::pen::Canvas;
+use crate::snapshot::{Snapshot, State};
+use crate::text::width;
+use crate::tui::fmt;
+use crate::tui::model::Model;
+use crate::tui::options::Access;
+use crate::tui::rows;
+use crate::tui::theme::{Tone, mark, tone};
+
+/// Age of the newest data from which the screen is not to be trusted.
+const OLD_DATA_S: f64 = 30.0;
+
+/// How the piece of a tripped switch starts; on a narrow screen it is all of it.
+const TRIPPED: &str = "KILL TRIPPED";
+
+/// A piece of the first row; pieces of lower rank go first when space is short.
+struct Piece {
+    text: String,
+    tone: Tone,
+    rank: u8,
+}
+
+/// The first row. It always speaks of the newest picture, also while paused.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let mut pieces = pieces(model);
+    let total = |pieces: &[Piece]| {
+        pieces.iter().map(|piece| width(&piece.text)).sum::<usize>() + 3 * (pieces.len() - 1)
+    };
+    while total(&pieces) > usize::from(area.width) && pieces.len() > 3 {
+        let Some(rank) = pieces.iter().map(|piece| piece.rank).max() else { break };
+        pieces.retain(|piece| piece.rank < rank);
+    }
+    if total(&pieces) > usize::from(area.width) {
+        for piece in pieces.iter_mut().filter(|piece| piece.text.starts_with(TRIPPED)) {
+            piece.text.truncate(TRIPPED.len());
+        }
+    }
+    let mut pen = canvas.row(area, 0);
+    for (at, piece) in pieces.iter().enumerate() {
+        if at > 0 {
+            pen.tone(" | ", Tone::Quiet);
+        }
+        pen.tone(&piece.text, piece.tone);
+    }
+}
+
+/// The second row: the verdict, or a stop that is not obeyed, which is worse.
+pub fn draw_verdict(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let (text, tone) = sentence(model);
+    let lines = wrap(&text, usize::from(area.width).saturating_sub(2), usize::from(area.height));
+    for (row, line) in (0..area.height).zip(lines) {
+        let mut pen = canvas.row(area, row);
+        pen.tone(if row == 0 { "> " } else { "  " }, Tone::Strong).tone(&line, tone);
+    }
+}
+
+/// A screen too small for panels: the state and as much of the verdict as fits.
+pub fn draw_verdict_only(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let (state, tone) = state_word(model);
+    let (text, _) = sentence(model);
+    let switch = kill_state(model.live.as_deref());
+    let whole = match switch.1 {
+        Tone::Banner => format!("{state} {} {text}", switch.0),
+        _ => format!("{state} {text}"),
+    };
+    let lines = wrap(&whole, usize::from(area.width), usize::from(area.height));
+    for (row, line) in (0..area.height).zip(lines) {
+        canvas.row(area, row).tone(&line, if row == 0 { tone } else { Tone::Plain });
+    }
+}
+
+fn pieces(model: &Model) -> Vec<Piece> {
+    let piece = |text: String, tone, rank| Piece { text, tone, rank };
+    let live = model.live.as_deref();
+    let (state, state_tone) = state_word(model);
+    let mut pieces = vec![piece(state, state_tone, 0)];
+    if let Some(profile) = &model.options.profile {
+        pieces.push(piece(profile.clone(), Tone::Plain, 7));
+    }
+    if let Some(hosts) = live.and_then(hosts) {
+        pieces.push(piece(hosts, Tone::Plain, 6));
+    }
+    if let Some((text, tone)) = live.and_then(sources) {
+        pieces.push(piece(text, tone, 5));
+    }
+    pieces.push(piece(fmt::clock(model.now, &model.options.clock), Tone::Plain, 4));
+    let (age, age_tone) = data_age(model);
+    pieces.push(piece(age, age_tone, 1));
+    let (kill, kill_tone) = kill_state(live);
+    pieces.push(piece(kill, kill_tone, 0));
+    if model.options.access == Access::ReadOnly {
+        pieces.push(piece("READONLY".into(), Tone::Strong, 2));
+    }
+    pieces
+}
+
+/// `CRIT 2 WARN 1`: the worst state as a word, with the numbers of alerts and
+/// limits behind it.
+fn state_word(model: &Model) -> (String, Tone) {
+    let Some(snapshot) = model.live.as_deref() else {
+        return ("STARTING".into(), Tone::Strong);
+    };
+    let firing = |severity: State| {
+        let alerts = snapshot.alerts.iter();
+        alerts.filter(|alert| alert.state == "firing" && alert.severity == severity).count()
+    };
+    let bad_rows = snapshot.limits.iter().map(|limit| limit.state);
+    let bad_rows = bad_rows.chain(snapshot.caps.iter().map(|cap| cap.state));
+    // A limit can be exhausted before its alert fires.
+    let critical = match firing(State::Critical) {
+        0 => bad_rows.filter(|state| *state == State::Critical).count(),
+        alerts => alerts,
+    };
+    let warning = firing(State::Warning);
+    let counted = |word: &str, count: usize| match count {
+        0 => word.to_owned(),
+        count => format!("{word} {count}"),
+    };
+    let text = match snapshot.state {
+        State::Critical if warning > 0 => {
+            format!("{} WARN {warning}", counted("CRIT", critical))
+        }
+        State::Critical => counted("CRIT", critical),
+        State::Warning => counted("WARN", warning),
+        State::Unknown if layout::is_waiting(model) => "WAITING".into(),
+        State::Unknown => "UNKNOWN".into(),
+        State::Ok => "OK".into(),
+    };
+    let tone = match snapshot.state {
+        State::Critical => Tone::Banner,
+        State::Warning => Tone::Warning,
+        State::Unknown | State::Ok => Tone::Strong,
+    };
+    (text, tone)
+}
+
+fn hosts(snapshot: &Snapshot) -> Option<String> {
+    match rows::hosts(snapshot).len() {
+        0 => None,
+        1 => Some("1 host".into()),
+        count => Some(format!("{count} hosts")),
+    }
+}
+
+/// Sources that work, of all: `src 2/3!` is a reason to distrust the rest.
+fn sources(snapshot: &Snapshot) -> Option<(String, Tone)> {
+    let all = snapshot.sources.len();
+    let sound = |state: &str| matches!(state, "live" | "catching_up" | "ended");
+    let sound = snapshot.sources.iter().filter(|source| sound(&source.state)).count();
+    match all {
+        0 => None,
+        _ if sound < all => Some((format!("src {sound}/{all}!"), Tone::Warning)),
+        _ => Some((format!("src {all}/{all}"), Tone::Plain)),
+    }
+}
+
+/// How old the newest line of any source is.
+fn data_age(model: &Model) -> (String, Tone) {
+    let newest = model.live.as_deref().and_then(|snapshot| {
+        let ages = snapshot.sources.iter().filter_map(|source| source.last_line_age_s);
+        ages.reduce(f64::min)
+    });
+    match newest.map(|age| age + model.live_age_s()) {
+        None => (format!("data {}", fmt::ABSENT), Tone::Plain),
+        Some(age) if age >= OLD_DATA_S => (format!("data {}!", fmt::age(age)), Tone::Warning),
+        Some(age) => (format!("data {}", fmt::age(age)), Tone::Plain),
+    }
+}
+
+/// The brake: always on the screen.
+fn kill_state(snapshot: Option<&Snapshot>) -> (String, Tone) {
+    let switches = snapshot.map_or(&[][..], |snapshot| &snapshot.switches);
+    let tripped: Vec<_> = switches.iter().filter(|switch| switch.state == "tripped").collect();
+    let all_are = |state: &str| switches.iter().all(|switch| switch.state == state);
+    match tripped.as_slice() {
+        [one] => (format!("{TRIPPED} {}", one.name), Tone::Banner),
+        [first, rest @ ..] => (format!("{TRIPPED} {} +{}", first.name, rest.len()), Tone::Banner),
+        [] if switches.is_empty() => (format!("KILL {}", fmt::ABSENT), Tone::Quiet),
+        [] if switches.iter().any(|switch| switch.state == "unknown") => {
+            ("KILL unknown?".into(), Tone::Warning)
+        }
+        [] if all_are("disarmed") => ("KILL disarmed".into(), Tone::Plain),
+        [] => ("KILL armed".into(), Tone::Strong),
+    }
+}
+
+fn sentence(model: &Model) -> (String, Tone) {
+    let Some(snapshot) = model.live.as_deref() else {
+        return ("starting, nothing read yet".into(), Tone::Plain);
+    };
+    if let Some(text) = disobeyed(snapshot) {
+        return (text, Tone::Critical);
+    }
+    if snapshot.verdict.is_empty() {
+        return (format!("{} nothing to say yet", mark(State::Unknown)), Tone::Quiet);
+    }
+    let tone = match snapshot.state {
+        State::Unknown => Tone::Plain,
+        state => tone(state),
+    };
+    (snapshot.verdict.to_string(), tone)
+}
+
+/// A host that lets calls through after a trip beats every other news.
+fn disobeyed(snapshot: &Snapshot) -> Option<String> {
+    let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
+    let mut bad = tripped.flat_map(|switch| {
+        switch
+            .hosts
+            .iter()
+            .filter(|host| host.obeyed == Some(false))
+            .map(move |host| (switch, host))
+    });
+    let (switch, host) = bad.next()?;
+    let more = match bad.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(format!(
+        "NOT OBEYED: {} let {} calls through after the trip of {}{more}",
+        host.host,
+        fmt::grouped(host.started_after_trip),
+        switch.name
+    ))
+}
+
+/// Break text at spaces into at most `rows` lines of `columns`; what does not
+/// fit stays at the end of the last line, to be cut off there.
+fn wrap(text: &str, columns: usize, rows: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let full = lines.len() == rows;
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if full || width(line) + 1 + width(word) <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}

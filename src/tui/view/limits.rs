@@ -1,0 +1,202 @@
+//! LIMITS: what is left of each limit and when it comes back, worst first.
+
+use ratatui::layout::Rect;
+
+use super::pen::Canvas;
+use super::table::{Cell, Table, cell, gauge, left, plain, right};
+use crate::snapshot::{Limit, Number, State};
+use crate::tui::fmt::{self, ABSENT, UNKNOWN};
+use crate::tui::model::{Model, Panel};
+use crate::tui::theme::{Theme, Tone, mark, tone};
+
+const NARROW: u16 = 60;
+const WIDE: u16 = 120;
+/// Columns that everything but the gauge takes on a wide screen.
+const WIDE_REST: u16 = 106;
+
+/// Draw the panel.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let gauge_columns = match area.width {
+        0..NARROW => 8,
+        NARROW..WIDE => 12,
+        WIDE.. => (area.width - WIDE_REST).clamp(20, 40),
+    };
+    let columns = [
+        left("", 1),
+        left("", 9).from(NARROW),
+        left("", 0),
+        left("", 5),
+        left("left", gauge_columns),
+        right("", 5),
+        right("limit", 6).from(WIDE),
+        right("reset", 5),
+        right("empty in", 9).from(NARROW),
+        right("drift", 6).from(WIDE),
+        right("rst err", 7).from(150),
+        left("src", 4).from(NARROW),
+        left("age", 5).from(NARROW),
+    ];
+    let table = Table {
+        panel: Panel::Limits,
+        title: "LIMITS worst first",
+        columns: &columns,
+        empty: "no limit seen yet: they come from response headers, or from 429 answers",
+    };
+    let limits = model.shown().map_or(&[][..], |snapshot| &snapshot.limits);
+    let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
+    let name = if area.width < NARROW { joined_name } else { model_name };
+    table.draw(canvas, area, model, |index| {
+        let Some(limit) = limits.get(index) else { return Vec::new() };
+        cells(limit, name(limit), elapsed_s, gauge_columns, theme)
+    });
+}
+
+fn cells(
+    limit: &Limit,
+    name: String,
+    elapsed_s: f64,
+    gauge_columns: u16,
+    theme: Theme,
+) -> Vec<Cell> {
+    let state = if limit.exhausted { State::Critical } else { limit.state };
+    // Old evidence keeps its number and loses its colour.
+    let (word, bar) = match (limit.stale, state) {
+        (true, _) => (Tone::Quiet, Tone::Quiet),
+        (false, State::Ok) => (Tone::Plain, Tone::Gauge),
+        (false, state) => (tone(state), tone(state)),
+    };
+    let quiet = if limit.stale { Tone::Quiet } else { Tone::Plain };
+    let left = left_ratio(limit);
+    vec![
+        cell(if limit.stale && !limit.exhausted { "?" } else { mark(state) }, word),
+        cell(provider_name(limit), word),
+        cell(name, word),
+        cell(kind(limit), word),
+        cell(gauge(theme, left, usize::from(gauge_columns)), bar),
+        cell(left_text(limit, left), word),
+        cell(limit.limit.map_or(UNKNOWN.into(), |Number(value)| fmt::count(value)), quiet),
+        cell(reset_text(limit, elapsed_s), quiet),
+        cell(empty_text(limit, elapsed_s), word),
+        cell(limit.drift_ratio.map_or(ABSENT.into(), fmt::signed_percent), quiet),
+        cell(limit.reset_error_s.map_or(ABSENT.into(), |s| format!("{s:+.1}s")), quiet),
+        plain(short_source(limit.source)),
+        cell(age_text(limit, elapsed_s), quiet),
+    ]
+}
+
+/// What is left, 0..1. A refusal beats every computed headroom.
+fn left_ratio(limit: &Limit) -> Option<f64> {
+    if limit.exhausted {
+        return Some(0.0);
+    }
+    limit.remaining_ratio.or_else(|| limit.used_ratio.map(|used| (1.0 - used).clamp(0.0, 1.0)))
+}
+
+fn left_text(limit: &Limit, ratio: Option<f64>) -> String {
+    let estimate = if limit.source == "estimate" { "~" } else { "" };
+    match (ratio, limit.remaining) {
+        (Some(ratio), _) => format!("{estimate}{}", fmt::percent(ratio)),
+        (None, Some(Number(remaining))) => format!("{estimate}{}", fmt::count(remaining)),
+        (None, None) => UNKNOWN.into(),
+    }
+}
+
+fn reset_text(limit: &Limit, elapsed_s: f64) -> String {
+    match limit.reset_in_s {
+        Some(seconds) => fmt::span(seconds - elapsed_s),
+        None if limit.resource == "concurrency" => ABSENT.into(),
+        None => UNKNOWN.into(),
+    }
+}
+
+fn empty_text(limit: &Limit, elapsed_s: f64) -> String {
+    if limit.exhausted {
+        return "NOW".into();
+    }
+    match limit.exhausts_in_s {
+        Some(seconds) if seconds - elapsed_s < 1.0 => "NOW".into(),
+        Some(seconds) => fmt::span(seconds - elapsed_s),
+        None if limit.resource == "concurrency" => ABSENT.into(),
+        None if limit.stale || limit.reset_in_s.is_none() => UNKNOWN.into(),
+        None => "after rst".into(),
+    }
+}
+
+fn age_text(limit: &Limit, elapsed_s: f64) -> String {
+    let age = fmt::age(limit.age_s + elapsed_s);
+    if limit.stale { format!("{age}!") } else { age }
+}
+
+fn provider_name(limit: &Limit) -> String {
+    match &limit.provider {
+        Some(provider) => provider.to_string(),
+        None if limit.layer == "gateway" => "gateway".into(),
+        None => UNKNOWN.into(),
+    }
+}
+
+/// What the limit is about: its model, else whatever narrows it down.
+fn model_name(limit: &Limit) -> String {
+    let name = limit.model.as_ref().map(ToString::to_string);
+    let key = limit.key.as_ref().map(|key| format!("k:{key}"));
+    let subject = limit.subject.as_ref().map(|subject| format!("{}:{subject}", limit.scope));
+    let own = match (name, key.or(subject)) {
+        (Some(name), Some(other)) => format!("{name} {other}"),
+        (Some(name), None) => name,
+        (None, Some(other)) => other,
+        (None, None) => "*".into(),
+    };
+    match &limit.label {
+        Some(label) if limit.resource != "plan_usage" => format!("{own} {label}"),
+        _ => own,
+    }
+}
+
+/// Provider and model in one short field.
+fn joined_name(limit: &Limit) -> String {
+    let provider: String = provider_name(limit).chars().take(4).collect();
+    format!("{provider}/{}", model_name(limit))
+}
+
+/// `TPM`, `RPD`, `ITPM`, `5h`: what is counted, over which time.
+pub fn kind(limit: &Limit) -> String {
+    let stem = match limit.resource {
+        "requests" => "R",
+        "tokens" => "T",
+        "input_tokens" => "IT",
+        "output_tokens" => "OT",
+        "images" => "I",
+        "pages" => "PG",
+        "audio_seconds" => "AS",
+        "characters" => "CH",
+        "content_bytes" => "B",
+        "spend" => "$",
+        "concurrency" => return "CONC".into(),
+        "credits" => return "CRED".into(),
+        "plan_usage" => {
+            let label = limit.label.as_ref().map(ToString::to_string);
+            return label.unwrap_or_else(|| "PLAN".into());
+        }
+        _ => return "OTHER".into(),
+    };
+    match limit.window_s {
+        None => format!("{stem}/?"),
+        Some(1) => format!("{stem}PS"),
+        Some(60) => format!("{stem}PM"),
+        Some(3600) => format!("{stem}PH"),
+        Some(86_400) => format!("{stem}PD"),
+        Some(2_592_000) => format!("{stem}PMO"),
+        Some(seconds) if seconds % 3600 == 0 => format!("{stem}/{}h", seconds / 3600),
+        Some(seconds) if seconds % 60 == 0 => format!("{stem}/{}m", seconds / 60),
+        Some(seconds) => format!("{stem}/{seconds}s"),
+    }
+}
+
+fn short_source(source: &str) -> &str {
+    match source {
+        "header" => "hdr",
+        "metric" => "mtrc",
+        "estimate" => "est",
+        other => other,
+    }
+}

@@ -1,0 +1,105 @@
+//! SPEND: caps, how fast they fill and when they are reached.
+
+use ratatui::layout::Rect;
+
+use super::pen::Canvas;
+use super::table::{Cell, Table, cell, gauge, left, plain, right};
+use crate::snapshot::Cap;
+use crate::tui::fmt::{self, ABSENT, UNKNOWN};
+use crate::tui::model::{Model, Panel};
+use crate::tui::theme::{Theme, Tone, mark, tone};
+
+const GAUGE: u16 = 12;
+
+/// Draw the panel.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let columns = [
+        left("", 1),
+        left("", 0),
+        left("", GAUGE),
+        left("used/cap", 13),
+        right("rate", 7),
+        right("cap in", 6),
+        right("burn 5m/1h", 11).from(70),
+        left("", 12).from(78),
+    ];
+    let empty = model.shown().map_or_else(String::new, |snapshot| {
+        let cost = fmt::money(snapshot.totals.cost_usd.0.as_f64());
+        format!("no cap configured; {cost} spent since start")
+    });
+    let table = Table { panel: Panel::Spend, title: "SPEND", columns: &columns, empty: &empty };
+    let caps = model.shown().map_or(&[][..], |snapshot| &snapshot.caps);
+    let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
+    table.draw(canvas, area, model, |index| {
+        caps.get(index).map_or_else(Vec::new, |cap| cells(cap, elapsed_s, theme))
+    });
+}
+
+fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
+    let own = tone(cap.state);
+    let bar = if own == Tone::Plain { Tone::Gauge } else { own };
+    let used =
+        format!("{}/{}", fmt::money(cap.spent_usd.0.as_f64()), fmt::money(cap.cap_usd.0.as_f64()));
+    let rate =
+        cap.usd_per_hour.map_or(UNKNOWN.into(), |usd| format!("{}/h", fmt::money(usd.0.as_f64())));
+    vec![
+        cell(mark(cap.state), own),
+        cell(name(cap), own),
+        cell(gauge(theme, Some(cap.used_ratio), usize::from(GAUGE)), bar),
+        cell(used, own),
+        plain(rate),
+        cell(cap_in(cap, elapsed_s), own),
+        plain(burn(cap)),
+        note(cap),
+    ]
+}
+
+/// The cap's name, and its period where that does not say it.
+fn name(cap: &Cap) -> String {
+    if cap.name.contains(cap.period) {
+        return cap.name.to_string();
+    }
+    format!("{}/{}", cap.name, cap.period)
+}
+
+/// When the cap is reached. `>1d` and `>1mo`: not in this period.
+fn cap_in(cap: &Cap, elapsed_s: f64) -> String {
+    if cap.used_ratio >= 1.0 {
+        return "NOW".into();
+    }
+    match (cap.cap_in_s, cap.usd_per_hour) {
+        (Some(seconds), _) => fmt::span(seconds - elapsed_s),
+        (None, None) => UNKNOWN.into(),
+        (None, Some(_)) if cap.period == "month" => ">1mo".into(),
+        (None, Some(_)) => ">1d".into(),
+    }
+}
+
+/// How many times too fast, over five minutes and over one hour.
+fn burn(cap: &Cap) -> String {
+    let times = |ratio: Option<f64>| match ratio {
+        None => UNKNOWN.to_owned(),
+        Some(ratio) if ratio < 99.95 => format!("{ratio:.1}x"),
+        Some(ratio) => format!("{}x", fmt::count(ratio)),
+    };
+    match (cap.burn_short, cap.burn_long) {
+        (None, None) => ABSENT.into(),
+        (short, long) => format!("{}/{}", times(short), times(long)),
+    }
+}
+
+/// What makes the sum doubtful: calls without a price, or another sum at the
+/// provider.
+fn note(cap: &Cap) -> Cell {
+    if cap.unpriced_requests > 0 {
+        let share = cap.unpriced_ratio.map_or(UNKNOWN.into(), fmt::percent);
+        return cell(format!("unpriced {share}"), Tone::Warning);
+    }
+    let spent = cap.spent_usd.0.as_f64();
+    match cap.provider_usd {
+        Some(usd) if spent > 0.0 => {
+            plain(format!("bill {}", fmt::signed_percent(usd.0.as_f64() / spent - 1.0)))
+        }
+        _ => plain(""),
+    }
+}

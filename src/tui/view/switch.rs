@@ -1,0 +1,90 @@
+//! SWITCH: what is stopped, by whom, and whether each host obeys. There is no
+//! such panel while nothing is tripped or in trouble.
+
+use ratatui::layout::Rect;
+
+use super::pen::Canvas;
+use super::table::{Cell, Table, cell, left, plain, right};
+use crate::snapshot::{Switch, SwitchHost};
+use crate::tui::fmt::{self, UNKNOWN};
+use crate::tui::model::{Model, Panel};
+use crate::tui::rows;
+use crate::tui::theme::Tone;
+
+/// Draw the panel.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let columns = [
+        left("", 1),
+        left("", if area.width < 60 { 14 } else { 20 }),
+        right("for", 5),
+        left("by", if area.width < 110 { 18 } else { 40 }).from(60),
+        left("", 0),
+    ];
+    let table =
+        Table { panel: Panel::Switches, title: "KILL SWITCH", columns: &columns, empty: "" };
+    let Some(snapshot) = model.shown() else { return };
+    let elapsed_s = model.shown_age_s();
+    table.draw(canvas, area, model, |index| {
+        let row = rows::switch_rows(snapshot).nth(index);
+        row.map_or_else(Vec::new, |(switch, host)| cells(switch, host, elapsed_s))
+    });
+}
+
+fn cells(switch: &Switch, host: Option<&SwitchHost>, elapsed_s: f64) -> Vec<Cell> {
+    let (symbol, own) = match host.and_then(|host| host.obeyed) {
+        _ if switch.problem.is_some() => ("?", Tone::Warning),
+        Some(false) => ("!", Tone::Critical),
+        Some(true) => (" ", Tone::Strong),
+        None => ("?", Tone::Strong),
+    };
+    if switch.state != "tripped" {
+        let texts = [symbol, &*switch.name, fmt::ABSENT, switch.state];
+        let cells = texts.map(|text| cell(text, own)).into_iter();
+        return cells.chain([cell(proof(switch, host), own)]).collect();
+    }
+    let since = switch.since_s.map_or(UNKNOWN.into(), |seconds| fmt::span(seconds + elapsed_s));
+    vec![
+        cell(symbol, own),
+        cell(&*switch.name, own),
+        plain(since),
+        plain(switch.rule.as_ref().or(switch.by.as_ref()).map_or(UNKNOWN, |by| by)),
+        cell(proof(switch, host), own),
+    ]
+}
+
+/// Who tripped it: the rule, else the person.
+pub fn cause(switch: &Switch) -> String {
+    match (&switch.rule, &switch.by) {
+        (Some(rule), _) => format!("rule {rule}"),
+        (None, Some(by)) => format!("by {by}"),
+        (None, None) => format!("by {UNKNOWN}"),
+    }
+}
+
+/// `gw-1 OBEYED 12 refused`: what the logs say about the stop.
+pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
+    if let Some(problem) = &switch.problem {
+        return problem.to_string();
+    }
+    let Some(host) = host else { return "no call seen since the trip".into() };
+    let draining = match host.draining {
+        0 => String::new(),
+        count => format!(", {} draining", count_text(count)),
+    };
+    match host.obeyed {
+        Some(true) => {
+            format!("{} OBEYED {} refused{draining}", host.host, count_text(host.refused))
+        }
+        Some(false) => format!(
+            "{} NOT OBEYED {} passed{draining}",
+            host.host,
+            count_text(host.started_after_trip)
+        ),
+        None => format!("{} no evidence yet{draining}", host.host),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn count_text(value: u64) -> String {
+    fmt::count(value as f64)
+}

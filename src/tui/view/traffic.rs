@@ -1,0 +1,252 @@
+//! TRAFFIC and RETRIES: are users hurt, by which refusals, and do retries help
+//! or feed the fire.
+
+use ratatui::layout::Rect;
+
+use super::layout::lead;
+use super::pen::{Canvas, Pen};
+use super::table::{Cell, Table, cell, left, plain, right, title_rule};
+use crate::snapshot::{Percentiles, Retries, Snapshot, Traffic};
+use crate::tui::fmt::{self, ABSENT, UNKNOWN};
+use crate::tui::model::{Model, Panel};
+use crate::tui::theme::Tone;
+
+/// Columns from which the 99th percentiles fit too.
+const ALL_PERCENTILES: usize = 78;
+
+/// Draw the panel: the sum in the title, retries and latency below it, and
+/// then as many models as there is room for.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let Some(snapshot) = model.shown() else { return };
+    title_rule(canvas, area, "TRAFFIC", model, Panel::Traffic);
+    let mut pen = canvas.row(area, 0);
+    pen.skip(2 + "TRAFFIC ".len());
+    draw_outcomes(&mut pen, &snapshot.overall);
+    draw_retry_line(&mut canvas.row(area, 1), &snapshot.overall_retries, &snapshot.overall);
+    draw_latency_line(&mut canvas.row(area, 2), &snapshot.overall);
+    if area.height > lead(Panel::Traffic) + 1 {
+        let (y, height) = (area.y + lead(Panel::Traffic), area.height - lead(Panel::Traffic));
+        draw_models(canvas, Rect { y, height, ..area }, model, snapshot);
+    }
+}
+
+fn draw_models(canvas: &mut Canvas<'_>, area: Rect, model: &Model, snapshot: &Snapshot) {
+    let columns = [
+        left("", 1),
+        left("", 0),
+        right("req/s", 6),
+        right("ok", 5),
+        right("429", 5),
+        right("5xx", 5),
+        right("TTFT p95", 8).from(70),
+        right("p50", 5).from(70),
+        right("p95", 5),
+        right("p99", 5).from(90),
+        right("tok/m", 6).from(78),
+        right("cache", 5).from(78),
+    ];
+    let table = Table { panel: Panel::Traffic, title: "by model", columns: &columns, empty: "" };
+    table.draw(canvas, area, model, |index| {
+        snapshot.traffic.get(index).map_or_else(Vec::new, cells)
+    });
+}
+
+/// Draw retries by provider and model.
+pub fn draw_retries(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let columns = [
+        left("", 1),
+        left("", 0),
+        right("load", 6),
+        right("1st", 5),
+        right("2nd", 5),
+        right("3rd", 5).from(64),
+        right("waited", 6),
+        right("hopeless/s", 10).from(70),
+        right("wasted", 8),
+    ];
+    let table = Table {
+        panel: Panel::Retries,
+        title: "RETRIES",
+        columns: &columns,
+        empty: "no call was repeated",
+    };
+    let retries = model.shown().map_or(&[][..], |snapshot| &snapshot.retries);
+    table.draw(canvas, area, model, |index| retries.get(index).map_or_else(Vec::new, retry_cells));
+}
+
+fn draw_outcomes(pen: &mut Pen<'_>, traffic: &Traffic) {
+    if traffic.requests == 0 {
+        pen.tone(" no call in the last minute ", Tone::Quiet);
+        return;
+    }
+    pen.tone(&format!("{}/s ", fmt::rate(traffic.requests_per_s)), Tone::Strong);
+    pen.tone(&format!("  ok {} ", fmt::percent(share(traffic, OK))), Tone::Plain);
+    let limited = share(traffic, LIMITED);
+    if limited > 0.0 {
+        pen.tone(&format!("  429 {} ", fmt::percent(limited)), Tone::Warning);
+        let split = split(traffic);
+        if !split.is_empty() {
+            pen.tone(&format!("[{split}] "), Tone::Warning);
+        }
+    }
+    for (word, outcomes) in OTHERS {
+        let share = share(traffic, outcomes);
+        if share > 0.0 {
+            pen.tone(&format!("  {word} {} ", fmt::percent(share)), Tone::Plain);
+        }
+    }
+}
+
+const OK: &[&str] = &["ok"];
+const LIMITED: &[&str] = &["rate_limited", "quota_exhausted"];
+const BROKEN: &[&str] = &["failed", "overloaded"];
+const OTHERS: [(&str, &[&str]); 6] = [
+    ("5xx", BROKEN),
+    ("killed", &["blocked"]),
+    ("timeout", &["timed_out"]),
+    ("auth", &["auth_failed"]),
+    ("4xx", &["client_error"]),
+    ("left", &["cancelled"]),
+];
+
+fn share(traffic: &Traffic, outcomes: &[&str]) -> f64 {
+    outcomes.iter().filter_map(|outcome| traffic.outcomes.get(outcome)).sum()
+}
+
+/// Which limit refused: `tpm 22 rpm 1 cap 1`, in percent of all calls, most first.
+fn split(traffic: &Traffic) -> String {
+    let mut parts: Vec<(&str, f64)> =
+        traffic.limited_by.iter().map(|(limit, share)| (short_limit(limit), *share)).collect();
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let texts: Vec<String> = parts
+        .iter()
+        .map(|(word, share)| format!("{word} {}", fmt::percent(*share).trim_end_matches('%')))
+        .collect();
+    texts.join(" ")
+}
+
+fn short_limit(limit: &str) -> &str {
+    match limit {
+        "requests" => "rpm",
+        "tokens" => "tpm",
+        "input_tokens" => "itpm",
+        "output_tokens" => "otpm",
+        "concurrency" => "conc",
+        "spend_cap" => "cap",
+        "unknown" => "?",
+        other => other,
+    }
+}
+
+fn draw_retry_line(pen: &mut Pen<'_>, retries: &Retries, traffic: &Traffic) {
+    let load = match retries.amplification {
+        Some(ratio) => format!("x{ratio:.2} load"),
+        None => ABSENT.into(),
+    };
+    let tone = match retries.amplification {
+        Some(ratio) if ratio >= 1.2 => Tone::Warning,
+        _ => Tone::Plain,
+    };
+    pen.tone(" retry: ", Tone::Quiet).tone(&load, tone);
+    if let Some(ratio) = retries.success_by_attempt.get(1) {
+        pen.tone(&format!(", 2nd try ok {}", fmt::percent(*ratio)), Tone::Plain);
+    }
+    if let Some(ratio) = retries.retry_after_honoured_ratio {
+        pen.tone(&format!(", Retry-After honoured {}", fmt::percent(ratio)), Tone::Plain);
+    }
+    if let Some(ratio) = traffic.cache_hit_ratio {
+        pen.tone(&format!("   cache hit {}", fmt::percent(ratio)), Tone::Plain);
+    }
+}
+
+fn draw_latency_line(pen: &mut Pen<'_>, traffic: &Traffic) {
+    let shown = if pen.room() < ALL_PERCENTILES { 2 } else { 3 };
+    pen.tone(" TTFT ", Tone::Quiet);
+    draw_percentiles(pen, traffic.ttft_ms, shown);
+    pen.tone("  total ", Tone::Quiet);
+    draw_percentiles(pen, traffic.latency_ms, shown);
+    if let Some(times) = traffic.latency_ms.or(traffic.ttft_ms) {
+        pen.tone(&format!("  (n {})", count(times.count)), Tone::Quiet);
+    }
+}
+
+fn draw_percentiles(pen: &mut Pen<'_>, times: Option<Percentiles>, shown: usize) {
+    let Some(times) = times else {
+        pen.tone(UNKNOWN, Tone::Plain);
+        return;
+    };
+    let values = [("p50", times.p50), ("p95", times.p95), ("p99", times.p99)];
+    for (word, value) in values.into_iter().take(shown) {
+        let text = fmt::latency(value / 1000.0);
+        pen.tone(&format!("{word} {text:<4} "), Tone::Plain);
+    }
+}
+
+fn cells(traffic: &Traffic) -> Vec<Cell> {
+    let limited = share(traffic, LIMITED);
+    let broken = share(traffic, BROKEN);
+    let (mark, tone) = match limited.max(broken) {
+        worst if worst >= 0.2 => ("!", Tone::Critical),
+        worst if worst >= 0.02 => ("~", Tone::Warning),
+        _ => (" ", Tone::Plain),
+    };
+    let time = |times: Option<Percentiles>, pick: fn(Percentiles) -> f64| {
+        times.map_or(ABSENT.into(), |times| fmt::latency(pick(times) / 1000.0))
+    };
+    let tokens = traffic
+        .tokens_per_min
+        .map_or(UNKNOWN.into(), |tokens| count(tokens.input.saturating_add(tokens.output)));
+    vec![
+        cell(mark, tone),
+        cell(name(traffic), tone),
+        plain(fmt::rate(traffic.requests_per_s)),
+        plain(fmt::percent(share(traffic, OK))),
+        cell(fmt::percent(limited), if limited > 0.0 { tone } else { Tone::Plain }),
+        plain(fmt::percent(broken)),
+        plain(time(traffic.ttft_ms, |times| times.p95)),
+        plain(time(traffic.latency_ms, |times| times.p50)),
+        plain(time(traffic.latency_ms, |times| times.p95)),
+        plain(time(traffic.latency_ms, |times| times.p99)),
+        plain(tokens),
+        plain(traffic.cache_hit_ratio.map_or(ABSENT.into(), fmt::percent)),
+    ]
+}
+
+fn name(traffic: &Traffic) -> String {
+    let provider = traffic.provider.as_deref().unwrap_or(UNKNOWN);
+    let model = traffic.model.as_deref().unwrap_or(UNKNOWN);
+    match &traffic.endpoint {
+        Some(endpoint) => format!("{provider}/{model} {endpoint}"),
+        None => format!("{provider}/{model}"),
+    }
+}
+
+fn retry_cells(retries: &Retries) -> Vec<Cell> {
+    let heavy = retries.amplification.is_some_and(|ratio| ratio >= 1.2);
+    let (mark, tone) = if heavy { ("~", Tone::Warning) } else { (" ", Tone::Plain) };
+    let provider = retries.provider.as_deref().unwrap_or(UNKNOWN);
+    let model = retries.model.as_deref().unwrap_or(UNKNOWN);
+    let attempt = |at: usize| {
+        retries.success_by_attempt.get(at).map_or(ABSENT.into(), |ratio| fmt::percent(*ratio))
+    };
+    vec![
+        cell(mark, tone),
+        cell(format!("{provider}/{model}"), tone),
+        cell(retries.amplification.map_or(ABSENT.into(), |ratio| format!("x{ratio:.2}")), tone),
+        plain(attempt(0)),
+        plain(attempt(1)),
+        plain(attempt(2)),
+        plain(retries.retry_after_honoured_ratio.map_or(ABSENT.into(), fmt::percent)),
+        plain(retries.non_retryable_retried_per_s.map_or(ABSENT.into(), fmt::rate)),
+        plain(
+            retries
+                .wasted_usd_per_hour
+                .map_or(ABSENT.into(), |usd| format!("{}/h", fmt::money(usd.0.as_f64()))),
+        ),
+    ]
+}
+
+#[allow(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn count(value: u64) -> String {
+    fmt::count(value as f64)
+}
