@@ -9,6 +9,7 @@ use super::out::{Ended, Out, finish};
 use super::setup::{Context, sinks};
 use super::summary;
 use super::times::{moment, speed};
+use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
 use crate::runtime::{self, Missing};
@@ -88,7 +89,7 @@ struct Run {
 impl Run {
     fn new(context: &Context, sources: Vec<SourceSpec>) -> Result<Run, Failure> {
         let names = Names::default();
-        let sinks = sinks(&context.pipelines(&names), &sources)?;
+        let sinks = sinks(&context.pipelines(&names, Texts::Skip), &sources)?;
         Ok(Run { sources, engine: context.engine(), names, sinks })
     }
 }
