@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
-    Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, ResetKind, Resource, Stamp,
-    Wall, WindowFrom,
+    Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind, Resource,
+    Stamp, Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -286,7 +286,7 @@ impl Gauge {
         }
         if self.last.limit.is_none() && self.last.remaining.is_none() {
             self.last.at = self.last.at.max(request.at);
-            self.last.reset = Some(crate::domain::Reset { at: until, kind: ResetKind::Unknown });
+            self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
         }
     }
 
@@ -316,11 +316,10 @@ impl Gauge {
             Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
             None => self.last.used_ratio.map(|used| 1.0 - used),
         };
-        let reset_at = refused.map(|refusal| refusal.until).or(self
-            .last
-            .reset
-            .map(|reset| reset.at)
-            .filter(|at| *at > now.wall));
+        // A bucket whose time has passed is full now; a window's is over.
+        let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
+        let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
+        let reset_at = refused.map(|refusal| refusal.until).or(told.map(|reset| reset.at));
         let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
         View {
             remaining,
