@@ -340,12 +340,13 @@ impl Recorder {
     fn queue(&mut self, map: &Map<Slot>, line: Line<'_>, place: Place, out: &mut Batch) {
         let (request, time_fault) = timed(map, line, place);
         let count = |field| line.count(line.alts(map, field)).ok();
-        let (names, scratch) = (&mut self.names, &mut self.scratch);
-        let mut name = |field, kind| names.of(line, line.alts(map, field), kind, scratch);
+        let name = line.alts(map, Field::Queue);
+        let host = line.alts(map, Field::Host);
+        let host = self.names.of(line, host, NameKind::Host, &mut self.scratch);
         let reading = QueueReading {
             at: request.at,
-            name: name(Field::Queue, NameKind::Label),
-            host: name(Field::Host, NameKind::Host).or(self.defaults.host),
+            name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
+            host: host.or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
             oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
