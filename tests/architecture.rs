@@ -1,6 +1,8 @@
 //! The floors of `docs/ARCHITECTURE.md`, held against every source file: a
 //! module imports only from lower floors, and no file grows without end.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 #[path = "support/rust_text.rs"]
 mod rust_text;
 

@@ -1,6 +1,8 @@
 //! The engine in scenarios: `tests/scenarios/*.toml`, each a small story of log
 //! lines and what must come of them.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 #[path = "support/matching.rs"]
 mod matching;
 #[path = "support/scenario.rs"]

@@ -75,7 +75,7 @@ pub fn observation(value: &Value) -> Vec<String> {
     if value["schema"] != "tripline.observation/v1" || !is_word(&value["kind"], &kinds) {
         wrong.push(format!("not an observation: {value}"));
     }
-    if !value["line"].as_u64().is_some_and(|line| line > 0) {
+    if value["line"].as_u64().is_none_or(|line| line == 0) {
         wrong.push("no line number".to_owned());
     }
     let reason = value["reason"].is_string();

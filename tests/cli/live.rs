@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::contract;
-use super::sandbox::{Running, Sandbox, now};
+use super::sandbox::{Running, Sandbox, now, rfc3339, until};
 
 const CONFIG: &str = r#"
 [switch]
@@ -61,11 +61,12 @@ fn a_growing_log_raises_alerts_trips_and_ends_quietly() {
         .wait_for("tripped in the picture", |line| line["switches"][0]["state"] == "tripped");
     assert_eq!(contract::snapshot(&snapshot), [""; 0]);
     assert_eq!(snapshot["state"], "critical");
-    // Calls that start after the stop and are let through are the worst news.
-    let obeys_by = std::time::Instant::now() + Duration::from_millis(1500);
-    while std::time::Instant::now() < obeys_by {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    // Calls that start after the stop and are let through are the worst news,
+    // once a gateway has had its second to see the file.
+    let later = rfc3339(std::time::SystemTime::now() + Duration::from_millis(1200));
+    running.wait_for("a second later", |line| {
+        line["schema"] == "tripline.snapshot/v1" && line["at"].as_str() > Some(&later)
+    });
     append(&log, 1, 200);
     running.wait_for("disobedience is seen", |line| line["rule"] == "switch-not-obeyed");
     running.signal("TERM");
@@ -115,11 +116,14 @@ fn killed_while_tripped_it_starts_as_tripped_with_who_and_why_and_counts_once() 
     let mut running = watch(&sandbox, &log, &[]);
     append(&log, 30, 500);
     running.wait_for_event("switch.tripped");
+    let kill_file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");
+    let content =
+        || -> serde_json::Value { serde_json::from_slice(&fs::read(&kill_file).unwrap()).unwrap() };
+    // The stop comes first, who and why a moment later.
+    until("who and why are in the file", || content()["rule"] == "all-fail");
     running.signal("KILL");
     assert_eq!(running.end(), None);
-    let kill_file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");
-    let content = fs::read_to_string(&kill_file).unwrap();
-    let content: serde_json::Value = serde_json::from_str(&content).unwrap();
+    let content = content();
     assert_eq!(content["schema"], "tripline.kill/v1");
     assert_eq!(content["rule"], "all-fail");
 

@@ -26,7 +26,7 @@ fn hostile_logs_add_up_to_exactly_what_they_must() {
     let expected = fs::read(here("tests/corpus/hostile/expect.json")).unwrap();
     let expected: BTreeMap<String, Value> = serde_json::from_slice(&expected).unwrap();
     let mut files = 0;
-    for (name, expected) in expected.iter().filter(|(name, _)| name.ends_with(".jsonl")) {
+    for (name, expected) in expected.iter().filter(|(name, _)| name.contains(".jsonl")) {
         let path = here("tests/corpus/hostile").join(name);
         if !path.exists() {
             continue;
@@ -78,15 +78,17 @@ fn parse_prints_one_good_object_for_each_line_and_nothing_raw() {
 fn the_text_of_a_bad_line_is_not_repeated() {
     let sandbox = Sandbox::new();
     let bad = r#"{"model":"m","status":200,"cost_usd":-5,"note":"PROMPT-CANARY-7f3a""#;
-    let log = sandbox.file("bad.log", format!("{bad}\nPROMPT-CANARY-7f3a and other text\n"));
+    let good = r#"{"model":"m","status":200,"cost_usd":5}"#;
+    let text = format!("{good}\n{bad}\nPROMPT-CANARY-7f3a and other text\n");
+    let log = sandbox.file("bad.log", text);
     for args in [["parse"].as_slice(), &["once", "--json"], &["once"]] {
         let ran = sandbox.run(args.iter().map(AsRef::as_ref).chain([log.as_os_str()])).ok();
         assert!(!ran.out().contains("CANARY") && !ran.err().contains("CANARY"), "{args:?}");
     }
     let rows = sandbox.run(["parse".as_ref(), log.as_os_str()]).ok().lines();
-    assert_eq!(rows[0]["kind"], "quarantined");
-    assert_eq!(rows[0]["offset"], 0);
-    assert_eq!(rows[0]["length"], bad.len());
+    assert_eq!(rows[1]["kind"], "quarantined", "{}", rows[1]);
+    assert_eq!(rows[1]["offset"], good.len() + 1);
+    assert_eq!(rows[1]["length"], bad.len());
 }
 
 #[test]

@@ -195,6 +195,16 @@ impl Drop for Running {
     }
 }
 
+/// Wait for something that a process does, but does not print.
+#[track_caller]
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The repository's file.
 pub fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -206,8 +216,8 @@ pub fn corpus_logs() -> Vec<PathBuf> {
     for dir in ["tests/corpus/hostile", "tests/corpus/logs/samples", "tests/corpus/headers"] {
         let files = fs::read_dir(here(dir)).unwrap().map(|entry| entry.unwrap().path());
         let is_log = |path: &PathBuf| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            path.is_file() && !name.ends_with(".md") && !name.ends_with(".json")
+            let extension = path.extension().unwrap_or_default();
+            path.is_file() && extension != "md" && extension != "json"
         };
         logs.extend(files.filter(is_log));
     }
