@@ -53,7 +53,9 @@ fn a_crossed_line_stops_real_traffic_and_the_proof_is_in_the_log() {
     }
     gauges_are_what_the_provider_believes(&rig, &mut watch);
 
-    stops_within_a_second(&mut rig);
+    let passed = time_to_stop(&mut rig);
+    assert!(passed < WITHIN, "stopped only after {passed:?}");
+    println!("nginx refused {passed:?} after the line was crossed");
     let fired = watch.event(|event| event["event"] == "alert.firing");
     assert_eq!(fired["rule"], "half-the-tokens-gone");
     assert_eq!(fired["labels"]["resource"], "tokens");
@@ -121,10 +123,10 @@ fn every_kind_of_call_is_read_from_nginx_s_log() {
     let mut rig = Rig::start(&peers, Gateway::Proper);
     let _watch = rig.watch("");
     assert_eq!(rig.sdk.call()["status"], 200);
-    let streamed = rig.sdk.call_with(json!({"stream": true, "max_tokens": 100}));
+    let streamed = rig.sdk.call_with(&json!({"stream": true, "max_tokens": 100}));
     assert!(streamed["pieces"].as_u64().unwrap() > 1, "{streamed}");
     // More than a minute's tokens: refused, and retried once.
-    let too_large = rig.sdk.call_with(json!({"max_tokens": TPM, "max_retries": 1}));
+    let too_large = rig.sdk.call_with(&json!({"max_tokens": TPM, "max_retries": 1}));
     assert_eq!(too_large["raised"], "RateLimitError");
     rig.switch(&["trip", "all", "--reason", "to see it logged"]);
     assert_eq!(rig.sdk.call()["status"], 503);
@@ -176,7 +178,7 @@ fn gauges_are_what_the_provider_believes(rig: &Rig, watch: &mut Watch) {
 }
 
 /// Calls until less than half is left, then asks nginx until it refuses.
-fn stops_within_a_second(rig: &mut Rig) {
+fn time_to_stop(rig: &mut Rig) -> Duration {
     let mut calls = 0;
     while left(&rig.belief()["tpm"]) > 0.497 {
         calls += 1;
@@ -190,9 +192,7 @@ fn stops_within_a_second(rig: &mut Rig) {
         if answer.status == 503 {
             assert!(answer.head.contains("x-should-retry: false"), "{}", answer.head);
             assert!(answer.body.contains("\"llm_kill_switch\""), "{}", answer.body);
-            assert!(passed < WITHIN, "stopped only after {passed:?}");
-            println!("nginx refused {passed:?} after the line was crossed");
-            return;
+            return passed;
         }
         assert!(passed < process::PATIENCE, "never stopped");
         std::thread::yield_now();

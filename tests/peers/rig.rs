@@ -212,11 +212,11 @@ impl Rig {
 impl Sdk {
     /// One call of two thousand tokens, a fifth of a minute's.
     pub fn call(&mut self) -> Value {
-        self.call_with(json!({}))
+        self.call_with(&json!({}))
     }
 
     /// One call with something changed.
-    pub fn call_with(&mut self, changes: Value) -> Value {
+    pub fn call_with(&mut self, changes: &Value) -> Value {
         let mut asked = json!({
             "model": MODEL, "characters": 8000, "max_tokens": 10, "stream": false, "max_retries": 2,
         });
