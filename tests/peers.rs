@@ -155,6 +155,25 @@ fn every_kind_of_call_is_read_from_nginx_s_log() {
     assert!(first < all, "a stream's first token at {first} of {all} ms");
 }
 
+#[test]
+fn no_call_is_lost_or_counted_twice_when_the_log_is_rotated() {
+    let Some(peers) = Peers::find() else { return };
+    let rig = Rig::start(&peers, Gateway::Proper);
+    let mut watch = rig.watch("");
+    let volley =
+        || (0..100).for_each(|_| assert_eq!(http::get(rig.gateway, "/v1/models").status, 200));
+    volley();
+    // nginx goes on writing to the old file until it is told.
+    rig.rename_log("nginx.jsonl.1");
+    volley();
+    rig.reopen_log();
+    volley();
+    let all = watch.snapshot(|snapshot| snapshot["totals"]["requests"] == 300);
+    assert_eq!(all["sources"][0]["lines"], 300, "{}", all["sources"]);
+    let later = watch.snapshot(|_| true);
+    assert_eq!(later["totals"]["requests"], 300, "counted twice");
+}
+
 /// Limits are equal; what is left lies between what the provider believed just
 /// before and just after, since buckets only fill while nobody calls.
 fn gauges_are_what_the_provider_believes(rig: &Rig, watch: &mut Watch) {

@@ -63,6 +63,11 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let _ended = kill_process(Pid::from_child(&self.child), signal);
+    }
+
     /// What it wrote to standard error.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.errors).unwrap_or_default()
@@ -74,8 +79,7 @@ impl Drop for Process {
         drop(self.stdin.take());
         if self.runs() {
             // Not SIGKILL: the workers of nginx would outlive it.
-            let pid = Pid::from_child(&self.child);
-            let _ = kill_process(pid, Signal::TERM);
+            self.signal(Signal::TERM);
             let _ = self.child.wait();
         }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -190,6 +191,21 @@ impl Rig {
                 return log;
             }
             assert!(Instant::now() < deadline, "{log:?} {}", self.nginx.said());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Moves nginx's log away, as logrotate does.
+    pub fn rename_log(&self, name: &str) {
+        fs::rename(self.log_path(), self.dir.path().join(name)).unwrap();
+    }
+
+    /// Tells nginx to open its log anew; it has done so when this returns.
+    pub fn reopen_log(&self) {
+        self.nginx.signal(Signal::USR1);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log_path().exists() {
+            assert!(Instant::now() < deadline, "{}", self.nginx.said());
             std::thread::yield_now();
         }
     }
