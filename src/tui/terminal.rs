@@ -114,6 +114,11 @@ impl Terminal {
         }
     }
 
+    /// Whether it is taken over now.
+    pub fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::SeqCst)
+    }
+
     /// Its size now; 80x24 where it does not know.
     pub fn size(&self) -> Size {
         match tcgetwinsize(&self.tty) {
@@ -128,7 +133,7 @@ impl Terminal {
         while !bytes.is_empty() {
             let room = self.wait_for_room(WRITE_MS);
             let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.taken.load(Ordering::SeqCst) {
+            if !self.is_taken() {
                 return Written::Stopped;
             }
             let written = room.and_then(|room| self.write_into(room, bytes));
