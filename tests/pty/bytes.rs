@@ -90,11 +90,10 @@ fn is_ours(piece: &Piece) -> bool {
 /// Alternate screen, bracketed paste, cursor, synchronized update.
 const MODES: [&str; 4] = ["?1049", "?2004", "?25", "?2026"];
 
-/// Characters that are not seen, change the direction of others or pile up.
-const INVISIBLE: [RangeInclusive<char>; 14] = [
+/// Characters that are not seen or change the direction of others.
+const INVISIBLE: [RangeInclusive<char>; 13] = [
     '\u{7f}'..='\u{9f}',
     '\u{ad}'..='\u{ad}',
-    '\u{300}'..='\u{36f}',
     '\u{61c}'..='\u{61c}',
     '\u{115f}'..='\u{1160}',
     '\u{180b}'..='\u{180e}',

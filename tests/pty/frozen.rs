@@ -1,9 +1,11 @@
 //! A terminal that takes nothing more must not delay a decision.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use rustix::termios::{Action, tcflow};
 
@@ -47,6 +49,8 @@ fn armed() -> (Console, PathBuf, PathBuf) {
 
 /// Crosses the rule, with frames to draw before, and sees the switch tripped.
 fn trips_in_time(console: &mut Console, log: &PathBuf, kill_file: &std::path::Path) {
+    // Each key is a frame of its own.
+    console.send(&"?".repeat(40));
     for number in 20..40 {
         append(log, &[logs::call_of(&format!("model-{number}"), number)]);
     }
@@ -57,13 +61,22 @@ fn trips_in_time(console: &mut Console, log: &PathBuf, kill_file: &std::path::Pa
     console.signal(Signal::TERM);
 }
 
+fn takes_bytes(tty: &File) -> bool {
+    let mut fds = [PollFd::new(tty, PollFlags::OUT)];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+}
+
 #[test]
 fn a_reader_that_stops_delays_no_trip_and_no_end() {
     let (mut console, log, kill_file) = armed();
     console.freeze();
-    // Fill what the system buffers, so that the very next frame is stuck.
-    let mut tty = console.tty();
-    while tty.write(&[b' '; 4096]).is_ok() {}
+    // Frames fill what the system buffers, so that one of them is stuck halfway.
+    let mut columns = 200;
+    until("a full terminal", PATIENCE, || {
+        columns ^= 1;
+        console.resize(columns, 60);
+        !takes_bytes(console.tty())
+    });
     trips_in_time(&mut console, &log, &kill_file);
     until("its end", Duration::from_secs(2), || !console.is_alive());
     assert!(console.modes_are_restored());
@@ -82,6 +95,7 @@ fn output_held_by_ctrl_s_delays_no_trip_and_no_end() {
 fn a_reader_that_comes_back_sees_the_newest_picture() {
     let (mut console, log, kill_file) = armed();
     console.freeze();
+    // What the system buffers is full, so that the very next frame is stuck.
     let mut tty = console.tty();
     while tty.write(&[b' '; 4096]).is_ok() {}
     append(&log, &[logs::call(41, "20")]);

@@ -16,7 +16,8 @@ pub fn call_of(model: &str, number: u32) -> String {
     call(number, "0.001").replace("gpt-4o", model)
 }
 
+/// The time.
 #[allow(clippy::disallowed_methods, reason = "what is logged now must say so")]
-fn now() -> jiff::Timestamp {
+pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }

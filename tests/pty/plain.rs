@@ -63,6 +63,24 @@ fn a_terminal_that_cannot_draw_is_told_so() {
     }
 }
 
+/// With the log on standard input, keys come from the terminal all the same.
+#[test]
+fn keys_work_while_standard_input_is_something_else() {
+    for script in ["\"$0\" gateway.log </dev/null", "cat gateway.log | \"$0\" -"] {
+        let tripline = env!("CARGO_BIN_EXE_tripline");
+        let launch = Launch::program("sh", &["-c", script, tripline]);
+        let log = launch.home().join("gateway.log");
+        append(&log, &(0..40).map(|number| logs::call(number, "0.001")).collect::<Vec<_>>());
+        let mut console = launch.start();
+        console.wait_for("gpt-4o", PATIENCE);
+        console.send("?");
+        console.wait_for("HELP", PATIENCE);
+        console.send("q");
+        let ended = console.end(PATIENCE);
+        assert_eq!((ended.status, ended.left_behind.as_str()), (Ok(0), ""), "{script}");
+    }
+}
+
 #[test]
 fn without_a_terminal_it_says_what_to_use_instead() {
     let home = tempfile::tempdir().unwrap();
