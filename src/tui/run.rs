@@ -207,6 +207,7 @@ impl Console<'_> {
     /// call, so the terminal is taken again on SIGCONT and not on the next line.
     fn stop(&mut self, halt: impl Fn() -> rustix::io::Result<()>) -> Step {
         self.terminal.give_back();
+        self.terminal.print("tripline is stopped: nothing is watched until it goes on\n");
         self.pace.stopped = true;
         if halt().is_err() {
             return self.resume();

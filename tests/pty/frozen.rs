@@ -80,6 +80,9 @@ fn a_reader_that_stops_delays_no_trip_and_no_end() {
     trips_in_time(&mut console, &log, &kill_file);
     until("its end", Duration::from_secs(2), || !console.is_alive());
     assert!(console.modes_are_restored());
+    // When the reader comes back, the screen is that of the shell again.
+    let ended = console.end(PATIENCE);
+    assert_eq!((ended.status, ended.left_behind.as_str()), (Err("Terminated".into()), ""));
 }
 
 #[test]

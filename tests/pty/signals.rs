@@ -59,6 +59,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
         Launch::program("sh", &words)
     });
     console.send("\x1a");
+    console.wait_for("nothing is watched until it goes on", PATIENCE);
     console.wait_for("the shell is back", PATIENCE);
     assert_eq!(console.modes_left(), "");
     assert!(console.modes_are_restored());
