@@ -20,6 +20,8 @@ const USUAL_WINDOW: Duration = Duration::from_secs(60);
 const STILL: Duration = Duration::from_secs(5);
 /// Windows ahead for which the present rate says anything.
 const HORIZON: f64 = 5.0;
+/// Share of a limit that must be there again before it is called back.
+const BACK: f64 = 0.05;
 /// How long a refusal stands when the server did not say.
 const USUAL_REFUSAL: Duration = Duration::from_secs(5);
 
@@ -245,9 +247,11 @@ impl Gauge {
             (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
             (before, new) => new.or(before),
         };
-        let id = LimitId { window_s: self.window_after(reading), ..reading.id };
+        let (window_s, window_from) = self.window_after(reading);
+        let id = LimitId { window_s, ..reading.id };
         self.last = LimitReading {
             id,
+            window_from,
             limit: reading.limit.or(self.last.limit),
             remaining,
             used: reading.used.or(self.last.used),
@@ -261,14 +265,18 @@ impl Gauge {
     }
 
     /// A window that only arithmetic gives is best told by a bucket that is not
-    /// empty: an overdraft makes it look shorter.
-    fn window_after(&self, reading: &LimitReading) -> Option<u32> {
-        let known = self.last.id.window_s;
+    /// empty: an overdraft makes it look shorter. What documentation says is
+    /// worth less than either.
+    fn window_after(&self, reading: &LimitReading) -> (Option<u32>, Option<WindowFrom>) {
+        let known = (self.last.id.window_s, self.last.window_from);
         let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
-        match reading.window_from {
-            Some(WindowFrom::Math) if empty => known.or(reading.id.window_s),
-            _ => reading.id.window_s.or(known),
-        }
+        let better = match reading.window_from {
+            None => false,
+            Some(WindowFrom::Math) => !empty,
+            Some(WindowFrom::Doc) => known.1 != Some(WindowFrom::Math),
+            Some(_) => true,
+        };
+        if better || known.0.is_none() { (reading.id.window_s, reading.window_from) } else { known }
     }
 
     fn note_level(&mut self) {
@@ -398,9 +406,11 @@ impl Gauge {
         self.readings.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
     }
 
-    /// Whether the exhaustion changed since this was last asked.
+    /// Whether the exhaustion changed since this was last asked. The first drop
+    /// that trickles in is no end of it, and silence is none either.
     pub fn exhaustion_change(&mut self, view: &View) -> Option<Exhaustion> {
-        if view.exhausted == self.was_exhausted {
+        let worth_calling = view.remaining_ratio.is_none_or(|left| left >= BACK);
+        if view.exhausted == self.was_exhausted || (self.was_exhausted && !worth_calling) {
             return None;
         }
         self.was_exhausted = view.exhausted;
@@ -417,11 +427,12 @@ pub enum Exhaustion {
     Ended,
 }
 
-/// The identity of a reading's gauge. A window that was not stated but derived
-/// is a guess that some readings allow and others do not: it is no part of it.
+/// The identity of a reading's gauge. A window that was not stated but derived or
+/// looked up is a guess that some readings allow and others do not: it is no part
+/// of it.
 fn identity(reading: &LimitReading) -> LimitId {
-    let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
-    LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
+    let guessed = matches!(reading.window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
+    LimitId { window_s: reading.id.window_s.filter(|_| !guessed), ..reading.id }
 }
 
 /// Whether a refusal can be about this limit: the gateway's own refusals are
