@@ -249,6 +249,8 @@ impl Gauge {
         let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
         match reading.window_from {
             Some(WindowFrom::Math) if empty => known.or(reading.id.window_s),
+            // A full bucket gives no arithmetic: only then the documentation is asked.
+            Some(WindowFrom::Doc) => known.or(reading.id.window_s),
             _ => reading.id.window_s.or(known),
         }
     }
@@ -399,10 +401,12 @@ pub enum Exhaustion {
     Ended,
 }
 
-/// The identity of a reading's gauge. A window that was not stated but derived
-/// is a guess that some readings allow and others do not: it is no part of it.
+/// The identity of a reading's gauge. A window that the response did not state,
+/// but that was derived or looked up, is a guess that some readings of a limit
+/// allow and others do not: it is no part of it.
 fn identity(reading: &LimitReading) -> LimitId {
-    let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
+    let guessed = |from| matches!(from, WindowFrom::Math | WindowFrom::Doc);
+    let stated = reading.window_from.is_some_and(|from| !guessed(from));
     LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
 }
 
