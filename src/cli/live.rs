@@ -18,8 +18,8 @@ use crate::engine::Event;
 use crate::runtime::{self, Running, Setup, Signal, Signals};
 use crate::tui;
 
-/// Events waiting to be printed; a slow reader makes the engine's copy end, not
-/// the engine wait.
+/// Events waiting to be printed; what a slow reader has no room for is lost and
+/// counted, and the engine does not wait.
 const EVENTS: usize = 4096;
 
 /// `tripline [PATH…]`: the console.
