@@ -2,6 +2,7 @@
 //! `serde_json` reader on the same file in the same run.
 //!
 //!     cargo bench --bench ingest -- [--quick] [--megabytes N] [--rounds N] [--lines N]
+//!         [--keep DIR] [lean] [fat] [memory]
 //!
 //! CPU seconds of one core, medians over rounds in which all take turns. Each
 //! reader's sums must equal what the generator wrote, or the run ends.
@@ -70,12 +71,13 @@ fn main() {
     let args = Args::read();
     let megabytes = args.number("--megabytes", if args.quick { 8 } else { 256 });
     let rounds = args.number("--rounds", if args.quick { 2 } else { 5 });
-    let dir = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = args.text("--keep").map_or(temporary.path(), Path::new);
     if args.wants("lean") {
-        measure(&lean_log(dir.path(), megabytes << 20).unwrap(), LEAN, rounds);
+        measure(&lean_log(dir, megabytes << 20).unwrap(), LEAN, rounds);
     }
     if args.wants("fat") {
-        measure(&fat_log(dir.path(), megabytes << 20).unwrap(), FAT, rounds);
+        measure(&fat_log(dir, megabytes << 20).unwrap(), FAT, rounds);
     }
     if args.wants("memory") {
         memory::measure(args.number("--lines", if args.quick { 100_000 } else { 10_000_000 }));

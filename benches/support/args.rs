@@ -16,8 +16,13 @@ impl Args {
 
     /// The number behind a flag.
     pub fn number(&self, flag: &str, otherwise: u64) -> u64 {
-        let at = self.words.iter().position(|word| word == flag);
-        at.and_then(|at| self.words.get(at + 1)?.parse().ok()).unwrap_or(otherwise)
+        self.text(flag).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    }
+
+    /// The text behind a flag.
+    pub fn text(&self, flag: &str) -> Option<&str> {
+        let at = self.words.iter().position(|word| word == flag)?;
+        self.words.get(at + 1).map(String::as_str)
     }
 
     /// Whether a part is to be run: all are, unless some are named.
