@@ -59,6 +59,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
+    if let (Some(_), Some(path)) = (&cli.command, cli.paths.first()) {
+        let message = format!("'{path}' stands before a command");
+        return Err(Failure::new(Kind::Usage, message).hint("name the files after it"));
+    }
     let load = || Context::load(&cli.global, env);
     match &cli.command {
         None => live::console(&load()?, &cli.paths),

@@ -39,8 +39,21 @@ pub struct DecodeOptions {
     pub environment: Option<String>,
     /// A call that says it cost more is not believed.
     pub max_request_usd: NanoUsd,
+    /// Whether to keep texts that only people read.
+    pub texts: Texts,
     /// Makes the fingerprints of keys differ from one installation to the next.
     pub key_salt: u64,
+}
+
+/// What becomes of request ids, dedup keys and finish reasons, which no total
+/// and no rule needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Texts {
+    /// They go into the batch's text.
+    #[default]
+    Keep,
+    /// They are left out, which is faster.
+    Skip,
 }
 
 impl Default for DecodeOptions {
@@ -52,6 +65,7 @@ impl Default for DecodeOptions {
             provider: None,
             environment: None,
             max_request_usd: NanoUsd::from_usd(1000),
+            texts: Texts::Keep,
             key_salt: 0,
         }
     }

@@ -13,14 +13,16 @@ mod brake;
 mod clock;
 mod command;
 mod driver;
-mod offline;
+mod once;
 mod reading;
+mod replay;
 mod signals;
 mod start;
 
 pub use brake::SwitchSetup;
 pub use clock::Clock;
 pub use command::Command;
-pub use offline::{Replay, ReplayEnd, Watcher, once, replay};
+pub use once::{Missing, once};
+pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals};
 pub use start::{Running, Setup, StartError, start};

@@ -18,8 +18,8 @@ mod watch;
 
 pub use error::SourceError;
 pub use pipeline::{Pipeline, Pipelines, Recipe};
-pub use read::{files, open, read_to_end};
-pub use sink::{LineSink, Sinks};
+pub use read::{Ended, files, open, read_to_end};
+pub use sink::{LineSink, MakeSink, Sinks};
 pub use spec::{SourceSpec, Start};
 pub use status::{SourceState, SourceStatus};
 pub use stdin::read_stream;

@@ -64,7 +64,7 @@ fn spec(paths: &[&Path]) -> SourceSpec {
 fn read(paths: &[&Path], stdin: &[u8]) -> Result<(Vec<String>, Progress), SourceError> {
     let (tell, told) = mpsc::channel();
     let mut last = Progress::default();
-    let progress = read_to_end(
+    let ended = read_to_end(
         SourceId(0),
         &spec(paths),
         &mut io::Cursor::new(stdin),
@@ -77,8 +77,8 @@ fn read(paths: &[&Path], stdin: &[u8]) -> Result<(Vec<String>, Progress), Source
             batch
         },
     )?;
-    assert_eq!(progress, last, "the last batch says it all");
-    Ok((told.iter().map(|(_, text)| text).collect(), progress))
+    assert_eq!(ended.progress, last, "the last batch says it all");
+    Ok((told.iter().map(|(_, text)| text).collect(), ended.progress))
 }
 
 #[test]

@@ -24,7 +24,7 @@ Exit codes:
 /// See what is left of LLM API limits and spend, and stop the traffic when a
 /// line is crossed.
 #[derive(Debug, Parser)]
-#[command(name = "tripline", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "tripline", version, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do; without it, the console.
     #[command(subcommand)]
@@ -39,6 +39,7 @@ pub struct Cli {
 
 /// Settings that hold for every command.
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that somebody types")]
 pub struct Global {
     /// Configuration file.
     #[arg(long, global = true, value_name = "FILE")]
@@ -258,4 +259,6 @@ pub enum Config {
     },
     /// Print a complete, commented example.
     Example,
+    /// Print every key, its kind, its default and what it does.
+    Schema,
 }

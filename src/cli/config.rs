@@ -14,6 +14,7 @@ pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure>
     let mut out = Out::new();
     let printed = match command {
         Command::Example => out.line(config::example().trim_end()),
+        Command::Schema => out.line(config::schema().trim_end()),
         Command::Check => {
             let context = Context::load(global, env)?;
             let config = &context.config;

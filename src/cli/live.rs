@@ -11,6 +11,7 @@ use super::out::{Ended, Out, finish};
 use super::setup::{Context, sinks};
 use super::times::duration;
 use crate::config::ConfigFile;
+use crate::decode::Texts;
 use crate::demo::{Demo, DemoOptions, Scenario};
 use crate::domain::Names;
 use crate::engine::Event;
@@ -110,7 +111,7 @@ fn begin(
 ) -> Result<Running, Failure> {
     let names = Names::default();
     let sources = context.sources(paths)?;
-    let sinks = sinks(&context.pipelines(&names)?, &sources)?;
+    let sinks = sinks(&context.pipelines(&names, Texts::Skip), &sources)?;
     context.make_state_dir()?;
     let setup = Setup {
         sources,

@@ -9,18 +9,27 @@ use super::out::{Ended, Out, finish};
 use super::setup::{Context, sinks};
 use super::summary;
 use super::times::{moment, speed};
+use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
-use crate::runtime;
-use crate::source::{Sinks, SourceError, SourceSpec};
+use crate::runtime::{self, Missing};
+use crate::source::{self, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
 /// `tripline once`.
 pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
-    let mut run = Run::new(context, &args.paths)?;
-    let snapshot =
-        runtime::once(&run.sources, run.engine, run.names, &mut *run.sinks, &mut io::stdin())
-            .map_err(|error| unavailable(&error))?;
+    let sources = context.sources(&args.paths)?;
+    let missing = if args.paths.is_empty() { Missing::Waits } else { Missing::Fails };
+    let mut run = Run::new(context, sources)?;
+    let snapshot = runtime::once(
+        &run.sources,
+        missing,
+        run.engine,
+        run.names,
+        &mut *run.sinks,
+        &mut io::stdin(),
+    )
+    .map_err(|error| unavailable(&error))?;
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };
     finish(out, printed)
@@ -28,7 +37,7 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
 
 /// `tripline replay`.
 pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
-    let mut run = Run::new(context, &args.paths)?;
+    let mut run = Run::new(context, one_by_one(context.sources(&args.paths)?)?)?;
     let options = runtime::Replay {
         from: args.from.as_deref().map(moment).transpose()?,
         to: args.to.as_deref().map(moment).transpose()?,
@@ -40,7 +49,6 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
         run.engine,
         run.names,
         &mut *run.sinks,
-        &mut io::stdin(),
         &options,
         &mut teller,
     );
@@ -58,6 +66,18 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
     finish(out, printed)
 }
 
+/// One source for each file, so that they can be merged by time.
+fn one_by_one(sources: Vec<SourceSpec>) -> Result<Vec<SourceSpec>, Failure> {
+    let mut files = Vec::new();
+    for source in sources {
+        for path in source::files(&source).map_err(|error| unavailable(&error))? {
+            let path = path.to_string_lossy().into_owned();
+            files.push(SourceSpec { name: path.clone(), paths: vec![path], ..source.clone() });
+        }
+    }
+    Ok(files)
+}
+
 /// What both are made of.
 struct Run {
     sources: Vec<SourceSpec>,
@@ -67,10 +87,9 @@ struct Run {
 }
 
 impl Run {
-    fn new(context: &Context, paths: &[String]) -> Result<Run, Failure> {
+    fn new(context: &Context, sources: Vec<SourceSpec>) -> Result<Run, Failure> {
         let names = Names::default();
-        let sources = context.sources(paths)?;
-        let sinks = sinks(&context.pipelines(&names)?, &sources)?;
+        let sinks = sinks(&context.pipelines(&names, Texts::Skip), &sources)?;
         Ok(Run { sources, engine: context.engine(), names, sinks })
     }
 }

@@ -13,6 +13,7 @@ use super::observation;
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
 use super::times::moment;
+use crate::decode::Texts;
 use crate::domain::{Batch, LineAt, Names, SourceId};
 use crate::runtime::Clock;
 use crate::source::{self, LineSink, Pipeline, STDIN, SourceSpec};
@@ -30,7 +31,7 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     let received = args.received_at.as_deref().map(moment).transpose()?;
     let received = received.unwrap_or_else(|| Clock::start().now().wall);
     let names = Names::default();
-    let pipeline = context.pipelines(&names)?.of(&spec);
+    let pipeline = context.pipelines(&names, Texts::Keep).of(&spec);
     let pipeline = pipeline.map_err(|error| Failure::new(Kind::Usage, error))?.pipeline();
     let from: Box<dyn Read> = if path == STDIN {
         Box::new(io::stdin())

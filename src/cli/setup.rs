@@ -9,7 +9,7 @@ use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
 use crate::action::ArmState;
 use crate::config::{Config, ConfigFile, LoadInput, Override, When};
-use crate::decode::Formats;
+use crate::decode::{Formats, Texts};
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
@@ -85,20 +85,22 @@ impl Context {
     }
 
     /// What turns lines into observations.
-    pub fn pipelines(&self, names: &Names) -> Result<Pipelines, Failure> {
+    #[must_use]
+    pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
         let mut prices = PriceTable::builtin();
         for (name, price) in &self.config.prices {
             prices.set(name, price.clone());
         }
         let host = host_name();
-        Ok(Pipelines {
+        Pipelines {
             formats: Arc::new(Formats::builtin()),
             prices,
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
             key_salt: key_salt(&host),
             host,
-        })
+            texts,
+        }
     }
 
     /// The kill switch.

@@ -55,11 +55,12 @@ impl Body {
             return;
         }
         let map = &format.map;
-        let line = Line { scan, headers: &self.no_headers, zone: None };
+        let present = format.presence.of(scan);
+        let line = Line { scan, headers: &self.no_headers, zone: None, present };
         self.tokens = overlay(tokens(line, map).0, self.tokens);
         let scratch = &mut self.scratch;
         let mut word = |field, keep: &mut String| {
-            line.text(map.field(field), scratch, |text| {
+            line.text(line.alts(map, field), scratch, |text| {
                 (text.len() <= WORD_LIMIT).then(|| {
                     keep.clear();
                     keep.push_str(text);
@@ -68,9 +69,9 @@ impl Body {
         };
         word(Field::Model, &mut self.model);
         word(Field::FinishReason, &mut self.finish_reason);
-        let said = line.text(map.field(Field::ServiceTier), scratch, |word| Some(tier(word)));
+        let said = line.text(line.alts(map, Field::ServiceTier), scratch, |word| Some(tier(word)));
         self.tier = said.or(self.tier);
-        for alt in map.field(Field::ErrorText) {
+        for alt in line.alts(map, Field::ErrorText) {
             if let Some(value) = line.value(alt).filter(|value| value.raw.len() > 2) {
                 let room = ERROR_LIMIT.saturating_sub(self.error.len());
                 self.error.extend(value.raw.iter().take(room));

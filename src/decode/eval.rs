@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 
 use super::headers::HeaderBag;
-use super::map::{Alt, As, Cond, From};
+use super::map::{Alt, As, Cond, Field, Fields, From, Map};
 use crate::domain::Wall;
 use crate::scan::{Kind, Scan, Slot, Value, number, time};
 
@@ -26,6 +26,8 @@ pub(super) struct Line<'l> {
     pub(super) headers: &'l HeaderBag,
     /// Zone of times that carry none; UTC where absent.
     pub(super) zone: Option<&'l TimeZone>,
+    /// Fields that can have a value at all.
+    pub(super) present: Fields,
 }
 
 impl<T> Seen<T> {
@@ -38,14 +40,14 @@ impl<T> Seen<T> {
 }
 
 impl<'l> Line<'l> {
+    /// The alternatives for a field, none if all would come to nothing.
+    #[inline]
+    pub(super) fn alts(self, map: &Map<Slot>, field: Field) -> &[Alt<Slot>] {
+        if self.present.has(field) { map.field(field) } else { &[] }
+    }
+
     pub(super) fn holds(self, cond: &Cond<Slot>) -> bool {
-        let usable = |slot: &Slot| self.scan.get(*slot).is_some_and(|value| !value.is_absent());
-        cond.has.iter().all(usable)
-            && !cond.not.iter().any(usable)
-            && cond.eq.iter().all(|(slot, words)| {
-                let raw = self.scan.get(*slot).map(|value| value.raw);
-                raw.is_some_and(|raw| words.iter().any(|word| **word == *raw))
-            })
+        holds(self.scan, cond)
     }
 
     /// A number, scaled as the map asks.
@@ -120,19 +122,18 @@ impl<'l> Line<'l> {
             return read(text);
         }
         let value = self.value(alt)?;
-        let text = value.text(&mut scratch.escapes);
-        let text = match &alt.regex {
-            Some(regex) => regex.captures(text)?.get(1)?.as_str(),
-            None => text,
-        };
-        if !alt.map.is_empty() {
-            return read(alt.mapped(text.as_bytes())?);
+        let mut text = value.text(&mut scratch.escapes);
+        if let Some(regex) = &alt.regex {
+            text = regex.captures(text)?.get(1)?.as_str();
         }
         if alt.read_as == As::Lower {
             scratch.lower.clear();
             scratch.lower.push_str(text);
             scratch.lower.make_ascii_lowercase();
-            return read(&scratch.lower);
+            text = &scratch.lower;
+        }
+        if !alt.map.is_empty() {
+            text = alt.mapped(text.as_bytes())?;
         }
         if text.is_empty() { None } else { read(text) }
     }
@@ -239,8 +240,7 @@ impl<'l> Line<'l> {
 
     /// A time in whatever notation it is.
     fn seen_time(self, raw: &[u8]) -> Option<Wall> {
-        let dated = raw.get(4).is_some_and(|b| !b.is_ascii_digit() && *b != b'.');
-        if dated && raw.first().is_some_and(u8::is_ascii_digit) {
+        if matches!(raw.get(4), Some(b'-' | b'/')) {
             return time::rfc3339(raw).or_else(|| self.civil(raw));
         }
         time::epoch(raw)
@@ -264,6 +264,17 @@ impl<'l> Line<'l> {
         let at = zone.to_ambiguous_timestamp(civil.ok()?).compatible().ok()?;
         i64::try_from(at.as_nanosecond()).ok().map(Wall)
     }
+}
+
+/// Whether a condition holds for a scanned line.
+pub(super) fn holds(scan: Scan<'_>, cond: &Cond<Slot>) -> bool {
+    let usable = |slot: &Slot| scan.get(*slot).is_some_and(|value| !value.is_absent());
+    cond.has.iter().all(usable)
+        && !cond.not.iter().any(usable)
+        && cond.eq.iter().all(|(slot, words)| {
+            let raw = scan.get(*slot).map(|value| value.raw);
+            raw.is_some_and(|raw| words.iter().any(|word| **word == *raw))
+        })
 }
 
 /// Reusable room for texts that are not in the line as they are meant.

@@ -1,6 +1,6 @@
 //! The formats a decoder can tell apart, compiled once and shared.
 
-use super::map::{self, Input, Map};
+use super::map::{self, Input, Map, Presence};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, Slot, scan_line};
 
 const BUILTIN: &[(&str, &str)] = &[
@@ -61,6 +61,7 @@ pub struct FormatId(pub(super) usize);
 pub(super) struct Format {
     pub(super) map: Map<Slot>,
     pub(super) paths: Paths,
+    pub(super) presence: Presence,
     /// Where this format's own sets of paths stand in `detector`'s order.
     own: usize,
     detector: Vec<Signature>,
@@ -161,7 +162,9 @@ impl Format {
         let last = ranked.iter().rposition(|told| told.format == own).map_or(0, |i| i + 1);
         let detector = ranked.get(..last).unwrap_or_default();
         let detector = detector.iter().map(|told| told.compile(maps, &mut builder)).collect();
-        Format { map: compiled, paths: builder.build(), own, detector }
+        let paths = builder.build();
+        let presence = Presence::new(&compiled, &paths);
+        Format { map: compiled, paths, presence, own, detector }
     }
 
     /// Whether a line, scanned for this format, is of this format.
@@ -217,7 +220,7 @@ pub(super) fn nearest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    let far = (word.len() / 3).max(1);
+    let far = word.len().div_ceil(3);
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= far)

@@ -5,6 +5,7 @@
 //! It knows nothing of how a value becomes part of an observation.
 
 mod field;
+mod presence;
 mod read;
 
 use regex_lite::Regex;
@@ -12,6 +13,7 @@ use regex_lite::Regex;
 use crate::scan::{PathsBuilder, Slot};
 
 pub(super) use field::{Field, Kind};
+pub(super) use presence::{Fields, Presence};
 pub(super) use read::read;
 
 /// A map; `P` is a path as text, or the slot it was compiled to.
@@ -28,7 +30,7 @@ pub(super) struct Map<P> {
     /// Well-formed lines of no interest.
     pub(super) ignore: Vec<Cond<P>>,
     /// Lines that are queue readings.
-    pub(super) queue: Option<Cond<P>>,
+    pub(super) queue: Vec<Cond<P>>,
     pub(super) timezone: Option<jiff::tz::TimeZone>,
     pub(super) tokens: TokenRule,
     /// Alternatives by [`Field`]; the first usable one is the value.
@@ -63,6 +65,14 @@ pub(super) struct Headers<P> {
     pub(super) from: Vec<P>,
     /// Single fields that hold the value of one header.
     pub(super) named: Vec<(Box<str>, Vec<P>)>,
+    pub(super) drop: Vec<Drop<P>>,
+}
+
+/// Headers that do not mean what their names say while a condition holds.
+#[derive(Clone, Debug)]
+pub(super) struct Drop<P> {
+    pub(super) names: Vec<Box<str>>,
+    pub(super) when: Cond<P>,
 }
 
 /// One way to find a field's value.
@@ -131,7 +141,7 @@ impl Map<String> {
             detect: self.detect.iter().map(|set| c.all(set)).collect(),
             reject: c.all(&self.reject),
             ignore: self.ignore.iter().map(|when| c.cond(when)).collect(),
-            queue: self.queue.as_ref().map(|when| c.cond(when)),
+            queue: self.queue.iter().map(|when| c.cond(when)).collect(),
             timezone: self.timezone.clone(),
             tokens: self.tokens,
             fields: self
@@ -144,6 +154,9 @@ impl Map<String> {
                 named: (self.headers.named.iter())
                     .map(|(name, paths)| (name.clone(), c.all(paths)))
                     .collect(),
+                drop: (self.headers.drop.iter())
+                    .map(|drop| Drop { names: drop.names.clone(), when: c.cond(&drop.when) })
+                    .collect(),
             },
             body: c.all(&self.body),
         }
@@ -155,6 +168,24 @@ impl<P> Map<P> {
     #[inline]
     pub(super) fn field(&self, field: Field) -> &[Alt<P>] {
         self.fields.get(field as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<P> Alt<P> {
+    /// The paths of which one must be there for this to give a value; none if
+    /// it needs no path.
+    pub(super) fn needs(&self) -> Vec<&P> {
+        match &self.from {
+            From::Path(path) => vec![path],
+            From::Diff(end, _) => vec![end],
+            From::Sum(paths) | From::Join(paths) => paths.iter().collect(),
+            From::Header(_) => Vec::new(),
+            From::Const(_) => {
+                let when = self.when.iter();
+                when.flat_map(|when| when.has.iter().chain(when.eq.iter().map(|(p, _)| p)))
+                    .collect()
+            }
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 //! or a queue reading. The only place where fields become a [`Request`].
 
 mod failure;
+mod headers;
 
 use jiff::tz::TimeZone;
 
-use super::DecodeOptions;
 use super::body::Body;
 use super::cost::{Reported, reported};
 use super::dedup::fingerprint;
@@ -15,11 +15,12 @@ use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
 use super::map::{Field, Map};
 use super::names::Named;
 use super::tokens::{overlay, tier, tokens};
+use super::{DecodeOptions, Texts};
 use crate::domain::{
     Batch, Caller, Cost, CostSource, FaultReason, Item, LineAt, NameKind, Names, NanoUsd,
-    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Wall,
+    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
 };
-use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::scan::{Kind, Scan, Slot};
 use crate::text;
 
 /// A clock that is further ahead of ours than any two time zones is wrong.
@@ -39,6 +40,7 @@ pub(super) struct Recorder {
     body: Body,
     defaults: Defaults,
     max_request_usd: NanoUsd,
+    texts: Texts,
     salt: u64,
 }
 
@@ -98,6 +100,7 @@ impl Recorder {
             body: Body::default(),
             defaults,
             max_request_usd: options.max_request_usd,
+            texts: options.texts,
             salt: options.key_salt,
         }
     }
@@ -145,10 +148,10 @@ impl Recorder {
         let map = &format.map;
         let around = std::mem::take(&mut self.surroundings);
         let zone = around.zone.as_ref().or(map.timezone.as_ref());
-        let line = Line { scan, headers: &around.bag, zone };
+        let line = Line { scan, headers: &around.bag, zone, present: format.presence.of(scan) };
         if map.ignore.iter().any(|when| line.holds(when)) {
             place.push(out, Observation::Ignored { reason: "other_record" });
-        } else if map.queue.as_ref().is_some_and(|when| line.holds(when)) {
+        } else if map.queue.iter().any(|when| line.holds(when)) {
             self.queue(map, line, place, out);
         } else {
             self.response(map, line, status, place, out);
@@ -159,31 +162,7 @@ impl Recorder {
     /// Headers and body that stand in the line.
     fn collect(&mut self, formats: &Formats, format: &Format, scan: Scan<'_>) {
         let map = &format.map;
-        let bag = &mut self.surroundings.bag;
-        for value in map.headers.from.iter().filter_map(|slot| scan.get(*slot)) {
-            match value.kind {
-                Kind::Object => {
-                    for (name, value) in members(value.raw) {
-                        push_header(bag, name, value, &mut self.scratch);
-                    }
-                }
-                Kind::Array => {
-                    for pair in elements(value.raw).filter(|pair| pair.kind == Kind::Array) {
-                        let mut pair = elements(pair.raw);
-                        if let (Some(name), Some(value)) = (pair.next(), pair.next()) {
-                            push_header(bag, name, value, &mut self.scratch);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        for (name, slots) in &map.headers.named {
-            let value = slots.iter().filter_map(|slot| scan.get(*slot)).find(|v| !v.is_absent());
-            if let Some(value) = value {
-                bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
-            }
-        }
+        headers::collect(format, scan, &mut self.surroundings.bag, &mut self.scratch);
         if let Some(value) = map.body.iter().find_map(|slot| scan.get(*slot)) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
@@ -204,19 +183,19 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
-        let cost = reported(line, map.field(Field::CostUsd), self.max_request_usd);
+        let cost = reported(line, line.alts(map, Field::CostUsd), self.max_request_usd);
         if let Reported::Bad(reason) = cost {
             return place.quarantine(out, reason);
         }
         let (mut request, time_fault) = timed(map, line, place);
         let status =
-            status.or_else(|| line.count(map.field(Field::Status)).ok().and_then(status_of));
+            status.or_else(|| line.count(line.alts(map, Field::Status)).ok().and_then(status_of));
         request.status = status;
         self.identify(map, line, &mut request);
         let (said, token_state) = tokens(line, map);
         request.tokens = overlay(said, self.body.tokens);
         let word = |w: &str| Some(tier(w));
-        let tier = line.text(map.field(Field::ServiceTier), &mut self.scratch, word);
+        let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
         request.tier = tier.or(self.body.tier).unwrap_or_default();
         request.cost = match cost {
             Reported::Usd(usd) | Reported::Ambiguous(usd) => {
@@ -246,7 +225,7 @@ impl Recorder {
 
     fn identify(&mut self, map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
         let (names, scratch) = (&mut self.names, &mut self.scratch);
-        let mut name = |field, kind| names.of(line, map.field(field), kind, scratch);
+        let mut name = |field, kind| names.of(line, line.alts(map, field), kind, scratch);
         request.provider = name(Field::Provider, NameKind::Provider);
         request.model = name(Field::Model, NameKind::Model);
         request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
@@ -257,9 +236,9 @@ impl Recorder {
             team: name(Field::Team, NameKind::Team),
             user: name(Field::User, NameKind::User),
             environment: environment.or(self.defaults.environment),
-            priority: line.text(map.field(Field::Priority), scratch, priority),
+            priority: line.text(line.alts(map, Field::Priority), scratch, priority),
         };
-        request.caller.key = names.key(line, map.field(Field::Key), scratch);
+        request.caller.key = names.key(line, line.alts(map, Field::Key), scratch);
         if request.model.is_none() && !self.body.model.is_empty() {
             request.model = names.intern(NameKind::Model, &self.body.model);
         }
@@ -267,6 +246,15 @@ impl Recorder {
 
     fn read_headers(&mut self, line: Line<'_>, request: &mut Request) {
         let provider = request.provider.or(self.defaults.provider);
+        let failed = request.status.is_some_and(|status| status >= 400);
+        if line.headers.is_empty() && self.body.error.is_empty() && !failed {
+            let mut limits = std::mem::take(&mut self.report.limits);
+            limits.clear();
+            self.report = HeaderReport::default();
+            self.report.limits = limits;
+            request.provider = provider;
+            return;
+        }
         let context = HeaderContext {
             at: request.at,
             status: request.status,
@@ -300,34 +288,13 @@ impl Recorder {
             || request.cost.is_some()
             || request.failure.kind.is_some()
             || request.model.is_some()
-            || request.tokens != self.body.tokens
+            || request.tokens != Tokens::default()
             || request.timing.latency_ms.is_some();
         if !is_call && self.report.limits.is_empty() {
             return place.push(out, Observation::Ignored { reason: "no_call" });
         }
         if is_call {
-            let scratch = &mut self.scratch;
-            let mut keep = |field, out: &mut Batch| {
-                let mut kept = TextRef::default();
-                line.text(map.field(field), scratch, |text| {
-                    kept = out.keep_text(text::mask(text).as_bytes());
-                    Some(())
-                });
-                kept
-            };
-            let request_id = keep(Field::RequestId, out);
-            let mut finish_reason = keep(Field::FinishReason, out);
-            if finish_reason.len == 0 && !self.body.finish_reason.is_empty() {
-                finish_reason = out.keep_text(self.body.finish_reason.as_bytes());
-            }
-            let mut dedup_key = TextRef::default();
-            if request.at_logged {
-                let alts = map.field(Field::DedupKey);
-                request.dedup = line.text(alts, scratch, |key| {
-                    dedup_key = out.keep_text(text::mask(key).as_bytes());
-                    Some(fingerprint(key, request, self.salt))
-                });
-            }
+            let [request_id, finish_reason, dedup_key] = self.texts(map, line, request, out);
             let request = *request;
             place.push(out, Observation::Request { request, request_id, dedup_key, finish_reason });
         } else {
@@ -338,17 +305,49 @@ impl Recorder {
         }
     }
 
+    /// Request id, finish reason and dedup key, as far as they are kept; the
+    /// last also becomes the request's fingerprint.
+    fn texts(
+        &mut self,
+        map: &Map<Slot>,
+        line: Line<'_>,
+        request: &mut Request,
+        out: &mut Batch,
+    ) -> [TextRef; 3] {
+        let (scratch, salt, keep) = (&mut self.scratch, self.salt, self.texts);
+        let mut kept = |text: &str| match keep {
+            Texts::Keep => out.keep_text(text::mask(text).as_bytes()),
+            Texts::Skip => TextRef::default(),
+        };
+        let mut dedup_key = TextRef::default();
+        if request.at_logged {
+            request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
+                dedup_key = kept(key);
+                Some(fingerprint(key, request, salt))
+            });
+        }
+        if keep == Texts::Skip {
+            return [TextRef::default(); 3];
+        }
+        let mut field = |field| line.text(line.alts(map, field), scratch, |text| Some(kept(text)));
+        let request_id = field(Field::RequestId).unwrap_or_default();
+        let finish_reason = field(Field::FinishReason);
+        let in_body = Some(self.body.finish_reason.as_str()).filter(|reason| !reason.is_empty());
+        let finish_reason = finish_reason.or_else(|| in_body.map(kept)).unwrap_or_default();
+        [request_id, finish_reason, dedup_key]
+    }
+
     fn queue(&mut self, map: &Map<Slot>, line: Line<'_>, place: Place, out: &mut Batch) {
         let (request, time_fault) = timed(map, line, place);
-        let count = |field| line.count(map.field(field)).ok();
-        let name = map.field(Field::Queue);
+        let count = |field| line.count(line.alts(map, field)).ok();
+        let name = line.alts(map, Field::Queue);
         let reading = QueueReading {
             at: request.at,
             name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
             host: request.host,
-            priority: line.text(map.field(Field::Priority), &mut self.scratch, priority),
+            priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
-            oldest_age_s: line.span(map.field(Field::OldestAgeS)),
+            oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
             enqueued_total: count(Field::EnqueuedTotal),
             dequeued_total: count(Field::DequeuedTotal),
             dropped_total: count(Field::DroppedTotal),
@@ -364,11 +363,11 @@ impl Recorder {
 fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
     let received = place.at.received;
     let mut timing = Timing {
-        latency_ms: line.span(map.field(Field::LatencyMs)),
-        ttft_ms: line.span(map.field(Field::TtftMs)),
-        queue_ms: line.span(map.field(Field::QueueMs)),
+        latency_ms: line.span(line.alts(map, Field::LatencyMs)),
+        ttft_ms: line.span(line.alts(map, Field::TtftMs)),
+        queue_ms: line.span(line.alts(map, Field::QueueMs)),
     };
-    let stream = line.flag(map.field(Field::Stream));
+    let stream = line.flag(line.alts(map, Field::Stream));
     // On a stream the first token can't be the last: that is no first token.
     if stream == Some(true) && timing.ttft_ms.is_some() && timing.ttft_ms >= timing.latency_ms {
         timing.ttft_ms = None;
@@ -376,8 +375,8 @@ fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
     let plausible =
         |at: &Wall| *at >= EARLIEST && at.0 <= received.0.saturating_add(FUTURE_LIMIT_NS);
     let latency = timing.latency_ms.map_or(0, nanos);
-    let started = line.time(map.field(Field::StartedAt)).ok().filter(plausible);
-    let said = line.time(map.field(Field::At));
+    let started = line.time(line.alts(map, Field::StartedAt)).ok().filter(plausible);
+    let said = line.time(line.alts(map, Field::At));
     let ended = said.ok().filter(plausible);
     let ended = ended.or_else(|| started.map(|start| start.offset_nanos(latency)));
     let state = match (said, ended) {
@@ -395,21 +394,11 @@ fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
 }
 
 fn describe(map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
-    let count = |field| line.count(map.field(field)).ok();
+    let count = |field| line.count(line.alts(map, field)).ok();
     request.queue_depth = count(Field::QueueDepth);
     let attempt = count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok());
     request.attempt = attempt.filter(|attempt| *attempt > 0);
-    request.cache_hit = line.flag(map.field(Field::CacheHit));
-}
-
-fn push_header(bag: &mut HeaderBag, name: Value<'_>, value: Value<'_>, scratch: &mut Scratch) {
-    if value.kind == Kind::Array {
-        for value in elements(value.raw).filter(|value| value.kind != Kind::Array) {
-            push_header(bag, name, value, scratch);
-        }
-    } else if name.kind == Kind::Str && !value.is_absent() && value.kind != Kind::Object {
-        bag.push(name.raw, value.text(scratch.escapes()).as_bytes());
-    }
+    request.cache_hit = line.flag(line.alts(map, Field::CacheHit));
 }
 
 fn cost_is_ambiguous(cost: Reported) -> bool {

@@ -10,7 +10,7 @@ use crate::scan::Slot;
 pub(super) fn tokens(line: Line<'_>, map: &Map<Slot>) -> (Tokens, Seen<()>) {
     let mut state = Seen::Absent;
     let mut count = |field| {
-        let alts = map.field(field);
+        let alts = line.alts(map, field);
         if alts.is_empty() {
             return None;
         }

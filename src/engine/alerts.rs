@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::wording;
-use crate::domain::Stamp;
+use crate::domain::{Mono, Stamp};
 use crate::rules::{Action, Actions, Family, Instance, Phase, RuleSpec, Sample, Verdict};
 
 /// A series that rules watch, by its place in the engine's tables.
@@ -52,7 +52,12 @@ pub struct Alert {
     pub labels: Labels,
     /// Who took it.
     pub acked_by: Option<String>,
+    /// When it was last said to be pending.
+    told_pending: Option<Mono>,
 }
+
+/// A value that dances on its threshold is said to be pending this often at most.
+const PENDING_AGAIN: Duration = Duration::from_secs(60);
 
 impl Alert {
     /// One sentence: what is wrong, with the numbers.
@@ -112,8 +117,13 @@ impl Rulebook {
             alert.instance.judge(rule, sample, now)
         } else {
             let Some((instance, verdict)) = Instance::start(rule, sample, now) else { return };
-            let alert =
-                Alert { rule: Arc::clone(rule), instance, labels: labels(), acked_by: None };
+            let alert = Alert {
+                rule: Arc::clone(rule),
+                instance,
+                labels: labels(),
+                acked_by: None,
+                told_pending: None,
+            };
             self.live.insert((index, series), alert);
             verdict
         };
@@ -131,7 +141,7 @@ impl Rulebook {
     }
 
     /// Forget what is over. `period_of` tells the present period of a series.
-    pub fn forget_spent(&mut self, now: Stamp, period_of: impl Fn(Series) -> i64) {
+    pub fn forget_spent(&mut self, now: Stamp, period_of: impl Fn(Series) -> Option<i64>) {
         self.live.retain(|(_, series), alert| {
             !alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
         });
@@ -167,7 +177,13 @@ impl Rulebook {
 fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effect>) {
     let kind = match verdict {
         Verdict::Same | Verdict::Withdrawn => return,
-        Verdict::Pending => EventKind::AlertPending,
+        Verdict::Pending => {
+            if alert.told_pending.is_some_and(|at| now.mono.since(at) < PENDING_AGAIN) {
+                return;
+            }
+            alert.told_pending = Some(now.mono);
+            EventKind::AlertPending
+        }
         Verdict::Fired(_) => EventKind::AlertFiring,
         Verdict::Resolved => EventKind::AlertResolved,
     };
@@ -185,11 +201,14 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
     if verdict == Verdict::Fired(Actions::Due) {
         // The kill goes first, whatever the order in the configuration.
         for Action::Trip(scope) in &alert.rule.actions {
-            if let Some(scope) = trip_scope(scope, &alert.labels) {
-                event.would.push(format!("trip {scope}"));
-                let reason = event.summary.clone();
-                out.push(Effect::Trip { scope, rule: Arc::clone(&rule), reason });
-            }
+            let Some(scope) = trip_scope(scope, &alert.labels) else {
+                let text = format!("rule {rule} could not trip: its alert names no {scope}");
+                out.push(Effect::Event(Event::new(now.wall, EventKind::Finding, text)));
+                continue;
+            };
+            event.would.push(format!("trip {scope}"));
+            let reason = event.summary.clone();
+            out.push(Effect::Trip { scope, rule: Arc::clone(&rule), reason });
         }
     }
     out.push(Effect::Event(event));

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
     Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, ResetKind, Resource, Stamp,
-    Wall,
+    Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -16,6 +16,10 @@ use crate::stats::{Drain, Sliding};
 const CAP: usize = 8192;
 /// Window assumed for staleness where none is known.
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
+/// Without a reading for this long, nobody draws from it any more.
+const STILL: Duration = Duration::from_secs(5);
+/// Windows ahead for which the present rate says anything.
+const HORIZON: f64 = 5.0;
 /// How long a refusal stands when the server did not say.
 const USUAL_REFUSAL: Duration = Duration::from_secs(5);
 
@@ -75,7 +79,8 @@ pub struct View {
 impl Gauges {
     /// Note a reading; answers the gauge's position, and whether it is new.
     pub fn read(&mut self, reading: &LimitReading, now: Stamp) -> Option<(u32, Seen)> {
-        if let Some(&position) = self.index.get(&reading.id) {
+        let identity = identity(reading);
+        if let Some(&position) = self.index.get(&identity) {
             let seen = self.gauges.get_mut(position as usize)?.update(reading, now);
             return Some((position, seen));
         }
@@ -84,7 +89,7 @@ impl Gauges {
             self.not_kept += 1;
             return None;
         }
-        self.index.insert(reading.id, position);
+        self.index.insert(identity, position);
         self.gauges.push(Gauge::new(reading, now));
         Some((position, Seen::New))
     }
@@ -222,7 +227,9 @@ impl Gauge {
             (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
             (before, new) => new.or(before),
         };
+        let id = LimitId { window_s: self.window_after(reading), ..reading.id };
         self.last = LimitReading {
+            id,
             limit: reading.limit.or(self.last.limit),
             remaining,
             used: reading.used.or(self.last.used),
@@ -233,6 +240,17 @@ impl Gauge {
         self.read_at = now.mono_of(reading.at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
+    }
+
+    /// A window that only arithmetic gives is best told by a bucket that is not
+    /// empty: an overdraft makes it look shorter.
+    fn window_after(&self, reading: &LimitReading) -> Option<u32> {
+        let known = self.last.id.window_s;
+        let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
+        match reading.window_from {
+            Some(WindowFrom::Math) if empty => known.or(reading.id.window_s),
+            _ => reading.id.window_s.or(known),
+        }
     }
 
     fn note_level(&mut self) {
@@ -342,15 +360,19 @@ impl Gauge {
         Some(level + (limit - level) * share)
     }
 
+    /// Time until nothing is left, where that is near enough to mean something.
     fn exhausts_in(&self, now: Stamp, reset_in_s: Option<f64>) -> Option<f64> {
+        if now.mono.since(self.read_at) > STILL {
+            return None;
+        }
         let drain = self.drain.per_s(now.mono).filter(|per_s| *per_s > 0.0)?;
         let left = self.level().filter(|left| *left > 0.0)?;
         let seconds = left / drain;
         let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);
         let turns_first =
             kind != ResetKind::FullAt && reset_in_s.is_some_and(|reset| reset < seconds);
-        // Beyond a day the present rate says nothing.
-        (!turns_first && seconds < 86_400.0).then_some(seconds)
+        let window = self.last.id.window_s.map_or(USUAL_WINDOW.as_secs_f64(), f64::from);
+        (!turns_first && seconds < window * HORIZON).then_some(seconds)
     }
 
     /// Readings of the last minute, as evidence.
@@ -376,6 +398,13 @@ pub enum Exhaustion {
     Began,
     /// It came back.
     Ended,
+}
+
+/// The identity of a reading's gauge. A window that was not stated but derived
+/// is a guess that some readings allow and others do not: it is no part of it.
+fn identity(reading: &LimitReading) -> LimitId {
+    let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
+    LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
 }
 
 fn resource_is(resource: Resource, by: LimitedBy) -> bool {

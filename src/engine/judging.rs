@@ -77,8 +77,8 @@ impl Engine {
     pub(super) fn forget_spent(&mut self, now: Stamp) {
         let caps = &self.caps;
         self.book.forget_spent(now, |series| match series {
-            Series::Cap(position) => caps.get(position as usize).map_or(0, |c| c.period.start.0),
-            _ => 0,
+            Series::Cap(position) => caps.get(position as usize).map(|c| c.period.start.0),
+            _ => None,
         });
     }
 
@@ -95,7 +95,7 @@ impl Engine {
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             let value = limit_value(spec.metric, gauge, &view);
-            let sample = Sample { value, evidence, period: 0 };
+            let sample = Sample { value, evidence, period: None };
             let labels = || series::limit(&gauge.last.id, &self.names);
             self.book.judge(*rule, Series::Limit(position), (sample, grounds), now, &labels, out);
         }
@@ -115,7 +115,7 @@ impl Engine {
                 continue;
             }
             let value = traffic_value(&spec, row, &counts, now.mono);
-            let sample = Sample { value, evidence: counts.requests().into(), period: 0 };
+            let sample = Sample { value, evidence: counts.requests().into(), period: None };
             let labels = || series::traffic(row.id, &self.names);
             self.book.judge(*rule, Series::Traffic(position), (sample, fresh), now, &labels, out);
         }
@@ -136,7 +136,7 @@ impl Engine {
                 Metric::RetriesNonRetryablePerS => view.hopeless_per_s(),
                 _ => None,
             };
-            let sample = Sample { value, evidence, period: 0 };
+            let sample = Sample { value, evidence, period: None };
             let labels = || series::pair(row.provider, row.model, &self.names);
             let grounds = if evidence > 0 { Grounds::Fresh } else { Grounds::Old };
             self.book.judge(*rule, Series::Retries(position), (sample, grounds), now, &labels, out);
@@ -160,7 +160,7 @@ impl Engine {
                 }
                 _ => continue,
             };
-            let sample = Sample { value, evidence: u64::MAX, period: 0 };
+            let sample = Sample { value, evidence: u64::MAX, period: None };
             let labels = || series::queue(row.name, row.priority, &self.names);
             self.book.judge(*rule, Series::Queue(position), (sample, grounds), now, &labels, out);
         }
@@ -176,7 +176,7 @@ impl Engine {
                 let sample = Sample {
                     value: cap_value(spec.metric, &view),
                     evidence: view.evidence.into(),
-                    period: cap.period.start.0,
+                    period: Some(cap.period.start.0),
                 };
                 let labels = || series::cap(cap);
                 self.book.judge(*rule, Series::Cap(position), (sample, grounds), now, &labels, out);
@@ -193,7 +193,7 @@ impl Engine {
             let sums = row.sums(now.mono);
             for rule in &row.rules {
                 let share = (all > 0.0).then(|| sums.usd.as_f64() / all);
-                let sample = Sample { value: share, evidence: sums.requests.into(), period: 0 };
+                let sample = Sample { value: share, evidence: sums.requests.into(), period: None };
                 let labels = || series::caller(row.key, row.environment, &self.names);
                 let judged = (sample, Grounds::Fresh);
                 self.book.judge(*rule, Series::Caller(position), judged, now, &labels, out);
@@ -214,7 +214,7 @@ impl Engine {
                     Metric::SourceQuarantined => Some(row.quarantined_per_min(now.mono) as f64),
                     _ => None,
                 };
-                let sample = Sample { value, evidence: u64::MAX, period: 0 };
+                let sample = Sample { value, evidence: u64::MAX, period: None };
                 let labels = || series::source(row);
                 let judged = (sample, Grounds::Fresh);
                 self.book.judge(*rule, Series::Source(position), judged, now, &labels, out);
@@ -230,7 +230,7 @@ impl Engine {
                 for rule in &*self.book.matching(Family::Switch, &labels()) {
                     #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
                     let value = Some(host.started_after as f64);
-                    let sample = Sample { value, evidence: u64::MAX, period: 0 };
+                    let sample = Sample { value, evidence: u64::MAX, period: None };
                     let judged = (sample, Grounds::Fresh);
                     self.book.judge(*rule, Series::Host(number), judged, now, &labels, out);
                 }

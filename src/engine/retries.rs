@@ -1,6 +1,7 @@
 //! What retrying does to the load: amplification, success by attempt, and
 //! whether callers wait as long as they are told.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -14,6 +15,8 @@ use crate::stats::Sliding;
 pub const ATTEMPTS: usize = 4;
 /// Callers remembered for `Retry-After`.
 const CALLERS: usize = 4096;
+/// Failures of one caller that are remembered until they are retried.
+const OPEN: usize = 256;
 
 /// Retries of one provider and model.
 #[derive(Debug)]
@@ -25,13 +28,14 @@ pub struct Retries {
     /// Rules that watch it.
     pub rules: Box<[u16]>,
     sums: Sliding<Sums>,
-    told: HashMap<Option<Sym>, Told, FxBuildHasher>,
+    told: HashMap<Option<Sym>, VecDeque<Told>, FxBuildHasher>,
 }
 
-/// What a caller was last told when it was refused.
+/// What a caller was told when one of its calls failed.
 #[derive(Clone, Copy, Debug)]
 struct Told {
     at: Mono,
+    attempt: u32,
     wait: Option<Duration>,
     hopeless: bool,
 }
@@ -67,7 +71,7 @@ impl Retries {
             Some(ms) => when.minus(Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))),
             None => when,
         };
-        let told = (attempt > 1).then(|| self.told.get(&request.caller.key).copied()).flatten();
+        let told = self.retried(request, attempt);
         let Some(sums) = self.sums.at(when) else { return };
         let index = (attempt.max(1) as usize).min(ATTEMPTS) - 1;
         let passed = request.outcome() == Outcome::Ok;
@@ -86,19 +90,32 @@ impl Retries {
             }
         }
         if !passed {
-            self.remember(request, when);
+            self.remember(request, attempt, when);
         }
     }
 
-    fn remember(&mut self, request: &Request, when: Mono) {
+    /// The failure that this attempt repeats. Logs do not link the two: of one
+    /// caller's failures on the attempt before, the oldest is retried first.
+    fn retried(&mut self, request: &Request, attempt: u32) -> Option<Told> {
+        let told = self.told.get_mut(&request.caller.key).filter(|_| attempt > 1)?;
+        let position = told.iter().position(|told| told.attempt + 1 == attempt)?;
+        told.remove(position)
+    }
+
+    fn remember(&mut self, request: &Request, attempt: u32, when: Mono) {
         if self.told.len() >= CALLERS && !self.told.contains_key(&request.caller.key) {
             return;
         }
         let wait = request.failure.retry_after_s.filter(|s| (0.0..86_400.0).contains(s));
         let hopeless = request.failure.retryable == Some(false)
             || request.outcome() == Outcome::QuotaExhausted;
-        let told = Told { at: when, wait: wait.map(Duration::from_secs_f64), hopeless };
-        self.told.insert(request.caller.key, told);
+        let told = Told { at: when, attempt, wait: wait.map(Duration::from_secs_f64), hopeless };
+        let queue = self.told.entry(request.caller.key).or_default();
+        // What was never retried must not be taken for the start of a later one.
+        while queue.len() >= OPEN || queue.front().is_some_and(|old| when.since(old.at) >= MINUTE) {
+            queue.pop_front();
+        }
+        queue.push_back(told);
     }
 
     /// What the last minute shows.

@@ -113,6 +113,13 @@ impl SourceRow {
         now.since(self.last_arrival).as_secs_f64()
     }
 
+    /// Age of the newest line by its own time; since it came, if it has none.
+    #[must_use]
+    pub fn last_line_age_s(&self, now: Stamp) -> f64 {
+        let by_event = self.newest_event.map(|at| now.wall.since(at).as_secs_f64());
+        by_event.unwrap_or_else(|| self.silent_s(now.mono))
+    }
+
     /// How old the newest event is while there are lines still to be read.
     #[must_use]
     pub fn seconds_behind(&self, now: Stamp) -> Option<f64> {

@@ -13,9 +13,9 @@ pub struct Sample {
     pub value: Option<f64>,
     /// Calls of the last minute behind it.
     pub evidence: u64,
-    /// The period the value belongs to, for metrics that start over (spend):
-    /// a threshold fires once per period.
-    pub period: i64,
+    /// The period the value belongs to, for metrics that only grow until they
+    /// start over (spend): of several thresholds each fires once per period.
+    pub period: Option<i64>,
 }
 
 /// Where an alert stands.
@@ -67,7 +67,7 @@ pub struct Instance {
     /// Since when the value has been on the good side.
     clear_since: Option<Mono>,
     resolved_at: Option<Mono>,
-    /// Highest level that fired in this period.
+    /// Highest level that fired, and in which period.
     fired: Option<(i64, usize)>,
 }
 
@@ -113,21 +113,22 @@ impl Instance {
         }
     }
 
-    fn cross(&mut self, rule: &RuleSpec, level: usize, period: i64, now: Stamp) -> Verdict {
+    fn cross(&mut self, rule: &RuleSpec, level: usize, period: Option<i64>, now: Stamp) -> Verdict {
         self.clear_since = None;
-        let fired = self.fired.filter(|(at, _)| *at == period).map(|(_, level)| level);
+        let said_before = period.is_some_and(|period| {
+            self.fired.is_some_and(|(at, fired)| at == period && fired >= level)
+        });
         match self.phase {
             Phase::Firing if level > self.level => {
                 self.level = level;
-                if fired.is_some_and(|fired| fired >= level) {
+                if said_before {
                     return Verdict::Same;
                 }
-                self.fired = Some((period, level));
+                self.fired = period.map(|period| (period, level));
                 Verdict::Fired(Actions::Due)
             }
             Phase::Firing => Verdict::Same,
-            // A list of thresholds fires each once per period.
-            Phase::Resolved if rule.thresholds.len() > 1 && fired >= Some(level) => Verdict::Same,
+            Phase::Resolved if rule.thresholds.len() > 1 && said_before => Verdict::Same,
             Phase::Resolved | Phase::NoData => {
                 self.enter(Phase::Pending, now);
                 self.level = level;
@@ -141,12 +142,18 @@ impl Instance {
     }
 
     /// Fire if the `for` is over, else answer `otherwise`.
-    fn ripen(&mut self, rule: &RuleSpec, period: i64, now: Stamp, otherwise: Verdict) -> Verdict {
+    fn ripen(
+        &mut self,
+        rule: &RuleSpec,
+        period: Option<i64>,
+        now: Stamp,
+        otherwise: Verdict,
+    ) -> Verdict {
         if now.mono.since(self.since.mono) < rule.hold {
             return otherwise;
         }
         self.enter(Phase::Firing, now);
-        self.fired = Some((period, self.level));
+        self.fired = period.map(|period| (period, self.level));
         let cooling = self.resolved_at.is_some_and(|at| now.mono.since(at) < rule.cooldown);
         Verdict::Fired(if cooling { Actions::CoolingDown } else { Actions::Due })
     }
@@ -218,9 +225,9 @@ impl Instance {
     /// Whether it can be forgotten: resolved, no longer shown, cooled down, and
     /// with no threshold of this period to remember.
     #[must_use]
-    pub fn is_spent(&self, rule: &RuleSpec, period: i64, now: Mono) -> bool {
-        let remembers =
-            rule.thresholds.len() > 1 && self.fired.is_some_and(|(fired_in, _)| fired_in == period);
+    pub fn is_spent(&self, rule: &RuleSpec, period: Option<i64>, now: Mono) -> bool {
+        let fired_in = self.fired.map(|(fired_in, _)| fired_in);
+        let remembers = rule.thresholds.len() > 1 && period.is_some() && fired_in == period;
         let shown = if self.resolved_at.is_some() { SHOWN_AFTER_RESOLVE } else { Duration::ZERO };
         self.phase == Phase::Resolved
             && !remembers
@@ -286,16 +293,17 @@ mod tests {
         }
     }
 
-    fn at(second: u64) -> Stamp {
-        Stamp { mono: Mono(second * 1_000_000_000), wall: Wall::from_secs(1000 + second as i64) }
+    fn at(second: u32) -> Stamp {
+        let mono = Mono(u64::from(second) * 1_000_000_000);
+        Stamp { mono, wall: Wall::from_secs(1000 + i64::from(second)) }
     }
 
     fn value(value: f64) -> Sample {
-        Sample { value: Some(value), evidence: 100, period: 0 }
+        Sample { value: Some(value), evidence: 100, period: None }
     }
 
     /// Feed (second, value) pairs; answer what changed, and when.
-    fn run(rule: &RuleSpec, samples: &[(u64, Sample)]) -> Vec<(u64, Verdict)> {
+    fn run(rule: &RuleSpec, samples: &[(u32, Sample)]) -> Vec<(u32, Verdict)> {
         let mut instance: Option<Instance> = None;
         let mut seen = Vec::new();
         for (second, sample) in samples {
@@ -362,13 +370,27 @@ mod tests {
 
     #[test]
     fn lost_data_is_neither_firing_nor_resolved() {
-        let lost = Sample { value: None, evidence: 0, period: 0 };
+        let lost = Sample { value: None, evidence: 0, period: None };
         let mut instance = Instance::start(&rule(), value(0.0), at(0)).unwrap().0;
         assert_eq!(instance.judge(&rule(), value(0.0), at(6)), Verdict::Fired(Actions::Due));
         assert_eq!(instance.judge(&rule(), lost, at(7)), Verdict::Same);
         assert_eq!(instance.phase(), Phase::NoData);
         instance.judge(&rule(), value(0.9), at(8));
         assert_eq!(instance.judge(&rule(), value(0.9), at(60)), Verdict::Resolved);
+    }
+
+    #[test]
+    fn without_periods_a_list_of_thresholds_fires_at_each_crossing() {
+        let thresholds = vec![
+            Threshold { value: 0.10, severity: Severity::Warning },
+            Threshold { value: 0.01, severity: Severity::Critical },
+        ];
+        let rule = RuleSpec { thresholds, cooldown: Duration::ZERO, ..rule() };
+        let samples: Vec<_> =
+            (0..200).map(|s| (s, value(if (s / 50) % 2 == 0 { 0.0 } else { 0.9 }))).collect();
+        let fired = run(&rule, &samples);
+        let fired = fired.iter().filter(|(_, v)| matches!(v, Verdict::Fired(_)));
+        assert_eq!(fired.map(|(s, _)| *s).collect::<Vec<_>>(), vec![5, 105]);
     }
 
     #[test]
@@ -387,7 +409,8 @@ mod tests {
             cooldown: Duration::ZERO,
             ..rule()
         };
-        let period = |value: f64, period| Sample { value: Some(value), evidence: 0, period };
+        let period =
+            |value: f64, period| Sample { value: Some(value), evidence: 0, period: Some(period) };
         let samples = [
             (0, period(0.81, 1)),
             (1, period(0.82, 1)),

@@ -83,6 +83,11 @@ impl<'a> Scan<'a> {
             .map(move |hit| self.value(hit))
     }
 
+    /// The slots that have a value, once for each value.
+    pub fn slots(self) -> impl Iterator<Item = Slot> {
+        self.found.hits.iter().map(|hit| hit.slot)
+    }
+
     /// Whether there is a value (be it `null`) at the slot's path.
     #[must_use]
     pub fn has(self, slot: Slot) -> bool {

@@ -44,6 +44,14 @@ const MAX_SEGMENTS: usize = 64;
 /// Progress in one path: its number, and how many of its segments are behind us.
 type Item = (u16, u16);
 
+impl Slot {
+    /// Position in a table with one place for each slot.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
 impl PathsBuilder {
     /// No paths yet.
     #[must_use]

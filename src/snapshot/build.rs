@@ -396,7 +396,7 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         bytes_behind: row.progress.bytes_behind,
         pending_bytes: row.progress.pending_bytes,
         seconds_behind: row.seconds_behind(now).map(to_ms),
-        last_line_age_s: (row.progress.lines > 0).then(|| to_ms(row.silent_s(now.mono))),
+        last_line_age_s: (row.progress.lines > 0).then(|| to_ms(row.last_line_age_s(now))),
         format: row.status.format.as_deref().map(Into::into),
         problem: row.status.problem.as_deref().map(Into::into),
     }

@@ -11,6 +11,9 @@ const SOON_S: f64 = 300.0;
 /// A cap nearer than this, at the present rate, is a warning.
 const CAP_SOON_S: f64 = 3600.0;
 
+/// Beyond this the newest line says nothing about the present.
+const OLD_S: f64 = 120.0;
+
 /// How bad a limit is.
 #[must_use]
 pub fn limit_state(limit: &Limit) -> State {
@@ -48,7 +51,7 @@ pub fn state(snapshot: &Snapshot) -> State {
     let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
-        _ if !has_data => State::Unknown,
+        _ if !has_data || oldness(snapshot).is_some() => State::Unknown,
         _ if snapshot
             .sources
             .iter()
@@ -79,9 +82,6 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(limit) = latest_back(&exhausted) {
         parts.push(exhausted_limit(limit, exhausted.len()));
     }
-    if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
-        parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
-    }
     if exhausted.is_empty()
         && let Some(text) = next_limit(snapshot)
     {
@@ -95,6 +95,9 @@ pub fn sentence(snapshot: &Snapshot) -> String {
             None => format!("cap {} {:.0}% used", cap.name, cap.used_ratio * 100.0),
         });
     }
+    if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
+        parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
+    }
     if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
         && top.share.is_some_and(|share| share >= 0.4)
     {
@@ -103,7 +106,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if parts.is_empty() {
         return calm(snapshot);
     }
-    capitalised(&parts.join("; "))
+    parts.join("; ") + "."
 }
 
 fn stopped(switch: &Switch) -> String {
@@ -155,6 +158,12 @@ fn calm(snapshot: &Snapshot) -> String {
     if snapshot.sources.iter().all(|source| source.lines == 0) {
         return format!("No line yet from {} source(s); waiting.", snapshot.sources.len());
     }
+    if let Some(age) = oldness(snapshot) {
+        return format!(
+            "The newest line is {} old: nothing is known about the present.",
+            span(age)
+        );
+    }
     if snapshot.sources.iter().any(|source| &*source.state == "catching_up") {
         return "Catching up with what was logged before the start.".to_owned();
     }
@@ -175,6 +184,12 @@ fn calm(snapshot: &Snapshot) -> String {
         }
         None => "No call in the last minute.".to_owned(),
     }
+}
+
+/// Age of the newest line, if that is too old to speak of the present.
+fn oldness(snapshot: &Snapshot) -> Option<f64> {
+    let ages = snapshot.sources.iter().filter_map(|source| source.last_line_age_s);
+    ages.min_by(f64::total_cmp).filter(|age| *age > OLD_S)
 }
 
 /// How a limit is called in a sentence: `openai gpt-4o TPM`.
@@ -217,10 +232,4 @@ pub fn short_name(resource: &str, window_s: Option<u32>) -> String {
 
 fn money(usd: super::Usd) -> String {
     format!("${:.2}", usd.0.as_f64())
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }

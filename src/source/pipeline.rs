@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::{LineSink, SourceSpec};
-use crate::decode::{DecodeOptions, Decoder, FormatError, FormatId, Formats};
+use crate::decode::{DecodeOptions, Decoder, FormatError, FormatId, Formats, Texts};
 use crate::domain::{Batch, LineAt, Names, NanoUsd};
 use crate::pricing::{PriceTable, Pricer};
 
@@ -24,6 +24,8 @@ pub struct Pipelines {
     pub key_salt: u64,
     /// This machine's name, for lines that name none.
     pub host: String,
+    /// Whether somebody will read request ids and the like.
+    pub texts: Texts,
 }
 
 impl Pipelines {
@@ -38,6 +40,7 @@ impl Pipelines {
             provider: spec.provider.clone(),
             environment: spec.environment.clone(),
             max_request_usd: self.max_request_usd,
+            texts: self.texts,
             key_salt: self.key_salt,
         };
         let format = spec.format.as_deref().map(|name| self.formats.id(name)).transpose()?;

@@ -7,7 +7,7 @@ use super::glob::{Found, Pattern};
 use super::stdin::Stream;
 use super::tail::file;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
-use super::{STDIN, Sinks, SourceError, SourceSpec};
+use super::{MakeSink, STDIN, SourceError, SourceSpec};
 use crate::domain::{Batch, Progress, SourceId, Wall};
 
 /// The files a source means now, in the order they are read. `-` stays `-`.
@@ -37,12 +37,12 @@ pub fn read_to_end(
     spec: &SourceSpec,
     stdin: &mut dyn Read,
     now: Wall,
-    sinks: &mut Sinks,
+    sinks: &mut MakeSink<'_>,
     deliver: &mut Deliver<'_>,
-) -> Result<Progress, SourceError> {
+) -> Result<Ended, SourceError> {
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
-    let mut pending = 0;
+    let (mut pending, mut format) = (0, None);
     for path in files(spec)? {
         let failed = |why| SourceError::Read { path: path.clone(), why };
         let mut lines = Lines::starting_at(0, sinks(source, &path));
@@ -59,8 +59,18 @@ pub fn read_to_end(
         }
         out.counters.totals.pending_bytes = pending;
         out.flush();
+        format = format.or_else(|| lines.format().map(str::to_owned));
     }
-    Ok(out.counters.totals)
+    Ok(Ended { progress: out.counters.totals, format })
+}
+
+/// What is known of a source once all of it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How much it was.
+    pub progress: Progress,
+    /// Its format; of the first file where they differ.
+    pub format: Option<String>,
 }
 
 /// Open a regular file for reading; nothing else is opened.

@@ -23,4 +23,7 @@ pub trait LineSink {
 }
 
 /// Makes the sink for a file (or, with the path `-`, for standard input).
-pub type Sinks = dyn FnMut(SourceId, &Path) -> Box<dyn LineSink + Send> + Send;
+pub type Sinks = MakeSink<'static>;
+
+/// The same, made of something borrowed.
+pub type MakeSink<'a> = dyn FnMut(SourceId, &Path) -> Box<dyn LineSink + Send> + Send + 'a;

@@ -19,10 +19,10 @@ const DAY: f64 = 86_400.0;
 /// Time to go, or time gone by in a state: `0:41`, `53m`, `51h`, `9d`.
 #[must_use]
 pub fn span(seconds: f64) -> String {
-    let seconds = seconds.max(0.0);
     if !seconds.is_finite() {
         return UNKNOWN.into();
     }
+    let seconds = seconds.max(0.0);
     if seconds < 10.0 * MINUTE {
         let whole = whole(seconds);
         return format!("{}:{:02}", whole / 60, whole % 60);
@@ -233,7 +233,7 @@ mod tests {
             (51.0 * 3600.0, "51h"),
             (9.0 * 86_400.0, "9d"),
             (1e12, ">999d"),
-            (f64::NAN, "0:00"),
+            (f64::NAN, "?"),
             (f64::INFINITY, "?"),
         ] {
             assert_eq!(span(seconds), text, "{seconds}");

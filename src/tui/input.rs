@@ -16,9 +16,12 @@ use rustix::io::Errno;
 use super::terminal::open_input;
 use super::update::Wheel;
 
-/// How long bytes that wait may take to become an event: the rest of a split
-/// escape sequence.
-const PARSE: Duration = Duration::from_millis(25);
+/// How long crossterm is asked for an event, and how often it must have none.
+/// It gives up without a look at what it has parsed already if the machine took
+/// this long to get there, so one "none" is not believed: a key would wait for
+/// the next key.
+const PARSE: Duration = Duration::from_millis(50);
+const ASKED: u32 = 2;
 
 /// What comes from the terminal.
 #[derive(Clone, Debug)]
@@ -76,10 +79,14 @@ fn read_events(tty: &OwnedFd, stop: &OwnedFd, events: &Sender<Input>) -> Ended {
             Wait::Stopped => return Ended::Stopped,
             Wait::Gone => return Ended::TerminalGone,
         }
-        loop {
+        let mut none = 0;
+        while none < ASKED {
             match crossterm::event::poll(PARSE) {
-                Ok(true) => {}
-                Ok(false) => break,
+                Ok(true) => none = 0,
+                Ok(false) => {
+                    none += 1;
+                    continue;
+                }
                 Err(_) => return Ended::TerminalGone,
             }
             let Ok(event) = crossterm::event::read() else { return Ended::TerminalGone };
@@ -91,6 +98,7 @@ fn read_events(tty: &OwnedFd, stop: &OwnedFd, events: &Sender<Input>) -> Ended {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     Bytes,
     Interrupted,
@@ -129,5 +137,26 @@ fn translate(event: Event) -> Option<Input> {
             _ => None,
         },
         Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A pipe hangs up as a terminal does.
+    #[test]
+    fn waiting_tells_bytes_from_the_end() {
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        let reader = OwnedFd::from(reader);
+        writer.write_all(b"q").unwrap();
+        assert_eq!(wait(&reader, &stop), Wait::Bytes);
+        drop(writer);
+        assert_eq!(wait(&reader, &stop), Wait::Gone, "what is left of a dead line is not read");
+        rustix::io::write(&stop, &1u64.to_ne_bytes()).unwrap();
+        assert_eq!(wait(&reader, &stop), Wait::Stopped);
     }
 }

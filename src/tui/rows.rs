@@ -2,6 +2,7 @@
 //! each. Shared by `update`, which moves the cursor, and `view`, which draws,
 //! so that both always speak of the same row.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::filter::Filter;
@@ -84,6 +85,14 @@ pub fn name(snapshot: &Snapshot, panel: Panel, index: usize) -> Option<String> {
         }
     }
     Some(name)
+}
+
+/// Gateway hosts that anything was heard of.
+#[must_use]
+pub fn hosts(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let limits = snapshot.limits.iter().filter_map(|limit| limit.host.as_deref());
+    let switches = snapshot.switches.iter().flat_map(|switch| &switch.hosts);
+    limits.chain(switches.map(|host| &*host.host)).collect()
 }
 
 /// Switches worth a row of their own (tripped, or in trouble), one row for

@@ -18,8 +18,7 @@ use super::update::{Msg, Reaction, update};
 use super::view::view;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{Mono, Stamp, Wall};
-use crate::runtime::Command;
-use crate::runtime::Signal;
+use crate::runtime::{Command, Signal};
 use crate::snapshot::{Snapshot, State};
 
 /// Messages from the terminal that may wait: a paste of keys fills it and then
@@ -35,7 +34,8 @@ pub struct Wires {
     pub commands: Sender<Command>,
     /// What became of them, one line each.
     pub answers: Receiver<String>,
-    /// Signals the process received.
+    /// Signals the process received. `Continue` must come after `Stop`: only
+    /// then is the terminal taken again.
     pub signals: Receiver<Signal>,
 }
 
@@ -94,6 +94,7 @@ struct Pace {
     urgency: Urgency,
     drawn: Mono,
     lost: bool,
+    stopped: bool,
 }
 
 struct Console<'a> {
@@ -190,11 +191,15 @@ impl Console<'_> {
         }
     }
 
-    /// Give the terminal back, stop, and take it again when continued.
+    /// Give the terminal back and stop. The process halts some time after the
+    /// call, so the terminal is taken again on SIGCONT and not on the next line.
     fn stop(&mut self, halt: impl Fn() -> rustix::io::Result<()>) -> Step {
         self.terminal.give_back();
-        let _ = halt();
-        self.resume()
+        self.pace.stopped = true;
+        if halt().is_err() {
+            return self.resume();
+        }
+        Step::Go
     }
 
     fn resume(&mut self) -> Step {
@@ -202,6 +207,7 @@ impl Console<'_> {
             return Step::End(Exit::TerminalGone);
         }
         self.pace.lost = true;
+        self.pace.stopped = false;
         self.on_message(Msg::Resize(self.terminal.size()), Urgency::Now)
     }
 
@@ -222,6 +228,9 @@ impl Console<'_> {
     /// How long until the next frame is due.
     fn wait(&self) -> Duration {
         let now = (self.clock)();
+        if self.pace.stopped {
+            return until_next_second(now.wall);
+        }
         let budget = Duration::from_secs(1) / u32::from(self.model.options.fps.max(1));
         let pause = match self.pace.urgency {
             Urgency::Now => return Duration::ZERO,

@@ -46,7 +46,8 @@ impl Theme {
             Tone::Strong => plain.add_modifier(Modifier::BOLD),
             Tone::Gauge => self.ink(plain, Ink::Blue),
             Tone::Warning => self.ink(plain, Ink::Yellow),
-            Tone::Critical => self.ink(plain, Ink::Red).add_modifier(Modifier::BOLD),
+            // Not red: on a dark ground a red-blind reader sees next to nothing of it.
+            Tone::Critical => self.ink(plain, Ink::Yellow).add_modifier(Modifier::BOLD),
             Tone::Banner => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
         }
     }

@@ -5,7 +5,7 @@ use regex_lite::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Alt, As, Cond, Field, From, Headers, Input, Kind, Map, TokenRule};
+use super::{Alt, As, Cond, Drop, Field, From, Headers, Input, Kind, Map, TokenRule};
 use crate::decode::formats::{FormatError, nearest};
 
 type Table<'t> = DeTable<'t>;
@@ -59,8 +59,8 @@ impl Doc<'_> {
             input: self.input(table)?,
             detect,
             reject: self.paths_at(table, "reject")?,
-            ignore: self.ignore(table)?,
-            queue: table.get("queue").map(|value| self.cond(value, "queue")).transpose()?,
+            ignore: self.conds(table, "ignore")?,
+            queue: self.conds(table, "queue")?,
             timezone: self.timezone(table)?,
             tokens: self.tokens(table)?,
             fields: self.fields(table)?,
@@ -139,10 +139,10 @@ impl Doc<'_> {
         self.array(value, "detect")?.map(|set| self.paths(set, "detect")).collect()
     }
 
-    fn ignore(&self, table: &Table<'_>) -> Result<Vec<Cond<String>>, FormatError> {
-        let Some(value) = table.get("ignore") else { return Ok(Vec::new()) };
-        let conds = self.array(value, "ignore")?;
-        conds.map(|when| self.cond(when, "ignore")).collect()
+    /// An array of conditions, any of which suffices.
+    fn conds(&self, table: &Table<'_>, key: &str) -> Result<Vec<Cond<String>>, FormatError> {
+        let Some(value) = table.get(key) else { return Ok(Vec::new()) };
+        self.array(value, key)?.map(|when| self.cond(when, key)).collect()
     }
 
     fn timezone(&self, table: &Table<'_>) -> Result<Option<jiff::tz::TimeZone>, FormatError> {
@@ -264,7 +264,7 @@ impl Doc<'_> {
             let key = join(key, source);
             found.push(match source {
                 "path" => From::Path(self.string(value, &key)?),
-                "header" => From::Header(self.string(value, &key)?.to_ascii_lowercase().into()),
+                "header" => From::Header(header_name(&self.string(value, &key)?)),
                 "const" => From::Const(self.scalar(value, &key)?.into()),
                 "sum" => From::Sum(self.paths(value, &key)?),
                 "join" => From::Join(self.paths(value, &key)?),
@@ -311,10 +311,10 @@ impl Doc<'_> {
     }
 
     fn headers(&self, table: &Table<'_>) -> Result<Headers<String>, FormatError> {
-        let mut headers = Headers { from: Vec::new(), named: Vec::new() };
+        let mut headers = Headers { from: Vec::new(), named: Vec::new(), drop: Vec::new() };
         let Some(value) = table.get("headers") else { return Ok(headers) };
         let table = self.table(value, "headers")?;
-        self.known(table, "headers", &["from", "names", "prefixes", "fields"])?;
+        self.known(table, "headers", &["from", "names", "prefixes", "fields", "drop"])?;
         headers.from = self.paths_at(table, "from")?;
         let prefixes = self.paths_at(table, "prefixes")?;
         for name in self.paths_at(table, "names")? {
@@ -330,6 +330,20 @@ impl Doc<'_> {
                     Some((_, known)) => known.extend(paths),
                     None => headers.named.push((name.as_ref().into(), paths)),
                 }
+            }
+        }
+        if let Some(value) = table.get("drop") {
+            for value in self.array(value, "headers.drop")? {
+                let table = self.table(value, "headers.drop")?;
+                self.known(table, "headers.drop", &["names", "when"])?;
+                let Some(when) = table.get("when") else {
+                    return Err(self.error(value, "headers.drop.when", "is missing"));
+                };
+                let names = self.paths_at(table, "names")?;
+                headers.drop.push(Drop {
+                    names: names.iter().map(|name| header_name(name)).collect(),
+                    when: self.cond(when, "headers.drop.when")?,
+                });
             }
         }
         Ok(headers)
@@ -391,6 +405,11 @@ impl Alt<String> {
             when: None,
         }
     }
+}
+
+/// A header's name as the bag of headers keeps it.
+fn header_name(name: &str) -> Box<str> {
+    name.to_ascii_lowercase().replace('_', "-").into()
 }
 
 fn join(at: &str, key: &str) -> String {

@@ -20,20 +20,21 @@ impl Recorder {
     ) -> Failure {
         let mut texts: [&[u8]; TEXTS] = [&[]; TEXTS];
         let mut used = 0;
-        let in_line = map.field(Field::ErrorText).iter().filter_map(|alt| line.value(alt));
+        let in_line = line.alts(map, Field::ErrorText).iter().filter_map(|alt| line.value(alt));
         let said = in_line.filter(|value| says_something(*value)).map(|value| value.raw);
         let body = Some(self.body.error.as_slice()).filter(|error| !error.is_empty());
         for (place, text) in texts.iter_mut().zip(body.into_iter().chain(said)) {
             *place = text;
             used += 1;
         }
-        let word = line.text(map.field(Field::ErrorKind), &mut self.scratch, ErrorKind::from_word);
+        let word =
+            line.text(line.alts(map, Field::ErrorKind), &mut self.scratch, ErrorKind::from_word);
         let fine = status.is_none_or(|status| status < 400) && self.report.state == CallState::Ok;
         if fine && used == 0 && word.is_none() {
             return Failure::default();
         }
         let limited_by =
-            line.text(map.field(Field::LimitedBy), &mut self.scratch, LimitedBy::from_word);
+            line.text(line.alts(map, Field::LimitedBy), &mut self.scratch, LimitedBy::from_word);
         let mut failure = classify(&Evidence {
             status,
             said: word,
@@ -42,14 +43,14 @@ impl Recorder {
             limited_by: limited_by.or(self.report.limited_by),
             limits: &self.report.limits,
         });
-        let layer = line.text(map.field(Field::Layer), &mut self.scratch, Layer::from_word);
+        let layer = line.text(line.alts(map, Field::Layer), &mut self.scratch, Layer::from_word);
         failure.layer = match (layer, failure.kind) {
             (Some(layer), _) => layer,
             (None, Some(ErrorKind::KillSwitch)) => Layer::Gateway,
             (None, _) if failure.layer == Layer::Unknown => self.report.layer,
             (None, _) => failure.layer,
         };
-        let retry_after = line.span(map.field(Field::RetryAfterS));
+        let retry_after = line.span(line.alts(map, Field::RetryAfterS));
         failure.retry_after_s = retry_after.or(self.report.retry_after_s);
         failure
     }

@@ -18,8 +18,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let columns = [
         left("", 1),
         left("", 8),
-        left("", if area.width < NARROW { 6 } else { 11 }),
-        left("", if area.width < NARROW { 0 } else { 16 }),
+        left("", if area.width < NARROW { 6 } else { 9 }),
+        left("", if area.width < NARROW { 0 } else { 20 }),
         left("", 0),
         left("", 4).from(FULL),
         left("", 9).from(FULL),
@@ -96,7 +96,9 @@ fn subject(alert: &Alert) -> String {
         (Some(provider), Some(model)) => parts.push(format!("{provider}/{model}")),
         (one, other) => parts.extend(one.or(other).map(str::to_owned)),
     }
-    let rest = alert.labels.iter().filter(|(name, _)| !matches!(**name, "provider" | "model"));
+    // Whose limit it is and over what is the same for all of a kind: see Enter.
+    let shown = |name: &str| !matches!(name, "provider" | "model" | "layer" | "scope");
+    let rest = alert.labels.iter().filter(|(name, _)| shown(name));
     parts.extend(rest.map(|(_, value)| value.to_string()));
     parts.join(" ")
 }

@@ -11,6 +11,7 @@ use crate::text::width;
 use crate::tui::emergency::{self, Emergency, Field, Intent, Plan, Readiness, Stopped};
 use crate::tui::fmt::{self, UNKNOWN};
 use crate::tui::model::{Model, Overlay};
+use crate::tui::rows;
 use crate::tui::theme::Tone;
 
 const COLUMNS: u16 = 74;
@@ -215,10 +216,7 @@ fn load_text(stopped: &Stopped) -> String {
 }
 
 fn hosts(live: &Snapshot) -> String {
-    let limits = live.limits.iter().filter_map(|limit| limit.host.as_deref());
-    let switches = live.switches.iter().flat_map(|switch| &switch.hosts);
-    let hosts: std::collections::BTreeSet<&str> =
-        limits.chain(switches.map(|host| &*host.host)).collect();
+    let hosts = rows::hosts(live);
     if hosts.is_empty() {
         return "? no log names one".into();
     }

@@ -4,10 +4,12 @@ use ratatui::layout::Rect;
 
 use super::pen::Canvas;
 use crate::tui::fmt;
-use crate::tui::model::{Model, Overlay};
+use crate::tui::model::{Model, Overlay, Screen};
 use crate::tui::theme::Tone;
 
 const KEYS: &str = "?help /filter p)ause a)ck Tab panel Enter detail 0)sources !EMERGENCY q)uit";
+const SOURCES_KEYS: &str =
+    "?help /filter p)ause Tab panel Enter detail 1)overview !EMERGENCY q)uit";
 const FEW_KEYS: &str = "?help !EMERGENCY q)uit";
 
 /// Draw the row.
@@ -33,6 +35,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         pen.tone("  Esc drops it  ", Tone::Plain);
         return;
     }
-    let keys = if pen.room() >= KEYS.len() { KEYS } else { FEW_KEYS };
+    let keys = match model.screen {
+        _ if pen.room() < KEYS.len() => FEW_KEYS,
+        Screen::Overview => KEYS,
+        Screen::Sources => SOURCES_KEYS,
+    };
     pen.tone(keys, Tone::Quiet);
 }

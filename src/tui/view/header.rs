@@ -1,8 +1,6 @@
 //! The first two rows: is it on fire, can this screen be trusted, is there a
 //! brake, and the one sentence that matters.
 
-use std::collections::BTreeSet;
-
 use ratatui::layout::Rect;
 
 use super::layout;
@@ -12,6 +10,7 @@ use crate::text::width;
 use crate::tui::fmt;
 use crate::tui::model::Model;
 use crate::tui::options::Access;
+use crate::tui::rows;
 use crate::tui::theme::{Tone, mark, tone};
 
 /// Age of the newest data from which the screen is not to be trusted.
@@ -111,7 +110,14 @@ fn state_word(model: &Model) -> (String, Tone) {
         let alerts = snapshot.alerts.iter();
         alerts.filter(|alert| alert.state == "firing" && alert.severity == severity).count()
     };
-    let (critical, warning) = (firing(State::Critical), firing(State::Warning));
+    let bad_rows = snapshot.limits.iter().map(|limit| limit.state);
+    let bad_rows = bad_rows.chain(snapshot.caps.iter().map(|cap| cap.state));
+    // A limit can be exhausted before its alert fires.
+    let critical = match firing(State::Critical) {
+        0 => bad_rows.filter(|state| *state == State::Critical).count(),
+        alerts => alerts,
+    };
+    let warning = firing(State::Warning);
     let counted = |word: &str, count: usize| match count {
         0 => word.to_owned(),
         count => format!("{word} {count}"),
@@ -134,12 +140,8 @@ fn state_word(model: &Model) -> (String, Tone) {
     (text, tone)
 }
 
-/// Gateway hosts that anything was heard of.
 fn hosts(snapshot: &Snapshot) -> Option<String> {
-    let limits = snapshot.limits.iter().filter_map(|limit| limit.host.as_deref());
-    let switches = snapshot.switches.iter().flat_map(|switch| &switch.hosts);
-    let hosts: BTreeSet<&str> = limits.chain(switches.map(|host| &*host.host)).collect();
-    match hosts.len() {
+    match rows::hosts(snapshot).len() {
         0 => None,
         1 => Some("1 host".into()),
         count => Some(format!("{count} hosts")),

@@ -67,8 +67,13 @@ fn draw_class(pen: &mut Pen<'_>, word: &str, class: Class) {
     let stale = if class.stale { "!" } else { "" };
     pen.tone(&format!(" {word} {depth} ({oldest}){stale} "), tone);
     if class.dropped_per_s > 0.0 {
-        pen.tone(&format!("DROP {}/s ", fmt::rate(class.dropped_per_s)), Tone::Warning);
+        pen.tone(&format!("DROP {}/s ", drops(class.dropped_per_s)), Tone::Warning);
     }
+}
+
+/// Whole drops, where there is at least one a second: the line is full.
+fn drops(per_second: f64) -> String {
+    if per_second < 1.0 { fmt::rate(per_second) } else { fmt::count(per_second) }
 }
 
 fn draw_table(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {

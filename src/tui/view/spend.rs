@@ -44,7 +44,7 @@ fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
         cap.usd_per_hour.map_or(UNKNOWN.into(), |usd| format!("{}/h", fmt::money(usd.0.as_f64())));
     vec![
         cell(mark(cap.state), own),
-        cell(format!("{}/{}", cap.name, cap.period), own),
+        cell(name(cap), own),
         cell(gauge(theme, Some(cap.used_ratio), usize::from(GAUGE)), bar),
         cell(used, own),
         plain(rate),
@@ -52,6 +52,14 @@ fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
         plain(burn(cap)),
         note(cap),
     ]
+}
+
+/// The cap's name, and its period where that does not say it.
+fn name(cap: &Cap) -> String {
+    if cap.name.contains(cap.period) {
+        return cap.name.to_string();
+    }
+    format!("{}/{}", cap.name, cap.period)
 }
 
 /// When the cap is reached. `>1d` and `>1mo`: not in this period.

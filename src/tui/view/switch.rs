@@ -16,8 +16,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let columns = [
         left("", 1),
         left("", if area.width < 60 { 14 } else { 20 }),
-        right("", 5),
-        left("", 16).from(60),
+        right("for", 5),
+        left("by", if area.width < 110 { 18 } else { 40 }).from(60),
         left("", 0),
     ];
     let table =
@@ -47,7 +47,7 @@ fn cells(switch: &Switch, host: Option<&SwitchHost>, elapsed_s: f64) -> Vec<Cell
         cell(symbol, own),
         cell(&*switch.name, own),
         plain(since),
-        plain(cause(switch)),
+        plain(switch.rule.as_ref().or(switch.by.as_ref()).map_or(UNKNOWN, |by| by)),
         cell(proof(switch, host), own),
     ]
 }
@@ -69,17 +69,22 @@ pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
     let Some(host) = host else { return "no call seen since the trip".into() };
     let draining = match host.draining {
         0 => String::new(),
-        count => format!(", {} draining", fmt::grouped(count)),
+        count => format!(", {} draining", count_text(count)),
     };
     match host.obeyed {
         Some(true) => {
-            format!("{} OBEYED {} refused{draining}", host.host, fmt::grouped(host.refused))
+            format!("{} OBEYED {} refused{draining}", host.host, count_text(host.refused))
         }
         Some(false) => format!(
             "{} NOT OBEYED {} passed{draining}",
             host.host,
-            fmt::grouped(host.started_after_trip)
+            count_text(host.started_after_trip)
         ),
         None => format!("{} no evidence yet{draining}", host.host),
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn count_text(value: u64) -> String {
+    fmt::count(value as f64)
 }

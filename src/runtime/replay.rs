@@ -1,0 +1,266 @@
+//! `replay`: old logs on their own clock. The same engine and the same rules;
+//! what they would have done is told, never done.
+//!
+//! Each file has a reading thread; the engine gets their lines merged by time,
+//! so memory does not grow with the logs.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::clock::at_event;
+use super::start::{is_stdin, name_of};
+use crate::domain::{Batch, Item, Names, Observation, SourceId, Stamp, Wall};
+use crate::engine::{Effect, Engine, EngineSpec, Event, SourceStatus};
+use crate::snapshot::{self, Snapshot};
+use crate::source::{self, Ended, Sinks, SourceError, SourceSpec};
+
+/// How far the logs' clock moves between two looks at the rules' timers.
+const STEP: Duration = Duration::from_millis(250);
+/// Longest `for` or `keep_firing_for` that a quiet stretch of log is played out for.
+const TIMERS: Duration = Duration::from_secs(3600);
+/// Batches that a file may be ahead of the others.
+const AHEAD: usize = 16;
+
+/// What a replay is told.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// Skip what was logged before.
+    pub from: Option<Wall>,
+    /// Stop at what was logged after.
+    pub to: Option<Wall>,
+}
+
+/// Somebody who looks on while logs are replayed.
+pub trait Watcher {
+    /// Something happened.
+    fn event(&mut self, event: &Event);
+    /// The logs' clock is about to move; how long to wait before it does.
+    fn step(&mut self, from: Wall, to: Wall) -> Duration;
+    /// Nobody looks on any more.
+    fn is_over(&self) -> bool;
+}
+
+/// What a replay ends with.
+pub struct ReplayEnd {
+    /// The picture at the last event.
+    pub snapshot: Snapshot,
+    /// Time of the first event.
+    pub first: Option<Wall>,
+    /// Time of the last event.
+    pub last: Option<Wall>,
+}
+
+/// Play old logs through the engine on the logs' own clock. `watcher` is told
+/// each event.
+pub fn replay(
+    sources: &[SourceSpec],
+    mut spec: EngineSpec,
+    names: Names,
+    sinks: &mut Sinks,
+    options: &Replay,
+    watcher: &mut dyn Watcher,
+) -> Result<ReplayEnd, SourceError> {
+    spec.sources = sources.iter().map(name_of).collect();
+    let sinks = Mutex::new(sinks);
+    thread::scope(|scope| {
+        let mut readers = Vec::new();
+        for (id, source) in (0u32..).map(SourceId).zip(sources) {
+            let (send, parts) = bounded(AHEAD);
+            let sinks = &sinks;
+            scope.spawn(move || read(id, source, sinks, &send));
+            readers.push(Reader::new(id, parts));
+        }
+        play(&mut readers, spec, names, options, watcher)
+    })
+}
+
+/// What a reading thread sends.
+enum Part {
+    Batch(Batch),
+    End(Result<Ended, SourceError>),
+}
+
+fn read(id: SourceId, source: &SourceSpec, sinks: &Mutex<&mut Sinks>, send: &Sender<Part>) {
+    let mut make = |id: SourceId, path: &Path| {
+        let mut sinks = sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        (*sinks)(id, path)
+    };
+    let mut deliver = |batch: Batch| {
+        // A replay that ended early reads on into nothing.
+        let _ = send.send(Part::Batch(batch));
+        Batch::default()
+    };
+    let mut stdin: Box<dyn Read> =
+        if is_stdin(source) { Box::new(std::io::stdin()) } else { Box::new(std::io::empty()) };
+    let ended = source::read_to_end(id, source, &mut *stdin, Wall(0), &mut make, &mut deliver);
+    let _ = send.send(Part::End(ended));
+}
+
+/// One file: what was read of it and not yet played.
+struct Reader {
+    id: SourceId,
+    parts: Receiver<Part>,
+    batch: Batch,
+    next: usize,
+    /// A line without a time of its own belongs beside the one before it.
+    last: Wall,
+    ended: Option<Ended>,
+}
+
+impl Reader {
+    fn new(id: SourceId, parts: Receiver<Part>) -> Reader {
+        Reader { id, parts, batch: Batch::default(), next: 0, last: Wall(0), ended: None }
+    }
+
+    /// Time of the next line; `None` at the end of the file.
+    fn peek(&mut self) -> Result<Option<Wall>, SourceError> {
+        while self.next >= self.batch.items.len() {
+            match self.parts.recv() {
+                Ok(Part::Batch(batch)) => (self.batch, self.next) = (batch, 0),
+                Ok(Part::End(ended)) => self.ended = Some(ended?),
+                Err(_) => return Ok(None),
+            }
+        }
+        let told = self.line().iter().find_map(|item| time_of(&item.seen));
+        Ok(Some(told.unwrap_or(self.last)))
+    }
+
+    /// The items of the next line.
+    fn line(&self) -> &[Item] {
+        let rest = self.batch.items.get(self.next..).unwrap_or_default();
+        let line = rest.first().map(|item| item.line);
+        let len = rest.iter().take_while(|item| Some(item.line) == line).count();
+        rest.get(..len).unwrap_or_default()
+    }
+
+    fn step(&mut self, at: Wall) {
+        self.last = at;
+        self.next += self.line().len();
+    }
+}
+
+fn play(
+    readers: &mut [Reader],
+    spec: EngineSpec,
+    names: Names,
+    options: &Replay,
+    watcher: &mut dyn Watcher,
+) -> Result<ReplayEnd, SourceError> {
+    // The logs' clock starts at their first line.
+    let first = earliest_within(readers, options)?;
+    let now = at_event(first.unwrap_or(Wall(0)));
+    let mut engine = Engine::new(spec, names, now);
+    let mut play = Play { now, effects: Vec::new() };
+    let mut last = None;
+    while let Some((at, position)) = earliest(readers)? {
+        let Some(reader) = readers.get_mut(position).filter(|_| !watcher.is_over()) else { break };
+        if within(at, options) {
+            play.advance(&mut engine, at, watcher);
+            for item in reader.line() {
+                engine.observe(reader.id, &item.seen, play.now);
+            }
+            engine.settle(play.now, &mut play.effects);
+            play.tell(watcher);
+            last = Some(at);
+        }
+        reader.step(at);
+    }
+    engine.tick(play.now, &mut play.effects);
+    play.tell(watcher);
+    for reader in readers {
+        if let Some(Ended { progress, format }) = reader.ended.take() {
+            let batch = Batch { source: reader.id, progress, ..Batch::default() };
+            engine.arrive(&batch, play.now);
+            let ended = SourceStatus { state: "ended", problem: None, format };
+            engine.set_source(reader.id, ended);
+        }
+    }
+    Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), first, last })
+}
+
+/// Skip what lies before the wanted stretch; answers the time of its first line.
+fn earliest_within(readers: &mut [Reader], options: &Replay) -> Result<Option<Wall>, SourceError> {
+    while let Some((at, position)) = earliest(readers)? {
+        if within(at, options) {
+            return Ok(Some(at));
+        }
+        if let Some(reader) = readers.get_mut(position) {
+            reader.step(at);
+        }
+    }
+    Ok(None)
+}
+
+/// The reader whose next line is the earliest.
+fn earliest(readers: &mut [Reader]) -> Result<Option<(Wall, usize)>, SourceError> {
+    let mut found: Option<(Wall, usize)> = None;
+    for (position, reader) in readers.iter_mut().enumerate() {
+        if let Some(at) = reader.peek()?
+            && found.is_none_or(|(earliest, _)| at < earliest)
+        {
+            found = Some((at, position));
+        }
+    }
+    Ok(found)
+}
+
+fn within(at: Wall, options: &Replay) -> bool {
+    options.from.is_none_or(|from| at >= from) && options.to.is_none_or(|to| at <= to)
+}
+
+/// The logs' clock and what is waiting to be told.
+struct Play {
+    now: Stamp,
+    effects: Vec<Effect>,
+}
+
+impl Play {
+    /// Let the logs' clock move on, in steps small enough for `for` timers.
+    fn advance(&mut self, engine: &mut Engine, to: Wall, watcher: &mut dyn Watcher) {
+        // Of a long gap the first hour is enough: all timers have run out by then.
+        let stepwise = to.min(self.now.wall.plus(TIMERS));
+        while self.now.wall.plus(STEP) < stepwise {
+            let next = self.now.wall.plus(STEP.max(engine.pulse())).min(stepwise);
+            self.wait(next, watcher);
+            self.now = at_event(next);
+            engine.tick(self.now, &mut self.effects);
+            self.tell(watcher);
+        }
+        if to > self.now.wall {
+            self.wait(to, watcher);
+            self.now = at_event(to);
+            engine.tick(self.now, &mut self.effects);
+        }
+    }
+
+    fn tell(&mut self, watcher: &mut dyn Watcher) {
+        for effect in self.effects.drain(..) {
+            if let Effect::Event(event) = effect {
+                watcher.event(&event);
+            }
+        }
+    }
+
+    /// Let real time pass, for a replay at a given speed.
+    fn wait(&self, to: Wall, watcher: &mut dyn Watcher) {
+        let wait = watcher.step(self.now.wall, to);
+        if !wait.is_zero() {
+            thread::park_timeout(wait);
+        }
+    }
+}
+
+/// When something happened, where the line says so.
+fn time_of(seen: &Observation) -> Option<Wall> {
+    match seen {
+        Observation::Request { request, .. } if request.at_logged => Some(request.at),
+        Observation::Limits { at } if at.0 > 0 => Some(*at),
+        Observation::Queue(reading) if reading.at.0 > 0 => Some(reading.at),
+        _ => None,
+    }
+}

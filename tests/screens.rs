@@ -1,0 +1,204 @@
+//! The console on fixed pictures: what it shows, and that no picture, size or
+//! name can break it.
+
+mod console;
+
+use console::driver::{self, Console};
+use console::snapshots;
+use tripline::snapshot::Snapshot;
+use tripline::tui::{Charset, Encoder};
+
+#[test]
+fn the_overview_reads_as_reviewed() {
+    for (situation, snapshot) in snapshots::all() {
+        for (columns, rows) in [(80, 24), (40, 12), (120, 40), (200, 60)] {
+            let screen = Console::new(&snapshot, Charset::Ascii, columns, rows).text();
+            assert!(screen.is_ascii(), "{situation} {columns}x{rows} is not ASCII:\n{screen}");
+            insta::assert_snapshot!(format!("overview_{situation}_{columns}x{rows}"), screen);
+        }
+        let screen = Console::new(&snapshot, Charset::Unicode, 80, 24).text();
+        insta::assert_snapshot!(format!("overview_{situation}_80x24_unicode"), screen);
+    }
+}
+
+#[test]
+fn the_other_screens_read_as_reviewed() {
+    for (name, snapshot, keys) in [
+        ("help", snapshots::alarm(), "?"),
+        ("sources", snapshots::alarm(), "0"),
+        ("detail_limit", snapshots::alarm(), "j\n"),
+        ("detail_switch", snapshots::tripped(), "\tj\n"),
+        ("detail_alert", snapshots::alarm(), "a\n"),
+        ("filter", snapshots::alarm(), "/anthropic"),
+        ("emergency_menu", snapshots::alarm(), "!"),
+        ("emergency_scopes", snapshots::alarm(), "!t"),
+        ("emergency_trip", snapshots::alarm(), "!tj\n\ton fire\tgpt-4o\n"),
+        ("emergency_reset", snapshots::tripped(), "!r\n"),
+        ("emergency_arm", snapshots::normal(), "!a"),
+    ] {
+        let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+        console.keys(keys);
+        insta::assert_snapshot!(name, console.text());
+    }
+}
+
+#[test]
+fn a_held_screen_says_what_it_does_not_show() {
+    let mut console = Console::new(&snapshots::normal(), Charset::Ascii, 80, 24);
+    console.keys("p");
+    let mut later = snapshots::alarm();
+    later.totals.requests += 1204;
+    console.show(&later);
+    let screen = console.text();
+    assert!(screen.starts_with("CRIT 2"), "the first row is live:\n{screen}");
+    assert!(screen.contains("PAUSED +1,204 events"), "{screen}");
+    assert!(screen.contains("no alert is pending or firing"), "rows are held:\n{screen}");
+    console.keys(" ");
+    assert!(console.text().contains("tpm.exhausted"));
+}
+
+#[test]
+fn numbers_age_without_a_new_picture() {
+    let mut console = Console::new(&snapshots::alarm(), Charset::Ascii, 80, 24);
+    console.tick(31.0);
+    let screen = console.text();
+    for text in ["14:03:58Z", "data 30s!", "  0:10", "2:45"] {
+        assert!(screen.contains(text), "{text} is not in\n{screen}");
+    }
+}
+
+#[test]
+fn a_stale_gauge_has_no_colour() {
+    let console = Console::new(&snapshots::stale(), Charset::Ascii, 80, 24);
+    let buffer = console.draw();
+    let screen = console.text();
+    let row = screen.lines().position(|line| line.contains("[######....]")).expect("a gauge");
+    let cells = buffer.content.chunks(80).nth(row).expect("the row");
+    for cell in cells {
+        assert_eq!(cell.fg, ratatui::style::Color::Reset, "{}", screen.lines().nth(row).unwrap());
+    }
+}
+
+#[test]
+fn every_size_draws() {
+    let sizes = (1..=120).flat_map(|columns| (1..=50).map(move |rows| (columns, rows)));
+    let big = [(200, 60), (500, 200), (500, 1), (1, 200), (299, 120)];
+    let sizes: Vec<(u16, u16)> = sizes.chain(big).collect();
+    let draw_all = |situation: &str, snapshot: &Snapshot| {
+        let mut console = Console::new(snapshot, Charset::Unicode, 1, 1);
+        for &(columns, rows) in &sizes {
+            console.resize(columns, rows);
+            let wanted = usize::from(columns) * usize::from(rows);
+            assert_eq!(console.draw().content.len(), wanted, "{situation} {columns}x{rows}");
+        }
+    };
+    let all = snapshots::all();
+    std::thread::scope(|scope| {
+        for (situation, snapshot) in &all {
+            scope.spawn(|| draw_all(situation, snapshot));
+        }
+    });
+}
+
+#[test]
+fn every_overlay_draws_at_every_size() {
+    for keys in ["?", "0", "\t\tj\n", "/x", "!", "!t", "!tj\n\tx\tgpt", "!r\n", "p"] {
+        for (columns, rows) in (1..=100).step_by(3).flat_map(|c| (1..=40).map(move |r| (c, r))) {
+            let mut console = Console::new(&snapshots::tripped(), Charset::Ascii, columns, rows);
+            console.keys(keys);
+            console.draw();
+            console.keys("G\u{1b}");
+            console.draw();
+        }
+    }
+}
+
+#[test]
+fn the_verdict_is_on_every_screen_that_has_room_for_a_word() {
+    for (columns, rows) in [(29, 5), (20, 3), (30, 6), (59, 10), (60, 10), (80, 24), (300, 80)] {
+        let screen = Console::new(&snapshots::alarm(), Charset::Ascii, columns, rows).text();
+        assert!(screen.contains("CRIT"), "{columns}x{rows}:\n{screen}");
+        assert!(screen.contains("openai"), "{columns}x{rows}:\n{screen}");
+    }
+}
+
+#[test]
+fn hostile_names_leave_nothing_a_terminal_obeys() {
+    let names = driver::hostile_names();
+    assert!(names.len() > 60, "only {} names in the corpus", names.len());
+    for names in names.chunks(8) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let snapshot = snapshots::named(&names);
+        for keys in ["", "0", "\tj\n", "\t\t\t\tj\n", "!t", "!tj\n", "!r\n"] {
+            let mut console = Console::new(&snapshot, Charset::Unicode, 200, 60);
+            console.keys(keys);
+            assert_harmless(&console.draw(), keys);
+        }
+    }
+}
+
+fn assert_harmless(buffer: &ratatui::buffer::Buffer, keys: &str) {
+    for cell in &buffer.content {
+        for ch in cell.symbol().chars() {
+            let hidden = ch.is_control()
+                || matches!(ch, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+                    | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+                    | '\u{e0000}'..='\u{e0fff}');
+            assert!(!hidden, "{ch:?} is on the screen after {keys:?}");
+        }
+    }
+}
+
+/// Bytes that a terminal gets each second while nothing but time moves.
+#[test]
+fn an_idle_screen_is_cheap() {
+    for (situation, snapshot) in snapshots::all() {
+        let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+        let mut encoder = Encoder::new(Charset::Ascii);
+        encoder.encode(console.draw()).unwrap();
+        let bytes: usize = (1..=30)
+            .map(|second| {
+                console.tick(f64::from(second));
+                encoder.encode(console.draw()).unwrap().len()
+            })
+            .sum();
+        assert!(bytes / 30 <= 250, "{situation}: {} B/s", bytes / 30);
+    }
+}
+
+/// Bytes each second at four frames a second, when every number moves.
+#[test]
+fn a_busy_screen_is_affordable() {
+    let mut console = Console::new(&snapshots::alarm(), Charset::Ascii, 80, 24);
+    let mut encoder = Encoder::new(Charset::Ascii);
+    encoder.encode(console.draw()).unwrap();
+    let mut bytes = 0;
+    for frame in 1..=40_u32 {
+        console.tick(f64::from(frame) / 4.0);
+        console.show(&busy(frame));
+        bytes += encoder.encode(console.draw()).unwrap().len();
+    }
+    assert!(bytes / 10 <= 2000, "{} B/s", bytes / 10);
+}
+
+/// The alarm picture a quarter of a second times `frame` later, with numbers
+/// that wander the way one-minute windows do.
+fn busy(frame: u32) -> Snapshot {
+    let mut snapshot = snapshots::alarm();
+    let wander = 1.0 + f64::from(frame * 7919 % 100) / 2500.0;
+    snapshot.at_unix_ms += i64::from(frame) * 250;
+    snapshot.overall.requests_per_s *= wander;
+    let limits = snapshot.limits.iter().cloned().map(|mut limit| {
+        limit.remaining_ratio = limit.remaining_ratio.map(|left| (left * wander).min(1.0));
+        limit.reset_in_s = limit.reset_in_s.map(|seconds| seconds - f64::from(frame) / 4.0);
+        limit
+    });
+    snapshot.limits = limits.collect();
+    let keys = snapshot.keys.iter().cloned().map(|mut key| {
+        key.requests_per_s *= wander;
+        key.tokens_per_min += u64::from(frame * 7919 % 1000) * 20;
+        key
+    });
+    snapshot.keys = keys.collect();
+    snapshot
+}
