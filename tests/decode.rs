@@ -89,12 +89,14 @@ fn a_gateways_line_in_our_own_words_is_read_whole() {
 #[test]
 fn a_queue_line_is_a_queue_reading() {
     let (names, batch) = one(concat!(
-        r#"{"at":"2026-11-20T15:11:17Z","kind":"queue","queue":"gateway","priority":"high","#,
+        r#"{"at":"2026-11-20T15:11:17Z","kind":"queue","host":"gw-1","queue":"gateway","#,
+        r#""priority":"high","#,
         r#""depth":41,"oldest_age_s":3.2,"enqueued_total":900,"dequeued_total":850,"dropped_total":9}"#,
     ));
     let [item] = batch.items.as_slice() else { panic!("{:?}", batch.items) };
     let Observation::Queue(queue) = item.seen else { panic!("{item:?}") };
     assert_eq!(&*names.text(queue.name.unwrap()), "gateway");
+    assert_eq!(&*names.text(queue.host.unwrap()), "gw-1");
     assert_eq!(queue.priority, Some(Priority::High));
     assert_eq!((queue.depth, queue.oldest_age_s), (Some(41), Some(3.2)));
     assert_eq!(

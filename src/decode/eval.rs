@@ -140,6 +140,7 @@ impl<'l> Line<'l> {
 
     /// The value an alternative with a single source stands on, where it is
     /// there and means something.
+    #[inline]
     pub(super) fn value(self, alt: &'l Alt<Slot>) -> Option<Value<'l>> {
         match &alt.from {
             From::Path(slot) => self.usable(*slot),
@@ -149,6 +150,7 @@ impl<'l> Line<'l> {
         }
     }
 
+    #[inline]
     fn usable(self, slot: Slot) -> Option<Value<'l>> {
         self.scan.get(slot).filter(|value| !value.is_absent())
     }
@@ -159,6 +161,7 @@ impl<'l> Line<'l> {
     }
 
     /// The first alternative that applies and can be read.
+    #[inline]
     fn first<'a, T>(
         self,
         alts: &'a [Alt<Slot>],
@@ -178,6 +181,7 @@ impl<'l> Line<'l> {
         best
     }
 
+    #[inline]
     fn single<T>(self, alt: &Alt<Slot>, read: impl Fn(Value<'_>) -> Option<T>) -> Seen<T> {
         let Some(value) = self.value(alt) else { return Seen::Absent };
         if alt.is_verbatim() {
@@ -294,10 +298,12 @@ impl Scratch {
 
 impl Alt<Slot> {
     /// Whether the value is what is written, without regex, map or letter case.
+    #[inline]
     fn is_verbatim(&self) -> bool {
         self.regex.is_none() && self.map.is_empty()
     }
 
+    #[inline]
     #[allow(clippy::float_cmp, reason = "zero is exactly `nothing to add`")]
     fn is_plain(&self) -> bool {
         self.is_verbatim() && self.read_as == As::Plain && self.scale.is_none() && self.add == 0.0

@@ -341,10 +341,12 @@ impl Recorder {
         let (request, time_fault) = timed(map, line, place);
         let count = |field| line.count(line.alts(map, field)).ok();
         let name = line.alts(map, Field::Queue);
+        let host = line.alts(map, Field::Host);
+        let host = self.names.of(line, host, NameKind::Host, &mut self.scratch);
         let reading = QueueReading {
             at: request.at,
             name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
-            host: request.host,
+            host: host.or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
             oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
