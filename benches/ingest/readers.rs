@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tripline::decode::Formats;
+use tripline::decode::{Formats, Texts};
 use tripline::domain::{
     Batch, Layer, Mono, Names, NanoUsd, Observation, Outcome, Resource, SourceId, Stamp, Wall,
 };
@@ -185,6 +185,7 @@ fn sinks() -> (Names, Box<tripline::source::Sinks>) {
         prices: PriceTable::builtin(),
         names: names.clone(),
         max_request_usd: NanoUsd(1_000_000_000_000),
+        texts: Texts::Skip,
         key_salt: 1,
         host: "bench".into(),
     };
