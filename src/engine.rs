@@ -29,7 +29,8 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, LimitReading, Names, NanoUsd, Observation, Outcome, Request, SourceId, Stamp,
+    Batch, Layer, LimitReading, Names, NanoUsd, Observation, Outcome, Request, Scope, SourceId,
+    Stamp,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -307,7 +308,8 @@ impl Engine {
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let Some((position, seen)) = self.gauges.read(reading, now) else { return };
+        let reading = owned(reading, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read(&reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
             Seen::LimitChanged => self.find_limit_change(position, now),
@@ -427,6 +429,25 @@ impl Engine {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+}
+
+/// A gateway's limit on a key, team or user is that one's own, whatever
+/// provider the call went to.
+fn owned(reading: &LimitReading, request: Option<&Request>) -> LimitReading {
+    let mut reading = *reading;
+    let id = &mut reading.id;
+    let caller = request.map(|request| request.caller).unwrap_or_default();
+    let owner = match id.scope {
+        Scope::Key => caller.key,
+        Scope::Team => caller.team,
+        Scope::User => caller.user,
+        _ => return reading,
+    };
+    id.subject = id.subject.or(owner);
+    if id.layer == Layer::Gateway {
+        id.provider = None;
+    }
+    reading
 }
 
 /// Stable: trips before everything else.

@@ -41,6 +41,7 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
     let options = runtime::Replay {
         from: args.from.as_deref().map(moment).transpose()?,
         to: args.to.as_deref().map(moment).transpose()?,
+        received: runtime::Clock::start().now().wall,
     };
     let mut teller =
         Teller { out: Out::new(), json: args.json, ended: Ok(()), pace: speed(&args.speed)? };

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
-    Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, ResetKind, Resource, Stamp,
-    Wall, WindowFrom,
+    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind,
+    Resource, Scope, Stamp, Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -109,9 +109,16 @@ impl Gauges {
             return None;
         }
         let by = request.failure.limited_by.unwrap_or(LimitedBy::Unknown);
-        let hit = named.iter().copied().find(|position| {
-            self.gauges.get(*position as usize).is_some_and(|g| resource_is(g.last.id.resource, by))
+        // Of those that fit, the one with the least left.
+        let left = |gauge: &Gauge| match (gauge.level(), gauge.last.limit) {
+            (Some(level), Some(limit)) if limit.0 > 0 => level / limit.as_f64(),
+            (level, _) => level.unwrap_or(f64::MAX),
+        };
+        let named = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
+        let fitting = named.filter(|(_, gauge)| {
+            resource_is(gauge.last.id.resource, by) && may_blame(&gauge.last.id, request)
         });
+        let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.or_else(|| self.hidden(request, by, now));
         if let Some(gauge) = hit.and_then(|position| self.gauges.get_mut(position as usize)) {
             gauge.refuse(request);
@@ -132,21 +139,32 @@ impl Gauges {
             LimitedBy::SpendCap => Resource::Spend,
             LimitedBy::Unknown => Resource::Other,
         };
+        let id = match (request.failure.layer, request.caller.key) {
+            // A gateway refuses a key, whatever provider its call would have gone to.
+            (Layer::Gateway, Some(key)) => LimitId {
+                layer: Layer::Gateway,
+                scope: Scope::Key,
+                subject: Some(key),
+                ..LimitId::of(resource)
+            },
+            (layer, _) => LimitId {
+                layer,
+                provider: request.provider,
+                model: request.model,
+                ..LimitId::of(resource)
+            },
+        };
         let known = self.gauges.iter().position(|gauge| {
-            let id = gauge.last.id;
-            id.resource == resource
-                && id.provider == request.provider
-                && (id.model == request.model || id.model.is_none())
+            let known = &gauge.last.id;
+            known.resource == resource
+                && may_blame(known, request)
+                && known.provider == id.provider
+                && (id.subject.is_none() || known.subject == id.subject)
+                && (known.model == id.model || known.model.is_none())
         });
         if let Some(known) = known {
             return u32::try_from(known).ok();
         }
-        let id = LimitId {
-            layer: request.failure.layer,
-            provider: request.provider,
-            model: request.model,
-            ..LimitId::of(resource)
-        };
         let reading = LimitReading {
             id,
             at: request.at,
@@ -286,7 +304,7 @@ impl Gauge {
         }
         if self.last.limit.is_none() && self.last.remaining.is_none() {
             self.last.at = self.last.at.max(request.at);
-            self.last.reset = Some(crate::domain::Reset { at: until, kind: ResetKind::Unknown });
+            self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
         }
     }
 
@@ -316,11 +334,10 @@ impl Gauge {
             Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
             None => self.last.used_ratio.map(|used| 1.0 - used),
         };
-        let reset_at = refused.map(|refusal| refusal.until).or(self
-            .last
-            .reset
-            .map(|reset| reset.at)
-            .filter(|at| *at > now.wall));
+        // A bucket whose time has passed is full now; a window's is over.
+        let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
+        let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
+        let reset_at = refused.map(|refusal| refusal.until).or(told.map(|reset| reset.at));
         let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
         View {
             remaining,
@@ -405,6 +422,13 @@ pub enum Exhaustion {
 fn identity(reading: &LimitReading) -> LimitId {
     let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
     LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
+}
+
+/// Whether a refusal can be about this limit: the gateway's own refusals are
+/// not about the provider's limits, nor the other way round.
+fn may_blame(id: &LimitId, request: &Request) -> bool {
+    let layer = request.failure.layer;
+    layer == Layer::Unknown || id.layer == Layer::Unknown || id.layer == layer
 }
 
 fn resource_is(resource: Resource, by: LimitedBy) -> bool {

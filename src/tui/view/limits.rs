@@ -103,6 +103,7 @@ fn left_text(limit: &Limit, ratio: Option<f64>) -> String {
 
 fn reset_text(limit: &Limit, elapsed_s: f64) -> String {
     match limit.reset_in_s {
+        Some(seconds) if seconds <= elapsed_s && is_full(limit) => "full".into(),
         Some(seconds) => fmt::span(seconds - elapsed_s),
         None if limit.resource == "concurrency" => ABSENT.into(),
         None => UNKNOWN.into(),
@@ -118,8 +119,14 @@ fn empty_text(limit: &Limit, elapsed_s: f64) -> String {
         Some(seconds) => fmt::span(seconds - elapsed_s),
         None if limit.resource == "concurrency" => ABSENT.into(),
         None if limit.stale || limit.reset_in_s.is_none() => UNKNOWN.into(),
+        None if is_full(limit) => ABSENT.into(),
         None => "after rst".into(),
     }
+}
+
+/// A bucket that refills all the time, and has.
+fn is_full(limit: &Limit) -> bool {
+    limit.reset_kind == Some("full") && !limit.exhausted && limit.reset_in_s == Some(0.0)
 }
 
 fn age_text(limit: &Limit, elapsed_s: f64) -> String {
