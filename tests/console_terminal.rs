@@ -160,6 +160,8 @@ fn child() {
     let (frames_in, frames) = bounded(1);
     let (commands, orders) = unbounded::<Command>();
     let (answers_in, answers) = unbounded();
+    // A panic drops what its thread owns; how soon depends on the backtrace it prints.
+    let _open = frames_in.clone();
     let caught = Signals::with_terminal().unwrap();
     let signals = if mode == "deaf" { without_hangups(&caught) } else { caught.received().clone() };
     let fed = result.with_extension("fed");

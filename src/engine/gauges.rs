@@ -141,7 +141,7 @@ impl Gauges {
         };
         let id = match (request.failure.layer, request.caller.key) {
             // A gateway refuses a key, whatever provider its call would have gone to.
-            (Layer::Gateway, Some(key)) => LimitId {
+            (Layer::Gateway, Some(key)) if by != LimitedBy::Unknown => LimitId {
                 layer: Layer::Gateway,
                 scope: Scope::Key,
                 subject: Some(key),
