@@ -29,8 +29,8 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Layer, LimitReading, Names, NanoUsd, Observation, Outcome, Request, Scope, SourceId,
-    Stamp,
+    Batch, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
+    SourceId, Stamp,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -216,8 +216,8 @@ impl Engine {
 
     /// How soon a tick can change something.
     #[must_use]
-    pub fn pulse(&self) -> std::time::Duration {
-        self.book.pulse().unwrap_or(std::time::Duration::from_secs(1))
+    pub fn pulse(&self, now: Mono) -> std::time::Duration {
+        self.book.pulse(now).unwrap_or(std::time::Duration::from_secs(1))
     }
 
     /// Learn what a source says of itself.

@@ -260,7 +260,7 @@ impl Play {
         // Of a long gap the first hour is enough: all timers have run out by then.
         let stepwise = to.min(self.now.wall.plus(TIMERS));
         while self.now.wall.plus(STEP) < stepwise {
-            let next = self.now.wall.plus(STEP.max(engine.pulse())).min(stepwise);
+            let next = self.now.wall.plus(STEP.max(engine.pulse(self.now.mono))).min(stepwise);
             self.wait(next, watcher);
             self.now = at_event(next);
             engine.tick(self.now, &mut self.effects);
