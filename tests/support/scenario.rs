@@ -266,7 +266,7 @@ impl World {
     /// Let time pass as the runtime does: a tick each pulse.
     fn advance(&mut self, to: Duration) {
         while self.now < to {
-            self.now = (self.now + self.engine.pulse()).min(to);
+            self.now = (self.now + self.engine.pulse(self.stamp().mono)).min(to);
             self.engine.tick(self.stamp(), &mut self.effects);
             self.tell();
         }
