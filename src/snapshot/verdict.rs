@@ -125,9 +125,13 @@ fn stopped(switch: &Switch) -> String {
     format!("KILL {} tripped by {by}, {proof}", switch.scope)
 }
 
-/// Of several exhausted limits the one that comes back last binds.
+/// Of several exhausted limits the one that comes back last binds; money that is
+/// spent does not come back at all.
 fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
-    let back = |limit: &Limit| limit.reset_in_s.unwrap_or(f64::MAX);
+    let back = |limit: &Limit| match limit.resource {
+        "credits" | "spend" => f64::INFINITY,
+        _ => limit.reset_in_s.unwrap_or(f64::MAX),
+    };
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
 }
 
