@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, State, Switch};
+use super::{Cap, Limit, Snapshot, State, Switch, UNATTRIBUTED};
 use crate::engine::span_in_words as span;
 
 /// Below this a limit is a warning.
@@ -41,7 +41,8 @@ pub fn cap_state(cap: &Cap) -> State {
 /// Worst of everything: alerts say what is wrong, limits and caps what binds.
 #[must_use]
 pub fn state(snapshot: &Snapshot) -> State {
-    let has_data = snapshot.sources.iter().any(|source| source.lines > 0);
+    let has_data =
+        snapshot.sources.iter().any(|source| source.lines > 0) && !is_gibberish(snapshot);
     let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing");
     let alerts = firing.map(|alert| alert.severity).max();
     let limits =
@@ -101,7 +102,10 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
         && top.share.is_some_and(|share| share >= 0.4)
     {
-        parts.push(format!("top: {}", top.key_id));
+        parts.push(match &*top.key_id {
+            UNATTRIBUTED => "most of it without a key".to_owned(),
+            key => format!("top: {key}"),
+        });
     }
     if parts.is_empty() {
         return calm(snapshot);
@@ -115,12 +119,17 @@ fn stopped(switch: &Switch) -> String {
     let disobey: Vec<&str> =
         switch.hosts.iter().filter(|h| h.obeyed == Some(false)).map(|h| &*h.host).collect();
     let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
+    let unknown: u64 = switch.hosts.iter().map(|host| host.start_unknown).sum();
     let proof = if !disobey.is_empty() {
         format!("NOT OBEYED by {}", disobey.join(", "))
+    } else if unknown > 0 {
+        format!("{unknown} calls passed since and no log says when they began: NOT PROVEN")
     } else if obey > 0 {
         format!("obeyed by {obey} of {} hosts", switch.hosts.len())
-    } else {
+    } else if switch.hosts.is_empty() {
         "no call since, not proven yet".to_owned()
+    } else {
+        "not proven yet".to_owned()
     };
     format!("KILL {} tripped by {by}, {proof}", switch.scope)
 }
@@ -158,6 +167,12 @@ fn calm(snapshot: &Snapshot) -> String {
     if snapshot.sources.iter().all(|source| source.lines == 0) {
         return format!("No line yet from {} source(s); waiting.", snapshot.sources.len());
     }
+    if is_gibberish(snapshot) {
+        let lines: u64 = snapshot.sources.iter().map(|source| source.lines).sum();
+        return format!(
+            "None of {lines} lines was understood: is this a gateway's log? `tripline parse` tells line by line."
+        );
+    }
     if let Some(age) = oldness(snapshot) {
         return format!(
             "The newest line is {} old: nothing is known about the present.",
@@ -184,6 +199,15 @@ fn calm(snapshot: &Snapshot) -> String {
         }
         None => "No call in the last minute.".to_owned(),
     }
+}
+
+/// Lines were read and not one of them meant anything.
+fn is_gibberish(snapshot: &Snapshot) -> bool {
+    let meant = |source: &super::Source| source.lines > source.faults + source.blank;
+    snapshot.totals.requests == 0
+        && snapshot.limits.is_empty()
+        && snapshot.sources.iter().any(|source| source.faults > 0)
+        && !snapshot.sources.iter().any(meant)
 }
 
 /// Age of the newest line, if that is too old to speak of the present.
