@@ -196,7 +196,7 @@ fn shell_options(global: &Global) -> Option<String> {
     for (flag, path) in [("--config", &global.config), ("--state", &global.state)] {
         let Some(path) = path else { continue };
         let whole = std::path::absolute(path).ok()?;
-        options.push_str(&format!(" {flag} {}", crate::tui::shell_word(whole.to_str()?)?));
+        options.extend([" ", flag, " ", &crate::tui::shell_word(whole.to_str()?)?]);
     }
     Some(options)
 }

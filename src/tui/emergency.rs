@@ -249,6 +249,7 @@ pub fn shell_line(plan: &Plan, options: &str) -> Option<String> {
 }
 
 /// Quotes what a shell would obey, which names from logs and paths may hold.
+#[must_use]
 pub fn shell_word(text: &str) -> Option<String> {
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
