@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
 use super::sources::SourceRow;
 use super::spend::Cap;
@@ -99,7 +100,7 @@ pub fn queue(name: Option<Sym>, priority: Option<Priority>, names: &Names) -> La
 #[must_use]
 pub fn caller(key: Option<Sym>, environment: Option<Sym>, names: &Names) -> Labels {
     let mut labels = Labels::new();
-    labels.insert("key", key.map_or_else(|| "__unattributed__".into(), |key| names.text(key)));
+    labels.insert("key", key.map_or_else(|| UNATTRIBUTED.into(), |key| names.text(key)));
     if let Some(environment) = environment {
         labels.insert("environment", names.text(environment));
     }
