@@ -68,11 +68,8 @@ fn main() {
                 for _ in 0..probes / ROUNDS {
                     thread::sleep(Duration::from_millis(10 + number % 7));
                     let took = measure(who, number);
-                    if loaded {
-                        who.loaded.push(took)
-                    } else {
-                        who.idle.push(took)
-                    }
+                    let times = if loaded { &mut who.loaded } else { &mut who.idle };
+                    times.push(took);
                     number += 1;
                 }
                 drop(load);
