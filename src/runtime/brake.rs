@@ -31,6 +31,8 @@ pub struct Brake {
     /// Why rules can't trip although they should be able to.
     problem: Option<String>,
     prepared: bool,
+    /// Trips have used up prepared files since the last look.
+    used: bool,
 }
 
 /// What came of a request to trip.
@@ -50,7 +52,7 @@ impl Brake {
     pub fn new(setup: SwitchSetup) -> Brake {
         let arming = Arming::open(&setup.state_dir, setup.armed);
         let dir = open(&setup);
-        let mut brake = Brake { setup, dir, arming, problem: None, prepared: false };
+        let mut brake = Brake { setup, dir, arming, problem: None, prepared: false, used: false };
         brake.prepare();
         brake
     }
@@ -71,14 +73,15 @@ impl Brake {
                 changed |= self.dir.is_ok();
             }
         }
-        if changed {
+        if changed || std::mem::take(&mut self.used) {
             self.prepare();
         }
         changed
     }
 
-    /// Replace what trips have used up. Off the decision path.
-    pub fn prepare(&mut self) {
+    /// Replace what trips have used up. It waits for the disk, so it comes with
+    /// the next look and not right behind a trip: one trip is rarely alone.
+    fn prepare(&mut self) {
         let armed = self.arming.state() == ArmState::Armed;
         self.problem = None;
         let Ok(dir) = &mut self.dir else { return };
@@ -113,7 +116,10 @@ impl Brake {
         match &mut self.dir {
             Err(why) => Tripped::Failed(why.clone()),
             Ok(dir) => match dir.trip(&scope, note) {
-                Ok(TripOutcome::Tripped(pending)) => Tripped::Now(pending),
+                Ok(TripOutcome::Tripped(pending)) => {
+                    self.used = true;
+                    Tripped::Now(pending)
+                }
                 Ok(TripOutcome::AlreadyTripped(_)) => Tripped::Before,
                 Err(error) => Tripped::Failed(format!("{error}: {}", error.hint())),
             },

@@ -220,9 +220,6 @@ impl Driver {
                     self.tell(event);
                 }
             }
-            if let Some(brake) = &mut self.brake {
-                brake.prepare();
-            }
         }
         urgent
     }
@@ -298,9 +295,6 @@ impl Driver {
                 };
                 self.after_trip(outcome, &scope, &note, now);
                 self.learn_switches(now, effects);
-                if let Some(brake) = &mut self.brake {
-                    brake.prepare();
-                }
             }
             Command::Reset { scope, reason, by } => self.reset(&scope, &reason, &by, effects),
             Command::Arm { by } => self.set_arming(ArmState::Armed, &by, effects),
