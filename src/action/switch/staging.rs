@@ -52,17 +52,15 @@ impl Staging {
     /// Prepare files until `copies` are ready.
     pub(super) fn refill(&mut self, dir: &Handle, copies: usize) -> Result<(), SwitchError> {
         let failed = |error: io::Error| dir.failed("prepare kill files in", error);
-        let mut added = false;
+        if self.ready.len() >= copies {
+            return Ok(());
+        }
         for k in 0..copies {
             let name = staged_name(k);
             if self.ready.iter().all(|staged| staged.name != name) {
                 let file = stage(dir, &name).map_err(failed)?;
                 self.ready.push(Staged { name, file });
-                added = true;
             }
-        }
-        if !added {
-            return Ok(());
         }
         rustix::fs::fsync(dir).map_err(|error| failed(error.into()))
     }
