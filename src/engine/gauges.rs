@@ -18,6 +18,8 @@ const CAP: usize = 8192;
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
 /// Without a reading for this long, nobody draws from it any more.
 const STILL: Duration = Duration::from_secs(5);
+/// Clocks of hosts may be this far ahead of ours.
+const SKEW: Duration = Duration::from_secs(5);
 /// Windows ahead for which the present rate says anything.
 const HORIZON: f64 = 5.0;
 /// How long a refusal stands when the server did not say.
@@ -215,7 +217,8 @@ impl Gauge {
     }
 
     fn update(&mut self, reading: &LimitReading, now: Stamp) -> Seen {
-        if reading.at < self.last.at {
+        // A reading from the future is no reason to ignore the present.
+        if reading.at < self.last.at && self.last.at <= now.wall.plus(SKEW) {
             return Seen::Older;
         }
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
@@ -277,7 +280,8 @@ impl Gauge {
     }
 
     fn refuse(&mut self, request: &Request) {
-        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0).map(Duration::from_secs_f64);
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
+        let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let reset = self.last.reset.map(|r| r.at.since(request.at)).filter(|d| !d.is_zero());
         let span = asked.or(reset).unwrap_or(USUAL_REFUSAL);
         let until = request.at.plus(span);

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::domain::{Layer, Names, Outcome, Request, Sym, Wall};
 
+/// A call of which only the end is known has taken no longer than this.
+const LONGEST_CALL: Duration = Duration::from_secs(600);
+
 /// A scope that is, or can be, tripped; told by whoever reads the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwitchState {
@@ -74,8 +77,6 @@ pub struct Host {
     pub refused: u64,
     /// Calls that had begun before the trip and ended after it.
     pub draining: u64,
-    /// Rules that watch it.
-    pub judged: bool,
 }
 
 impl Host {
@@ -126,13 +127,13 @@ impl Switches {
         changes
     }
 
-    /// Note what a call says about trips that cover it. Answers whether any
-    /// evidence changed.
+    /// Note what a call says about trips that cover it. Answers whether it should
+    /// not have been let through.
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration) -> bool {
         if self.tripped == 0 {
             return false;
         }
-        let mut changed = false;
+        let mut disobeyed = false;
         for row in &mut self.rows {
             let Some(trip) = &row.state.trip else { continue };
             if request.at <= trip.at || !row.target.covers(request, names) {
@@ -145,7 +146,6 @@ impl Switches {
                     started_after: 0,
                     refused: 0,
                     draining: 0,
-                    judged: false,
                 });
                 row.hosts.len() - 1
             });
@@ -153,22 +153,22 @@ impl Switches {
             let refused = request.outcome() == Outcome::Blocked;
             let by_gateway =
                 request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
-            let began = request.started_at.or_else(|| {
-                let ms = request.timing.latency_ms?;
-                Some(request.at.minus(Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))))
+            let took = request.timing.latency_ms.map_or(LONGEST_CALL, |ms| {
+                Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))
             });
+            let began = request.started_at.unwrap_or(request.at.minus(took));
             if refused {
                 host.refused += 1;
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
-            } else if began.is_some_and(|began| began > trip.at.plus(grace)) {
+            } else if began > trip.at.plus(grace) {
                 host.started_after += 1;
+                disobeyed = true;
             } else {
                 host.draining += 1;
             }
-            changed = true;
         }
-        changed
+        disobeyed
     }
 
     /// All switches.
@@ -177,9 +177,18 @@ impl Switches {
         &self.rows
     }
 
-    /// All switches, to be marked as judged.
-    pub fn rows_mut(&mut self) -> &mut [Row] {
-        &mut self.rows
+    /// Calls of a host that began after the trip of a scope and were let through.
+    #[must_use]
+    pub fn started_after(&self, scope: &str, host: Option<Sym>) -> u64 {
+        let row = self.rows.iter().find(|row| row.state.scope == scope);
+        let host = row.and_then(|row| row.hosts.iter().find(|seen| seen.host == host));
+        host.map_or(0, |host| host.started_after)
+    }
+
+    /// Whether rules may trip by themselves.
+    #[must_use]
+    pub fn armed(&self) -> bool {
+        self.rows.iter().any(|row| row.state.armed == Armed::Armed)
     }
 }
 

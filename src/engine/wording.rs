@@ -16,12 +16,15 @@ pub fn alert(
     let metric = rule.metric;
     let Some(value) = value else { return format!("{subject}: no data for {}", metric.word()) };
     let shown = quantity(metric, value);
-    let side = match rule.direction {
-        Direction::Above => "above",
-        Direction::Below => "below",
-    };
     match threshold {
         Some(threshold) => {
+            // What fires on or is over has come back from its threshold.
+            let side = match rule.direction {
+                Direction::Above if value > threshold => "above",
+                Direction::Above => "was above",
+                Direction::Below if value < threshold => "below",
+                Direction::Below => "was below",
+            };
             let threshold = quantity(metric, threshold);
             format!("{subject}: {} {shown}, {side} {threshold}", name(metric))
         }
