@@ -29,7 +29,8 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, SourceId, Stamp, Wall,
+    Batch, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
+    SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -231,8 +232,8 @@ impl Engine {
 
     /// How soon a tick can change something.
     #[must_use]
-    pub fn pulse(&self) -> std::time::Duration {
-        self.book.pulse().unwrap_or(std::time::Duration::from_secs(1))
+    pub fn pulse(&self, now: Mono) -> std::time::Duration {
+        self.book.pulse(now).unwrap_or(std::time::Duration::from_secs(1))
     }
 
     /// Learn what a source says of itself.
@@ -338,7 +339,8 @@ impl Engine {
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let Some((position, seen)) = self.gauges.read(reading, now) else { return };
+        let reading = owned(reading, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read(&reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
             Seen::LimitChanged => self.find_limit_change(position, now),
@@ -466,6 +468,25 @@ impl Engine {
 /// clock that is a little fast. What claims to be of next year was spent today.
 fn counted_at(at: Wall, now: Stamp) -> Wall {
     if at > now.wall.plus(SKEW) { now.wall } else { at }
+}
+
+/// A gateway's limit on a key, team or user is that one's own, whatever
+/// provider the call went to.
+fn owned(reading: &LimitReading, request: Option<&Request>) -> LimitReading {
+    let mut reading = *reading;
+    let id = &mut reading.id;
+    let caller = request.map(|request| request.caller).unwrap_or_default();
+    let owner = match id.scope {
+        Scope::Key => caller.key,
+        Scope::Team => caller.team,
+        Scope::User => caller.user,
+        _ => return reading,
+    };
+    id.subject = id.subject.or(owner);
+    if id.layer == Layer::Gateway {
+        id.provider = None;
+    }
+    reading
 }
 
 /// Stable: trips before everything else.

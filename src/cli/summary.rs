@@ -110,6 +110,12 @@ fn names(parts: &[&Option<crate::snapshot::Text>]) -> String {
     if known.is_empty() { "-".to_owned() } else { known.join(" ") }
 }
 
+/// Cents where there are dollars, all six digits where there are not.
 fn money(usd: Usd) -> String {
-    format!("${:.2}", usd.0.as_f64())
+    let dollars = usd.0.as_f64();
+    if dollars.abs() < 1.0 && dollars != 0.0 {
+        format!("${}", usd.0)
+    } else {
+        format!("${dollars:.2}")
+    }
 }

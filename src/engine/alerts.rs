@@ -58,6 +58,8 @@ pub struct Alert {
 
 /// A value that dances on its threshold is said to be pending this often at most.
 const PENDING_AGAIN: Duration = Duration::from_secs(60);
+/// How often live alerts are judged while nothing comes in.
+const LIVELY: Duration = Duration::from_millis(250);
 
 impl Alert {
     /// One sentence: what is wrong, with the numbers.
@@ -190,9 +192,18 @@ impl Rulebook {
 
     /// The longest pause after which a judgement may change by itself.
     #[must_use]
-    pub fn pulse(&self) -> Option<Duration> {
-        let waiting = |alert: &Alert| alert.instance.phase() == Phase::Pending;
-        self.live.values().any(waiting).then_some(Duration::from_millis(250))
+    pub fn pulse(&self, now: Mono) -> Option<Duration> {
+        let waits = |alert: &Alert| match alert.instance.phase() {
+            // Only data ends that, and is judged when it comes.
+            Phase::Resolved | Phase::NoData => None,
+            // What may stop traffic is judged when its `for` ends, not some time after.
+            Phase::Pending => {
+                let left = alert.rule.hold.saturating_sub(alert.instance.age(now));
+                Some(if left.is_zero() { LIVELY } else { left.min(LIVELY) })
+            }
+            Phase::Firing => Some(LIVELY),
+        };
+        self.live.values().filter_map(waits).min()
     }
 }
 
@@ -258,5 +269,36 @@ fn trip_scope(scope: &str, labels: &Labels) -> Option<String> {
         "key" => Some(format!("key/{}", label("key")?)),
         "env" => Some(format!("env/{}", label("environment")?)),
         literal => Some(literal.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Wall;
+    use crate::rules;
+
+    #[test]
+    fn the_pulse_ends_with_the_for_of_what_pends() {
+        let mut rule = rules::builtin().remove(0);
+        rule.hold = Duration::from_millis(600);
+        let mut book = Rulebook::new(vec![rule]);
+        let at = |ms: u64| Stamp {
+            mono: Mono(0).plus(Duration::from_millis(ms)),
+            wall: Wall(0).plus(Duration::from_millis(ms)),
+        };
+        let judge = |book: &mut Rulebook, ms| {
+            let bad = (Sample { value: Some(0.0), evidence: 100, period: None }, Grounds::Fresh);
+            book.judge(0, Series::Limit(0), bad, at(ms), &Labels::new, &mut Vec::new());
+        };
+        assert_eq!(book.pulse(at(0).mono), None, "nothing lives");
+        judge(&mut book, 1000);
+        let waits = |book: &Rulebook, ms: u64| book.pulse(at(ms).mono).map(|d| d.as_millis());
+        assert_eq!(waits(&book, 1000), Some(250), "it may be withdrawn before");
+        assert_eq!(waits(&book, 1250), Some(250));
+        assert_eq!(waits(&book, 1500), Some(100), "its `for` ends at 1600");
+        assert_eq!(waits(&book, 1700), Some(250), "late is no reason to spin");
+        judge(&mut book, 1700);
+        assert_eq!(waits(&book, 1700), Some(250), "it fires");
     }
 }

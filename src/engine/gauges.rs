@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
-    Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind, Resource,
-    Stamp, Wall, WindowFrom,
+    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind,
+    Resource, Scope, Stamp, Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -22,6 +22,8 @@ const STILL: Duration = Duration::from_secs(5);
 const SKEW: Duration = Duration::from_secs(5);
 /// Windows ahead for which the present rate says anything.
 const HORIZON: f64 = 5.0;
+/// Share of a limit that must be there again before it is called back.
+const BACK: f64 = 0.05;
 /// How long a refusal stands when the server did not say.
 const USUAL_REFUSAL: Duration = Duration::from_secs(5);
 
@@ -111,9 +113,16 @@ impl Gauges {
             return None;
         }
         let by = request.failure.limited_by.unwrap_or(LimitedBy::Unknown);
-        let hit = named.iter().copied().find(|position| {
-            self.gauges.get(*position as usize).is_some_and(|g| resource_is(g.last.id.resource, by))
+        // Of those that fit, the one with the least left.
+        let left = |gauge: &Gauge| match (gauge.level(), gauge.last.limit) {
+            (Some(level), Some(limit)) if limit.0 > 0 => level / limit.as_f64(),
+            (level, _) => level.unwrap_or(f64::MAX),
+        };
+        let named = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
+        let fitting = named.filter(|(_, gauge)| {
+            resource_is(gauge.last.id.resource, by) && may_blame(&gauge.last.id, request)
         });
+        let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.or_else(|| self.hidden(request, by, now));
         if let Some(gauge) = hit.and_then(|position| self.gauges.get_mut(position as usize)) {
             gauge.refuse(request);
@@ -134,21 +143,32 @@ impl Gauges {
             LimitedBy::SpendCap => Resource::Spend,
             LimitedBy::Unknown => Resource::Other,
         };
+        let id = match (request.failure.layer, request.caller.key) {
+            // A gateway refuses a key, whatever provider its call would have gone to.
+            (Layer::Gateway, Some(key)) if by != LimitedBy::Unknown => LimitId {
+                layer: Layer::Gateway,
+                scope: Scope::Key,
+                subject: Some(key),
+                ..LimitId::of(resource)
+            },
+            (layer, _) => LimitId {
+                layer,
+                provider: request.provider,
+                model: request.model,
+                ..LimitId::of(resource)
+            },
+        };
         let known = self.gauges.iter().position(|gauge| {
-            let id = gauge.last.id;
-            id.resource == resource
-                && id.provider == request.provider
-                && (id.model == request.model || id.model.is_none())
+            let known = &gauge.last.id;
+            known.resource == resource
+                && may_blame(known, request)
+                && known.provider == id.provider
+                && (id.subject.is_none() || known.subject == id.subject)
+                && (known.model == id.model || known.model.is_none())
         });
         if let Some(known) = known {
             return u32::try_from(known).ok();
         }
-        let id = LimitId {
-            layer: request.failure.layer,
-            provider: request.provider,
-            model: request.model,
-            ..LimitId::of(resource)
-        };
         let reading = LimitReading {
             id,
             at: request.at,
@@ -230,9 +250,11 @@ impl Gauge {
             (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
             (before, new) => new.or(before),
         };
-        let id = LimitId { window_s: self.window_after(reading), ..reading.id };
+        let (window_s, window_from) = self.window_after(reading);
+        let id = LimitId { window_s, ..reading.id };
         self.last = LimitReading {
             id,
+            window_from,
             limit: reading.limit.or(self.last.limit),
             remaining,
             used: reading.used.or(self.last.used),
@@ -246,14 +268,18 @@ impl Gauge {
     }
 
     /// A window that only arithmetic gives is best told by a bucket that is not
-    /// empty: an overdraft makes it look shorter.
-    fn window_after(&self, reading: &LimitReading) -> Option<u32> {
-        let known = self.last.id.window_s;
+    /// empty: an overdraft makes it look shorter. What documentation says is
+    /// worth less than either.
+    fn window_after(&self, reading: &LimitReading) -> (Option<u32>, Option<WindowFrom>) {
+        let known = (self.last.id.window_s, self.last.window_from);
         let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
-        match reading.window_from {
-            Some(WindowFrom::Math) if empty => known.or(reading.id.window_s),
-            _ => reading.id.window_s.or(known),
-        }
+        let better = match reading.window_from {
+            None => false,
+            Some(WindowFrom::Math) => !empty,
+            Some(WindowFrom::Doc) => known.1 != Some(WindowFrom::Math),
+            Some(_) => true,
+        };
+        if better || known.0.is_none() { (reading.id.window_s, reading.window_from) } else { known }
     }
 
     fn note_level(&mut self) {
@@ -384,9 +410,11 @@ impl Gauge {
         self.readings.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
     }
 
-    /// Whether the exhaustion changed since this was last asked.
+    /// Whether the exhaustion changed since this was last asked. The first drop
+    /// that trickles in is no end of it, and silence is none either.
     pub fn exhaustion_change(&mut self, view: &View) -> Option<Exhaustion> {
-        if view.exhausted == self.was_exhausted {
+        let worth_calling = view.remaining_ratio.is_none_or(|left| left >= BACK);
+        if view.exhausted == self.was_exhausted || (self.was_exhausted && !worth_calling) {
             return None;
         }
         self.was_exhausted = view.exhausted;
@@ -403,11 +431,19 @@ pub enum Exhaustion {
     Ended,
 }
 
-/// The identity of a reading's gauge. A window that was not stated but derived
-/// is a guess that some readings allow and others do not: it is no part of it.
+/// The identity of a reading's gauge. A window that was not stated but derived or
+/// looked up is a guess that some readings allow and others do not: it is no part
+/// of it.
 fn identity(reading: &LimitReading) -> LimitId {
-    let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
-    LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
+    let guessed = matches!(reading.window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
+    LimitId { window_s: reading.id.window_s.filter(|_| !guessed), ..reading.id }
+}
+
+/// Whether a refusal can be about this limit: the gateway's own refusals are
+/// not about the provider's limits, nor the other way round.
+fn may_blame(id: &LimitId, request: &Request) -> bool {
+    let layer = request.failure.layer;
+    layer == Layer::Unknown || id.layer == Layer::Unknown || id.layer == layer
 }
 
 fn resource_is(resource: Resource, by: LimitedBy) -> bool {

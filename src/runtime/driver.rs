@@ -185,9 +185,11 @@ impl Driver {
         }
         if now.mono >= due.tick {
             self.engine.tick(now, effects);
-            due.tick = now.mono.plus(self.engine.pulse());
+            due.tick = now.mono.plus(self.engine.pulse(now.mono));
             due.dirty = true;
         }
+        // What was just taken in may have started a `for`.
+        due.tick = due.tick.min(now.mono.plus(self.engine.pulse(now.mono)));
     }
 
     /// Kill files that went away: somebody's reset, or somebody's `rm`.

@@ -41,7 +41,6 @@ pub fn cap_state(cap: &Cap) -> State {
 /// Worst of everything: alerts say what is wrong, limits and caps what binds.
 #[must_use]
 pub fn state(snapshot: &Snapshot) -> State {
-    let has_data = snapshot.sources.iter().any(|source| source.lines > 0);
     let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing");
     let alerts = firing.map(|alert| alert.severity).max();
     let limits =
@@ -51,7 +50,8 @@ pub fn state(snapshot: &Snapshot) -> State {
     let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
-        _ if !has_data || oldness(snapshot).is_some() => State::Unknown,
+        _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
+        _ if oldness(snapshot).is_some() => State::Unknown,
         _ if snapshot
             .sources
             .iter()
@@ -155,8 +155,14 @@ fn calm(snapshot: &Snapshot) -> String {
     if snapshot.sources.is_empty() {
         return "Nothing is watched.".to_owned();
     }
-    if snapshot.sources.iter().all(|source| source.lines == 0) {
-        return format!("No line yet from {} source(s); waiting.", snapshot.sources.len());
+    if lines(snapshot) == 0 {
+        let ended = snapshot.sources.iter().all(|source| &*source.state == "ended");
+        let hope = if ended { "there is nothing to read" } else { "waiting" };
+        return format!("No line yet from {} source(s); {hope}.", snapshot.sources.len());
+    }
+    if nothing_understood(snapshot) {
+        let lines = lines(snapshot);
+        return format!("None of {lines} line(s) was understood: this may be no log of LLM calls.");
     }
     if let Some(age) = oldness(snapshot) {
         return format!(
@@ -184,6 +190,18 @@ fn calm(snapshot: &Snapshot) -> String {
         }
         None => "No call in the last minute.".to_owned(),
     }
+}
+
+/// Lines that hold anything.
+fn lines(snapshot: &Snapshot) -> u64 {
+    snapshot.sources.iter().map(|source| source.lines.saturating_sub(source.blank)).sum()
+}
+
+/// Lines came, and no single one said anything: that must not look like peace.
+fn nothing_understood(snapshot: &Snapshot) -> bool {
+    let totals = &snapshot.totals;
+    let said = totals.requests + totals.ignored + totals.quarantined;
+    totals.faults > 0 && said == 0 && snapshot.limits.is_empty() && snapshot.queues.is_empty()
 }
 
 /// Age of the newest line, if that is too old to speak of the present.
