@@ -241,6 +241,17 @@ fn one_line_from_the_future_blinds_nothing() {
 }
 
 #[test]
+fn what_only_informs_says_so() {
+    let rules = TRIPS.replace("critical", "info").replace("actions = [\"trip:model\"]", "");
+    let mut world = World::new(&rules);
+    world.line(FAILED, 0);
+    world.wait(3);
+    let json = serde_json::to_value(world.picture()).unwrap();
+    assert_eq!(json["alerts"][0]["severity"], "info");
+    assert_eq!(world.events(EventKind::AlertFiring)[0].severity.unwrap().word(), "info");
+}
+
+#[test]
 fn a_finding_is_an_event_once() {
     let mut world = World::new("");
     let now = world.now();

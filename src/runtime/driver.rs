@@ -255,8 +255,10 @@ impl Driver {
 
     /// A viewer that does not keep up loses events, and is told how many; the
     /// engine never waits for one.
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, mut event: Event) {
         let Some(events) = &self.events else { return };
+        // What came of it is told by events of its own.
+        event.would.clear();
         if self.untold > 0 {
             let text = format!("{} events were lost: their reader is too slow", self.untold);
             let lost = Event::new(event.at, EventKind::Finding, text);
