@@ -18,6 +18,8 @@ use serde::{Serialize, Serializer};
 
 use crate::domain::NanoUsd;
 
+pub use crate::engine::callers::UNATTRIBUTED;
+
 /// Text shared between snapshots without copying.
 pub type Text = Arc<str>;
 
@@ -397,8 +399,10 @@ pub struct SwitchHost {
     pub started_after_trip: u64,
     /// Calls refused because of the switch since the trip: the proof.
     pub refused: u64,
-    /// Calls that ended after the trip but had started before it.
+    /// Calls that ended after the trip but had started before it, or may have.
     pub draining: u64,
+    /// Calls that passed after the trip and whose start the log does not tell.
+    pub start_unknown: u64,
 }
 
 /// One source of observations.

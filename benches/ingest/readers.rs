@@ -68,11 +68,13 @@ pub fn scan_fat(log: &Log) -> u64 {
 fn scan(log: &Log, wanted: &[&str], status: &str, left: &str) -> u64 {
     let mut builder = PathsBuilder::new();
     let slots: Vec<Slot> = wanted.iter().map(|path| builder.add(path)).collect();
-    let slot = |path: &str| wanted.iter().position(|known| *known == path).map(|at| slots[at]);
+    let slot = |path: &str| {
+        let mut both = wanted.iter().zip(&slots);
+        both.find(|(known, _)| **known == path).map(|(_, slot)| *slot)
+    };
     let (status, left) = (slot(status).unwrap(), slot(left).unwrap());
-    let number = |path| slot(path);
     let (input, output, cost) =
-        (number("prompt_tokens"), number("completion_tokens"), number("response_cost"));
+        (slot("prompt_tokens"), slot("completion_tokens"), slot("response_cost"));
     let (paths, mut found) = (builder.build(), Found::default());
     let before = cpu::own_ns();
     let mut truth = Truth::default();

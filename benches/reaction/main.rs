@@ -66,13 +66,10 @@ fn main() {
             for loaded in [false, true] {
                 let load = loaded.then(|| load::Load::start(&who.log, LOAD));
                 for _ in 0..probes / ROUNDS {
-                    thread::sleep(Duration::from_millis(10 + number % 7));
+                    thread::sleep(Duration::from_millis(40 + number % 17));
                     let took = measure(who, number);
-                    if loaded {
-                        who.loaded.push(took)
-                    } else {
-                        who.idle.push(took)
-                    }
+                    let times = if loaded { &mut who.loaded } else { &mut who.idle };
+                    times.push(took);
                     number += 1;
                 }
                 drop(load);

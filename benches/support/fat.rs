@@ -62,10 +62,7 @@ impl Fat {
     /// Writes the next line.
     pub fn line(&mut self, out: &mut impl Write, truth: &mut Truth) -> io::Result<()> {
         let call = self.call();
-        self.tokens_left = match self.tokens_left.checked_sub(call.input) {
-            Some(left) => left,
-            None => 2_000_000,
-        };
+        self.tokens_left = self.tokens_left.checked_sub(call.input).unwrap_or(2_000_000);
         let size = 200 + self.rng.below(196) * self.rng.below(196);
         let size = usize::try_from(size).unwrap_or(0);
         head(out, &call)?;

@@ -158,6 +158,7 @@ fn show(
         user: context.user().to_owned(),
         profile: profile.map(str::to_owned),
         switch_dir: context.switch().dir.display().to_string(),
+        shell_options: context.shell_options.clone(),
     };
     let clock = running.clock;
     let wires = tui::Wires {

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
 use crate::domain::{LimitId, Names, Priority, Sym};
-
-/// The key of calls that name none.
-pub const UNATTRIBUTED: &str = "__unattributed__";
 
 /// Names that stand for several: no key, and whatever the table of names had no
 /// room for.

@@ -15,6 +15,8 @@ const SHORT: Duration = Duration::from_secs(300);
 const LONG: Duration = Duration::from_secs(3600);
 /// Below this a rate says nothing yet.
 const LEAST: f64 = 10.0;
+/// Time that a stop may take to work: a trailing budget check, calls under way.
+const ENFORCED_WITHIN: Duration = Duration::from_secs(30);
 
 /// One cap and what has been spent under it.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ struct Account {
     spent: NanoUsd,
     calls: u64,
     unpriced: u64,
+    /// When the cap was reached.
+    spent_at: Option<Wall>,
 }
 
 /// What a cap shows at one moment.
@@ -60,7 +64,8 @@ pub struct View {
     pub unpriced: u64,
     /// All calls.
     pub calls: u64,
-    /// Calls of the last minute that passed although the cap was spent.
+    /// Calls of the last minute that passed although the cap had been spent for
+    /// [`ENFORCED_WITHIN`].
     pub not_enforced: u32,
     /// Calls of the last minute, as evidence.
     pub evidence: u32,
@@ -108,7 +113,8 @@ impl Cap {
         };
         account.calls += 1;
         let passed = request.outcome() == Outcome::Ok;
-        let already_spent = account.spent >= self.spec.cap;
+        let late = |spent_at: Wall| request.at > spent_at.plus(ENFORCED_WITHIN);
+        let passed_over_cap = passed && account.spent_at.is_some_and(late);
         match request.cost {
             Some(cost) => {
                 account.spent += cost.usd;
@@ -119,14 +125,14 @@ impl Cap {
             None if passed => account.unpriced += 1,
             None => {}
         }
+        if account.spent >= self.spec.cap && account.spent_at.is_none() {
+            account.spent_at = Some(request.at);
+        }
         if let Some(slot) = self.calls.at(when) {
             *slot += 1;
             self.last_counted = self.last_counted.max(Some(when));
         }
-        if passed
-            && already_spent
-            && let Some(slot) = self.passed_over_cap.at(when)
-        {
+        if passed_over_cap && let Some(slot) = self.passed_over_cap.at(when) {
             *slot += 1;
         }
     }

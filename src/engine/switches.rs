@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::domain::{Layer, Names, Outcome, Request, Sym, Wall};
 
-/// A call of which only the end is known has taken no longer than this.
+/// A call of unknown start that ends so soon after a trip may have begun before it.
+const DRAINS: Duration = Duration::from_secs(60);
+/// Nobody waits longer for one call; one that ends so late began after the trip.
 const LONGEST_CALL: Duration = Duration::from_secs(600);
 
 /// A scope that is, or can be, tripped; told by whoever reads the directory.
@@ -75,19 +77,40 @@ pub struct Host {
     pub started_after: u64,
     /// Calls refused by the switch.
     pub refused: u64,
-    /// Calls that had begun before the trip and ended after it.
+    /// Calls that had begun before the trip, or may have, and ended after it.
     pub draining: u64,
+    /// Calls that were let through and whose start no log tells: they may have
+    /// begun after the trip.
+    pub start_unknown: u64,
 }
 
 impl Host {
-    /// Whether it obeys; `None` without evidence. Silence is no proof.
+    /// Whether it obeys; `None` without evidence. Silence is no proof, and
+    /// neither are refusals beside calls that pass and may be new.
     #[must_use]
     pub fn obeys(&self) -> Option<bool> {
-        match (self.started_after, self.refused) {
-            (0, 0) => None,
-            (0, _) => Some(true),
+        match (self.started_after, self.start_unknown, self.refused) {
+            (0, 0, 0) => None,
+            (0, 0, _) => Some(true),
+            (0, _, _) => None,
             _ => Some(false),
         }
+    }
+
+    fn seen(host: Option<Sym>) -> Host {
+        Host { host, started_after: 0, refused: 0, draining: 0, start_unknown: 0 }
+    }
+
+    /// Note a call that was let through.
+    fn passed(&mut self, began: Option<Wall>, trip: Wall, ended: Wall, grace: Duration) {
+        let after = ended.since(trip);
+        let count = match began {
+            Some(began) if began > trip.plus(grace) => &mut self.started_after,
+            None if after > LONGEST_CALL => &mut self.started_after,
+            None if after > DRAINS => &mut self.start_unknown,
+            _ => &mut self.draining,
+        };
+        *count += 1;
     }
 }
 
@@ -141,31 +164,25 @@ impl Switches {
             }
             let position = row.hosts.iter().position(|host| host.host == request.host);
             let position = position.unwrap_or_else(|| {
-                row.hosts.push(Host {
-                    host: request.host,
-                    started_after: 0,
-                    refused: 0,
-                    draining: 0,
-                });
+                row.hosts.push(Host::seen(request.host));
                 row.hosts.len() - 1
             });
             let Some(host) = row.hosts.get_mut(position) else { continue };
             let refused = request.outcome() == Outcome::Blocked;
             let by_gateway =
                 request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
-            let took = request.timing.latency_ms.map_or(LONGEST_CALL, |ms| {
-                Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))
+            let began = request.started_at.or_else(|| {
+                let ms = request.timing.latency_ms?;
+                Some(request.at.minus(Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))))
             });
-            let began = request.started_at.unwrap_or(request.at.minus(took));
             if refused {
                 host.refused += 1;
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
-            } else if began > trip.at.plus(grace) {
-                host.started_after += 1;
-                disobeyed = true;
             } else {
-                host.draining += 1;
+                let before = host.started_after;
+                host.passed(began, trip.at, request.at, grace);
+                disobeyed |= host.started_after > before;
             }
         }
         disobeyed

@@ -16,19 +16,25 @@ pub fn alert(
     let metric = rule.metric;
     let Some(value) = value else { return format!("{subject}: no data for {}", metric.word()) };
     let shown = quantity(metric, value);
+    let side = match rule.direction {
+        Direction::Above => "above",
+        Direction::Below => "below",
+    };
     match threshold {
         Some(threshold) => {
-            // What fires on or is over has come back from its threshold.
-            let side = match rule.direction {
-                Direction::Above if value > threshold => "above",
-                Direction::Above => "was above",
-                Direction::Below if value < threshold => "below",
-                Direction::Below => "was below",
-            };
+            // An alert outlives the crossing by `clear` and `keep_firing_for`.
+            let was = if crosses(rule.direction, value, threshold) { "" } else { "was " };
             let threshold = quantity(metric, threshold);
-            format!("{subject}: {} {shown}, {side} {threshold}", name(metric))
+            format!("{subject}: {} {shown}, {was}{side} {threshold}", name(metric))
         }
         None => format!("{subject}: {} {shown}", name(metric)),
+    }
+}
+
+fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
+    match direction {
+        Direction::Above => value > threshold,
+        Direction::Below => value < threshold,
     }
 }
 

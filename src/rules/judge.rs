@@ -72,8 +72,10 @@ enum PutOff {
 pub struct Instance {
     phase: Phase,
     since: Stamp,
-    /// Index of the worst threshold crossed.
+    /// Index of the worst threshold that held for the rule's `for`, or so far.
     level: usize,
+    /// A worse threshold than that, and since when it has been crossed.
+    worse: Option<(usize, Mono)>,
     value: Option<f64>,
     /// Since when the value has been on the good side.
     clear_since: Option<Mono>,
@@ -104,6 +106,7 @@ impl Instance {
             phase: Phase::Resolved,
             since: now,
             level,
+            worse: None,
             value: sample.value,
             clear_since: None,
             resolved_at: None,
@@ -126,6 +129,9 @@ impl Instance {
         if sample.value.is_some() {
             self.value = sample.value;
         }
+        if crossed(rule, sample).is_none() {
+            self.worse = None;
+        }
         match crossed(rule, sample) {
             Some(level) => self.cross(rule, level, sample.period, now),
             None if is_clear(rule, sample) => self.clear(rule, now),
@@ -140,19 +146,29 @@ impl Instance {
 
     fn cross(&mut self, rule: &RuleSpec, level: usize, period: Option<i64>, now: Stamp) -> Verdict {
         self.clear_since = None;
+        let (held, since) = self.worse.unwrap_or((level, now.mono));
+        let held = held.min(level);
         let said_before = period.is_some_and(|period| {
-            self.fired.is_some_and(|(at, fired)| at == period && fired >= level)
+            self.fired.is_some_and(|(at, fired)| at == period && fired >= held)
         });
         match self.phase {
             Phase::Firing if level > self.level => {
-                self.level = level;
+                self.worse = Some((held, since));
+                if now.mono.since(since) < rule.hold {
+                    return self.act_late(now);
+                }
+                self.level = held;
+                self.worse = None;
                 if said_before {
                     return self.act_late(now);
                 }
-                self.fired = period.map(|period| (period, level));
+                self.fired = period.map(|period| (period, held));
                 Verdict::Fired(self.act(rule, now))
             }
-            Phase::Firing => self.act_late(now),
+            Phase::Firing => {
+                self.worse = None;
+                self.act_late(now)
+            }
             Phase::Resolved if rule.thresholds.len() > 1 && said_before => Verdict::Same,
             Phase::Resolved | Phase::NoData => {
                 self.enter(Phase::Pending, now);
@@ -160,8 +176,7 @@ impl Instance {
                 self.ripen(rule, period, now, Verdict::Pending)
             }
             Phase::Pending => {
-                // One odd reading must not make it worse than what has held.
-                self.level = level;
+                self.level = self.level.min(level);
                 self.ripen(rule, period, now, Verdict::Same)
             }
         }
@@ -276,6 +291,7 @@ impl Instance {
         self.phase = phase;
         self.since = now;
         self.clear_since = None;
+        self.worse = None;
     }
 
     /// Where it stands.
@@ -537,6 +553,28 @@ mod tests {
         let fired = run(&rule, &samples);
         let fired = fired.iter().filter(|(_, v)| matches!(v, Verdict::Fired(_)));
         assert_eq!(fired.map(|(s, _)| *s).collect::<Vec<_>>(), vec![5, 105]);
+    }
+
+    #[test]
+    fn a_worse_threshold_fires_only_when_it_held_as_long() {
+        let thresholds = vec![
+            Threshold { value: 0.10, severity: Severity::Warning },
+            Threshold { value: 0.01, severity: Severity::Critical },
+        ];
+        let rule = RuleSpec { thresholds, ..rule() };
+        // Nothing left for a moment, at 0 and at 20 s; for good from 40 s on.
+        let left = |second| match second {
+            0 | 20 | 40.. => 0.0,
+            _ => 0.05,
+        };
+        let mut instance = Instance::start(&rule, value(left(0)), at(0)).unwrap().0;
+        let mut fired = Vec::new();
+        for second in 1..60 {
+            if let Verdict::Fired(_) = instance.judge(&rule, value(left(second)), at(second)) {
+                fired.push((second, instance.threshold(&rule).map(|(_, severity)| severity)));
+            }
+        }
+        assert_eq!(fired, vec![(5, Some(Severity::Warning)), (45, Some(Severity::Critical))]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, State, Switch};
+use super::{Cap, Limit, Snapshot, State, Switch, UNATTRIBUTED};
 use crate::engine::span_in_words as span;
 
 /// Below this a limit is a warning.
@@ -101,7 +101,10 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
         && top.share.is_some_and(|share| share >= 0.4)
     {
-        parts.push(format!("top: {}", top.key_id));
+        parts.push(match &*top.key_id {
+            UNATTRIBUTED => "most of it without a key".to_owned(),
+            key => format!("top: {key}"),
+        });
     }
     if parts.is_empty() {
         return calm(snapshot);
@@ -115,19 +118,28 @@ fn stopped(switch: &Switch) -> String {
     let disobey: Vec<&str> =
         switch.hosts.iter().filter(|h| h.obeyed == Some(false)).map(|h| &*h.host).collect();
     let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
+    let unknown: u64 = switch.hosts.iter().map(|host| host.start_unknown).sum();
     let proof = if !disobey.is_empty() {
         format!("NOT OBEYED by {}", disobey.join(", "))
+    } else if unknown > 0 {
+        format!("{unknown} calls passed since and no log says when they began: NOT PROVEN")
     } else if obey > 0 {
         format!("obeyed by {obey} of {} hosts", switch.hosts.len())
-    } else {
+    } else if switch.hosts.is_empty() {
         "no call since, not proven yet".to_owned()
+    } else {
+        "not proven yet".to_owned()
     };
     format!("KILL {} tripped by {by}, {proof}", switch.scope)
 }
 
-/// Of several exhausted limits the one that comes back last binds.
+/// Of several exhausted limits the one that comes back last binds; money that is
+/// spent does not come back at all.
 fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
-    let back = |limit: &Limit| limit.reset_in_s.unwrap_or(f64::MAX);
+    let back = |limit: &Limit| match limit.resource {
+        "credits" | "spend" => f64::INFINITY,
+        _ => limit.reset_in_s.unwrap_or(f64::MAX),
+    };
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
 }
 
@@ -162,7 +174,9 @@ fn calm(snapshot: &Snapshot) -> String {
     }
     if nothing_understood(snapshot) {
         let lines = lines(snapshot);
-        return format!("None of {lines} line(s) was understood: this may be no log of LLM calls.");
+        return format!(
+            "None of {lines} line(s) was understood: is this a gateway's log? `tripline parse` tells line by line."
+        );
     }
     if let Some(age) = oldness(snapshot) {
         return format!(

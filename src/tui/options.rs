@@ -73,6 +73,9 @@ pub struct ConsoleOptions {
     pub profile: Option<String>,
     /// Directory of the kill switch files, shown before a trip.
     pub switch_dir: String,
+    /// Options that lead a shell to the same switches, as in ` --config FILE`;
+    /// `None` where none do.
+    pub shell_options: Option<String>,
 }
 
 impl Default for ConsoleOptions {
@@ -87,6 +90,7 @@ impl Default for ConsoleOptions {
             user: String::from("unknown"),
             profile: None,
             switch_dir: String::from("kill.d"),
+            shell_options: Some(String::new()),
         }
     }
 }

@@ -169,6 +169,19 @@ impl Rig {
         output(self.tripline().arg("switch").args(args))
     }
 
+    /// Runs `tripline switch drill` with our key: its exit code, and whether
+    /// nginx is said to obey.
+    pub fn drill(&self) -> (Option<i32>, bool) {
+        let mut command = self.tripline();
+        command.args(["switch", "drill", "key/7Qm2", "--url"]);
+        command.arg(format!("http://{}/v1/models", self.gateway));
+        let done = command.args(["--header", &format!("Authorization: Bearer {KEY}")]).output();
+        let done = done.unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert!(said.contains(" OBEYED"), "{said}");
+        (done.status.code(), !said.contains("NOT OBEYED"))
+    }
+
     /// What `tripline parse` reads from nginx's log.
     pub fn parse(&self) -> Vec<Value> {
         let parsed = output(self.tripline().arg("parse").arg(self.log_path()));
@@ -304,6 +317,7 @@ fn write_nginx(
             ("default /run/tripline/kill.d;", &format!("default {};", kill_dir.display())),
             // The choice of a gateway whose clients name the model in a header.
             ("default \"\";\n    # default $http_x_llm_model;", "default $http_x_llm_model;"),
+            ("# 7Qm2 7%51m2;", "7Qm2 7%51m2;"),
         ],
     );
     let mut whole = replaced(
