@@ -177,6 +177,7 @@ impl Instance {
             }
             Phase::Pending => {
                 self.level = self.level.min(level);
+                self.worse = (level > self.level).then_some((held, since));
                 self.ripen(rule, period, now, Verdict::Same)
             }
         }
