@@ -194,7 +194,9 @@ impl Instance {
         if now.mono.since(self.since.mono) < rule.hold {
             return otherwise;
         }
+        let worse = self.worse;
         self.enter(Phase::Firing, now);
+        self.worse = worse;
         self.open = true;
         self.fired = period.map(|period| (period, self.level));
         Verdict::Fired(self.act(rule, now))
