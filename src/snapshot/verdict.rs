@@ -170,7 +170,7 @@ fn calm(snapshot: &Snapshot) -> String {
     if is_gibberish(snapshot) {
         let lines: u64 = snapshot.sources.iter().map(|source| source.lines).sum();
         return format!(
-            "None of {lines} lines was understood: is this a gateway's log? `tripline parse` tells line by line."
+            "None of {lines} lines was understood: not a gateway's log? See `tripline parse`."
         );
     }
     if let Some(age) = oldness(snapshot) {
