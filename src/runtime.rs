@@ -26,5 +26,5 @@ pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};
 pub use once::{Missing, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
-pub use signals::{Signal, Signals};
+pub use signals::{Signal, Signals, end_by};
 pub use start::{Running, Setup, StartError, start};

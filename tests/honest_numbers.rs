@@ -96,7 +96,7 @@ fn what_is_not_a_log_is_not_ok() {
     let picture = snapshot(&tripline(&["once", "--json"], "", &text));
     assert_eq!(picture["state"], "unknown");
     let verdict = picture["verdict"].as_str().unwrap();
-    assert!(verdict.starts_with("None of 3 lines was understood"), "{verdict}");
+    assert!(verdict.starts_with("None of 3 line(s) was understood"), "{verdict}");
 }
 
 #[test]

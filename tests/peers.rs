@@ -118,6 +118,21 @@ fn a_gateway_that_cannot_see_the_directory_is_reported() {
 }
 
 #[test]
+fn a_drill_tells_who_obeys_and_stops_nothing_else() {
+    let Some(peers) = Peers::find() else { return };
+    let mut rig = Rig::start(&peers, Gateway::Proper);
+    let _watch = rig.watch("");
+    assert_eq!(rig.drill(), (Some(0), true));
+    // The same key again: the drill left nothing behind.
+    assert_eq!(rig.sdk.call()["status"], 200);
+    assert!(rig.log().iter().any(|line| line["kill_switch"] == "key/7%51m2"));
+
+    let rig = Rig::start(&peers, Gateway::WithoutSwitch);
+    let _watch = rig.watch("");
+    assert_eq!(rig.drill(), (Some(1), false));
+}
+
+#[test]
 fn every_kind_of_call_is_read_from_nginx_s_log() {
     let Some(peers) = Peers::find() else { return };
     let mut rig = Rig::start(&peers, Gateway::Proper);

@@ -49,9 +49,10 @@ impl Context {
         };
         let input = LoadInput { file, overrides: overrides(global) };
         let config = Config::load(&input).map_err(|error| Failure::new(Kind::Config, error))?;
-        let state_dir = global
-            .state
-            .clone()
+        // The kill files below it are found by other programs: no relative path will do.
+        let named = global.state.as_ref();
+        let named = named.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+        let state_dir = named
             .or_else(|| config.state_dir.clone())
             .or_else(|| env.state_dir())
             .ok_or_else(|| {

@@ -176,7 +176,9 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
             let confirmed = pending.confirm().map_err(|error| {
                 Failure::new(
                     Kind::Failed,
-                    format!("{scope} is stopped now, but may not survive a power cut: {error}"),
+                    printable(&format!(
+                        "{scope} is stopped now, but may not survive a power cut: {error}"
+                    )),
                 )
                 .hint(error.hint())
             })?;
@@ -201,7 +203,7 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let recorded = context
         .make_state_dir()
         .and_then(|()| record_deed(context, "trip", Some(&scope), &scoped.reason, result, now));
-    let printed = out.line(&text);
+    let printed = out.line(&printable(&text));
     finish(out, printed)?;
     recorded
 }
@@ -222,7 +224,7 @@ fn reset(context: &Context, request: &Reset, now: Wall) -> Result<(), Failure> {
         ResetOutcome::NotTripped => format!("{scope} was not tripped"),
     };
     let mut out = Out::new();
-    let printed = out.line(&text);
+    let printed = out.line(&printable(&text));
     finish(out, printed)
 }
 
@@ -246,7 +248,11 @@ pub(super) fn open(context: &Context) -> Result<SwitchDir, Failure> {
 }
 
 pub(super) fn refused(error: &SwitchError) -> Failure {
-    Failure::new(Kind::Refused, error).hint(error.hint())
+    let failure = Failure::new(Kind::Refused, error).hint(error.hint());
+    match error {
+        SwitchError::Foreign { .. } => failure.hint("`--force` removes it all the same"),
+        _ => failure,
+    }
 }
 
 pub(super) fn scope(text: &str) -> Result<SwitchScope, Failure> {

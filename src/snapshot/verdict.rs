@@ -41,8 +41,6 @@ pub fn cap_state(cap: &Cap) -> State {
 /// Worst of everything: alerts say what is wrong, limits and caps what binds.
 #[must_use]
 pub fn state(snapshot: &Snapshot) -> State {
-    let has_data =
-        snapshot.sources.iter().any(|source| source.lines > 0) && !is_gibberish(snapshot);
     let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing");
     let alerts = firing.map(|alert| alert.severity).max();
     let limits =
@@ -52,7 +50,8 @@ pub fn state(snapshot: &Snapshot) -> State {
     let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
-        _ if !has_data || oldness(snapshot).is_some() => State::Unknown,
+        _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
+        _ if oldness(snapshot).is_some() => State::Unknown,
         _ if snapshot
             .sources
             .iter()
@@ -134,9 +133,13 @@ fn stopped(switch: &Switch) -> String {
     format!("KILL {} tripped by {by}, {proof}", switch.scope)
 }
 
-/// Of several exhausted limits the one that comes back last binds.
+/// Of several exhausted limits the one that comes back last binds; money that is
+/// spent does not come back at all.
 fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
-    let back = |limit: &Limit| limit.reset_in_s.unwrap_or(f64::MAX);
+    let back = |limit: &Limit| match limit.resource {
+        "credits" | "spend" => f64::INFINITY,
+        _ => limit.reset_in_s.unwrap_or(f64::MAX),
+    };
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
 }
 
@@ -164,13 +167,15 @@ fn calm(snapshot: &Snapshot) -> String {
     if snapshot.sources.is_empty() {
         return "Nothing is watched.".to_owned();
     }
-    if snapshot.sources.iter().all(|source| source.lines == 0) {
-        return format!("No line yet from {} source(s); waiting.", snapshot.sources.len());
+    if lines(snapshot) == 0 {
+        let ended = snapshot.sources.iter().all(|source| &*source.state == "ended");
+        let hope = if ended { "there is nothing to read" } else { "waiting" };
+        return format!("No line yet from {} source(s); {hope}.", snapshot.sources.len());
     }
-    if is_gibberish(snapshot) {
-        let lines: u64 = snapshot.sources.iter().map(|source| source.lines).sum();
+    if nothing_understood(snapshot) {
+        let lines = lines(snapshot);
         return format!(
-            "None of {lines} lines was understood: not a gateway's log? See `tripline parse`."
+            "None of {lines} line(s) was understood: not a gateway's log? See `tripline parse`."
         );
     }
     if let Some(age) = oldness(snapshot) {
@@ -201,13 +206,16 @@ fn calm(snapshot: &Snapshot) -> String {
     }
 }
 
-/// Lines were read and not one of them meant anything.
-fn is_gibberish(snapshot: &Snapshot) -> bool {
-    let meant = |source: &super::Source| source.lines > source.faults + source.blank;
-    snapshot.totals.requests == 0
-        && snapshot.limits.is_empty()
-        && snapshot.sources.iter().any(|source| source.faults > 0)
-        && !snapshot.sources.iter().any(meant)
+/// Lines that hold anything.
+fn lines(snapshot: &Snapshot) -> u64 {
+    snapshot.sources.iter().map(|source| source.lines.saturating_sub(source.blank)).sum()
+}
+
+/// Lines came, and no single one said anything: that must not look like peace.
+fn nothing_understood(snapshot: &Snapshot) -> bool {
+    let totals = &snapshot.totals;
+    let said = totals.requests + totals.ignored + totals.quarantined;
+    totals.faults > 0 && said == 0 && snapshot.limits.is_empty() && snapshot.queues.is_empty()
 }
 
 /// Age of the newest line, if that is too old to speak of the present.

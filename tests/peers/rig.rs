@@ -89,7 +89,8 @@ impl Peers {
 
 /// Says that a test did not run, past the test runner's capture.
 pub fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+    // In one write: other tests speak at the same time.
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
 }
 
 impl Rig {
@@ -166,6 +167,19 @@ impl Rig {
     /// Runs `tripline switch …`.
     pub fn switch(&self, args: &[&str]) -> String {
         output(self.tripline().arg("switch").args(args))
+    }
+
+    /// Runs `tripline switch drill` with our key: its exit code, and whether
+    /// nginx is said to obey.
+    pub fn drill(&self) -> (Option<i32>, bool) {
+        let mut command = self.tripline();
+        command.args(["switch", "drill", "key/7Qm2", "--url"]);
+        command.arg(format!("http://{}/v1/models", self.gateway));
+        let done = command.args(["--header", &format!("Authorization: Bearer {KEY}")]).output();
+        let done = done.unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert!(said.contains(" OBEYED"), "{said}");
+        (done.status.code(), !said.contains("NOT OBEYED"))
     }
 
     /// What `tripline parse` reads from nginx's log.
@@ -303,6 +317,7 @@ fn write_nginx(
             ("default /run/tripline/kill.d;", &format!("default {};", kill_dir.display())),
             // The choice of a gateway whose clients name the model in a header.
             ("default \"\";\n    # default $http_x_llm_model;", "default $http_x_llm_model;"),
+            ("# 7Qm2 7%51m2;", "7Qm2 7%51m2;"),
         ],
     );
     let mut whole = replaced(
