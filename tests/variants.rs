@@ -250,3 +250,44 @@ fn texts_that_only_people_read_hold_no_prose_and_no_query() {
         Observation::Fault { reason: FaultReason::KeyInLog, .. }
     )));
 }
+
+#[test]
+fn litellm_rows_of_other_versions_are_read_whole() {
+    let times = r#""startTime":1795187477.5,"endTime":"1795187478.5""#;
+    let row = |rest: &str| {
+        one(&format!(r#"{{"call_type":"acompletion","model":"openai/gpt-4o",{times},{rest}}}"#))
+    };
+    for rest in [
+        r#""response_cost":0.5,"status":"success""#,
+        r#""response_cost":"0.5","status":"success","hidden_params":"None","litellm_call_id":"c""#,
+        r#""litellm_call_id":"c","response_cost":5e-1,"status":"success","metadata":null,"model_group":null"#,
+    ] {
+        let got = row(rest);
+        assert_eq!(got.cost.map(|cost| cost.usd.0), Some(HALF), "{rest}");
+        assert_eq!((got.status, got.timing.latency_ms), (Some(200), Some(1000.0)), "{rest}");
+        assert!(got.at_logged, "{rest}");
+    }
+    for nothing in [
+        r#""response_cost":null"#,
+        r#""response_cost":None"#,
+        r#""response_cost":"None""#,
+        r#""x":1"#,
+    ] {
+        let got = row(&format!(
+            r#""status":"success","prompt_tokens":"12","completion_tokens":null,{nothing}"#
+        ));
+        assert_eq!(
+            (got.cost, got.tokens.input, got.tokens.output),
+            (None, Some(12), None),
+            "{nothing}"
+        );
+    }
+    let failed = r#""status":"failure","response_cost":0,"error_information":null,"error_str":"litellm.Timeout: Request timed out""#;
+    assert_eq!(row(failed).failure.kind, Some(ErrorKind::Timeout));
+}
+
+#[test]
+fn litellms_plain_counts_beside_a_marked_reset_are_one_bucket() {
+    let line = r#"{"at":"2026-11-20T15:11:17Z","status":200,"headers":{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"40","llm_provider-x-ratelimit-reset-tokens":"36s"}}"#;
+    assert_eq!(remaining(line), [("Tokens Some(60)".to_owned(), Some(40.0))]);
+}

@@ -97,7 +97,7 @@ fn sum(line: Line<'_>, slots: &[Slot], scale: Option<f64>, max: NanoUsd) -> Repo
 }
 
 fn is_missing(value: Value<'_>) -> bool {
-    matches!((value.kind, value.raw), (Kind::Null, _) | (Kind::Bare, b"None"))
+    matches!((value.kind, value.raw), (Kind::Null, _) | (Kind::Bare | Kind::Str, b"None" | b"null"))
 }
 
 fn usd(value: Value<'_>, scale: Option<f64>, max: NanoUsd) -> Result<NanoUsd, FaultReason> {
