@@ -77,6 +77,42 @@ fn a_stated_cost_counts_whatever_else_its_record_is() {
 }
 
 #[test]
+fn a_damaged_record_that_speaks_of_a_cost_is_never_just_ignored() {
+    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","cost":0.25}"#;
+    for line in [
+        r#"{"ts":"2026-11-20T15:11:17Z",'key':'k','cost':0.5}"#,
+        r#"{"ts":"2026-11-20T15:11:17Z","a":"x" "cost":0.5}"#,
+    ] {
+        let batch = read(&format!("{known}\n{line}\n"));
+        assert!(matches!(batch.items[1].seen, Observation::Quarantined { .. }), "{line}");
+    }
+    // A line torn anywhere, and the next one written right behind it.
+    let torn =
+        r#"{"ts":"2026-11-20T15:11:17Z","key":"k","user":"it's, {x}","cost":0.25,"m":{"a":["b"]}}"#;
+    for cut in 1..torn.len() {
+        let batch = read(&format!("{known}\n{}{known}\n", &torn[..cut]));
+        assert!(matches!(batch.items[1].seen, Observation::Quarantined { .. }), "{cut}");
+    }
+}
+
+#[test]
+fn only_a_refusal_can_be_the_kill_switchs() {
+    let kind = |status: u16, error: &str| {
+        one(&format!(r#"{{"model":"m","status":{status},"error":{error}}}"#)).failure.kind
+    };
+    for error in
+        [r#"{"type":"kill_switch"}"#, r#"{"code":"kill_switch"}"#, r#"{"code":"llm_kill_switch"}"#]
+    {
+        assert_eq!(kind(503, error), Some(ErrorKind::KillSwitch));
+        assert_ne!(
+            kind(400, error),
+            Some(ErrorKind::KillSwitch),
+            "a provider that quotes its client"
+        );
+    }
+}
+
+#[test]
 fn a_stray_status_line_does_not_swallow_a_log() {
     let line = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","cost":0.25}"#;
     assert_eq!(spent(&format!("HTTP/1.1 200 OK\n{line}\n{line}\n")), HALF);

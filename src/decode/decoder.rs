@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use super::DecodeOptions;
 use super::dump::{Dump, Step};
 use super::formats::{FormatError, FormatId, Formats};
@@ -191,6 +193,9 @@ impl Decoder {
                 return self.recorder.line(&formats, format, scan, place, out);
             }
         }
+        if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
+            return place.quarantine(out, FaultReason::BrokenJson);
+        }
         place.push(out, Observation::Ignored { reason: "other_record" });
     }
 
@@ -245,6 +250,11 @@ impl Decoder {
         }
         self.wrong_encoding
     }
+}
+
+/// Whether a cost may stand in a damaged line where the scan can't see it.
+fn speaks_of_cost(line: &[u8]) -> bool {
+    line.windows(4).any(|word| word.eq_ignore_ascii_case(b"cost"))
 }
 
 fn is_empty_object(line: &[u8]) -> bool {
