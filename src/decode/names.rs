@@ -1,8 +1,8 @@
 //! Names in lines to symbols, through a small cache: a log repeats the same few
 //! names, and what a regex or a masking makes of one is found once, not per line.
 //!
-//! The cache is a fixed table without chains. Names that fall on one place
-//! push each other out, so a flood of invented names costs time, never memory.
+//! The cache is a fixed table. Of names that fall on one place the oldest is
+//! pushed out, so a flood of invented names costs time, never memory.
 
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use crate::text;
 
 const PLACES: usize = 2048;
 const TEXTS: usize = 64;
+/// Names that may fall on one place before they push each other out.
+const WAYS: usize = 4;
 /// Longer texts are not kept; they are looked up anew.
 const LONGEST: usize = 256;
 
@@ -165,16 +167,21 @@ impl NameCache {
         hasher.write_usize(asker);
         hasher.write(written);
         #[allow(clippy::cast_possible_truncation, reason = "any bits do")]
-        let index = hasher.finish() as usize % PLACES;
-        let Some(place) = self.places.get_mut(index) else { return find() };
-        if place.asker == asker && place.written == written {
+        let first = hasher.finish() as usize % (PLACES / WAYS) * WAYS;
+        let Some(set) = self.places.get_mut(first..first + WAYS) else { return find() };
+        let is_it = |place: &Place| place.asker == asker && place.written == written;
+        if let Some(place) = set.iter().find(|place| is_it(place)) {
             return place.found;
         }
         let found = find();
-        place.asker = asker;
-        place.written.clear();
-        place.written.extend_from_slice(written);
-        place.found = found;
+        // The others move up; what came longest ago goes.
+        set.rotate_right(1);
+        if let Some(place) = set.first_mut() {
+            place.asker = asker;
+            place.written.clear();
+            place.written.extend_from_slice(written);
+            place.found = found;
+        }
         found
     }
 }
