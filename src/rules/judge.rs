@@ -121,30 +121,22 @@ impl Instance {
 
     fn cross(&mut self, rule: &RuleSpec, level: usize, period: Option<i64>, now: Stamp) -> Verdict {
         self.clear_since = None;
-        let (held, since) = self.worse.unwrap_or((level, now.mono));
-        let held = held.min(level);
-        let said_before = period.is_some_and(|period| {
-            self.fired.is_some_and(|(at, fired)| at == period && fired >= held)
-        });
+        let fired = self.fired;
+        let said_before = |level: usize| {
+            period.zip(fired).is_some_and(|(period, (at, fired))| at == period && fired >= level)
+        };
         match self.phase {
-            Phase::Firing if level > self.level => {
-                self.worse = Some((held, since));
-                if now.mono.since(since) < rule.hold {
-                    return Verdict::Same;
-                }
+            Phase::Firing => {
+                let Some(held) = self.worse_held(rule, level, now) else { return Verdict::Same };
                 self.level = held;
                 self.worse = None;
-                if said_before {
+                if said_before(held) {
                     return Verdict::Same;
                 }
                 self.fired = period.map(|period| (period, held));
                 Verdict::Fired(Actions::Due)
             }
-            Phase::Firing => {
-                self.worse = None;
-                Verdict::Same
-            }
-            Phase::Resolved if rule.thresholds.len() > 1 && said_before => Verdict::Same,
+            Phase::Resolved if rule.thresholds.len() > 1 && said_before(level) => Verdict::Same,
             Phase::Resolved | Phase::NoData => {
                 self.enter(Phase::Pending, now);
                 self.level = level;
@@ -152,9 +144,18 @@ impl Instance {
             }
             Phase::Pending => {
                 self.level = self.level.min(level);
+                self.worse_held(rule, level, now);
                 self.ripen(rule, period, now, Verdict::Same)
             }
         }
+    }
+
+    /// The threshold worse than the present one that has been crossed for as
+    /// long as the rule's `for`, if there is one.
+    fn worse_held(&mut self, rule: &RuleSpec, level: usize, now: Stamp) -> Option<usize> {
+        let (held, since) = self.worse.unwrap_or((level, now.mono));
+        self.worse = (level > self.level).then(|| (held.min(level), since));
+        self.worse.filter(|_| now.mono.since(since) >= rule.hold).map(|(held, _)| held)
     }
 
     /// Fire if the `for` is over, else answer `otherwise`.
@@ -168,7 +169,10 @@ impl Instance {
         if now.mono.since(self.since.mono) < rule.hold {
             return otherwise;
         }
+        let worse = self.worse;
         self.enter(Phase::Firing, now);
+        // Its time runs from when it was crossed, not from now.
+        self.worse = worse;
         self.fired = period.map(|period| (period, self.level));
         let cooling = self.resolved_at.is_some_and(|at| now.mono.since(at) < rule.cooldown);
         Verdict::Fired(if cooling { Actions::CoolingDown } else { Actions::Due })
