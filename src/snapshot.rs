@@ -326,6 +326,8 @@ pub struct Alert {
     pub rule: Text,
     /// `pending`, `firing`, `resolved` or `no_data`.
     pub state: &'static str,
+    /// As bad as that; of one that only informs nothing is bad, and the word is `info`.
+    #[serde(serialize_with = "severity")]
     pub severity: State,
     pub since: Text,
     /// Seconds in this state; for the screen only.
@@ -346,6 +348,14 @@ pub struct Alert {
     pub silenced_until: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runbook: Option<Text>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+fn severity<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    match state {
+        State::Ok => serializer.serialize_str("info"),
+        worse => worse.serialize(serializer),
+    }
 }
 
 /// A kill switch scope.

@@ -18,6 +18,8 @@ const CAP: usize = 8192;
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
 /// Without a reading for this long, nobody draws from it any more.
 const STILL: Duration = Duration::from_secs(5);
+/// Clocks of hosts may be this far ahead of ours.
+const SKEW: Duration = Duration::from_secs(5);
 /// Windows ahead for which the present rate says anything.
 const HORIZON: f64 = 5.0;
 /// Share of a limit that must be there again before it is called back.
@@ -267,7 +269,8 @@ impl Gauge {
     }
 
     fn update(&mut self, reading: &LimitReading, now: Stamp) -> Seen {
-        if reading.at < self.last.at {
+        // A reading from the future is no reason to ignore the present.
+        if reading.at < self.last.at && self.last.at <= now.wall.plus(SKEW) {
             return Seen::Older;
         }
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
@@ -335,7 +338,8 @@ impl Gauge {
     }
 
     fn refuse(&mut self, request: &Request) {
-        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0).map(Duration::from_secs_f64);
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
+        let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let reset = self.last.reset.map(|r| r.at.since(request.at)).filter(|d| !d.is_zero());
         let told = if asked.or(reset).is_some() { Told::ByServer } else { Told::Assumed };
         let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };

@@ -88,9 +88,11 @@ impl Cap {
         }
     }
 
-    /// Begin a new period if `now` is past the present one.
+    /// Begin a new period if `now` is past the present one, or a clock that was
+    /// wrong has been set back to before it.
     pub fn roll(&mut self, zone: &TimeZone, now: Stamp) {
-        if now.wall < self.period.end {
+        let set_back = now.wall < self.period.start.minus(LONG);
+        if now.wall < self.period.end && !set_back {
             return;
         }
         let next = Span::around(self.spec.period, now.wall, zone);
@@ -100,11 +102,11 @@ impl Cap {
         self.period = next;
     }
 
-    /// Count a call that this cap covers.
-    pub fn count(&mut self, request: &Request, when: Mono) {
-        let account = if request.at >= self.period.end {
+    /// Count a call that this cap covers, in the period of `at`.
+    pub fn count(&mut self, request: &Request, at: Wall, when: Mono) {
+        let account = if at >= self.period.end {
             &mut self.next
-        } else if request.at >= self.period.start {
+        } else if at >= self.period.start {
             &mut self.now
         } else {
             return;

@@ -82,8 +82,6 @@ pub struct Host {
     /// Calls that were let through and whose start no log tells: they may have
     /// begun after the trip.
     pub start_unknown: u64,
-    /// Rules that watch it.
-    pub judged: bool,
 }
 
 impl Host {
@@ -100,7 +98,7 @@ impl Host {
     }
 
     fn seen(host: Option<Sym>) -> Host {
-        Host { host, started_after: 0, refused: 0, draining: 0, start_unknown: 0, judged: false }
+        Host { host, started_after: 0, refused: 0, draining: 0, start_unknown: 0 }
     }
 
     /// Note a call that was let through.
@@ -152,13 +150,13 @@ impl Switches {
         changes
     }
 
-    /// Note what a call says about trips that cover it. Answers whether any
-    /// evidence changed.
+    /// Note what a call says about trips that cover it. Answers whether it should
+    /// not have been let through.
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration) -> bool {
         if self.tripped == 0 {
             return false;
         }
-        let mut changed = false;
+        let mut disobeyed = false;
         for row in &mut self.rows {
             let Some(trip) = &row.state.trip else { continue };
             if request.at <= trip.at || !row.target.covers(request, names) {
@@ -182,11 +180,12 @@ impl Switches {
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
             } else {
+                let before = host.started_after;
                 host.passed(began, trip.at, request.at, grace);
+                disobeyed |= host.started_after > before;
             }
-            changed = true;
         }
-        changed
+        disobeyed
     }
 
     /// All switches.
@@ -195,9 +194,18 @@ impl Switches {
         &self.rows
     }
 
-    /// All switches, to be marked as judged.
-    pub fn rows_mut(&mut self) -> &mut [Row] {
-        &mut self.rows
+    /// Calls of a host that began after the trip of a scope and were let through.
+    #[must_use]
+    pub fn started_after(&self, scope: &str, host: Option<Sym>) -> u64 {
+        let row = self.rows.iter().find(|row| row.state.scope == scope);
+        let host = row.and_then(|row| row.hosts.iter().find(|seen| seen.host == host));
+        host.map_or(0, |host| host.started_after)
+    }
+
+    /// Whether rules may trip by themselves.
+    #[must_use]
+    pub fn armed(&self) -> bool {
+        self.rows.iter().any(|row| row.state.armed == Armed::Armed)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::action::arming::{self, ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
 use crate::action::switch::KillNote;
 use crate::domain::{Batch, Mono, SourceId, Stamp};
-use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus};
+use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus, Withheld};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the switch directory is looked at.
@@ -255,8 +255,10 @@ impl Driver {
 
     /// A viewer that does not keep up loses events, and is told how many; the
     /// engine never waits for one.
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, mut event: Event) {
         let Some(events) = &self.events else { return };
+        // What came of it is told by events of its own.
+        event.would.clear();
         if self.untold > 0 {
             let text = format!("{} events were lost: their reader is too slow", self.untold);
             let lost = Event::new(event.at, EventKind::Finding, text);
@@ -311,11 +313,13 @@ impl Driver {
                 (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
             }
             Tripped::Disarmed => {
+                self.withhold(scope, note, Withheld::Disarmed, now);
                 let text = format!("a rule asked to trip {scope}, but the switch is not armed");
                 self.engine.report("trip_withheld", &text, now);
                 (Job::Record(deed("withheld: not armed")), text)
             }
             Tripped::Failed(why) => {
+                self.withhold(scope, note, Withheld::Failed, now);
                 let text = format!("{scope} NOT tripped: {why}");
                 self.engine.report("trip_failed", &text, now);
                 (Job::Record(deed(&format!("failed: {why}"))), text)
@@ -324,6 +328,12 @@ impl Driver {
         self.hand_over(job, now);
         if note.rule.is_none() {
             self.answer(answer);
+        }
+    }
+
+    fn withhold(&mut self, scope: &str, note: &KillNote, why: Withheld, now: Stamp) {
+        if let Some(rule) = &note.rule {
+            self.engine.withhold(rule, scope, why, now);
         }
     }
 

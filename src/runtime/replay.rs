@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock::at_event;
 use super::start::{is_stdin, name_of};
-use crate::domain::{Batch, Item, Names, Observation, SourceId, Stamp, Wall};
+use crate::domain::{Batch, Item, Names, Observation, Progress, SourceId, Stamp, Wall};
 use crate::engine::{Effect, Engine, EngineSpec, Event, SourceStatus};
 use crate::snapshot::{self, Snapshot};
 use crate::source::{self, Ended, Sinks, SourceError, SourceSpec};
@@ -120,13 +120,15 @@ struct Reader {
     received: Wall,
     /// A line without a time of its own belongs beside the one before it.
     last: Option<Wall>,
+    /// Lines played.
+    lines: u64,
     ended: Option<Ended>,
 }
 
 impl Reader {
     fn new(id: SourceId, received: Wall, parts: Receiver<Part>) -> Reader {
         let batch = Batch::default();
-        Reader { id, parts, batch, next: 0, received, last: None, ended: None }
+        Reader { id, parts, batch, next: 0, received, last: None, lines: 0, ended: None }
     }
 
     /// Time of the next line; `None` at the end of the file.
@@ -173,6 +175,24 @@ impl Reader {
         rest.get(..len).unwrap_or_default()
     }
 
+    /// A line of it is about to be played.
+    fn tell_progress(&mut self, engine: &mut Engine, now: Stamp) {
+        if self.lines == 0 {
+            engine.set_source(self.id, SourceStatus { state: "live", ..SourceStatus::default() });
+        }
+        self.lines += 1;
+        let progress = Progress { lines: self.lines, ..Progress::default() };
+        engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
+    }
+
+    /// All of it has been played.
+    fn tell_end(&mut self, engine: &mut Engine, now: Stamp) {
+        if let Some(Ended { progress, format }) = self.ended.take() {
+            engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
+            engine.set_source(self.id, SourceStatus { state: "ended", problem: None, format });
+        }
+    }
+
     fn step(&mut self, at: Wall) {
         self.last = Some(at);
         self.next += self.line().len();
@@ -190,12 +210,17 @@ fn play(
     let first = earliest_within(readers, options)?;
     let now = at_event(first.unwrap_or(Wall(0)));
     let mut engine = Engine::new(spec, names, now);
+    for reader in &*readers {
+        // A file whose time has not come is not silent either.
+        engine.set_source(reader.id, SourceStatus { state: "ended", ..SourceStatus::default() });
+    }
     let mut play = Play { now, effects: Vec::new() };
     let mut last = None;
     while let Some((at, position)) = earliest(readers)? {
         let Some(reader) = readers.get_mut(position).filter(|_| !watcher.is_over()) else { break };
         if within(at, options) {
             play.advance(&mut engine, at, watcher);
+            reader.tell_progress(&mut engine, play.now);
             for item in reader.line() {
                 engine.observe(reader.id, &item.seen, play.now);
             }
@@ -204,16 +229,14 @@ fn play(
             last = Some(at);
         }
         reader.step(at);
+        // At its end a file falls silent by right.
+        reader.peek()?;
+        reader.tell_end(&mut engine, play.now);
     }
     engine.tick(play.now, &mut play.effects);
     play.tell(watcher);
     for reader in readers {
-        if let Some(Ended { progress, format }) = reader.ended.take() {
-            let batch = Batch { source: reader.id, progress, ..Batch::default() };
-            engine.arrive(&batch, play.now);
-            let ended = SourceStatus { state: "ended", problem: None, format };
-            engine.set_source(reader.id, ended);
-        }
+        reader.tell_end(&mut engine, play.now);
     }
     Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), first, last })
 }
