@@ -2,6 +2,12 @@
 //! the program itself reads them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "a test makes its own input and watches its own clock"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
