@@ -30,6 +30,8 @@ pub use failure::{Failure, Kind};
 use out::{Out, finish};
 use setup::Context;
 
+use crate::text::printable;
+
 /// Run what was typed.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -40,8 +42,11 @@ pub fn main() -> ExitCode {
     match run(&cli, &Env::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // With standard error gone there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "{failure}");
+            // A message may quote what others wrote.
+            for line in failure.to_string().lines() {
+                // With standard error gone there is nobody to tell.
+                let _ = writeln!(std::io::stderr(), "{}", printable(line));
+            }
             ExitCode::from(failure.kind.code())
         }
     }

@@ -9,5 +9,5 @@ mod secret;
 
 pub use cut::{Ellipsis, cut, width};
 pub use name::name;
-pub use printable::printable;
+pub use printable::{is_hidden, printable};
 pub use secret::{fingerprint, key_label, mask};

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use super::failure::{Failure, Kind};
+use crate::text::is_hidden;
 
 /// Why printing ended.
 pub enum Ended {
@@ -50,7 +52,8 @@ impl Out {
 
     /// One JSON value, on a line of its own.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Ended> {
-        serde_json::to_writer(&mut self.to, value).map_err(io::Error::from)?;
+        let mut json = serde_json::Serializer::with_formatter(&mut self.to, Safe);
+        value.serialize(&mut json).map_err(io::Error::from)?;
         Ok(self.to.write_all(b"\n")?)
     }
 
@@ -60,11 +63,53 @@ impl Out {
     }
 }
 
+/// Compact JSON in which whatever a terminal would obey or hide is escaped: for
+/// a program it is the same text.
+struct Safe;
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_hidden) {
+            let (plain, behind) = rest.split_at(at);
+            to.write_all(plain.as_bytes())?;
+            let mut behind = behind.chars();
+            if let Some(hidden) = behind.next() {
+                for unit in hidden.encode_utf16(&mut [0; 2]) {
+                    write!(to, "\\u{unit:04x}")?;
+                }
+            }
+            rest = behind.as_str();
+        }
+        to.write_all(rest.as_bytes())
+    }
+}
+
 /// The end of a command's output: everything is sent, and a reader that went
 /// away is fine.
 pub fn finish(mut out: Out, result: Result<(), Ended>) -> Result<(), Failure> {
     match result.and_then(|()| out.flush()) {
         Ok(()) | Err(Ended::ReaderGone) => Ok(()),
         Err(Ended::Failed(failure)) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_json_holds_what_a_terminal_obeys_and_all_of_it_is_read_back() {
+        let text = "é\u{9b}31m\u{202e}x\u{e0041}\u{1b}[2J\"日本\u{7f}";
+        let mut out = Vec::new();
+        let mut json = serde_json::Serializer::with_formatter(&mut out, Safe);
+        text.serialize(&mut json).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, r#""é\u009b31m\u202ex\udb40\udc41\u001b[2J\"日本\u007f""#);
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
     }
 }

@@ -5,7 +5,7 @@ use super::eval::{Line, Scratch};
 use super::formats::Format;
 use super::headers::HeaderBag;
 use super::map::Field;
-use super::tokens::{overlay, tier, tokens};
+use super::tokens::{larger, tier, tokens};
 use crate::domain::{Tier, Tokens};
 use crate::scan::{Found, Shape, scan_line};
 
@@ -57,7 +57,7 @@ impl Body {
         let map = &format.map;
         let present = format.presence.of(scan);
         let line = Line { scan, headers: &self.no_headers, zone: None, present };
-        self.tokens = overlay(tokens(line, map).0, self.tokens);
+        self.tokens = larger(tokens(line, map).0, self.tokens);
         let scratch = &mut self.scratch;
         let mut word = |field, keep: &mut String| {
             line.text(line.alts(map, field), scratch, |text| {

@@ -32,6 +32,7 @@ pub(super) fn reported(line: Line<'_>, alts: &[Alt<Slot>], max: NanoUsd) -> Repo
         let found = match &alt.from {
             From::Path(slot) => largest(line.scan.all(*slot), alt.scale, max),
             From::Sum(slots) => sum(line, slots, alt.scale, max),
+            From::Header(name) => largest(line.headers(name), alt.scale, max),
             _ => largest(line.value(alt).into_iter(), alt.scale, max),
         };
         match found {
@@ -42,6 +43,12 @@ pub(super) fn reported(line: Line<'_>, alts: &[Alt<Slot>], max: NanoUsd) -> Repo
         }
     }
     bad.map_or(Reported::Nothing, Reported::Bad)
+}
+
+/// Whether a line says that something was spent, readably or not.
+pub(super) fn states_one(line: Line<'_>, alts: &[Alt<Slot>]) -> bool {
+    let nothing = [Reported::Nothing, Reported::Usd(NanoUsd(0))];
+    !nothing.contains(&reported(line, alts, NanoUsd(i128::MAX)))
 }
 
 fn largest<'v>(
@@ -90,7 +97,7 @@ fn sum(line: Line<'_>, slots: &[Slot], scale: Option<f64>, max: NanoUsd) -> Repo
 }
 
 fn is_missing(value: Value<'_>) -> bool {
-    matches!((value.kind, value.raw), (Kind::Null, _) | (Kind::Bare, b"None"))
+    matches!((value.kind, value.raw), (Kind::Null, _) | (Kind::Bare | Kind::Str, b"None" | b"null"))
 }
 
 fn usd(value: Value<'_>, scale: Option<f64>, max: NanoUsd) -> Result<NanoUsd, FaultReason> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use super::DecodeOptions;
 use super::dump::{Dump, Step};
 use super::formats::{FormatError, FormatId, Formats};
@@ -171,14 +173,30 @@ impl Decoder {
             return place.fault(out, FaultReason::UnknownFormat);
         }
         match shape {
-            Shape::Object if !is_empty_object(line) => {
-                place.push(out, Observation::Ignored { reason: "other_record" });
-            }
+            Shape::Object if !is_empty_object(line) => self.other_record(line, place, out),
             Shape::Broken => place.quarantine(out, FaultReason::BrokenJson),
             Shape::Object | Shape::Array | Shape::NotJson | Shape::Blank => {
                 place.quarantine(out, FaultReason::NotJson);
             }
         }
+    }
+
+    /// A record that is not a call, unless it says what it cost: a field that
+    /// is missing must not hide money.
+    fn other_record(&mut self, line: &[u8], place: Place, out: &mut Batch) {
+        let formats = Arc::clone(&self.formats);
+        self.recorder.begin();
+        for position in self.last.into_iter().chain(0..formats.len()) {
+            let Some(format) = formats.get(position) else { continue };
+            let scan = scan_line(&format.paths, line, &mut self.found);
+            if self.recorder.states_cost(format, scan) {
+                return self.recorder.line(&formats, format, scan, place, out);
+            }
+        }
+        if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
+            return place.quarantine(out, FaultReason::BrokenJson);
+        }
+        place.push(out, Observation::Ignored { reason: "other_record" });
     }
 
     /// Whether this source is known to hold JSON, so that what is none is damage.
@@ -193,9 +211,15 @@ impl Decoder {
         if self.reads_json() || (!self.dump.is_open() && !Dump::starts(line)) {
             return false;
         }
+        if let Some(at) = self.dump.next_head(line) {
+            let (body, head) = line.split_at(at);
+            let behind = LineAt { offset: place.at.offset.saturating_add(at as u64), ..place.at };
+            self.dump_line(body, Place { len: body.len() as u64, ..place }, out);
+            return self.dump_line(head, Place { at: behind, len: head.len() as u64 }, out);
+        }
         let formats = Arc::clone(&self.formats);
         let forced = self.forced.is_some();
-        if !forced && self.dump.may_end() && formats.detect(line, &mut self.found).1.is_some() {
+        if !forced && self.dump.may_end(line) && formats.detect(line, &mut self.found).1.is_some() {
             self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
             return false;
         }
@@ -223,6 +247,11 @@ impl Decoder {
         }
         self.wrong_encoding
     }
+}
+
+/// Whether a cost may stand in a damaged line where the scan can't see it.
+fn speaks_of_cost(line: &[u8]) -> bool {
+    line.windows(4).any(|word| word.eq_ignore_ascii_case(b"cost"))
 }
 
 fn is_empty_object(line: &[u8]) -> bool {

@@ -1,7 +1,9 @@
 //! The fingerprint that makes doubled lines equal.
 //!
 //! A client can choose most ids, so an id alone must never make a call
-//! disappear: time, status, tokens and cost of the call are part of it.
+//! disappear: time, status, tokens and cost of the call are part of it. How long
+//! it took is too, for where a log writes whole seconds the same small call fits
+//! twice into one.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -19,6 +21,9 @@ pub(super) fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
     for count in [tokens.input, tokens.output, tokens.cached_input, tokens.cache_write] {
         hasher.write_u64(count.map_or(u64::MAX, |count| count));
     }
+    for millis in [request.timing.latency_ms, request.timing.ttft_ms] {
+        hasher.write_u64(millis.map_or(u64::MAX, f64::to_bits));
+    }
     hasher.write_i128(request.cost.map_or(-1, |cost| cost.usd.0));
     hasher.finish()
 }
@@ -26,7 +31,7 @@ pub(super) fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Cost, CostSource, NanoUsd, Wall};
+    use crate::domain::{Cost, CostSource, NanoUsd, Timing, Wall};
 
     #[test]
     fn a_reused_id_with_another_time_cost_or_status_is_another_call() {
@@ -37,6 +42,8 @@ mod tests {
         assert_ne!(print(&call), print(&Request { at: Wall(2), ..call }));
         assert_ne!(print(&call), print(&Request { cost: Some(cost), ..call }));
         assert_ne!(print(&call), print(&Request { status: Some(200), ..call }));
+        let timing = Timing { latency_ms: Some(12.5), ..call.timing };
+        assert_ne!(print(&call), print(&Request { timing, ..call }));
         assert_ne!(print(&call), fingerprint("other", &call, 7));
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Dump {
 struct Open {
     place: Place,
     status: u16,
+    /// It only announces the response.
+    preliminary: bool,
     part: Part,
 }
 
@@ -54,16 +56,34 @@ impl Dump {
         self.open.is_some()
     }
 
-    /// Whether the response could be over, so that a line may be another's.
-    pub(super) fn may_end(&self) -> bool {
-        self.open.is_some_and(|open| open.part == Part::MoreBody)
+    /// Whether the response could be over, so that `line` may be another's.
+    pub(super) fn may_end(&self, line: &[u8]) -> bool {
+        self.open.is_some_and(|open| match open.part {
+            Part::MoreBody => true,
+            // No header starts like that.
+            Part::Head => line.trim_ascii_start().starts_with(b"{"),
+            Part::Body => false,
+        })
+    }
+
+    /// Where a next response starts within `line`: bodies seldom end in a
+    /// newline, so that a second dump in one file follows its `}` directly.
+    pub(super) fn next_head(&self, line: &[u8]) -> Option<usize> {
+        self.open.filter(|open| open.part != Part::Head)?;
+        let at = memchr::memmem::rfind(line, b"HTTP/")?;
+        let (body, head) = line.split_at_checked(at)?;
+        let glued = body.last().is_some_and(|before| !before.is_ascii_whitespace());
+        // Within a text of the body there would be its end.
+        let whole = !head.iter().any(|b| matches!(b, b'"' | b'{' | b'}' | b'<'));
+        (glued && whole && Dump::starts(head)).then_some(at)
     }
 
     /// Takes the next line. Flush before a line that starts a response.
     pub(super) fn line<'l>(&mut self, line: &'l [u8], place: Place) -> Step<'l> {
         if let Some(status) = status_line(line) {
             self.body.clear();
-            self.open = Some(Open { place, status, part: Part::Head });
+            let preliminary = status < 200 || opens_tunnel(line);
+            self.open = Some(Open { place, status, preliminary, part: Part::Head });
             return Step::Start;
         }
         let Some(open) = &mut self.open else { return Step::Kept };
@@ -104,14 +124,19 @@ impl Dump {
     ) {
         let Some(open) = self.open.take() else { return };
         let format = formats.http_dump().and_then(|position| formats.get(position));
-        // `100 Continue` and the like announce the response; they are none.
-        let (Some(format), 200..) = (format, open.status) else { return };
+        let (Some(format), false) = (format, open.preliminary) else { return };
         if !self.body.is_empty() {
             recorder.body(formats, &self.body);
         }
         let scan = scan_line(&format.paths, b"{}", found);
         recorder.finish(format, scan, Some(open.status), open.place, out);
     }
+}
+
+/// Whether this is a proxy's answer to `CONNECT`, not the provider's to the call.
+fn opens_tunnel(line: &[u8]) -> bool {
+    const WORDS: &[u8] = b"connection established";
+    line.windows(WORDS.len()).any(|window| window.eq_ignore_ascii_case(WORDS))
 }
 
 /// The status of `HTTP/1.1 200 OK`.

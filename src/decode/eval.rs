@@ -160,6 +160,13 @@ impl<'l> Line<'l> {
         Some(Value { kind: Kind::Str, raw: header.value }).filter(|value| !value.is_absent())
     }
 
+    /// The values of all headers with one name.
+    pub(super) fn headers(self, name: &str) -> impl Iterator<Item = Value<'l>> {
+        let named = self.headers.iter().filter(move |header| header.name == name.as_bytes());
+        let values = named.map(|header| Value { kind: Kind::Str, raw: header.value });
+        values.filter(|value| !value.is_absent())
+    }
+
     /// The first alternative that applies and can be read.
     #[inline]
     fn first<'a, T>(

@@ -7,12 +7,12 @@ mod headers;
 use jiff::tz::TimeZone;
 
 use super::body::Body;
-use super::cost::{Reported, reported};
+use super::cost::{self, Reported, reported};
 use super::dedup::fingerprint;
 use super::eval::{Line, Scratch, Seen};
 use super::formats::{Format, Formats};
 use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
-use super::map::{Field, Map};
+use super::map::{Cond, Field, Map};
 use super::names::Named;
 use super::tokens::{overlay, tier, tokens};
 use super::{DecodeOptions, Texts};
@@ -135,6 +135,17 @@ impl Recorder {
         self.finish(format, scan, None, place, out);
     }
 
+    /// Whether a line of no format says, in the words of `format`, what it cost.
+    pub(super) fn states_cost(&self, format: &Format, scan: Scan<'_>) -> bool {
+        let line = Line {
+            scan,
+            headers: &self.surroundings.bag,
+            zone: None,
+            present: format.presence.of(scan),
+        };
+        cost::states_one(line, line.alts(&format.map, Field::CostUsd))
+    }
+
     /// What a line says, together with the response that was begun; `status` is
     /// its status where no field holds it.
     pub(super) fn finish(
@@ -149,9 +160,14 @@ impl Recorder {
         let around = std::mem::take(&mut self.surroundings);
         let zone = around.zone.as_ref().or(map.timezone.as_ref());
         let line = Line { scan, headers: &around.bag, zone, present: format.presence.of(scan) };
-        if map.ignore.iter().any(|when| line.holds(when)) {
+        // Money first: whatever else a line is, what it says was spent counts.
+        let is = |any: &[Cond<Slot>]| {
+            any.iter().any(|when| line.holds(when))
+                && !cost::states_one(line, line.alts(map, Field::CostUsd))
+        };
+        if is(&map.ignore) {
             place.push(out, Observation::Ignored { reason: "other_record" });
-        } else if map.queue.iter().any(|when| line.holds(when)) {
+        } else if is(&map.queue) {
             self.queue(map, line, place, out);
         } else {
             self.response(map, line, status, place, out);
@@ -270,7 +286,8 @@ impl Recorder {
 
     fn push_header_faults(&self, line: Line<'_>, place: Place, out: &mut Batch) {
         for name in self.report.faults(line.headers) {
-            let what = out.keep_text(name);
+            let name = String::from_utf8_lossy(name);
+            let what = out.keep_text(text::name(&text::mask(&name)).as_bytes());
             place.push(out, Observation::Fault { reason: FaultReason::HeaderUnreadable, what });
         }
     }
@@ -316,7 +333,7 @@ impl Recorder {
     ) -> [TextRef; 3] {
         let (scratch, salt, keep) = (&mut self.scratch, self.salt, self.texts);
         let mut kept = |text: &str| match keep {
-            Texts::Keep => out.keep_text(text::mask(text).as_bytes()),
+            Texts::Keep => out.keep_text(text::name(&text::mask(text)).as_bytes()),
             Texts::Skip => TextRef::default(),
         };
         let mut dedup_key = TextRef::default();
@@ -329,10 +346,13 @@ impl Recorder {
         if keep == Texts::Skip {
             return [TextRef::default(); 3];
         }
-        let mut field = |field| line.text(line.alts(map, field), scratch, |text| Some(kept(text)));
-        let request_id = field(Field::RequestId).unwrap_or_default();
-        let finish_reason = field(Field::FinishReason);
-        let in_body = Some(self.body.finish_reason.as_str()).filter(|reason| !reason.is_empty());
+        let ids = line.alts(map, Field::RequestId);
+        let request_id = line.text(ids, scratch, |id| Some(kept(id))).unwrap_or_default();
+        // Its place may hold an answer's text instead, which is never kept.
+        let reasons = line.alts(map, Field::FinishReason);
+        let finish_reason =
+            line.text(reasons, scratch, |reason| is_word(reason).then(|| kept(reason)));
+        let in_body = Some(self.body.finish_reason.as_str()).filter(|reason| is_word(reason));
         let finish_reason = finish_reason.or_else(|| in_body.map(kept)).unwrap_or_default();
         [request_id, finish_reason, dedup_key]
     }
@@ -401,6 +421,12 @@ fn describe(map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
     let attempt = count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok());
     request.attempt = attempt.filter(|attempt| *attempt > 0);
     request.cache_hit = line.flag(line.alts(map, Field::CacheHit));
+}
+
+/// Whether a text is a word of a protocol, as `tool_calls` is.
+fn is_word(text: &str) -> bool {
+    (1..=48).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
 }
 
 fn cost_is_ambiguous(cost: Reported) -> bool {

@@ -48,6 +48,19 @@ pub(super) fn tier(word: &str) -> Tier {
     Tier::from_word(word).unwrap_or_default()
 }
 
+/// The larger of each count. A stream's events count up, but a later one may
+/// leave out a part (of the input, what the cache held) that an earlier one had.
+pub(super) fn larger(one: Tokens, other: Tokens) -> Tokens {
+    Tokens {
+        input: one.input.max(other.input),
+        output: one.output.max(other.output),
+        cached_input: one.cached_input.max(other.cached_input),
+        cache_write: one.cache_write.max(other.cache_write),
+        cache_write_1h: one.cache_write_1h.max(other.cache_write_1h),
+        reasoning: one.reasoning.max(other.reasoning),
+    }
+}
+
 /// What `later` says, and what only `earlier` says.
 pub(super) fn overlay(later: Tokens, earlier: Tokens) -> Tokens {
     Tokens {

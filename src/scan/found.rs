@@ -12,7 +12,7 @@ pub const CAPTURE_LIMIT: usize = 64 * 1024;
 const LINE_LIMIT: usize = 1024 * 1024;
 
 /// Occurrences of one path kept of one line.
-const OCCURRENCES: usize = 8;
+const OCCURRENCES: usize = 64;
 
 /// A reusable buffer for results. Holds positions between lines' ends only;
 /// read it through the [`Scan`] it was filled for.
@@ -75,7 +75,7 @@ impl<'a> Scan<'a> {
         self.all(slot).next()
     }
 
-    /// All values at the slot's path (at most eight), in the line's order.
+    /// All values at the slot's path (at most 64), in the line's order.
     #[inline]
     pub fn all(self, slot: Slot) -> impl Iterator<Item = Value<'a>> {
         let first = self.found.first_of(slot);

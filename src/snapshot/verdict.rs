@@ -175,7 +175,7 @@ fn calm(snapshot: &Snapshot) -> String {
     if nothing_understood(snapshot) {
         let lines = lines(snapshot);
         return format!(
-            "None of {lines} line(s) was understood: is this a gateway's log? `tripline parse` tells line by line."
+            "None of {lines} line(s) was understood: not a gateway's log? See `tripline parse`."
         );
     }
     if let Some(age) = oldness(snapshot) {

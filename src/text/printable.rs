@@ -42,7 +42,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn is_hidden(ch: char) -> bool {
+/// Whether a terminal would obey `ch`, hide it or reorder text by it.
+#[must_use]
+pub fn is_hidden(ch: char) -> bool {
     let space = ch.is_whitespace() && ch != ' ';
     let no_character = u32::from(ch) & 0xfffe == 0xfffe;
     space

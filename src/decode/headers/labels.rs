@@ -2,6 +2,7 @@
 //! that a name seen before costs neither the lock nor an allocation.
 
 use crate::domain::{NameKind, Names, Sym};
+use crate::text;
 use rustc_hash::FxHashMap;
 
 /// Names remembered per kind; further ones still work, only slower.
@@ -49,17 +50,19 @@ fn intern(
     names: &Names,
     cache: &mut FxHashMap<Box<[u8]>, Sym>,
     kind: NameKind,
-    text: &[u8],
+    written: &[u8],
 ) -> Option<Sym> {
-    if let Some(sym) = cache.get(text) {
+    if let Some(sym) = cache.get(written) {
         return Some(*sym);
     }
-    if text.is_empty() || text.len() > MAX_BYTES {
+    if written.is_empty() || written.len() > MAX_BYTES {
         return None;
     }
-    let sym = names.intern(kind, std::str::from_utf8(text).ok()?);
+    // Some servers send the key itself where others send its name.
+    let safe = text::mask(std::str::from_utf8(written).ok()?);
+    let sym = names.intern(kind, &text::name(&safe));
     if cache.len() < CACHED {
-        cache.insert(text.into(), sym);
+        cache.insert(written.into(), sym);
     }
     Some(sym)
 }

@@ -85,7 +85,7 @@ fn verb_first<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
         if ahead.resource.is_some() && ahead.text.is_none() {
             nouns.resource = nouns.resource.or(ahead.resource);
             nouns.window_s = nouns.window_s.or(ahead.window_s);
-        } else if let Some(index) = before.sent.strip_suffix(b"-ratelimit") {
+        } else if let Some(index) = before.name.strip_suffix(b"-ratelimit") {
             // APISIX puts the rule's index in front: `x-ai-1-ratelimit-limit`.
             descriptor = Label::Text(index);
         } else {

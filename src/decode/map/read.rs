@@ -319,7 +319,11 @@ impl Doc<'_> {
         let prefixes = self.paths_at(table, "prefixes")?;
         for name in self.paths_at(table, "names")? {
             let variable = name.replace('-', "_");
-            let paths = prefixes.iter().map(|prefix| format!("{prefix}{variable}")).collect();
+            let mut paths: Vec<String> =
+                prefixes.iter().map(|prefix| format!("{prefix}{variable}")).collect();
+            if prefixes.iter().any(String::is_empty) {
+                paths.push(name.clone());
+            }
             headers.named.push((name.into(), paths));
         }
         if let Some(value) = table.get("fields") {

@@ -34,11 +34,18 @@ struct Into<'c> {
 }
 
 impl Into<'_> {
-    /// `[[name, value], …]`
+    /// `[[name, value], …]` or, as in HAR, `[{"name": name, "value": value}, …]`
     fn pairs(&mut self, list: Value<'_>) {
-        for pair in elements(list.raw).filter(|pair| pair.kind == Kind::Array) {
-            let mut pair = elements(pair.raw);
-            if let (Some(name), Some(value)) = (pair.next(), pair.next()) {
+        for pair in elements(list.raw) {
+            let (name, value) = match pair.kind {
+                Kind::Array => {
+                    let mut pair = elements(pair.raw);
+                    (pair.next(), pair.next())
+                }
+                Kind::Object => (member(pair, b"name"), member(pair, b"value")),
+                _ => continue,
+            };
+            if let (Some(name), Some(value)) = (name, value) {
                 self.push(name, value);
             }
         }
@@ -80,6 +87,10 @@ impl Into<'_> {
         let names = |drop: &&Drop<Slot>| drop.names.iter().any(|known| same(known, name));
         self.map.drop.iter().filter(names).any(|drop| holds(self.scan, &drop.when))
     }
+}
+
+fn member<'v>(object: Value<'v>, key: &[u8]) -> Option<Value<'v>> {
+    members(object.raw).find(|(name, _)| name.raw == key).map(|(_, value)| value)
 }
 
 /// Whether a header as sent has the name `known`, which is normalised.

@@ -220,7 +220,7 @@ fn load_text(stopped: &Stopped) -> String {
 fn hosts(live: &Snapshot) -> String {
     let hosts = rows::hosts(live);
     if hosts.is_empty() {
-        return "? no log names one".into();
+        return "? told by the logs after a trip".into();
     }
     hosts.into_iter().collect::<Vec<_>>().join(" ")
 }
