@@ -140,8 +140,9 @@ fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
             armed: Armed::Armed,
             problem: None,
         }]);
-        switches.call(&passed_at(second), &names, Duration::from_secs(1));
+        let disobeyed = switches.call(&passed_at(second), &names, Duration::from_secs(1));
         let host = switches.rows()[0].hosts[0];
+        assert_eq!(disobeyed, host.started_after == 1);
         (host.draining, host.start_unknown, host.obeys())
     };
     assert_eq!(after(30), (1, 0, None), "it may have begun before the trip");

@@ -21,6 +21,8 @@ use crate::tui;
 /// Events waiting to be printed; what a slow reader has no room for is lost and
 /// counted, and the engine does not wait.
 const EVENTS: usize = 4096;
+/// Time between two pictures that nobody draws.
+const HEADLESS_FRAME: Duration = Duration::from_secs(1);
 
 /// `tripline [PATH…]`: the console.
 pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
@@ -125,8 +127,9 @@ fn begin(
         names,
         sinks,
         switch: Some(context.switch()),
+        // Without a screen a picture is for `--every` and the end only.
+        frame_every: if events.is_some() { HEADLESS_FRAME } else { context.frame_every() },
         events,
-        frame_every: context.frame_every(),
     };
     runtime::start(setup).map_err(|error| {
         let kind = match error {
