@@ -6,6 +6,7 @@
 mod args;
 mod audit;
 mod config;
+mod drill;
 mod env;
 mod failure;
 mod live;

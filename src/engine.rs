@@ -29,7 +29,8 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, LimitReading, Names, NanoUsd, Observation, Outcome, Request, SourceId, Stamp,
+    Batch, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
+    SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -44,6 +45,20 @@ use spend::Cap;
 use switches::{SwitchState, Switches};
 use table::Touched;
 pub use wording::span as span_in_words;
+
+/// Clocks of hosts may be this far ahead of ours.
+const SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+/// Pause before a trip that failed is tried again.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Why a trip that a rule asked for was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// Rules may not trip.
+    Disarmed,
+    /// It could not be done.
+    Failed,
+}
 
 /// Exact totals since start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,7 +184,7 @@ impl Engine {
             Observation::Limit(reading) => self.read_limit(reading, now),
             Observation::Queue(reading) => {
                 self.close_call(now);
-                self.note_event(source, reading.at);
+                self.note_event(source, reading.at, now);
                 if let Some((position, new)) = self.queues.read(reading, now) {
                     if new {
                         self.watch_queue(position);
@@ -192,6 +207,7 @@ impl Engine {
     pub fn settle(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         self.close_call(now);
         self.judge_touched(now, out);
+        out.extend(self.findings.take_events().map(Effect::Event));
     }
 
     /// Let time pass: `for` and `keep_firing_for` run out, sources fall silent,
@@ -210,13 +226,14 @@ impl Engine {
             }
         }
         self.forget_spent(now);
+        out.extend(self.findings.take_events().map(Effect::Event));
         kills_first(out, first);
     }
 
     /// How soon a tick can change something.
     #[must_use]
-    pub fn pulse(&self) -> std::time::Duration {
-        self.book.pulse().unwrap_or(std::time::Duration::from_secs(1))
+    pub fn pulse(&self, now: Mono) -> std::time::Duration {
+        self.book.pulse(now).unwrap_or(std::time::Duration::from_secs(1))
     }
 
     /// Learn what a source says of itself.
@@ -226,25 +243,40 @@ impl Engine {
         }
     }
 
-    /// Learn what the kill switch directory holds.
+    /// Learn what the kill switch directory holds, and whether rules may trip.
     pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
+        let was_armed = self.switches.armed();
         let changes = self.switches.set(states);
-        let told = changes.tripped.iter().map(|state| (EventKind::SwitchTripped, state));
-        let told = told.chain(changes.reset.iter().map(|state| (EventKind::SwitchReset, state)));
-        for (kind, state) in told {
-            let verb = if kind == EventKind::SwitchTripped { "tripped" } else { "reset" };
-            let mut event = Event::new(now.wall, kind, format!("{} {verb}", state.scope));
+        if self.switches.armed() && !was_armed {
+            self.book.retry(now.mono);
+        }
+        for state in &changes.tripped {
+            let trip = state.trip.clone().unwrap_or_default();
+            let why = trip.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let text = format!("{} tripped{why}", state.scope);
+            let mut event = Event::new(now.wall, EventKind::SwitchTripped, text);
             event.scope = Some(state.scope.clone());
-            if let Some(trip) = &state.trip {
-                event.by.clone_from(&trip.by);
-                event.rule = trip.rule.as_deref().map(Into::into);
-                if let Some(reason) = &trip.reason {
-                    event.summary = format!("{} tripped: {reason}", state.scope);
-                }
-            }
+            event.by = trip.by;
+            event.rule = trip.rule.as_deref().map(Into::into);
+            out.push(Effect::Event(event));
+        }
+        for state in &changes.reset {
+            let text = format!("{} is not stopped any more", state.scope);
+            let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
+            event.scope = Some(state.scope.clone());
             out.push(Effect::Event(event));
         }
         self.touched.hosts = true;
+    }
+
+    /// A trip that a rule asked for was not carried out: while the rule fires it
+    /// is asked for again when the switch is armed, and some seconds later anyway.
+    pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, now: Stamp) {
+        let again = match why {
+            Withheld::Disarmed => Mono(u64::MAX),
+            Withheld::Failed => now.mono.plus(RETRY),
+        };
+        self.book.withhold(rule, scope, again);
     }
 
     /// Note something that a person should know.
@@ -258,7 +290,7 @@ impl Engine {
     }
 
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
-        self.note_event(source, request.at);
+        self.note_event(source, request.at, now);
         if request.dedup.is_some_and(|fingerprint| self.dedup.repeats(fingerprint)) {
             if let Some(row) = self.sources.get_mut(source.0 as usize) {
                 row.duplicates += 1;
@@ -272,7 +304,7 @@ impl Engine {
         let rows = self.cells.count(request, when);
         for position in rows.caps {
             if let Some(cap) = self.caps.get_mut(usize::from(*position)) {
-                cap.count(request, when);
+                cap.count(request, counted_at(request.at, now), when);
                 self.touched.caps |= fresh;
             }
         }
@@ -307,7 +339,8 @@ impl Engine {
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let Some((position, seen)) = self.gauges.read(reading, now) else { return };
+        let reading = owned(reading, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read(&reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
             Seen::LimitChanged => self.find_limit_change(position, now),
@@ -336,9 +369,11 @@ impl Engine {
         self.call.gauges.clear();
     }
 
-    fn note_event(&mut self, source: SourceId, at: crate::domain::Wall) {
+    /// A clock that runs ahead must not hide how old everything after it is.
+    fn note_event(&mut self, source: SourceId, at: Wall, now: Stamp) {
         if let Some(row) = self.sources.get_mut(source.0 as usize) {
-            row.newest_event = row.newest_event.max(Some(at));
+            let before = row.newest_event.filter(|before| *before <= now.wall);
+            row.newest_event = before.max(Some(at.min(now.wall)));
         }
     }
 
@@ -427,6 +462,31 @@ impl Engine {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+}
+
+/// The time a call counts at: its own, unless that lies too far ahead to be a
+/// clock that is a little fast. What claims to be of next year was spent today.
+fn counted_at(at: Wall, now: Stamp) -> Wall {
+    if at > now.wall.plus(SKEW) { now.wall } else { at }
+}
+
+/// A gateway's limit on a key, team or user is that one's own, whatever
+/// provider the call went to.
+fn owned(reading: &LimitReading, request: Option<&Request>) -> LimitReading {
+    let mut reading = *reading;
+    let id = &mut reading.id;
+    let caller = request.map(|request| request.caller).unwrap_or_default();
+    let owner = match id.scope {
+        Scope::Key => caller.key,
+        Scope::Team => caller.team,
+        Scope::User => caller.user,
+        _ => return reading,
+    };
+    id.subject = id.subject.or(owner);
+    if id.layer == Layer::Gateway {
+        id.provider = None;
+    }
+    reading
 }
 
 /// Stable: trips before everything else.

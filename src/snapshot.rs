@@ -18,6 +18,8 @@ use serde::{Serialize, Serializer};
 
 use crate::domain::NanoUsd;
 
+pub use crate::engine::callers::UNATTRIBUTED;
+
 /// Text shared between snapshots without copying.
 pub type Text = Arc<str>;
 
@@ -324,6 +326,8 @@ pub struct Alert {
     pub rule: Text,
     /// `pending`, `firing`, `resolved` or `no_data`.
     pub state: &'static str,
+    /// As bad as that; of one that only informs nothing is bad, and the word is `info`.
+    #[serde(serialize_with = "severity")]
     pub severity: State,
     pub since: Text,
     /// Seconds in this state; for the screen only.
@@ -344,6 +348,14 @@ pub struct Alert {
     pub silenced_until: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runbook: Option<Text>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+fn severity<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    match state {
+        State::Ok => serializer.serialize_str("info"),
+        worse => worse.serialize(serializer),
+    }
 }
 
 /// A kill switch scope.
@@ -387,8 +399,10 @@ pub struct SwitchHost {
     pub started_after_trip: u64,
     /// Calls refused because of the switch since the trip: the proof.
     pub refused: u64,
-    /// Calls that ended after the trip but had started before it.
+    /// Calls that ended after the trip but had started before it, or may have.
     pub draining: u64,
+    /// Calls that passed after the trip and whose start the log does not tell.
+    pub start_unknown: u64,
 }
 
 /// One source of observations.

@@ -19,7 +19,7 @@ mod theme;
 mod update;
 mod view;
 
-pub use emergency::{Emergency, Field, Intent};
+pub use emergency::{Emergency, Field, Intent, shell_word};
 pub use encode::Encoder;
 pub use model::{Model, Overlay, Panel, Screen};
 pub use options::{Access, Charset, ClockStyle, Color, ConsoleOptions, Exit, Mouse, TuiError};

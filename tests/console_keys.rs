@@ -107,6 +107,42 @@ fn a_reset_needs_a_reason() {
 }
 
 #[test]
+fn who_types_at_once_types_the_reason() {
+    let mut console = Console::new(&snapshots::tripped(), Charset::Ascii, 80, 24);
+    console.keys("!r\nfixed\n").keys("gpt-4o\n\n");
+    let reasons: Vec<_> =
+        console.reactions.iter().map(|reaction| format!("{reaction:?}")).collect();
+    assert!(
+        reasons.iter().any(|text| text.contains("Reset") && text.contains("\"fixed\"")),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn the_shell_line_leads_to_the_same_configuration() {
+    let mut console = console();
+    console.model.options.shell_options = Some(" --config /etc/a.toml".into());
+    console.keys("!d");
+    assert!(
+        console.text().contains("tripline --config /etc/a.toml switch disarm"),
+        "{}",
+        console.text()
+    );
+    console.model.options.shell_options = None;
+    assert!(!console.text().contains("switch disarm"), "no shell could do it");
+}
+
+#[test]
+fn news_do_not_hide_that_rows_are_hidden() {
+    let mut console = console();
+    console.keys("/openai\n");
+    console.send(Msg::Answer("armed: rules may trip".into()));
+    let text = console.text();
+    let last = text.lines().last().unwrap_or_default();
+    assert!(last.contains("filter /openai") && last.contains("armed"), "{last}");
+}
+
+#[test]
 fn arming_takes_two_steps() {
     assert_eq!(after("!a\n\n"), []);
     assert_eq!(after("!a\t\n"), [Reaction::Send(Command::Arm { by: "mira".into() })]);

@@ -51,9 +51,9 @@ fn quitting_with_a_capital_leaves_the_screen() {
 #[test]
 fn signals_give_the_terminal_back() {
     for (signal, exit) in [
-        (OsSignal::TERM, "Ok(Quit)"),
-        (OsSignal::INT, "Ok(Quit)"),
-        (OsSignal::QUIT, "Ok(Quit)"),
+        (OsSignal::TERM, "Ok(Signal(Terminate))"),
+        (OsSignal::INT, "Ok(Signal(Interrupt))"),
+        (OsSignal::QUIT, "Ok(Signal(Quit))"),
         (OsSignal::HUP, "Ok(TerminalGone)"),
     ] {
         let mut terminal = Terminal::start("plain");
@@ -65,31 +65,12 @@ fn signals_give_the_terminal_back() {
 }
 
 #[test]
-fn a_panic_anywhere_gives_the_terminal_back() {
+fn a_panic_anywhere_gives_the_terminal_back_and_ends_the_console() {
     let mut terminal = Terminal::start("panic");
     terminal.wait_for_screen("LIMITS worst first");
     terminal.send(b"aa");
     terminal.wait_for_screen("the engine is no more");
-    terminal.assert_given_back();
-    terminal.kill(OsSignal::TERM);
-    terminal.wait_for_exit("Ok(Quit)");
-    terminal.assert_given_back();
-}
-
-#[test]
-fn ctrl_z_stops_and_coming_back_draws_again() {
-    let mut terminal = Terminal::start("plain");
-    terminal.wait_for_screen("LIMITS worst first");
-    terminal.send(b"\x1a");
-    terminal.wait_until("stopped", |terminal| terminal.state() == Some('T'));
-    terminal.assert_given_back();
-    terminal.kill(OsSignal::CONT);
-    terminal.wait_until("drawn again", |terminal| {
-        let screen = terminal.screen.screen();
-        screen.alternate_screen() && screen.contents().contains("LIMITS worst first")
-    });
-    terminal.send(b"q");
-    terminal.wait_for_exit("Ok(Quit)");
+    terminal.wait_for_exit("Ok(Ended)");
     terminal.assert_given_back();
 }
 
@@ -126,7 +107,7 @@ fn a_stuck_terminal_stops_nothing() {
     terminal.wait_until_fed();
     let asked = Instant::now();
     terminal.kill(OsSignal::TERM);
-    terminal.wait_for_exit("Ok(Quit)");
+    terminal.wait_for_exit("Ok(Signal(Terminate))");
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
 }
 
@@ -160,6 +141,8 @@ fn child() {
     let (frames_in, frames) = bounded(1);
     let (commands, orders) = unbounded::<Command>();
     let (answers_in, answers) = unbounded();
+    // A panic drops what its thread owns; how soon depends on the backtrace it prints.
+    let _open = frames_in.clone();
     let caught = Signals::with_terminal().unwrap();
     let signals = if mode == "deaf" { without_hangups(&caught) } else { caught.received().clone() };
     let fed = result.with_extension("fed");

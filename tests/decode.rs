@@ -220,14 +220,15 @@ fn shuffled_unknown_json_is_of_no_format() {
 }
 
 #[test]
-fn utf_16_alarms_once() {
+fn every_line_of_utf_16_is_a_fault_and_none_a_call() {
     let text = "{\"model\":\"m\",\"cost\":1,\"status\":\"ok\"}\n".repeat(3);
     let with_mark: Vec<u8> =
         std::iter::once(0xfeff_u16).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let big_endian: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for bytes in [with_mark, big_endian] {
         let batch = decode(Lines::all(&bytes), NOW, DecodeOptions::default());
-        assert_eq!(faults(&batch), [FaultReason::WrongEncoding]);
+        let lines = Lines::all(&bytes).count();
+        assert_eq!(faults(&batch), vec![FaultReason::WrongEncoding; lines]);
         assert!(!batch.items.iter().any(|i| matches!(i.seen, Observation::Request { .. })));
     }
 }

@@ -12,7 +12,7 @@ use std::fs;
 
 use serde_json::Value;
 use tripline::decode::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
-use tripline::domain::{Amount, LimitReading, Names, Resource, Scope, Sym, Wall};
+use tripline::domain::{Amount, LimitReading, Mono, Names, Resource, Scope, Stamp, Sym, Wall};
 use tripline::scan::time;
 
 /// Where we differ from the corpus on purpose.
@@ -227,4 +227,25 @@ fn only_damaged_headers_are_reported() {
             "trap-retry-after-words",
         ]
     );
+}
+
+/// The engine must not take two limits of one response for one.
+#[test]
+fn limits_of_one_response_are_gauges_of_their_own() {
+    let mut wrong = String::new();
+    for entry in corpus() {
+        let mut reader = Reader::new();
+        let origin = entry["origin"].as_str().filter(|origin| !NOT_PROVIDERS.contains(origin));
+        reader.read(&entry, origin);
+        let mut gauges = tripline::engine::gauges::Gauges::default();
+        for reading in &reader.report.limits {
+            gauges.read(reading, Stamp { mono: Mono(1 << 60), wall: reading.at });
+        }
+        if gauges.count() != reader.report.limits.len() {
+            let read: Vec<String> =
+                reader.report.limits.iter().map(|limit| Reader::line(limit, "")).collect();
+            writeln!(wrong, "{}\n  {}", entry["id"], read.join("\n  ")).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::scope::hex;
-use super::switch::record::clean;
+use super::switch::record::{clean, parse_time};
 use crate::domain::Wall;
 
 /// The file's name in the state directory.
@@ -27,6 +27,11 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 /// No record of ours is longer, so this much of the end holds the last one.
 const MAX_RECORD: u64 = 16 * 1024;
 const MAX_TEXT: usize = 1000;
+/// How much of the end is searched for what was done lately.
+const RECENT: u64 = 256 * 1024;
+
+/// The action of a [`Deed`] that nobody did through tripline.
+pub const REMOVED_OUTSIDE: &str = "removed_outside";
 
 /// Something that was done, or tried, to a switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +104,13 @@ struct Body<'a> {
 }
 
 #[derive(Deserialize)]
+struct Done {
+    at: String,
+    action: String,
+    scope: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Link<'a> {
     #[serde(borrow)]
     prev: &'a str,
@@ -109,6 +121,28 @@ struct Link<'a> {
 pub fn append(path: &Path, deed: &Deed) -> Result<(), AuditError> {
     let failed = |source| AuditError::Io { doing: "write", path: path.to_owned(), source };
     try_append(path, deed).map_err(failed)
+}
+
+/// Whether a person's reset of that scope was recorded at `since` or later. A
+/// record that can't be read says no.
+#[must_use]
+pub fn has_reset(path: &Path, scope: &str, since: Wall) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    let len = file.metadata().map_or(0, |meta| meta.len());
+    let mut end = Vec::new();
+    let read = file
+        .seek(SeekFrom::Start(len.saturating_sub(RECENT)))
+        .and_then(|_| file.take(RECENT).read_to_end(&mut end));
+    // A record tells times to the millisecond, and keeps names as `clean` does.
+    let (scope, since) = (clean(scope, MAX_TEXT), Wall(since.0 - since.0.rem_euclid(1_000_000)));
+    let is_reset = |line: &[u8]| {
+        serde_json::from_slice::<Done>(line).is_ok_and(|done| {
+            done.action == "reset"
+                && done.scope.as_deref() == Some(&scope)
+                && parse_time(&done.at).is_some_and(|at| at >= since)
+        })
+    };
+    read.is_ok() && end.split(|byte| *byte == b'\n').any(is_reset)
 }
 
 /// Check the whole chain. A file that does not exist holds no records.

@@ -95,6 +95,8 @@ pub enum ResetOutcome {
 pub enum Change {
     /// A kill file is there that was not.
     Appeared(Entry),
+    /// A kill file that was there says who and why only now.
+    Detailed(Entry),
     /// A kill file is gone that nobody reset here. This is what it said.
     Vanished(Entry),
 }
@@ -146,6 +148,12 @@ impl SwitchDir {
     #[must_use]
     pub fn prepared(&self) -> usize {
         self.staging.as_ref().map_or(0, Staging::ready)
+    }
+
+    /// Whether the lock is held: a trip then works even without a prepared file.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.staging.is_some()
     }
 
     /// Remove the prepared files and let the lock go. Kill files stay.
@@ -230,21 +238,30 @@ impl SwitchDir {
     pub fn refresh(&mut self) -> Result<Vec<Change>, SwitchError> {
         self.dir.check_same()?;
         let stamp = self.dir.modified().map_err(|error| self.dir.failed("look at", error))?;
+        // Details are written after the rename, which leaves the directory's stamp alone.
+        let awaits_details = self.known.values().any(Entry::awaits_details);
         self.seen = match self.seen {
-            Seen::Settled(seen) if seen == stamp => return Ok(Vec::new()),
-            Seen::Once(seen) if seen == stamp => Seen::Settled(stamp),
+            Seen::Settled(seen) if seen == stamp && !awaits_details => return Ok(Vec::new()),
+            Seen::Once(seen) | Seen::Settled(seen) if seen == stamp => Seen::Settled(stamp),
             _ => Seen::Once(stamp),
         };
-        let now: BTreeMap<String, Entry> =
-            self.status()?.into_iter().map(|entry| (entry.file.clone(), entry)).collect();
-        let before = std::mem::replace(&mut self.known, now);
-        let appeared = self.known.values().filter(|entry| !before.contains_key(&entry.file));
-        let vanished = before.values().filter(|entry| !self.known.contains_key(&entry.file));
-        Ok(appeared
-            .cloned()
-            .map(Change::Appeared)
-            .chain(vanished.cloned().map(Change::Vanished))
-            .collect())
+        let now = self.status()?.into_iter().map(|entry| (entry.file.clone(), entry)).collect();
+        let before: BTreeMap<String, Entry> = std::mem::replace(&mut self.known, now);
+        let mut changes = Vec::new();
+        for entry in self.known.values_mut() {
+            match before.get(&entry.file) {
+                None => changes.push(Change::Appeared(entry.clone())),
+                // Of our own trip we know more than its file says yet.
+                Some(known) if entry.awaits_details() => *entry = known.clone(),
+                Some(known) if known.awaits_details() => {
+                    changes.push(Change::Detailed(entry.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        let vanished = before.into_values().filter(|entry| !self.known.contains_key(&entry.file));
+        changes.extend(vanished.map(Change::Vanished));
+        Ok(changes)
     }
 
     fn already_tripped(&mut self, file: &str) -> Result<TripOutcome, SwitchError> {

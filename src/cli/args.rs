@@ -203,6 +203,24 @@ pub enum Switch {
     Trip(Scoped),
     /// Let the traffic of a scope through again.
     Reset(Reset),
+    /// Prove that gateways obey, with a key that carries no traffic: trip it, ask, reset it.
+    Drill(Drill),
+}
+
+/// `tripline switch drill`.
+#[derive(Debug, Args)]
+pub struct Drill {
+    /// The scope of a key that nothing uses: key/K.
+    pub scope: String,
+    /// A call to each gateway that only this key's trip refuses, such as http://gw-1/v1/models.
+    #[arg(long, value_name = "URL", required = true)]
+    pub url: Vec<String>,
+    /// A header of that call, such as 'Authorization: Bearer …'.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// Why, for the audit record.
+    #[arg(long, value_name = "TEXT", default_value = "drill")]
+    pub reason: String,
 }
 
 /// A reason that is welcome.

@@ -18,8 +18,8 @@ use crate::engine::Event;
 use crate::runtime::{self, Running, Setup, Signal, Signals};
 use crate::tui;
 
-/// Events waiting to be printed; a slow reader makes the engine's copy end, not
-/// the engine wait.
+/// Events waiting to be printed; what a slow reader has no room for is lost and
+/// counted, and the engine does not wait.
 const EVENTS: usize = 4096;
 
 /// `tripline [PATH…]`: the console.
@@ -27,7 +27,10 @@ pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
     need_terminal(context)?;
     let signals = catch(Signals::with_terminal())?;
     let running = begin(context, paths, None)?;
-    show(context, running, &signals, None)
+    let ended_by = show(context, running, &signals, None)?;
+    drop(signals);
+    ended_by.into_iter().for_each(runtime::end_by);
+    Ok(())
 }
 
 /// `tripline watch`.
@@ -73,12 +76,15 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
         let ends = Ends { after: lasts, ticks: never(), last: Last::Snapshot };
         begin(&context, &[], Some(send))
             .and_then(|running| print_events(running, &events, &signals, ends))
+            .map(|()| None)
     } else {
         begin(&context, &[], None)
             .and_then(|running| show(&context, running, &signals, Some(scenario.word())))
     };
     demo.stop();
-    outcome
+    drop((dir, signals));
+    outcome?.into_iter().for_each(runtime::end_by);
+    Ok(())
 }
 
 /// The fake provider alone, for tests of real gateways.
@@ -131,13 +137,15 @@ fn begin(
     })
 }
 
-/// The console over a running engine, until the person leaves.
+/// The console over a running engine, until the person leaves or a signal says
+/// so. That signal is answered: whoever sent it expects us to die of it, once
+/// everything is put away.
 fn show(
     context: &Context,
     running: Running,
     signals: &Signals,
     profile: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<Option<Signal>, Failure> {
     let display = &context.config.display;
     let zone = context.config.timezone.zone.clone();
     let options = tui::ConsoleOptions {
@@ -150,6 +158,7 @@ fn show(
         user: context.user().to_owned(),
         profile: profile.map(str::to_owned),
         switch_dir: context.switch().dir.display().to_string(),
+        shell_options: context.shell_options.clone(),
     };
     let clock = running.clock;
     let wires = tui::Wires {
@@ -161,10 +170,16 @@ fn show(
     let result = tui::run(wires, &|| clock.now(), options);
     let died = !running.engine_is_alive();
     let _ = running.stop();
+    let defect = |what: &str| {
+        Err(Failure::new(Kind::Failed, format!("{what} stopped; this is a defect"))
+            .hint("what was tripped stays tripped; nothing else was lost"))
+    };
     match result {
-        Ok(_) if died => Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
-            .hint("what was tripped stays tripped; nothing else was lost")),
-        Ok(_) => Ok(()),
+        Ok(_) if died => defect("the engine"),
+        Ok(tui::Exit::Ended) => defect("a part of the program"),
+        Ok(tui::Exit::Signal(signal)) => Ok(Some(signal)),
+        Ok(tui::Exit::TerminalGone) => Ok(Some(Signal::Hangup)),
+        Ok(tui::Exit::Quit | tui::Exit::QuitKeepScreen) => Ok(None),
         Err(error) => Err(Failure::new(Kind::Failed, with_causes(&error))),
     }
 }

@@ -41,6 +41,7 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
     let options = runtime::Replay {
         from: args.from.as_deref().map(moment).transpose()?,
         to: args.to.as_deref().map(moment).transpose()?,
+        received: runtime::Clock::start().now().wall,
     };
     let mut teller =
         Teller { out: Out::new(), json: args.json, ended: Ok(()), pace: speed(&args.speed)? };
@@ -141,5 +142,21 @@ impl runtime::Watcher for Teller {
 }
 
 pub(super) fn unavailable(error: &SourceError) -> Failure {
-    Failure::new(Kind::Unavailable, printable(&error.to_string()))
+    let failure = Failure::new(Kind::Unavailable, printable(&error.to_string()));
+    match error {
+        SourceError::Tilde(_) => failure,
+        SourceError::Pattern { .. } => failure.hint("patterns know `*`, `**`, `?` and `[…]`"),
+        SourceError::NoFile(_) => {
+            failure.hint("check the pattern; quote it, or let the shell expand it")
+        }
+        SourceError::NotAFile { .. } => failure.hint("to read from a pipe, use `-` as the path"),
+        SourceError::Open { why, .. } | SourceError::Read { why, .. } => match why.kind() {
+            io::ErrorKind::NotFound => failure
+                .hint("check the path; `tripline watch` and the console wait for a log to appear"),
+            io::ErrorKind::PermissionDenied => {
+                failure.hint("run as a user who may read it, or join its group")
+            }
+            _ => failure,
+        },
+    }
 }

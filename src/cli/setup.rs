@@ -26,6 +26,9 @@ pub struct Context {
     pub config: Config,
     /// Where state is kept.
     pub state_dir: PathBuf,
+    /// Options that lead another run to the same configuration and state, as in
+    /// ` --config FILE`; `None` where the configuration is no file.
+    pub shell_options: Option<String>,
 }
 
 impl Context {
@@ -40,18 +43,23 @@ impl Context {
 
     /// The same over a configuration that is known already.
     pub fn with(global: &Global, env: &Env, file: Option<ConfigFile>) -> Result<Context, Failure> {
+        let shell_options = match &file {
+            Some(ConfigFile::Bytes { .. }) => None,
+            _ => shell_options(global),
+        };
         let input = LoadInput { file, overrides: overrides(global) };
         let config = Config::load(&input).map_err(|error| Failure::new(Kind::Config, error))?;
-        let state_dir = global
-            .state
-            .clone()
+        // The kill files below it are found by other programs: no relative path will do.
+        let named = global.state.as_ref();
+        let named = named.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+        let state_dir = named
             .or_else(|| config.state_dir.clone())
             .or_else(|| env.state_dir())
             .ok_or_else(|| {
                 Failure::new(Kind::Usage, "there is no place for state: HOME is not set")
                     .hint("name a directory with --state DIR")
             })?;
-        Ok(Context { global: global.clone(), env: env.clone(), config, state_dir })
+        Ok(Context { global: global.clone(), env: env.clone(), config, state_dir, shell_options })
     }
 
     /// What is read: the paths typed, else the configured sources.
@@ -181,6 +189,17 @@ pub fn sinks(
     let recipes: Vec<Recipe> = sources.iter().map(of).collect::<Result<_, _>>()?;
     let usual = of(&SourceSpec::default())?;
     Ok(Box::new(move |id, _path| Box::new(recipes.get(id.0 as usize).unwrap_or(&usual).pipeline())))
+}
+
+/// What must be typed again to reach the same files from anywhere.
+fn shell_options(global: &Global) -> Option<String> {
+    let mut options = String::new();
+    for (flag, path) in [("--config", &global.config), ("--state", &global.state)] {
+        let Some(path) = path else { continue };
+        let whole = std::path::absolute(path).ok()?;
+        options.extend([" ", flag, " ", &crate::tui::shell_word(whole.to_str()?)?]);
+    }
+    Some(options)
 }
 
 /// Flags that stand above the file.

@@ -1,7 +1,7 @@
 //! A snapshot as plain text, for people without a screen.
 
 use super::out::{Ended, Out};
-use crate::snapshot::{Cap, Limit, Snapshot, State, Usd, short_name};
+use crate::snapshot::{Cap, Limit, Snapshot, State, Totals, Usd, short_name};
 use crate::text::printable;
 
 /// Rows of one kind that are printed; the rest is counted.
@@ -16,19 +16,7 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
         State::Critical => "CRITICAL",
     };
     out.line(&format!("{word}: {}", printable(&snapshot.verdict)))?;
-    let totals = &snapshot.totals;
-    out.line(&format!(
-        "calls {}  tokens {} in {} out  cost {}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
-        totals.requests,
-        totals.input_tokens,
-        totals.output_tokens,
-        money(totals.cost_usd),
-        totals.unpriced,
-        totals.quarantined,
-        totals.faults,
-        totals.ignored,
-        totals.duplicates
-    ))?;
+    out.line(&totals(&snapshot.totals))?;
     rows(out, "LIMITS", &snapshot.limits, limit)?;
     rows(out, "SPEND", &snapshot.caps, cap)?;
     rows(out, "ALERTS", &snapshot.alerts, |alert| {
@@ -51,6 +39,30 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     rows(out, "FINDINGS", &snapshot.findings, |finding| {
         format!("{} (x{})", finding.text, finding.count)
     })
+}
+
+/// The sums. What no call tells is not known, which is not nothing.
+fn totals(totals: &Totals) -> String {
+    let silent = totals.requests > 0 && totals.input_tokens + totals.output_tokens == 0;
+    let tokens = if silent {
+        "? (none logged)".to_owned()
+    } else {
+        format!("{} in {} out", totals.input_tokens, totals.output_tokens)
+    };
+    let cost = if totals.unpriced > 0 && totals.cost_usd == Usd::default() {
+        "?".to_owned()
+    } else {
+        money(totals.cost_usd)
+    };
+    format!(
+        "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
+        totals.requests,
+        totals.unpriced,
+        totals.quarantined,
+        totals.faults,
+        totals.ignored,
+        totals.duplicates
+    )
 }
 
 fn rows<T>(
@@ -110,6 +122,12 @@ fn names(parts: &[&Option<crate::snapshot::Text>]) -> String {
     if known.is_empty() { "-".to_owned() } else { known.join(" ") }
 }
 
+/// Cents where there are dollars, all six digits where there are not.
 fn money(usd: Usd) -> String {
-    format!("${:.2}", usd.0.as_f64())
+    let dollars = usd.0.as_f64();
+    if dollars.abs() < 1.0 && dollars != 0.0 {
+        format!("${}", usd.0)
+    } else {
+        format!("${dollars:.2}")
+    }
 }

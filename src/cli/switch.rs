@@ -30,6 +30,7 @@ pub fn run(context: &Context, command: &Switch) -> Result<(), Failure> {
         Switch::Disarm(note) => arm(context, ArmState::Disarmed, note, now),
         Switch::Trip(scoped) => trip(context, scoped, now),
         Switch::Reset(request) => reset(context, request, now),
+        Switch::Drill(drill) => super::drill::run(context, drill, now),
     }
 }
 
@@ -167,13 +168,7 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let scope = scope(&scoped.scope)?;
     need_reason(&scoped.reason)?;
     let mut dir = open(context)?;
-    let note = KillNote {
-        reason: scoped.reason.clone(),
-        rule: None,
-        by: context.user().to_owned(),
-        host: host_name(),
-        at: now,
-    };
+    let note = note(context, &scoped.reason, now);
     let outcome = dir.trip(&scope, &note).map_err(|error| refused(&error))?;
     let mut out = Out::new();
     let (result, text) = match outcome {
@@ -181,7 +176,9 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
             let confirmed = pending.confirm().map_err(|error| {
                 Failure::new(
                     Kind::Failed,
-                    format!("{scope} is stopped now, but may not survive a power cut: {error}"),
+                    printable(&format!(
+                        "{scope} is stopped now, but may not survive a power cut: {error}"
+                    )),
                 )
                 .hint(error.hint())
             })?;
@@ -206,7 +203,7 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let recorded = context
         .make_state_dir()
         .and_then(|()| record_deed(context, "trip", Some(&scope), &scoped.reason, result, now));
-    let printed = out.line(&text);
+    let printed = out.line(&printable(&text));
     finish(out, printed)?;
     recorded
 }
@@ -227,11 +224,22 @@ fn reset(context: &Context, request: &Reset, now: Wall) -> Result<(), Failure> {
         ResetOutcome::NotTripped => format!("{scope} was not tripped"),
     };
     let mut out = Out::new();
-    let printed = out.line(&text);
+    let printed = out.line(&printable(&text));
     finish(out, printed)
 }
 
-fn open(context: &Context) -> Result<SwitchDir, Failure> {
+/// What a person's trip says of itself.
+pub(super) fn note(context: &Context, reason: &str, now: Wall) -> KillNote {
+    KillNote {
+        reason: reason.to_owned(),
+        rule: None,
+        by: context.user().to_owned(),
+        host: host_name(),
+        at: now,
+    }
+}
+
+pub(super) fn open(context: &Context) -> Result<SwitchDir, Failure> {
     let setup = context.switch();
     if context.config.switch.dir.is_none() {
         context.make_state_dir()?;
@@ -239,11 +247,15 @@ fn open(context: &Context) -> Result<SwitchDir, Failure> {
     SwitchDir::open(&setup.dir, &setup.network).map_err(|error| refused(&error))
 }
 
-fn refused(error: &SwitchError) -> Failure {
-    Failure::new(Kind::Refused, error).hint(error.hint())
+pub(super) fn refused(error: &SwitchError) -> Failure {
+    let failure = Failure::new(Kind::Refused, error).hint(error.hint());
+    match error {
+        SwitchError::Foreign { .. } => failure.hint("`--force` removes it all the same"),
+        _ => failure,
+    }
 }
 
-fn scope(text: &str) -> Result<SwitchScope, Failure> {
+pub(super) fn scope(text: &str) -> Result<SwitchScope, Failure> {
     text.parse().map_err(|error: crate::action::ScopeError| Failure::new(Kind::Usage, error))
 }
 
@@ -255,7 +267,7 @@ fn need_reason(reason: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn record_deed(
+pub(super) fn record_deed(
     context: &Context,
     action: &str,
     scope: Option<&SwitchScope>,

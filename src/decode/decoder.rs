@@ -236,17 +236,14 @@ impl Decoder {
         true
     }
 
-    /// A file in UTF-16 alarms once; none of its lines is read as something else.
+    /// None of the lines of a file in UTF-16 is read as something else, and each
+    /// says so: what can't be read is never of no interest.
     fn wrong_encoding(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
         if place.at.offset == 0 {
             self.wrong_encoding = is_utf16(line);
-            if self.wrong_encoding {
-                place.fault(out, FaultReason::WrongEncoding);
-                return true;
-            }
         }
         if self.wrong_encoding {
-            place.push(out, Observation::Ignored { reason: "wrong_encoding" });
+            place.fault(out, FaultReason::WrongEncoding);
         }
         self.wrong_encoding
     }

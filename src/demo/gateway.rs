@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde::Deserialize;
@@ -73,6 +73,7 @@ pub(super) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(Dialect::OpenAi.endpoint(), post(chat_completions))
         .route(Dialect::Anthropic.endpoint(), post(messages))
+        .route("/v1/models", get(models))
         .with_state(gateway)
 }
 
@@ -113,6 +114,24 @@ async fn messages(
     body: Bytes,
 ) -> Response {
     gateway.handle(Dialect::Anthropic, &headers, body).await
+}
+
+/// A call that bills nothing, for probes and drills; the switch stops it too.
+async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    let mut record = Record::begin(&gateway, Dialect::OpenAi);
+    let Some(caller) = gateway.caller(&headers) else {
+        return record.refuse(StatusCode::UNAUTHORIZED, "authentication_error", "invalid_api_key");
+    };
+    record.called_by(caller);
+    if switch::tripped(&gateway.kill_dir, &switch::files("openai", "", caller)) {
+        return record.refuse_killed();
+    }
+    // Not a call to a model: nothing is logged.
+    record.forget();
+    match gateway.client.get(format!("{}/v1/models", gateway.upstream)).send().await {
+        Ok(answer) => (answer.status(), answer.bytes().await.unwrap_or_default()).into_response(),
+        Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    }
 }
 
 impl Gateway {

@@ -30,7 +30,7 @@ impl NanoUsd {
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "for ratios and drawing only")]
     pub fn as_f64(self) -> f64 {
-        self.0 as f64 / SCALE as f64
+        float(self.0) / SCALE as f64
     }
 }
 
@@ -45,7 +45,7 @@ impl Amount {
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "for ratios and drawing only")]
     pub fn as_f64(self) -> f64 {
-        self.0 as f64 / SCALE as f64
+        float(self.0) / SCALE as f64
     }
 
     /// `self / whole`, unless `whole` is zero or negative.
@@ -53,6 +53,12 @@ impl Amount {
     pub fn ratio_of(self, whole: Amount) -> Option<f64> {
         (whole.0 > 0).then(|| self.as_f64() / whole.as_f64())
     }
+}
+
+/// The nearest float. The usual number fits 64 bits, which is far cheaper.
+#[allow(clippy::cast_precision_loss, reason = "for ratios and drawing only")]
+fn float(billionths: i128) -> f64 {
+    i64::try_from(billionths).map_or(billionths as f64, |small| small as f64)
 }
 
 impl Add for NanoUsd {

@@ -50,6 +50,9 @@ pub enum NameKind {
     Label,
 }
 
+/// The name of all for which there was no room.
+pub const OTHER: &str = "__other__";
+
 /// Names kept per [`NameKind`].
 pub const CAP_PER_KIND: usize = 4096;
 
@@ -69,7 +72,7 @@ struct Table {
 
 impl Default for Names {
     fn default() -> Self {
-        let other: Arc<str> = Arc::from("__other__");
+        let other: Arc<str> = Arc::from(OTHER);
         Names {
             table: Arc::new(RwLock::new(Table {
                 by_text: HashMap::new(),

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::effect::{Effect, Event, EventKind, Labels};
-use super::wording;
+use super::{series, wording};
 use crate::domain::{Mono, Stamp};
-use crate::rules::{Action, Actions, Family, Instance, Phase, RuleSpec, Sample, Verdict};
+use crate::rules::{Action, Actions, Family, Instance, OnNoData, Phase, RuleSpec, Sample, Verdict};
 
 /// A series that rules watch, by its place in the engine's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,8 @@ pub struct Alert {
 
 /// A value that dances on its threshold is said to be pending this often at most.
 const PENDING_AGAIN: Duration = Duration::from_secs(60);
+/// How often live alerts are judged while nothing comes in.
+const LIVELY: Duration = Duration::from_millis(250);
 
 impl Alert {
     /// One sentence: what is wrong, with the numbers.
@@ -108,10 +110,14 @@ impl Rulebook {
         labels: &dyn Fn() -> Labels,
         out: &mut Vec<Effect>,
     ) {
-        let (sample, grounds) = judged;
+        let (mut sample, grounds) = judged;
         let Some(rule) = self.rules.get(index as usize) else { return };
         if !rule.actions.is_empty() && grounds == Grounds::Old {
-            return;
+            // What is old is no data; it must not begin to fire by that.
+            if rule.on_no_data == OnNoData::Fire || !self.live.contains_key(&(index, series)) {
+                return;
+            }
+            sample.value = None;
         }
         let verdict = if let Some(alert) = self.live.get_mut(&(index, series)) {
             alert.instance.judge(rule, sample, now)
@@ -138,6 +144,24 @@ impl Rulebook {
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);
         found.map(|alert| alert.acked_by = Some(by.to_owned())).is_some()
+    }
+
+    /// A rule's trip of that scope was not carried out: ask again at `again`.
+    pub fn withhold(&mut self, rule: &str, scope: &str, again: Mono) {
+        let asked = |alert: &Alert| {
+            let trips = |Action::Trip(to): &Action| {
+                trip_scope(to, &alert.labels).is_some_and(|asked| asked == scope)
+            };
+            alert.rule.name == rule && alert.rule.actions.iter().any(trips)
+        };
+        for alert in self.live.values_mut().filter(|alert| asked(alert)) {
+            alert.instance.withhold(again);
+        }
+    }
+
+    /// What was withheld can be carried out now: ask at the next judgement.
+    pub fn retry(&mut self, now: Mono) {
+        self.live.values_mut().for_each(|alert| alert.instance.retry(now));
     }
 
     /// Forget what is over. `period_of` tells the present period of a series.
@@ -168,9 +192,18 @@ impl Rulebook {
 
     /// The longest pause after which a judgement may change by itself.
     #[must_use]
-    pub fn pulse(&self) -> Option<Duration> {
-        let waiting = |alert: &Alert| alert.instance.phase() != Phase::Resolved;
-        self.live.values().any(waiting).then_some(Duration::from_millis(250))
+    pub fn pulse(&self, now: Mono) -> Option<Duration> {
+        let waits = |alert: &Alert| match alert.instance.phase() {
+            // Only data ends that, and is judged when it comes.
+            Phase::Resolved | Phase::NoData => None,
+            // What may stop traffic is judged when its `for` ends, not some time after.
+            Phase::Pending => {
+                let left = alert.rule.hold.saturating_sub(alert.instance.age(now));
+                Some(if left.is_zero() { LIVELY } else { left.min(LIVELY) })
+            }
+            Phase::Firing => Some(LIVELY),
+        };
+        self.live.values().filter_map(waits).min()
     }
 }
 
@@ -185,43 +218,87 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
             EventKind::AlertPending
         }
         Verdict::Fired(_) => EventKind::AlertFiring,
+        Verdict::Due => EventKind::Finding,
         Verdict::Resolved => EventKind::AlertResolved,
     };
     if verdict == Verdict::Resolved {
         alert.acked_by = None;
     }
-    let rule: Arc<str> = Arc::from(alert.rule.name.as_str());
     let threshold = alert.instance.threshold(&alert.rule);
     let mut event = Event::new(now.wall, kind, alert.summary());
-    event.rule = Some(Arc::clone(&rule));
+    event.rule = Some(Arc::from(alert.rule.name.as_str()));
     event.severity = threshold.map(|(_, severity)| severity);
     event.labels = alert.labels.clone();
     event.value = alert.instance.value();
     event.threshold = threshold.map(|(value, _)| value);
-    if verdict == Verdict::Fired(Actions::Due) {
-        // The kill goes first, whatever the order in the configuration.
-        for Action::Trip(scope) in &alert.rule.actions {
-            let Some(scope) = trip_scope(scope, &alert.labels) else {
-                let text = format!("rule {rule} could not trip: its alert names no {scope}");
-                out.push(Effect::Event(Event::new(now.wall, EventKind::Finding, text)));
-                continue;
-            };
-            event.would.push(format!("trip {scope}"));
-            let reason = event.summary.clone();
-            out.push(Effect::Trip { scope, rule: Arc::clone(&rule), reason });
+    match verdict {
+        Verdict::Fired(Actions::Due) => ask_for_trips(alert, &mut event, now, out),
+        Verdict::Due if alert.rule.actions.is_empty() => return,
+        Verdict::Due => {
+            ask_for_trips(alert, &mut event, now, out);
+            event.summary = format!("rule {} acts now: {}", alert.rule.name, event.summary);
         }
+        _ => {}
     }
     out.push(Effect::Event(event));
 }
 
+/// The kill goes first, whatever the order in the configuration.
+fn ask_for_trips(alert: &Alert, event: &mut Event, now: Stamp, out: &mut Vec<Effect>) {
+    let rule: Arc<str> = Arc::from(alert.rule.name.as_str());
+    for Action::Trip(scope) in &alert.rule.actions {
+        let Some(scope) = trip_scope(scope, &alert.labels) else {
+            let text = format!("rule {rule} could not trip: its alert names no {scope}");
+            out.push(Effect::Event(Event::new(now.wall, EventKind::Finding, text)));
+            continue;
+        };
+        event.would.push(format!("trip {scope}"));
+        let reason = event.summary.clone();
+        out.push(Effect::Trip { scope, rule: Arc::clone(&rule), reason });
+    }
+}
+
 /// The scope an action means: a literal one, or one made from the labels.
 fn trip_scope(scope: &str, labels: &Labels) -> Option<String> {
-    let label = |name| labels.get(name).map(|text: &Arc<str>| text.as_ref());
+    // A collective name is nobody's: no gateway would stop anything by it.
+    let names_one = |text: &&str| !text.is_empty() && !series::COLLECTIVE.contains(text);
+    let label = |name| labels.get(name).map(|text: &Arc<str>| text.as_ref()).filter(names_one);
     match scope {
         "provider" => Some(format!("provider/{}", label("provider")?)),
         "model" => Some(format!("model/{}/{}", label("provider")?, label("model")?)),
         "key" => Some(format!("key/{}", label("key")?)),
         "env" => Some(format!("env/{}", label("environment")?)),
         literal => Some(literal.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Wall;
+    use crate::rules;
+
+    #[test]
+    fn the_pulse_ends_with_the_for_of_what_pends() {
+        let mut rule = rules::builtin().remove(0);
+        rule.hold = Duration::from_millis(600);
+        let mut book = Rulebook::new(vec![rule]);
+        let at = |ms: u64| Stamp {
+            mono: Mono(0).plus(Duration::from_millis(ms)),
+            wall: Wall(0).plus(Duration::from_millis(ms)),
+        };
+        let judge = |book: &mut Rulebook, ms| {
+            let bad = (Sample { value: Some(0.0), evidence: 100, period: None }, Grounds::Fresh);
+            book.judge(0, Series::Limit(0), bad, at(ms), &Labels::new, &mut Vec::new());
+        };
+        assert_eq!(book.pulse(at(0).mono), None, "nothing lives");
+        judge(&mut book, 1000);
+        let waits = |book: &Rulebook, ms: u64| book.pulse(at(ms).mono).map(|d| d.as_millis());
+        assert_eq!(waits(&book, 1000), Some(250), "it may be withdrawn before");
+        assert_eq!(waits(&book, 1250), Some(250));
+        assert_eq!(waits(&book, 1500), Some(100), "its `for` ends at 1600");
+        assert_eq!(waits(&book, 1700), Some(250), "late is no reason to spin");
+        judge(&mut book, 1700);
+        assert_eq!(waits(&book, 1700), Some(250), "it fires");
     }
 }

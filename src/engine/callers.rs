@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
 use crate::stats::Sliding;
 
+/// Stands for the key of calls whose log names none.
+pub const UNATTRIBUTED: &str = "__unattributed__";
 /// The window of everything here.
 pub const SPAN: Duration = Duration::from_secs(300);
 

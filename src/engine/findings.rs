@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::effect::{Event, EventKind};
 use crate::domain::Wall;
 
 /// Findings kept; the oldest goes first.
@@ -24,6 +25,7 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub struct Findings {
     rows: Vec<Finding>,
+    untold: Vec<Event>,
 }
 
 impl Findings {
@@ -38,7 +40,15 @@ impl Findings {
             self.rows.remove(0);
         }
         self.rows.push(Finding { kind, at, text: Arc::from(text), count: 1 });
+        let mut event = Event::new(at, EventKind::Finding, text.to_owned());
+        event.labels.insert("kind", kind.into());
+        self.untold.push(event);
         true
+    }
+
+    /// New findings since this was last asked, as events.
+    pub fn take_events(&mut self) -> impl Iterator<Item = Event> {
+        self.untold.drain(..)
     }
 
     /// All of them, oldest first.

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
-    Amount, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind, Resource,
-    Stamp, Wall, WindowFrom,
+    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind,
+    Resource, Scope, Stamp, Sym, Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -18,16 +18,25 @@ const CAP: usize = 8192;
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
 /// Without a reading for this long, nobody draws from it any more.
 const STILL: Duration = Duration::from_secs(5);
+/// Clocks of hosts may be this far ahead of ours.
+const SKEW: Duration = Duration::from_secs(5);
 /// Windows ahead for which the present rate says anything.
 const HORIZON: f64 = 5.0;
+/// Share of a limit that must be there again before it is called back.
+const BACK: f64 = 0.05;
 /// How long a refusal stands when the server did not say.
 const USUAL_REFUSAL: Duration = Duration::from_secs(5);
+/// The same for money that is spent: waiting brings none back, a call that passes
+/// shows that somebody did.
+const SPENT_REFUSAL: Duration = Duration::from_secs(600);
 
 /// All limits seen.
 #[derive(Debug, Default)]
 pub struct Gauges {
     index: HashMap<LimitId, u32, FxBuildHasher>,
     gauges: Vec<Gauge>,
+    /// Gauges of quotas and budgets that refuse calls.
+    spent: Vec<u32>,
     not_kept: u64,
 }
 
@@ -53,6 +62,15 @@ pub struct Gauge {
 struct Refusal {
     at: Wall,
     until: Wall,
+    /// Whether the server said until when, or we assume it.
+    told: Told,
+}
+
+/// Where the end of a refusal is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    ByServer,
+    Assumed,
 }
 
 /// What a gauge shows at one moment.
@@ -97,26 +115,51 @@ impl Gauges {
     /// Note that a call was refused, or passed: evidence that beats
     /// arithmetic. `named` are the gauges of this very response.
     pub fn judge_call(&mut self, request: &Request, named: &[u32], now: Stamp) -> Option<u32> {
-        let limited = request.outcome() == Outcome::RateLimited;
-        if !limited {
-            if request.outcome() == Outcome::Ok {
-                for position in named {
-                    if let Some(gauge) = self.gauges.get_mut(*position as usize) {
-                        gauge.relent(request);
-                    }
-                }
+        match request.outcome() {
+            Outcome::RateLimited | Outcome::QuotaExhausted => {}
+            Outcome::Ok => {
+                self.passed(request, named);
+                return None;
             }
-            return None;
+            _ => return None,
         }
         let by = request.failure.limited_by.unwrap_or(LimitedBy::Unknown);
-        let hit = named.iter().copied().find(|position| {
-            self.gauges.get(*position as usize).is_some_and(|g| resource_is(g.last.id.resource, by))
+        // Of those that fit, the one with the least left.
+        let left = |gauge: &Gauge| match (gauge.level(), gauge.last.limit) {
+            (Some(level), Some(limit)) if limit.0 > 0 => level / limit.as_f64(),
+            (level, _) => level.unwrap_or(f64::MAX),
+        };
+        let named = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
+        let fitting = named.filter(|(_, gauge)| {
+            resource_is(gauge.last.id.resource, by) && may_blame(&gauge.last.id, request)
         });
+        let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.or_else(|| self.hidden(request, by, now));
-        if let Some(gauge) = hit.and_then(|position| self.gauges.get_mut(position as usize)) {
+        let position = hit?;
+        if let Some(gauge) = self.gauges.get_mut(position as usize) {
             gauge.refuse(request);
+            if gauge.is_money() && !self.spent.contains(&position) {
+                self.spent.push(position);
+            }
         }
         hit
+    }
+
+    /// A call passed: the limits it names, and the money it was paid from, are there.
+    fn passed(&mut self, request: &Request, named: &[u32]) {
+        for position in named {
+            if let Some(gauge) = self.gauges.get_mut(*position as usize) {
+                gauge.relent(request);
+            }
+        }
+        let gauges = &mut self.gauges;
+        self.spent.retain(|position| {
+            let Some(gauge) = gauges.get_mut(*position as usize) else { return false };
+            if gauge.covers(request) {
+                gauge.relent(request);
+            }
+            gauge.refused.is_some()
+        });
     }
 
     /// The gauge of a limit that no header shows: known only by its refusals.
@@ -132,21 +175,32 @@ impl Gauges {
             LimitedBy::SpendCap => Resource::Spend,
             LimitedBy::Unknown => Resource::Other,
         };
+        let id = match (request.failure.layer, request.caller.key) {
+            // A gateway refuses a key, whatever provider its call would have gone to.
+            (Layer::Gateway, Some(key)) if by != LimitedBy::Unknown => LimitId {
+                layer: Layer::Gateway,
+                scope: Scope::Key,
+                subject: Some(key),
+                ..LimitId::of(resource)
+            },
+            (layer, _) => LimitId {
+                layer,
+                provider: request.provider,
+                model: request.model,
+                ..LimitId::of(resource)
+            },
+        };
         let known = self.gauges.iter().position(|gauge| {
-            let id = gauge.last.id;
-            id.resource == resource
-                && id.provider == request.provider
-                && (id.model == request.model || id.model.is_none())
+            let known = &gauge.last.id;
+            known.resource == resource
+                && may_blame(known, request)
+                && known.provider == id.provider
+                && (id.subject.is_none() || known.subject == id.subject)
+                && (known.model == id.model || known.model.is_none())
         });
         if let Some(known) = known {
             return u32::try_from(known).ok();
         }
-        let id = LimitId {
-            layer: request.failure.layer,
-            provider: request.provider,
-            model: request.model,
-            ..LimitId::of(resource)
-        };
         let reading = LimitReading {
             id,
             at: request.at,
@@ -215,7 +269,8 @@ impl Gauge {
     }
 
     fn update(&mut self, reading: &LimitReading, now: Stamp) -> Seen {
-        if reading.at < self.last.at {
+        // A reading from the future is no reason to ignore the present.
+        if reading.at < self.last.at && self.last.at <= now.wall.plus(SKEW) {
             return Seen::Older;
         }
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
@@ -227,9 +282,11 @@ impl Gauge {
             (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
             (before, new) => new.or(before),
         };
-        let id = LimitId { window_s: self.window_after(reading), ..reading.id };
+        let (window_s, window_from) = self.window_after(reading);
+        let id = LimitId { window_s, ..reading.id };
         self.last = LimitReading {
             id,
+            window_from,
             limit: reading.limit.or(self.last.limit),
             remaining,
             used: reading.used.or(self.last.used),
@@ -243,14 +300,18 @@ impl Gauge {
     }
 
     /// A window that only arithmetic gives is best told by a bucket that is not
-    /// empty: an overdraft makes it look shorter.
-    fn window_after(&self, reading: &LimitReading) -> Option<u32> {
-        let known = self.last.id.window_s;
+    /// empty: an overdraft makes it look shorter. What documentation says is
+    /// worth less than either.
+    fn window_after(&self, reading: &LimitReading) -> (Option<u32>, Option<WindowFrom>) {
+        let known = (self.last.id.window_s, self.last.window_from);
         let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
-        match reading.window_from {
-            Some(WindowFrom::Math) if empty => known.or(reading.id.window_s),
-            _ => reading.id.window_s.or(known),
-        }
+        let better = match reading.window_from {
+            None => false,
+            Some(WindowFrom::Math) => !empty,
+            Some(WindowFrom::Doc) => known.1 != Some(WindowFrom::Math),
+            Some(_) => true,
+        };
+        if better || known.0.is_none() { (reading.id.window_s, reading.window_from) } else { known }
     }
 
     fn note_level(&mut self) {
@@ -277,17 +338,34 @@ impl Gauge {
     }
 
     fn refuse(&mut self, request: &Request) {
-        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0).map(Duration::from_secs_f64);
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
+        let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let reset = self.last.reset.map(|r| r.at.since(request.at)).filter(|d| !d.is_zero());
-        let span = asked.or(reset).unwrap_or(USUAL_REFUSAL);
-        let until = request.at.plus(span);
+        let told = if asked.or(reset).is_some() { Told::ByServer } else { Told::Assumed };
+        let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
+        let until = request.at.plus(asked.or(reset).unwrap_or(usual));
         if self.refused.is_none_or(|refusal| until > refusal.until || request.at > refusal.at) {
-            self.refused = Some(Refusal { at: request.at, until });
+            self.refused = Some(Refusal { at: request.at, until, told });
         }
         if self.last.limit.is_none() && self.last.remaining.is_none() {
             self.last.at = self.last.at.max(request.at);
-            self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
+            if told == Told::ByServer {
+                self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
+            }
         }
+    }
+
+    fn is_money(&self) -> bool {
+        matches!(self.last.id.resource, Resource::Credits | Resource::Spend)
+    }
+
+    /// Whether a call draws from this limit, as far as the identity tells.
+    fn covers(&self, request: &Request) -> bool {
+        let id = &self.last.id;
+        let same = |own: Option<Sym>, other: Option<Sym>| own.is_none() || own == other;
+        same(id.provider, request.provider)
+            && same(id.model, request.model)
+            && (id.scope != Scope::Key || same(id.subject, request.caller.key))
     }
 
     /// A success that began after the refusal, with something left, ends it.
@@ -319,7 +397,9 @@ impl Gauge {
         // A bucket whose time has passed is full now; a window's is over.
         let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
         let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
-        let reset_at = refused.map(|refusal| refusal.until).or(told.map(|reset| reset.at));
+        let refused_until = refused.filter(|refusal| refusal.told == Told::ByServer);
+        let refused_until = refused_until.map(|refusal| refusal.until);
+        let reset_at = refused_until.or(told.map(|reset| reset.at));
         let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
         View {
             remaining,
@@ -380,9 +460,11 @@ impl Gauge {
         self.readings.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
     }
 
-    /// Whether the exhaustion changed since this was last asked.
+    /// Whether the exhaustion changed since this was last asked. The first drop
+    /// that trickles in is no end of it, and silence is none either.
     pub fn exhaustion_change(&mut self, view: &View) -> Option<Exhaustion> {
-        if view.exhausted == self.was_exhausted {
+        let worth_calling = view.remaining_ratio.is_none_or(|left| left >= BACK);
+        if view.exhausted == self.was_exhausted || (self.was_exhausted && !worth_calling) {
             return None;
         }
         self.was_exhausted = view.exhausted;
@@ -399,11 +481,19 @@ pub enum Exhaustion {
     Ended,
 }
 
-/// The identity of a reading's gauge. A window that was not stated but derived
-/// is a guess that some readings allow and others do not: it is no part of it.
+/// The identity of a reading's gauge. A window that was not stated but derived or
+/// looked up is a guess that some readings allow and others do not: it is no part
+/// of it.
 fn identity(reading: &LimitReading) -> LimitId {
-    let stated = reading.window_from.is_some_and(|from| from != WindowFrom::Math);
-    LimitId { window_s: reading.id.window_s.filter(|_| stated), ..reading.id }
+    let guessed = matches!(reading.window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
+    LimitId { window_s: reading.id.window_s.filter(|_| !guessed), ..reading.id }
+}
+
+/// Whether a refusal can be about this limit: the gateway's own refusals are
+/// not about the provider's limits, nor the other way round.
+fn may_blame(id: &LimitId, request: &Request) -> bool {
+    let layer = request.failure.layer;
+    layer == Layer::Unknown || id.layer == Layer::Unknown || id.layer == layer
 }
 
 fn resource_is(resource: Resource, by: LimitedBy) -> bool {

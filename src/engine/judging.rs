@@ -189,13 +189,15 @@ impl Engine {
             return;
         }
         let all: f64 = self.cells.callers().map(|row| row.sums(now.mono).usd.as_f64()).sum();
+        let max_age = self.limits.max_age;
         for (position, row) in (0u32..).zip(self.cells.callers()) {
             let sums = row.sums(now.mono);
             for rule in &row.rules {
                 let share = (all > 0.0).then(|| sums.usd.as_f64() / all);
                 let sample = Sample { value: share, evidence: sums.requests.into(), period: None };
                 let labels = || series::caller(row.key, row.environment, &self.names);
-                let judged = (sample, Grounds::Fresh);
+                let live = row.last().is_some_and(|at| now.mono.since(at) <= max_age);
+                let judged = (sample, if live { Grounds::Fresh } else { Grounds::Old });
                 self.book.judge(*rule, Series::Caller(position), judged, now, &labels, out);
             }
         }
@@ -225,15 +227,21 @@ impl Engine {
     fn judge_hosts(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         for row in self.switches.rows() {
             for host in &row.hosts {
-                let labels = || series::host(&row.state.scope, host.host, &self.names);
-                let number = self.hosts.number(&row.state.scope, host.host);
-                for rule in &*self.book.matching(Family::Switch, &labels()) {
-                    #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
-                    let value = Some(host.started_after as f64);
-                    let sample = Sample { value, evidence: u64::MAX, period: None };
-                    let judged = (sample, Grounds::Fresh);
-                    self.book.judge(*rule, Series::Host(number), judged, now, &labels, out);
-                }
+                self.hosts.add(&row.state.scope, host.host, || {
+                    let labels = series::host(&row.state.scope, host.host, &self.names);
+                    self.book.matching(Family::Switch, &labels)
+                });
+            }
+        }
+        for (number, row) in (0u32..).zip(self.hosts.rows()) {
+            #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
+            // Without a trip there is nothing to obey.
+            let value = Some(self.switches.started_after(&row.scope, row.host) as f64);
+            let labels = || series::host(&row.scope, row.host, &self.names);
+            for rule in &row.rules {
+                let sample = Sample { value, evidence: u64::MAX, period: None };
+                let judged = (sample, Grounds::Fresh);
+                self.book.judge(*rule, Series::Host(number), judged, now, &labels, out);
             }
         }
     }

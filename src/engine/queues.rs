@@ -176,8 +176,8 @@ impl Queue {
         };
         // The last known word stands, marked stale, when all have gone silent.
         let stale = now.since(newest) > STALE_AFTER;
-        let live =
-            || self.hosts.iter().filter(move |h| stale || now.since(h.read_at) <= STALE_AFTER);
+        let seen_from = if stale { newest } else { now };
+        let live = || self.hosts.iter().filter(move |h| seen_from.since(h.read_at) <= STALE_AFTER);
         let covered = self.flow.covered_s(now, FLOW);
         let mut flow = Flow::default();
         for slot in self.flow.recent(now, FLOW) {

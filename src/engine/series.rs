@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
 use crate::domain::{LimitId, Names, Priority, Sym};
+
+/// Names that stand for several: no key, and whatever the table of names had no
+/// room for.
+pub const COLLECTIVE: [&str; 2] = [UNATTRIBUTED, crate::domain::names::OTHER];
 
 /// Labels of a limit.
 #[must_use]
@@ -99,7 +107,7 @@ pub fn queue(name: Option<Sym>, priority: Option<Priority>, names: &Names) -> La
 #[must_use]
 pub fn caller(key: Option<Sym>, environment: Option<Sym>, names: &Names) -> Labels {
     let mut labels = Labels::new();
-    labels.insert("key", key.map_or_else(|| "__unattributed__".into(), |key| names.text(key)));
+    labels.insert("key", key.map_or_else(|| UNATTRIBUTED.into(), |key| names.text(key)));
     if let Some(environment) = environment {
         labels.insert("environment", names.text(environment));
     }
@@ -112,21 +120,43 @@ pub fn source(row: &SourceRow) -> Labels {
     Labels::from([("source", Arc::from(row.name.name.as_str())), ("kind", row.name.kind.into())])
 }
 
-/// Numbers for the pairs of a tripped scope and a host, for ever the same.
+/// Pairs of a tripped scope and a host that rules have watched. A pair outlives
+/// its trip, so that its alert ends with it.
 #[derive(Debug, Default)]
 pub struct HostSeries {
-    seen: Vec<(String, Option<Sym>)>,
+    numbers: HashMap<(Arc<str>, Option<Sym>), u32, FxBuildHasher>,
+    rows: Vec<HostRow>,
+}
+
+/// One pair.
+#[derive(Debug)]
+pub struct HostRow {
+    /// The scope.
+    pub scope: Arc<str>,
+    /// The host.
+    pub host: Option<Sym>,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
 }
 
 impl HostSeries {
-    /// The number of a pair.
-    pub fn number(&mut self, scope: &str, host: Option<Sym>) -> u32 {
-        let known = self.seen.iter().position(|(s, h)| s == scope && *h == host);
-        let known = known.unwrap_or_else(|| {
-            self.seen.push((scope.to_owned(), host));
-            self.seen.len() - 1
-        });
-        u32::try_from(known).unwrap_or(u32::MAX)
+    /// Pairs kept; hosts beyond that are shown, but alarm nobody by name.
+    const KEPT: usize = 4096;
+
+    /// Make room for a pair if it is new; `rules` tells which watch it.
+    pub fn add(&mut self, scope: &str, host: Option<Sym>, rules: impl FnOnce() -> Box<[u16]>) {
+        let key = (Arc::from(scope), host);
+        if self.numbers.contains_key(&key) || self.rows.len() >= Self::KEPT {
+            return;
+        }
+        let number = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.rows.push(HostRow { scope: Arc::clone(&key.0), host, rules: rules() });
+        self.numbers.insert(key, number);
+    }
+
+    /// All pairs, in order of first sight.
+    pub fn rows(&self) -> &[HostRow] {
+        &self.rows
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::calendar::Span;
 use super::spec::CapSpec;
-use crate::domain::{Mono, NanoUsd, Outcome, Request, Stamp};
+use crate::domain::{Mono, NanoUsd, Outcome, Request, Stamp, Wall};
 use crate::stats::Sliding;
 
 /// Span of the short burn rate.
@@ -15,6 +15,8 @@ const SHORT: Duration = Duration::from_secs(300);
 const LONG: Duration = Duration::from_secs(3600);
 /// Below this a rate says nothing yet.
 const LEAST: f64 = 10.0;
+/// Time that a stop may take to work: a trailing budget check, calls under way.
+const ENFORCED_WITHIN: Duration = Duration::from_secs(30);
 
 /// One cap and what has been spent under it.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ struct Account {
     spent: NanoUsd,
     calls: u64,
     unpriced: u64,
+    /// When the cap was reached.
+    spent_at: Option<Wall>,
 }
 
 /// What a cap shows at one moment.
@@ -60,7 +64,8 @@ pub struct View {
     pub unpriced: u64,
     /// All calls.
     pub calls: u64,
-    /// Calls of the last minute that passed although the cap was spent.
+    /// Calls of the last minute that passed although the cap had been spent for
+    /// [`ENFORCED_WITHIN`].
     pub not_enforced: u32,
     /// Calls of the last minute, as evidence.
     pub evidence: u32,
@@ -83,9 +88,11 @@ impl Cap {
         }
     }
 
-    /// Begin a new period if `now` is past the present one.
+    /// Begin a new period if `now` is past the present one, or a clock that was
+    /// wrong has been set back to before it.
     pub fn roll(&mut self, zone: &TimeZone, now: Stamp) {
-        if now.wall < self.period.end {
+        let set_back = now.wall < self.period.start.minus(LONG);
+        if now.wall < self.period.end && !set_back {
             return;
         }
         let next = Span::around(self.spec.period, now.wall, zone);
@@ -95,18 +102,19 @@ impl Cap {
         self.period = next;
     }
 
-    /// Count a call that this cap covers.
-    pub fn count(&mut self, request: &Request, when: Mono) {
-        let account = if request.at >= self.period.end {
+    /// Count a call that this cap covers, in the period of `at`.
+    pub fn count(&mut self, request: &Request, at: Wall, when: Mono) {
+        let account = if at >= self.period.end {
             &mut self.next
-        } else if request.at >= self.period.start {
+        } else if at >= self.period.start {
             &mut self.now
         } else {
             return;
         };
         account.calls += 1;
         let passed = request.outcome() == Outcome::Ok;
-        let already_spent = account.spent >= self.spec.cap;
+        let late = |spent_at: Wall| request.at > spent_at.plus(ENFORCED_WITHIN);
+        let passed_over_cap = passed && account.spent_at.is_some_and(late);
         match request.cost {
             Some(cost) => {
                 account.spent += cost.usd;
@@ -117,14 +125,14 @@ impl Cap {
             None if passed => account.unpriced += 1,
             None => {}
         }
+        if account.spent >= self.spec.cap && account.spent_at.is_none() {
+            account.spent_at = Some(request.at);
+        }
         if let Some(slot) = self.calls.at(when) {
             *slot += 1;
             self.last_counted = self.last_counted.max(Some(when));
         }
-        if passed
-            && already_spent
-            && let Some(slot) = self.passed_over_cap.at(when)
-        {
+        if passed_over_cap && let Some(slot) = self.passed_over_cap.at(when) {
             *slot += 1;
         }
     }

@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use crate::domain::{Layer, Names, Outcome, Request, Sym, Wall};
 
+/// A call of unknown start that ends so soon after a trip may have begun before it.
+const DRAINS: Duration = Duration::from_secs(60);
+/// Nobody waits longer for one call; one that ends so late began after the trip.
+const LONGEST_CALL: Duration = Duration::from_secs(600);
+
 /// A scope that is, or can be, tripped; told by whoever reads the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwitchState {
@@ -72,21 +77,40 @@ pub struct Host {
     pub started_after: u64,
     /// Calls refused by the switch.
     pub refused: u64,
-    /// Calls that had begun before the trip and ended after it.
+    /// Calls that had begun before the trip, or may have, and ended after it.
     pub draining: u64,
-    /// Rules that watch it.
-    pub judged: bool,
+    /// Calls that were let through and whose start no log tells: they may have
+    /// begun after the trip.
+    pub start_unknown: u64,
 }
 
 impl Host {
-    /// Whether it obeys; `None` without evidence. Silence is no proof.
+    /// Whether it obeys; `None` without evidence. Silence is no proof, and
+    /// neither are refusals beside calls that pass and may be new.
     #[must_use]
     pub fn obeys(&self) -> Option<bool> {
-        match (self.started_after, self.refused) {
-            (0, 0) => None,
-            (0, _) => Some(true),
+        match (self.started_after, self.start_unknown, self.refused) {
+            (0, 0, 0) => None,
+            (0, 0, _) => Some(true),
+            (0, _, _) => None,
             _ => Some(false),
         }
+    }
+
+    fn seen(host: Option<Sym>) -> Host {
+        Host { host, started_after: 0, refused: 0, draining: 0, start_unknown: 0 }
+    }
+
+    /// Note a call that was let through.
+    fn passed(&mut self, began: Option<Wall>, trip: Wall, ended: Wall, grace: Duration) {
+        let after = ended.since(trip);
+        let count = match began {
+            Some(began) if began > trip.plus(grace) => &mut self.started_after,
+            None if after > LONGEST_CALL => &mut self.started_after,
+            None if after > DRAINS => &mut self.start_unknown,
+            _ => &mut self.draining,
+        };
+        *count += 1;
     }
 }
 
@@ -126,13 +150,13 @@ impl Switches {
         changes
     }
 
-    /// Note what a call says about trips that cover it. Answers whether any
-    /// evidence changed.
+    /// Note what a call says about trips that cover it. Answers whether it should
+    /// not have been let through.
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration) -> bool {
         if self.tripped == 0 {
             return false;
         }
-        let mut changed = false;
+        let mut disobeyed = false;
         for row in &mut self.rows {
             let Some(trip) = &row.state.trip else { continue };
             if request.at <= trip.at || !row.target.covers(request, names) {
@@ -140,13 +164,7 @@ impl Switches {
             }
             let position = row.hosts.iter().position(|host| host.host == request.host);
             let position = position.unwrap_or_else(|| {
-                row.hosts.push(Host {
-                    host: request.host,
-                    started_after: 0,
-                    refused: 0,
-                    draining: 0,
-                    judged: false,
-                });
+                row.hosts.push(Host::seen(request.host));
                 row.hosts.len() - 1
             });
             let Some(host) = row.hosts.get_mut(position) else { continue };
@@ -161,14 +179,13 @@ impl Switches {
                 host.refused += 1;
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
-            } else if began.is_some_and(|began| began > trip.at.plus(grace)) {
-                host.started_after += 1;
             } else {
-                host.draining += 1;
+                let before = host.started_after;
+                host.passed(began, trip.at, request.at, grace);
+                disobeyed |= host.started_after > before;
             }
-            changed = true;
         }
-        changed
+        disobeyed
     }
 
     /// All switches.
@@ -177,9 +194,18 @@ impl Switches {
         &self.rows
     }
 
-    /// All switches, to be marked as judged.
-    pub fn rows_mut(&mut self) -> &mut [Row] {
-        &mut self.rows
+    /// Calls of a host that began after the trip of a scope and were let through.
+    #[must_use]
+    pub fn started_after(&self, scope: &str, host: Option<Sym>) -> u64 {
+        let row = self.rows.iter().find(|row| row.state.scope == scope);
+        let host = row.and_then(|row| row.hosts.iter().find(|seen| seen.host == host));
+        host.map_or(0, |host| host.started_after)
+    }
+
+    /// Whether rules may trip by themselves.
+    #[must_use]
+    pub fn armed(&self) -> bool {
+        self.rows.iter().any(|row| row.state.armed == Armed::Armed)
     }
 }
 

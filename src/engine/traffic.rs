@@ -116,10 +116,16 @@ impl Row {
         let Some(slot) = self.counts.at(when) else { return };
         slot.count(request);
         self.last = self.last.max(Some(when));
-        if let Some(ms) = request.timing.latency_ms {
+        // A call that the kill switch refused was never made, and the first byte
+        // of a refusal is not a first token: both would make the times look good.
+        if let Some(ms) = request.timing.latency_ms
+            && request.outcome() != Outcome::Blocked
+        {
             self.latency.record(when, ms);
         }
-        if let Some(ms) = request.timing.ttft_ms {
+        if let Some(ms) = request.timing.ttft_ms
+            && request.status.is_none_or(|status| status < 400)
+        {
             self.ttft.record(when, ms);
         }
     }

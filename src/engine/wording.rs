@@ -22,10 +22,19 @@ pub fn alert(
     };
     match threshold {
         Some(threshold) => {
+            // An alert outlives the crossing by `clear` and `keep_firing_for`.
+            let was = if crosses(rule.direction, value, threshold) { "" } else { "was " };
             let threshold = quantity(metric, threshold);
-            format!("{subject}: {} {shown}, {side} {threshold}", name(metric))
+            format!("{subject}: {} {shown}, {was}{side} {threshold}", name(metric))
         }
         None => format!("{subject}: {} {shown}", name(metric)),
+    }
+}
+
+fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
+    match direction {
+        Direction::Above => value > threshold,
+        Direction::Below => value < threshold,
     }
 }
 

@@ -169,10 +169,9 @@ fn proofs() -> Vec<RuleSpec> {
         rule("switch-not-obeyed", Metric::SwitchNotObeyed)
             .above(&[(0.0, Severity::Critical)])
             .keep_s(300),
-        // A gateway's budget check may trail the last few calls by some seconds.
+        // The metric itself leaves time for calls under way and a trailing budget check.
         rule("cap-not-enforced", Metric::CapNotEnforced)
             .above(&[(0.0, Severity::Critical)])
-            .hold_s(30)
             .keep_s(300),
     ]
 }

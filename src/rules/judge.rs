@@ -41,6 +41,8 @@ pub enum Verdict {
     /// It fires: newly, or at a higher severity. The rule's actions are due
     /// unless it still cools down.
     Fired(Actions),
+    /// It has fired for a while, and its actions, put off until now, are due.
+    Due,
     /// It does not fire any more.
     Resolved,
     /// It crossed back before its `for` was over.
@@ -56,23 +58,44 @@ pub enum Actions {
     CoolingDown,
 }
 
+/// Why a firing rule has not acted yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PutOff {
+    /// It acted not long before.
+    CoolsUntil(Mono),
+    /// Its actions could not be carried out; tried again then.
+    WithheldUntil(Mono),
+}
+
 /// One rule over one series. Created when the rule first crosses.
 #[derive(Clone, Debug)]
 pub struct Instance {
     phase: Phase,
     since: Stamp,
-    /// Index of the worst threshold crossed.
+    /// Index of the worst threshold that held for the rule's `for`, or so far.
     level: usize,
+    /// A worse threshold than that, and since when it has been crossed.
+    worse: Option<(usize, Mono)>,
     value: Option<f64>,
     /// Since when the value has been on the good side.
     clear_since: Option<Mono>,
     resolved_at: Option<Mono>,
+    /// It has fired and not been resolved since, with or without data.
+    open: bool,
+    /// Its actions were due since it fired.
+    acted: bool,
+    put_off: Option<PutOff>,
+    /// End of the last firing that acted.
+    cools_since: Option<Mono>,
     /// Highest level that fired, and in which period.
     fired: Option<(i64, usize)>,
 }
 
 /// How long a resolved alert stays on the screen.
 const SHOWN_AFTER_RESOLVE: Duration = Duration::from_secs(15 * 60);
+/// How long one that never fired is remembered, so that it is not said anew at
+/// each crossing.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 impl Instance {
     /// A fresh instance if `sample` crosses the rule, else `None`.
@@ -83,9 +106,14 @@ impl Instance {
             phase: Phase::Resolved,
             since: now,
             level,
+            worse: None,
             value: sample.value,
             clear_since: None,
             resolved_at: None,
+            open: false,
+            acted: false,
+            put_off: None,
+            cools_since: None,
             fired: None,
         };
         let verdict = instance.judge(rule, sample, now);
@@ -101,6 +129,9 @@ impl Instance {
         if sample.value.is_some() {
             self.value = sample.value;
         }
+        if crossed(rule, sample).is_none() {
+            self.worse = None;
+        }
         match crossed(rule, sample) {
             Some(level) => self.cross(rule, level, sample.period, now),
             None if is_clear(rule, sample) => self.clear(rule, now),
@@ -115,19 +146,29 @@ impl Instance {
 
     fn cross(&mut self, rule: &RuleSpec, level: usize, period: Option<i64>, now: Stamp) -> Verdict {
         self.clear_since = None;
+        let (held, since) = self.worse.unwrap_or((level, now.mono));
+        let held = held.min(level);
         let said_before = period.is_some_and(|period| {
-            self.fired.is_some_and(|(at, fired)| at == period && fired >= level)
+            self.fired.is_some_and(|(at, fired)| at == period && fired >= held)
         });
         match self.phase {
             Phase::Firing if level > self.level => {
-                self.level = level;
-                if said_before {
-                    return Verdict::Same;
+                self.worse = Some((held, since));
+                if now.mono.since(since) < rule.hold {
+                    return self.act_late(now);
                 }
-                self.fired = period.map(|period| (period, level));
-                Verdict::Fired(Actions::Due)
+                self.level = held;
+                self.worse = None;
+                if said_before {
+                    return self.act_late(now);
+                }
+                self.fired = period.map(|period| (period, held));
+                Verdict::Fired(self.act(rule, now))
             }
-            Phase::Firing => Verdict::Same,
+            Phase::Firing => {
+                self.worse = None;
+                self.act_late(now)
+            }
             Phase::Resolved if rule.thresholds.len() > 1 && said_before => Verdict::Same,
             Phase::Resolved | Phase::NoData => {
                 self.enter(Phase::Pending, now);
@@ -135,7 +176,8 @@ impl Instance {
                 self.ripen(rule, period, now, Verdict::Pending)
             }
             Phase::Pending => {
-                self.level = self.level.max(level);
+                self.level = self.level.min(level);
+                self.worse = (level > self.level).then_some((held, since));
                 self.ripen(rule, period, now, Verdict::Same)
             }
         }
@@ -152,44 +194,107 @@ impl Instance {
         if now.mono.since(self.since.mono) < rule.hold {
             return otherwise;
         }
+        let worse = self.worse;
         self.enter(Phase::Firing, now);
+        self.worse = worse;
+        self.open = true;
         self.fired = period.map(|period| (period, self.level));
-        let cooling = self.resolved_at.is_some_and(|at| now.mono.since(at) < rule.cooldown);
-        Verdict::Fired(if cooling { Actions::CoolingDown } else { Actions::Due })
+        Verdict::Fired(self.act(rule, now))
+    }
+
+    fn act(&mut self, rule: &RuleSpec, now: Stamp) -> Actions {
+        let cool_at = self.cools_since.map(|since| since.plus(rule.cooldown));
+        if let Some(at) = cool_at.filter(|at| now.mono < *at) {
+            self.put_off = Some(PutOff::CoolsUntil(at));
+            return Actions::CoolingDown;
+        }
+        self.put_off = None;
+        self.acted = true;
+        Actions::Due
+    }
+
+    /// What was put off is due once its time has come, if it still crosses.
+    fn act_late(&mut self, now: Stamp) -> Verdict {
+        match self.put_off {
+            Some(PutOff::CoolsUntil(at) | PutOff::WithheldUntil(at)) if now.mono >= at => {
+                self.put_off = None;
+                self.acted = true;
+                Verdict::Due
+            }
+            _ => Verdict::Same,
+        }
+    }
+
+    /// Its actions could not be carried out: while it fires they are due again
+    /// at `again`, or when [`retry`](Self::retry) says so.
+    pub fn withhold(&mut self, again: Mono) {
+        if self.phase == Phase::Firing {
+            self.acted = false;
+            self.put_off = Some(PutOff::WithheldUntil(again));
+        }
+    }
+
+    /// What was withheld can be carried out now.
+    pub fn retry(&mut self, now: Mono) {
+        if let Some(PutOff::WithheldUntil(again)) = &mut self.put_off {
+            *again = now;
+        }
     }
 
     fn clear(&mut self, rule: &RuleSpec, now: Stamp) -> Verdict {
         match self.phase {
             Phase::Pending => self.withdraw(now),
+            Phase::NoData if !self.open => self.withdraw(now),
             Phase::NoData | Phase::Firing => {
                 let since = *self.clear_since.get_or_insert(now.mono);
                 if now.mono.since(since) < rule.keep_firing {
                     return Verdict::Same;
                 }
-                self.enter(Phase::Resolved, now);
-                self.resolved_at = Some(now.mono);
-                Verdict::Resolved
+                self.resolve(now)
             }
             Phase::Resolved => Verdict::Same,
         }
     }
 
+    /// It crossed back before its `for` was over. What had fired before its data
+    /// went away is resolved by that.
     fn withdraw(&mut self, now: Stamp) -> Verdict {
+        if self.open {
+            return self.resolve(now);
+        }
         self.enter(Phase::Resolved, now);
         Verdict::Withdrawn
     }
 
+    fn resolve(&mut self, now: Stamp) -> Verdict {
+        self.stop_firing(now);
+        self.enter(Phase::Resolved, now);
+        self.open = false;
+        self.resolved_at = Some(now.mono);
+        Verdict::Resolved
+    }
+
     fn lose_data(&mut self, now: Stamp) -> Verdict {
         if matches!(self.phase, Phase::Firing | Phase::Pending) {
+            self.stop_firing(now);
             self.enter(Phase::NoData, now);
         }
         Verdict::Same
+    }
+
+    /// Its cooldown, if it acted, begins.
+    fn stop_firing(&mut self, now: Stamp) {
+        self.put_off = None;
+        if std::mem::take(&mut self.acted) {
+            self.cools_since = Some(now.mono);
+        }
     }
 
     fn enter(&mut self, phase: Phase, now: Stamp) {
         self.phase = phase;
         self.since = now;
         self.clear_since = None;
+        self.worse = None;
     }
 
     /// Where it stands.
@@ -228,7 +333,7 @@ impl Instance {
     pub fn is_spent(&self, rule: &RuleSpec, period: Option<i64>, now: Mono) -> bool {
         let fired_in = self.fired.map(|(fired_in, _)| fired_in);
         let remembers = rule.thresholds.len() > 1 && period.is_some() && fired_in == period;
-        let shown = if self.resolved_at.is_some() { SHOWN_AFTER_RESOLVE } else { Duration::ZERO };
+        let shown = if self.resolved_at.is_some() { SHOWN_AFTER_RESOLVE } else { REMEMBERED };
         self.phase == Phase::Resolved
             && !remembers
             && self.age(now) >= shown.max(rule.cooldown.min(Duration::from_secs(86_400)))
@@ -369,6 +474,66 @@ mod tests {
     }
 
     #[test]
+    fn what_fires_on_when_the_cooldown_is_over_acts_then() {
+        let rule = RuleSpec { hold: Duration::ZERO, keep_firing: Duration::ZERO, ..rule() };
+        let mut samples = vec![(0, value(0.0)), (1, value(1.0))];
+        samples.extend((2..700).map(|s| (s, value(if s == 3 { 1.0 } else { 0.0 }))));
+        let expected = vec![
+            (0, Verdict::Fired(Actions::Due)),
+            (1, Verdict::Resolved),
+            (2, Verdict::Fired(Actions::CoolingDown)),
+            // That it fired and resolved without acting makes the cooldown no longer.
+            (3, Verdict::Resolved),
+            (4, Verdict::Fired(Actions::CoolingDown)),
+            (601, Verdict::Due),
+        ];
+        assert_eq!(run(&rule, &samples), expected);
+    }
+
+    #[test]
+    fn what_was_withheld_is_due_again_while_it_crosses() {
+        let rule = RuleSpec { hold: Duration::ZERO, keep_firing: Duration::ZERO, ..rule() };
+        let (mut instance, verdict) = Instance::start(&rule, value(0.0), at(0)).unwrap();
+        assert_eq!(verdict, Verdict::Fired(Actions::Due));
+        instance.withhold(at(1000).mono);
+        assert_eq!(instance.judge(&rule, value(0.0), at(10)), Verdict::Same);
+        instance.retry(at(11).mono);
+        // Between threshold and clear it fires, but nothing is to be stopped.
+        assert_eq!(instance.judge(&rule, value(0.15), at(11)), Verdict::Same);
+        assert_eq!(instance.judge(&rule, value(0.0), at(12)), Verdict::Due);
+        assert_eq!(instance.judge(&rule, value(0.0), at(13)), Verdict::Same);
+    }
+
+    #[test]
+    fn the_level_that_held_is_the_level_that_fires() {
+        let thresholds = vec![
+            Threshold { value: 0.10, severity: Severity::Warning },
+            Threshold { value: 0.01, severity: Severity::Critical },
+        ];
+        let rule = RuleSpec { thresholds, ..rule() };
+        let (mut instance, _) = Instance::start(&rule, value(0.0), at(0)).unwrap();
+        instance.judge(&rule, value(0.08), at(1));
+        assert_eq!(instance.judge(&rule, value(0.08), at(5)), Verdict::Fired(Actions::Due));
+        assert_eq!(instance.threshold(&rule), Some((0.10, Severity::Warning)));
+    }
+
+    #[test]
+    fn what_never_fired_is_never_resolved_and_what_fired_always_is() {
+        let lost = Sample { value: None, evidence: 0, period: None };
+        let samples = [(0, value(0.0)), (1, lost), (2, value(0.9)), (60, value(0.9))];
+        assert_eq!(run(&rule(), &samples), vec![(0, Verdict::Pending), (2, Verdict::Withdrawn)]);
+        let samples =
+            [(0, value(0.0)), (5, value(0.0)), (6, lost), (7, value(0.0)), (8, value(0.9))];
+        let expected = vec![
+            (0, Verdict::Pending),
+            (5, Verdict::Fired(Actions::Due)),
+            (7, Verdict::Pending),
+            (8, Verdict::Resolved),
+        ];
+        assert_eq!(run(&rule(), &samples), expected);
+    }
+
+    #[test]
     fn lost_data_is_neither_firing_nor_resolved() {
         let lost = Sample { value: None, evidence: 0, period: None };
         let mut instance = Instance::start(&rule(), value(0.0), at(0)).unwrap().0;
@@ -391,6 +556,28 @@ mod tests {
         let fired = run(&rule, &samples);
         let fired = fired.iter().filter(|(_, v)| matches!(v, Verdict::Fired(_)));
         assert_eq!(fired.map(|(s, _)| *s).collect::<Vec<_>>(), vec![5, 105]);
+    }
+
+    #[test]
+    fn a_worse_threshold_fires_only_when_it_held_as_long() {
+        let thresholds = vec![
+            Threshold { value: 0.10, severity: Severity::Warning },
+            Threshold { value: 0.01, severity: Severity::Critical },
+        ];
+        let rule = RuleSpec { thresholds, ..rule() };
+        // Nothing left for a moment, at 0 and at 20 s; for good from 40 s on.
+        let left = |second| match second {
+            0 | 20 | 40.. => 0.0,
+            _ => 0.05,
+        };
+        let mut instance = Instance::start(&rule, value(left(0)), at(0)).unwrap().0;
+        let mut fired = Vec::new();
+        for second in 1..60 {
+            if let Verdict::Fired(_) = instance.judge(&rule, value(left(second)), at(second)) {
+                fired.push((second, instance.threshold(&rule).map(|(_, severity)| severity)));
+            }
+        }
+        assert_eq!(fired, vec![(5, Some(Severity::Warning)), (45, Some(Severity::Critical))]);
     }
 
     #[test]

@@ -239,7 +239,7 @@ pub const METRICS: &[MetricDoc] = &[
     doc(
         Metric::CapNotEnforced,
         CAP,
-        "1 if a cap is overspent and calls it covers still pass, else 0.",
+        "Calls of the last minute that passed more than 30 s after the cap was spent.",
     ),
     doc(
         Metric::SpendUnpricedRatio,

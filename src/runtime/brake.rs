@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::action::switch::{DEFAULT_COPIES, Entry, TripOutcome};
+use crate::action::arming::Refreshed;
+use crate::action::switch::{Change, DEFAULT_COPIES, Entry, TripOutcome};
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetNote, ResetOutcome};
 use crate::action::{ArmState, Arming, SwitchDir, SwitchScope};
+use crate::domain::Wall;
 use crate::engine::switches::{Armed, SwitchState, Trip};
 
 /// What the brake is told at start.
@@ -31,6 +33,16 @@ pub struct Brake {
     /// Why rules can't trip although they should be able to.
     problem: Option<String>,
     prepared: bool,
+    vanished: Vec<Vanished>,
+}
+
+/// A trip whose kill file is gone although it was not reset here.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Vanished {
+    /// Its scope.
+    pub scope: String,
+    /// When it was tripped.
+    pub since: Wall,
 }
 
 /// What came of a request to trip.
@@ -50,7 +62,8 @@ impl Brake {
     pub fn new(setup: SwitchSetup) -> Brake {
         let arming = Arming::open(&setup.state_dir, setup.armed);
         let dir = open(&setup);
-        let mut brake = Brake { setup, dir, arming, problem: None, prepared: false };
+        let mut brake =
+            Brake { setup, dir, arming, problem: None, prepared: false, vanished: Vec::new() };
         brake.prepare();
         brake
     }
@@ -58,12 +71,18 @@ impl Brake {
     /// Look again: did others trip, reset, arm or disarm? Cheap when not.
     /// Answers whether anything changed.
     pub fn refresh(&mut self) -> bool {
-        let mut changed = self.arming.refresh() == crate::action::arming::Refreshed::Changed;
+        let mut changed = self.arming.refresh() == Refreshed::Changed;
         match self.dir.as_mut().map(SwitchDir::refresh) {
-            Ok(Ok(changes)) => changed |= !changes.is_empty(),
-            Ok(Err(error)) => {
-                self.dir = Err(error.to_string());
-                self.prepared = false;
+            Ok(Ok(changes)) => {
+                changed |= !changes.is_empty();
+                let gone = changes.iter().filter_map(|change| match change {
+                    Change::Vanished(entry) => Some(vanished(entry)),
+                    Change::Appeared(_) | Change::Detailed(_) => None,
+                });
+                self.vanished.extend(gone);
+            }
+            Ok(Err(_)) => {
+                self.reopen();
                 changed = true;
             }
             Err(_) => {
@@ -71,35 +90,60 @@ impl Brake {
                 changed |= self.dir.is_ok();
             }
         }
-        if changed {
+        // Who held the lock may have gone, and a full disk may have room again.
+        let waits = self.dir.is_ok() && self.is_armed() && !self.prepared;
+        if changed || waits {
+            let before = self.problem.clone();
             self.prepare();
+            changed |= self.prepared == waits || self.problem != before;
         }
         changed
     }
 
+    /// Trips that ended otherwise than by a reset here, since this was last asked.
+    pub fn take_vanished(&mut self) -> Vec<Vanished> {
+        std::mem::take(&mut self.vanished)
+    }
+
     /// Replace what trips have used up. Off the decision path.
     pub fn prepare(&mut self) {
-        let armed = self.arming.state() == ArmState::Armed;
+        let armed = self.is_armed();
         self.problem = None;
         let Ok(dir) = &mut self.dir else { return };
         if armed {
-            match dir.prepare(DEFAULT_COPIES) {
-                Ok(()) => self.prepared = true,
-                Err(error) => {
-                    self.problem = Some(format!("{error}: {}", error.hint()));
-                    self.prepared = false;
-                }
-            }
+            let prepared = dir.prepare(DEFAULT_COPIES);
+            self.problem = prepared.err().map(|error| format!("{error}: {}", error.hint()));
+            // What could not be replaced leaves what is there still.
+            self.prepared = dir.is_prepared();
         } else if self.prepared {
             dir.release();
             self.prepared = false;
         }
     }
 
+    fn is_armed(&self) -> bool {
+        self.arming.state() == ArmState::Armed
+    }
+
+    /// The directory was moved or removed: gateways go by what stands at its path.
+    fn reopen(&mut self) {
+        self.prepared = false;
+        let before = std::mem::replace(&mut self.dir, open(&self.setup));
+        let now: Vec<&str> =
+            self.dir.iter().flat_map(SwitchDir::known).map(|entry| entry.file.as_str()).collect();
+        let before = before.iter().flat_map(SwitchDir::known);
+        let gone = before.filter(|entry| !now.contains(&entry.file.as_str()));
+        self.vanished.extend(gone.map(vanished));
+    }
+
     /// A rule asks for a trip.
     pub fn trip_by_rule(&mut self, scope: &str, note: &KillNote) -> Tripped {
-        if self.arming.state() != ArmState::Armed || !self.prepared {
+        if !self.is_armed() {
             return Tripped::Disarmed;
+        }
+        if !self.prepared {
+            let why = self.dir.as_ref().err().or(self.problem.as_ref());
+            return Tripped::Failed(why.cloned().unwrap_or_default());
         }
         self.trip(scope, note)
     }
@@ -167,7 +211,7 @@ impl Brake {
 
     fn tripped(&self, entry: &Entry, armed: Armed) -> SwitchState {
         let record = entry.record();
-        let scope = entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string);
+        let scope = scope_of(entry);
         let trip = Trip {
             at: entry.since,
             by: Some(entry.by().to_owned()),
@@ -180,7 +224,110 @@ impl Brake {
     }
 }
 
+fn vanished(entry: &Entry) -> Vanished {
+    Vanished { scope: scope_of(entry), since: entry.since }
+}
+
+/// The scope of a kill file, or its name where that tells none.
+fn scope_of(entry: &Entry) -> String {
+    entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string)
+}
+
 fn open(setup: &SwitchSetup) -> Result<SwitchDir, String> {
     SwitchDir::open(&setup.dir, &setup.network)
         .map_err(|error| format!("{error}: {}", error.hint()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn armed(root: &Path) -> Brake {
+        Brake::new(SwitchSetup {
+            dir: root.join("kill.d"),
+            network: NetworkFs::Refuse,
+            armed: ArmState::Armed,
+            state_dir: root.join("state"),
+            host: "gw-1".into(),
+        })
+    }
+
+    fn note() -> KillNote {
+        KillNote {
+            reason: "runaway".into(),
+            rule: Some("r".into()),
+            by: "tripline".into(),
+            host: "gw-1".into(),
+            at: Wall::from_secs(1_795_183_407),
+        }
+    }
+
+    #[test]
+    fn prepared_files_are_used_although_no_more_can_be_made() {
+        let root = tempfile::tempdir().unwrap();
+        let mut brake = armed(root.path());
+        assert!(matches!(brake.trip_by_rule("provider/a", &note()), Tripped::Now(_)));
+        // What the trip has used up can't be made again.
+        std::fs::create_dir(root.path().join("kill.d/.staged-7")).unwrap();
+        brake.prepare();
+        assert!(brake.states().iter().any(|state| state.problem.is_some()));
+        assert!(matches!(brake.trip_by_rule("provider/b", &note()), Tripped::Now(_)));
+    }
+
+    #[test]
+    fn it_takes_over_when_the_one_before_it_has_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let first = armed(root.path());
+        let mut second = armed(root.path());
+        let Tripped::Failed(why) = second.trip_by_rule("all", &note()) else { panic!() };
+        assert!(why.contains("another"), "{why}");
+        drop(first);
+        assert!(second.refresh());
+        assert!(matches!(second.trip_by_rule("all", &note()), Tripped::Now(_)));
+    }
+
+    #[test]
+    fn a_kill_file_or_directory_that_was_removed_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let mut brake = armed(root.path());
+        let _ = brake.trip_by_rule("provider/a", &note());
+        let _ = brake.trip_by_rule("provider/b", &note());
+        brake.refresh();
+        assert_eq!(brake.take_vanished(), vec![]);
+        std::fs::remove_file(root.path().join("kill.d/provider.a.kill")).unwrap();
+        assert!(brake.refresh());
+        let gone = |scope: &str| vec![Vanished { scope: scope.into(), since: note().at }];
+        assert_eq!(brake.take_vanished(), gone("provider/a"));
+        std::fs::remove_dir_all(root.path().join("kill.d")).unwrap();
+        assert!(brake.refresh());
+        assert_eq!(brake.take_vanished(), gone("provider/b"));
+        assert!(matches!(brake.trip_by_rule("provider/b", &note()), Tripped::Now(_)));
+        assert!(root.path().join("kill.d/provider.b.kill").exists());
+    }
+
+    #[test]
+    fn who_and_why_is_known_before_and_after_it_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let mut brake = armed(root.path());
+        let mut other = armed(root.path());
+        let Tripped::Now(pending) = brake.trip_by_rule("all", &note()) else { panic!() };
+        brake.refresh();
+        other.refresh();
+        let reason = |brake: &Brake| brake.states()[0].trip.clone().unwrap().reason.unwrap();
+        assert_eq!(reason(&brake), "runaway");
+        assert_ne!(reason(&other), "runaway");
+        pending.confirm().unwrap();
+        assert!(other.refresh());
+        assert_eq!((reason(&brake), reason(&other)), ("runaway".into(), "runaway".into()));
+    }
+
+    #[test]
+    fn what_is_reset_here_has_not_vanished() {
+        let root = tempfile::tempdir().unwrap();
+        let mut brake = armed(root.path());
+        let _ = brake.trip_by_rule("provider/a", &note());
+        assert_eq!(brake.reset("provider/a", "ada", "fixed"), Ok(true));
+        brake.refresh();
+        assert_eq!(brake.take_vanished(), vec![]);
+    }
 }

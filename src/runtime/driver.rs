@@ -9,20 +9,22 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 
 use super::actions::{Job, Trouble};
-use super::brake::{Brake, Tripped};
+use super::brake::{Brake, Tripped, Vanished};
 use super::clock::Clock;
 use super::command::Command;
 use crate::action::arming::{self, ArmRecord, ArmState};
-use crate::action::audit::Deed;
+use crate::action::audit::{self, Deed};
 use crate::action::switch::KillNote;
 use crate::domain::{Batch, Mono, SourceId, Stamp};
-use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus};
+use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus, Withheld};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the switch directory is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// Batches taken in one go before anything else gets a turn.
 const BURST: usize = 64;
+/// Records that may wait for a slow disk.
+const JOBS: usize = 1024;
 
 /// What the engine thread is sent.
 pub enum News {
@@ -45,6 +47,8 @@ pub struct Driver {
     pub troubles: Receiver<Trouble>,
     pub frames: Newest,
     pub events: Option<Sender<Event>>,
+    /// Events for which the viewer had no room.
+    pub untold: u64,
     /// Shortest time between two snapshots, unless something urgent happened.
     pub frame_every: Duration,
     /// Closed when the program ends.
@@ -123,7 +127,7 @@ impl Driver {
                 },
                 recv(self.troubles) -> trouble => {
                     if let Ok(trouble) = trouble {
-                        self.engine.report("action_failed", &trouble, self.clock.now());
+                        self.engine.report(trouble.kind, &trouble.text, self.clock.now());
                         due.dirty = true;
                     } else {
                         self.troubles = crossbeam_channel::never();
@@ -132,6 +136,10 @@ impl Driver {
                 recv(self.stop) -> _ => break,
                 default(wait) => {}
             }
+        }
+        // What was read before the end counts.
+        for news in self.news.clone().try_iter().take(BURST) {
+            self.take(news, &mut effects);
         }
         let now = self.clock.now();
         self.engine.tick(now, &mut effects);
@@ -142,28 +150,26 @@ impl Driver {
     /// Take in what has come, but not so much that nothing else gets a turn;
     /// each batch's trips are carried out before the next one is looked at.
     fn take_in(&mut self, first: News, effects: &mut Vec<Effect>) {
-        let mut next = Some(first);
-        for _ in 0..BURST {
-            let now = self.clock.now();
-            match next {
-                Some(News::Batch(mut batch)) => {
-                    self.engine.apply(&batch, now, effects);
-                    if effects.iter().any(|effect| matches!(effect, Effect::Trip { .. })) {
-                        self.carry_out(effects, now);
-                    }
-                    batch.clear();
-                    // A full channel has enough spare ones.
-                    let _ = self.recycle.try_send(batch);
-                }
-                Some(News::Status(source, status)) => self.engine.set_source(source, status),
-                None => return,
-            }
-            next = self.news.try_recv().ok();
+        self.take(first, effects);
+        for _ in 1..BURST {
+            let Ok(news) = self.news.try_recv() else { return };
+            self.take(news, effects);
         }
-        if let Some(News::Batch(batch)) = next {
-            self.engine.apply(&batch, self.clock.now(), effects);
-        } else if let Some(News::Status(source, status)) = next {
-            self.engine.set_source(source, status);
+    }
+
+    fn take(&mut self, news: News, effects: &mut Vec<Effect>) {
+        match news {
+            News::Batch(mut batch) => {
+                let now = self.clock.now();
+                self.engine.apply(&batch, now, effects);
+                if effects.iter().any(|effect| matches!(effect, Effect::Trip { .. })) {
+                    self.carry_out(effects, now);
+                }
+                batch.clear();
+                // A full channel has enough spare ones.
+                let _ = self.recycle.try_send(batch);
+            }
+            News::Status(source, status) => self.engine.set_source(source, status),
         }
     }
 
@@ -171,6 +177,7 @@ impl Driver {
         if now.mono >= due.look {
             let changed = self.brake.as_mut().is_some_and(Brake::refresh);
             if changed {
+                self.tell_vanished(now);
                 self.learn_switches(now, effects);
                 due.dirty = true;
             }
@@ -178,8 +185,29 @@ impl Driver {
         }
         if now.mono >= due.tick {
             self.engine.tick(now, effects);
-            due.tick = now.mono.plus(self.engine.pulse());
+            due.tick = now.mono.plus(self.engine.pulse(now.mono));
             due.dirty = true;
+        }
+        // What was just taken in may have started a `for`.
+        due.tick = due.tick.min(now.mono.plus(self.engine.pulse(now.mono)));
+    }
+
+    /// Kill files that went away: somebody's reset, or somebody's `rm`.
+    fn tell_vanished(&mut self, now: Stamp) {
+        let Some(brake) = &mut self.brake else { return };
+        let host = brake.host().to_owned();
+        for Vanished { scope, since } in brake.take_vanished() {
+            let deed = Deed {
+                at: now.wall,
+                by: "unknown".into(),
+                host: host.clone(),
+                action: audit::REMOVED_OUTSIDE.into(),
+                scope: Some(scope),
+                rule: None,
+                reason: "its kill file is gone, and no reset is recorded".into(),
+                result: "traffic may pass".into(),
+            };
+            self.hand_over(Job::Vanished(deed, since), now);
         }
     }
 
@@ -225,11 +253,34 @@ impl Driver {
         urgent
     }
 
-    fn tell(&mut self, event: Event) {
-        if let Some(events) = &self.events
-            && events.send(event).is_err()
-        {
-            self.events = None;
+    /// A viewer that does not keep up loses events, and is told how many; the
+    /// engine never waits for one.
+    fn tell(&mut self, mut event: Event) {
+        let Some(events) = &self.events else { return };
+        // What came of it is told by events of its own.
+        event.would.clear();
+        if self.untold > 0 {
+            let text = format!("{} events were lost: their reader is too slow", self.untold);
+            let lost = Event::new(event.at, EventKind::Finding, text);
+            if events.try_send(lost).is_ok() {
+                self.untold = 0;
+            }
+        }
+        match events.try_send(event) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => self.untold += 1,
+            Err(TrySendError::Disconnected(_)) => self.events = None,
+        }
+    }
+
+    /// Hand a job to the action thread without waiting for it. Trips are few, a
+    /// scope trips once; records of what was withheld may be many.
+    fn hand_over(&mut self, job: Job, now: Stamp) {
+        let full = matches!(job, Job::Record(_)) && self.jobs.len() >= JOBS;
+        if full {
+            self.engine.report("not_recorded", "the audit record does not keep up", now);
+        } else if self.jobs.send(job).is_err() {
+            self.engine.report("action_failed", "the action thread has ended", now);
         }
     }
 
@@ -262,21 +313,27 @@ impl Driver {
                 (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
             }
             Tripped::Disarmed => {
+                self.withhold(scope, note, Withheld::Disarmed, now);
                 let text = format!("a rule asked to trip {scope}, but the switch is not armed");
                 self.engine.report("trip_withheld", &text, now);
                 (Job::Record(deed("withheld: not armed")), text)
             }
             Tripped::Failed(why) => {
+                self.withhold(scope, note, Withheld::Failed, now);
                 let text = format!("{scope} NOT tripped: {why}");
                 self.engine.report("trip_failed", &text, now);
                 (Job::Record(deed(&format!("failed: {why}"))), text)
             }
         };
-        if self.jobs.send(job).is_err() {
-            self.engine.report("action_failed", "the action thread has ended", now);
-        }
+        self.hand_over(job, now);
         if note.rule.is_none() {
             self.answer(answer);
+        }
+    }
+
+    fn withhold(&mut self, scope: &str, note: &KillNote, why: Withheld, now: Stamp) {
+        if let Some(rule) = &note.rule {
+            self.engine.withhold(rule, scope, why, now);
         }
     }
 
@@ -331,11 +388,19 @@ impl Driver {
             reason: reason.to_owned(),
             result,
         };
-        if self.jobs.send(Job::Record(deed)).is_err() {
-            self.engine.report("action_failed", "the action thread has ended", now);
-        }
+        self.hand_over(Job::Record(deed), now);
         self.answer(answer);
+        let first = effects.len();
         self.learn_switches(now, effects);
+        for effect in effects.iter_mut().skip(first) {
+            if let Effect::Event(event) = effect
+                && event.kind == EventKind::SwitchReset
+                && event.scope.as_deref() == Some(scope)
+            {
+                event.by = Some(by.to_owned());
+                event.summary = format!("{scope} reset by {by}: {reason}");
+            }
+        }
     }
 
     fn set_arming(&mut self, state: ArmState, by: &str, effects: &mut Vec<Effect>) {

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock::at_event;
 use super::start::{is_stdin, name_of};
-use crate::domain::{Batch, Item, Names, Observation, SourceId, Stamp, Wall};
+use crate::domain::{Batch, Item, Names, Observation, Progress, SourceId, Stamp, Wall};
 use crate::engine::{Effect, Engine, EngineSpec, Event, SourceStatus};
 use crate::snapshot::{self, Snapshot};
 use crate::source::{self, Ended, Sinks, SourceError, SourceSpec};
@@ -33,6 +33,9 @@ pub struct Replay {
     pub from: Option<Wall>,
     /// Stop at what was logged after.
     pub to: Option<Wall>,
+    /// Now: what a line bears that has no time of its own, until it is placed
+    /// beside its neighbours.
+    pub received: Wall,
 }
 
 /// Somebody who looks on while logs are replayed.
@@ -72,8 +75,9 @@ pub fn replay(
         for (id, source) in (0u32..).map(SourceId).zip(sources) {
             let (send, parts) = bounded(AHEAD);
             let sinks = &sinks;
-            scope.spawn(move || read(id, source, sinks, &send));
-            readers.push(Reader::new(id, parts));
+            let received = options.received;
+            scope.spawn(move || read(id, source, received, sinks, &send));
+            readers.push(Reader::new(id, received, parts));
         }
         play(&mut readers, spec, names, options, watcher)
     })
@@ -85,7 +89,13 @@ enum Part {
     End(Result<Ended, SourceError>),
 }
 
-fn read(id: SourceId, source: &SourceSpec, sinks: &Mutex<&mut Sinks>, send: &Sender<Part>) {
+fn read(
+    id: SourceId,
+    source: &SourceSpec,
+    received: Wall,
+    sinks: &Mutex<&mut Sinks>,
+    send: &Sender<Part>,
+) {
     let mut make = |id: SourceId, path: &Path| {
         let mut sinks = sinks.lock().unwrap_or_else(PoisonError::into_inner);
         (*sinks)(id, path)
@@ -97,7 +107,7 @@ fn read(id: SourceId, source: &SourceSpec, sinks: &Mutex<&mut Sinks>, send: &Sen
     };
     let mut stdin: Box<dyn Read> =
         if is_stdin(source) { Box::new(std::io::stdin()) } else { Box::new(std::io::empty()) };
-    let ended = source::read_to_end(id, source, &mut *stdin, Wall(0), &mut make, &mut deliver);
+    let ended = source::read_to_end(id, source, &mut *stdin, received, &mut make, &mut deliver);
     let _ = send.send(Part::End(ended));
 }
 
@@ -107,27 +117,54 @@ struct Reader {
     parts: Receiver<Part>,
     batch: Batch,
     next: usize,
+    received: Wall,
     /// A line without a time of its own belongs beside the one before it.
-    last: Wall,
+    last: Option<Wall>,
+    /// Lines played.
+    lines: u64,
     ended: Option<Ended>,
 }
 
 impl Reader {
-    fn new(id: SourceId, parts: Receiver<Part>) -> Reader {
-        Reader { id, parts, batch: Batch::default(), next: 0, last: Wall(0), ended: None }
+    fn new(id: SourceId, received: Wall, parts: Receiver<Part>) -> Reader {
+        let batch = Batch::default();
+        Reader { id, parts, batch, next: 0, received, last: None, lines: 0, ended: None }
     }
 
     /// Time of the next line; `None` at the end of the file.
     fn peek(&mut self) -> Result<Option<Wall>, SourceError> {
         while self.next >= self.batch.items.len() {
             match self.parts.recv() {
-                Ok(Part::Batch(batch)) => (self.batch, self.next) = (batch, 0),
+                Ok(Part::Batch(batch)) => {
+                    (self.batch, self.next) = (batch, 0);
+                    self.place();
+                }
                 Ok(Part::End(ended)) => self.ended = Some(ended?),
                 Err(_) => return Ok(None),
             }
         }
         let told = self.line().iter().find_map(|item| time_of(&item.seen));
-        Ok(Some(told.unwrap_or(self.last)))
+        // Before the first time in the file there is nothing to stand beside.
+        Ok(Some(told.or(self.last).unwrap_or(Wall(0))))
+    }
+
+    /// Give what has no time of its own the time of the line before it.
+    fn place(&mut self) {
+        let mut last = self.last;
+        for item in &mut self.batch.items {
+            let at = match &mut item.seen {
+                Observation::Request { request, .. } => &mut request.at,
+                Observation::Limits { at } => at,
+                Observation::Limit(reading) => &mut reading.at,
+                Observation::Queue(reading) => &mut reading.at,
+                _ => continue,
+            };
+            if *at == self.received {
+                *at = last.unwrap_or(Wall(0));
+            } else {
+                last = Some(*at);
+            }
+        }
     }
 
     /// The items of the next line.
@@ -138,8 +175,26 @@ impl Reader {
         rest.get(..len).unwrap_or_default()
     }
 
+    /// A line of it is about to be played.
+    fn tell_progress(&mut self, engine: &mut Engine, now: Stamp) {
+        if self.lines == 0 {
+            engine.set_source(self.id, SourceStatus { state: "live", ..SourceStatus::default() });
+        }
+        self.lines += 1;
+        let progress = Progress { lines: self.lines, ..Progress::default() };
+        engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
+    }
+
+    /// All of it has been played.
+    fn tell_end(&mut self, engine: &mut Engine, now: Stamp) {
+        if let Some(Ended { progress, format }) = self.ended.take() {
+            engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
+            engine.set_source(self.id, SourceStatus { state: "ended", problem: None, format });
+        }
+    }
+
     fn step(&mut self, at: Wall) {
-        self.last = at;
+        self.last = Some(at);
         self.next += self.line().len();
     }
 }
@@ -155,12 +210,17 @@ fn play(
     let first = earliest_within(readers, options)?;
     let now = at_event(first.unwrap_or(Wall(0)));
     let mut engine = Engine::new(spec, names, now);
+    for reader in &*readers {
+        // A file whose time has not come is not silent either.
+        engine.set_source(reader.id, SourceStatus { state: "ended", ..SourceStatus::default() });
+    }
     let mut play = Play { now, effects: Vec::new() };
     let mut last = None;
     while let Some((at, position)) = earliest(readers)? {
         let Some(reader) = readers.get_mut(position).filter(|_| !watcher.is_over()) else { break };
         if within(at, options) {
             play.advance(&mut engine, at, watcher);
+            reader.tell_progress(&mut engine, play.now);
             for item in reader.line() {
                 engine.observe(reader.id, &item.seen, play.now);
             }
@@ -169,16 +229,14 @@ fn play(
             last = Some(at);
         }
         reader.step(at);
+        // At its end a file falls silent by right.
+        reader.peek()?;
+        reader.tell_end(&mut engine, play.now);
     }
     engine.tick(play.now, &mut play.effects);
     play.tell(watcher);
     for reader in readers {
-        if let Some(Ended { progress, format }) = reader.ended.take() {
-            let batch = Batch { source: reader.id, progress, ..Batch::default() };
-            engine.arrive(&batch, play.now);
-            let ended = SourceStatus { state: "ended", problem: None, format };
-            engine.set_source(reader.id, ended);
-        }
+        reader.tell_end(&mut engine, play.now);
     }
     Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), first, last })
 }
@@ -225,7 +283,7 @@ impl Play {
         // Of a long gap the first hour is enough: all timers have run out by then.
         let stepwise = to.min(self.now.wall.plus(TIMERS));
         while self.now.wall.plus(STEP) < stepwise {
-            let next = self.now.wall.plus(STEP.max(engine.pulse())).min(stepwise);
+            let next = self.now.wall.plus(STEP.max(engine.pulse(self.now.mono))).min(stepwise);
             self.wait(next, watcher);
             self.now = at_event(next);
             engine.tick(self.now, &mut self.effects);
@@ -255,12 +313,12 @@ impl Play {
     }
 }
 
-/// When something happened, where the line says so.
+/// When it happened, once it has been placed.
 fn time_of(seen: &Observation) -> Option<Wall> {
     match seen {
-        Observation::Request { request, .. } if request.at_logged => Some(request.at),
-        Observation::Limits { at } if at.0 > 0 => Some(*at),
-        Observation::Queue(reading) if reading.at.0 > 0 => Some(reading.at),
+        Observation::Request { request, .. } => Some(request.at),
+        Observation::Limits { at } => Some(*at),
+        Observation::Queue(reading) => Some(reading.at),
         _ => None,
     }
 }

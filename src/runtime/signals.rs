@@ -4,8 +4,10 @@ use std::io;
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals as Hook};
+use signal_hook::low_level::emulate_default_handler;
 
 /// A signal the process received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,23 @@ impl Drop for Signals {
     fn drop(&mut self) {
         self.handle.close();
     }
+}
+
+/// End as the system would have ended us on this signal, so that whoever started
+/// us can tell. Comes back only if the system refuses, or if this is no signal
+/// that ends anything.
+pub fn end_by(signal: Signal) {
+    let number = match signal {
+        Signal::Interrupt => SIGINT,
+        Signal::Terminate => SIGTERM,
+        Signal::Quit => SIGQUIT,
+        Signal::Hangup => SIGHUP,
+        Signal::Stop | Signal::Continue | Signal::Resize => return,
+    };
+    // What was read from logs does not belong into a core file.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = setrlimit(Resource::Core, none);
+    let _ = emulate_default_handler(number);
 }
 
 fn meaning(number: i32) -> Option<Signal> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::actions;
 use super::brake::{Brake, SwitchSetup};
@@ -81,7 +81,8 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (recycle, spare) = bounded::<Batch>(QUEUED);
     let (commands, obeyed) = bounded(16);
     let (answers_in, answers) = bounded(16);
-    let (jobs, jobs_out) = bounded(256);
+    // Bounded where jobs are made: a trip must not wait for the one before it.
+    let (jobs, jobs_out) = unbounded();
     let (troubles_in, troubles) = bounded(64);
     let (stop_engine, stop) = bounded(0);
     let (newest, frames) = Newest::new();
@@ -106,6 +107,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         troubles,
         frames: newest,
         events: setup.events,
+        untold: 0,
         frame_every: setup.frame_every,
         stop,
     };

@@ -22,6 +22,9 @@ pub enum NumberError {
 /// The number `raw` in billionths. Digits beyond that round away from zero, so
 /// that a cost is never less than what was written.
 pub fn decimal(raw: &[u8]) -> Result<i128, NumberError> {
+    if let Some((digits, decimals)) = short(raw) {
+        return Ok(i128::from(digits * power(9 - decimals)));
+    }
     let Some(parts) = Parts::of(raw) else {
         return Err(if is_not_finite(raw) {
             NumberError::NotFinite
@@ -59,7 +62,12 @@ pub fn signed(raw: &[u8]) -> Option<i64> {
 
 /// A finite number, rounded as floats are. Not for money.
 #[must_use]
+#[allow(clippy::cast_precision_loss, reason = "only what a float holds exactly")]
 pub fn float(raw: &[u8]) -> Option<f64> {
+    // Of two floats that are exact the quotient is rounded right.
+    if let Some((digits, decimals)) = short(raw).filter(|(digits, _)| *digits < 1 << 53) {
+        return Some(digits as f64 / power(decimals) as f64);
+    }
     let written = raw.iter().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     if !written {
         return None;
@@ -67,9 +75,46 @@ pub fn float(raw: &[u8]) -> Option<f64> {
     str::from_utf8(raw).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
+/// The digits of a number written as JSON writes it, without sign and exponent
+/// and not too long for 64 bits in billionths, and how many of them stand behind
+/// the point. Nearly all numbers are such, times since 1970 among them.
+#[inline]
+fn short(raw: &[u8]) -> Option<(u64, usize)> {
+    const WHOLE: usize = 10;
+    const FRACTION: usize = 9;
+    let (mut value, mut rest) = (0_u64, raw);
+    while let Some((digit @ b'0'..=b'9', behind)) = rest.split_first() {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        rest = behind;
+    }
+    let whole = raw.len() - rest.len();
+    if whole == 0 || whole > WHOLE || (whole > 1 && raw.first() == Some(&b'0')) {
+        return None;
+    }
+    let fraction = match rest.split_first() {
+        None => return Some((value, 0)),
+        Some((b'.', fraction)) if (1..=FRACTION).contains(&fraction.len()) => fraction,
+        Some(_) => return None,
+    };
+    for byte in fraction {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + u64::from(byte - b'0');
+    }
+    Some((value, fraction.len()))
+}
+
+/// Ten to the power of at most nine.
+fn power(exponent: usize) -> u64 {
+    const POWERS: [u64; 10] =
+        [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+    POWERS.get(exponent).copied().unwrap_or(1)
+}
+
 /// Whether `raw` is written as JSON writes numbers.
 pub(super) fn is_number(raw: &[u8]) -> bool {
-    Parts::of(raw).is_some()
+    short(raw).is_some() || Parts::of(raw).is_some()
 }
 
 fn is_not_finite(raw: &[u8]) -> bool {
@@ -237,6 +282,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_numbers_are_read_like_all(text in "-?[0-9]{1,11}([.][0-9]{0,10})?") {
+            let parts = Parts::of(text.as_bytes()).ok_or(NotANumber);
+            let exact = parts.and_then(|parts| {
+                let size = parts.billionths()?;
+                Ok(if parts.negative { -size } else { size })
+            });
+            prop_assert_eq!(decimal(text.as_bytes()), exact);
+            prop_assert_eq!(float(text.as_bytes()), text.parse().ok());
+        }
+
         #[test]
         fn decimals_agree_with_integers(units in any::<i64>(), nano in 0_i128..SCALE, zeros in 0_usize..5) {
             let sign = if units < 0 { -1 } else { 1 };

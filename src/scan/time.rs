@@ -159,6 +159,12 @@ pub fn js_date(raw: &[u8]) -> Option<Wall> {
 #[must_use]
 pub fn epoch(raw: &[u8]) -> Option<Wall> {
     let billionths = number::decimal(raw).ok()?;
+    // Seconds are the rule, and billionths of them are what is wanted.
+    if let Ok(nanos) = i64::try_from(billionths)
+        && PLAUSIBLE_SECONDS.contains(&i128::from(nanos / NANOS_PER_S))
+    {
+        return Some(Wall(nanos));
+    }
     let units = [NANOS_PER_S, 1_000_000, 1_000, 1].map(i128::from);
     let per_second = |nanos: i128| i128::from(NANOS_PER_S) / nanos;
     // The four plausible ranges are far apart.

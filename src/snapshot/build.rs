@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Alert, Cap, Finding, Key, Limit, Load, Number, Percentiles, Queue, Retries, Snapshot, Source,
-    State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, Usd, verdict,
+    State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED, Usd, verdict,
 };
 use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Scope, Stamp, Sym};
 use crate::engine::gauges::Gauge;
@@ -286,7 +286,7 @@ fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
         let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
         let key = Key {
-            key_id: text(row.key).unwrap_or_else(|| "__unattributed__".into()),
+            key_id: text(row.key).unwrap_or_else(|| UNATTRIBUTED.into()),
             environment: text(row.environment),
             team: text(row.team),
             requests_per_s: f64::from(sums.requests) / covered,
@@ -349,6 +349,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             started_after_trip: host.started_after,
             refused: host.refused,
             draining: host.draining,
+            start_unknown: host.start_unknown,
         };
         Switch {
             name: state.scope.as_str().into(),

@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, State, Switch};
+use super::{Cap, Limit, Snapshot, State, Switch, UNATTRIBUTED};
 use crate::engine::span_in_words as span;
 
 /// Below this a limit is a warning.
@@ -41,7 +41,6 @@ pub fn cap_state(cap: &Cap) -> State {
 /// Worst of everything: alerts say what is wrong, limits and caps what binds.
 #[must_use]
 pub fn state(snapshot: &Snapshot) -> State {
-    let has_data = snapshot.sources.iter().any(|source| source.lines > 0);
     let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing");
     let alerts = firing.map(|alert| alert.severity).max();
     let limits =
@@ -51,7 +50,8 @@ pub fn state(snapshot: &Snapshot) -> State {
     let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
-        _ if !has_data || oldness(snapshot).is_some() => State::Unknown,
+        _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
+        _ if oldness(snapshot).is_some() => State::Unknown,
         _ if snapshot
             .sources
             .iter()
@@ -101,7 +101,10 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
         && top.share.is_some_and(|share| share >= 0.4)
     {
-        parts.push(format!("top: {}", top.key_id));
+        parts.push(match &*top.key_id {
+            UNATTRIBUTED => "most of it without a key".to_owned(),
+            key => format!("top: {key}"),
+        });
     }
     if parts.is_empty() {
         return calm(snapshot);
@@ -115,19 +118,28 @@ fn stopped(switch: &Switch) -> String {
     let disobey: Vec<&str> =
         switch.hosts.iter().filter(|h| h.obeyed == Some(false)).map(|h| &*h.host).collect();
     let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
+    let unknown: u64 = switch.hosts.iter().map(|host| host.start_unknown).sum();
     let proof = if !disobey.is_empty() {
         format!("NOT OBEYED by {}", disobey.join(", "))
+    } else if unknown > 0 {
+        format!("{unknown} calls passed since and no log says when they began: NOT PROVEN")
     } else if obey > 0 {
         format!("obeyed by {obey} of {} hosts", switch.hosts.len())
-    } else {
+    } else if switch.hosts.is_empty() {
         "no call since, not proven yet".to_owned()
+    } else {
+        "not proven yet".to_owned()
     };
     format!("KILL {} tripped by {by}, {proof}", switch.scope)
 }
 
-/// Of several exhausted limits the one that comes back last binds.
+/// Of several exhausted limits the one that comes back last binds; money that is
+/// spent does not come back at all.
 fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
-    let back = |limit: &Limit| limit.reset_in_s.unwrap_or(f64::MAX);
+    let back = |limit: &Limit| match limit.resource {
+        "credits" | "spend" => f64::INFINITY,
+        _ => limit.reset_in_s.unwrap_or(f64::MAX),
+    };
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
 }
 
@@ -155,8 +167,16 @@ fn calm(snapshot: &Snapshot) -> String {
     if snapshot.sources.is_empty() {
         return "Nothing is watched.".to_owned();
     }
-    if snapshot.sources.iter().all(|source| source.lines == 0) {
-        return format!("No line yet from {} source(s); waiting.", snapshot.sources.len());
+    if lines(snapshot) == 0 {
+        let ended = snapshot.sources.iter().all(|source| &*source.state == "ended");
+        let hope = if ended { "there is nothing to read" } else { "waiting" };
+        return format!("No line yet from {} source(s); {hope}.", snapshot.sources.len());
+    }
+    if nothing_understood(snapshot) {
+        let lines = lines(snapshot);
+        return format!(
+            "None of {lines} line(s) was understood: not a gateway's log? See `tripline parse`."
+        );
     }
     if let Some(age) = oldness(snapshot) {
         return format!(
@@ -184,6 +204,18 @@ fn calm(snapshot: &Snapshot) -> String {
         }
         None => "No call in the last minute.".to_owned(),
     }
+}
+
+/// Lines that hold anything.
+fn lines(snapshot: &Snapshot) -> u64 {
+    snapshot.sources.iter().map(|source| source.lines.saturating_sub(source.blank)).sum()
+}
+
+/// Lines came, and no single one said anything: that must not look like peace.
+fn nothing_understood(snapshot: &Snapshot) -> bool {
+    let totals = &snapshot.totals;
+    let said = totals.requests + totals.ignored + totals.quarantined;
+    totals.faults > 0 && said == 0 && snapshot.limits.is_empty() && snapshot.queues.is_empty()
 }
 
 /// Age of the newest line, if that is too old to speak of the present.

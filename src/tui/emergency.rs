@@ -237,19 +237,20 @@ pub fn stopped(snapshot: &Snapshot, scope: &SwitchScope) -> Stopped {
 /// The shell line that does the same, for a person who trusts the shell more;
 /// `None` where the name has characters that cannot be copied from a screen.
 #[must_use]
-pub fn shell_line(plan: &Plan) -> Option<String> {
+pub fn shell_line(plan: &Plan, options: &str) -> Option<String> {
     let verb = plan.intent.word().to_lowercase();
     match &plan.scope {
         Some(scope) => {
             let scope = shell_word(&scope.to_string())?;
-            Some(format!("tripline switch {verb} {scope} --reason \"...\""))
+            Some(format!("tripline{options} switch {verb} {scope} --reason \"...\""))
         }
-        None => Some(format!("tripline switch {verb}")),
+        None => Some(format!("tripline{options} switch {verb}")),
     }
 }
 
-/// Names come from logs: what a shell would obey is quoted.
-fn shell_word(text: &str) -> Option<String> {
+/// Quotes what a shell would obey, which names from logs and paths may hold.
+#[must_use]
+pub fn shell_word(text: &str) -> Option<String> {
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::runtime::Signal;
+
 /// Which characters the terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Charset {
@@ -71,6 +73,9 @@ pub struct ConsoleOptions {
     pub profile: Option<String>,
     /// Directory of the kill switch files, shown before a trip.
     pub switch_dir: String,
+    /// Options that lead a shell to the same switches, as in ` --config FILE`;
+    /// `None` where none do.
+    pub shell_options: Option<String>,
 }
 
 impl Default for ConsoleOptions {
@@ -85,6 +90,7 @@ impl Default for ConsoleOptions {
             user: String::from("unknown"),
             profile: None,
             switch_dir: String::from("kill.d"),
+            shell_options: Some(String::new()),
         }
     }
 }
@@ -92,13 +98,15 @@ impl Default for ConsoleOptions {
 /// How the console ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The person, or a signal, asked for it.
+    /// The person asked for it.
     Quit,
     /// The same, and the last screen was left on the normal screen.
     QuitKeepScreen,
+    /// A signal other than a hang-up asked for it.
+    Signal(Signal),
     /// The terminal went away; there is nobody to show anything to.
     TerminalGone,
-    /// No more snapshots will come: whoever sends them has gone.
+    /// No more snapshots will come, or a thread has panicked.
     Ended,
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use rustix::process::{Signal as OsSignal, getpid, kill_current_process_group, kill_process};
+use rustix::process::{
+    Signal as OsSignal, getpgrp, getpid, getsid, kill_current_process_group, kill_process,
+};
 
 use super::input::{Input, InputThread};
 use super::model::Model;
@@ -110,6 +112,11 @@ impl Console<'_> {
     fn watch(&mut self, mut wires: Wires, inputs: &Receiver<Input>) -> Exit {
         self.pace.urgency = Urgency::Now;
         loop {
+            // Otherwise only a panic of another thread gives the terminal back; a
+            // console that nobody sees must not stay.
+            if !self.pace.stopped && !self.terminal.is_taken() {
+                return Exit::Ended;
+            }
             self.draw_if_due();
             let step = select! {
                 recv(wires.signals) -> signal => if let Ok(signal) = signal {
@@ -163,7 +170,7 @@ impl Console<'_> {
 
     fn on_signal(&mut self, signal: Signal) -> Step {
         match signal {
-            Signal::Interrupt | Signal::Terminate | Signal::Quit => Step::End(Exit::Quit),
+            Signal::Interrupt | Signal::Terminate | Signal::Quit => Step::End(Exit::Signal(signal)),
             Signal::Hangup => Step::End(Exit::TerminalGone),
             Signal::Stop => self.stop(|| kill_process(getpid(), OsSignal::STOP)),
             Signal::Continue => self.resume(),
@@ -178,6 +185,11 @@ impl Console<'_> {
             Reaction::None => Step::Go,
             Reaction::Quit => Step::End(Exit::Quit),
             Reaction::QuitKeepScreen => Step::End(Exit::QuitKeepScreen),
+            Reaction::Suspend if !a_shell_waits() => {
+                let text = "there is no shell to go back to; q quits".to_owned();
+                update(&mut self.model, Msg::Answer(text));
+                Step::Go
+            }
             // The whole group: a parent that waits for us must stop as well, or
             // the shell would not notice.
             Reaction::Suspend => self.stop(|| kill_current_process_group(OsSignal::STOP)),
@@ -195,6 +207,7 @@ impl Console<'_> {
     /// call, so the terminal is taken again on SIGCONT and not on the next line.
     fn stop(&mut self, halt: impl Fn() -> rustix::io::Result<()>) -> Step {
         self.terminal.give_back();
+        self.terminal.print("tripline is stopped: nothing is watched until it goes on\n");
         self.pace.stopped = true;
         if halt().is_err() {
             return self.resume();
@@ -239,6 +252,13 @@ impl Console<'_> {
         };
         pause.saturating_sub(now.mono.since(self.pace.drawn))
     }
+}
+
+/// Whether there is a shell that would see us stop and could continue us: it
+/// gives every job a process group apart from the session's own. Without one
+/// nothing would ever continue us, and nothing would watch the limits.
+fn a_shell_waits() -> bool {
+    getsid(None).is_ok_and(|session| session != getpgrp())
 }
 
 /// The clock on the screen shows seconds, so there is news at each of them.

@@ -14,7 +14,9 @@ use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr,
+};
 
 use super::options::{Mouse, TuiError};
 
@@ -45,7 +47,7 @@ pub struct Terminal {
 pub enum Written {
     /// All of it is out.
     All,
-    /// The terminal was given back meanwhile.
+    /// The terminal was given back meanwhile, or takes no bytes.
     Stopped,
     /// The terminal is gone.
     Gone,
@@ -109,9 +111,20 @@ impl Terminal {
     pub fn give_back(&self) {
         if self.taken.swap(false, Ordering::SeqCst) {
             let mouse = if self.mouse == Mouse::On { MOUSE_OFF } else { b"" };
-            self.write_within(&[mouse, LEAVE].concat(), RESTORE_MS);
+            let leave = [mouse, LEAVE].concat();
+            if self.write_within(&leave, RESTORE_MS) == Written::Stopped {
+                // Frames that nobody has read yet stand in the way. They are worth
+                // nothing any more, the state of the terminal is.
+                let _ = tcflush(&self.tty, QueueSelector::OFlush);
+                self.write_within(&leave, RESTORE_MS);
+            }
             let _ = tcsetattr(&self.tty, OptionalActions::Now, &self.before);
         }
+    }
+
+    /// Whether it is taken over now.
+    pub fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::SeqCst)
     }
 
     /// Its size now; 80x24 where it does not know.
@@ -128,7 +141,7 @@ impl Terminal {
         while !bytes.is_empty() {
             let room = self.wait_for_room(WRITE_MS);
             let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.taken.load(Ordering::SeqCst) {
+            if !self.is_taken() {
                 return Written::Stopped;
             }
             let written = room.and_then(|room| self.write_into(room, bytes));
@@ -146,15 +159,17 @@ impl Terminal {
         self.write_within(lines.as_bytes(), RESTORE_MS);
     }
 
-    fn write_within(&self, mut bytes: &[u8], milliseconds: i64) {
+    fn write_within(&self, mut bytes: &[u8], milliseconds: i64) -> Written {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         while !bytes.is_empty() {
             let room = self.wait_for_room(milliseconds);
             match room.and_then(|room| self.write_into(room, bytes)) {
-                Ok(0) | Err(_) => return,
+                Ok(0) => return Written::Stopped,
+                Err(_) => return Written::Gone,
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             }
         }
+        Written::All
     }
 
     fn wait_for_room(&self, milliseconds: i64) -> Result<Room, Errno> {

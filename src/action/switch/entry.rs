@@ -92,6 +92,11 @@ impl Entry {
         }
     }
 
+    /// Whether it was tripped, but who and why is not written into it yet.
+    pub(super) fn awaits_details(&self) -> bool {
+        self.record().is_some_and(KillRecord::is_placeholder)
+    }
+
     /// Read the entry of that name; `None` if there is none.
     pub(super) fn read(dir: impl AsFd, file: &str) -> io::Result<Option<Entry>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

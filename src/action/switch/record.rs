@@ -49,6 +49,13 @@ pub struct KillRecord {
     pub at: Option<Wall>,
 }
 
+impl KillRecord {
+    /// Whether it is that of a prepared file: the details are not written (yet).
+    pub(super) fn is_placeholder(&self) -> bool {
+        self.at.is_none() && self.reason == PLACEHOLDER_REASON
+    }
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Json {
     schema: String,

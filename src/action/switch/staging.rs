@@ -52,6 +52,9 @@ impl Staging {
     /// Prepare files until `copies` are ready.
     pub(super) fn refill(&mut self, dir: &Handle, copies: usize) -> Result<(), SwitchError> {
         let failed = |error: io::Error| dir.failed("prepare kill files in", error);
+        if self.ready.len() >= copies {
+            return Ok(());
+        }
         for k in 0..copies {
             let name = staged_name(k);
             if self.ready.iter().all(|staged| staged.name != name) {

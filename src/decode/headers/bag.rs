@@ -52,12 +52,16 @@ impl HeaderBag {
         }
         let start = self.bytes.len();
         let underscored = name.contains(&b'_');
-        self.bytes.extend(name.iter().map(|b| match b {
-            b'_' => b'-',
-            b => b.to_ascii_lowercase(),
-        }));
+        // Copies first, then spelling in place: that is done many bytes at a time.
+        self.bytes.extend_from_slice(name);
         if underscored {
-            self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
+            self.bytes.extend_from_slice(name);
+        }
+        let names = self.bytes.get_mut(start..).unwrap_or_default();
+        names.make_ascii_lowercase();
+        if underscored {
+            let normal = names.iter_mut().take(name.len());
+            normal.filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
         }
         self.bytes.extend_from_slice(value);
         let (name_len, value_len) = (name.len(), value.len());

@@ -8,6 +8,7 @@ use super::draft::Key;
 use super::labels::Labels;
 use super::names::{self, Label, Part};
 use super::provider;
+use super::retry::Spelling;
 use super::vocabulary::Verb;
 
 /// Names remembered; further ones still work, only slower.
@@ -21,10 +22,43 @@ const UPSTREAM: &[u8] = b"llm-provider-";
 pub(super) struct Card {
     /// Bytes of the upstream mark in front of the name proper.
     pub skip: usize,
+    /// What it is for, beside buckets.
+    pub role: Role,
+    /// Only LiteLLM sends this name.
+    pub litellm: bool,
     /// The provider that alone sends this name, as its row.
     pub marker: Option<usize>,
     /// What is said about which bucket.
     pub bucket: Option<(Verb, Key)>,
+}
+
+/// What a header is for, if it is known by its whole name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// How long to wait.
+    Wait(Spelling),
+    ShouldRetry,
+    RequestId,
+    Model,
+    /// The key or deployment the numbers are for.
+    Subject,
+    /// The policy's name, beside an old trio.
+    PolicyName,
+    /// Which limit refused.
+    RefusedBy,
+    /// A gateway refused by itself.
+    GatewayRefused,
+    /// What the gateway says this call cost.
+    Cost,
+    /// `RateLimit`
+    State,
+    /// `RateLimit-Policy`
+    Policies,
+    /// The kind of limit that refused.
+    Type,
+    TimeRemaining,
+    /// Perhaps part of a bucket.
+    Other,
 }
 
 /// The cards of all names seen.
@@ -61,8 +95,33 @@ fn read(header: Header<'_>, labels: &mut Labels) -> Card {
     let part = names::read(name, sent);
     Card {
         skip,
+        role: role(name),
+        litellm: skip > 0 || name.starts_with(b"x-litellm-"),
         marker: provider::marked(name),
         bucket: part.and_then(|part| Some((part.verb, key(part, skip > 0, labels)?))),
+    }
+}
+
+fn role(name: &[u8]) -> Role {
+    match name {
+        b"retry-after" => Role::Wait(Spelling::Plain),
+        b"retry-after-ms" | b"x-ms-retry-after-ms" => Role::Wait(Spelling::Millis),
+        b"x-ai-ratelimit-retry-after" | b"x-retry-in" | b"x-ratelimit-after" => {
+            Role::Wait(Spelling::Aside)
+        }
+        b"x-should-retry" => Role::ShouldRetry,
+        b"request-id" | b"x-request-id" => Role::RequestId,
+        b"openai-model" | b"x-litellm-model-group" | b"x-ms-served-model" => Role::Model,
+        b"x-ratelimit-key" | b"x-ratelimit-resource" => Role::Subject,
+        b"ratelimit-name" => Role::PolicyName,
+        b"policy-id" | b"rate-limit-type" => Role::RefusedBy,
+        b"x-envoy-ratelimited" => Role::GatewayRefused,
+        b"x-litellm-response-cost" => Role::Cost,
+        b"ratelimit" => Role::State,
+        b"ratelimit-policy" | b"x-ratelimit-policy" => Role::Policies,
+        b"x-ratelimit-type" => Role::Type,
+        b"x-ratelimit-timeremaining" => Role::TimeRemaining,
+        _ => Role::Other,
     }
 }
 

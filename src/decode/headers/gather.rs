@@ -3,13 +3,13 @@
 //! [`Aside`]. Nothing is concluded here.
 
 use super::bag::{Header, HeaderBag};
-use super::cards::{Card, Cards};
+use super::cards::{Card, Cards, Role};
 use super::draft::{Draft, Key, Taken, is_absent};
 use super::families::{FIELD, Family, IN_LIMIT, Kin, TYPED};
 use super::ietf;
 use super::labels::Labels;
 use super::provider::Guess;
-use super::retry::{Retry, Spelling};
+use super::retry::Retry;
 use super::vocabulary::Verb;
 use crate::domain::{NanoUsd, Resource, Scope, Wall, WindowFrom};
 use crate::scan::{number, time};
@@ -70,11 +70,10 @@ impl Gathered {
     pub fn read(&mut self, bag: &HeaderBag, now: Wall, cards: &mut Cards, labels: &mut Labels) {
         self.drafts.clear();
         self.aside = Aside::default();
-        for (index, mut header) in bag.iter().enumerate() {
+        for (index, header) in bag.iter().enumerate() {
             let card = cards.of(header, labels);
             self.aside.guess.see(card.marker);
-            self.aside.litellm |= card.is_upstream();
-            header.name = header.name.get(card.skip..).unwrap_or_default();
+            self.aside.litellm |= card.litellm;
             if self.header(header, card, index, now, labels) == Taken::Fault {
                 self.faults.push(index);
             }
@@ -103,17 +102,15 @@ impl Gathered {
         now: Wall,
         labels: &mut Labels,
     ) -> Taken {
-        if let Some(taken) = self.aside.take(header, index, now) {
+        let (value, upstream) = (header.value, card.is_upstream());
+        if let Some(taken) = self.aside.take(card.role, value, index, now) {
             return taken;
         }
-        let (value, upstream) = (header.value, card.is_upstream());
-        match header.name {
-            b"ratelimit" => return self.state(value, upstream, labels),
-            b"ratelimit-policy" | b"x-ratelimit-policy" => {
-                return self.policies(&FIELD, value, upstream, labels);
-            }
-            b"x-ratelimit-type" => return self.typed(value, labels),
-            b"x-ratelimit-timeremaining" => return self.time_remaining(value),
+        match card.role {
+            Role::State => return self.state(value, upstream, labels),
+            Role::Policies => return self.policies(&FIELD, value, upstream, labels),
+            Role::Type => return self.typed(value, labels),
+            Role::TimeRemaining => return self.time_remaining(value),
             _ => {}
         }
         match card.bucket {
@@ -244,34 +241,21 @@ impl Key {
 
 impl Aside {
     /// Takes a header that is not part of a bucket; `None` if it may be one.
-    fn take(&mut self, header: Header<'_>, index: usize, now: Wall) -> Option<Taken> {
-        let Header { name, value, .. } = header;
-        let wait = match name {
-            b"retry-after" => Some(Spelling::Plain),
-            b"retry-after-ms" | b"x-ms-retry-after-ms" => Some(Spelling::Millis),
-            b"x-ai-ratelimit-retry-after" | b"x-retry-in" | b"x-ratelimit-after" => {
-                Some(Spelling::Aside)
+    fn take(&mut self, role: Role, value: &[u8], index: usize, now: Wall) -> Option<Taken> {
+        match role {
+            Role::Wait(spelling) => {
+                let read = self.retry.see(spelling, value, now);
+                return Some(if read { Taken::Fine } else { Taken::Fault });
             }
-            _ => None,
-        };
-        if let Some(spelling) = wait {
-            let read = self.retry.see(spelling, value, now);
-            return Some(if read { Taken::Fine } else { Taken::Fault });
-        }
-        match name {
-            b"x-should-retry" => self.should_retry = flag(value).or(self.should_retry),
-            b"request-id" | b"x-request-id" => self.request_id = self.request_id.or(Some(index)),
-            b"openai-model" | b"x-litellm-model-group" | b"x-ms-served-model" => {
-                self.litellm |= name.starts_with(b"x-litellm-");
-                self.model = self.model.or(Some(index));
-            }
-            b"x-ratelimit-key" | b"x-ratelimit-resource" => self.subject = Some(index),
-            b"ratelimit-name" => self.policy = Some(index),
-            b"policy-id" | b"rate-limit-type" => self.refused_by = Some(index),
-            b"x-envoy-ratelimited" => self.gateway_refused = true,
-            b"x-litellm-response-cost" => return Some(self.take_cost(value)),
-            _ => {
-                self.litellm |= name.starts_with(b"x-litellm-");
+            Role::Cost => return Some(self.take_cost(value)),
+            Role::ShouldRetry => self.should_retry = flag(value).or(self.should_retry),
+            Role::RequestId => self.request_id = self.request_id.or(Some(index)),
+            Role::Model => self.model = self.model.or(Some(index)),
+            Role::Subject => self.subject = Some(index),
+            Role::PolicyName => self.policy = Some(index),
+            Role::RefusedBy => self.refused_by = Some(index),
+            Role::GatewayRefused => self.gateway_refused = true,
+            Role::State | Role::Policies | Role::Type | Role::TimeRemaining | Role::Other => {
                 return None;
             }
         }
@@ -279,7 +263,6 @@ impl Aside {
     }
 
     fn take_cost(&mut self, value: &[u8]) -> Taken {
-        self.litellm = true;
         let cost = number::decimal(value).ok().filter(|nano| *nano >= 0).map(NanoUsd);
         let agree = self.cost.is_none() || cost.is_none() || self.cost == cost;
         // Of two costs the higher is the safe one.

@@ -77,10 +77,18 @@ pub(super) fn span(value: &[u8]) -> Option<i64> {
         let nanos_per_unit =
             UNITS.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(unit))?.1;
         let product = number::decimal(count).ok()?.checked_mul(nanos_per_unit)?;
-        total = total.checked_add(product / i128::from(NANOS_PER_S))?;
+        total = total.checked_add(in_units(product))?;
         rest = tail;
     }
     i64::try_from(total).ok().filter(|_| !value.is_empty())
+}
+
+/// Billionths as whole units. Long division is slow and hardly ever needed.
+fn in_units(billionths: i128) -> i128 {
+    match i64::try_from(billionths) {
+        Ok(small) => i128::from(small / NANOS_PER_S),
+        Err(_) => billionths / i128::from(NANOS_PER_S),
+    }
 }
 
 /// Rounds half up to the millisecond, the precision of everything shown.
@@ -102,7 +110,7 @@ const UNITS: [(&str, i128); 9] = [
 ];
 
 fn from_number(billionths: i128) -> Option<Written> {
-    let count = billionths / i128::from(NANOS_PER_S);
+    let count = in_units(billionths);
     let nanos = match count {
         _ if billionths < 0 => return None,
         0..EPOCH_S => return i64::try_from(billionths).ok().map(Written::Bare),

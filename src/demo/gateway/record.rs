@@ -160,6 +160,11 @@ impl Record {
         self.write();
     }
 
+    /// Ends without a line: it was no call to a model.
+    pub(super) fn forget(mut self) {
+        self.logged = true;
+    }
+
     /// Logs and answers a call that the gateway itself refuses.
     pub(super) fn refuse(mut self, status: StatusCode, kind: &str, code: &str) -> Response {
         let message = match code {

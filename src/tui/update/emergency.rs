@@ -62,6 +62,10 @@ fn on_plan_key(model: &mut Model, code: KeyCode) -> Reaction {
             text_of(plan).map(String::pop);
         }
         KeyCode::Char(letter) => {
+            // Who begins to type means the reason; Cancel takes no letters.
+            if plan.focus == Field::Cancel && plan.fields().contains(&Field::Reason) {
+                plan.focus = Field::Reason;
+            }
             if let Some(text) = text_of(plan) {
                 push(text, letter);
             }

@@ -175,7 +175,9 @@ fn facts(model: &Model, plan: &Plan) -> Vec<(&'static str, String, Tone)> {
     } else {
         facts.push(("does", plan.intent.meaning().into(), Tone::Plain));
     }
-    facts.extend(emergency::shell_line(plan).map(|line| ("shell", line, Tone::Quiet)));
+    let shell = model.options.shell_options.as_deref();
+    let shell = shell.and_then(|options| emergency::shell_line(plan, options));
+    facts.extend(shell.map(|line| ("shell", line, Tone::Quiet)));
     facts
 }
 
@@ -218,7 +220,7 @@ fn load_text(stopped: &Stopped) -> String {
 fn hosts(live: &Snapshot) -> String {
     let hosts = rows::hosts(live);
     if hosts.is_empty() {
-        return "? no log names one".into();
+        return "? told by the logs after a trip".into();
     }
     hosts.into_iter().collect::<Vec<_>>().join(" ")
 }

@@ -26,13 +26,16 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         pen.tone(&format!("PAUSED +{} events", fmt::grouped(news)), Tone::Banner);
         pen.tone("  p resumes  ", Tone::Plain);
     }
+    // Rows that are hidden come before any news: without them the screen misleads.
+    if model.filter.is_active() {
+        pen.tone(&format!("filter /{}", model.filter.text()), Tone::Strong);
+        pen.tone("  Esc drops it  ", Tone::Plain);
+    }
     if let Some(notice) = &model.notice {
         pen.tone(&notice.text, Tone::Strong);
         return;
     }
     if model.filter.is_active() {
-        pen.tone(&format!("filter /{}", model.filter.text()), Tone::Strong);
-        pen.tone("  Esc drops it  ", Tone::Plain);
         return;
     }
     let keys = match model.screen {

@@ -128,7 +128,9 @@ fn state_word(model: &Model) -> (String, Tone) {
         }
         State::Critical => counted("CRIT", critical),
         State::Warning => counted("WARN", warning),
-        State::Unknown if layout::is_waiting(model) => "WAITING".into(),
+        State::Unknown if layout::is_waiting(model) && layout::nothing_read(model) => {
+            "WAITING".into()
+        }
         State::Unknown => "UNKNOWN".into(),
         State::Ok => "OK".into(),
     };

@@ -107,6 +107,12 @@ pub fn is_waiting(model: &Model) -> bool {
     })
 }
 
+/// Not one line has been read, understood or not.
+pub fn nothing_read(model: &Model) -> bool {
+    let sources = model.shown().map_or(&[][..], |snapshot| &snapshot.sources);
+    sources.iter().all(|source| source.lines == 0)
+}
+
 /// One or two panels side by side.
 #[derive(Clone, Copy, Debug)]
 struct Band {

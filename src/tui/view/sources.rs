@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::layout::is_waiting;
+use super::layout::nothing_read;
 use super::pen::Canvas;
 use super::table::{Cell, Table, cell, left, path_end, plain, right};
 use crate::snapshot::Source;
@@ -15,8 +15,8 @@ const NAME: usize = 1;
 
 /// Draw the sources.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
-    // Before the first call only names and states matter, in full.
-    let counts = if is_waiting(model) { u16::MAX } else { 0 };
+    // Before the first line only names and states matter, in full.
+    let counts = if nothing_read(model) { u16::MAX } else { 0 };
     let columns = [
         left("", 1),
         left("", 0),

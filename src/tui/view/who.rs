@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::pen::Canvas;
 use super::table::{Cell, Table, cell, gauge, left, plain, right};
-use crate::snapshot::Key;
+use crate::snapshot::{Key, UNATTRIBUTED};
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Theme, Tone};
@@ -44,9 +44,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 fn cells(key: &Key, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
     let (mark, tone) =
         if key.limited_ratio >= LIMITED { ("~", Tone::Warning) } else { (" ", Tone::Plain) };
+    let id = if &*key.key_id == UNATTRIBUTED { "no key logged" } else { &key.key_id };
     let name = match &key.team {
-        Some(team) => format!("{} ({team})", key.key_id),
-        None => key.key_id.to_string(),
+        Some(team) => format!("{id} ({team})"),
+        None => id.to_owned(),
     };
     vec![
         cell(mark, tone),

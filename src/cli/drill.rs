@@ -1,0 +1,107 @@
+//! `tripline switch drill`: prove on a calm day that a stop stops, with a scope
+//! that carries no traffic.
+
+use super::args::Drill;
+use super::failure::{Failure, Kind};
+use super::out::{Out, finish};
+use super::setup::Context;
+use super::switch::{note, open, record_deed, refused, scope};
+use crate::action::SwitchScope;
+use crate::action::switch::{Foreign, ResetNote, ResetOutcome, TripOutcome};
+use crate::domain::Wall;
+use crate::runtime::{Caller, Heard};
+use crate::text::printable;
+
+/// Run it.
+pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
+    context.refuse_if_read_only()?;
+    let scope = scope(&drill.scope)?;
+    if !matches!(scope, SwitchScope::Key(_)) {
+        return Err(Failure::new(Kind::Refused, format!("a drill of {scope} would stop traffic"))
+            .hint("make a key for drills that nothing uses, and drill key/NAME"));
+    }
+    let caller = Caller::new(&drill.header).map_err(|error| Failure::new(Kind::Usage, error))?;
+    for url in &drill.url {
+        match caller.until(url, |_| true) {
+            Heard::Passed { .. } => {}
+            Heard::Refused => {
+                let text = format!("{} refuses already: nothing can be proven", printable(url));
+                return Err(Failure::new(Kind::Failed, text).hint("tripline switch status"));
+            }
+            Heard::Nothing(why) => {
+                let text = format!("{}: {why}", printable(url));
+                return Err(Failure::new(Kind::Unavailable, text));
+            }
+        }
+    }
+    context.make_state_dir()?;
+    record_deed(context, "drill", Some(&scope), &drill.reason, "begun", now)?;
+    let proofs = prove(context, &caller, &scope, drill, now)?;
+    let obeyed = proofs.iter().all(|proof| proof.stopped && proof.resumed);
+    let result = if obeyed { "obeyed by all" } else { "NOT obeyed by all" };
+    record_deed(context, "drill", Some(&scope), &drill.reason, result, now)?;
+    let mut out = Out::new();
+    let printed = proofs.iter().try_for_each(|proof| out.line(&proof.sentence()));
+    finish(out, printed)?;
+    if obeyed {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Failed, "not every gateway obeys the kill switch")
+        .hint("can its user read the directory? `tripline switch status` says what is in the way"))
+}
+
+/// What one gateway did.
+struct Proof {
+    url: String,
+    stopped: bool,
+    resumed: bool,
+    last: Heard,
+}
+
+impl Proof {
+    fn sentence(&self) -> String {
+        let url = printable(&self.url);
+        match (self.stopped, self.resumed) {
+            (true, true) => format!("{url} OBEYED: refused while tripped, passed before and after"),
+            (true, false) => format!("{url} obeyed, but does not pass again: {:?}", self.last),
+            (false, _) => format!("{url} NOT OBEYED: let the call through while tripped"),
+        }
+    }
+}
+
+/// Trip, ask, reset, ask. The reset comes whatever the answers are.
+fn prove(
+    context: &Context,
+    caller: &Caller,
+    scope: &SwitchScope,
+    drill: &Drill,
+    now: Wall,
+) -> Result<Vec<Proof>, Failure> {
+    let mut dir = open(context)?;
+    let reason = format!("drill: {}", drill.reason);
+    let outcome = dir.trip(scope, &note(context, &reason, now)).map_err(|e| refused(&e))?;
+    let TripOutcome::Tripped(pending) = outcome else {
+        return Err(Failure::new(Kind::Refused, format!("{scope} is tripped for real")));
+    };
+    // Its details are written for whoever looks meanwhile; the drill does not need them.
+    let confirmed = pending.confirm();
+    let stopped: Vec<bool> = drill
+        .url
+        .iter()
+        .map(|url| caller.until(url, |heard| *heard == Heard::Refused) == Heard::Refused)
+        .collect();
+    let by = ResetNote { by: context.user().to_owned(), reason };
+    let reset = dir.reset(scope, &by, Foreign::Force).map_err(|error| refused(&error))?;
+    confirmed.map_err(|error| refused(&error))?;
+    if reset == ResetOutcome::NotTripped {
+        return Err(Failure::new(Kind::Failed, "somebody else ended the drill"));
+    }
+    let asked = drill.url.iter().zip(stopped);
+    let passes = |heard: &Heard| matches!(heard, Heard::Passed { .. });
+    Ok(asked
+        .map(|(url, stopped)| {
+            let last = caller.until(url, passes);
+            Proof { url: url.clone(), stopped, resumed: passes(&last), last }
+        })
+        .collect())
+}

@@ -1,0 +1,163 @@
+//! `watch` on a log that grows: alerts, trips, signals, and a death in between.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::contract;
+use super::sandbox::{Running, Sandbox, now, rfc3339, until};
+
+const CONFIG: &str = r#"
+[switch]
+armed = true
+[[rule]]
+name = "all-fail"
+metric = "errors.ratio"
+match = { outcome = "failed" }
+above = 0.9
+for = "1s"
+min_requests = 20
+severity = "critical"
+actions = ["trip:model"]
+"#;
+
+fn append(log: &Path, lines: usize, status: u16) {
+    let line = format!(
+        "{{\"at\":\"{}\",\"provider\":\"openai\",\"model\":\"gpt-4o\",\"status\":{status},\"latency_ms\":20}}\n",
+        now()
+    );
+    let mut file = OpenOptions::new().append(true).create(true).open(log).unwrap();
+    file.write_all(line.repeat(lines).as_bytes()).unwrap();
+}
+
+fn watch(sandbox: &Sandbox, log: &Path, more: &[&str]) -> Running {
+    let config = sandbox.file("config.toml", CONFIG);
+    let mut command: Command = sandbox.command();
+    command.arg("--config").arg(config).args(["watch", "--ndjson"]).args(more).arg(log);
+    Running::start(command)
+}
+
+#[test]
+fn a_growing_log_raises_alerts_trips_and_ends_quietly() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let mut running = watch(&sandbox, &log, &["--every", "200ms"]);
+    let first = running.wait_for("a snapshot", |line| line["schema"] == "tripline.snapshot/v1");
+    assert_eq!(contract::snapshot(&first), [""; 0]);
+    append(&log, 30, 500);
+    let pending = running.wait_for_event("alert.pending");
+    assert_eq!(contract::event(&pending), [""; 0]);
+    let firing = running.wait_for("all-fail fires", |line| {
+        line["event"] == "alert.firing" && line["rule"] == "all-fail"
+    });
+    assert_eq!(firing["labels"]["model"], "gpt-4o");
+    let tripped = running.wait_for_event("switch.tripped");
+    assert_eq!(tripped["scope"], "model/openai/gpt-4o");
+    assert_eq!(tripped["rule"], "all-fail");
+    assert!(sandbox.path("state/kill.d/model.openai.gpt-4o.kill").is_file());
+    let snapshot = running
+        .wait_for("tripped in the picture", |line| line["switches"][0]["state"] == "tripped");
+    assert_eq!(contract::snapshot(&snapshot), [""; 0]);
+    assert_eq!(snapshot["state"], "critical");
+    // Calls that start after the stop and are let through are the worst news,
+    // once a gateway has had its second to see the file.
+    let later = rfc3339(std::time::SystemTime::now() + Duration::from_millis(1200));
+    running.wait_for("a second later", |line| {
+        line["schema"] == "tripline.snapshot/v1" && line["at"].as_str() > Some(&later)
+    });
+    append(&log, 1, 200);
+    running.wait_for("disobedience is seen", |line| line["rule"] == "switch-not-obeyed");
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+}
+
+#[test]
+fn every_ending_signal_ends_it_with_success() {
+    for signal in ["TERM", "INT"] {
+        let sandbox = Sandbox::new();
+        let log = sandbox.file("gw.log", "");
+        let mut running = watch(&sandbox, &log, &["--every", "50ms"]);
+        running.wait_for("a snapshot", |line| line["schema"] == "tripline.snapshot/v1");
+        running.signal(signal);
+        assert_eq!(running.end(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn a_hangup_does_not_end_it() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let mut running = watch(&sandbox, &log, &["--every", "50ms"]);
+    running.wait_for("a snapshot", |line| line["schema"] == "tripline.snapshot/v1");
+    running.signal("HUP");
+    append(&log, 30, 500);
+    running.wait_for_event("alert.firing");
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+}
+
+#[test]
+fn a_log_that_does_not_exist_yet_is_waited_for() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.path("later.log");
+    let running = watch(&sandbox, &log, &["--every", "100ms"]);
+    running.wait_for("waiting", |line| line["sources"][0]["state"] == "waiting");
+    append(&log, 3, 200);
+    let seen = running.wait_for("three calls", |line| line["totals"]["requests"] == 3);
+    assert_eq!(seen["sources"][0]["lines"], 3);
+}
+
+#[test]
+fn killed_while_tripped_it_starts_as_tripped_with_who_and_why_and_counts_once() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let mut running = watch(&sandbox, &log, &[]);
+    append(&log, 30, 500);
+    running.wait_for_event("switch.tripped");
+    let kill_file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");
+    let content =
+        || -> serde_json::Value { serde_json::from_slice(&fs::read(&kill_file).unwrap()).unwrap() };
+    // The stop comes first, who and why a moment later.
+    until("who and why are in the file", || content()["rule"] == "all-fail");
+    running.signal("KILL");
+    assert_eq!(running.end(), None);
+    let content = content();
+    assert_eq!(content["schema"], "tripline.kill/v1");
+    assert_eq!(content["rule"], "all-fail");
+
+    let mut again = watch(&sandbox, &log, &["--every", "100ms"]);
+    let snapshot = again.wait_for("the picture", |line| {
+        line["switches"][0]["state"] == "tripped" && line["totals"]["requests"] == 30
+    });
+    let switch = &snapshot["switches"][0];
+    assert_eq!(switch["scope"], "model/openai/gpt-4o");
+    assert_eq!(switch["rule"], "all-fail");
+    assert!(switch["reason"].as_str().unwrap().contains("gpt-4o"), "{switch}");
+    assert_eq!(switch["since"], content["at"]);
+    // And a person at a shell sees the same.
+    let status = sandbox.run(["switch", "status", "--json"]).ok().json();
+    assert_eq!(status["switches"][0]["rule"], "all-fail");
+    sandbox.run(["switch", "reset", "model/openai/gpt-4o", "--reason", "fixed"]).ok();
+    again.wait_for_event("switch.reset");
+    assert!(!kill_file.exists());
+    again.signal("TERM");
+    assert_eq!(again.end(), Some(0));
+    sandbox.run(["audit", "verify"]).ok();
+}
+
+#[test]
+fn arming_and_disarming_reach_a_running_process() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    sandbox.run(["switch", "disarm"]).ok();
+    let running = watch(&sandbox, &log, &["--every", "100ms"]);
+    running.wait_for("a snapshot", |line| line["schema"] == "tripline.snapshot/v1");
+    append(&log, 30, 500);
+    running
+        .wait_for("it fires", |line| line["event"] == "alert.firing" && line["rule"] == "all-fail");
+    running.wait_for("a picture after it", |line| line["schema"] == "tripline.snapshot/v1");
+    let kill_file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");
+    assert!(!kill_file.exists(), "disarmed");
+}

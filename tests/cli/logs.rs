@@ -1,0 +1,168 @@
+//! `once` and `parse` over real, hostile and hopeless logs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use super::contract;
+use super::sandbox::{Sandbox, corpus_logs, here, now};
+
+#[test]
+fn once_keeps_the_contract_on_every_log() {
+    let sandbox = Sandbox::new();
+    for log in corpus_logs() {
+        let snapshot = sandbox.once(&log);
+        assert_eq!(contract::snapshot(&snapshot), [""; 0], "{}", log.display());
+        let source = &snapshot["sources"][0];
+        let bytes = source["bytes"].as_u64().unwrap() + source["pending_bytes"].as_u64().unwrap();
+        assert_eq!(bytes, fs::metadata(&log).unwrap().len(), "{}: bytes add up", log.display());
+    }
+}
+
+#[test]
+fn hostile_logs_add_up_to_exactly_what_they_must() {
+    let expected = fs::read(here("tests/corpus/hostile/expect.json")).unwrap();
+    let expected: BTreeMap<String, Value> = serde_json::from_slice(&expected).unwrap();
+    let mut files = 0;
+    for (name, expected) in expected.iter().filter(|(name, _)| name.contains(".jsonl")) {
+        let path = here("tests/corpus/hostile").join(name);
+        if !path.exists() {
+            continue;
+        }
+        let snapshot = Sandbox::new().once(&path);
+        let totals = &snapshot["totals"];
+        assert_eq!(totals["requests"], expected["counted"], "{name}");
+        assert_eq!(totals["quarantined"], expected["quarantined"], "{name}");
+        assert_eq!(snapshot["sources"][0]["blank"], expected["blank"], "{name}");
+        assert_eq!(
+            nanos(totals["cost_usd"].as_str().unwrap()),
+            expected["spend_nano"].as_i64().unwrap(),
+            "{name}"
+        );
+        if expected["quarantined"].as_u64() > Some(0) {
+            assert!(snapshot.to_string().contains("source-quarantined"), "{name}: never silent");
+        }
+        files += 1;
+    }
+    assert_eq!(files, 13);
+}
+
+#[test]
+fn parse_prints_one_good_object_for_each_line_and_nothing_raw() {
+    let sandbox = Sandbox::new();
+    for log in corpus_logs() {
+        let ran = sandbox.run(["parse".as_ref(), log.as_os_str()]).ok();
+        let name = log.display();
+        assert!(!ran.0.stdout.iter().any(|b| *b < b' ' && *b != b'\n'), "{name}: raw control");
+        let mut lines = BTreeMap::new();
+        for row in ran.lines() {
+            assert_eq!(contract::observation(&row), [""; 0], "{name}: {row}");
+            if row["kind"] != "fault" {
+                *lines.entry(row["line"].as_u64().unwrap()).or_insert(0) += 1;
+            }
+        }
+        assert!(lines.values().all(|count| *count == 1), "{name}: {lines:?}");
+        // Standard input is the same lines, and its last one needs no newline.
+        let piped = sandbox.run_with(&["parse"], &fs::read(&log).unwrap()).ok();
+        let complete = fs::read(&log).unwrap().ends_with(b"\n");
+        if complete {
+            let untimed = |text: String| without_times(&text);
+            assert_eq!(untimed(piped.out()), untimed(ran.out()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_text_of_a_bad_line_is_not_repeated() {
+    let sandbox = Sandbox::new();
+    let bad = r#"{"model":"m","status":200,"cost_usd":-5,"note":"PROMPT-CANARY-7f3a""#;
+    let good = r#"{"model":"m","status":200,"cost_usd":5}"#;
+    let text = format!("{good}\n{bad}\nPROMPT-CANARY-7f3a and other text\n");
+    let log = sandbox.file("bad.log", text);
+    for args in [["parse"].as_slice(), &["once", "--json"], &["once"]] {
+        let ran = sandbox.run(args.iter().map(AsRef::as_ref).chain([log.as_os_str()])).ok();
+        assert!(!ran.out().contains("CANARY") && !ran.err().contains("CANARY"), "{args:?}");
+    }
+    let rows = sandbox.run(["parse".as_ref(), log.as_os_str()]).ok().lines();
+    assert_eq!(rows[1]["kind"], "quarantined", "{}", rows[1]);
+    assert_eq!(rows[1]["offset"], good.len() + 1);
+    assert_eq!(rows[1]["length"], bad.len());
+}
+
+#[test]
+fn what_is_not_a_log_is_never_all_green() {
+    let sandbox = Sandbox::new();
+    let junk: Vec<u8> =
+        (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let line = "{\"model\":\"m\",\"status\":200,\"cost_usd\":\"1.00\"}\n";
+    for (name, content) in [
+        ("empty", Vec::new()),
+        ("blank", b"\n\n \n".to_vec()),
+        ("junk", junk),
+        ("utf16", utf16(&line.repeat(50))),
+        ("prose", b"It was a dark and stormy night.\nThe rain fell.\n".repeat(40)),
+        ("html", b"<html><body>502 Bad Gateway</body></html>\n".to_vec()),
+    ] {
+        let log = sandbox.file(name, content);
+        let snapshot = sandbox.once(&log);
+        assert_eq!(contract::snapshot(&snapshot), [""; 0], "{name}");
+        assert_ne!(snapshot["state"], "ok", "{name}: {}", snapshot["verdict"]);
+        assert_eq!(snapshot["totals"]["requests"], 0, "{name}");
+        let source = &snapshot["sources"][0];
+        let lines = source["lines"].as_u64().unwrap() - source["blank"].as_u64().unwrap();
+        let told = source["faults"].as_u64().unwrap() + source["quarantined"].as_u64().unwrap();
+        assert!(told >= lines, "{name}: {source}");
+        let text = sandbox.run(["once".as_ref(), log.as_os_str()]).ok();
+        assert!(!text.out().contains('\u{1b}'), "{name}");
+    }
+}
+
+#[test]
+fn a_directory_is_its_logs_and_an_unreadable_file_is_said() {
+    let sandbox = Sandbox::new();
+    let line =
+        format!("{{\"at\":\"{}\",\"model\":\"m\",\"status\":200,\"cost_usd\":\"1.5\"}}\n", now());
+    fs::create_dir(sandbox.path("logs")).unwrap();
+    for name in ["logs/a.log", "logs/b.log"] {
+        sandbox.file(name, &line);
+    }
+    let snapshot = sandbox.once(&sandbox.path("logs"));
+    assert_eq!(snapshot["totals"]["cost_usd"], "3.000000");
+
+    let closed = sandbox.file("closed.log", &line);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    // Root reads everything.
+    if fs::File::open(&closed).is_err() {
+        sandbox.run(["once".as_ref(), closed.as_os_str()]).exits(69).says("closed.log");
+    }
+}
+
+#[test]
+fn a_torn_last_line_is_pending_in_a_file_and_counts_from_a_pipe() {
+    let sandbox = Sandbox::new();
+    let text = "{\"model\":\"m\",\"status\":200,\"cost_usd\":\"1\"}\n{\"model\":\"m\",\"status\":200,\"cost_usd\":\"2\"}";
+    let log = sandbox.file("torn.log", text);
+    let snapshot = sandbox.once(&log);
+    assert_eq!(snapshot["totals"]["cost_usd"], "1.000000");
+    assert_eq!(snapshot["sources"][0]["pending_bytes"], text.len() / 2);
+    let piped = sandbox.run_with(&["once", "--json", "-"], text.as_bytes()).ok().json();
+    assert_eq!(piped["totals"]["cost_usd"], "3.000000");
+}
+
+/// A decimal amount of dollars as nano-dollars.
+fn nanos(usd: &str) -> i64 {
+    let (whole, rest) = usd.split_once('.').unwrap();
+    whole.parse::<i64>().unwrap() * 1_000_000_000 + format!("{rest:0<9}").parse::<i64>().unwrap()
+}
+
+/// Times of lines that carry none are those of the run.
+fn without_times(text: &str) -> String {
+    let field = regex_lite::Regex::new(r#""(at|started_at|reset_at)":"[^"]*",?"#).unwrap();
+    field.replace_all(text, "").into_owned()
+}

@@ -1,0 +1,20 @@
+//! The real binary without a terminal: what it prints, what it refuses, how it
+//! ends, and what it leaves.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "processes run in real time")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "small made-up data"
+)]
+
+mod big;
+mod commands;
+mod contract;
+mod live;
+mod logs;
+mod replay;
+mod sandbox;
+mod secrets;
+mod switch;

@@ -1,0 +1,114 @@
+//! `replay`: old logs on their own clock, the same each time.
+
+use serde_json::{Value, json};
+use tripline::domain::Wall;
+
+use super::contract;
+use super::sandbox::Sandbox;
+
+/// 2026-11-20T14:00:00Z
+const START: i64 = 1_795_183_200;
+
+const CONFIG: &str = r#"
+[[cap]]
+name = "day"
+usd = 3
+period = "day"
+[[rule]]
+name = "tpm-low"
+metric = "limit.remaining_ratio"
+match = { resource = "tokens" }
+below = 0.10
+for = "5s"
+min_requests = 5
+severity = "critical"
+actions = ["trip:model"]
+"#;
+
+/// Five minutes of a call a second; tokens run out in the second one.
+fn log() -> String {
+    let call = |second: i64| {
+        let left =
+            if (60..120).contains(&second) { 120_000 - 2000 * (second - 60) } else { 150_000 };
+        json!({
+            "at": Wall::from_secs(START + second).rfc3339(), "provider": "openai", "model": "gpt-4o",
+            "status": if left < 2000 { 429 } else { 200 }, "latency_ms": 300, "cost_usd": "0.0125",
+            "headers": {
+                "x-ratelimit-limit-tokens": "200000",
+                "x-ratelimit-remaining-tokens": left.to_string(),
+                "x-ratelimit-reset-tokens": format!("{}ms", (200_000 - left) * 3 / 10),
+            },
+        })
+    };
+    (0..300).map(|second| format!("{}\n", call(second))).collect()
+}
+
+#[test]
+fn events_come_first_then_the_snapshot_and_the_same_each_time() {
+    let sandbox = Sandbox::new();
+    let (log, config) = (sandbox.file("a.log", log()), sandbox.file("c.toml", CONFIG));
+    let run = || {
+        let args = ["--config".as_ref(), config.as_os_str(), "replay".as_ref(), "--json".as_ref()];
+        sandbox.run(args.into_iter().chain([log.as_os_str()])).ok()
+    };
+    let first = run();
+    assert_eq!(first.out(), run().out(), "the same log gives the same output");
+    let rows = first.lines();
+    let (snapshot, events) = rows.split_last().unwrap();
+    assert_eq!(contract::snapshot(snapshot), [""; 0]);
+    let wrong: Vec<String> = events.iter().flat_map(contract::event).collect();
+    assert_eq!(wrong, [""; 0]);
+    let times: Vec<&str> = events.iter().map(|event| event["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert!(times.iter().all(|at| at.starts_with("2026-11-20T14:0")), "the logs' own clock");
+    let fired = |rule: &str| {
+        let fired = |event: &&Value| event["event"] == "alert.firing" && event["rule"] == rule;
+        events.iter().find(fired).unwrap_or_else(|| panic!("{rule} never fired: {events:#?}"))
+    };
+    assert_eq!(fired("tpm-low")["would"], json!(["trip model/openai/gpt-4o"]));
+    assert_eq!(fired("tpm-low")["severity"], "critical");
+    assert_eq!(fired("spend-cap")["labels"]["cap"], "day");
+    assert_eq!(snapshot["totals"]["requests"], 300);
+    assert_eq!(snapshot["totals"]["cost_usd"], "3.750000");
+    assert_eq!(snapshot["caps"][0]["spent_usd"], "3.750000");
+    assert_eq!(snapshot["at"], "2026-11-20T14:04:59.000Z");
+    // Effects are shown, never carried out.
+    assert!(!sandbox.path("state/kill.d").exists());
+    assert_eq!(snapshot["switches"], json!([]));
+}
+
+#[test]
+fn a_part_of_the_time_can_be_chosen() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("a.log", log());
+    let log = log.to_str().unwrap();
+    let requests = |args: &[&str]| {
+        let ran = sandbox.run([&["replay", "--json", log], args].concat()).ok();
+        ran.lines().last().unwrap()["totals"]["requests"].as_u64().unwrap()
+    };
+    let (from, to) = ("2026-11-20T14:01:00Z", "2026-11-20T14:01:59Z");
+    assert_eq!(requests(&["--from", from]), 240);
+    assert_eq!(requests(&["--to", to]), 120);
+    assert_eq!(requests(&["--from", from, "--to", to]), 60);
+    assert_eq!(requests(&["--from", "2030-01-01T00:00:00Z"]), 0);
+}
+
+#[test]
+fn several_files_are_merged_by_time() {
+    let sandbox = Sandbox::new();
+    let all = log();
+    let (even, odd): (Vec<_>, Vec<_>) = all.lines().enumerate().partition(|(n, _)| n % 2 == 0);
+    let text = |lines: Vec<(usize, &str)>| -> String {
+        lines.into_iter().map(|(_, line)| format!("{line}\n")).collect()
+    };
+    let (even, odd) = (sandbox.file("even.log", text(even)), sandbox.file("odd.log", text(odd)));
+    let whole = sandbox.file("whole.log", all);
+    let events = |logs: &[&std::path::PathBuf]| {
+        let args = ["replay".as_ref(), "--json".as_ref()].into_iter();
+        let rows = sandbox.run(args.chain(logs.iter().map(|log| log.as_os_str()))).ok().lines();
+        rows.into_iter().filter(|row| row["event"].is_string()).collect::<Vec<_>>()
+    };
+    let merged = events(&[&odd, &even]);
+    assert!(!merged.is_empty());
+    assert_eq!(merged, events(&[&whole]));
+}

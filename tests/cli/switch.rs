@@ -1,0 +1,175 @@
+//! `switch` and `audit`: the stop from a plain shell, and its record.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use serde_json::Value;
+
+use super::sandbox::{Sandbox, rfc3339};
+
+fn status(sandbox: &Sandbox) -> Value {
+    let status = sandbox.run(["switch", "status", "--json"]).ok().json();
+    assert_eq!(status["schema"], "tripline.switches/v1");
+    assert!(!status.to_string().contains("null"), "{status}");
+    status
+}
+
+#[test]
+fn trip_status_and_reset_and_all_of_it_twice() {
+    let sandbox = Sandbox::new();
+    assert_eq!(status(&sandbox)["switches"], Value::Array(vec![]));
+    let before = rfc3339(std::time::SystemTime::now());
+    let trip = ["switch", "trip", "model/openai/gpt-4o", "--reason", "runaway loop"];
+    assert!(sandbox.run(trip).ok().out().contains("tripped model/openai/gpt-4o"));
+    let file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");
+    let content: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for (field, expected) in [
+        ("schema", "tripline.kill/v1"),
+        ("scope", "model/openai/gpt-4o"),
+        ("reason", "runaway loop"),
+        ("by", "alice"),
+    ] {
+        assert_eq!(content[field], expected, "{field}");
+    }
+    assert!(content["at"].as_str().unwrap() >= before.as_str());
+    assert!(content.get("rule").is_none_or(|rule| !rule.is_null()));
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o644);
+    assert_eq!(mode(&sandbox.path("state/kill.d")), 0o755);
+
+    let row = &status(&sandbox)["switches"][0];
+    assert_eq!((&row["state"], &row["by"]), (&"tripped".into(), &"alice".into()));
+    assert_eq!(row["reason"], "runaway loop");
+    let shown = sandbox.run(["switch", "status"]).ok().out();
+    assert!(shown.contains("TRIPPED model/openai/gpt-4o"), "{shown}");
+
+    // Again: it stays what it was, with its first reason.
+    let again = ["switch", "trip", "model/openai/gpt-4o", "--reason", "another"];
+    assert!(sandbox.run(again).ok().out().contains("tripped already"));
+    assert_eq!(serde_json::from_slice::<Value>(&fs::read(&file).unwrap()).unwrap(), content);
+
+    let reset = ["switch", "reset", "model/openai/gpt-4o", "--reason", "fixed"];
+    assert!(sandbox.run(reset).ok().out().contains("traffic may pass"));
+    assert!(!file.exists());
+    assert!(sandbox.run(reset).ok().out().contains("was not tripped"));
+    sandbox.run(["switch", "reset", "all"]).exits(64);
+}
+
+#[test]
+fn arming_is_remembered_and_said() {
+    let sandbox = Sandbox::new();
+    assert_eq!(status(&sandbox)["armed"], false, "off until somebody says otherwise");
+    for _ in 0..2 {
+        sandbox.run(["switch", "arm", "--reason", "launch day"]).ok();
+        assert_eq!(status(&sandbox)["armed"], true);
+        assert_eq!(status(&sandbox)["armed_by"], "alice");
+    }
+    sandbox.run(["switch", "disarm"]).ok();
+    assert_eq!(status(&sandbox)["armed"], false);
+}
+
+#[test]
+fn names_of_any_kind_become_safe_file_names() {
+    let sandbox = Sandbox::new();
+    for scope in ["key/../../etc/passwd", "key/a b\u{202e}c", "env/-rf", "provider/ünïcode"] {
+        let ran = sandbox.run(["switch", "trip", scope, "--reason", "x"]);
+        let listed = fs::read_dir(sandbox.path("state/kill.d")).unwrap();
+        for entry in listed {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let safe = |c: char| c.is_ascii_alphanumeric() || "._-%".contains(c);
+            assert!(name.chars().all(safe), "{scope}: {name}");
+        }
+        assert!(matches!(ran.code(), 0 | 64), "{scope}: {}", ran.err());
+        assert!(!ran.out().contains('\u{202e}') && !ran.err().contains('\u{202e}'), "{scope}");
+    }
+    assert!(!sandbox.path("etc").exists());
+}
+
+#[test]
+fn unsafe_directories_are_refused() {
+    let sandbox = Sandbox::new();
+    let config = |dir: &std::path::Path| {
+        sandbox.file("c.toml", format!("[switch]\ndir = {:?}\n", dir.to_str().unwrap()))
+    };
+    let trip = |config: &std::path::Path| {
+        let args = ["switch", "trip", "all", "--reason", "x"];
+        let mut command = sandbox.command();
+        super::sandbox::Ran(command.arg("--config").arg(config).args(args).output().unwrap())
+    };
+    let open = sandbox.path("open.d");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    trip(&config(&open)).exits(77).says("open.d").says("hint: ");
+    assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
+
+    let good = sandbox.path("good.d");
+    fs::create_dir(&good).unwrap();
+    let link = sandbox.path("link.d");
+    symlink(&good, &link).unwrap();
+    trip(&config(&link)).exits(77).says("link.d");
+    assert_eq!(fs::read_dir(&good).unwrap().count(), 0);
+
+    // What can't ever be right is a mistake in the configuration.
+    let file = sandbox.file("file.d", "");
+    trip(&config(&file)).exits(78).says("file.d");
+    trip(&config(&good)).exits(0);
+}
+
+#[test]
+fn a_foreign_kill_file_counts_as_tripped_and_is_removed_by_force_only() {
+    let sandbox = Sandbox::new();
+    status(&sandbox);
+    let file = sandbox.file("state/kill.d/all.kill", "stop, said the cron job\n");
+    let row = status(&sandbox)["switches"][0].clone();
+    assert_eq!((&row["scope"], &row["state"]), (&"all".into(), &"tripped".into()));
+    sandbox.run(["switch", "reset", "all", "--reason", "x"]).exits(77).says("--force");
+    assert!(file.exists());
+    sandbox.run(["switch", "reset", "all", "--reason", "x", "--force"]).ok();
+    assert!(!file.exists());
+}
+
+#[test]
+fn read_only_changes_nothing() {
+    let sandbox = Sandbox::new();
+    for args in [
+        ["switch", "trip", "all", "--reason", "x"].as_slice(),
+        &["switch", "reset", "all", "--reason", "x"],
+        &["switch", "arm"],
+        &["switch", "disarm"],
+    ] {
+        sandbox.run([&["--read-only"], args].concat()).exits(77).says("read-only");
+    }
+    assert!(!sandbox.path("state/kill.d/all.kill").exists());
+    assert!(!sandbox.path("state/audit.jsonl").exists());
+}
+
+#[test]
+fn everything_is_on_record_and_tampering_shows() {
+    let sandbox = Sandbox::new();
+    assert!(sandbox.run(["audit", "show"]).ok().out().contains("nothing"));
+    sandbox.run(["switch", "arm", "--reason", "launch"]).ok();
+    sandbox.run(["switch", "trip", "all", "--reason", "too \u{1b}[31mmuch"]).ok();
+    sandbox.run(["switch", "reset", "all", "--reason", "calm again"]).ok();
+    let shown = sandbox.run(["audit", "show"]).ok().out();
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    assert!(!shown.contains('\u{1b}'));
+    for part in ["arm", "trip", "reset", "alice", "calm again"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(sandbox.run(["audit", "verify"]).ok().out().contains("3 records"));
+
+    let path = fs::read_dir(sandbox.state()).unwrap().map(|entry| entry.unwrap().path());
+    let path = path.filter(|p| p.to_string_lossy().contains("audit")).min().unwrap();
+    let record = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = record.lines().collect();
+    for (what, tampered) in [
+        ("a word", record.replace("calm again", "nothing.. ")),
+        ("a line gone", [lines[0], lines[2]].join("\n") + "\n"),
+        ("two swapped", [lines[1], lines[0], lines[2]].join("\n") + "\n"),
+        ("not a record", format!("{record}hello\n")),
+    ] {
+        assert_ne!(tampered, record, "{what}");
+        fs::write(&path, tampered).unwrap();
+        sandbox.run(["audit", "verify"]).exits(65);
+    }
+}

@@ -1,0 +1,328 @@
+//! What rules and gauges make of awkward times: switches that are armed late,
+//! clocks that are wrong, trips that are over, logs that are replayed.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tripline::config::{Config, ConfigFile, LoadInput};
+use tripline::decode::{DecodeOptions, Decoder, Formats, Texts};
+use tripline::domain::{Batch, LineAt, Mono, Names, SourceId, Stamp, Wall};
+use tripline::engine::switches::{Armed, SwitchState, Trip};
+use tripline::engine::{Effect, Engine, EngineSpec, Event, EventKind, SourceName, Withheld};
+use tripline::pricing::PriceTable;
+use tripline::runtime::{Replay, Watcher, replay};
+use tripline::snapshot::{self, Snapshot};
+use tripline::source::{Pipelines, SourceSpec};
+
+const START: i64 = 1_795_183_200;
+
+const TRIPS: &str = r#"
+[builtin_rules]
+enabled = false
+[[rule]]
+name = "model-broken"
+metric = "errors.ratio"
+match = { outcome = "failed" }
+above = 0.5
+for = "1s"
+min_requests = 1
+severity = "critical"
+actions = ["trip:model"]
+"#;
+
+fn config(text: &str) -> Config {
+    let bytes = text.as_bytes().to_vec();
+    let file = Some(ConfigFile::Bytes { name: "test".into(), bytes });
+    Config::load(&LoadInput { file, ..LoadInput::default() }).unwrap()
+}
+
+fn spec(config: Config) -> EngineSpec {
+    EngineSpec {
+        caps: config.caps,
+        rules: config.rules,
+        limits: config.engine,
+        timezone: config.timezone.zone,
+        sources: vec![SourceName { name: "gw".into(), kind: "file" }],
+    }
+}
+
+/// An engine, its decoder and a clock that only the test moves.
+struct World {
+    engine: Engine,
+    decoder: Decoder,
+    second: f64,
+    effects: Vec<Effect>,
+}
+
+impl World {
+    fn new(text: &str) -> World {
+        let names = Names::default();
+        let formats = Arc::new(Formats::builtin());
+        let decoder = Decoder::new(formats, &names, DecodeOptions::default()).unwrap();
+        let engine = Engine::new(spec(config(text)), names, stamp(0.0));
+        World { engine, decoder, second: 0.0, effects: Vec::new() }
+    }
+
+    fn now(&self) -> Stamp {
+        stamp(self.second)
+    }
+
+    /// Let a second pass at a time.
+    fn wait(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.second += 1.0;
+            self.engine.tick(self.now(), &mut self.effects);
+        }
+    }
+
+    /// A line logged `ahead` seconds from now.
+    fn line(&mut self, fields: &str, ahead: i64) {
+        let now = self.now();
+        let at = now.wall.offset_nanos(ahead * 1_000_000_000).rfc3339();
+        let line = format!(r#"{{"at":"{at}","provider":"p","model":"m",{fields}}}"#);
+        let mut batch = Batch::default();
+        let place = LineAt { number: 1, offset: 0, received: now.wall };
+        self.decoder.line(line.as_bytes(), place, &mut batch);
+        assert!(!batch.items.is_empty());
+        self.engine.apply(&batch, now, &mut self.effects);
+    }
+
+    fn switch(&mut self, armed: Armed, tripped: &[&str]) {
+        let now = self.now();
+        let state = |scope: &str, trip| SwitchState {
+            scope: scope.into(),
+            path: "/k".into(),
+            trip,
+            armed,
+            problem: None,
+        };
+        let trip = |by: &str| Trip {
+            at: now.wall,
+            by: Some(by.into()),
+            reason: Some("why".into()),
+            ..Trip::default()
+        };
+        let mut states: Vec<_> = tripped.iter().map(|s| state(s, Some(trip("ada")))).collect();
+        states.push(state("all", None));
+        self.engine.set_switches(states, now, &mut self.effects);
+    }
+
+    fn trips(&mut self) -> Vec<String> {
+        let trip = |effect: Effect| match effect {
+            Effect::Trip { scope, .. } => Some(scope),
+            Effect::Event(_) => None,
+        };
+        self.effects.drain(..).filter_map(trip).collect()
+    }
+
+    fn events(&mut self, kind: EventKind) -> Vec<Event> {
+        let event = |effect: Effect| match effect {
+            Effect::Event(event) if event.kind == kind => Some(event),
+            _ => None,
+        };
+        self.effects.drain(..).filter_map(event).collect()
+    }
+
+    fn picture(&self) -> Snapshot {
+        snapshot::build(&self.engine, self.now())
+    }
+}
+
+fn stamp(second: f64) -> Stamp {
+    let since = Duration::from_secs_f64(second);
+    let mono = Mono(0).plus(Duration::from_secs(500 * 86_400)).plus(since);
+    Stamp { mono, wall: Wall::from_secs(START).plus(since) }
+}
+
+const FAILED: &str = r#""status":500,"latency_ms":1,"error":"server_error""#;
+
+#[test]
+fn a_rule_that_fires_when_the_switch_is_armed_acts_then() {
+    let mut world = World::new(TRIPS);
+    world.switch(Armed::Disarmed, &[]);
+    world.line(FAILED, 0);
+    world.wait(3);
+    assert_eq!(world.trips(), ["model/p/m"]);
+    let now = world.now();
+    world.engine.withhold("model-broken", "model/p/m", Withheld::Disarmed, now);
+    for _ in 0..20 {
+        world.line(FAILED, 0);
+        world.wait(1);
+    }
+    assert_eq!(world.trips(), Vec::<String>::new());
+    world.switch(Armed::Armed, &[]);
+    world.wait(1);
+    assert_eq!(world.trips(), ["model/p/m"]);
+    world.wait(5);
+    assert_eq!(world.trips(), Vec::<String>::new());
+}
+
+#[test]
+fn a_trip_that_failed_is_tried_again_after_a_pause() {
+    let mut world = World::new(TRIPS);
+    world.switch(Armed::Armed, &[]);
+    world.line(FAILED, 0);
+    world.wait(3);
+    assert_eq!(world.trips().len(), 1);
+    let now = world.now();
+    world.engine.withhold("model-broken", "model/p/m", Withheld::Failed, now);
+    world.wait(9);
+    assert_eq!(world.trips().len(), 0);
+    world.wait(2);
+    assert_eq!(world.trips(), ["model/p/m"]);
+}
+
+#[test]
+fn an_acting_rule_whose_data_went_old_does_not_fire_for_ever() {
+    let mut world = World::new(TRIPS);
+    world.line(FAILED, 0);
+    world.wait(30);
+    assert_eq!(world.picture().alerts[0].state, "firing");
+    world.wait(200);
+    assert_eq!(world.picture().alerts[0].state, "no_data");
+}
+
+#[test]
+fn disobedience_is_over_when_the_trip_is() {
+    let mut world = World::new("");
+    world.switch(Armed::Armed, &["model/p/m"]);
+    world.wait(10);
+    world.line(r#""status":200,"latency_ms":1"#, 0);
+    world.wait(1);
+    assert_eq!(world.picture().alerts[0].rule.as_ref(), "switch-not-obeyed");
+    world.effects.clear();
+    world.switch(Armed::Armed, &[]);
+    let reset = world.events(EventKind::SwitchReset);
+    assert_eq!(reset[0].summary, "model/p/m is not stopped any more");
+    assert_eq!(reset[0].by, None);
+    world.wait(400);
+    let alerts = world.picture().alerts;
+    let alert = alerts.iter().find(|alert| &*alert.rule == "switch-not-obeyed").unwrap();
+    assert_eq!(alert.state, "resolved");
+}
+
+#[test]
+fn a_call_without_a_known_start_is_not_draining_for_ever() {
+    let mut world = World::new("");
+    world.switch(Armed::Armed, &["model/p/m"]);
+    world.wait(60);
+    world.line(r#""status":200"#, 0);
+    let host = |world: &World| world.picture().switches[0].hosts[0].clone();
+    assert_eq!((host(&world).draining, host(&world).started_after_trip), (1, 0));
+    world.wait(1200);
+    world.line(r#""status":200"#, 0);
+    assert_eq!((host(&world).draining, host(&world).started_after_trip), (1, 1));
+}
+
+#[test]
+fn one_line_from_the_future_blinds_nothing() {
+    // Further ahead, and the decoder does not believe it either.
+    let tomorrow = 20 * 3600;
+    let limit = |left: u32| {
+        format!(
+            r#""status":200,"headers":{{"x-ratelimit-limit-requests":"100","x-ratelimit-remaining-requests":"{left}"}}"#
+        )
+    };
+    let mut world = World::new("[[cap]]\nname = \"day\"\nperiod = \"day\"\nusd = 10\n");
+    world.line(&limit(90), tomorrow);
+    world.wait(1);
+    world.line(&limit(40), 0);
+    let picture = world.picture();
+    let left = picture.limits[0].remaining.unwrap().0;
+    assert!((left - 40.0).abs() < 1e-9, "{left}");
+    world.wait(100);
+    let age = world.picture().sources[0].last_line_age_s;
+    assert!(age.is_none_or(|age| age > 99.0), "{age:?}");
+    assert!(world.engine.sources()[0].last_line_age_s(world.now()) > 99.0);
+    // Two successful calls without a price: both of today.
+    assert_eq!(picture.caps[0].unpriced_requests, 2);
+}
+
+#[test]
+fn what_only_informs_says_so() {
+    let rules = TRIPS.replace("critical", "info").replace("actions = [\"trip:model\"]", "");
+    let mut world = World::new(&rules);
+    world.line(FAILED, 0);
+    world.wait(3);
+    let json = serde_json::to_value(world.picture()).unwrap();
+    assert_eq!(json["alerts"][0]["severity"], "info");
+    assert_eq!(world.events(EventKind::AlertFiring)[0].severity.unwrap().word(), "info");
+}
+
+#[test]
+fn a_finding_is_an_event_once() {
+    let mut world = World::new("");
+    let now = world.now();
+    world.engine.report("trip_failed", "all NOT tripped", now);
+    world.engine.report("trip_failed", "all NOT tripped", now);
+    world.wait(2);
+    let told = world.events(EventKind::Finding);
+    assert_eq!(told.len(), 1);
+    assert_eq!(&*told[0].labels["kind"], "trip_failed");
+}
+
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Watcher for Told {
+    fn event(&mut self, event: &Event) {
+        self.0.push(format!("{} {}", event.kind.word(), event.summary));
+    }
+    fn step(&mut self, _: Wall, _: Wall) -> Duration {
+        Duration::ZERO
+    }
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_replayed_log_is_silent_only_where_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let busy = |name: &str, seconds: std::ops::Range<i64>| {
+        let mut lines = String::new();
+        for second in seconds.step_by(5) {
+            let at = Wall::from_secs(START + second).rfc3339();
+            lines +=
+                r#"{"at":"@","provider":"p","model":"m","status":200}"#.replace('@', &at).as_str();
+            lines.push('\n');
+        }
+        let path = root.path().join(name);
+        std::fs::write(&path, lines).unwrap();
+        let path = path.display().to_string();
+        SourceSpec { name: path.clone(), paths: vec![path], ..SourceSpec::default() }
+    };
+    // A log, and the one that it was rotated to: each has its time.
+    let sources = [busy("old.log", 0..900), busy("new.log", 900..2000)];
+    let names = Names::default();
+    let pipelines = Pipelines {
+        formats: Arc::new(Formats::builtin()),
+        prices: PriceTable::builtin(),
+        names: names.clone(),
+        max_request_usd: config("").max_request_usd,
+        key_salt: 7,
+        host: "gw-1".into(),
+        texts: Texts::Skip,
+    };
+    let run = |sources: &[SourceSpec]| {
+        let recipe = pipelines.of(&sources[0]).unwrap();
+        let mut told = Told::default();
+        let options = Replay { received: Wall::from_secs(START + 86_400), ..Replay::default() };
+        let mut sinks = move |_: SourceId, _: &std::path::Path| {
+            Box::new(recipe.pipeline()) as Box<dyn tripline::source::LineSink + Send>
+        };
+        let end = replay(sources, spec(config("")), names.clone(), &mut sinks, &options, &mut told);
+        assert_eq!(end.unwrap().snapshot.totals.faults, 0);
+        told.0.retain(|line| line.contains("silent"));
+        told.0
+    };
+    assert_eq!(run(&sources), Vec::<String>::new());
+    // Ten minutes without a line in the middle.
+    let mut text = std::fs::read_to_string(&busy("gap.log", 0..100).paths[0]).unwrap();
+    text.push_str(&std::fs::read_to_string(&busy("after.log", 700..800).paths[0]).unwrap());
+    let gap = busy("gap.log", 0..0);
+    std::fs::write(&gap.paths[0], text).unwrap();
+    assert!(run(&[gap]).iter().any(|line| line.ends_with("is silent")));
+}

@@ -1,0 +1,150 @@
+//! What is printed must be true of the log that was read: one limit is one row,
+//! what no line tells is not said, and refusals do not make times look good.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+use tripline::decode::DecodeOptions;
+use tripline::domain::{Names, Observation, Wall};
+use tripline::engine::switches::{Armed, SwitchState, Switches, Trip};
+
+mod support;
+use support::{Lines, decode_with};
+
+/// Runs the program over a log; answers its standard output.
+fn tripline(before: &[&str], config: &str, log: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    std::fs::write(&file, config).unwrap();
+    std::fs::write(dir.path().join("gateway.log"), log).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env_clear().env("HOME", dir.path()).arg("--config").arg(file).args(before);
+    let output = command.arg(dir.path().join("gateway.log")).assert().success();
+    String::from_utf8(output.get_output().stdout.clone()).unwrap()
+}
+
+fn snapshot(printed: &str) -> Value {
+    serde_json::from_str(printed.lines().last().unwrap()).unwrap()
+}
+
+/// A call that ended so many seconds after ten o'clock, as nginx logs it.
+fn nginx(second: u32, status: u16, left: u32, reset: &str, first_byte_s: &str) -> String {
+    let (minute, second) = (second / 60, second % 60);
+    let line = json!({
+        "time": format!("2026-11-20T10:{minute:02}:{second:02}+00:00"),
+        "request_id": format!("{minute}-{second}-{status}"),
+        "uri": "/v1/chat/completions", "status": status.to_string(),
+        "provider": "openai", "model": "gpt-4o",
+        "request_time": first_byte_s, "upstream_header_time": first_byte_s,
+        "limit_requests": "500", "remaining_requests": left.to_string(), "reset_requests": reset,
+    });
+    format!("{line}\n")
+}
+
+/// A call that cost one cent.
+fn cent(second: u32) -> String {
+    let (minute, second) = (second / 60, second % 60);
+    let line = json!({
+        "timestamp": format!("2026-11-20T10:{minute:02}:{second:02}Z"),
+        "request_id": format!("cent-{minute}-{second}"), "provider": "openai", "model": "gpt-4o",
+        "status": 200, "input_tokens": 10, "output_tokens": 10, "cost_usd": 0.01,
+    });
+    format!("{line}\n")
+}
+
+#[test]
+fn a_limit_that_is_sometimes_full_is_one_limit() {
+    let log = nginx(1, 200, 500, "0s", "0.1")
+        + &nginx(2, 200, 490, "1.2s", "0.1")
+        + &nginx(3, 200, 500, "0s", "0.1");
+    let limits = snapshot(&tripline(&["replay", "--json"], "", &log))["limits"].clone();
+    assert_eq!(limits.as_array().map(Vec::len), Some(1), "{limits}");
+    assert_eq!(limits[0]["window_s"], 60);
+}
+
+#[test]
+fn the_first_byte_of_a_refusal_is_no_first_token() {
+    let log = nginx(1, 200, 499, "120ms", "0.800") + &nginx(2, 429, 0, "60s", "0.010");
+    let traffic = snapshot(&tripline(&["replay", "--json"], "", &log))["traffic"][0].clone();
+    assert_eq!(traffic["ttft_ms"]["count"], 1, "{traffic}");
+    assert_eq!(traffic["latency_ms"]["count"], 2, "{traffic}");
+}
+
+#[test]
+fn a_cap_counts_as_not_enforced_only_when_calls_go_on_passing() {
+    let cap = "[[cap]]\nname = \"launch\"\nusd = 0.05\nperiod = \"day\"\n";
+    let fires = |last: u32| {
+        let calls: String = (0..=last).map(cent).collect();
+        // A refused call a minute later lets the time pass.
+        let printed =
+            tripline(&["replay", "--json"], cap, &(calls + &nginx(120, 429, 0, "60s", "0.1")));
+        printed
+            .lines()
+            .any(|line| line.contains("alert.firing") && line.contains("cap-not-enforced"))
+    };
+    assert!(!fires(20), "calls under way when the cap was reached");
+    assert!(fires(45), "calls that pass 40 s later");
+}
+
+#[test]
+fn what_is_not_a_log_is_not_ok() {
+    let text = "root:x:0:0:root:/root:/bin/sh\n".repeat(3);
+    let picture = snapshot(&tripline(&["once", "--json"], "", &text));
+    assert_eq!(picture["state"], "unknown");
+    let verdict = picture["verdict"].as_str().unwrap();
+    assert!(verdict.starts_with("None of 3 line(s) was understood"), "{verdict}");
+}
+
+#[test]
+fn tokens_and_cost_that_no_line_tells_are_not_zero() {
+    let printed = tripline(&["once"], "", &nginx(1, 200, 499, "120ms", "0.1"));
+    assert!(printed.contains("calls 1  tokens ? (none logged)  cost ?  unpriced 1"), "{printed}");
+}
+
+#[test]
+fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
+    let trip = |second| Wall(1_795_168_800_000_000_000 + second * 1_000_000_000);
+    let names = Names::default();
+    // No start and no duration is in these lines.
+    let passed_at = |second: i64| {
+        let at = trip(second).rfc3339();
+        let mut line = String::new();
+        write!(
+            line,
+            r#"{{"at":"{at}","status":200,"provider":"openai","headers":{{"x-request-id":"r"}}}}"#
+        )
+        .unwrap();
+        line.push('\n');
+        let batch = decode_with(
+            &names,
+            Lines::complete(line.as_bytes()),
+            trip(second),
+            DecodeOptions::default(),
+        );
+        let seen = batch.items.into_iter().find_map(|item| match item.seen {
+            Observation::Request { request, .. } => Some(request),
+            _ => None,
+        });
+        seen.unwrap()
+    };
+    let after = |second: i64| {
+        let mut switches = Switches::default();
+        switches.set(vec![SwitchState {
+            scope: "all".into(),
+            path: "all.kill".into(),
+            trip: Some(Trip { at: trip(0), ..Trip::default() }),
+            armed: Armed::Armed,
+            problem: None,
+        }]);
+        assert!(switches.call(&passed_at(second), &names, Duration::from_secs(1)));
+        let host = switches.rows()[0].hosts[0];
+        (host.draining, host.start_unknown, host.obeys())
+    };
+    assert_eq!(after(30), (1, 0, None), "it may have begun before the trip");
+    assert_eq!(after(120), (0, 1, None), "too late to say so");
+    assert_eq!(after(900), (0, 0, Some(false)), "no call lasts a quarter of an hour");
+}
