@@ -37,7 +37,7 @@ fn remaining(text: &str) -> Vec<(String, Option<f64>)> {
     let limit = |seen: &Observation| match seen {
         Observation::Limit(limit) => Some((
             format!("{:?} {:?}", limit.id.resource, limit.id.window_s),
-            limit.remaining.map(|left| left.as_f64()),
+            limit.remaining.map(tripline::domain::Amount::as_f64),
         )),
         _ => None,
     };
