@@ -22,13 +22,22 @@ pub struct Pricer {
     names: Names,
     /// Row of the table for a provider and model; `None` is "no price".
     known: FxHashMap<(Option<Sym>, Sym), Option<usize>>,
+    most: NanoUsd,
 }
 
 impl Pricer {
     /// A pricer over `table` for symbols of `names`.
     #[must_use]
     pub fn new(table: PriceTable, names: Names) -> Pricer {
-        Pricer { table, names, known: FxHashMap::default() }
+        Pricer { table, names, known: FxHashMap::default(), most: NanoUsd(i128::MAX) }
+    }
+
+    /// The same, but a call that would cost more than `most` has no price: its
+    /// token counts can't be right, and nothing must trip on them.
+    #[must_use]
+    pub fn up_to(mut self, most: NanoUsd) -> Pricer {
+        self.most = most;
+        self
     }
 
     /// The date the table's prices were collected, `YYYY-MM-DD`.
@@ -38,7 +47,8 @@ impl Pricer {
     }
 
     /// Give every request that reports no cost, but tokens and a model with a
-    /// price, a computed one.
+    /// price, a computed one. Providers charge nothing for what they refuse,
+    /// although some gateways log what was asked for.
     pub fn price_batch(&mut self, items: &mut [Item]) {
         for item in items {
             if let Observation::Request { request, .. } = &mut item.seen
@@ -51,12 +61,20 @@ impl Pricer {
     }
 
     fn price(&mut self, request: &Request) -> Option<NanoUsd> {
+        // Whoever hung up or lost patience (408, 499, 504) may still have to pay.
+        let refused = |status| matches!(status, 400..=407 | 409..=498 | 503 | 529);
+        if request.status.is_some_and(refused)
+            && request.tokens.output.is_none_or(|output| output == 0)
+        {
+            return None;
+        }
         let key = (request.provider, request.model?);
         let row = match self.known.get(&key) {
             Some(row) => *row,
             None => self.look_up(key),
         };
-        self.table.row(row?)?.cost(&request.tokens, request.tier)
+        let usd = self.table.row(row?)?.cost(&request.tokens, request.tier)?;
+        (usd <= self.most).then_some(usd)
     }
 
     fn look_up(&mut self, key: (Option<Sym>, Sym)) -> Option<usize> {
@@ -116,5 +134,26 @@ mod tests {
             assert_eq!(cost_of(&items[2]), None);
             assert_eq!(cost_of(&items[3]), None);
         }
+    }
+
+    #[test]
+    fn refused_calls_and_impossible_counts_have_no_price() {
+        let names = Names::default();
+        let most = NanoUsd::from_usd(1000);
+        let mut pricer = Pricer::new(PriceTable::builtin(), names.clone()).up_to(most);
+        let mut call = Request::at(Wall(0));
+        call.model = Some(names.intern(NameKind::Model, "gpt-4o-mini"));
+        let mut priced = |status, input, output| {
+            let tokens = Tokens { input: Some(input), output, ..Tokens::default() };
+            let mut items = [item(&Request { status: Some(status), tokens, ..call })];
+            pricer.price_batch(&mut items);
+            cost_of(&items[0]).map(|cost| cost.usd.0)
+        };
+        assert_eq!(priced(200, 1000, None), Some(150_000));
+        assert_eq!(priced(429, 1000, Some(0)), None);
+        assert_eq!(priced(400, 1000, None), None);
+        assert_eq!(priced(499, 1000, None), Some(150_000));
+        assert_eq!(priced(500, 1000, Some(100)), Some(210_000), "a stream that broke is charged");
+        assert_eq!(priced(200, u64::MAX, Some(1)), None);
     }
 }

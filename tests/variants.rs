@@ -146,6 +146,7 @@ fn anthropics_counts_are_added_wherever_they_stand() {
             Some(7),
             None,
         ),
+        (r#""input_tokens":10,"cached_input_tokens":1000"#, 1010, Some(1000), None),
         // OpenAI's include what a cache held.
         (
             r#""usage":{"input_tokens":100,"input_tokens_details":{"cached_tokens":90}}"#,

@@ -28,9 +28,10 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Slot>) -> (Tokens, Seen<()>) {
         cache_write_1h: count(Field::CacheWrite1hTokens),
         reasoning: count(Field::ReasoningTokens),
     };
-    if map.tokens.add_cache {
-        let cached =
-            tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0));
+    let cached = tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0));
+    // A part larger than the whole was counted apart from it, as Anthropic does.
+    let apart = tokens.input.is_some_and(|input| cached > input);
+    if map.tokens.add_cache || apart {
         tokens.input = tokens.input.map(|input| input.saturating_add(cached));
     }
     if map.tokens.add_reasoning {

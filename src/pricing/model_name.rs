@@ -50,6 +50,10 @@ pub(super) fn spellings(
         rest = tail;
     }
     push_releases(&mut found, None, rest);
+    if rest.contains('.') {
+        // OpenRouter's spelling of `claude-sonnet-4-5`.
+        push_releases(&mut found, None, &rest.replace('.', "-"));
+    }
     found.into_iter()
 }
 

@@ -191,6 +191,7 @@ mod tests {
             (None, "anthropic.claude-sonnet-4-5-20250929-v1:0", sonnet),
             (Some("vertex_ai"), "claude-sonnet-4-5@20250929", sonnet),
             (Some("anthropic"), "claude-sonnet-4-5-20991231", sonnet),
+            (Some("openrouter"), "anthropic/claude-sonnet-4.5", sonnet),
         ] {
             assert_eq!(nano(&table, provider, model), Some(price), "{provider:?} {model}");
         }

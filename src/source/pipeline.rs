@@ -64,7 +64,7 @@ impl Recipe {
         let formats = Arc::clone(formats);
         Pipeline {
             decoder: Decoder::of(formats, self.format, names, self.options.clone()),
-            pricer: Pricer::new(prices.clone(), names.clone()),
+            pricer: Pricer::new(prices.clone(), names.clone()).up_to(self.options.max_request_usd),
         }
     }
 }
