@@ -174,7 +174,7 @@ fn same_limit(wanted: &Value, got: &LimitReading) -> bool {
         _ => false,
     };
     Some(got.id.resource) == resource
-        && (got.id.layer == Layer::Gateway) == gateway
+        && got.id.layer == if gateway { Layer::Gateway } else { Layer::Upstream }
         && got.limit.map(Amount::as_f64) == number("limit")
         && got.remaining.map(Amount::as_f64) == number("remaining")
         && reset

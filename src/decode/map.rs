@@ -8,6 +8,7 @@ mod field;
 mod presence;
 mod read;
 
+use crate::domain::Layer;
 use regex_lite::Regex;
 
 use crate::scan::{PathsBuilder, Slot};
@@ -66,6 +67,8 @@ pub(super) struct Headers<P> {
     /// Single fields that hold the value of one header.
     pub(super) named: Vec<(Box<str>, Vec<P>)>,
     pub(super) drop: Vec<Drop<P>>,
+    /// Whose limits they are where the headers themselves do not say.
+    pub(super) layer: Layer,
 }
 
 /// Headers that do not mean what their names say while a condition holds.
@@ -157,6 +160,7 @@ impl Map<String> {
                 drop: (self.headers.drop.iter())
                     .map(|drop| Drop { names: drop.names.clone(), when: c.cond(&drop.when) })
                     .collect(),
+                layer: self.headers.layer,
             },
             body: c.all(&self.body),
         }

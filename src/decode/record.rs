@@ -17,7 +17,7 @@ use super::names::Named;
 use super::tokens::{overlay, tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Cost, CostSource, FaultReason, Item, LineAt, NameKind, Names, NanoUsd,
+    Batch, Caller, Cost, CostSource, FaultReason, Item, Layer, LineAt, NameKind, Names, NanoUsd,
     Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
 };
 use crate::scan::{Kind, Scan, Slot};
@@ -318,7 +318,11 @@ impl Recorder {
             place.push(out, Observation::Limits { at: request.at });
         }
         for limit in &self.report.limits {
-            place.push(out, Observation::Limit(*limit));
+            let mut limit = *limit;
+            if limit.id.layer == Layer::Unknown {
+                limit.id.layer = map.headers.layer;
+            }
+            place.push(out, Observation::Limit(limit));
         }
     }
 

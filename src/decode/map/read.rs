@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Alt, As, Cond, Drop, Field, From, Headers, Input, Kind, Map, TokenRule};
 use crate::decode::formats::{FormatError, nearest};
+use crate::domain::Layer;
 
 type Table<'t> = DeTable<'t>;
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -311,11 +312,17 @@ impl Doc<'_> {
     }
 
     fn headers(&self, table: &Table<'_>) -> Result<Headers<String>, FormatError> {
-        let mut headers = Headers { from: Vec::new(), named: Vec::new(), drop: Vec::new() };
+        let (from, named, drop) = (Vec::new(), Vec::new(), Vec::new());
+        let mut headers = Headers { from, named, drop, layer: Layer::default() };
         let Some(value) = table.get("headers") else { return Ok(headers) };
         let table = self.table(value, "headers")?;
-        self.known(table, "headers", &["from", "names", "prefixes", "fields", "drop"])?;
+        self.known(table, "headers", &["from", "names", "prefixes", "fields", "drop", "layer"])?;
         headers.from = self.paths_at(table, "from")?;
+        if let Some(value) = table.get("layer") {
+            let word = self.string(value, "headers.layer")?;
+            let unknown = || self.error(value, "headers.layer", "must be upstream or gateway");
+            headers.layer = Layer::from_word(&word).ok_or_else(unknown)?;
+        }
         let prefixes = self.paths_at(table, "prefixes")?;
         for name in self.paths_at(table, "names")? {
             let variable = name.replace('-', "_");
