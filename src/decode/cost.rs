@@ -30,6 +30,7 @@ pub(super) fn reported(line: Line<'_>, alts: &[Alt<Slot>], max: NanoUsd) -> Repo
             continue;
         }
         let found = match &alt.from {
+            From::Path(slot) if !line.scan.has(*slot) => continue,
             From::Path(slot) => largest(line.scan.all(*slot), alt.scale, max),
             From::Sum(slots) => sum(line, slots, alt.scale, max),
             From::Header(name) => largest(line.headers(name), alt.scale, max),
