@@ -2,10 +2,10 @@
 //! way from bytes to judged state.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
-#![allow(unsafe_code, reason = "an allocator that counts can't be written without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/allocations.rs"]
+mod allocations;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -15,27 +15,6 @@ use tripline::engine::{Engine, EngineSpec, Limits, SourceName};
 use tripline::pricing::PriceTable;
 use tripline::rules;
 use tripline::source::{LineSink, Pipelines, SourceSpec};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Steps of growth that may fall on a thousand lines.
 const GROWTH: u64 = 3;
@@ -53,7 +32,7 @@ fn a_warm_pipeline_does_not_allocate_per_line() {
         let (mut batch, mut effects) = (Batch::default(), Vec::new());
         let mut number = 0;
         let mut pass = |lines: &[String]| {
-            let before = ALLOCATIONS.get();
+            let before = allocations::so_far();
             for line in lines {
                 number += 1;
                 let at = LineAt { number, offset: number * 1000, received: NOW.wall };
@@ -64,7 +43,7 @@ fn a_warm_pipeline_does_not_allocate_per_line() {
                     batch.clear();
                 }
             }
-            ALLOCATIONS.get() - before
+            allocations::so_far() - before
         };
         let (cold, warm) = lines.split_at(lines.len() - 1000);
         assert!(pass(cold) > 0, "counting works");

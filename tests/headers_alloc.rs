@@ -1,34 +1,12 @@
 //! Reading headers happens on every log line: once warm, it must not allocate.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
-#![allow(unsafe_code, reason = "an allocator that counts can't be written without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/allocations.rs"]
+mod allocations;
 
 use tripline::decode::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
 use tripline::domain::Names;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_warm_reader_does_not_allocate() {
@@ -40,7 +18,7 @@ fn a_warm_reader_does_not_allocate() {
     let mut bag = HeaderBag::default();
     let mut report = HeaderReport::default();
     let mut read_all = || {
-        let before = ALLOCATIONS.get();
+        let before = allocations::so_far();
         for entry in &entries {
             bag.clear();
             for header in entry["headers"].as_array().unwrap() {
@@ -55,7 +33,7 @@ fn a_warm_reader_does_not_allocate() {
             };
             reader.read(&bag, &context, &mut report);
         }
-        ALLOCATIONS.get() - before
+        allocations::so_far() - before
     };
     assert!(read_all() > 0, "counting works");
     assert_eq!(read_all(), 0);

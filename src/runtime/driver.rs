@@ -1,7 +1,8 @@
 //! The `engine` thread: batches and commands in, trips and snapshots out.
 //!
 //! A trip is carried out between the batch that asked for it and everything
-//! else; no screen, network or disk sync is waited for.
+//! else; no screen, network or disk sync is waited for. Behind a trip the file it
+//! used is replaced, and that does wait for the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
