@@ -1,0 +1,10 @@
+//! Observability: OTLP, exports of tracing products.
+
+use crate::check::{Sample, check};
+
+const SAMPLES: &[Sample] = &[];
+
+#[test]
+fn samples_decode_to_what_is_expected() {
+    check(SAMPLES);
+}
