@@ -6,13 +6,16 @@
 
 pub mod amount;
 pub mod batch;
+pub mod checkpoint;
 pub mod limit;
 pub mod names;
 pub mod request;
+pub mod spend;
 pub mod time;
 
 pub use amount::{Amount, NanoUsd};
 pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
+pub use checkpoint::{Checkpoint, Generation};
 pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
     WindowFrom,
@@ -22,4 +25,5 @@ pub use request::{
     Caller, Cost, CostSource, ErrorKind, Failure, FaultReason, LimitedBy, Outcome, Priority,
     QueueReading, Request, Tier, Timing, Tokens,
 };
+pub use spend::{Bucket, BucketId, Commit, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};

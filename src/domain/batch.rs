@@ -1,6 +1,7 @@
 //! What a source hands to the engine: observations in file order, and how far
 //! it has read. Batches are recycled, so nothing is allocated per line.
 
+use super::checkpoint::Checkpoint;
 use super::limit::LimitReading;
 use super::request::{FaultReason, QueueReading, Request};
 use super::time::Wall;
@@ -113,6 +114,9 @@ pub struct Batch {
     pub text: Vec<u8>,
     /// How far it has read.
     pub progress: Progress,
+    /// Files of which this batch, and those before it, hold everything up to
+    /// these offsets. Empty where nothing is kept for another run.
+    pub checkpoints: Vec<Checkpoint>,
 }
 
 impl Batch {
@@ -123,6 +127,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.items.clear();
         self.text.clear();
+        self.checkpoints.clear();
         self.progress = Progress::default();
     }
 

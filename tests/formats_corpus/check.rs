@@ -184,7 +184,8 @@ pub fn check(samples: &[Sample]) {
     for sample in samples {
         let bytes = corpus(&format!("logs/samples/{}", sample.sample));
         let expected: Vec<Value> =
-            serde_json::from_slice(&corpus(&format!("logs/expect/{}", sample.expect))).unwrap();
+            serde_json::from_slice(&corpus(&format!("logs/expect/{}", sample.expect)))
+                .expect("JSON");
         let names = Names::default();
         let batch = decode_with(&names, Lines::all(&bytes), NOW, DecodeOptions::default());
         let decoded = responses(&batch);
@@ -192,7 +193,7 @@ pub fn check(samples: &[Sample]) {
             Check { names: &names, batch: &batch, overlook: sample.overlook, wrong: Vec::new() };
         let wanted = expected.iter().filter(|record| record.get("skip").is_none());
         for record in wanted {
-            let line = record["line"].as_u64().unwrap();
+            let line = record["line"].as_u64().expect("a line number");
             match decoded.iter().find(|(at, _)| *at == line) {
                 Some((_, response)) => check.response(record, response),
                 None => check.wrong.push(format!("line {line}: nothing")),
@@ -200,7 +201,7 @@ pub fn check(samples: &[Sample]) {
         }
         let skipped = expected.iter().filter(|record| record.get("skip").is_some());
         for record in skipped {
-            let line = record["line"].as_u64().unwrap();
+            let line = record["line"].as_u64().expect("a line number");
             if decoded.iter().any(|(at, _)| *at == line) {
                 check.wrong.push(format!("line {line}: a response, not {}", record["skip"]));
             }

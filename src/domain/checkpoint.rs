@@ -1,0 +1,42 @@
+//! How far a file has been read, in a form that outlives the process.
+//!
+//! A file is known again by its content: the hash of its first bytes and of the
+//! bytes before the offset. Device and inode only say where to look first. No
+//! byte of the log itself is in here.
+
+use std::path::PathBuf;
+
+/// The state of one generation of one file at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Where the generation was seen last.
+    pub path: PathBuf,
+    /// Device and inode: a shortcut, never a proof.
+    pub place: (u64, u64),
+    /// Hash of the first `head_len` bytes.
+    pub head: u64,
+    /// Bytes that `head` covers.
+    pub head_len: u32,
+    /// Hash of the `window_len` bytes before the offset.
+    pub window: u64,
+    /// Bytes that `window` covers.
+    pub window_len: u32,
+    /// Bytes of complete records consumed: reading goes on here.
+    pub offset: u64,
+    /// Lines consumed.
+    pub lines: u64,
+    /// What the decoder remembers of earlier lines, in its own words.
+    pub memo: String,
+    /// Whether more may come.
+    pub progress: Generation,
+}
+
+/// Whether a generation is still read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Generation {
+    /// More may come.
+    Open,
+    /// Read to its end after it was rotated or deleted. Kept so that a copy of
+    /// it, under whatever name, is not read again.
+    Finished,
+}

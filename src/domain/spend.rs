@@ -1,0 +1,119 @@
+//! What calls add up to, by minute and by who made them: the grain in which
+//! spend is kept for ever.
+
+use super::amount::NanoUsd;
+use super::batch::SourceId;
+use super::checkpoint::Checkpoint;
+use super::names::Sym;
+use super::time::Wall;
+
+/// What a bucket of spend is kept by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BucketId {
+    /// Minutes since 1970, of the end of the call.
+    pub minute: i64,
+    /// Gateway host.
+    pub host: Option<Sym>,
+    /// Provider.
+    pub provider: Option<Sym>,
+    /// Model, as sent.
+    pub model: Option<Sym>,
+    /// Key alias or fingerprint.
+    pub key: Option<Sym>,
+    /// Team.
+    pub team: Option<Sym>,
+    /// End user.
+    pub user: Option<Sym>,
+    /// Environment.
+    pub environment: Option<Sym>,
+}
+
+/// Sums over the calls of one bucket. A later, better record of a call already
+/// counted may take away from them again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Calls.
+    pub requests: i64,
+    /// Calls that did not succeed.
+    pub failed: i64,
+    /// All input tokens.
+    pub input_tokens: i64,
+    /// Part of the input that was read from a cache.
+    pub cached_input_tokens: i64,
+    /// Part of the input that was written to a cache.
+    pub cache_write_tokens: i64,
+    /// All output tokens.
+    pub output_tokens: i64,
+    /// Part of the output spent on reasoning.
+    pub reasoning_tokens: i64,
+    /// Spend, as far as known.
+    pub cost: NanoUsd,
+    /// Successful calls without a price.
+    pub unpriced: i64,
+}
+
+/// A call already counted, for whoever sees its line again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenCall {
+    /// [`Request::dedup`](super::Request::dedup).
+    pub fingerprint: u64,
+    /// End of the call.
+    pub at: Wall,
+}
+
+/// Counters of one source since it was first read, over all runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceCounters {
+    /// Lines consumed.
+    pub lines: u64,
+    /// Lines and parts of lines not understood.
+    pub faults: u64,
+    /// Lines that can't be trusted.
+    pub quarantined: u64,
+    /// Lines of no interest.
+    pub ignored: u64,
+    /// Lines that repeat another.
+    pub duplicates: u64,
+}
+
+/// What happened since the commit before: either all of it is kept, or none.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// Spend by minute. A bucket may come more than once; the parts add up.
+    pub buckets: Vec<(BucketId, Bucket)>,
+    /// How far the files are read that these buckets come from.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Calls counted, oldest first.
+    pub seen: Vec<SeenCall>,
+    /// Counters of the sources that moved, as they are now.
+    pub sources: Vec<(SourceId, SourceCounters)>,
+    /// What happened, oldest first: alerts and switches as `tripline.event/v1`.
+    pub history: Vec<(Wall, String)>,
+}
+
+impl Bucket {
+    /// Add another part of the same bucket.
+    pub fn add(&mut self, other: &Bucket) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.input_tokens += other.input_tokens;
+        self.cached_input_tokens += other.cached_input_tokens;
+        self.cache_write_tokens += other.cache_write_tokens;
+        self.output_tokens += other.output_tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+        self.cost += other.cost;
+        self.unpriced += other.unpriced;
+    }
+}
+
+impl Commit {
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+            && self.checkpoints.is_empty()
+            && self.seen.is_empty()
+            && self.sources.is_empty()
+            && self.history.is_empty()
+    }
+}
