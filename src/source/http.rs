@@ -5,7 +5,6 @@ use std::sync::Once;
 
 /// A client builder that follows no redirect, so that a key never leaves the
 /// origin it was meant for, and knows no proxy. The caller sets the timeouts.
-#[must_use]
 pub fn client() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
