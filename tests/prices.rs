@@ -1,6 +1,13 @@
 //! The maintainers' refresh of the price table: what it takes over, what it marks,
 //! and that the result is a table. Needs python3, as `scripts/prices` does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, say that it was skipped, and ask whether it may be"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
