@@ -19,7 +19,7 @@ use tripline::decode::{Formats, Texts};
 use tripline::domain::Names;
 use tripline::engine::{EngineSpec, Event};
 use tripline::pricing::PriceTable;
-use tripline::runtime::{Running, Setup, SwitchSetup, start};
+use tripline::runtime::{NetSetup, Running, Setup, SwitchSetup, start};
 use tripline::snapshot::Snapshot;
 use tripline::source::{Pipelines, SourceSpec};
 
@@ -70,6 +70,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
         },
         names,
         sinks: Box::new(move |_, _| Box::new(recipe.pipeline())),
+        net: NetSetup { state_dir: root.join("state"), env: |_| None },
         switch: Some(SwitchSetup {
             dir: root.join("kill.d"),
             network: NetworkFs::Refuse,
