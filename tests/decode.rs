@@ -201,6 +201,25 @@ fn each_line_of_a_mixed_file_is_taken_by_its_own_format() {
 }
 
 #[test]
+fn a_list_of_litellm_payloads_is_the_same_as_its_lines() {
+    let bytes = corpus("logs/samples/litellm_standard_logging.jsonl");
+    let lines: Vec<&str> = str::from_utf8(&bytes).unwrap().lines().collect();
+    let list = format!("[{}]", lines.join(", "));
+    let seen = |bytes: &[u8]| {
+        let (names, options) = (Names::default(), DecodeOptions::default());
+        let batch = decode_with(&names, Lines::all(bytes), NOW, options);
+        let call = |seen: Observation| match seen {
+            Observation::Request { request, .. } => Some(request),
+            _ => None,
+        };
+        batch.items.iter().filter_map(|item| call(item.seen)).collect::<Vec<_>>()
+    };
+    let calls = seen(list.as_bytes());
+    assert_eq!(calls.len(), 19);
+    assert_eq!(calls, seen(&bytes));
+}
+
+#[test]
 fn what_was_never_a_log_is_unknown_not_corrupt() {
     let (_, batch) = one("# Title\n\nSome text\n{\"a\":1}\n[1,2]\n{\"name\":\"x\",\"cost\":3}\n");
     assert_eq!(faults(&batch), [FaultReason::UnknownFormat; 5]);
@@ -447,6 +466,13 @@ fn every_sample_is_taken_by_its_own_format_only() {
         ("curl_i_stream.txt", "curl"),
         ("curl_i_anthropic_200.txt", "curl"),
         ("curl_D_appended.headers", "curl"),
+        ("azure_apim_llm.jsonl", "azure-apim"),
+        ("bedrock_invocation.jsonl", "bedrock"),
+        ("caddy_access.jsonl", "caddy"),
+        ("codex_rollout.jsonl", "codex"),
+        ("kong_ai_proxy.jsonl", "kong-ai"),
+        ("litellm_spend_logs.jsonl", "litellm-spend"),
+        ("weave_calls.jsonl", "weave"),
     ] {
         let bytes = corpus(&format!("logs/samples/{sample}"));
         let formats = builtin();

@@ -16,6 +16,14 @@ const BUILTIN: &[(&str, &str)] = &[
     ("nginx-json.toml", include_str!("../../data/formats/nginx-json.toml")),
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
+    ("claude-code.toml", include_str!("../../data/formats/claude-code.toml")),
+    ("codex.toml", include_str!("../../data/formats/codex.toml")),
+    ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
+    ("weave.toml", include_str!("../../data/formats/weave.toml")),
+    ("caddy.toml", include_str!("../../data/formats/caddy.toml")),
+    ("kong-ai.toml", include_str!("../../data/formats/kong-ai.toml")),
+    ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
+    ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
 ];
 
