@@ -381,17 +381,17 @@ impl Recorder {
         };
         let mut dedup_key = TextRef::default();
         let identity = map.identity;
-        if request.at_logged || identity.trusted {
-            request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
-                dedup_key = kept(key);
-                let fingerprint = if identity.trusted {
-                    trusted(key, &map.id, salt)
-                } else {
-                    fingerprint(key, request, salt)
-                };
-                Some(Dedup { fingerprint, keep: identity.keep })
-            });
-        }
+        // Without a time an id alone is left, which a client may choose.
+        let tells_lines_apart = request.at_logged || identity.trusted;
+        request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
+            dedup_key = kept(key);
+            let fingerprint = if identity.trusted {
+                trusted(key, &map.id, salt)
+            } else {
+                fingerprint(key, request, salt)
+            };
+            tells_lines_apart.then_some(Dedup { fingerprint, keep: identity.keep })
+        });
         if keep == Texts::Skip {
             return [TextRef::default(); 3];
         }

@@ -14,6 +14,26 @@ const SAMPLES: &[Sample] = &[
     Sample { sample: "kong_ai_proxy.jsonl", expect: "kong_ai_proxy.json", overlook: &[] },
     Sample { sample: "azure_apim_llm.jsonl", expect: "azure_apim_llm.json", overlook: &[] },
     Sample { sample: "bedrock_invocation.jsonl", expect: "bedrock_invocation.json", overlook: &[] },
+    Sample { sample: "apisix_logger.jsonl", expect: "apisix_logger.json", overlook: &[] },
+    Sample { sample: "envoy_ai_gateway.jsonl", expect: "envoy_ai_gateway.json", overlook: &[] },
+    Sample {
+        sample: "cloudflare_ai_gateway_logs.jsonl",
+        expect: "cloudflare_ai_gateway_logs.json",
+        overlook: &[],
+    },
+    Sample { sample: "portkey_export.jsonl", expect: "portkey_export.json", overlook: &[] },
+    Sample {
+        sample: "ollama_api_final_chunk.jsonl",
+        expect: "ollama_api_final_chunk.json",
+        overlook: &[],
+    },
+    Sample {
+        sample: "cloudflare_logpush.jsonl",
+        expect: "cloudflare_logpush.json",
+        // Without a time a call counts when it is read.
+        overlook: &["at"],
+    },
+    Sample { sample: "helicone_webhook.jsonl", expect: "helicone_webhook.json", overlook: &["at"] },
     Sample {
         sample: "litellm_client_headers.jsonl",
         expect: "litellm_client_headers.json",
