@@ -17,11 +17,12 @@ use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
 use super::map::{Cond, Counts, Field, Map, Spot};
 use super::moment::Around;
 use super::names::Named;
-use super::tokens::{overlay, tier, tokens};
+use super::tokens::{tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Item, Layer, LineAt, NameKind, Names,
-    NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
+    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Item, Keep, Layer, LineAt, NameKind,
+    Names, NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens,
+    Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
@@ -242,7 +243,7 @@ impl Recorder {
         request.status = status;
         self.identify(map, line, &mut request);
         let (said, token_state) = tokens(line, map);
-        request.tokens = overlay(said, self.body.tokens);
+        request.tokens = said.or(self.body.tokens);
         let word = |w: &str| Some(tier(w));
         let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
         request.tier = tier.or(self.body.tier).unwrap_or_default();
@@ -392,6 +393,10 @@ impl Recorder {
             };
             tells_lines_apart.then_some(Dedup { fingerprint, keep: identity.keep })
         });
+        let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
+            Some(Dedup { fingerprint: trusted(key, &map.id, salt), keep: Keep::Join })
+        });
+        request.dedup = parts.or(request.dedup);
         if keep == Texts::Skip {
             return [TextRef::default(); 3];
         }

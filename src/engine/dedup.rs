@@ -2,8 +2,8 @@
 //! once. A fingerprint is never made of a client-chosen id alone (the decoder
 //! sees to that), so a reused id hides no spend.
 //!
-//! Where a later line about a call can be the better one, what was counted is
-//! remembered too, so that it can be taken back.
+//! Where a later line about a call can be the better one, or say another part of
+//! it, what was counted is remembered too, so that it can be taken back.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use crate::domain::{Dedup as Id, Keep, Mono, Request, Wall};
 
 /// Calls remembered: at 1,000 calls a second, more than a minute.
 const KEPT: usize = 65_536;
-/// Calls remembered that a better line may supersede.
+/// Calls remembered that a later line may supersede or add to.
 const REPLACEABLE: usize = 8192;
 
 /// What a call is to those counted before.
@@ -24,8 +24,13 @@ pub enum Admission {
     New,
     /// It was counted, and this line says nothing better.
     Repeat,
-    /// It was counted as this; the new line counts instead.
-    Supersedes(Box<Counted>),
+    /// It was counted as `old`; now it counts as `new` instead.
+    Supersedes {
+        /// To be taken back.
+        old: Box<Counted>,
+        /// To be counted.
+        new: Box<Request>,
+    },
 }
 
 /// A call as it was counted.
@@ -71,13 +76,24 @@ impl Dedup {
         false
     }
 
-    fn replace(&mut self, fingerprint: u64, keep: Keep, new: Box<Counted>) -> Admission {
+    fn replace(&mut self, fingerprint: u64, keep: Keep, mut new: Box<Counted>) -> Admission {
         if let Some(old) = self.counted.get_mut(&fingerprint) {
             let output = |counted: &Counted| counted.request.tokens.output;
             if keep == Keep::MostOutput && output(&new) <= output(old) {
                 return Admission::Repeat;
             }
-            return Admission::Supersedes(std::mem::replace(old, new));
+            if keep == Keep::Join {
+                let request = old.request.joined(&new.request);
+                if request == old.request {
+                    return Admission::Repeat;
+                }
+                if request.at != new.request.at {
+                    (new.when, new.at) = (old.when, old.at);
+                }
+                new.request = request;
+            }
+            let counts = Box::new(new.request);
+            return Admission::Supersedes { old: std::mem::replace(old, new), new: counts };
         }
         if self.replaceable.len() == REPLACEABLE
             && let Some(oldest) = self.replaceable.pop_front()
@@ -125,7 +141,7 @@ mod tests {
         {
             Admission::New => "new".to_owned(),
             Admission::Repeat => "repeat".to_owned(),
-            Admission::Supersedes(old) => format!("{:?}", old.request.tokens.output),
+            Admission::Supersedes { old, .. } => format!("{:?}", old.request.tokens.output),
         };
         let mut most = Dedup::default();
         for (output, is) in [
