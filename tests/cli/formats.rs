@@ -150,7 +150,7 @@ fn the_two_records_of_a_call_count_once_with_what_both_say() {
         let totals = &snapshot["totals"];
         assert_eq!(totals["requests"], 2, "{snapshot}");
         assert_eq!((&totals["input_tokens"], &totals["output_tokens"]), (&26.into(), &42.into()));
-        assert_eq!(totals["cost_usd"], "0.000029", "{totals}");
+        assert_eq!(totals["cost_usd"], "0.0000291", "{totals}");
         let rows = snapshot["traffic"].as_array().unwrap();
         let row = rows.iter().find(|row| row["model"] == "gpt-4o-mini-2024-07-18").unwrap();
         assert_eq!(row["outcomes"]["ok"], 1, "{row}");
