@@ -13,6 +13,7 @@ mod dedup;
 mod dump;
 mod eval;
 mod formats;
+mod frame;
 pub mod headers;
 mod map;
 mod names;

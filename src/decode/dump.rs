@@ -56,6 +56,11 @@ impl Dump {
         self.open.is_some()
     }
 
+    /// Where the open response starts.
+    pub(super) fn since(&self) -> Option<u64> {
+        self.open.map(|open| open.place.at.offset)
+    }
+
     /// Whether the response could be over, so that `line` may be another's.
     pub(super) fn may_end(&self, line: &[u8]) -> bool {
         self.open.is_some_and(|open| match open.part {

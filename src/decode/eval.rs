@@ -251,30 +251,36 @@ impl<'l> Line<'l> {
 
     /// A time in whatever notation it is.
     fn seen_time(self, raw: &[u8]) -> Option<Wall> {
-        if matches!(raw.get(4), Some(b'-' | b'/')) {
-            return time::rfc3339(raw).or_else(|| self.civil(raw));
-        }
-        time::epoch(raw)
-            .or_else(|| time::clf(raw))
-            .or_else(|| time::http_date(raw))
-            .or_else(|| time::js_date(raw))
+        seen_time(raw, self.zone)
     }
+}
 
-    fn civil(self, raw: &[u8]) -> Option<Wall> {
-        let civil = time::civil(raw)?;
-        let Some(zone) = self.zone else { return Some(civil.utc()) };
-        let civil = jiff::civil::DateTime::new(
-            civil.year,
-            civil.month,
-            civil.day,
-            civil.hour,
-            civil.minute,
-            civil.second,
-            civil.nano,
-        );
-        let at = zone.to_ambiguous_timestamp(civil.ok()?).compatible().ok()?;
-        i64::try_from(at.as_nanosecond()).ok().map(Wall)
+/// A time in whatever notation it is, by a clock in `zone` where it has none.
+pub(super) fn seen_time(raw: &[u8], zone: Option<&TimeZone>) -> Option<Wall> {
+    if matches!(raw.get(4), Some(b'-' | b'/')) {
+        return time::rfc3339(raw).or_else(|| in_zone(time::civil(raw)?, zone));
     }
+    time::epoch(raw)
+        .or_else(|| time::clf(raw))
+        .or_else(|| in_zone(time::clf_civil(raw)?, zone))
+        .or_else(|| time::http_date(raw))
+        .or_else(|| time::js_date(raw))
+}
+
+/// When a clock in `zone` showed this; a clock in UTC where there is none.
+pub(super) fn in_zone(civil: time::Civil, zone: Option<&TimeZone>) -> Option<Wall> {
+    let Some(zone) = zone else { return Some(civil.utc()) };
+    let civil = jiff::civil::DateTime::new(
+        civil.year,
+        civil.month,
+        civil.day,
+        civil.hour,
+        civil.minute,
+        civil.second,
+        civil.nano,
+    );
+    let at = zone.to_ambiguous_timestamp(civil.ok()?).compatible().ok()?;
+    i64::try_from(at.as_nanosecond()).ok().map(Wall)
 }
 
 /// Whether a condition holds for a scanned line.

@@ -14,6 +14,10 @@ const BUILTIN: &[(&str, &str)] = &[
 const BODY: (&str, &str) =
     ("response-body.toml", include_str!("../../data/formats/response-body.toml"));
 
+/// Inputs whose formats are told by fields.
+const DETECTED: [Input; 5] =
+    [Input::JsonLines, Input::Logfmt, Input::OtlpSpans, Input::OtlpLogs, Input::OtlpMetrics];
+
 /// Why a format can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
@@ -45,8 +49,8 @@ pub enum FormatError {
 #[derive(Debug)]
 pub struct Formats {
     formats: Vec<Format>,
-    /// Everything any format is told by, for lines of no known format.
-    any: Detector,
+    /// For each input everything its formats are told by.
+    any: Vec<(Input, Detector)>,
     /// How the body of a response is read.
     body: Format,
 }
@@ -128,15 +132,28 @@ impl Formats {
         self.formats.iter().position(|format| format.map.input == Input::HttpDump)
     }
 
+    /// The formats whose records are lines of JSON.
+    pub(super) fn of_json(&self) -> impl Iterator<Item = usize> {
+        let json = |format: &Format| format.map.input == Input::JsonLines;
+        (0..self.len()).filter(move |position| self.get(*position).is_some_and(json))
+    }
+
     /// How many formats there are.
     pub(super) fn len(&self) -> usize {
         self.formats.len()
     }
 
-    /// The shape of a line, and which format an object is of.
-    pub(super) fn detect(&self, line: &[u8], found: &mut Found) -> (Shape, Option<usize>) {
-        let scan = scan_line(&self.any.paths, line, found);
-        let told = self.any.signatures.iter().find(|signature| signature.fits(scan));
+    /// The shape of a record, and which format of `input` it is of.
+    pub(super) fn detect(
+        &self,
+        input: Input,
+        json: &[u8],
+        found: &mut Found,
+    ) -> (Shape, Option<usize>) {
+        let any = self.any.iter().find(|(known, _)| *known == input).map(|(_, any)| any);
+        let Some(any) = any else { return (Shape::NotJson, None) };
+        let scan = scan_line(&any.paths, json, found);
+        let told = any.signatures.iter().find(|signature| signature.fits(scan));
         (scan.shape, told.map(|signature| signature.format))
     }
 
@@ -145,11 +162,15 @@ impl Formats {
     }
 
     fn of(maps: &[Map<String>], body: &Map<String>) -> Formats {
-        let ranked = ranked(maps);
-        let mut builder = PathsBuilder::new();
-        let signatures = ranked.iter().map(|told| told.compile(maps, &mut builder)).collect();
-        let any = Detector { paths: builder.build(), signatures };
-        let formats = maps.iter().enumerate().map(|(i, map)| Format::new(i, map, maps, &ranked));
+        let detector = |input| {
+            let mut builder = PathsBuilder::new();
+            let ranked = ranked(maps, input);
+            let signatures = ranked.iter().map(|told| told.compile(maps, &mut builder)).collect();
+            (input, Detector { paths: builder.build(), signatures })
+        };
+        let any = DETECTED.iter().map(|input| detector(*input)).collect();
+        let formats = maps.iter().enumerate();
+        let formats = formats.map(|(i, map)| Format::new(i, map, maps, &ranked(maps, map.input)));
         Formats { formats: formats.collect(), any, body: Format::new(0, body, &[], &[]) }
     }
 }
@@ -198,10 +219,10 @@ impl Told<'_> {
     }
 }
 
-/// All sets of all maps, the most specific first.
-fn ranked(maps: &[Map<String>]) -> Vec<Told<'_>> {
+/// All sets of all maps of one input, the most specific first.
+fn ranked(maps: &[Map<String>], input: Input) -> Vec<Told<'_>> {
     let mut all: Vec<Told<'_>> = Vec::new();
-    for (format, map) in maps.iter().enumerate() {
+    for (format, map) in maps.iter().enumerate().filter(|(_, map)| map.input == input) {
         all.extend(map.detect.iter().map(|set| Told { format, set }));
     }
     all.sort_by_key(|told| std::cmp::Reverse(told.set.len()));

@@ -5,6 +5,7 @@
 //! It knows nothing of how a value becomes part of an observation.
 
 mod field;
+mod pattern;
 mod presence;
 mod read;
 
@@ -14,6 +15,7 @@ use regex_lite::Regex;
 use crate::scan::{PathsBuilder, Slot};
 
 pub(super) use field::{Field, Kind};
+pub(super) use pattern::{Group, Pattern};
 pub(super) use presence::{Fields, Presence};
 pub(super) use read::read;
 
@@ -23,6 +25,9 @@ pub(super) struct Map<P> {
     pub(super) id: Box<str>,
     pub(super) about: Box<str>,
     pub(super) input: Input,
+    /// What makes a record of a line of text; the first that fits.
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) company: Company,
     /// Sets of paths; a line with all of one set may be of this format. The
     /// largest such set says how sure that is.
     pub(super) detect: Vec<Vec<P>>,
@@ -48,6 +53,36 @@ pub(super) enum Input {
     JsonLines,
     /// Response heads as curl prints them, with or without a body.
     HttpDump,
+    /// `key=value` pairs.
+    Logfmt,
+    /// Lines of text, by patterns.
+    Regex,
+    /// Spans of OTLP in JSON, one flat object each.
+    OtlpSpans,
+    /// Log records of OTLP in JSON, one flat object each.
+    OtlpLogs,
+    /// Data points of OTLP in JSON, one flat object each.
+    OtlpMetrics,
+}
+
+/// Whether records of a format share their log with lines for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Company {
+    /// What is no record is damaged.
+    #[default]
+    Alone,
+    /// What is no record is of no interest.
+    Mixed,
+}
+
+impl Input {
+    /// Whether a record is a line of JSON in the log.
+    pub(super) fn is_json(self) -> bool {
+        match self {
+            Input::JsonLines | Input::OtlpSpans | Input::OtlpLogs | Input::OtlpMetrics => true,
+            Input::HttpDump | Input::Logfmt | Input::Regex => false,
+        }
+    }
 }
 
 /// What a format's own token counts leave out and must be added.
@@ -141,6 +176,8 @@ impl Map<String> {
             id: self.id.clone(),
             about: self.about.clone(),
             input: self.input,
+            patterns: self.patterns.clone(),
+            company: self.company,
             detect: self.detect.iter().map(|set| c.all(set)).collect(),
             reject: c.all(&self.reject),
             ignore: self.ignore.iter().map(|when| c.cond(when)).collect(),

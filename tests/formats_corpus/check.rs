@@ -191,10 +191,14 @@ pub fn check(samples: &[Sample]) {
         let decoded = responses(&batch);
         let mut check =
             Check { names: &names, batch: &batch, overlook: sample.overlook, wrong: Vec::new() };
-        let wanted = expected.iter().filter(|record| record.get("skip").is_none());
-        for record in wanted {
+        let wanted: Vec<&Value> =
+            expected.iter().filter(|record| record.get("skip").is_none()).collect();
+        for record in &wanted {
             let line = record["line"].as_u64().expect("a line number");
-            match decoded.iter().find(|(at, _)| *at == line) {
+            let same_line = |other: &&&Value| other["line"] == record["line"];
+            let before = wanted.iter().take_while(|other| *other != record);
+            let nth = before.filter(same_line).count();
+            match decoded.iter().filter(|(at, _)| *at == line).nth(nth) {
                 Some((_, response)) => check.response(record, response),
                 None => check.wrong.push(format!("line {line}: nothing")),
             }

@@ -5,7 +5,9 @@ use regex_lite::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Alt, As, Cond, Drop, Field, From, Headers, Input, Kind, Map, TokenRule};
+use super::{
+    Alt, As, Company, Cond, Drop, Field, From, Group, Headers, Input, Kind, Map, Pattern, TokenRule,
+};
 use crate::decode::formats::{FormatError, nearest};
 use crate::domain::Layer;
 
@@ -13,12 +15,22 @@ type Table<'t> = DeTable<'t>;
 type Value<'t> = Spanned<DeValue<'t>>;
 
 const TOP: &[&str] = &[
-    "id", "about", "input", "detect", "reject", "ignore", "queue", "timezone", "tokens", "fields",
-    "headers", "body",
+    "id", "about", "input", "patterns", "pairs", "literals", "mixed", "detect", "reject", "ignore",
+    "queue", "timezone", "tokens", "fields", "headers", "body",
 ];
 const ALT: &[&str] = &[
     "path", "header", "const", "sum", "diff", "join", "as", "scale", "add", "regex", "map", "else",
     "when",
+];
+
+const INPUTS: &[(&str, Input)] = &[
+    ("jsonl", Input::JsonLines),
+    ("logfmt", Input::Logfmt),
+    ("regex", Input::Regex),
+    ("http-dump", Input::HttpDump),
+    ("otlp-spans", Input::OtlpSpans),
+    ("otlp-logs", Input::OtlpLogs),
+    ("otlp-metrics", Input::OtlpMetrics),
 ];
 
 /// Reads one map.
@@ -58,6 +70,8 @@ impl Doc<'_> {
             id: id.into(),
             about: self.text(table, "about")?.unwrap_or_default().into(),
             input: self.input(table)?,
+            patterns: self.patterns(table)?,
+            company: self.company(table)?,
             detect,
             reject: self.paths_at(table, "reject")?,
             ignore: self.conds(table, "ignore")?,
@@ -123,10 +137,62 @@ impl Doc<'_> {
 
     fn input(&self, table: &Table<'_>) -> Result<Input, FormatError> {
         let Some(value) = table.get("input") else { return Ok(Input::JsonLines) };
-        match self.string(value, "input")?.as_str() {
-            "jsonl" => Ok(Input::JsonLines),
-            "http-dump" => Ok(Input::HttpDump),
-            _ => Err(self.error(value, "input", "must be `jsonl` or `http-dump`")),
+        let word = self.string(value, "input")?;
+        let known = INPUTS.iter().find(|(known, _)| *known == word).map(|(_, input)| *input);
+        known.ok_or_else(|| {
+            let words: Vec<String> = INPUTS.iter().map(|(word, _)| format!("`{word}`")).collect();
+            self.error(value, "input", format!("must be one of {}", words.join(", ")))
+        })
+    }
+
+    /// The patterns of a format whose input is text.
+    fn patterns(&self, table: &Table<'_>) -> Result<Vec<Pattern>, FormatError> {
+        let pairs = self.paths_at(table, "pairs")?;
+        let literals = self.paths_at(table, "literals")?;
+        let text = self.input(table)? == Input::Regex;
+        let Some(value) = table.get("patterns") else {
+            return match table.get("input") {
+                Some(value) if text => Err(self.error(value, "patterns", "is missing")),
+                _ => Ok(Vec::new()),
+            };
+        };
+        if !text {
+            return Err(self.error(value, "patterns", "needs `input = \"regex\"`"));
+        }
+        let group = |name: &str| match name {
+            name if pairs.iter().any(|known| known == name) => Group::Pairs,
+            name if literals.iter().any(|known| known == name) => Group::Literal,
+            _ => Group::Text,
+        };
+        let mut patterns = Vec::new();
+        for value in self.array(value, "patterns")? {
+            let pattern = Pattern::new(&self.string(value, "patterns")?, group);
+            let pattern = pattern.map_err(|e| self.error(value, "patterns", e.to_string()))?;
+            if pattern.groups.is_empty() {
+                let message = "needs a named group `(?P<name>…)` for each field";
+                return Err(self.error(value, "patterns", message));
+            }
+            patterns.push(pattern);
+        }
+        for key in ["pairs", "literals"] {
+            let Some(value) = table.get(key) else { continue };
+            let known = |name: &String| {
+                let mut groups = patterns.iter().flat_map(|pattern| &pattern.groups);
+                groups.any(|(_, group, _)| **group == **name)
+            };
+            if let Some(name) = self.paths(value, key)?.iter().find(|name| !known(name)) {
+                return Err(self.error(value, key, format!("no pattern has a group `{name}`")));
+            }
+        }
+        Ok(patterns)
+    }
+
+    fn company(&self, table: &Table<'_>) -> Result<Company, FormatError> {
+        let Some(value) = table.get("mixed") else { return Ok(Company::Alone) };
+        match self.scalar(value, "mixed")?.as_str() {
+            "true" => Ok(Company::Mixed),
+            "false" => Ok(Company::Alone),
+            _ => Err(self.error(value, "mixed", "must be `true` or `false`")),
         }
     }
 
