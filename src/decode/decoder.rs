@@ -91,10 +91,11 @@ impl Decoder {
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
         let place = Place::new(at, line.len());
-        if self.wrong_encoding(line, place, out)
-            || (self.frame.is_plain() && self.known(line, place, out))
-        {
+        if self.wrong_encoding(line, place, out) {
             return;
+        }
+        if self.frame.is_plain() && self.known(line, place, out) {
+            return self.frame.was_plain();
         }
         let mut frame = std::mem::take(&mut self.frame);
         frame.line(self, line, place, out);
@@ -167,7 +168,9 @@ impl Decoder {
         }
         for input in [Input::Logfmt, Input::JsonLines] {
             let (_, detected) = formats.detect(input, json, &mut self.found);
-            let Some(format) = detected.and_then(|position| formats.get(position)) else { continue };
+            let Some(format) = detected.and_then(|position| formats.get(position)) else {
+                continue;
+            };
             self.pairs = true;
             self.record_as(format, json, place, out);
             return true;
@@ -180,7 +183,13 @@ impl Decoder {
     }
 
     /// Decodes a record whose format is known.
-    pub(super) fn record_as(&mut self, format: &Format, json: &[u8], place: Place, out: &mut Batch) {
+    pub(super) fn record_as(
+        &mut self,
+        format: &Format,
+        json: &[u8],
+        place: Place,
+        out: &mut Batch,
+    ) {
         let formats = Arc::clone(&self.formats);
         let scan = scan_line(&format.paths, json, &mut self.found);
         self.recorder.line(&formats, format, scan, place, out);
@@ -288,7 +297,13 @@ impl Decoder {
 
     /// Decodes a record of a format that is not the last one's; the shape of
     /// what is of none.
-    fn detect(&mut self, input: Input, json: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
+    fn detect(
+        &mut self,
+        input: Input,
+        json: &[u8],
+        place: Place,
+        out: &mut Batch,
+    ) -> Option<Shape> {
         let formats = Arc::clone(&self.formats);
         let (shape, detected) = formats.detect(input, json, &mut self.found);
         let detected = detected.filter(|_| shape == Shape::Object);
@@ -352,11 +367,18 @@ impl Decoder {
             let (body, head) = line.split_at(at);
             let behind = LineAt { offset: place.at.offset.saturating_add(at as u64), ..place.at };
             self.dump_line(body, Place { len: body.len() as u64, ..place }, out);
-            return self.dump_line(head, Place { at: behind, len: head.len() as u64, ..place }, out);
+            return self.dump_line(
+                head,
+                Place { at: behind, len: head.len() as u64, ..place },
+                out,
+            );
         }
         let formats = Arc::clone(&self.formats);
         let forced = self.forced.is_some();
-        if !forced && self.dump.may_end(line) && formats.detect(Input::JsonLines, line, &mut self.found).1.is_some() {
+        if !forced
+            && self.dump.may_end(line)
+            && formats.detect(Input::JsonLines, line, &mut self.found).1.is_some()
+        {
             self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
             return false;
         }

@@ -9,6 +9,16 @@ const BUILTIN: &[(&str, &str)] = &[
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
+    ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
+    ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
+    ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
+    ("envoy-text.toml", include_str!("../../data/formats/envoy-text.toml")),
+    ("app-logfmt.toml", include_str!("../../data/formats/app-logfmt.toml")),
+    ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
+    ("sdk-python.toml", include_str!("../../data/formats/sdk-python.toml")),
+    ("sdk-debug.toml", include_str!("../../data/formats/sdk-debug.toml")),
+    ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
+    ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
 ];
 
 const BODY: (&str, &str) =

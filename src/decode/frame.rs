@@ -40,8 +40,8 @@ pub(super) struct Frame {
     document: Document,
     partials: Partials,
     texts: Texts,
-    /// Whether words stood before an object that was a record.
-    worded: bool,
+    /// Whether an object was a record as it stood.
+    bare: bool,
     /// A long line that its parts do not explain.
     held: Option<Vec<u8>>,
     /// Buffers for what is within a string.
@@ -87,6 +87,12 @@ impl Frame {
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.enveloped & 1 == 0 && !self.document.is_open()
+    }
+
+    /// An object was a record as it stood.
+    #[inline]
+    pub(super) fn was_plain(&mut self) {
+        self.bare = true;
     }
 
     /// The format of the text read last.
@@ -174,7 +180,10 @@ impl Frame {
             return self.unwrap(d, sure, layer, out);
         }
         self.enveloped &= !bit;
-        let Some(shape) = d.record(text, place, out) else { return Taken::Yes };
+        let Some(shape) = d.record(text, place, out) else {
+            self.bare |= depth == 0;
+            return Taken::Yes;
+        };
         match shape {
             Shape::NotJson => return self.text(d, layer, out),
             Shape::Object => {
@@ -199,7 +208,13 @@ impl Frame {
     }
 
     /// Records of telemetry, each with a format of its own.
-    fn otlp(&mut self, d: &mut Decoder, signal: Signal, layer: Layer<'_>, out: &mut Batch) -> Taken {
+    fn otlp(
+        &mut self,
+        d: &mut Decoder,
+        signal: Signal,
+        layer: Layer<'_>,
+        out: &mut Batch,
+    ) -> Taken {
         let mut buffer = self.spare.pop().unwrap_or_default();
         let mut any = false;
         otlp::flatten(signal, layer.text, &mut buffer, &mut |json| {
@@ -270,7 +285,8 @@ impl Frame {
     ) -> Taken {
         let place = layer.place;
         let Some(part) = part.filter(|part| {
-            part.more == More::Follows || (!self.partials.is_empty() && self.partials.waits(part.stream))
+            part.more == More::Follows
+                || (!self.partials.is_empty() && self.partials.waits(part.stream))
         }) else {
             let text = layer.text.strip_suffix(b"\n").unwrap_or(layer.text);
             return self.open(d, Layer { text, ..layer }, out);
@@ -305,14 +321,13 @@ impl Frame {
             return Taken::Yes;
         }
         // Where records stand by themselves, one with something before it is damaged.
-        if depth < MAX_DEPTH && (depth > 0 || self.worded || !d.reads_json()) {
+        if depth < MAX_DEPTH && (depth > 0 || !self.bare) {
             let guess = Layer { mode: Mode::Perhaps, ..layer };
             if let Some((before, object)) = prefix::object_behind_words(text) {
                 let first = before.split(|byte| *byte == b' ').next().unwrap_or_default();
                 let place = self.around(d, place, d.seen_time(first), None);
                 let guess = Layer { place, ..guess };
                 if self.open(d, guess.inner(object), out) == Taken::Yes {
-                    self.worded = true;
                     return Taken::Yes;
                 }
             }
@@ -320,7 +335,6 @@ impl Frame {
                 let place = self.around(d, place, None, peeled.host);
                 let guess = Layer { place, ..guess };
                 if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
-                    self.worded = true;
                     return Taken::Yes;
                 }
             }
@@ -432,19 +446,14 @@ impl Frame {
     }
 
     /// Accounts for what nobody understands.
-    fn unclaimed(
-        &self,
-        d: &mut Decoder,
-        layer: Layer<'_>,
-        shape: Shape,
-        out: &mut Batch,
-    ) -> Taken {
+    fn unclaimed(&self, d: &mut Decoder, layer: Layer<'_>, shape: Shape, out: &mut Batch) -> Taken {
         let Layer { text, place, depth, mode } = layer;
         if mode == Mode::Perhaps {
             return Taken::No;
         }
         // Who wraps lines wraps all lines of a program, and people read most of them.
-        let for_people = shape == Shape::NotJson && (depth > 0 || d.mixes_text(self.texts.format()));
+        let for_people =
+            shape == Shape::NotJson && (depth > 0 || d.mixes_text(self.texts.format()));
         if for_people && !speaks_of_cost(text) {
             place.push(out, Observation::Ignored { reason: "other_text" });
         } else {

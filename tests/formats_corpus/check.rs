@@ -100,6 +100,18 @@ impl Check<'_> {
         self.limits(expected, &response.limits);
     }
 
+    /// A line may be a reading of a queue instead of a response.
+    fn queue(&mut self, expected: &Value, line: u64) {
+        let depth = self.batch.items.iter().find_map(|item| match item.seen {
+            Observation::Queue(reading) if item.line == line => reading.depth,
+            _ => None,
+        });
+        match depth {
+            Some(depth) => self.field(expected, "queue_depth", &depth.into()),
+            None => self.wrong.push(format!("line {line}: nothing")),
+        }
+    }
+
     fn field(&mut self, expected: &Value, field: &str, got: &Value) {
         let wanted = &expected[field];
         let same = match (wanted.as_f64(), got.as_f64()) {
@@ -200,7 +212,7 @@ pub fn check(samples: &[Sample]) {
             let nth = before.filter(same_line).count();
             match decoded.iter().filter(|(at, _)| *at == line).nth(nth) {
                 Some((_, response)) => check.response(record, response),
-                None => check.wrong.push(format!("line {line}: nothing")),
+                None => check.queue(record, line),
             }
         }
         let skipped = expected.iter().filter(|record| record.get("skip").is_some());

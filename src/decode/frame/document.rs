@@ -134,8 +134,7 @@ impl Document {
     /// Gives up a document that has no end.
     pub(super) fn abandon(&mut self, out: &mut Batch) {
         if let Some(open) = self.open.take() {
-            let reason =
-                if open.over { FaultReason::LineTooLong } else { FaultReason::BrokenJson };
+            let reason = if open.over { FaultReason::LineTooLong } else { FaultReason::BrokenJson };
             open.place.quarantine(out, reason);
         }
         self.text.clear();

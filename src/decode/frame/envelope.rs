@@ -197,8 +197,14 @@ fn role(key: &[u8]) -> Role {
             Role::OwnPayload
         }
         b"logEvents" | b"events" => Role::List,
-        b"time" | b"timestamp" | b"@timestamp" | b"ts" | b"_time" | b"date"
-        | b"__REALTIME_TIMESTAMP" | b"_SOURCE_REALTIME_TIMESTAMP" => Role::Time,
+        b"time"
+        | b"timestamp"
+        | b"@timestamp"
+        | b"ts"
+        | b"_time"
+        | b"date"
+        | b"__REALTIME_TIMESTAMP"
+        | b"_SOURCE_REALTIME_TIMESTAMP" => Role::Time,
         b"_HOSTNAME" | b"host" | b"hostname" | b"nodeName" | b"podName" => Role::Host,
         b"stream" | b"_STREAM_ID" | b"container_id" | b"CONTAINER_ID" => Role::Stream,
         b"logtag" | b"_p" | b"partial_message" | b"CONTAINER_PARTIAL_MESSAGE" | b"_LINE_BREAK" => {
@@ -209,12 +215,35 @@ fn role(key: &[u8]) -> Role {
         | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
         | b"sourcetype" | b"labels" | b"container_name" | b"containerName" | b"container_image"
         | b"preview" | b"agent" | b"ecs" | b"nextForwardToken" | b"attrs" => Role::Mark,
-        b"id" | b"owner" | b"subscriptionFilters" | b"resource" | b"severity" | b"trace"
-        | b"spanId" | b"traceSampled" | b"sourceLocation" | b"source" | b"index" | b"input"
-        | b"file" | b"offset" | b"lastrow" | b"namespace" | b"tag" | b"nextBackwardToken"
-        | b"searchedLogStreams" | b"@version" | b"container_created_at" | b"partial_id"
-        | b"partial_ordinal" | b"partial_last" | b"@ingestionTime" | b"image" | b"tags"
-        | b"operation" | b"httpRequest" => Role::Known,
+        b"id"
+        | b"owner"
+        | b"subscriptionFilters"
+        | b"resource"
+        | b"severity"
+        | b"trace"
+        | b"spanId"
+        | b"traceSampled"
+        | b"sourceLocation"
+        | b"source"
+        | b"index"
+        | b"input"
+        | b"file"
+        | b"offset"
+        | b"lastrow"
+        | b"namespace"
+        | b"tag"
+        | b"nextBackwardToken"
+        | b"searchedLogStreams"
+        | b"@version"
+        | b"container_created_at"
+        | b"partial_id"
+        | b"partial_ordinal"
+        | b"partial_last"
+        | b"@ingestionTime"
+        | b"image"
+        | b"tags"
+        | b"operation"
+        | b"httpRequest" => Role::Known,
         _ if is_journal(key) => Role::Known,
         _ => Role::Other,
     }

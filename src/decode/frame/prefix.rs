@@ -209,8 +209,18 @@ fn is_tag(word: &[u8]) -> bool {
 /// Whether a word can be a host's name, and is not a level.
 fn is_host(word: &[u8]) -> bool {
     const LEVELS: [&[u8]; 12] = [
-        b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"ERR", b"CRITICAL",
-        b"CRIT", b"FATAL", b"PANIC",
+        b"TRACE",
+        b"DEBUG",
+        b"INFO",
+        b"NOTICE",
+        b"WARN",
+        b"WARNING",
+        b"ERROR",
+        b"ERR",
+        b"CRITICAL",
+        b"CRIT",
+        b"FATAL",
+        b"PANIC",
     ];
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
     word.iter().all(plain) && !LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level))

@@ -27,11 +27,15 @@ impl Texts {
         self.last.as_ref().map(|fit| fit.format)
     }
 
-    /// `text` as JSON, if the pattern that fitted last fits again.
+    /// `text` as JSON, if a pattern of the last format fits: the one that did
+    /// before, or another.
     pub(super) fn again(&mut self, map: &Map<Slot>, text: &[u8]) -> Option<&[u8]> {
         let fit = self.last.as_mut()?;
         let pattern = map.patterns.get(fit.pattern)?;
-        pattern.regex.captures_read(&mut fit.places, text)?;
+        if pattern.regex.captures_read(&mut fit.places, text).is_none() {
+            let format = fit.format;
+            return self.fit(format, map, text);
+        }
         write(pattern, &fit.places, text, &mut self.json);
         Some(&self.json)
     }
