@@ -360,10 +360,11 @@ impl Decoder {
     /// Follows a dump of response heads; whether the line was part of one.
     pub(super) fn dump_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
         // A stray status line in a JSON log must not swallow the lines after it.
-        if self.reads_json() || (!self.dump.is_open() && !Dump::starts(line)) {
+        if self.reads_json() {
             return false;
         }
-        if let Some(at) = self.dump.next_head(line) {
+        let open = self.dump.is_open();
+        if open && let Some(at) = self.dump.next_head(line) {
             let (body, head) = line.split_at(at);
             let behind = LineAt { offset: place.at.offset.saturating_add(at as u64), ..place.at };
             self.dump_line(body, Place { len: body.len() as u64, ..place }, out);
@@ -373,22 +374,30 @@ impl Decoder {
                 out,
             );
         }
+        let Some(undressed) = self.dump.undress(line) else { return false };
         let formats = Arc::clone(&self.formats);
         let forced = self.forced.is_some();
+        let detect = |found: &mut Found| formats.detect(Input::JsonLines, line, found).1;
         if !forced
+            && open
+            && undressed.text().is_some()
             && self.dump.may_end(line)
-            && formats.detect(Input::JsonLines, line, &mut self.found).1.is_some()
+            && detect(&mut self.found).is_some()
         {
             self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
             return false;
         }
-        if Dump::starts(line) {
+        if undressed.starts() {
             self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
-            self.last = formats.http_dump();
         }
-        match self.dump.line(line, place) {
+        if undressed.starts_response() {
+            self.last = formats.http_dump();
+        } else if !open {
+            place.push(out, Observation::Ignored { reason: "dump" });
+        }
+        match self.dump.line(undressed, place) {
             Step::Header(name, value) => self.recorder.header(name, value),
-            Step::Event => self.recorder.body(&formats, line),
+            Step::Event => self.recorder.body(&formats, undressed.text().unwrap_or_default()),
             Step::Start => self.recorder.begin(),
             Step::Kept => {}
         }

@@ -19,6 +19,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("sdk-debug.toml", include_str!("../../data/formats/sdk-debug.toml")),
     ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
     ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
+    ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),
 ];
 
 const BODY: (&str, &str) =

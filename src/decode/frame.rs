@@ -42,6 +42,8 @@ pub(super) struct Frame {
     texts: Texts,
     /// Whether an object was a record as it stood.
     bare: bool,
+    /// Whether its records are the elements of one list over many lines.
+    listed: bool,
     /// A long line that its parts do not explain.
     held: Option<Vec<u8>>,
     /// Buffers for what is within a string.
@@ -146,8 +148,13 @@ impl Frame {
                 return Taken::Yes;
             }
         }
+        let layer = self.element(layer);
         match layer.text.trim_ascii_start().first() {
             None => self.blank(layer, out),
+            Some(b'[' | b']') if self.is_list_bracket(d, layer) => {
+                layer.place.push(out, Observation::Ignored { reason: "list" });
+                Taken::Yes
+            }
             // A byte order mark, or a hole in the file, may stand before an object.
             Some(b'{' | 0 | 0xef) => self.json(d, layer, out),
             // Times and names stand in brackets as well.
@@ -155,6 +162,24 @@ impl Frame {
             Some(b'[') => self.json(d, layer, out),
             Some(_) => self.text(d, layer, out),
         }
+    }
+
+    /// An element of a list without the comma behind it.
+    fn element<'t>(&self, layer: Layer<'t>) -> Layer<'t> {
+        match layer.text.trim_ascii_end().strip_suffix(b",") {
+            Some(text) if self.listed && text.ends_with(b"}") => Layer { text, ..layer },
+            _ => layer,
+        }
+    }
+
+    /// Whether a line but opens or closes a list of records.
+    fn is_list_bracket(&mut self, d: &Decoder, layer: Layer<'_>) -> bool {
+        match layer.text.trim_ascii() {
+            b"[" => self.listed |= !d.reads_json(),
+            b"]" => {}
+            _ => return false,
+        }
+        self.listed
     }
 
     fn blank(&mut self, layer: Layer<'_>, out: &mut Batch) -> Taken {
@@ -202,6 +227,7 @@ impl Frame {
                     return Taken::Yes;
                 }
             }
+            Shape::Array if !self.bare && mode == Mode::Sure => return self.list(d, layer, out),
             Shape::Broken | Shape::Array | Shape::Blank => {}
         }
         self.unclaimed(d, layer, shape, out)
@@ -256,22 +282,25 @@ impl Frame {
                 self.spare.push(buffer);
                 taken
             }
-            Payload::List(list) => {
-                let mut taken = Taken::No;
-                for element in elements(list).filter(|element| element.kind == Kind::Object) {
-                    if self.open(d, layer.inner(element.raw), out) == Taken::Yes {
-                        taken = Taken::Yes;
-                    }
-                }
-                if taken == Taken::No {
-                    return self.unclaimed(d, layer, Shape::Object, out);
-                }
-                taken
-            }
+            Payload::List(list) => self.list(d, layer.inner(list), out),
             Payload::Missing => {
                 layer.place.fault(out, FaultReason::Truncated);
                 Taken::Yes
             }
+        }
+    }
+
+    /// The objects of a list.
+    fn list(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        let mut taken = Taken::No;
+        for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
+            if self.open(d, layer.inner(element.raw), out) == Taken::Yes {
+                taken = Taken::Yes;
+            }
+        }
+        match taken {
+            Taken::Yes => Taken::Yes,
+            Taken::No => self.unclaimed(d, layer, Shape::Array, out),
         }
     }
 

@@ -2,7 +2,12 @@
 
 use crate::check::{Sample, check};
 
-const SAMPLES: &[Sample] = &[];
+const SAMPLES: &[Sample] = &[Sample {
+    sample: "otlp_traces_openai_v2.jsonl",
+    expect: "otlp_traces_openai_v2.json",
+    // The expected spans are between times cut to microseconds.
+    overlook: &["latency_ms"],
+}];
 
 #[test]
 fn samples_decode_to_what_is_expected() {
