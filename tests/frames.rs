@@ -2,6 +2,13 @@
 //! documents over many lines, dumps. Whatever is around a record, it says the
 //! same; and nothing that comes is lost without a word.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::format_push_string,
+    reason = "a test makes its own input and may panic"
+)]
+
 mod support;
 
 use proptest::prelude::*;
@@ -312,6 +319,56 @@ fn a_users_patterns_name_the_fields() {
     ] {
         assert_eq!(Formats::from_toml(&[("x.toml", map)]).unwrap_err().to_string(), wanted);
     }
+}
+
+#[test]
+fn a_long_line_of_telemetry_or_in_a_wrapper_is_read_whole() {
+    let span = r#"{"name":"chat","startTimeUnixNano":"1795188229088368772","endTimeUnixNano":"1795188229680460109","attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"m"}}]}"#;
+    let spans = vec![span; 9000].join(",");
+    let telemetry = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let record =
+        RECORD.replace("\"team\":", &format!("\"x\":\"{}\",\"team\":", "y".repeat(1 << 20)));
+    for (line, calls) in [(telemetry, 9000), (wrap(0, &record), 1), (wrap(1, &record), 1)] {
+        assert!(line.len() > 1 << 20);
+        let (mut decoder, mut batch) = (decoder(), Batch::default());
+        for part in line.as_bytes().chunks(256 * 1024) {
+            decoder.long_part(part);
+        }
+        decoder.long_end(at(1, 0, NOW), line.len() as u64, &mut batch);
+        assert_eq!((requests(&batch).len(), faults(&batch)), (calls, vec![]));
+        decoder.line(line.as_bytes(), at(2, 0, NOW), &mut batch);
+        assert_eq!(requests(&batch).len(), 2 * calls);
+    }
+}
+
+#[test]
+fn a_format_that_was_asked_for_is_looked_for_within_wrappers() {
+    for (format, line) in [
+        ("app-json", RECORD.to_owned()),
+        (
+            "nginx-combined",
+            "::1 - - [20/Nov/2026:15:11:18 +0000] \"POST /v1/x HTTP/1.1\" 200 1".to_owned(),
+        ),
+        ("app-logfmt", "model=m status=200 cost=1".to_owned()),
+    ] {
+        for kind in 0..ALL {
+            let options =
+                DecodeOptions { format: Some(format.to_owned()), ..DecodeOptions::default() };
+            let mut decoder = Decoder::new(FORMATS.clone(), &Names::default(), options).unwrap();
+            let mut batch = Batch::default();
+            let line = wrap(kind, &line);
+            decoder.line(line.as_bytes(), at(1, 0, NOW), &mut batch);
+            assert_eq!(requests(&batch).len(), 1, "{line}");
+            assert_eq!(requests(&batch)[0].status, Some(200), "{line}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_sdks_for_javascript_are_calls() {
+    let text = "[log_1a2b3c, x-request-id: \"req_1\"] post https://api.openai.com/v1/chat/completions failed with status 429 in 32ms\n[log_4d5e6f, retryOf: log_1a2b3c] post https://api.openai.com/v1/chat/completions succeeded with status 200 in 512ms\n";
+    let statuses: Vec<_> = requests(&read(text.as_bytes())).iter().map(|r| r.status).collect();
+    assert_eq!(statuses, [Some(429), Some(200)]);
 }
 
 proptest! {

@@ -17,6 +17,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
     ("sdk-python.toml", include_str!("../../data/formats/sdk-python.toml")),
     ("sdk-debug.toml", include_str!("../../data/formats/sdk-debug.toml")),
+    ("sdk-node.toml", include_str!("../../data/formats/sdk-node.toml")),
     ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
     ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
     ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),

@@ -150,16 +150,15 @@ impl Frame {
         }
         let layer = self.element(layer);
         match layer.text.trim_ascii_start().first() {
-            None => self.blank(layer, out),
+            None => Self::blank(layer, out),
             Some(b'[' | b']') if self.is_list_bracket(d, layer) => {
                 layer.place.push(out, Observation::Ignored { reason: "list" });
                 Taken::Yes
             }
-            // A byte order mark, or a hole in the file, may stand before an object.
-            Some(b'{' | 0 | 0xef) => self.json(d, layer, out),
             // Times and names stand in brackets as well.
             Some(b'[') if self.is_text(d, layer, out) => Taken::Yes,
-            Some(b'[') => self.json(d, layer, out),
+            // A byte order mark, or a hole in the file, may stand before an object.
+            Some(b'[' | b'{' | 0 | 0xef) => self.json(d, layer, out),
             Some(_) => self.text(d, layer, out),
         }
     }
@@ -182,7 +181,7 @@ impl Frame {
         self.listed
     }
 
-    fn blank(&mut self, layer: Layer<'_>, out: &mut Batch) -> Taken {
+    fn blank(layer: Layer<'_>, out: &mut Batch) -> Taken {
         if layer.depth > 0 {
             layer.place.push(out, Observation::Ignored { reason: "blank" });
         }
@@ -227,7 +226,9 @@ impl Frame {
                     return Taken::Yes;
                 }
             }
-            Shape::Array if !self.bare && mode == Mode::Sure => return self.list(d, layer, out),
+            Shape::Array if !self.bare && mode == Mode::Sure => {
+                return self.each(d, layer, out, Frame::open);
+            }
             Shape::Broken | Shape::Array | Shape::Blank => {}
         }
         self.unclaimed(d, layer, shape, out)
@@ -282,7 +283,13 @@ impl Frame {
                 self.spare.push(buffer);
                 taken
             }
-            Payload::List(list) => self.list(d, layer.inner(list), out),
+            Payload::List(list) => {
+                let layer = layer.inner(list);
+                self.each(d, layer, out, |frame, d, layer, out| match Envelope::read(layer.text) {
+                    Some(inner) if inner.trust != Trust::No => frame.unwrap(d, inner, layer, out),
+                    _ => frame.open(d, layer, out),
+                })
+            }
             Payload::Missing => {
                 layer.place.fault(out, FaultReason::Truncated);
                 Taken::Yes
@@ -291,10 +298,16 @@ impl Frame {
     }
 
     /// The objects of a list.
-    fn list(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+    fn each(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        out: &mut Batch,
+        mut open: impl FnMut(&mut Frame, &mut Decoder, Layer<'_>, &mut Batch) -> Taken,
+    ) -> Taken {
         let mut taken = Taken::No;
         for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
-            if self.open(d, layer.inner(element.raw), out) == Taken::Yes {
+            if open(self, d, layer.inner(element.raw), out) == Taken::Yes {
                 taken = Taken::Yes;
             }
         }

@@ -19,7 +19,7 @@ struct Reader<'t> {
     rest: &'t [u8],
 }
 
-impl<'t> Reader<'t> {
+impl Reader<'_> {
     fn value(&mut self, out: &mut Vec<u8>, depth: usize) -> Option<()> {
         self.space();
         match *self.rest.first()? {

@@ -102,7 +102,7 @@ mod tests {
             (r#"msg="say \"hi\"" n=-"#, r#"{"msg":"say \"hi\"","n":"-"}"#),
             (r#"span{a="1" b=2}: text c=3, d=4"#, r#"{"a":"1","b":"2","c":"3","d":"4"}"#),
             ("a{x=1}:b{y=2}: t z=3", r#"{"x":"1","y":"2","z":"3"}"#),
-            (r#"url=http://h/p?q=1&r=2 s=5ms"#, r#"{"url":"http://h/p?q=1&r=2","s":"5ms"}"#),
+            ("url=http://h/p?q=1&r=2 s=5ms", r#"{"url":"http://h/p?q=1&r=2","s":"5ms"}"#),
             (r#"bad="no end x=1"#, r#"{"bad":"\"no","x":"1"}"#),
             ("no pairs here = none", "{}"),
         ] {

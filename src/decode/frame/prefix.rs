@@ -70,8 +70,8 @@ pub(super) fn behind_pod(line: &[u8]) -> Option<Peeled<'_>> {
         name.first().is_some_and(u8::is_ascii_lowercase)
             && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
     };
-    let dashes = pod.iter().filter(|byte| **byte == b'-').count();
-    let fits = named(pod) && named(container) && dashes >= 2;
+    let generated = pod.split(|byte| *byte == b'-').nth(2).is_some();
+    let fits = named(pod) && named(container) && generated;
     fits.then_some(Peeled { text: rest, at: When::Unknown, host: Some(pod), part: None })
 }
 
