@@ -315,7 +315,7 @@ fn a_users_patterns_name_the_fields() {
             "id = \"x\"\ninput = \"regex\"\npairs = [\"b\"]\npatterns = [\"(?P<a>a)\"]",
             "x.toml:3: pairs: no pattern has a group `b`",
         ),
-        ("id = \"x\"\nmixed = 3", "x.toml:2: mixed: must be `true` or `false`"),
+        ("id = \"x\"\nmixed = 3", "x.toml:2: mixed: must be true or false"),
     ] {
         assert_eq!(Formats::from_toml(&[("x.toml", map)]).unwrap_err().to_string(), wanted);
     }

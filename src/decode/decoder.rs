@@ -6,14 +6,14 @@ use serde::de::IgnoredAny;
 
 use super::DecodeOptions;
 use super::dump::{Dump, Step};
-use super::eval::{in_zone, seen_time};
+use super::expand::expand;
 use super::formats::{Format, FormatError, FormatId, Formats};
 use super::frame::Frame;
 use super::map::{Company, Input};
+use super::moment::{Around, seen};
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
-use crate::scan::time::Civil;
-use crate::scan::{Found, LongScan, Shape, scan_line};
+use crate::scan::{Found, LongScan, Paths, Scan, Shape, scan_line};
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -25,6 +25,8 @@ pub struct Decoder {
     /// The format of the line before.
     last: Option<usize>,
     found: Found,
+    /// Room for scans of records that need several.
+    room: Vec<Found>,
     recorder: Recorder,
     frame: Frame,
     dump: Dump,
@@ -65,6 +67,7 @@ impl Decoder {
             forced,
             last: forced,
             found: Found::default(),
+            room: Vec::new(),
             recorder: Recorder::new(names, options),
             frame: Frame::default(),
             dump: Dump::default(),
@@ -102,15 +105,29 @@ impl Decoder {
         self.frame = frame;
     }
 
+    /// What is to be kept beside the place in a file, so that a decoder that
+    /// goes on from there understands what follows; empty if nothing is.
+    #[must_use]
+    pub fn memo(&self) -> String {
+        self.recorder.memo(&self.formats)
+    }
+
+    /// Goes on after what [`memo`](Self::memo) was asked for.
+    pub fn recall(&mut self, memo: &str) {
+        let formats = Arc::clone(&self.formats);
+        self.recorder.recall(&formats, memo);
+    }
+
     /// Decodes a record of the last format, if it is one.
     #[inline]
     pub(super) fn known(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
         let formats = Arc::clone(&self.formats);
-        let Some(format) = self.last_of_json(&formats) else { return false };
-        let scan = scan_line(&format.paths, json, &mut self.found);
+        let Some((format, paths)) = self.last_of_json(&formats) else { return false };
+        let scan = scan_line(paths, json, &mut self.found);
         let fits = scan.shape == Shape::Object && format.fits(scan);
         if fits {
-            self.recorder.line(&formats, format, scan, place, out);
+            let (recorder, room) = (&mut self.recorder, &mut self.room);
+            take(recorder, room, &formats, format, (json, scan), place, out);
         }
         fits
     }
@@ -119,15 +136,16 @@ impl Decoder {
     /// shape of what is of none.
     pub(super) fn record(&mut self, json: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
         let formats = Arc::clone(&self.formats);
-        if let Some(format) = self.last_of_json(&formats) {
-            let scan = scan_line(&format.paths, json, &mut self.found);
+        if let Some((format, paths)) = self.last_of_json(&formats) {
+            let scan = scan_line(paths, json, &mut self.found);
+            let taken = match self.forced {
+                Some(_) => !is_empty_object(json),
+                None => format.fits(scan),
+            };
             match scan.shape {
-                Shape::Object if self.forced.is_some() && !is_empty_object(json) => {
-                    self.recorder.line(&formats, format, scan, place, out);
-                    return None;
-                }
-                Shape::Object if self.forced.is_none() && format.fits(scan) => {
-                    self.recorder.line(&formats, format, scan, place, out);
+                Shape::Object if taken => {
+                    let (recorder, room) = (&mut self.recorder, &mut self.room);
+                    take(recorder, room, &formats, format, (json, scan), place, out);
                     return None;
                 }
                 Shape::Object => {}
@@ -191,8 +209,10 @@ impl Decoder {
         out: &mut Batch,
     ) {
         let formats = Arc::clone(&self.formats);
-        let scan = scan_line(&format.paths, json, &mut self.found);
-        self.recorder.line(&formats, format, scan, place, out);
+        let Some(paths) = format.layout.outer() else { return };
+        let scan = scan_line(paths, json, &mut self.found);
+        let (recorder, room) = (&mut self.recorder, &mut self.room);
+        take(recorder, room, &formats, format, (json, scan), place, out);
     }
 
     /// The formats that are known.
@@ -210,14 +230,9 @@ impl Decoder {
         self.formats.detect(Input::JsonLines, json, &mut self.found).0
     }
 
-    /// A time in whatever notation it is.
-    pub(super) fn seen_time(&self, raw: &[u8]) -> Option<Wall> {
-        seen_time(raw, self.recorder.zone())
-    }
-
-    /// When the source's clock showed this.
-    pub(super) fn local_time(&self, civil: Civil) -> Option<Wall> {
-        in_zone(civil, self.recorder.zone())
+    /// A time in whatever notation it is, of a line that was read at `received`.
+    pub(super) fn seen_time(&self, raw: &[u8], received: Wall) -> Option<Wall> {
+        seen(raw, Around { zone: self.recorder.zone(), received })
     }
 
     /// The symbol of a host's name.
@@ -236,9 +251,10 @@ impl Decoder {
     }
 
     /// The last format, if its records are lines of JSON.
-    fn last_of_json<'f>(&self, formats: &'f Formats) -> Option<&'f Format> {
+    fn last_of_json<'f>(&self, formats: &'f Formats) -> Option<(&'f Format, &'f Paths)> {
         let format = formats.get(self.last?)?;
-        (format.map.input == Input::JsonLines).then_some(format)
+        let json = format.map.input == Input::JsonLines;
+        Some((format, format.layout.outer().filter(|_| json)?))
     }
 
     /// Takes a part of a line too long to be held as a whole.
@@ -257,7 +273,7 @@ impl Decoder {
         }
         for (format, scan) in &mut self.long.scans {
             if let Some(format) = self.formats.get(*format) {
-                scan.push(&format.paths, part);
+                format.layout.outer().into_iter().for_each(|paths| scan.push(paths, part));
             }
         }
     }
@@ -273,10 +289,11 @@ impl Decoder {
         for (position, mut long) in scans {
             let Some(format) = formats.get(position) else { continue };
             let scan = long.finish(&mut self.found);
+            // Of a record in parts only the object itself was scanned.
             let taken = self.forced.is_some() || format.fits(scan);
-            if scan.shape == Shape::Object && taken {
+            if scan.shape == Shape::Object && taken && format.layout.is_simple() {
                 self.last = Some(position);
-                return self.recorder.line(&formats, format, scan, place, out);
+                return self.recorder.line(&formats, format, &[scan], place, out);
             }
         }
         if self.reads_json() {
@@ -307,11 +324,13 @@ impl Decoder {
         let formats = Arc::clone(&self.formats);
         let (shape, detected) = formats.detect(input, json, &mut self.found);
         let detected = detected.filter(|_| shape == Shape::Object);
-        let Some(format) = detected.and_then(|position| formats.get(position)) else {
+        let format = detected.and_then(|position| formats.get(position));
+        let Some((format, paths)) = format.and_then(|f| Some((f, f.layout.outer()?))) else {
             return Some(shape);
         };
         self.last = detected;
-        self.record_as(format, json, place, out);
+        let scan = scan_line(paths, json, &mut self.found);
+        take(&mut self.recorder, &mut self.room, &formats, format, (json, scan), place, out);
         None
     }
 
@@ -340,9 +359,10 @@ impl Decoder {
         self.recorder.begin();
         for position in self.last.into_iter().chain(0..formats.len()) {
             let Some(format) = formats.get(position) else { continue };
-            let scan = scan_line(&format.paths, line, &mut self.found);
-            if self.recorder.states_cost(format, scan) {
-                return self.recorder.line(&formats, format, scan, place, out);
+            let Some(paths) = format.layout.outer() else { continue };
+            let scan = scan_line(paths, line, &mut self.found);
+            if format.layout.is_simple() && self.recorder.states_cost(format, scan) {
+                return self.recorder.line(&formats, format, &[scan], place, out);
             }
         }
         if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
@@ -414,6 +434,25 @@ impl Decoder {
             place.fault(out, FaultReason::WrongEncoding);
         }
         self.wrong_encoding
+    }
+}
+
+/// Hands the records of an object to the recorder.
+fn take(
+    recorder: &mut Recorder,
+    room: &mut Vec<Found>,
+    formats: &Formats,
+    format: &Format,
+    (json, scan): (&[u8], Scan<'_>),
+    place: Place,
+    out: &mut Batch,
+) {
+    if format.layout.is_simple() {
+        return recorder.line(formats, format, &[scan], place, out);
+    }
+    let each = &mut |scans: &[Scan<'_>]| recorder.line(formats, format, scans, place, out);
+    if expand(&format.layout, json, scan, room, each) == 0 {
+        place.push(out, Observation::Ignored { reason: "no_call" });
     }
 }
 

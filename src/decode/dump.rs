@@ -162,10 +162,11 @@ impl Dump {
         if !self.body.is_empty() {
             recorder.body(formats, &self.body);
         }
+        let Some(paths) = format.layout.outer() else { return };
         let target = serde_json::json!({ "target": String::from_utf8_lossy(&self.target) });
         let target = target.to_string();
-        let scan = scan_line(&format.paths, target.as_bytes(), found);
-        recorder.finish(format, scan, Some(open.status), open.place, out);
+        let scan = scan_line(paths, target.as_bytes(), found);
+        recorder.finish(format, &[scan], Some(open.status), open.place, out);
         self.target.clear();
     }
 }

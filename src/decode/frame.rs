@@ -24,7 +24,7 @@ use document::{Document, Records, Step};
 use envelope::{Envelope, Payload, Trust};
 use otlp::Signal;
 use partial::Partials;
-use prefix::{More, Part, When};
+use prefix::{More, Part};
 use text::Texts;
 
 /// Wrappers around one line that are opened.
@@ -226,7 +226,7 @@ impl Frame {
                     return Taken::Yes;
                 }
             }
-            Shape::Array if !self.bare && mode == Mode::Sure => {
+            Shape::Array if mode == Mode::Sure => {
                 return self.each(d, layer, out, Frame::open);
             }
             Shape::Broken | Shape::Array | Shape::Blank => {}
@@ -265,7 +265,7 @@ impl Frame {
         out: &mut Batch,
     ) -> Taken {
         let host = envelope.host.map(|value| value.raw);
-        let at = envelope.time.and_then(|value| d.seen_time(value.raw));
+        let at = envelope.time.and_then(|value| d.seen_time(value.raw, layer.place.at.received));
         let layer = Layer { place: self.around(d, layer.place, at, host), ..layer };
         match envelope.payload {
             Payload::Object(inner) => self.open(d, layer.inner(inner), out),
@@ -367,7 +367,7 @@ impl Frame {
             let guess = Layer { mode: Mode::Perhaps, ..layer };
             if let Some((before, object)) = prefix::object_behind_words(text) {
                 let first = before.split(|byte| *byte == b' ').next().unwrap_or_default();
-                let place = self.around(d, place, d.seen_time(first), None);
+                let place = self.around(d, place, d.seen_time(first, place.at.received), None);
                 let guess = Layer { place, ..guess };
                 if self.open(d, guess.inner(object), out) == Taken::Yes {
                     return Taken::Yes;
@@ -432,12 +432,8 @@ impl Frame {
             self.spare.push(buffer);
             return taken;
         }
-        let Some(peeled) = prefix::peel(text, place.at.received) else { return Taken::No };
-        let at = match peeled.at {
-            When::Unknown => None,
-            When::At(at) => Some(at),
-            When::Local(civil) => d.local_time(civil),
-        };
+        let Some(peeled) = prefix::peel(text) else { return Taken::No };
+        let at = peeled.at.and_then(|at| d.seen_time(at, place.at.received));
         let place = self.around(d, place, at, peeled.host);
         self.piece(d, Layer { place, ..layer }.inner(peeled.text), peeled.part, out)
     }
@@ -511,6 +507,5 @@ fn worth_holding(part: &[u8]) -> bool {
     let carried: [&[u8]; 3] = [b"{\"log\":", b"{\"MESSAGE\"", b"{\"message\":"];
     Signal::of(start).is_some()
         || carried.iter().any(|key| start.starts_with(key))
-        // No daemon of syslog writes lines so long, so that the year does not matter.
-        || prefix::peel(start, Wall(0)).is_some()
+        || prefix::peel(start).is_some()
 }

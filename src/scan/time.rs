@@ -121,42 +121,17 @@ pub fn http_date(raw: &[u8]) -> Option<Wall> {
 #[must_use]
 pub fn clf(raw: &[u8]) -> Option<Wall> {
     let mut text = Text(raw);
-    let civil = text.clf_civil()?;
+    let day = text.number(2..=2)?;
+    text.one_of(b"/")?;
+    let month = text.month()?;
+    text.one_of(b"/")?;
+    let year = text.number(4..=4)?;
+    text.one_of(b":")?;
+    let time = text.time_of_day()?;
     text.one_of(b" ")?;
     let offset = text.offset()?;
     text.ended()?;
-    Some(civil.east_of_utc(offset))
-}
-
-/// `20/Nov/2026:15:14:05.594`: the same without a zone.
-#[must_use]
-pub fn clf_civil(raw: &[u8]) -> Option<Civil> {
-    let mut text = Text(raw);
-    let civil = text.clf_civil()?;
-    text.ended()?;
-    Some(civil)
-}
-
-/// `Nov 20 15:30:09`, in the year that puts it nearest to `now`: the source's
-/// clock may be ahead by a day, the rest is the past.
-#[must_use]
-pub fn without_year(raw: &[u8], now: Wall) -> Option<Civil> {
-    const NANOS_PER_DAY: i64 = 86_400 * NANOS_PER_S;
-    let mut text = Text(raw);
-    let month = text.month()?;
-    text.one_of(b" ")?;
-    text.skip(b' ');
-    let day = text.number(1..=2)?;
-    text.one_of(b" ")?;
-    let time = text.time_of_day()?;
-    text.ended()?;
-    let latest = now.0.saturating_add(NANOS_PER_DAY);
-    let this_year = 1970 + now.0 / NANOS_PER_DAY * 400 / 146_097;
-    // A 29th of February is not in every year.
-    let years = (this_year - 4..=this_year + 1).rev();
-    years
-        .filter_map(|year| Civil::of(Date { year, month, day }, time))
-        .find(|civil| civil.utc().0 <= latest)
+    Some(Civil::of(Date { year, month, day }, time)?.east_of_utc(offset))
 }
 
 /// `Fri Nov 20 2026 15:11:17 GMT+0000 (Coordinated Universal Time)`, as
@@ -242,16 +217,6 @@ impl Text<'_> {
         self.one_of(&[separator])?;
         let day = self.number(2..=2)?;
         self.one_of(b"Tt _")?;
-        Civil::of(Date { year, month, day }, self.time_of_day()?)
-    }
-
-    fn clf_civil(&mut self) -> Option<Civil> {
-        let day = self.number(2..=2)?;
-        self.one_of(b"/")?;
-        let month = self.month()?;
-        self.one_of(b"/")?;
-        let year = self.number(4..=4)?;
-        self.one_of(b":")?;
         Civil::of(Date { year, month, day }, self.time_of_day()?)
     }
 
@@ -359,27 +324,6 @@ mod tests {
     use super::*;
     use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
     use proptest::prelude::*;
-
-    #[test]
-    fn a_time_without_a_year_is_in_the_one_that_is_nearest() {
-        let in_year = |raw: &[u8], now| {
-            without_year(raw, wall(now).unwrap()).map(|c| (c.year, c.month, c.day, c.second))
-        };
-        assert_eq!(in_year(b"Nov 20 15:30:09", "2026-11-20T16:00:00Z"), Some((2026, 11, 20, 9)));
-        assert_eq!(in_year(b"Nov  2 15:30:09", "2026-11-20T16:00:00Z"), Some((2026, 11, 2, 9)));
-        assert_eq!(in_year(b"Dec 31 23:59:59", "2027-01-01T00:00:01Z"), Some((2026, 12, 31, 59)));
-        assert_eq!(in_year(b"Jan  1 00:00:00", "2026-12-31T23:00:00Z"), Some((2027, 1, 1, 0)));
-        assert_eq!(in_year(b"Feb 29 12:00:00", "2027-05-01T00:00:00Z"), Some((2024, 2, 29, 0)));
-        assert_eq!(in_year(b"Feb 30 12:00:00", "2027-05-01T00:00:00Z"), None);
-        assert_eq!(in_year(b"Nov 20 15:30", "2027-05-01T00:00:00Z"), None);
-    }
-
-    #[test]
-    fn access_logs_may_leave_the_zone_out() {
-        let civil = clf_civil(b"20/Nov/2026:15:14:05.594").unwrap();
-        assert_eq!(Some(civil.utc()), wall("2026-11-20T15:14:05.594Z"));
-        assert_eq!(clf_civil(b"20/Nov/2026:15:14:05 +0000"), None);
-    }
 
     fn wall(text: &str) -> Option<Wall> {
         let at: Timestamp = text.parse().unwrap();

@@ -1,25 +1,16 @@
 //! What container runtimes, syslog and people's tools write in front of a line.
 
-use crate::domain::Wall;
-use crate::scan::time::{self, Civil};
+use crate::scan::time;
 
 /// A line without its prefix, and what the prefix said.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peeled<'t> {
     pub(super) text: &'t [u8],
-    pub(super) at: When,
+    /// When it was written, as the prefix has it.
+    pub(super) at: Option<&'t [u8]>,
     pub(super) host: Option<&'t [u8]>,
     /// For the prefixes of lines that come in parts: which lines belong together.
     pub(super) part: Option<Part<'t>>,
-}
-
-/// When a line was written, as its prefix has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
-    Unknown,
-    At(Wall),
-    /// By a clock whose zone the source must know.
-    Local(Civil),
 }
 
 /// A part of a line that was split.
@@ -36,16 +27,15 @@ pub(super) enum More {
     Ends,
 }
 
-/// Takes a prefix off that can be nothing else. `now` gives a year to times
-/// without one.
-pub(super) fn peel(line: &[u8], now: Wall) -> Option<Peeled<'_>> {
+/// Takes a prefix off that can be nothing else.
+pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
     match line.first()? {
-        b'0'..=b'9' => container_runtime(line).or_else(|| syslog(line, now)),
+        b'0'..=b'9' => container_runtime(line).or_else(|| syslog(line)),
         b'<' => priority(line).and_then(|(version, rest)| match version {
-            Version::Old => syslog(rest, now),
+            Version::Old => syslog(rest),
             Version::New => new_syslog(rest),
         }),
-        b'A'..=b'Z' => syslog(line, now),
+        b'A'..=b'Z' => syslog(line),
         b'[' => bracketed(line),
         _ => composed(line),
     }
@@ -72,7 +62,7 @@ pub(super) fn behind_pod(line: &[u8]) -> Option<Peeled<'_>> {
     };
     let generated = pod.split(|byte| *byte == b'-').nth(2).is_some();
     let fits = named(pod) && named(container) && generated;
-    fits.then_some(Peeled { text: rest, at: When::Unknown, host: Some(pod), part: None })
+    fits.then_some(Peeled { text: rest, at: None, host: Some(pod), part: None })
 }
 
 /// `2026-11-20T15:30:11.000000000Z stdout P text`
@@ -90,7 +80,8 @@ fn container_runtime(line: &[u8]) -> Option<Peeled<'_>> {
         b"F" => More::Ends,
         _ => return None,
     };
-    let at = When::At(time::rfc3339(at)?);
+    let at = Some(at).filter(|at| time::rfc3339(at).is_some());
+    at?;
     let text = text.get(1..).unwrap_or_default();
     Some(Peeled { text, at, host: None, part: Some(Part { stream, more }) })
 }
@@ -116,16 +107,12 @@ fn priority(line: &[u8]) -> Option<(Version, &[u8])> {
 
 /// `Nov 20 15:30:09 host tag[pid]: text`, or with a whole time; the host may be
 /// missing.
-fn syslog(line: &[u8], now: Wall) -> Option<Peeled<'_>> {
+fn syslog(line: &[u8]) -> Option<Peeled<'_>> {
     let (at, rest) = match line.split_at_checked(15) {
-        Some((stamp, rest)) if time::without_year(stamp, now).is_some() => {
-            (When::Local(time::without_year(stamp, now)?), rest.strip_prefix(b" ")?)
-        }
-        _ => {
-            let (stamp, rest) = word(line)?;
-            (When::At(time::rfc3339(stamp)?), rest)
-        }
+        Some((stamp, rest)) if is_stamp(stamp) => (stamp, rest.strip_prefix(b" ")?),
+        _ => word(line).filter(|(stamp, _)| time::rfc3339(stamp).is_some())?,
     };
+    let at = Some(at);
     let (first, behind) = word(rest)?;
     if is_tag(first) {
         return Some(Peeled { text: message(behind), at, host: None, part: None });
@@ -148,7 +135,7 @@ fn new_syslog(rest: &[u8]) -> Option<Peeled<'_>> {
     };
     let text = text.strip_prefix(b" ").unwrap_or(text);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let at = time::rfc3339(at).map_or(When::Unknown, When::At);
+    let at = Some(at);
     let host = Some(host).filter(|host| *host != b"-");
     Some(Peeled { text: message(text), at, host, part: None })
 }
@@ -177,7 +164,7 @@ fn bracketed(line: &[u8]) -> Option<Peeled<'_>> {
     let (names, rest) = inside.split_at_checked(end)?;
     let text = rest.strip_prefix(b"] ")?;
     let host = names.split(|byte| *byte == b'/').next();
-    (!names.contains(&b' ')).then_some(Peeled { text, at: When::Unknown, host, part: None })
+    (!names.contains(&b' ')).then_some(Peeled { text, at: None, host, part: None })
 }
 
 /// `service-1  | text`
@@ -186,7 +173,7 @@ fn composed(line: &[u8]) -> Option<Peeled<'_>> {
     let (name, rest) = line.split_at_checked(end)?;
     let rest = rest.strip_prefix(b" ")?.trim_ascii_start().strip_prefix(b"|")?;
     let text = rest.strip_prefix(b" ").unwrap_or(rest);
-    let peeled = Peeled { text, at: When::Unknown, host: Some(name), part: None };
+    let peeled = Peeled { text, at: None, host: Some(name), part: None };
     (!name.is_empty()).then_some(peeled)
 }
 
@@ -195,6 +182,19 @@ fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b' ')?;
     let (word, rest) = text.split_at_checked(end)?;
     (!word.is_empty()).then_some((word, rest.get(1..)?))
+}
+
+/// `Nov 20 15:30:09`
+fn is_stamp(text: &[u8]) -> bool {
+    const SHAPE: &[u8; 15] = b"Aaa _0 00:00:00";
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        b'0' => byte.is_ascii_digit(),
+        b'_' => byte.is_ascii_digit() || *byte == b' ',
+        _ => byte == shape,
+    };
+    text.len() == SHAPE.len() && text.iter().zip(SHAPE).all(fits)
 }
 
 /// `program:` or `program[123]:`
@@ -252,10 +252,8 @@ pub(super) fn without_colours(text: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    const NOW: Wall = Wall::from_secs(1_795_190_000);
-
     fn text(line: &str) -> Option<&str> {
-        let peeled = peel(line.as_bytes(), NOW).or_else(|| behind_pod(line.as_bytes()))?;
+        let peeled = peel(line.as_bytes()).or_else(|| behind_pod(line.as_bytes()))?;
         Some(str::from_utf8(peeled.text).unwrap())
     }
 

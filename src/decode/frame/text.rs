@@ -4,8 +4,7 @@ use regex::bytes::CaptureLocations;
 
 use super::object::Object;
 use super::{literal, pairs};
-use crate::decode::map::{Group, Input, Map, Pattern};
-use crate::scan::Slot;
+use crate::decode::map::{Group, Input, Map, Pattern, Spot};
 
 /// Reads text; remembers which pattern fitted, since it mostly fits again.
 #[derive(Debug, Default)]
@@ -29,7 +28,7 @@ impl Texts {
 
     /// `text` as JSON, if a pattern of the last format fits: the one that did
     /// before, or another.
-    pub(super) fn again(&mut self, map: &Map<Slot>, text: &[u8]) -> Option<&[u8]> {
+    pub(super) fn again(&mut self, map: &Map<Spot>, text: &[u8]) -> Option<&[u8]> {
         let fit = self.last.as_mut()?;
         let pattern = map.patterns.get(fit.pattern)?;
         if pattern.regex.captures_read(&mut fit.places, text).is_none() {
@@ -41,7 +40,7 @@ impl Texts {
     }
 
     /// `text` as JSON, if a pattern of the format at `format` fits.
-    pub(super) fn fit(&mut self, format: usize, map: &Map<Slot>, text: &[u8]) -> Option<&[u8]> {
+    pub(super) fn fit(&mut self, format: usize, map: &Map<Spot>, text: &[u8]) -> Option<&[u8]> {
         let fits = |pattern: &Pattern| pattern.regex.is_match(text);
         let number = map.patterns.iter().position(fits)?;
         let pattern = map.patterns.get(number)?;
@@ -66,7 +65,7 @@ impl Texts {
 }
 
 /// Whether a format is of text that its patterns read.
-pub(super) fn has_patterns(map: &Map<Slot>) -> bool {
+pub(super) fn has_patterns(map: &Map<Spot>) -> bool {
     map.input == Input::Regex
 }
 
