@@ -18,6 +18,7 @@ mod ietf;
 mod labels;
 mod law;
 mod names;
+mod plan;
 mod prose;
 mod provider;
 mod quota;
@@ -35,6 +36,7 @@ use body::Said;
 use cards::Cards;
 use gather::Gathered;
 use labels::Labels;
+use plan::Plans;
 use settle::Setting;
 
 /// What is known around a response.
@@ -88,6 +90,7 @@ pub struct HeaderReport {
 pub struct HeaderReader {
     labels: Labels,
     cards: Cards,
+    plans: Plans,
     gathered: Gathered,
 }
 
@@ -98,6 +101,7 @@ impl HeaderReader {
         HeaderReader {
             labels: Labels::new(names),
             cards: Cards::default(),
+            plans: Plans::default(),
             gathered: Gathered::default(),
         }
     }
@@ -109,11 +113,12 @@ impl HeaderReader {
         context: &HeaderContext<'_>,
         report: &mut HeaderReport,
     ) {
-        let HeaderReader { labels, cards, gathered } = self;
+        let HeaderReader { labels, cards, plans, gathered } = self;
         gathered.faults.clear();
-        let date = gather::server_date(bag, &mut gathered.faults);
+        let plan = plans.of(bag, cards, labels);
+        let date = if plan.dated { gather::server_date(bag, &mut gathered.faults) } else { None };
         let now = date.unwrap_or(context.at);
-        gathered.read(bag, now, cards, labels);
+        gathered.read(bag, plan, now, labels);
         let said = match context.body {
             Some(body) => body::read(body, context.status, now, gathered, labels),
             None => Said::default(),

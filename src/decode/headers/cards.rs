@@ -1,5 +1,5 @@
 //! What header names mean, read once per name. The same few dozen names come
-//! with every response, so their meaning is looked up, not worked out again.
+//! in ever new lists, so their meaning is looked up, not worked out again.
 
 use rustc_hash::FxHashMap;
 
@@ -57,6 +57,8 @@ pub(super) enum Role {
     /// The kind of limit that refused.
     Type,
     TimeRemaining,
+    /// The server's clock.
+    Date,
     /// Perhaps part of a bucket.
     Other,
 }
@@ -121,6 +123,7 @@ fn role(name: &[u8]) -> Role {
         b"ratelimit-policy" | b"x-ratelimit-policy" => Role::Policies,
         b"x-ratelimit-type" => Role::Type,
         b"x-ratelimit-timeremaining" => Role::TimeRemaining,
+        b"date" => Role::Date,
         _ => Role::Other,
     }
 }
