@@ -28,7 +28,9 @@ mod settle;
 mod state;
 mod vocabulary;
 
+pub(super) use bag::NameList;
 pub use bag::{Header, HeaderBag};
+pub(super) use cards::Says;
 pub use state::CallState;
 
 use crate::domain::{Layer, LimitReading, LimitedBy, Names, NanoUsd, Sym, Wall};
@@ -104,6 +106,11 @@ impl HeaderReader {
             plans: Plans::default(),
             gathered: Gathered::default(),
         }
+    }
+
+    /// What a header of this name can say.
+    pub(super) fn says(&mut self, header: Header<'_>) -> Says {
+        self.cards.of(header, &mut self.labels).says()
     }
 
     /// Reads the headers of one response.

@@ -175,6 +175,15 @@ impl<P> Map<P> {
     }
 }
 
+impl<P> Map<P> {
+    /// Whether a field is read from the header of this name.
+    pub(super) fn asks_for(&self, header: &[u8]) -> bool {
+        let asks =
+            |alt: &Alt<P>| matches!(&alt.from, From::Header(name) if name.as_bytes() == header);
+        self.fields.iter().flatten().any(asks)
+    }
+}
+
 impl<P> Alt<P> {
     /// The paths of which one must be there for this to give a value; none if
     /// it needs no path.

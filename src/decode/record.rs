@@ -35,6 +35,7 @@ pub(super) struct Recorder {
     scratch: Scratch,
     /// Headers of the present response and zone of the source.
     surroundings: Surroundings,
+    collector: headers::Collector,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
@@ -95,6 +96,7 @@ impl Recorder {
             names: named,
             scratch: Scratch::default(),
             surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
+            collector: headers::Collector::default(),
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
@@ -178,7 +180,8 @@ impl Recorder {
     /// Headers and body that stand in the line.
     fn collect(&mut self, formats: &Formats, format: &Format, scan: Scan<'_>) {
         let map = &format.map;
-        headers::collect(format, scan, &mut self.surroundings.bag, &mut self.scratch);
+        let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
+        self.collector.collect(format, scan, reader, bag, &mut self.scratch);
         if let Some(value) = map.body.iter().find_map(|slot| scan.get(*slot)) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {

@@ -381,8 +381,9 @@ impl Gauge {
     /// A success that began after the refusal, with something left, ends it.
     fn relent(&mut self, request: &Request) {
         let began = request.started_at.unwrap_or(request.at);
-        let left = self.level().is_none_or(|level| level > 0.0);
-        if left && self.refused.is_some_and(|refusal| began > refusal.at) {
+        if self.refused.is_some_and(|refusal| began > refusal.at)
+            && self.level().is_none_or(|level| level > 0.0)
+        {
             self.refused = None;
         }
     }

@@ -37,7 +37,7 @@ pub struct Header<'a> {
 
 /// Names in order, as they were given.
 #[derive(Clone, Debug, Default)]
-pub(super) struct NameList {
+pub(in crate::decode) struct NameList {
     bytes: Vec<u8>,
     at: Vec<Span>,
 }
@@ -149,18 +149,21 @@ impl NameList {
         NameList { bytes: Vec::with_capacity(bytes), at: Vec::with_capacity(names) }
     }
 
+    /// The name at a position.
     #[inline]
-    fn get(&self, position: usize) -> Option<&[u8]> {
+    pub fn get(&self, position: usize) -> Option<&[u8]> {
         let Span { start, len } = *self.at.get(position)?;
         self.bytes.get(start..start + len)
     }
 
-    fn push(&mut self, name: &[u8]) {
+    /// Adds a name behind the others.
+    pub fn push(&mut self, name: &[u8]) {
         self.at.push(Span { start: self.bytes.len(), len: name.len() });
         self.bytes.extend_from_slice(name);
     }
 
-    fn truncate(&mut self, count: usize) {
+    /// Keeps the first `count` names.
+    pub fn truncate(&mut self, count: usize) {
         self.bytes.truncate(self.end(count));
         self.at.truncate(count);
     }

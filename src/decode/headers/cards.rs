@@ -63,6 +63,15 @@ pub(super) enum Role {
     Other,
 }
 
+/// What a header can say to a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::decode) enum Says {
+    Nothing,
+    /// Its name tells whose headers these are; its value tells nothing.
+    ByName,
+    ByValue,
+}
+
 /// The cards of all names seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cards {
@@ -73,6 +82,17 @@ impl Card {
     /// Whether the gateway marks the header as its provider's.
     pub fn is_upstream(&self) -> bool {
         self.skip > 0
+    }
+
+    /// What the header can say.
+    pub fn says(&self) -> Says {
+        if self.role != Role::Other || self.bucket.is_some() {
+            Says::ByValue
+        } else if self.litellm || self.marker.is_some() {
+            Says::ByName
+        } else {
+            Says::Nothing
+        }
     }
 }
 

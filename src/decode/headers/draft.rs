@@ -40,7 +40,7 @@ pub(super) struct Draft {
     pub status: Option<LimitStatus>,
     pub window: Option<(u32, WindowFrom)>,
     /// What is counted, where a value says so, and how many make one of ours.
-    pub unit: Option<(Resource, i128)>,
+    pub unit: Option<(Resource, u32)>,
     /// The sender says there is no limit.
     pub unlimited: bool,
     /// Went into another one.
@@ -253,9 +253,9 @@ impl Copies {
     }
 
     fn take(&mut self, value: &[u8]) -> Taken {
-        // Digits alone are one copy.
-        if value.iter().all(u8::is_ascii_digit) {
-            return count(value).map_or(Taken::Fault, |count| self.add(count));
+        // What is a number as it stands is one copy.
+        if let Some(count) = count(value) {
+            return self.add(count);
         }
         if has_thousands_separator(value) {
             return Taken::Fault;

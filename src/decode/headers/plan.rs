@@ -3,7 +3,7 @@
 //! plan and only their values are read. Nothing here depends on a value.
 
 use super::bag::{HeaderBag, NameList};
-use super::cards::{Cards, Role};
+use super::cards::{Cards, Role, Says};
 use super::draft::Key;
 use super::labels::Labels;
 use super::provider::Guess;
@@ -99,7 +99,7 @@ impl Plan {
             self.litellm |= card.litellm;
             self.dated |= card.role == Role::Date;
             let (role, upstream, bucket) = (card.role, card.is_upstream(), card.bucket);
-            if role != Role::Other || bucket.is_some() {
+            if card.says() == Says::ByValue {
                 self.steps.push(Step { index, role, upstream, bucket, home: 0 });
             }
         }

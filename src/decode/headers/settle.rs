@@ -127,8 +127,9 @@ fn bare_unit(drafts: &[Draft], setting: &Setting) -> Unit {
 fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading> {
     let (resource, scale) = counted(draft);
     // Long division is slow and hardly ever needed.
-    let scaled =
-        |count: Option<Amount>| if scale == 1 { count } else { count.map(|c| Amount(c.0 / scale)) };
+    let scaled = |count: Option<Amount>| {
+        if scale == 1 { count } else { count.map(|c| Amount(c.0 / i128::from(scale))) }
+    };
     let limit = scaled(draft.limit.agreed());
     let used = scaled(draft.used.agreed());
     let mut remaining = scaled(draft.remaining());
@@ -183,7 +184,7 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
 }
 
 /// What is counted, and in how many parts of our unit.
-fn counted(draft: &Draft) -> (Resource, i128) {
+fn counted(draft: &Draft) -> (Resource, u32) {
     if let Some(unit) = draft.unit {
         return unit;
     }
