@@ -88,24 +88,35 @@ fn response() -> impl Strategy<Value = Vec<(usize, usize)>> {
     prop::collection::vec((0..NAMES.len(), 0..VALUES.len()), 0..14)
 }
 
-/// The same few lists of names over and over, one of them changed now and then,
-/// with ever new values.
+/// The same few lists of names over and over with ever new values. Now and then a
+/// name is put into a list, or takes the place of one that is as long.
 fn conversation() -> impl Strategy<Value = Vec<Vec<(usize, usize)>>> {
+    let change = (any::<prop::sample::Index>(), 0..NAMES.len(), 0..4_usize);
+    let values = prop::collection::vec(0..VALUES.len(), 16);
     let lists = prop::collection::vec(response(), 1..12);
-    let turns = prop::collection::vec((any::<prop::sample::Index>(), response()), 1..60);
+    let turns = prop::collection::vec((any::<prop::sample::Index>(), values, change), 1..60);
     (lists, turns).prop_map(|(mut lists, turns)| {
         let mut all = Vec::new();
-        for (which, change) in turns {
+        for (which, values, (place, name, kind)) in turns {
             let list = which.get(&lists).clone();
-            let position = which.index(lists.len());
-            let values = change.iter().map(|(_, value)| *value).chain(std::iter::repeat(0));
-            let mut said: Vec<_> =
-                list.iter().zip(values).map(|((name, old), new)| (*name, old ^ new)).collect();
-            if change.len() > 11 {
-                let at = which.index(said.len() + 1);
-                said.splice(at..at, change.into_iter().take(1));
-                lists[position].clone_from(&said);
+            let mut said: Vec<_> = list.iter().zip(&values).map(|((n, _), v)| (*n, *v)).collect();
+            match kind {
+                0 if said.len() < values.len() => {
+                    said.insert(place.index(said.len() + 1), (name, 0))
+                }
+                1 | 2 if !said.is_empty() => {
+                    let changed = place.get(&said).0;
+                    let as_long = |other: &usize| {
+                        NAMES[*other].len() == NAMES[changed].len() && *other != changed
+                    };
+                    let other = (name..NAMES.len()).chain(0..name).find(as_long);
+                    let at = place.index(said.len());
+                    said[at].0 = other.unwrap_or(changed);
+                }
+                _ => {}
             }
+            let list = which.index(lists.len());
+            lists[list].clone_from(&said);
             all.push(said);
         }
         all
