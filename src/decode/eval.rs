@@ -156,13 +156,13 @@ impl<'l> Line<'l> {
     }
 
     fn header(self, name: &str) -> Option<Value<'l>> {
-        let header = self.headers.iter().find(|header| header.name == name.as_bytes())?;
+        let header = self.headers.named(name.as_bytes()).next()?;
         Some(Value { kind: Kind::Str, raw: header.value }).filter(|value| !value.is_absent())
     }
 
     /// The values of all headers with one name.
     pub(super) fn headers(self, name: &str) -> impl Iterator<Item = Value<'l>> {
-        let named = self.headers.iter().filter(move |header| header.name == name.as_bytes());
+        let named = self.headers.named(name.as_bytes());
         let values = named.map(|header| Value { kind: Kind::Str, raw: header.value });
         values.filter(|value| !value.is_absent())
     }

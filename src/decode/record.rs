@@ -460,7 +460,15 @@ fn priority(word: &str) -> Option<Priority> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "saturates, as it should")]
+/// Rounded half away from zero; the library's rounding is a call for each.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "saturates, as it should; a float that large has no fraction"
+)]
 fn nanos(ms: f64) -> i64 {
-    (ms * 1e6).round() as i64
+    let nanos = ms * 1e6;
+    let whole = nanos as i64;
+    let fraction = nanos - whole as f64;
+    whole.saturating_add(i64::from(fraction >= 0.5)).saturating_sub(i64::from(fraction <= -0.5))
 }

@@ -17,6 +17,10 @@ pub struct HeaderBag {
     names: NameList,
     /// Names in both spellings, each as long as the name as given.
     spellings: Vec<u8>,
+    /// For each name the bit it sets in a sketch.
+    bits: Vec<u64>,
+    /// Bits of this response's names: a name whose bit is not set is not there.
+    sketch: u64,
     values: Vec<u8>,
     /// One for each header of this response; `names` may be longer.
     value_at: Vec<Span>,
@@ -54,6 +58,7 @@ impl HeaderBag {
     pub fn clear(&mut self) {
         self.values.clear();
         self.value_at.clear();
+        self.sketch = 0;
         self.size = 0;
     }
 
@@ -69,9 +74,11 @@ impl HeaderBag {
         if self.names.get(position) != Some(name) {
             self.names.truncate(position);
             self.spellings.truncate(2 * self.names.bytes.len());
+            self.bits.truncate(position);
             self.names.push(name);
             self.spell(name);
         }
+        self.sketch |= self.bits.get(position).copied().unwrap_or(0);
         self.value_at.push(Span { start: self.values.len(), len: value.len() });
         self.values.extend_from_slice(value);
     }
@@ -100,6 +107,12 @@ impl HeaderBag {
     /// All headers in the order they were sent.
     pub fn iter(&self) -> impl Iterator<Item = Header<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// All headers of a normalised name.
+    pub(in crate::decode) fn named(&self, name: &[u8]) -> impl Iterator<Item = Header<'_>> {
+        let count = if self.sketch & bit(name) == 0 { 0 } else { self.len() };
+        (0..count).filter_map(|index| self.get(index)).filter(move |header| header.name == name)
     }
 
     /// The value of the header at a position.
@@ -140,7 +153,14 @@ impl HeaderBag {
         both.make_ascii_lowercase();
         let normal = both.iter_mut().skip(name.len());
         normal.filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
+        self.bits.push(bit(both.get(name.len()..).unwrap_or_default()));
     }
+}
+
+/// The bit of a normalised name in a sketch.
+fn bit(name: &[u8]) -> u64 {
+    let last = name.last().copied().map_or(0, usize::from);
+    1 << ((name.len() * 5 + last) % 64)
 }
 
 impl NameList {
@@ -189,6 +209,9 @@ mod tests {
         assert_eq!(all[0].sent, b"x-ratelimit-limit-tokens_usage_based");
         assert_eq!(all[0].value, b"160000");
         assert_eq!((all[1].value, all[2].value), (&b"1"[..], &b"2"[..]));
+        assert_eq!(bag.named(b"x-a").count(), 2);
+        assert_eq!(bag.named(b"x-ratelimit-limit-tokens-usage-based").count(), 1);
+        assert_eq!(bag.named(b"x-b").count(), 0);
     }
 
     #[test]
