@@ -7,6 +7,7 @@
 
 mod error;
 mod glob;
+pub mod http;
 mod pipeline;
 mod read;
 mod sink;

@@ -1,6 +1,5 @@
 //! The tables that are written many times: sources, caps and prices.
 
-use std::cell::OnceCell;
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -10,7 +9,7 @@ use super::reader::{Item, Reader, Report, Unique, items};
 use super::schema;
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
-use crate::decode::Formats;
+use crate::decode::FormatMaps;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Period};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
@@ -20,9 +19,13 @@ use crate::source::{SourceSpec, Start};
 /// Labels a cap can cover.
 const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
 
-pub(super) fn sources(document: &Document, report: &mut Report) -> Vec<SourceSpec> {
+pub(super) fn sources(
+    document: &Document,
+    formats: &FormatMaps,
+    report: &mut Report,
+) -> Vec<SourceSpec> {
     let base = Path::new(document.name).parent().unwrap_or(Path::new(""));
-    let mut around = Around { base, unique: Unique::default(), formats: OnceCell::new() };
+    let mut around = Around { base, unique: Unique::default(), formats };
     items(&schema::SOURCE, document, report)
         .into_iter()
         .filter_map(|item| source(open(&schema::SOURCE, document, item, report), &mut around))
@@ -84,8 +87,7 @@ struct Around<'a> {
     /// Where relative paths begin.
     base: &'a Path,
     unique: Unique,
-    /// Read when the first source names one.
-    formats: OnceCell<Formats>,
+    formats: &'a FormatMaps,
 }
 
 fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
@@ -98,20 +100,20 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
     let spec = SourceSpec {
         name: name.unwrap_or_default(),
         paths: Vec::new(),
-        format: reader.take("format", |raw| format(raw, &around.formats)),
+        format: reader.take("format", |raw| format(raw, around.formats)),
         timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         host: reader.take("host", value::name),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
         start: reader.take("start", start).unwrap_or_default(),
+        count: reader.take("count", value::boolean).unwrap_or(true),
     };
     reader.finish();
     Some(SourceSpec { paths: paths?, ..spec })
 }
 
-fn format(raw: &Raw, formats: &OnceCell<Formats>) -> Read<String> {
+fn format(raw: &Raw, known: &FormatMaps) -> Read<String> {
     let name = value::text(raw)?;
-    let known = formats.get_or_init(Formats::builtin);
     if known.list().any(|(id, _)| id == name) {
         return Ok(name);
     }

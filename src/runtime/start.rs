@@ -83,7 +83,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (answers_in, answers) = bounded(16);
     // Bounded where jobs are made: a trip must not wait for the one before it.
     let (jobs, jobs_out) = unbounded();
-    let (troubles_in, troubles) = bounded(64);
+    let (reports_in, reports) = bounded(64);
     let (stop_engine, stop) = bounded(0);
     let (newest, frames) = Newest::new();
     let stop_reading = Arc::new(AtomicBool::new(false));
@@ -92,7 +92,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 
     let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
-    let action = actions::spawn(audit, jobs_out, troubles_in);
+    let action = actions::spawn(audit, jobs_out, reports_in);
     threads.push(("action", named("action", action)?));
 
     let driver = Driver {
@@ -104,7 +104,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         commands: obeyed,
         answers: answers_in,
         jobs,
-        troubles,
+        reports,
         frames: newest,
         events: setup.events,
         untold: 0,

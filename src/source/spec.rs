@@ -11,7 +11,7 @@ pub enum Start {
 }
 
 /// One configured source: files, directories or glob patterns, or `-`.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSpec {
     /// Unique name.
     pub name: String,
@@ -29,4 +29,22 @@ pub struct SourceSpec {
     pub environment: Option<String>,
     /// Where to start.
     pub start: Start,
+    /// Whether its calls are counted, or only its limits read.
+    pub count: bool,
+}
+
+impl Default for SourceSpec {
+    fn default() -> SourceSpec {
+        SourceSpec {
+            name: String::new(),
+            paths: Vec::new(),
+            format: None,
+            timezone: None,
+            host: None,
+            provider: None,
+            environment: None,
+            start: Start::default(),
+            count: true,
+        }
+    }
 }

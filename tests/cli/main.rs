@@ -12,6 +12,7 @@
 mod big;
 mod commands;
 mod contract;
+mod formats;
 mod live;
 mod logs;
 mod replay;

@@ -236,6 +236,7 @@ impl World {
         };
         let named = |spec: &SourceSpec| SourceName { name: spec.name.clone(), kind: "file" };
         let spec = EngineSpec {
+            prices_of: None,
             caps: config.caps.clone(),
             rules: config.rules.clone(),
             limits: config.engine.clone(),

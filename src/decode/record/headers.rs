@@ -4,8 +4,8 @@
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
 use crate::decode::headers::{HeaderBag, HeaderReader, NameList, Says};
-use crate::decode::map::{Drop, Headers};
-use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::decode::map::{Drop, Headers, Spot};
+use crate::scan::{Kind, Scan, Value, elements, members};
 
 /// Names of one line that are remembered, and how many are passed over to find
 /// one again.
@@ -31,21 +31,25 @@ impl Collector {
     pub(super) fn collect(
         &mut self,
         format: &Format,
-        scan: Scan<'_>,
+        scans: &[Scan<'_>],
         reader: &mut HeaderReader,
         bag: &mut HeaderBag,
         scratch: &mut Scratch,
     ) {
         let map = &format.map.headers;
+        if map.when.as_ref().is_some_and(|when| !holds(scans, when)) {
+            return;
+        }
         let address = std::ptr::from_ref(format).addr();
         if self.format != address {
             self.format = address;
             self.forget(0);
         }
-        let dropping = map.drop.iter().any(|drop| holds(scan, &drop.when));
+        let dropping = map.drop.iter().any(|drop| holds(scans, &drop.when));
         let known = (self, 0);
-        let mut into = Into { format, scan, reader, bag, scratch, known, dropping };
-        for value in map.from.iter().filter_map(|slot| scan.get(*slot)) {
+        let mut into = Into { format, scans, reader, bag, scratch, known, dropping };
+        let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
+        for value in map.from.iter().filter_map(get) {
             match value.kind {
                 Kind::Object => {
                     for (name, value) in members(value.raw) {
@@ -70,7 +74,7 @@ impl Collector {
 
 struct Into<'c> {
     format: &'c Format,
-    scan: Scan<'c>,
+    scans: &'c [Scan<'c>],
     reader: &'c mut HeaderReader,
     bag: &'c mut HeaderBag,
     scratch: &'c mut Scratch,
@@ -102,16 +106,16 @@ impl<'c> Into<'c> {
     /// header the line's first counts.
     fn named(&mut self) {
         let mut taken = 0_u128;
-        for slot in self.scan.slots() {
-            let Some(position) = self.format.presence.header(slot) else { continue };
-            let Some((name, _)) = self.map().named.get(usize::from(position)) else { continue };
-            let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
-            let Some(value) = self.scan.get(slot).filter(|value| !value.is_absent()) else {
-                continue;
-            };
-            if taken & bit == 0 {
-                taken |= bit;
-                self.bag.push(name.as_bytes(), bytes(value, self.scratch));
+        for (part, scan) in self.scans.iter().enumerate() {
+            for slot in scan.slots() {
+                let Some(position) = self.format.presence.header(part, slot) else { continue };
+                let Some((name, _)) = self.map().named.get(usize::from(position)) else { continue };
+                let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+                let value = scan.get(slot).filter(|value| !value.is_absent());
+                if let Some(value) = value.filter(|_| taken & bit == 0) {
+                    taken |= bit;
+                    self.bag.push(name.as_bytes(), bytes(value, self.scratch));
+                }
             }
         }
     }
@@ -136,6 +140,7 @@ impl<'c> Into<'c> {
         if value.kind == Kind::Object || value.is_absent() {
             return;
         }
+        let name = stripped(self.map(), name);
         let value = if says == Says::ByValue { bytes(value, self.scratch) } else { b"" };
         self.bag.push(name, value);
     }
@@ -143,6 +148,7 @@ impl<'c> Into<'c> {
     /// What a name says, remembered from the lines before if it comes in the
     /// same order.
     fn says(&mut self, name: &[u8]) -> Says {
+        let map = self.map();
         let (known, at) = (&mut *self.known.0, self.known.1);
         let near = (at..at + LOOK_AHEAD).find(|near| known.names.get(*near) == Some(name));
         if let Some(near) = near
@@ -152,7 +158,7 @@ impl<'c> Into<'c> {
             return *says;
         }
         known.one.clear();
-        known.one.push(name, b"");
+        known.one.push(stripped(map, name), b"");
         let says = match known.one.get(0) {
             Some(header) if self.format.map.asks_for(header.name) => Says::ByValue,
             Some(header) => self.reader.says(header),
@@ -168,11 +174,11 @@ impl<'c> Into<'c> {
     }
 
     fn is_dropped(&self, name: &[u8]) -> bool {
-        let names = |drop: &&Drop<Slot>| drop.names.iter().any(|known| same(known, name));
-        self.map().drop.iter().filter(names).any(|drop| holds(self.scan, &drop.when))
+        let names = |drop: &&Drop<Spot>| drop.names.iter().any(|known| same(known, name));
+        self.map().drop.iter().filter(names).any(|drop| holds(self.scans, &drop.when))
     }
 
-    fn map(&self) -> &'c Headers<Slot> {
+    fn map(&self) -> &'c Headers<Spot> {
         &self.format.map.headers
     }
 }
@@ -187,6 +193,14 @@ fn bytes<'v>(value: Value<'v>, scratch: &'v mut Scratch) -> &'v [u8] {
         return value.raw;
     }
     value.text(scratch.escapes()).as_bytes()
+}
+
+/// The name without the prefixes that the map takes off, where it has them.
+fn stripped<'n>(map: &Headers<Spot>, name: &'n [u8]) -> &'n [u8] {
+    map.strip_prefix.iter().fold(name, |name, prefix| match name.split_at_checked(prefix.len()) {
+        Some((head, rest)) if same(prefix, head) => rest,
+        _ => name,
+    })
 }
 
 /// Whether a header as sent has the name `known`, which is normalised.
