@@ -192,3 +192,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_field_has_as_many_alternatives_as_a_map_gives_it() {
+    let names: Vec<_> = (0..130).map(|number| format!("\"status{number}\"")).collect();
+    let map = format!(
+        "id = \"many\"\nabout = \"many names\"\ndetect = [[\"many\"]]\n[fields]\nstatus = [{}]\n",
+        names.join(", ")
+    );
+    let formats = Arc::new(Formats::from_toml(&[("many.toml", &map)]).unwrap());
+    for (present, status) in
+        [(&[0][..], 0), (&[62], 62), (&[63], 63), (&[129, 64], 64), (&[129, 3], 3)]
+    {
+        let fields: String =
+            present.iter().map(|number| format!(",\"status{number}\":{}", 200 + number)).collect();
+        let options = DecodeOptions { format: Some("many".to_owned()), ..DecodeOptions::default() };
+        let mut decoder = Decoder::new(Arc::clone(&formats), &Names::default(), options).unwrap();
+        let read = decode(&mut decoder, &format!("{{\"many\":1{fields}}}"));
+        assert!(read.contains(&format!("status: Some({})", 200 + status)), "{present:?}: {read}");
+    }
+}

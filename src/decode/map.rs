@@ -17,7 +17,7 @@ use crate::domain::{Keep, Layer, Resource, Scope};
 
 pub(super) use field::{Field, Kind, Part};
 pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, descend};
-pub(super) use presence::{Fields, Presence};
+pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
 pub(super) use read::{read, read_table};
 

@@ -162,7 +162,7 @@ impl Recorder {
             headers: &self.surroundings.bag,
             sticky: &[],
             around: Around { zone: None, received: Wall(0) },
-            present: format.presence.of(scans),
+            present: &format.presence.of(scans),
         };
         cost::states_one(line, line.alts(&format.map, Field::CostUsd))
     }
@@ -181,7 +181,7 @@ impl Recorder {
         let mut kept = std::mem::take(&mut self.surroundings);
         let zone = kept.zone.as_ref().or(map.timezone.as_ref());
         let around = Around { zone, received: place.at.received };
-        let present = format.presence.of(scans);
+        let present = &format.presence.of(scans);
         if !map.sticky.is_empty() {
             let sticky = kept.memory.of(format.number);
             let line = Line { scans, headers: &kept.bag, sticky, around, present };
