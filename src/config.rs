@@ -9,6 +9,7 @@ mod error;
 mod formats;
 mod item;
 mod load;
+mod net;
 mod reader;
 mod rule;
 mod safe;

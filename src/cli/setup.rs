@@ -13,7 +13,7 @@ use crate::decode::Texts;
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::SwitchSetup;
+use crate::runtime::{NetSetup, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -127,6 +127,12 @@ impl Context {
             state_dir: self.state_dir.clone(),
             host: host_name(),
         }
+    }
+
+    /// What asking over the network needs.
+    #[must_use]
+    pub fn net(&self) -> NetSetup {
+        NetSetup { state_dir: self.state_dir.clone(), env: super::env::variable }
     }
 
     /// Make the state directory, private to its owner.

@@ -75,6 +75,9 @@ pub struct EngineSpec {
 pub struct SourceName {
     /// Its name.
     pub name: String,
-    /// `file` or `stdin`.
+    /// `file`, `stdin`, `probe`, `scrape`, …
     pub kind: &'static str,
+    /// How often it is asked; nothing where it speaks by itself. It is silent
+    /// only from when it should have spoken again.
+    pub every: Duration,
 }
