@@ -11,6 +11,7 @@
 //! Only a line whose strings or brackets do not end where the line does is
 //! [`Shape::Broken`], because then nobody can say which field is which.
 
+mod blocks;
 mod escape;
 mod found;
 mod habit;
