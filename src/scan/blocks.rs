@@ -5,106 +5,124 @@
 //! `\"` costs no more than plain text. What masks cannot say (a single quote or a
 //! backslash outside of strings) is left to the rules of [`lex`], one byte at a
 //! time; so is what is left behind the last whole block.
-//!
-//! This is the one place with `unsafe` in it: calls of functions compiled for
-//! AVX2, after asking the processor. On any other the same code runs on plain
-//! words. Both are tested against each other and against one byte at a time.
-#![allow(unsafe_code, reason = "calling functions compiled for a newer processor")]
-#![allow(clippy::inline_always, reason = "what is not inlined there is not compiled for it")]
+#![allow(clippy::inline_always, reason = "see `lanes`")]
 
-#[cfg(target_arch = "x86_64")]
-use self::avx2::Avx2;
+use super::lanes::{self, HALF, Job, Lanes};
 use super::lex;
 
 /// Bytes in a block.
-const BLOCK: usize = 64;
+const BLOCK: usize = 2 * HALF;
 
 /// The position of the double quote that closes a string, of whose content
 /// `start` is the first byte.
 #[inline]
 pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(lanes) = Avx2::detect() {
-        return lanes.string_end(bytes, start);
-    }
-    string_end_by(Words, bytes, start)
+    lanes::run(StringEnd { bytes, start })
 }
 
 /// The position behind the bracket that closes a container whose content
 /// starts at `start`. Counts brackets, so depth costs nothing.
 #[inline]
 pub(super) fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(lanes) = Avx2::detect() {
-        return lanes.container_end(bytes, start);
-    }
-    container_end_by(Words, bytes, start)
+    lanes::run(ContainerEnd { bytes, start })
 }
 
-/// A way to compare the bytes of a block.
-trait Lanes: Copy {
-    /// Bit `n` tells whether byte `n` is `byte`.
-    fn equal(self, block: &[u8; BLOCK], byte: u8) -> u64;
+/// [`string_end`] as work to do.
+pub(super) struct StringEnd<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) start: usize,
+}
 
-    /// Bit `n` tells whether byte `n` is `byte` when its bit 0x20 is set:
-    /// `{` finds both opening brackets, `}` both closing ones.
-    fn equal_folded(self, block: &[u8; BLOCK], byte: u8) -> u64;
+/// [`container_end`] as work to do.
+pub(super) struct ContainerEnd<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) start: usize,
+}
+
+impl Job for StringEnd<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run(self, lanes: impl Lanes) -> Option<usize> {
+        let StringEnd { bytes, start } = self;
+        let mut at = start;
+        let mut escapes = Escapes::default();
+        while let Some(block) = bytes.get(at..)?.first_chunk() {
+            let escaped = escapes.of(equal(lanes, block, b'\\'));
+            let ends = equal(lanes, block, b'"') & !escaped;
+            if ends != 0 {
+                return Some(at + ends.trailing_zeros() as usize);
+            }
+            at += BLOCK;
+        }
+        lex::quoted_end(b'"', bytes, escapes.behind(at))
+    }
+}
+
+impl Job for ContainerEnd<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run(self, lanes: impl Lanes) -> Option<usize> {
+        let ContainerEnd { bytes, start } = self;
+        let mut at = start;
+        let mut depth = 1;
+        let mut escapes = Escapes::default();
+        // All ones if the block starts inside a string.
+        let mut inside = 0_u64;
+        while let Some(block) = bytes.get(at..)?.first_chunk() {
+            let slashes = equal(lanes, block, b'\\');
+            let quotes = equal(lanes, block, b'"') & !escapes.of(slashes);
+            if quotes == 0 && inside != 0 {
+                at += BLOCK;
+                continue;
+            }
+            let strings = fill(quotes) ^ inside;
+            let odd = (equal(lanes, block, b'\'') | slashes) & !strings;
+            // The bytes before the first odd one, or all.
+            let plain = (odd & odd.wrapping_neg()).wrapping_sub(1) & !strings;
+            let opening = folded(lanes, block, b'{') & plain;
+            let closing = folded(lanes, block, b'}') & plain;
+            let closed = closing.count_ones() as usize;
+            if closed >= depth
+                && let Some(end) = last_bracket(opening, closing, depth)
+            {
+                return Some(at + end + 1);
+            }
+            depth = depth + opening.count_ones() as usize - closed;
+            if odd == 0 {
+                inside = if strings >> (BLOCK - 1) == 0 { 0 } else { u64::MAX };
+                at += BLOCK;
+            } else {
+                at = lex::step_odd(bytes, at + odd.trailing_zeros() as usize)? + 1;
+                (escapes, inside) = (Escapes::default(), 0);
+            }
+        }
+        if inside != 0 {
+            at = lex::quoted_end(b'"', bytes, escapes.behind(at))? + 1;
+        }
+        lex::skip_levels(bytes, at, depth)
+    }
+}
+
+/// Bit `n` tells whether byte `n` is `byte`.
+#[inline(always)]
+fn equal(lanes: impl Lanes, block: &[u8; BLOCK], byte: u8) -> u64 {
+    both(block, |half| lanes.equal(half, byte))
+}
+
+/// Bit `n` tells whether byte `n` is `byte` once its bit 0x20 is set: `{` finds
+/// both opening brackets, `}` both closing ones.
+#[inline(always)]
+fn folded(lanes: impl Lanes, block: &[u8; BLOCK], byte: u8) -> u64 {
+    both(block, |half| lanes.equal_folded(half, byte))
 }
 
 #[inline(always)]
-fn string_end_by(lanes: impl Lanes, bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    let mut escapes = Escapes::default();
-    while let Some(block) = bytes.get(at..)?.first_chunk() {
-        let escaped = escapes.of(lanes.equal(block, b'\\'));
-        let ends = lanes.equal(block, b'"') & !escaped;
-        if ends != 0 {
-            return Some(at + ends.trailing_zeros() as usize);
-        }
-        at += BLOCK;
-    }
-    lex::quoted_end(b'"', bytes, escapes.behind(at))
-}
-
-#[inline(always)]
-fn container_end_by(lanes: impl Lanes, bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    let mut depth = 1;
-    let mut escapes = Escapes::default();
-    // All ones if the block starts inside a string.
-    let mut inside = 0_u64;
-    while let Some(block) = bytes.get(at..)?.first_chunk() {
-        let slashes = lanes.equal(block, b'\\');
-        let quotes = lanes.equal(block, b'"') & !escapes.of(slashes);
-        if quotes == 0 && inside != 0 {
-            at += BLOCK;
-            continue;
-        }
-        let strings = fill(quotes) ^ inside;
-        let odd = (lanes.equal(block, b'\'') | slashes) & !strings;
-        // The bytes before the first odd one, or all.
-        let plain = (odd & odd.wrapping_neg()).wrapping_sub(1) & !strings;
-        let opening = lanes.equal_folded(block, b'{') & plain;
-        let closing = lanes.equal_folded(block, b'}') & plain;
-        let closed = closing.count_ones() as usize;
-        if closed >= depth
-            && let Some(end) = last_bracket(opening, closing, depth)
-        {
-            return Some(at + end + 1);
-        }
-        depth = depth + opening.count_ones() as usize - closed;
-        if odd == 0 {
-            inside = if strings >> (BLOCK - 1) == 0 { 0 } else { u64::MAX };
-            at += BLOCK;
-        } else {
-            at = lex::step_odd(bytes, at + odd.trailing_zeros() as usize)? + 1;
-            (escapes, inside) = (Escapes::default(), 0);
-        }
-    }
-    if inside != 0 {
-        at = lex::quoted_end(b'"', bytes, escapes.behind(at))? + 1;
-    }
-    lex::skip_levels(bytes, at, depth)
+fn both(block: &[u8; BLOCK], bits: impl Fn(&[u8; HALF]) -> u32) -> u64 {
+    let halves = block.as_chunks().0;
+    let bits = |half: Option<&_>| half.map_or(0, |half| u64::from(bits(half)));
+    bits(halves.first()) | bits(halves.last()) << HALF
 }
 
 /// The bit of the bracket in `closing` that closes the outermost of `depth` levels.
@@ -167,129 +185,10 @@ impl Escapes {
     }
 }
 
-/// Eight bytes at a time, on any processor.
-#[derive(Clone, Copy)]
-struct Words;
-
-impl Words {
-    #[inline(always)]
-    fn zeros(block: &[u8; BLOCK], change: impl Fn(u64) -> u64) -> u64 {
-        const LOW: u64 = u64::from_le_bytes([0x7f; 8]);
-        // Moves the high bits of eight bytes, shifted down, to the top byte.
-        const GATHER: u64 = 0x0102_0408_1020_4080;
-        block.as_chunks::<8>().0.iter().rev().fold(0, |mask, word| {
-            let word = change(u64::from_le_bytes(*word));
-            let zeros = !(((word & LOW) + LOW) | word | LOW);
-            mask << 8 | (zeros >> 7).wrapping_mul(GATHER) >> 56
-        })
-    }
-}
-
-impl Lanes for Words {
-    #[inline(always)]
-    fn equal(self, block: &[u8; BLOCK], byte: u8) -> u64 {
-        Words::zeros(block, |word| word ^ u64::from_le_bytes([byte; 8]))
-    }
-
-    #[inline(always)]
-    fn equal_folded(self, block: &[u8; BLOCK], byte: u8) -> u64 {
-        const FOLD: u64 = u64::from_le_bytes([0x20; 8]);
-        Words::zeros(block, |word| (word | FOLD) ^ u64::from_le_bytes([byte; 8]))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{BLOCK, Lanes, container_end_by, string_end_by};
-    use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    };
-
-    /// Thirty-two bytes at a time. Whoever has one knows that the processor
-    /// can do what the functions here were compiled for.
-    #[derive(Clone, Copy)]
-    pub(super) struct Avx2(());
-
-    impl Avx2 {
-        #[inline]
-        pub(super) fn detect() -> Option<Avx2> {
-            let usable = is_x86_feature_detected!("avx2")
-                && is_x86_feature_detected!("bmi1")
-                && is_x86_feature_detected!("bmi2")
-                && is_x86_feature_detected!("popcnt");
-            usable.then_some(Avx2(()))
-        }
-
-        #[inline]
-        pub(super) fn string_end(self, bytes: &[u8], start: usize) -> Option<usize> {
-            // SAFETY: `self` says that the processor can.
-            unsafe { string_end(self, bytes, start) }
-        }
-
-        #[inline]
-        pub(super) fn container_end(self, bytes: &[u8], start: usize) -> Option<usize> {
-            // SAFETY: `self` says that the processor can.
-            unsafe { container_end(self, bytes, start) }
-        }
-    }
-
-    impl Lanes for Avx2 {
-        #[inline(always)]
-        fn equal(self, block: &[u8; BLOCK], byte: u8) -> u64 {
-            // SAFETY: `self` says that the processor can.
-            unsafe { equal(block, byte) }
-        }
-
-        #[inline(always)]
-        fn equal_folded(self, block: &[u8; BLOCK], byte: u8) -> u64 {
-            // SAFETY: `self` says that the processor can.
-            unsafe { equal_folded(block, byte) }
-        }
-    }
-
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn string_end(lanes: Avx2, bytes: &[u8], start: usize) -> Option<usize> {
-        string_end_by(lanes, bytes, start)
-    }
-
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn container_end(lanes: Avx2, bytes: &[u8], start: usize) -> Option<usize> {
-        container_end_by(lanes, bytes, start)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
-        let wanted = _mm256_set1_epi8(byte.cast_signed());
-        bits(halves(block).map(|half| _mm256_cmpeq_epi8(half, wanted)))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn equal_folded(block: &[u8; BLOCK], byte: u8) -> u64 {
-        let (wanted, fold) = (_mm256_set1_epi8(byte.cast_signed()), _mm256_set1_epi8(0x20));
-        bits(halves(block).map(|half| _mm256_cmpeq_epi8(_mm256_or_si256(half, fold), wanted)))
-    }
-
-    /// The highest bit of each byte.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn bits(halves: [__m256i; 2]) -> u64 {
-        let [low, high] = halves.map(|half| u64::from(_mm256_movemask_epi8(half).cast_unsigned()));
-        low | high << 32
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn halves(block: &[u8; BLOCK]) -> [__m256i; 2] {
-        // SAFETY: as many bytes, of which any pattern is a vector.
-        unsafe { std::mem::transmute(*block) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lanes::Words;
     use proptest::prelude::*;
 
     /// The rule itself: a backslash takes the byte behind it along.
@@ -323,10 +222,10 @@ mod tests {
         for start in [0, 1, 7, bytes.len()] {
             let end = string_end_slowly(bytes, start);
             assert_eq!(string_end(bytes, start), end, "string from {start} of {shown}");
-            assert_eq!(string_end_by(Words, bytes, start), end, "words from {start} of {shown}");
+            assert_eq!(Words.run(StringEnd { bytes, start }), end, "words from {start} of {shown}");
             let end = container_end_slowly(bytes, start);
             assert_eq!(container_end(bytes, start), end, "container from {start} of {shown}");
-            assert_eq!(container_end_by(Words, bytes, start), end, "words, {start} of {shown}");
+            assert_eq!(Words.run(ContainerEnd { bytes, start }), end, "words, {start} of {shown}");
         }
     }
 
