@@ -120,9 +120,8 @@ fn folded(lanes: impl Lanes, block: &[u8; BLOCK], byte: u8) -> u64 {
 
 #[inline(always)]
 fn both(block: &[u8; BLOCK], bits: impl Fn(&[u8; HALF]) -> u32) -> u64 {
-    let halves = block.as_chunks().0;
-    let bits = |half: Option<&_>| half.map_or(0, |half| u64::from(bits(half)));
-    bits(halves.first()) | bits(halves.last()) << HALF
+    let [low, high] = block.as_chunks().0 else { return 0 };
+    u64::from(bits(low)) | u64::from(bits(high)) << HALF
 }
 
 /// The bit of the bracket in `closing` that closes the outermost of `depth` levels.

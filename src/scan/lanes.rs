@@ -17,6 +17,9 @@ pub(super) trait Lanes: Copy {
     /// Which bytes are `byte`.
     fn equal(self, bytes: &[u8; HALF], byte: u8) -> u32;
 
+    /// Which bytes are one of two.
+    fn either(self, bytes: &[u8; HALF], one: u8, other: u8) -> u32;
+
     /// Which bytes are `byte` once their bit 0x20 is set.
     fn equal_folded(self, bytes: &[u8; HALF], byte: u8) -> u32;
 
@@ -88,6 +91,11 @@ impl Lanes for Words {
     }
 
     #[inline(always)]
+    fn either(self, bytes: &[u8; HALF], one: u8, other: u8) -> u32 {
+        self.equal(bytes, one) | self.equal(bytes, other)
+    }
+
+    #[inline(always)]
     fn equal_folded(self, bytes: &[u8; HALF], byte: u8) -> u32 {
         Words::bits(bytes, |word| Words::zeros((word | repeat(0x20)) ^ repeat(byte)))
     }
@@ -147,6 +155,12 @@ mod avx2 {
         }
 
         #[inline(always)]
+        fn either(self, bytes: &[u8; HALF], one: u8, other: u8) -> u32 {
+            // SAFETY: `self` says that the processor can.
+            unsafe { either(bytes, one, other) }
+        }
+
+        #[inline(always)]
         fn equal_folded(self, bytes: &[u8; HALF], byte: u8) -> u32 {
             // SAFETY: `self` says that the processor can.
             unsafe { equal_folded(bytes, byte) }
@@ -169,6 +183,14 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     fn equal(bytes: &[u8; HALF], byte: u8) -> u32 {
         bits(_mm256_cmpeq_epi8(load(bytes), repeat(byte)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn either(bytes: &[u8; HALF], one: u8, other: u8) -> u32 {
+        let bytes = load(bytes);
+        let [one, other] = [one, other].map(|byte| _mm256_cmpeq_epi8(bytes, repeat(byte)));
+        bits(_mm256_or_si256(one, other))
     }
 
     #[inline]
@@ -220,17 +242,18 @@ mod tests {
     struct All<'a>(&'a [u8; HALF], &'a [u8; HALF], u8);
 
     impl Job for All<'_> {
-        type Output = [u32; 4];
+        type Output = [u32; 5];
 
         #[inline(always)]
-        fn run(self, lanes: impl Lanes) -> [u32; 4] {
+        fn run(self, lanes: impl Lanes) -> [u32; 5] {
             let All(one, other, byte) = self;
             let (equal, folded) = (lanes.equal(one, byte), lanes.equal_folded(one, byte));
-            [equal, folded, lanes.at_most(one, byte), lanes.same(one, other)]
+            let either = lanes.either(one, byte, other[0]);
+            [equal, folded, either, lanes.at_most(one, byte), lanes.same(one, other)]
         }
     }
 
-    fn one_by_one(all: &All<'_>) -> [u32; 4] {
+    fn one_by_one(all: &All<'_>) -> [u32; 5] {
         let All(one, other, byte) = *all;
         let bits = |bit: &dyn Fn(usize) -> bool| {
             (0..HALF).map(|at| u32::from(bit(at)) << at).fold(0, |mask, bit| mask | bit)
@@ -238,6 +261,7 @@ mod tests {
         [
             bits(&|at| one[at] == byte),
             bits(&|at| one[at] | 0x20 == byte),
+            bits(&|at| one[at] == byte || one[at] == other[0]),
             bits(&|at| one[at] <= byte),
             bits(&|at| one[at] == other[at]),
         ]

@@ -23,8 +23,8 @@ use super::{Shape, walk};
 #[derive(Debug, Default)]
 pub(super) struct Skeletons {
     literals: Vec<Literal>,
-    /// The bytes of all literals, each filled up with zeros.
-    text: Vec<[u8; HALF]>,
+    /// The bytes of long literals.
+    tails: Vec<u8>,
     endings: Vec<Ending>,
     /// Where in the line last followed each gap starts; the last is its end.
     starts: Vec<usize>,
@@ -32,19 +32,27 @@ pub(super) struct Skeletons {
     pub(super) marks: learn::Marks,
 }
 
-/// Bytes that stand between two values, and what follows.
+/// Bytes that stand between two values, and what follows. Behind its gap stands
+/// the next literal of the list.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Literal {
-    /// Its first part in `text`, and its bytes.
-    part: usize,
-    len: usize,
-    /// The bits of its first part that stand behind its bytes.
+    /// Its first bytes, and zeros.
+    head: [u8; HALF],
+    /// The bits of `head` that stand behind its bytes.
     behind: u32,
+    /// Bytes, all together.
+    len: u16,
     gap: Gap,
-    /// The literal behind the gap; for the last one of a line its ending.
-    next: Option<usize>,
-    /// What else may stand in this place.
-    other: Option<usize>,
+    /// How long the text in the gap was last time. To guess it right is faster
+    /// than to wait until it is known.
+    guess: u8,
+    /// Where in `tails` its bytes behind `head` start.
+    tail: u32,
+    /// What else may stand in this place; zero is nothing.
+    other: u32,
+    /// For the last one of a line: what such lines have in common.
+    ending: u32,
 }
 
 /// What follows a literal. Where it ends, the next literal starts.
@@ -112,13 +120,12 @@ pub(super) enum Escapes {
 impl Skeletons {
     pub(super) fn forget(&mut self) {
         self.literals.clear();
-        self.text.clear();
+        self.tails.clear();
         self.endings.clear();
     }
 
     /// The end of `line`, if all of it looks like a line before.
     pub(super) fn follow(&mut self, line: &[u8]) -> Option<Followed> {
-        self.starts.clear();
         lanes::run(Follow { skeletons: self, line })
     }
 
@@ -145,113 +152,130 @@ impl Job for Follow<'_> {
 
     #[inline(always)]
     fn run(self, lanes: impl Lanes) -> Option<Followed> {
-        let Follow { skeletons: Skeletons { literals, text, starts, .. }, line } = self;
+        let Follow { skeletons: Skeletons { literals, tails, starts, .. }, line } = self;
+        let line = Line::new(line)?;
         let mut escapes = Escapes::None;
-        let mut literal = literals.first()?;
-        let mut at = 0;
+        let mut starts = starts.iter_mut();
+        let (mut number, mut at) = (0, 0);
         loop {
-            let start = at + literal.len;
-            let end = if literal.stands_at(lanes, line, at, text) {
-                literal.gap.end(lanes, line, start, &mut escapes)
-            } else {
-                None
-            };
+            let literal = literals.get_mut(number)?;
+            let start = at + usize::from(literal.len);
+            let stands = literal.stands_at(lanes, &line, at, tails);
+            let end =
+                if stands { literal.gap_end(lanes, &line, start, &mut escapes) } else { None };
             let Some(end) = end else {
-                literal = literals.get(literal.other?)?;
+                number = literal.other as usize;
+                if number == 0 {
+                    return None;
+                }
                 continue;
             };
-            starts.push(start);
+            *starts.next()? = start;
             if literal.gap == Gap::End {
-                return Some(Followed { ending: literal.next?, escapes });
+                return Some(Followed { ending: literal.ending as usize, escapes });
             }
             at = end;
-            literal = literals.get(literal.next?)?;
+            number += 1;
         }
+    }
+}
+
+/// A line of which 32 bytes can be seen from any position on; those behind its
+/// end are zeros.
+struct Line<'a> {
+    bytes: &'a [u8],
+    /// From here on fewer bytes follow. They are here once more.
+    short_from: usize,
+    short: [u8; 2 * HALF],
+}
+
+impl<'a> Line<'a> {
+    #[inline(always)]
+    fn new(bytes: &'a [u8]) -> Option<Line<'a>> {
+        let last: &[u8; HALF] = bytes.last_chunk()?;
+        let mut short = [0; 2 * HALF];
+        *short.first_chunk_mut()? = *last;
+        Some(Line { bytes, short_from: bytes.len() - HALF, short })
+    }
+
+    #[inline(always)]
+    fn near(&self, at: usize) -> Option<&[u8; HALF]> {
+        if let Some(near) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            return Some(near);
+        }
+        self.short.get(at - self.short_from..)?.first_chunk()
     }
 }
 
 impl Literal {
     #[inline(always)]
-    fn stands_at(&self, lanes: impl Lanes, line: &[u8], at: usize, text: &[[u8; HALF]]) -> bool {
-        let parts = text.get(self.part..).unwrap_or_default();
-        let (Some(first), Some(near)) = (parts.first(), chunk(line, at)) else {
-            return self.stands_near_end(line, at, parts);
-        };
-        let same = lanes.same(first, near);
-        if self.len <= HALF {
-            return same | self.behind == u32::MAX;
-        }
-        same == u32::MAX && self.stands_near_end(line, at, parts)
+    fn stands_at(&self, lanes: impl Lanes, line: &Line<'_>, at: usize, tails: &[u8]) -> bool {
+        let Some(near) = line.near(at) else { return false };
+        let head_stands = lanes.same(&self.head, near) | self.behind == u32::MAX;
+        let end = at + usize::from(self.len);
+        head_stands && (end <= at + HALF || self.is_tail(line.bytes.get(at + HALF..end), tails))
     }
 
+    /// Whether `text` is what follows on `head`.
     #[inline(never)]
-    fn stands_near_end(&self, line: &[u8], at: usize, parts: &[[u8; HALF]]) -> bool {
-        let here = line.get(at..at + self.len);
-        here.is_some() && here == parts.as_flattened().get(..self.len)
+    fn is_tail(&self, text: Option<&[u8]>, tails: &[u8]) -> bool {
+        let tail = tails.get(self.tail as usize..).unwrap_or_default();
+        text.is_some_and(|text| tail.get(..text.len()) == Some(text))
     }
-}
 
-#[inline(always)]
-fn chunk(line: &[u8], at: usize) -> Option<&[u8; HALF]> {
-    line.get(at..)?.first_chunk()
-}
-
-impl Gap {
-    /// Where the gap that starts at `start` ends, if it is one of this kind.
+    /// Where the gap that starts at `start` ends, if it is one of its kind.
     #[inline(always)]
-    fn end(
-        self,
+    fn gap_end(
+        &mut self,
         lanes: impl Lanes,
-        line: &[u8],
+        line: &Line<'_>,
         start: usize,
         escapes: &mut Escapes,
     ) -> Option<usize> {
-        match self {
-            Gap::Text => text_end(lanes, line, start, escapes),
+        match self.gap {
+            Gap::Text => self.text_end(lanes, line, start, escapes),
             Gap::Word => word_end(lanes, line, start),
-            Gap::Container => ContainerEnd { bytes: line, start }.run(lanes),
+            Gap::Container => ContainerEnd { bytes: line.bytes, start }.run(lanes),
             Gap::TextDeeper => {
-                let end = text_end(lanes, line, start, escapes)?;
-                (!walk::may_hold_json(line.get(start..end)?)).then_some(end)
+                let end = self.text_end(lanes, line, start, escapes)?;
+                (!walk::may_hold_json(line.bytes.get(start..end)?)).then_some(end)
             }
-            Gap::End => (start == line.len()).then_some(start),
+            Gap::End => (start == line.bytes.len()).then_some(start),
         }
     }
-}
 
-/// The bits of `mask` for the 32 bytes from `at` on; none behind the line's end.
-#[inline(always)]
-fn near(line: &[u8], at: usize, mask: impl Fn(&[u8; HALF]) -> u32) -> Option<u32> {
-    if let Some(near) = chunk(line, at) {
-        return Some(mask(near));
+    #[inline(always)]
+    fn text_end(
+        &mut self,
+        lanes: impl Lanes,
+        line: &Line<'_>,
+        start: usize,
+        escapes: &mut Escapes,
+    ) -> Option<usize> {
+        let near = line.near(start)?;
+        let quotes = lanes.equal(near, b'"');
+        let first = quotes & quotes.wrapping_neg();
+        let before = first.wrapping_sub(1);
+        if quotes == 0 || lanes.equal(near, b'\\') & before != 0 {
+            *escapes = Escapes::Some;
+            return StringEnd { bytes: line.bytes, start }.run(lanes);
+        }
+        if first != 1 << self.guess {
+            self.guess = u8::try_from(first.trailing_zeros()).unwrap_or(0);
+        }
+        Some(start + usize::from(self.guess))
     }
-    let behind = at - (line.len().checked_sub(HALF)?);
-    mask(line.last_chunk()?).checked_shr(u32::try_from(behind).ok()?)
-}
-
-#[inline(always)]
-fn text_end(lanes: impl Lanes, line: &[u8], start: usize, escapes: &mut Escapes) -> Option<usize> {
-    let quotes = near(line, start, |near| lanes.equal(near, b'"'))?;
-    let slashes = near(line, start, |near| lanes.equal(near, b'\\'))?;
-    if slashes == 0 && quotes != 0 {
-        return Some(start + quotes.trailing_zeros() as usize);
-    }
-    let end = StringEnd { bytes: line, start }.run(lanes)?;
-    *escapes = Escapes::Some;
-    Some(end)
 }
 
 /// The end of a short bare value in which nothing is odd.
 #[inline(always)]
-fn word_end(lanes: impl Lanes, line: &[u8], start: usize) -> Option<usize> {
-    let ends = near(line, start, |near| {
-        lanes.at_most(near, b' ')
-            | lanes.equal(near, b',')
-            | lanes.equal(near, b'"')
-            | lanes.equal(near, b'\'')
-            | lanes.equal_folded(near, b'{')
-            | lanes.equal_folded(near, b'}')
-    })?;
+fn word_end(lanes: impl Lanes, line: &Line<'_>, start: usize) -> Option<usize> {
+    let near = line.near(start)?;
+    let ends = lanes.at_most(near, b' ')
+        | lanes.either(near, b',', b'"')
+        | lanes.equal(near, b'\'')
+        | lanes.equal_folded(near, b'{')
+        | lanes.equal_folded(near, b'}');
     let len = ends.trailing_zeros() as usize;
     (1..HALF).contains(&len).then_some(start + len)
 }

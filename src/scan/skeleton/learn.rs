@@ -100,86 +100,82 @@ impl Skeletons {
         };
         if self.literals.len() + self.marks.values.len() > MAX_LITERALS {
             self.literals.clear();
-            self.text.clear();
+            self.tails.clear();
             self.endings.clear();
         }
         self.insert(line, Ending { shape, hits });
     }
 
-    /// Adds the literals of the line whose values were noted, as far as they are new.
+    /// Adds the literals of the line whose values were noted, from the first on
+    /// that is new.
     fn insert(&mut self, line: &[u8], ending: Ending) {
         let marks = std::mem::take(&mut self.marks.values);
-        let mut link = Link::First;
-        for (text, gap) in (Outline { line, marks: &marks }).literals() {
-            let known = loop {
-                let Some(number) = self.linked(link) else { break None };
-                if self.is(number, text, gap) {
-                    break Some(number);
+        let mut literals = (Outline { line, marks: &marks }).literals();
+        let mut number = 0;
+        while let Some((text, gap)) = literals.next() {
+            match self.find(number, text, gap) {
+                Ok(known) => number = known + 1,
+                Err(fork) => {
+                    let new = narrow(self.literals.len());
+                    if let Some(fork) = fork.and_then(|fork| self.literals.get_mut(fork)) {
+                        fork.other = new;
+                    }
+                    self.add(text, gap);
+                    literals.by_ref().for_each(|(text, gap)| self.add(text, gap));
+                    self.endings.push(ending);
+                    break;
                 }
-                link = Link::Other(number);
-            };
-            link = Link::Next(known.unwrap_or_else(|| self.add(link, text, gap)));
+            }
         }
-        if self.linked(link).is_none() {
-            let number = self.endings.len();
-            self.endings.push(ending);
-            self.set(link, number);
-        }
+        drop(literals);
+        self.starts.resize(self.starts.len().max(marks.len()), 0);
         self.marks.values = marks;
     }
 
-    fn is(&self, number: usize, text: &[u8], gap: Gap) -> bool {
-        let Some(literal) = self.literals.get(number) else { return false };
-        let have = self.text.get(literal.part..).unwrap_or_default().as_flattened();
-        literal.gap == gap && have.get(..literal.len) == Some(text)
-    }
-
-    fn add(&mut self, link: Link, text: &[u8], gap: Gap) -> usize {
-        let number = self.literals.len();
-        let part = self.text.len();
-        self.text.extend(text.chunks(HALF).map(|part| {
-            let mut padded = [0; HALF];
-            part.iter().zip(&mut padded).for_each(|(byte, place)| *place = *byte);
-            padded
-        }));
-        let len = text.len();
-        let behind = u32::try_from(len).ok().and_then(|len| u32::MAX.checked_shl(len)).unwrap_or(0);
-        self.literals.push(Literal { part, len, behind, gap, next: None, other: None });
-        self.set(link, number);
-        number
-    }
-
-    fn linked(&self, link: Link) -> Option<usize> {
-        match link {
-            Link::First => (!self.literals.is_empty()).then_some(0),
-            Link::Next(number) => self.literals.get(number)?.next,
-            Link::Other(number) => self.literals.get(number)?.other,
-        }
-    }
-
-    fn set(&mut self, link: Link, to: usize) {
-        match link {
-            Link::First => {}
-            Link::Next(number) => {
-                if let Some(literal) = self.literals.get_mut(number) {
-                    literal.next = Some(to);
-                }
+    /// The one of the literals that may stand where `number` does that is this
+    /// one, or else the last of them.
+    fn find(&self, mut number: usize, text: &[u8], gap: Gap) -> Result<usize, Option<usize>> {
+        let mut last = None;
+        while let Some(literal) = self.literals.get(number) {
+            let (head, rest) = halves(text);
+            let same = literal.gap == gap
+                && usize::from(literal.len) == text.len()
+                && literal.head == head
+                && literal.is_tail(Some(rest), &self.tails);
+            if same {
+                return Ok(number);
             }
-            Link::Other(number) => {
-                if let Some(literal) = self.literals.get_mut(number) {
-                    literal.other = Some(to);
-                }
+            last = Some(number);
+            number = literal.other as usize;
+            if number == 0 {
+                break;
             }
         }
+        Err(last)
+    }
+
+    fn add(&mut self, text: &[u8], gap: Gap) {
+        let (head, rest) = halves(text);
+        let tail = narrow(self.tails.len());
+        self.tails.extend_from_slice(rest);
+        let behind = u32::MAX.checked_shl(narrow(text.len())).unwrap_or(0);
+        let len = text.len().try_into().unwrap_or(u16::MAX);
+        let ending = narrow(self.endings.len());
+        self.literals.push(Literal { head, behind, len, gap, guess: 0, tail, other: 0, ending });
     }
 }
 
-/// What leads to a literal, or to an ending.
-#[derive(Clone, Copy)]
-enum Link {
-    First,
-    Next(usize),
-    Other(usize),
+/// The first bytes, filled up with zeros, and the others.
+fn halves(text: &[u8]) -> ([u8; HALF], &[u8]) {
+    let (first, rest) = text.split_at(text.len().min(HALF));
+    let mut head = [0; HALF];
+    first.iter().zip(&mut head).for_each(|(byte, place)| *place = *byte);
+    (head, rest)
+}
+
+/// Sizes here are small: `MAX_LITERALS` times `LONGEST` bytes at most.
+fn narrow(size: usize) -> u32 {
+    size.try_into().unwrap_or(u32::MAX)
 }
 
 /// A line and its gaps; the last is its end.
