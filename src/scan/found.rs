@@ -15,6 +15,9 @@ const LINE_LIMIT: usize = 1024 * 1024;
 /// Occurrences of one path kept of one line.
 const OCCURRENCES: usize = 64;
 
+/// Under how many other paths it is remembered what lines looked like.
+const SHELVED: usize = 16;
+
 /// A reusable buffer for results. Holds positions between lines' ends only;
 /// read it through the [`Scan`] it was filled for.
 #[derive(Debug, Default)]
@@ -28,9 +31,9 @@ pub struct Found {
     insides_used: usize,
     /// Values of a line that was never in memory as a whole.
     pub(super) kept: Vec<u8>,
-    /// What the lines before looked like, under the paths with this serial number.
+    /// What the lines before looked like, under the paths used last and others.
     pub(super) skeletons: Skeletons,
-    skeletons_of: u64,
+    shelved: Vec<Skeletons>,
     /// The ending of skeletons whose hits are in `hits`, if they are.
     laid_out: Option<usize>,
 }
@@ -113,10 +116,7 @@ impl Found {
     /// Empties the buffer for the next line.
     pub(super) fn begin(&mut self, paths: &Paths) {
         self.clear();
-        if self.skeletons_of != paths.serial {
-            self.skeletons.forget();
-            self.skeletons_of = paths.serial;
-        }
+        self.choose(paths);
         self.skeletons.marks.begin();
         if self.first.len() < paths.slots() {
             self.first.resize(paths.slots(), 0);
@@ -138,9 +138,7 @@ impl Found {
 
     /// Fills the buffer with what is in `line`, if that looks like a line before.
     pub(super) fn follow(&mut self, paths: &Paths, line: &[u8]) -> Option<Shape> {
-        if self.skeletons_of != paths.serial {
-            return None;
-        }
+        self.choose(paths);
         let Followed { ending, escapes } = self.skeletons.follow(line)?;
         if self.laid_out != Some(ending) {
             self.lay_out(ending);
@@ -165,6 +163,26 @@ impl Found {
             taken += len;
         }
         (taken <= LINE_LIMIT).then_some(shape)
+    }
+
+    /// Takes what was learnt under these paths from the shelf.
+    #[inline]
+    fn choose(&mut self, paths: &Paths) {
+        if self.skeletons.serial != paths.serial {
+            self.change(paths.serial);
+        }
+    }
+
+    #[cold]
+    fn change(&mut self, serial: u64) {
+        self.clear();
+        if let Some(known) = self.shelved.iter_mut().find(|shelved| shelved.serial == serial) {
+            return std::mem::swap(known, &mut self.skeletons);
+        }
+        let used = std::mem::replace(&mut self.skeletons, Skeletons::of(serial));
+        if used.serial != 0 && self.shelved.len() < SHELVED {
+            self.shelved.push(used);
+        }
     }
 
     /// Links the hits of lines that end like this.

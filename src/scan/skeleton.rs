@@ -22,6 +22,8 @@ use super::{Shape, walk};
 /// Skeletons of the lines of one source.
 #[derive(Debug, Default)]
 pub(super) struct Skeletons {
+    /// Number of the paths under which the lines were walked; zero is none.
+    pub(super) serial: u64,
     literals: Vec<Literal>,
     /// The bytes of long literals.
     tails: Vec<u8>,
@@ -118,7 +120,12 @@ pub(super) enum Escapes {
 }
 
 impl Skeletons {
-    pub(super) fn forget(&mut self) {
+    /// None yet, of lines walked under the paths with this number.
+    pub(super) fn of(serial: u64) -> Skeletons {
+        Skeletons { serial, ..Skeletons::default() }
+    }
+
+    fn forget(&mut self) {
         self.literals.clear();
         self.tails.clear();
         self.endings.clear();

@@ -8,8 +8,9 @@ use crate::scan::lex::{self, Span, Token};
 use crate::scan::paths::Node;
 use crate::scan::value::Kind;
 
-/// Literals kept; when there would be more, all are forgotten.
-const MAX_LITERALS: usize = 2048;
+/// Literals and bytes of long ones kept; when there would be more, all are forgotten.
+const MAX_LITERALS: usize = 1024;
+const MAX_TAILS: usize = 64 * 1024;
 
 /// Longest literal kept, in bytes.
 const LONGEST: usize = 1024;
@@ -98,10 +99,11 @@ impl Skeletons {
         else {
             return;
         };
-        if self.literals.len() + self.marks.values.len() > MAX_LITERALS {
-            self.literals.clear();
-            self.tails.clear();
-            self.endings.clear();
+        let tails: usize = outline.literals().map(|(text, _)| halves(text).1.len()).sum();
+        if self.literals.len() + self.marks.values.len() > MAX_LITERALS
+            || self.tails.len() + tails > MAX_TAILS
+        {
+            self.forget();
         }
         self.insert(line, Ending { shape, hits });
     }
@@ -173,7 +175,7 @@ fn halves(text: &[u8]) -> ([u8; HALF], &[u8]) {
     (head, rest)
 }
 
-/// Sizes here are small: `MAX_LITERALS` times `LONGEST` bytes at most.
+/// Sizes here are small.
 fn narrow(size: usize) -> u32 {
     size.try_into().unwrap_or(u32::MAX)
 }

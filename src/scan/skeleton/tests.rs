@@ -1,7 +1,7 @@
 //! Following earlier lines against walking each one, and against the scan in parts.
 
 use crate::scan::{
-    Found, Kind, LongScan, Paths, PathsBuilder, Scan, Shape, Slot, scan_line, walked,
+    CAPTURE_LIMIT, Found, Kind, LongScan, Paths, PathsBuilder, Scan, Shape, Slot, scan_line, walked,
 };
 
 const PATHS: [&str; 14] = [
@@ -243,4 +243,62 @@ fn following_equals_walking_on_similar_lines() {
     println!("{followed} of {lines} lines followed, {damaged_followed} of them damaged");
     assert!(followed * 5 > lines, "{followed} of {lines} lines were followed");
     assert!(damaged_followed * 50 > lines, "{damaged_followed} damaged lines were followed");
+}
+
+/// Lines of one skeleton with a text this long.
+fn of_len(len: usize) -> String {
+    format!(r#"{{"a":"{}","b":{{"x":{len},"c":"y"}},"ab":"z"}}"#, "x".repeat(len))
+}
+
+#[test]
+fn long_values_are_cut_alike() {
+    let mut reader = Reader::new();
+    for len in [1, 2, 31, 32, 33, 500, CAPTURE_LIMIT - 1, CAPTURE_LIMIT, CAPTURE_LIMIT + 1, 3] {
+        let (_, found, _) = reader.read(of_len(len).as_bytes());
+        assert_eq!(found[0][0].0 == Kind::Cut, len > CAPTURE_LIMIT, "{len}");
+    }
+    assert_eq!(reader.followed, 8);
+}
+
+#[test]
+fn many_long_values_are_cut_alike() {
+    let mut reader = Reader::new();
+    for len in [1, 2, CAPTURE_LIMIT / 2, CAPTURE_LIMIT - 10, 1] {
+        let text = "x".repeat(len);
+        let members: Vec<String> = (0..30).map(|_| format!(r#""a":"{text}""#)).collect();
+        reader.read(format!("{{{},\"b\":{{\"c\":1}}}}", members.join(",")).as_bytes());
+    }
+    assert_eq!(reader.followed, 3, "all but the first and the one that is cut");
+}
+
+#[test]
+fn other_paths_have_skeletons_of_their_own() {
+    let (first, second) = (Reader::new(), Reader::new());
+    let mut found = Found::default();
+    let mut followed = 0;
+    for len in 1..20 {
+        for reader in [&first, &second] {
+            let line = of_len(len);
+            followed += usize::from(found.follow(&reader.paths, line.as_bytes()).is_some());
+            let scan = scan_line(&reader.paths, line.as_bytes(), &mut found);
+            assert_eq!(scan.get(reader.slots[0]).unwrap().raw.len(), len);
+        }
+    }
+    assert_eq!(followed, 2 * 18);
+}
+
+#[test]
+fn what_is_learnt_of_lines_that_are_all_different_is_bounded() {
+    let mut reader = Reader::new();
+    let mut dice = Dice(1);
+    for number in 0..5000 {
+        let keys: Vec<String> = (0..20).map(|_| format!(r#""k{}":1"#, dice.below(1000))).collect();
+        reader.read(format!(r#"{{"n":{number},{}}}"#, keys.join(",")).as_bytes());
+        assert!(reader.found.skeletons.literals.len() <= 1024);
+    }
+    let before = reader.followed;
+    for len in 0..40 {
+        reader.read(of_len(len % 30).as_bytes());
+    }
+    assert!(reader.followed - before > 20, "a new skeleton is still learnt");
 }
