@@ -19,7 +19,7 @@ use crate::domain::{Keep, Layer, Resource, Scope};
 pub(super) use field::{Field, Kind, Part};
 pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, descend};
 pub(super) use pattern::{Group, Pattern};
-pub(super) use presence::{Fields, Presence};
+pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
 pub(super) use read::{read, read_table};
 
@@ -307,6 +307,17 @@ impl<P> Map<P> {
     #[inline]
     pub(super) fn field(&self, field: Field) -> &[Alt<P>] {
         self.fields.get(field as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<P> Map<P> {
+    /// Whether something is read from the header of this name.
+    pub(super) fn asks_for(&self, header: &[u8]) -> bool {
+        let fields = self.fields.iter().flatten();
+        let remembered = self.sticky.iter().flat_map(|sticky| &sticky.from);
+        let limits = self.limits.iter().flat_map(|limit| limit.parts.iter().flatten());
+        let mut all = fields.chain(remembered).chain(limits);
+        all.any(|alt| matches!(&alt.from, From::Header(name) if name.as_bytes() == header))
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) struct Recorder {
     scratch: Scratch,
     /// Headers of the present response and zone of the source.
     surroundings: Surroundings,
+    collector: headers::Collector,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
@@ -116,6 +117,7 @@ impl Recorder {
             names: named,
             scratch: Scratch::default(),
             surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
+            collector: headers::Collector::default(),
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
@@ -185,7 +187,7 @@ impl Recorder {
             headers: &self.surroundings.bag,
             sticky: &[],
             around: Around { zone: None, received: Wall(0) },
-            present: format.presence.of(scans),
+            present: &format.presence.of(scans),
         };
         cost::states_one(line, line.alts(&format.map, Field::CostUsd))
     }
@@ -204,7 +206,7 @@ impl Recorder {
         let mut kept = std::mem::take(&mut self.surroundings);
         let zone = kept.zone.as_ref().or(map.timezone.as_ref());
         let around = Around { zone, received: place.at.received };
-        let present = format.presence.of(scans);
+        let present = &format.presence.of(scans);
         if !map.sticky.is_empty() {
             let sticky = kept.memory.of(format.number);
             let line = Line { scans, headers: &kept.bag, sticky, around, present };
@@ -234,7 +236,8 @@ impl Recorder {
     /// Headers and body that stand in the line.
     fn collect(&mut self, formats: &Formats, format: &Format, scans: &[Scan<'_>]) {
         let map = &format.map;
-        headers::collect(format, scans, &mut self.surroundings.bag, &mut self.scratch);
+        let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
+        self.collector.collect(format, scans, reader, bag, &mut self.scratch);
         let get = |at: &Spot| scans.get(usize::from(at.part))?.get(at.slot);
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
@@ -539,7 +542,15 @@ fn priority(word: &str) -> Option<Priority> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "saturates, as it should")]
+/// Rounded half away from zero; the library's rounding is a call for each.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "saturates, as it should; a float that large has no fraction"
+)]
 fn nanos(ms: f64) -> i64 {
-    (ms * 1e6).round() as i64
+    let nanos = ms * 1e6;
+    let whole = nanos as i64;
+    let fraction = nanos - whole as f64;
+    whole.saturating_add(i64::from(fraction >= 0.5)).saturating_sub(i64::from(fraction <= -0.5))
 }
