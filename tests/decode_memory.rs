@@ -1,7 +1,12 @@
 //! What a decoder remembers of earlier lines makes it fast and nothing else: it
 //! reads every line as one that never saw another would.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::format_push_string,
+    reason = "helpers of tests; a panic is a failed test"
+)]
 
 use std::sync::{Arc, LazyLock};
 
