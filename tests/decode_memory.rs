@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::format_push_string,
+    clippy::format_collect,
     reason = "helpers of tests; a panic is a failed test"
 )]
 
