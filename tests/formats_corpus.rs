@@ -16,3 +16,5 @@ mod gateway_variants;
 mod gateways;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
+#[path = "formats_corpus/refusals.rs"]
+mod refusals;

@@ -24,6 +24,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("kong-ai.toml", include_str!("../../data/formats/kong-ai.toml")),
     ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
     ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
+    ("litellm-stdout.toml", include_str!("../../data/formats/litellm-stdout.toml")),
     ("envoy-json.toml", include_str!("../../data/formats/envoy-json.toml")),
     ("apisix.toml", include_str!("../../data/formats/apisix.toml")),
     ("cloudflare-ai-gateway.toml", include_str!("../../data/formats/cloudflare-ai-gateway.toml")),

@@ -44,6 +44,8 @@ pub(super) struct Recorder {
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
+    /// Error texts of the present line.
+    error_text: Vec<u8>,
     defaults: Defaults,
     max_request_usd: NanoUsd,
     texts: Texts,
@@ -122,6 +124,7 @@ impl Recorder {
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
+            error_text: Vec::new(),
             defaults,
             max_request_usd: options.max_request_usd,
             texts: options.texts,
@@ -281,7 +284,7 @@ impl Recorder {
             }
             Reported::Nothing | Reported::Bad(_) => None,
         };
-        self.read_headers(line, &mut request);
+        self.read_headers(map, line, &mut request);
         self.read_limits(map, line, &request);
         describe(map, line, &mut request);
         request.failure = self.failure(map, line, status);
@@ -326,7 +329,7 @@ impl Recorder {
         }
     }
 
-    fn read_headers(&mut self, line: Line<'_>, request: &mut Request) {
+    fn read_headers(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
         let provider = request.provider.or(self.defaults.provider);
         let failed = request.status.is_some_and(|status| status >= 400);
         if line.headers.is_empty() && self.body.error.is_empty() && !failed {
@@ -337,13 +340,14 @@ impl Recorder {
             request.provider = provider;
             return;
         }
+        self.gather_error_text(map, line, request.status);
         let context = HeaderContext {
             at: request.at,
             status: request.status,
             provider: provider.map(|sym| self.names.text(sym)),
             url: None,
             model: request.model,
-            body: Some(self.body.error.as_slice()).filter(|error| !error.is_empty()),
+            body: Some(self.error_text.as_slice()).filter(|error| !error.is_empty()),
         };
         self.reader.read(line.headers, &context, &mut self.report);
         let guessed = self.report.provider;

@@ -129,7 +129,7 @@ fn azure(logs: [&str; 2]) -> Value {
     sandbox.file(one, logs[0]);
     sandbox.file(two, logs[1]);
     let [one, two] = [one, two].map(|name| sandbox.path(name));
-    sandbox.run(["once", "--json", one.to_str().unwrap(), two.to_str().unwrap()]).ok().json()
+    sandbox.run(["replay", "--json", one.to_str().unwrap(), two.to_str().unwrap()]).ok().json()
 }
 
 #[test]
@@ -153,6 +153,6 @@ fn the_two_records_of_a_call_count_once_with_what_both_say() {
         assert_eq!(totals["cost_usd"], "0.0000291", "{totals}");
         let rows = snapshot["traffic"].as_array().unwrap();
         let row = rows.iter().find(|row| row["model"] == "gpt-4o-mini-2024-07-18").unwrap();
-        assert_eq!(row["outcomes"]["ok"], 1, "{row}");
+        assert_eq!((&row["requests"], &row["outcomes"]["ok"]), (&1.into(), &1.0.into()), "{row}");
     }
 }

@@ -12,7 +12,7 @@ use crate::support::at;
 const NOW: Wall = Wall::from_secs(1_795_190_000);
 
 /// What a line says, in words: its format, then what is known of each call.
-fn said(line: &str) -> String {
+pub fn said(line: &str) -> String {
     static BUILTIN: LazyLock<Arc<Formats>> = LazyLock::new(|| Formats::builtin().into());
     let names = Names::default();
     let mut decoder =

@@ -14,6 +14,11 @@ const SAMPLES: &[Sample] = &[
     Sample { sample: "kong_ai_proxy.jsonl", expect: "kong_ai_proxy.json", overlook: &[] },
     Sample { sample: "azure_apim_llm.jsonl", expect: "azure_apim_llm.json", overlook: &[] },
     Sample { sample: "bedrock_invocation.jsonl", expect: "bedrock_invocation.json", overlook: &[] },
+    Sample {
+        sample: "litellm_json_logs_stdout.log",
+        expect: "litellm_json_logs_stdout.json",
+        overlook: &[],
+    },
     Sample { sample: "apisix_logger.jsonl", expect: "apisix_logger.json", overlook: &[] },
     Sample { sample: "envoy_ai_gateway.jsonl", expect: "envoy_ai_gateway.json", overlook: &[] },
     Sample {
