@@ -1,6 +1,12 @@
 //! Gateways and proxies.
 
+use std::sync::Arc;
+
+use tripline::decode::{DecodeOptions, Decoder, Formats};
+use tripline::domain::{Batch, Names, Wall};
+
 use crate::check::{Sample, check};
+use crate::support::{Lines, at, corpus};
 
 const SAMPLES: &[Sample] = &[
     Sample { sample: "nginx_json.jsonl", expect: "nginx_json.json", overlook: &[] },
@@ -56,6 +62,45 @@ const SAMPLES: &[Sample] = &[
         overlook: &[],
     },
 ];
+
+/// The format that takes each sample.
+const FORMATS: &[(&str, &str)] = &[
+    ("nginx_json.jsonl", "nginx-json"),
+    ("litellm_standard_logging.jsonl", "litellm-standard"),
+    ("litellm_spend_logs.jsonl", "litellm-spend"),
+    ("litellm_json_logs_stdout.log", "litellm-stdout"),
+    ("caddy_access.jsonl", "caddy"),
+    ("kong_ai_proxy.jsonl", "kong-ai"),
+    ("azure_apim_llm.jsonl", "azure-apim"),
+    ("bedrock_invocation.jsonl", "bedrock"),
+    ("apisix_logger.jsonl", "apisix"),
+    ("envoy_ai_gateway.jsonl", "envoy-json"),
+    ("cloudflare_ai_gateway_logs.jsonl", "cloudflare-ai-gateway"),
+    ("cloudflare_logpush.jsonl", "cloudflare-logpush"),
+    ("portkey_export.jsonl", "portkey"),
+    ("helicone_webhook.jsonl", "helicone-webhook"),
+    ("ollama_api_final_chunk.jsonl", "ollama"),
+    ("openrouter_activity.jsonl", "openrouter-activity"),
+];
+
+#[test]
+fn each_line_of_a_sample_is_taken_by_its_own_format() {
+    let formats = Arc::new(Formats::builtin());
+    for (sample, format) in FORMATS {
+        let names = Names::default();
+        for (number, line) in Lines::all(&corpus(&format!("logs/samples/{sample}"))) {
+            if !line.starts_with(b"{") {
+                continue;
+            }
+            // A line is told by itself, not by what came before it.
+            let options = DecodeOptions::default();
+            let mut decoder = Decoder::new(Arc::clone(&formats), &names, options).expect("decodes");
+            let mut batch = Batch::default();
+            decoder.line(line, at(1, number, Wall::from_secs(1_795_190_000)), &mut batch);
+            assert_eq!(decoder.format(), Some(*format), "{sample} at {number}");
+        }
+    }
+}
 
 #[test]
 fn samples_decode_to_what_is_expected() {
