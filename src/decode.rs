@@ -15,12 +15,14 @@ mod eval;
 mod formats;
 pub mod headers;
 mod map;
+mod metrics;
 mod names;
 mod record;
 mod tokens;
 
 pub use decoder::Decoder;
 pub use formats::{FormatError, FormatId, Formats};
+pub use metrics::{MapError, MetricMap, MetricMaps, RawMap};
 
 use crate::domain::NanoUsd;
 

@@ -12,6 +12,7 @@
 //! [`Shape::Broken`], because then nobody can say which field is which.
 
 mod escape;
+pub mod exposition;
 mod found;
 mod habit;
 mod lex;

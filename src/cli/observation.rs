@@ -3,8 +3,8 @@
 use serde_json::{Map, Number, Value, json};
 
 use crate::domain::{
-    Amount, Batch, Layer, LimitReading, Names, Observation, QueueReading, Request, Sym, TextRef,
-    Wall,
+    Amount, Batch, Layer, LimitReading, MetricReading, Names, Observation, QueueReading, Request,
+    Sym, TextRef, Wall,
 };
 
 /// One JSON object for each thing that the lines of a batch said.
@@ -37,6 +37,10 @@ pub fn rows(batch: &Batch, names: &Names, format: Option<&str>) -> Vec<Value> {
             Observation::Queue(reading) => {
                 row.kind("queue", format);
                 writer.queue(&mut row, reading);
+            }
+            Observation::Metric(reading) => {
+                row.kind("metric", format);
+                writer.metric(&mut row, reading);
             }
             Observation::Ignored { reason } => {
                 row.kind("ignored", format);
@@ -178,10 +182,22 @@ impl Writer<'_> {
         row.maybe("host", self.name(reading.host));
         row.maybe("priority", reading.priority.map(crate::domain::Priority::word));
         row.maybe("depth", reading.depth);
+        row.maybe("running", reading.running);
         row.maybe("oldest_age_s", reading.oldest_age_s);
         row.maybe("enqueued_total", reading.enqueued_total);
         row.maybe("dequeued_total", reading.dequeued_total);
         row.maybe("dropped_total", reading.dropped_total);
+    }
+}
+
+impl Writer<'_> {
+    fn metric(&self, row: &mut Row, reading: &MetricReading) {
+        row.time("at", Some(reading.at));
+        row.maybe("metric", self.name(Some(reading.name)));
+        row.maybe("labels", self.name(reading.labels));
+        row.maybe("host", self.name(reading.host));
+        row.put("value", reading.value);
+        row.put("type", reading.kind.word());
     }
 }
 

@@ -101,7 +101,7 @@ impl Context {
         }
         let host = host_name();
         Pipelines {
-            formats: Arc::new(Formats::builtin()),
+            formats: Arc::new(Formats::builtin().with_metrics(self.config.metric_maps.clone())),
             prices,
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,

@@ -8,9 +8,10 @@ use super::DecodeOptions;
 use super::dump::{Dump, Step};
 use super::formats::{FormatError, FormatId, Formats};
 use super::map::Input;
+use super::metrics::{Page, Took};
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation};
-use crate::scan::{Found, LongScan, Shape, scan_line};
+use crate::scan::{Found, LongScan, Shape, exposition, scan_line};
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -24,8 +25,36 @@ pub struct Decoder {
     found: Found,
     recorder: Recorder,
     dump: Dump,
+    pages: Pages,
     long: Long,
     wrong_encoding: bool,
+}
+
+/// The page of metrics that is being read, in the few sources that have any.
+#[derive(Debug)]
+struct Pages {
+    names: Names,
+    salt: u64,
+    host: Option<String>,
+    page: Option<Box<Page>>,
+}
+
+impl Pages {
+    fn of(names: &Names, options: &DecodeOptions) -> Pages {
+        let (names, host) = (names.clone(), options.host.clone());
+        Pages { names, salt: options.key_salt, host, page: None }
+    }
+
+    fn open(&mut self) -> &mut Page {
+        let Pages { names, salt, host, page } = self;
+        page.get_or_insert_with(|| Box::new(Page::new(names, *salt, host.as_deref())))
+    }
+
+    fn end(&mut self, out: &mut Batch) {
+        if let Some(page) = &mut self.page {
+            page.end(out);
+        }
+    }
 }
 
 /// Scans of a line that arrives in parts, one for each format it may be of.
@@ -59,6 +88,7 @@ impl Decoder {
             forced,
             last: forced,
             found: Found::default(),
+            pages: Pages::of(names, &options),
             recorder: Recorder::new(names, options),
             dump: Dump::default(),
             long: Long::default(),
@@ -75,7 +105,10 @@ impl Decoder {
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
         let place = Place { at, len: line.len() as u64 };
-        if self.wrong_encoding(line, place, out) || self.dump_line(line, place, out) {
+        if self.wrong_encoding(line, place, out)
+            || self.metrics_line(line, place, out)
+            || self.dump_line(line, place, out)
+        {
             return;
         }
         let formats = Arc::clone(&self.formats);
@@ -146,6 +179,7 @@ impl Decoder {
     pub fn finish(&mut self, _at: LineAt, out: &mut Batch) {
         let formats = Arc::clone(&self.formats);
         self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
+        self.pages.end(out);
     }
 
     /// Decodes a line of a format that is not the last one's; the shape of a
@@ -233,6 +267,28 @@ impl Decoder {
             Step::Start => self.recorder.begin(),
             Step::Kept => {}
         }
+        true
+    }
+
+    /// Follows a page of metrics; whether the line was part of one.
+    fn metrics_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
+        let metrics = self.formats.prometheus();
+        let is_metrics = self.last == metrics && metrics.is_some();
+        if !is_metrics && (self.forced.is_some() || !exposition::begins(line)) {
+            return false;
+        }
+        let page = self.pages.open();
+        if page.line(self.formats.metrics(), line, place, out) == Took::Yes {
+            self.last = metrics;
+            return true;
+        }
+        if self.forced.is_none() {
+            // Another format begins.
+            page.end(out);
+            self.last = None;
+            return false;
+        }
+        place.fault(out, FaultReason::UnknownFormat);
         true
     }
 

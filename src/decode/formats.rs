@@ -1,6 +1,7 @@
 //! The formats a decoder can tell apart, compiled once and shared.
 
 use super::map::{self, Input, Map, Presence};
+use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, Slot, scan_line};
 
 const BUILTIN: &[(&str, &str)] = &[
@@ -9,6 +10,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
+    ("prometheus.toml", include_str!("../../data/formats/prometheus.toml")),
 ];
 
 const BODY: (&str, &str) =
@@ -49,6 +51,8 @@ pub struct Formats {
     any: Detector,
     /// How the body of a response is read.
     body: Format,
+    /// What metrics mean.
+    metrics: MetricMaps,
 }
 
 /// A format that is known to exist.
@@ -104,6 +108,22 @@ impl Formats {
         Ok(Formats::of(&maps, &map::read(BODY.0, BODY.1)?))
     }
 
+    /// The same, with these maps of metrics before the shipped ones.
+    #[must_use]
+    pub fn with_metrics(self, own: Vec<MetricMap>) -> Formats {
+        Formats { metrics: MetricMaps::with(own), ..self }
+    }
+
+    /// What metrics mean.
+    pub(super) fn metrics(&self) -> &MetricMaps {
+        &self.metrics
+    }
+
+    /// The one format whose records are pages of metrics.
+    pub(super) fn prometheus(&self) -> Option<usize> {
+        self.formats.iter().position(|format| format.map.input == Input::Prometheus)
+    }
+
     /// Names and descriptions of all formats.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
         self.formats.iter().map(|format| (&*format.map.id, &*format.map.about))
@@ -150,7 +170,8 @@ impl Formats {
         let signatures = ranked.iter().map(|told| told.compile(maps, &mut builder)).collect();
         let any = Detector { paths: builder.build(), signatures };
         let formats = maps.iter().enumerate().map(|(i, map)| Format::new(i, map, maps, &ranked));
-        Formats { formats: formats.collect(), any, body: Format::new(0, body, &[], &[]) }
+        let metrics = MetricMaps::with(Vec::new());
+        Formats { formats: formats.collect(), any, body: Format::new(0, body, &[], &[]), metrics }
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) enum Input {
     JsonLines,
     /// Response heads as curl prints them, with or without a body.
     HttpDump,
+    /// A page of metrics.
+    Prometheus,
 }
 
 /// What a format's own token counts leave out and must be added.

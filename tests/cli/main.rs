@@ -18,5 +18,6 @@ mod logs;
 mod probe;
 mod replay;
 mod sandbox;
+mod scrape;
 mod secrets;
 mod switch;

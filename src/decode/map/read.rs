@@ -126,7 +126,8 @@ impl Doc<'_> {
         match self.string(value, "input")?.as_str() {
             "jsonl" => Ok(Input::JsonLines),
             "http-dump" => Ok(Input::HttpDump),
-            _ => Err(self.error(value, "input", "must be `jsonl` or `http-dump`")),
+            "prometheus" => Ok(Input::Prometheus),
+            _ => Err(self.error(value, "input", "must be `jsonl`, `http-dump` or `prometheus`")),
         }
     }
 
