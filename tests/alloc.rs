@@ -83,6 +83,7 @@ fn pipeline(names: &mut Names) -> (impl LineSink, Engine) {
     };
     let sink = shared.of(&SourceSpec::default()).unwrap().pipeline();
     let spec = EngineSpec {
+        prices_of: None,
         caps: Vec::new(),
         rules: rules::builtin(),
         limits: Limits::default(),

@@ -61,6 +61,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
     start(Setup {
         sources: vec![source],
         engine: EngineSpec {
+            prices_of: None,
             caps: Vec::new(),
             rules: config.rules,
             limits: config.engine,

@@ -140,6 +140,7 @@ pub fn whole(log: &Log) -> u64 {
         Stamp { mono: Mono(ms * 1_000_000), wall: Wall(i64::try_from(ms).unwrap() * 1_000_000) }
     };
     let spec = EngineSpec {
+        prices_of: None,
         caps: Vec::new(),
         rules: tripline::rules::builtin(),
         limits: Limits::default(),

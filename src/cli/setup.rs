@@ -84,6 +84,7 @@ impl Context {
     #[must_use]
     pub fn engine(&self) -> EngineSpec {
         EngineSpec {
+            prices_of: self.prices().collected(),
             caps: self.config.caps.clone(),
             rules: self.config.rules.clone(),
             limits: self.config.engine.clone(),
@@ -95,20 +96,24 @@ impl Context {
     /// What turns lines into observations.
     #[must_use]
     pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
-        let mut prices = PriceTable::builtin();
-        for (name, price) in &self.config.prices {
-            prices.set(name, price.clone());
-        }
         let host = host_name();
         Pipelines {
             formats: Arc::new(Formats::builtin().with_metrics(self.config.metric_maps.clone())),
-            prices,
+            prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
             key_salt: key_salt(&host),
             host,
             texts,
         }
+    }
+
+    fn prices(&self) -> PriceTable {
+        let mut prices = PriceTable::builtin();
+        for (name, price) in &self.config.prices {
+            prices.set(name, price.clone());
+        }
+        prices
     }
 
     /// The kill switch.

@@ -285,7 +285,7 @@ fn sources_that_are_asked_need_an_address_a_budget_and_no_key_in_the_file() {
         ("[scrape]\nmap = 1".to_owned(), "2:7: 'scrape.map' must be written [[scrape.map]]".to_owned()),
         ("[[scrape.map]]\nmetric = \"a\"\nqueue = \"depht\"\nname = \"q\"".to_owned(), "3:9: 'queue' must be one of: depth, running, oldest_age_s, enqueued_total, dequeued_total, dropped_total".to_owned()),
         ("[[scrape.map]]\nmetric = \"a\"".to_owned(), "2:10: 'metric' must become exactly one of `queue`, `limit` and `show`".to_owned()),
-        ("[[scrape.map]]\nmetric = \"a\"\nshow = \"b\"\nlable = []".to_owned(), "4:1: unknown key 'lable' | did you mean 'labels'?".to_owned()),
+        ("[[scrape.map]]\nmetric = \"a\"\nshow = \"b\"\nlabel = []".to_owned(), "4:1: unknown key 'label' | did you mean 'labels'?".to_owned()),
         ("[scrape]\nfoo = 1\n[[scrape.map]]\nmetric = \"a\"\nshow = \"b\"".to_owned(), "2:1: unknown key 'foo' | scrape.map is written [[scrape.map]]".to_owned()),
     ] {
         refused(&[(&text, &expected)]);

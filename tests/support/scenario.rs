@@ -240,6 +240,7 @@ impl World {
             every: Duration::ZERO,
         };
         let spec = EngineSpec {
+            prices_of: None,
             caps: config.caps.clone(),
             rules: config.rules.clone(),
             limits: config.engine.clone(),
