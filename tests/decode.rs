@@ -453,7 +453,10 @@ status = [{ const = 200, when = { eq = { fine = true } } }, { const = 500 }]
             "x.toml:4: fields.user.regex: needs a group `(…)` around the value",
         ),
         ("id = \"x\"\ntimezone = \"Mars/Base\"", "x.toml:2: timezone: is not a known time zone"),
-        ("id = \"x\"\ninput = \"csv\"", "x.toml:2: input: must be `jsonl` or `http-dump`"),
+        (
+            "id = \"x\"\ninput = \"csv\"",
+            "x.toml:2: input: must be `jsonl`, `http-dump` or `prometheus`",
+        ),
     ] {
         let error = Formats::from_toml(&[("x.toml", bad)]).unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -21,3 +21,4 @@ mod sandbox;
 mod scrape;
 mod secrets;
 mod switch;
+mod tls;
