@@ -215,6 +215,7 @@ fn is_name(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// `name label=value … value @time`, or the kind of line.
     fn read(text: &str) -> String {
@@ -290,6 +291,24 @@ mod tests {
             "a\u{0} 1",
         ] {
             assert_eq!(read(text), "Broken", "{text}");
+        }
+    }
+
+    proptest! {
+        /// Any bytes are read to something, and what is read is what was written.
+        #[test]
+        fn any_label_survives_and_no_bytes_do_harm(
+            raw in prop::collection::vec(any::<u8>(), 0..200),
+            value in "\\PC{0,20}[\"{}\\\\,= ]{0,4}",
+            cut in 0usize..80,
+        ) {
+            let _ = line(&raw);
+            let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+            let text = format!("a:b{{x=\"{escaped}\",y=\"\"}} 1.5e3 1763733600000");
+            let Line::Sample(sample) = line(text.as_bytes()) else { panic!("{text}") };
+            prop_assert_eq!(sample.label(b"x").unwrap(), value.as_bytes());
+            prop_assert_eq!((sample.name, sample.value), (&b"a:b"[..], &b"1.5e3"[..]));
+            let _ = line(text.as_bytes().get(..cut).unwrap_or_default());
         }
     }
 

@@ -334,6 +334,23 @@ fn a_key_in_a_label_is_never_shown() {
 }
 
 #[test]
+fn a_page_of_a_hundred_thousand_series_is_kept_within_bounds() {
+    let sandbox = Sandbox::new();
+    let mut page = "# TYPE litellm_spend_metric_total counter\n".to_owned();
+    for i in 0..100_000 {
+        writeln!(page, "litellm_spend_metric_total{{model=\"m{i}\"}} 1").unwrap();
+    }
+    let path = sandbox.file("page.prom", &page);
+    let rows = sandbox.run(["parse".as_ref(), path.as_os_str()]).ok().lines();
+    let count = |kind: &str| rows.iter().filter(|row| row["kind"] == kind).count();
+    // Names beyond the table's room are one; series beyond the page's are counted.
+    assert_eq!(count("metric") + count("ignored"), 100_001);
+    assert!(count("metric") <= 16_384, "{}", count("metric"));
+    let snapshot = sandbox.once(&path);
+    assert!(snapshot["metrics"].as_array().unwrap().len() <= 500);
+}
+
+#[test]
 fn a_console_over_a_file_that_is_written_anew_shows_its_last_page() {
     let sandbox = Sandbox::new();
     let path = sandbox.file("page.prom", "# TYPE tgi_queue_size gauge\ntgi_queue_size 3\n# EOF\n");

@@ -174,7 +174,7 @@ impl Page {
             Target::Show { name, labels } => {
                 let name = self.named(NameKind::Label, Some(name.clone())).ok_or("no_name")?;
                 let labels = labels_of(sample, labels.as_deref());
-                let labels = self.named(NameKind::Label, labels);
+                let labels = self.named(NameKind::Series, labels);
                 let reading = MetricReading {
                     at,
                     name,
