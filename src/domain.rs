@@ -22,7 +22,7 @@ pub use limit::{
 };
 pub use names::{NameKind, Names, Sym};
 pub use request::{
-    Caller, Cost, CostSource, ErrorKind, Failure, FaultReason, LimitedBy, MetricKind,
+    Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
 pub use spend::{Bucket, BucketId, Commit, SeenCall, SourceCounters};

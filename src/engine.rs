@@ -24,6 +24,7 @@ mod series;
 mod sources;
 mod spec;
 pub mod spend;
+mod supersede;
 pub mod switches;
 mod table;
 pub mod traffic;
@@ -44,6 +45,7 @@ use queues::Queues;
 pub use sources::{SourceRow, SourceStatus};
 pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
+use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::Touched;
 pub use wording::span as span_in_words;
@@ -320,13 +322,13 @@ impl Engine {
 
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
         self.note_event(source, request.at, now);
-        if request.dedup.is_some_and(|fingerprint| self.dedup.repeats(fingerprint)) {
-            if let Some(row) = self.sources.get_mut(source.0 as usize) {
-                row.duplicates += 1;
-            }
+        let instead = match self.admit(source, request, now) {
             // Its readings still count; the call does not.
-            return;
-        }
+            Counting::Never => return,
+            Counting::Anew => None,
+            Counting::Instead(request) => Some(request),
+        };
+        let request = instead.as_deref().unwrap_or(request);
         self.count_totals(request);
         let when = now.mono_of(request.at);
         let fresh = now.wall.since(request.at) <= self.limits.max_age;
@@ -353,7 +355,9 @@ impl Engine {
                 self.touched.queues.mark(position);
             }
         }
-        self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        if instead.is_none() {
+            self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        }
         self.call.request = Some(*request);
     }
 

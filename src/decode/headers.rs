@@ -37,6 +37,12 @@ use gather::Gathered;
 use labels::Labels;
 use settle::Setting;
 
+/// The time that a reset stands for, in whatever form it is written; what is
+/// relative counts from `now`.
+pub(super) fn reset_at(written: &[u8], now: Wall) -> Option<Wall> {
+    reset::read(written).map(|written| written.at(now))
+}
+
 /// What is known around a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeaderContext<'a> {

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use rustc_hash::FxHasher;
 
 use super::eval::{Line, Scratch};
-use super::map::{Alt, From};
+use super::map::{Alt, From, Spot};
 use crate::domain::{NameKind, Names, Sym};
-use crate::scan::{Kind, Slot, Value};
+use crate::scan::{Kind, Value};
 use crate::text;
 
 const PLACES: usize = 2048;
@@ -46,7 +46,7 @@ impl Named {
     pub(super) fn of(
         &mut self,
         line: Line<'_>,
-        alts: &[Alt<Slot>],
+        alts: &[Alt<Spot>],
         kind: NameKind,
         scratch: &mut Scratch,
     ) -> Option<Sym> {
@@ -69,12 +69,12 @@ impl Named {
     pub(super) fn key(
         &mut self,
         line: Line<'_>,
-        alts: &[Alt<Slot>],
+        alts: &[Alt<Spot>],
         scratch: &mut Scratch,
     ) -> Option<Sym> {
         let doubled = alts.iter().any(|alt| match alt.from {
-            From::Path(slot) => {
-                let mut all = line.scan.all(slot);
+            From::Path(place) => {
+                let mut all = line.all(place);
                 let first = all.next();
                 all.any(|other| Some(other) != first)
             }

@@ -4,13 +4,22 @@
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
 use crate::decode::headers::HeaderBag;
-use crate::decode::map::{Drop, Headers};
-use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::decode::map::{Drop, Headers, Spot};
+use crate::scan::{Kind, Scan, Value, elements, members};
 
-pub(super) fn collect(format: &Format, scan: Scan<'_>, bag: &mut HeaderBag, scratch: &mut Scratch) {
+pub(super) fn collect(
+    format: &Format,
+    scans: &[Scan<'_>],
+    bag: &mut HeaderBag,
+    scratch: &mut Scratch,
+) {
     let map = &format.map.headers;
-    let mut into = Into { map, scan, bag, scratch };
-    for value in map.from.iter().filter_map(|slot| scan.get(*slot)) {
+    if map.when.as_ref().is_some_and(|when| !holds(scans, when)) {
+        return;
+    }
+    let mut into = Into { map, scans, bag, scratch };
+    let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
+    for value in map.from.iter().filter_map(get) {
         match value.kind {
             Kind::Object => {
                 for (name, value) in members(value.raw) {
@@ -27,8 +36,8 @@ pub(super) fn collect(format: &Format, scan: Scan<'_>, bag: &mut HeaderBag, scra
 }
 
 struct Into<'c> {
-    map: &'c Headers<Slot>,
-    scan: Scan<'c>,
+    map: &'c Headers<Spot>,
+    scans: &'c [Scan<'c>],
     bag: &'c mut HeaderBag,
     scratch: &'c mut Scratch,
 }
@@ -55,16 +64,16 @@ impl Into<'_> {
     /// header the line's first counts.
     fn named(&mut self, format: &Format) {
         let mut taken = 0_u128;
-        for slot in self.scan.slots() {
-            let Some(position) = format.presence.header(slot) else { continue };
-            let Some((name, _)) = self.map.named.get(usize::from(position)) else { continue };
-            let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
-            let Some(value) = self.scan.get(slot).filter(|value| !value.is_absent()) else {
-                continue;
-            };
-            if taken & bit == 0 {
-                taken |= bit;
-                self.bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
+        for (part, scan) in self.scans.iter().enumerate() {
+            for slot in scan.slots() {
+                let Some(position) = format.presence.header(part, slot) else { continue };
+                let Some((name, _)) = self.map.named.get(usize::from(position)) else { continue };
+                let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+                let value = scan.get(slot).filter(|value| !value.is_absent());
+                if let Some(value) = value.filter(|_| taken & bit == 0) {
+                    taken |= bit;
+                    self.bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
+                }
             }
         }
     }
@@ -79,18 +88,30 @@ impl Into<'_> {
             }
             Kind::Object => {}
             _ if value.is_absent() || name.kind != Kind::Str || self.is_dropped(name.raw) => {}
-            _ => self.bag.push(name.raw, value.text(self.scratch.escapes()).as_bytes()),
+            _ => {
+                let prefixes = self.map.strip_prefix.iter();
+                let name = prefixes.fold(name.raw, |name, prefix| stripped(prefix, name));
+                self.bag.push(name, value.text(self.scratch.escapes()).as_bytes());
+            }
         }
     }
 
     fn is_dropped(&self, name: &[u8]) -> bool {
-        let names = |drop: &&Drop<Slot>| drop.names.iter().any(|known| same(known, name));
-        self.map.drop.iter().filter(names).any(|drop| holds(self.scan, &drop.when))
+        let names = |drop: &&Drop<Spot>| drop.names.iter().any(|known| same(known, name));
+        self.map.drop.iter().filter(names).any(|drop| holds(self.scans, &drop.when))
     }
 }
 
 fn member<'v>(object: Value<'v>, key: &[u8]) -> Option<Value<'v>> {
     members(object.raw).find(|(name, _)| name.raw == key).map(|(_, value)| value)
+}
+
+/// The name without a prefix, where it has it.
+fn stripped<'n>(prefix: &str, name: &'n [u8]) -> &'n [u8] {
+    match name.split_at_checked(prefix.len()) {
+        Some((head, rest)) if same(prefix, head) => rest,
+        _ => name,
+    }
 }
 
 /// Whether a header as sent has the name `known`, which is normalised.
