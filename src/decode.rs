@@ -14,6 +14,7 @@ mod dump;
 mod eval;
 mod expand;
 mod formats;
+mod frame;
 pub mod headers;
 mod map;
 mod metrics;

@@ -31,8 +31,8 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
-    SourceId, Stamp, Wall,
+    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
+    Scope, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -372,8 +372,8 @@ impl Engine {
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let reading = owned(reading, self.call.request.as_ref());
-        let Some((position, seen)) = self.gauges.read(&reading, now) else { return };
+        let id = owned(reading.id, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read_as(id, reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
             Seen::LimitChanged => self.find_limit_change(position, now),
@@ -510,21 +510,19 @@ fn counted_at(at: Wall, now: Stamp) -> Wall {
 
 /// A gateway's limit on a key, team or user is that one's own, whatever
 /// provider the call went to.
-fn owned(reading: &LimitReading, request: Option<&Request>) -> LimitReading {
-    let mut reading = *reading;
-    let id = &mut reading.id;
+fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
     let caller = request.map(|request| request.caller).unwrap_or_default();
     let owner = match id.scope {
         Scope::Key => caller.key,
         Scope::Team => caller.team,
         Scope::User => caller.user,
-        _ => return reading,
+        _ => return id,
     };
     id.subject = id.subject.or(owner);
     if id.layer == Layer::Gateway {
         id.provider = None;
     }
-    reading
+    id
 }
 
 /// Stable: trips before everything else.

@@ -59,7 +59,7 @@ impl Body {
         let map = &format.map;
         let scans = &[scan];
         let around = Around { zone: None, received: Wall(0) };
-        let present = format.presence.of(scans);
+        let present = &format.presence.of(scans);
         let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
         self.tokens = larger(tokens(line, map).0, self.tokens);
         let scratch = &mut self.scratch;

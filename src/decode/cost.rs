@@ -5,7 +5,7 @@
 //! into quarantine, because a total that silently lacks it would be a lie.
 
 use super::eval::Line;
-use super::map::{Alt, From, Spot};
+use super::map::{Alts, From, Spot};
 use crate::domain::{FaultReason, NanoUsd};
 use crate::scan::{Kind, Value, number};
 
@@ -23,7 +23,7 @@ pub(super) enum Reported {
 }
 
 /// The cost of a line by the alternatives of its map.
-pub(super) fn reported(line: Line<'_>, alts: &[Alt<Spot>], max: NanoUsd) -> Reported {
+pub(super) fn reported(line: Line<'_>, alts: Alts<'_>, max: NanoUsd) -> Reported {
     let mut bad = None;
     for alt in alts {
         if alt.when.as_ref().is_some_and(|when| !line.holds(when)) {
@@ -47,7 +47,7 @@ pub(super) fn reported(line: Line<'_>, alts: &[Alt<Spot>], max: NanoUsd) -> Repo
 }
 
 /// Whether a line says that something was spent, readably or not.
-pub(super) fn states_one(line: Line<'_>, alts: &[Alt<Spot>]) -> bool {
+pub(super) fn states_one(line: Line<'_>, alts: Alts<'_>) -> bool {
     let nothing = [Reported::Nothing, Reported::Usd(NanoUsd(0))];
     !nothing.contains(&reported(line, alts, NanoUsd(i128::MAX)))
 }

@@ -2,7 +2,7 @@
 //! there and can be read. Allocates nothing but for a regex.
 
 use super::headers::HeaderBag;
-use super::map::{Alt, As, Cond, Field, Fields, From, Map, Spot};
+use super::map::{Alt, Alts, As, Cond, Field, From, Map, Present, Spot};
 use super::moment::{Around, read_time};
 use crate::domain::Wall;
 use crate::scan::{Kind, Scan, Value, elements, members, number, time};
@@ -27,8 +27,8 @@ pub(super) struct Line<'l> {
     /// What was remembered from earlier lines, by number.
     pub(super) sticky: &'l [String],
     pub(super) around: Around<'l>,
-    /// Fields that can have a value at all.
-    pub(super) present: Fields,
+    /// Alternatives that can have a value at all.
+    pub(super) present: &'l Present,
 }
 
 impl<T> Seen<T> {
@@ -41,10 +41,10 @@ impl<T> Seen<T> {
 }
 
 impl<'l> Line<'l> {
-    /// The alternatives for a field, none if all would come to nothing.
+    /// The alternatives for a field without those that would come to nothing.
     #[inline]
-    pub(super) fn alts(self, map: &Map<Spot>, field: Field) -> &[Alt<Spot>] {
-        if self.present.has(field) { map.field(field) } else { &[] }
+    pub(super) fn alts(self, map: &Map<Spot>, field: Field) -> Alts<'_> {
+        self.present.of(map, field)
     }
 
     pub(super) fn holds(self, cond: &Cond<Spot>) -> bool {
@@ -65,7 +65,7 @@ impl<'l> Line<'l> {
     }
 
     /// A number, scaled as the map asks.
-    pub(super) fn number(self, alts: &[Alt<Spot>]) -> Seen<f64> {
+    pub(super) fn number(self, alts: Alts<'_>) -> Seen<f64> {
         self.first(alts, |alt| {
             match &alt.from {
                 From::Sum(places) => self.sum(places),
@@ -77,8 +77,8 @@ impl<'l> Line<'l> {
     }
 
     /// A span of time. A negative one is a writer's word for none.
-    pub(super) fn span(self, alts: &[Alt<Spot>]) -> Option<f64> {
-        let one = |alt| match self.number(std::slice::from_ref(alt)) {
+    pub(super) fn span(self, alts: Alts<'_>) -> Option<f64> {
+        let one = |alt| match self.number(Alts::one(alt)) {
             Seen::Is(span) if span < 0.0 => Seen::Absent,
             seen => seen,
         };
@@ -86,7 +86,7 @@ impl<'l> Line<'l> {
     }
 
     /// A count: a whole number that is not negative.
-    pub(super) fn count(self, alts: &[Alt<Spot>]) -> Seen<u64> {
+    pub(super) fn count(self, alts: Alts<'_>) -> Seen<u64> {
         self.first(alts, |alt| {
             if let From::Path(place) = alt.from
                 && alt.is_plain()
@@ -96,7 +96,7 @@ impl<'l> Line<'l> {
                     Some(value) => value.as_u64().map_or(Seen::Unreadable, Seen::Is),
                 };
             }
-            match self.number(std::slice::from_ref(alt)) {
+            match self.number(Alts::one(alt)) {
                 Seen::Is(number) => whole(number).map_or(Seen::Unreadable, Seen::Is),
                 Seen::Unreadable => Seen::Unreadable,
                 Seen::Absent => Seen::Absent,
@@ -105,13 +105,13 @@ impl<'l> Line<'l> {
     }
 
     /// A point in time.
-    pub(super) fn time(self, alts: &[Alt<Spot>]) -> Seen<Wall> {
+    pub(super) fn time(self, alts: Alts<'_>) -> Seen<Wall> {
         self.first(alts, |alt| {
             self.single(alt, |value| read_time(&alt.read_as, value, self.around))
         })
     }
 
-    pub(super) fn flag(self, alts: &[Alt<Spot>]) -> Option<bool> {
+    pub(super) fn flag(self, alts: Alts<'_>) -> Option<bool> {
         #[allow(clippy::redundant_closure_for_method_calls, reason = "lifetimes want a closure")]
         self.first(alts, |alt| self.single(alt, |value| value.as_bool())).ok()
     }
@@ -119,7 +119,7 @@ impl<'l> Line<'l> {
     /// Hands the first text there is to `read`. The text may be in `scratch`.
     pub(super) fn text<T>(
         self,
-        alts: &[Alt<Spot>],
+        alts: Alts<'_>,
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
@@ -180,13 +180,13 @@ impl<'l> Line<'l> {
     }
 
     fn header(self, name: &str) -> Option<Value<'l>> {
-        let header = self.headers.iter().find(|header| header.name == name.as_bytes())?;
+        let header = self.headers.named(name.as_bytes()).next()?;
         Some(Value { kind: Kind::Str, raw: header.value }).filter(|value| !value.is_absent())
     }
 
     /// The values of all headers with one name.
     pub(super) fn headers(self, name: &str) -> impl Iterator<Item = Value<'l>> {
-        let named = self.headers.iter().filter(move |header| header.name == name.as_bytes());
+        let named = self.headers.named(name.as_bytes());
         let values = named.map(|header| Value { kind: Kind::Str, raw: header.value });
         values.filter(|value| !value.is_absent())
     }
@@ -195,7 +195,7 @@ impl<'l> Line<'l> {
     #[inline]
     fn first<'a, T>(
         self,
-        alts: &'a [Alt<Spot>],
+        alts: Alts<'a>,
         mut read: impl FnMut(&'a Alt<Spot>) -> Seen<T>,
     ) -> Seen<T> {
         let mut best = Seen::Absent;

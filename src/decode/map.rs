@@ -6,6 +6,7 @@
 
 mod field;
 mod layout;
+mod pattern;
 mod presence;
 mod read;
 
@@ -17,7 +18,8 @@ use crate::domain::{Keep, Layer, Resource, Scope};
 
 pub(super) use field::{Field, Kind, Part};
 pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, descend};
-pub(super) use presence::{Fields, Presence};
+pub(super) use pattern::{Group, Pattern};
+pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
 pub(super) use read::{read, read_table};
 
@@ -27,6 +29,9 @@ pub(super) struct Map<P> {
     pub(super) id: Box<str>,
     pub(super) about: Box<str>,
     pub(super) input: Input,
+    /// What makes a record of a line of text; the first that fits.
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) company: Company,
     /// Arrays within arrays whose elements are the records; none where the
     /// object itself is the record.
     pub(super) explode: Vec<String>,
@@ -61,6 +66,36 @@ pub(super) enum Input {
     HttpDump,
     /// A page of metrics.
     Prometheus,
+    /// `key=value` pairs.
+    Logfmt,
+    /// Lines of text, by patterns.
+    Regex,
+    /// Spans of OTLP in JSON, one flat object each.
+    OtlpSpans,
+    /// Log records of OTLP in JSON, one flat object each.
+    OtlpLogs,
+    /// Data points of OTLP in JSON, one flat object each.
+    OtlpMetrics,
+}
+
+/// Whether records of a format share their log with lines for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Company {
+    /// What is no record is damaged.
+    #[default]
+    Alone,
+    /// What is no record is of no interest.
+    Mixed,
+}
+
+impl Input {
+    /// Whether a record is a line of JSON in the log.
+    pub(super) fn is_json(self) -> bool {
+        match self {
+            Input::JsonLines | Input::OtlpSpans | Input::OtlpLogs | Input::OtlpMetrics => true,
+            Input::HttpDump | Input::Logfmt | Input::Regex | Input::Prometheus => false,
+        }
+    }
 }
 
 /// What tells a format.
@@ -223,6 +258,8 @@ impl Map<String> {
             id: self.id.clone(),
             about: self.about.clone(),
             input: self.input,
+            patterns: self.patterns.clone(),
+            company: self.company,
             explode: self.explode.clone(),
             // The detector compiles its own: it knows those of other maps too.
             detect: Detect { sets: Vec::new(), eq: Vec::new(), reject: Vec::new() },
@@ -272,6 +309,17 @@ impl<P> Map<P> {
     #[inline]
     pub(super) fn field(&self, field: Field) -> &[Alt<P>] {
         self.fields.get(field as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<P> Map<P> {
+    /// Whether something is read from the header of this name.
+    pub(super) fn asks_for(&self, header: &[u8]) -> bool {
+        let fields = self.fields.iter().flatten();
+        let remembered = self.sticky.iter().flat_map(|sticky| &sticky.from);
+        let limits = self.limits.iter().flat_map(|limit| limit.parts.iter().flatten());
+        let mut all = fields.chain(remembered).chain(limits);
+        all.any(|alt| matches!(&alt.from, From::Header(name) if name.as_bytes() == header))
     }
 }
 

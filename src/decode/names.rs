@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHasher;
 
 use super::eval::{Line, Scratch};
-use super::map::{Alt, From, Spot};
+use super::map::{Alts, From};
 use crate::domain::{NameKind, Names, Sym};
 use crate::scan::{Kind, Value};
 use crate::text;
@@ -46,11 +46,11 @@ impl Named {
     pub(super) fn of(
         &mut self,
         line: Line<'_>,
-        alts: &[Alt<Spot>],
+        mut alts: Alts<'_>,
         kind: NameKind,
         scratch: &mut Scratch,
     ) -> Option<Sym> {
-        alts.iter().find_map(|alt| {
+        alts.find_map(|alt| {
             if alt.when.as_ref().is_some_and(|when| !line.holds(when)) {
                 return None;
             }
@@ -69,10 +69,10 @@ impl Named {
     pub(super) fn key(
         &mut self,
         line: Line<'_>,
-        alts: &[Alt<Spot>],
+        alts: Alts<'_>,
         scratch: &mut Scratch,
     ) -> Option<Sym> {
-        let doubled = alts.iter().any(|alt| match alt.from {
+        let doubled = alts.clone().any(|alt| match alt.from {
             From::Path(place) => {
                 let mut all = line.all(place);
                 let first = all.next();

@@ -39,6 +39,7 @@ pub(super) struct Recorder {
     scratch: Scratch,
     /// Headers of the present response and zone of the source.
     surroundings: Surroundings,
+    collector: headers::Collector,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
@@ -55,6 +56,10 @@ pub(super) struct Place {
     pub(super) at: LineAt,
     /// Length in bytes.
     pub(super) len: u64,
+    /// When whoever wrapped the line took it.
+    pub(super) logged: Option<Wall>,
+    /// Where it was taken.
+    pub(super) host: Option<Sym>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +78,17 @@ struct Defaults {
 }
 
 impl Place {
+    /// A line as it stands in its source.
+    pub(super) fn new(at: LineAt, len: usize) -> Place {
+        Place { at, len: len as u64, logged: None, host: None }
+    }
+
+    /// The same place, on to the end of a later one.
+    pub(super) fn up_to(self, later: Place) -> Place {
+        let end = later.at.offset.saturating_add(later.len);
+        Place { len: end.saturating_sub(self.at.offset).max(self.len), ..self }
+    }
+
     #[allow(clippy::large_types_passed_by_value, reason = "it moves into the batch")]
     pub(super) fn push(self, out: &mut Batch, seen: Observation) {
         out.items.push(Item { line: self.at.number, seen });
@@ -101,6 +117,7 @@ impl Recorder {
             names: named,
             scratch: Scratch::default(),
             surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
+            collector: headers::Collector::default(),
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
@@ -152,6 +169,16 @@ impl Recorder {
         self.surroundings.memory.recall(formats, memo);
     }
 
+    /// The name of a host as a symbol.
+    pub(super) fn host(&mut self, name: &str) -> Option<Sym> {
+        self.names.intern(NameKind::Host, name)
+    }
+
+    /// The zone of the source's clocks, where it is known.
+    pub(super) fn zone(&self) -> Option<&TimeZone> {
+        self.surroundings.zone.as_ref()
+    }
+
     /// Whether a line of no format says, in the words of `format`, what it cost.
     pub(super) fn states_cost(&self, format: &Format, scan: Scan<'_>) -> bool {
         let scans = &[scan];
@@ -160,7 +187,7 @@ impl Recorder {
             headers: &self.surroundings.bag,
             sticky: &[],
             around: Around { zone: None, received: Wall(0) },
-            present: format.presence.of(scans),
+            present: &format.presence.of(scans),
         };
         cost::states_one(line, line.alts(&format.map, Field::CostUsd))
     }
@@ -179,7 +206,7 @@ impl Recorder {
         let mut kept = std::mem::take(&mut self.surroundings);
         let zone = kept.zone.as_ref().or(map.timezone.as_ref());
         let around = Around { zone, received: place.at.received };
-        let present = format.presence.of(scans);
+        let present = &format.presence.of(scans);
         if !map.sticky.is_empty() {
             let sticky = kept.memory.of(format.number);
             let line = Line { scans, headers: &kept.bag, sticky, around, present };
@@ -209,7 +236,8 @@ impl Recorder {
     /// Headers and body that stand in the line.
     fn collect(&mut self, formats: &Formats, format: &Format, scans: &[Scan<'_>]) {
         let map = &format.map;
-        headers::collect(format, scans, &mut self.surroundings.bag, &mut self.scratch);
+        let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
+        self.collector.collect(format, scans, reader, bag, &mut self.scratch);
         let get = |at: &Spot| scans.get(usize::from(at.part))?.get(at.slot);
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
@@ -240,7 +268,7 @@ impl Recorder {
         let status =
             status.or_else(|| line.count(line.alts(map, Field::Status)).ok().and_then(status_of));
         request.status = status;
-        self.identify(map, line, &mut request);
+        self.identify(map, line, place, &mut request);
         let (said, token_state) = tokens(line, map);
         request.tokens = overlay(said, self.body.tokens);
         let word = |w: &str| Some(tier(w));
@@ -276,13 +304,13 @@ impl Recorder {
         self.push_header_faults(line, place, out);
     }
 
-    fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
+    fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {
         let (names, scratch) = (&mut self.names, &mut self.scratch);
         let mut name = |field, kind| names.of(line, line.alts(map, field), kind, scratch);
         request.provider = name(Field::Provider, NameKind::Provider);
         request.model = name(Field::Model, NameKind::Model);
         request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
-        request.host = name(Field::Host, NameKind::Host).or(self.defaults.host);
+        request.host = name(Field::Host, NameKind::Host).or(place.host).or(self.defaults.host);
         let environment = name(Field::Environment, NameKind::Environment);
         request.caller = Caller {
             key: None,
@@ -415,7 +443,7 @@ impl Recorder {
         let reading = QueueReading {
             at: request.at,
             name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
-            host: host.or(self.defaults.host),
+            host: host.or(place.host).or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
             running: None,
@@ -462,6 +490,7 @@ fn timed(map: &Map<Spot>, line: Line<'_>, place: Place) -> Timed {
     let said = line.time(line.alts(map, Field::At));
     let ended = said.ok().filter(plausible);
     let ended = ended.or_else(|| started.map(|start| start.offset_nanos(latency)));
+    let ended = ended.or_else(|| place.logged.filter(plausible));
     let state = match (said, ended) {
         (Seen::Absent, _) => Seen::Absent,
         (_, Some(_)) => Seen::Is(()),
@@ -514,7 +543,15 @@ fn priority(word: &str) -> Option<Priority> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "saturates, as it should")]
+/// Rounded half away from zero; the library's rounding is a call for each.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "saturates, as it should; a float that large has no fraction"
+)]
 fn nanos(ms: f64) -> i64 {
-    (ms * 1e6).round() as i64
+    let nanos = ms * 1e6;
+    let whole = nanos as i64;
+    let fraction = nanos - whole as f64;
+    whole.saturating_add(i64::from(fraction >= 0.5)).saturating_sub(i64::from(fraction <= -0.5))
 }

@@ -2,6 +2,7 @@
 //! that occurs, and knows the rows of traffic, caller, retries and caps that
 //! such a call counts in.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::callers::Caller;
@@ -31,7 +32,7 @@ pub struct Cells {
 }
 
 /// A combination of names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CellId {
     row: RowId,
     key: Option<Sym>,
@@ -108,6 +109,16 @@ struct CapMatch {
 enum Wanted {
     Any,
     Only(Sym),
+}
+
+/// Looked up for every call: as few words as it fits into.
+impl Hash for CellId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(Sym::pair(self.row.provider, self.row.model));
+        hasher.write_u64(Sym::pair(self.row.endpoint, self.key));
+        hasher.write_u64(Sym::pair(self.environment, self.team));
+        hasher.write_u64(self.priority.map_or(0, |priority| 1 + priority as u64));
+    }
 }
 
 impl Cells {

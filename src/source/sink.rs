@@ -25,6 +25,11 @@ pub trait LineSink {
     fn recall(&mut self, memo: &str);
     /// The format, once it is known.
     fn format(&self) -> Option<&str>;
+    /// Byte offset of the first line of a record that is not complete: who wants
+    /// to read on later, without what is kept here, must start there.
+    fn open_since(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Makes the sink for a file (or, with the path `-`, for standard input).

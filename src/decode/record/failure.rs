@@ -21,7 +21,7 @@ impl Recorder {
         let mut texts: [&[u8]; TEXTS] = [&[]; TEXTS];
         let mut used = 0;
         let applies = |alt: &&Alt<Spot>| alt.when.as_ref().is_none_or(|when| line.holds(when));
-        let in_line = line.alts(map, Field::ErrorText).iter().filter(applies);
+        let in_line = line.alts(map, Field::ErrorText).filter(applies);
         let in_line = in_line.filter_map(|alt| line.value(alt));
         let said = in_line.filter(|value| says_something(*value)).map(|value| value.raw);
         let body = Some(self.body.error.as_slice()).filter(|error| !error.is_empty());

@@ -3,7 +3,7 @@
 use super::Recorder;
 use crate::decode::eval::{Line, Seen};
 use crate::decode::headers;
-use crate::decode::map::{Alt, As, From, Limit, Map, Part, Spot};
+use crate::decode::map::{Alt, Alts, As, From, Limit, Map, Part, Spot};
 use crate::domain::{
     Amount, LimitId, LimitReading, NameKind, ReadingSource, Request, Reset, ResetKind, Resource,
     Sym, Wall, WindowFrom,
@@ -49,8 +49,9 @@ impl Recorder {
             Resource::PlanUsage => ResetKind::WindowEndsAt,
             _ => ResetKind::Unknown,
         };
-        let mut name =
-            |part| self.names.of(line, limit.part(part), NameKind::Label, &mut self.scratch);
+        let mut name = |part| {
+            self.names.of(line, Alts::all(limit.part(part)), NameKind::Label, &mut self.scratch)
+        };
         let (label, subject) = (name(Part::Label), name(Part::Subject));
         let label = label.or_else(|| {
             let plan = limit.resource == Resource::PlanUsage;
@@ -91,7 +92,7 @@ impl Recorder {
 }
 
 fn window_s(line: Line<'_>, limit: &Limit<Spot>) -> Option<u32> {
-    let count = |part| line.count(limit.part(part)).ok();
+    let count = |part| line.count(Alts::all(limit.part(part))).ok();
     let minutes = || count(Part::WindowMinutes)?.checked_mul(60);
     let seconds = count(Part::WindowS).or_else(minutes)?;
     u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
@@ -106,7 +107,7 @@ fn amount(line: Line<'_>, alts: &[Alt<Spot>]) -> Option<Amount> {
         if let (From::Path(_), true) = (&alt.from, alt.is_plain()) {
             return line.value(alt)?.as_decimal().ok().map(Amount);
         }
-        match line.number(std::slice::from_ref(alt)) {
+        match line.number(Alts::one(alt)) {
             Seen::Is(number) => rounded(number),
             Seen::Absent | Seen::Unreadable => None,
         }
@@ -126,9 +127,9 @@ fn reset_at(line: Line<'_>, alts: &[Alt<Spot>], now: Wall) -> Option<Wall> {
             return None;
         }
         if alt.read_as != As::Plain {
-            return line.time(std::slice::from_ref(alt)).ok();
+            return line.time(Alts::one(alt)).ok();
         }
         let by_form = line.value(alt).and_then(|value| headers::reset_at(value.raw, now));
-        by_form.or_else(|| line.time(std::slice::from_ref(alt)).ok())
+        by_form.or_else(|| line.time(Alts::one(alt)).ok())
     })
 }

@@ -4,7 +4,7 @@ use serde_json::{Map as Json, Value};
 
 use crate::decode::eval::{Line, Scratch};
 use crate::decode::formats::Formats;
-use crate::decode::map::{Map, Spot};
+use crate::decode::map::{Alts, Map, Spot};
 use crate::text;
 
 /// Bytes of a value; what is longer is no name or number.
@@ -26,7 +26,7 @@ pub(super) fn news(map: &Map<Spot>, line: Line<'_>, scratch: &mut Scratch) -> Ne
         if sticky.when.as_ref().is_some_and(|when| !line.holds(when)) {
             continue;
         }
-        let told = line.text(&sticky.from, scratch, |text| {
+        let told = line.text(Alts::all(&sticky.from), scratch, |text| {
             (text.len() <= LONGEST).then(|| text::mask(text).into_owned())
         });
         news.extend(told.map(|told| (number, told)));
