@@ -13,11 +13,14 @@ mod calendar;
 pub mod callers;
 mod cells;
 mod dedup;
+mod deltas;
 mod effect;
 mod findings;
 pub mod gauges;
 mod judging;
+mod keeping;
 pub mod queues;
+mod restored;
 pub mod retries;
 mod series;
 mod sources;
@@ -29,17 +32,21 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
+    Batch, Commit, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
     SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
 use dedup::Dedup;
+use deltas::Deltas;
 pub use effect::{Effect, Event, EventKind, Labels};
 pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
+use keeping::LedgerRow;
+pub use keeping::LedgerStatus;
 use queues::Queues;
-pub use sources::{SourceRow, SourceStatus};
+pub use restored::{Restored, Stretch};
+pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
 use switches::{SwitchState, Switches};
@@ -92,6 +99,9 @@ pub struct Engine {
     findings: Findings,
     totals: Totals,
     dedup: Dedup,
+    /// For a ledger, where there is one.
+    deltas: Option<Deltas>,
+    ledger: Option<LedgerRow>,
     call: OpenCall,
     touched: TouchedRows,
 }
@@ -135,6 +145,8 @@ impl Engine {
             findings: Findings::default(),
             totals: Totals::default(),
             dedup: Dedup::default(),
+            deltas: None,
+            ledger: None,
             call: OpenCall::default(),
             touched: TouchedRows::default(),
         };
@@ -161,6 +173,9 @@ impl Engine {
         self.arrive(batch, now);
         for item in &batch.items {
             self.observe(batch.source, &item.seen, now);
+        }
+        if let Some(deltas) = &mut self.deltas {
+            deltas.read(&batch.checkpoints);
         }
         self.settle(now, out);
         kills_first(out, first);
@@ -284,6 +299,24 @@ impl Engine {
         self.findings.note(kind, now.wall, text);
     }
 
+    /// Remember from now on what has been counted, for [`take_commit`](Self::take_commit).
+    pub fn keep_deltas(&mut self) {
+        self.deltas = Some(Deltas::new(&self.sources));
+    }
+
+    /// What was counted since this was last asked, with how far the sources were
+    /// read by then; `None` if nothing was, or if nobody asked to remember it.
+    pub fn take_commit(&mut self, now: Stamp) -> Option<Commit> {
+        let deltas = self.deltas.as_mut().filter(|deltas| deltas.any(&self.sources))?;
+        let folded = deltas.take_folded();
+        let commit = deltas.take(&self.sources);
+        if folded > 0 {
+            let text = "too many users or keys at once: the ledger knows some calls as __other__";
+            self.findings.note("ledger_folded", now.wall, text);
+        }
+        Some(commit)
+    }
+
     /// Put a name on a live alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         self.book.acknowledge(rule, labels, by)
@@ -299,6 +332,9 @@ impl Engine {
             return;
         }
         self.count_totals(request);
+        if let Some(deltas) = &mut self.deltas {
+            deltas.count(request, counted_at(request.at, now));
+        }
         let when = now.mono_of(request.at);
         let fresh = now.wall.since(request.at) <= self.limits.max_age;
         let rows = self.cells.count(request, when);

@@ -112,6 +112,8 @@ fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
     let switch = settings::switch(Reader::one(&schema::SWITCH, documents, report), &mut limits);
     let max_request_usd: NanoUsd =
         settings::engine(Reader::one(&schema::ENGINE, documents, report), &mut limits);
+    let ledger = settings::ledger(Reader::one(&schema::LEDGER, documents, report));
+    let serve = settings::serve(Reader::one(&schema::SERVE, documents, report));
     let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
     let sources = item::sources(file, report);
     let caps = item::caps(file, report);
@@ -129,6 +131,8 @@ fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
         switch,
         engine: limits,
         max_request_usd,
+        ledger,
+        serve,
         display,
         prices,
         shown: Vec::new(),

@@ -21,6 +21,22 @@ pub struct SwitchConfig {
     pub allow_network_fs: NetworkFs,
 }
 
+/// What is kept over restarts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerConfig {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// The file; `ledger.db` in the state directory where absent.
+    pub path: Option<PathBuf>,
+}
+
+/// The engine without a screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Its socket, where it is not at the usual place.
+    pub socket: Option<PathBuf>,
+}
+
 /// The console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Display {
@@ -131,6 +147,19 @@ pub(super) fn engine(mut reader: Reader, limits: &mut Limits) -> NanoUsd {
     max_request.unwrap_or_default()
 }
 
+pub(super) fn ledger(mut reader: Reader) -> LedgerConfig {
+    let enabled = reader.take("enabled", value::boolean).unwrap_or(true);
+    let path = reader.take("path", file);
+    reader.finish();
+    LedgerConfig { enabled, path }
+}
+
+pub(super) fn serve(mut reader: Reader) -> ServeConfig {
+    let socket = reader.take("socket", file);
+    reader.finish();
+    ServeConfig { socket }
+}
+
 pub(super) fn display(mut reader: Reader) -> Display {
     let plain = Display::default();
     let when = |raw: &Raw| value::word(raw, When::ALL, When::word);
@@ -154,6 +183,15 @@ fn directory(raw: &Raw) -> Read<PathBuf> {
         None => Ok(path),
         Some(what) => Err(Complaint::new(format!("must be a directory: there is {what}"))),
     }
+}
+
+/// A file or socket of ours: it need not exist, but no directory may be in its place.
+fn file(raw: &Raw) -> Read<PathBuf> {
+    let path = value::directory(raw)?;
+    if path.is_dir() {
+        return Err(Complaint::new("must be a file: there is a directory at this path"));
+    }
+    Ok(path)
 }
 
 fn what_is_there(path: &Path) -> Option<&'static str> {

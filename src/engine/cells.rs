@@ -165,6 +165,12 @@ impl Cells {
         Rows { traffic, caller, retries, caps: &cell.caps, new }
     }
 
+    /// Caps that cover a call.
+    pub fn caps_of(&self, request: &Request) -> impl Iterator<Item = u16> {
+        let all = (0u16..).zip(&self.caps);
+        all.filter(|(_, cap)| cap.covers(request)).map(|(position, _)| position)
+    }
+
     /// Traffic over everything.
     #[must_use]
     pub fn overall(&self) -> &Row {

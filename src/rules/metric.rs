@@ -44,6 +44,7 @@ pub enum Metric {
     SwitchNotObeyed,
     CapNotEnforced,
     SpendUnpricedRatio,
+    LedgerBehind,
 }
 
 words!(Metric {
@@ -83,6 +84,7 @@ words!(Metric {
     SwitchNotObeyed = "switch.not_obeyed",
     CapNotEnforced = "cap.not_enforced",
     SpendUnpricedRatio = "spend.unpriced_ratio",
+    LedgerBehind = "ledger.behind_s",
 });
 
 /// A metric, the labels it can be matched by, and what it means.
@@ -107,6 +109,7 @@ const RETRIES: &[&str] = &["provider", "model"];
 const KEY: &[&str] = &["key", "environment"];
 const SOURCE: &[&str] = &["source", "kind"];
 const SWITCH: &[&str] = &["scope", "host"];
+const LEDGER: &[&str] = &["ledger"];
 
 /// Every metric, in the order of [`Metric::ALL`].
 pub const METRICS: &[MetricDoc] = &[
@@ -246,6 +249,11 @@ pub const METRICS: &[MetricDoc] = &[
         CAP,
         "Share of the calls a cap covers in its period that have no price, 0..1.",
     ),
+    doc(
+        Metric::LedgerBehind,
+        LEDGER,
+        "Age of the oldest call that the ledger does not hold yet, in seconds.",
+    ),
 ];
 
 /// What a metric's series are about.
@@ -260,6 +268,7 @@ pub enum Family {
     Caller,
     Source,
     Switch,
+    Ledger,
 }
 
 impl Metric {
@@ -275,6 +284,7 @@ impl Metric {
             "key" => Family::Caller,
             "source" => Family::Source,
             "switch" => Family::Switch,
+            "ledger" => Family::Ledger,
             _ => Family::Traffic,
         }
     }

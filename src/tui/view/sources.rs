@@ -78,6 +78,7 @@ fn cells(source: &Source, elapsed_s: f64, name_columns: usize) -> Vec<Cell> {
         None if source.bytes_behind > 0 => fmt::size(source.bytes_behind),
         None => ABSENT.into(),
     };
+    let note = source.problem.as_deref().map(ToOwned::to_owned).or_else(|| catch_up(source));
     vec![
         cell(mark, tone),
         cell(path_end(&source.name, name_columns), tone),
@@ -87,8 +88,15 @@ fn cells(source: &Source, elapsed_s: f64, name_columns: usize) -> Vec<Cell> {
         plain(behind),
         plain(last.map_or(ABSENT.into(), fmt::age)),
         plain(source.format.as_deref().unwrap_or(UNKNOWN)),
-        cell(source.problem.as_deref().unwrap_or_default(), Tone::Warning),
+        cell(note.unwrap_or_default(), Tone::Warning),
     ]
+}
+
+/// `42% read, 12s to go`.
+fn catch_up(source: &Source) -> Option<String> {
+    let ratio = source.catch_up_ratio?;
+    let left = source.catch_up_in_s.map(|s| format!(", {} to go", fmt::age(s)));
+    Some(format!("{:.0}% read{}", (ratio * 100.0).floor(), left.unwrap_or_default()))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown with two digits")]

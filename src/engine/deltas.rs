@@ -1,0 +1,170 @@
+//! What has been counted since the last commit, for a ledger that keeps it: spend
+//! by minute and caller, files read that far, calls seen. Without a ledger there
+//! is none of this.
+//!
+//! It merges for as long as nobody fetches it, so a ledger that is behind costs
+//! memory up to a bound and no call. It must not know how or where a commit is
+//! kept.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use super::sources::SourceRow;
+use crate::domain::time::NANOS_PER_S;
+use crate::domain::{
+    Bucket, BucketId, Checkpoint, Commit, Outcome, Request, SeenCall, SourceCounters, SourceId,
+    Sym, Wall,
+};
+
+/// Buckets between two commits beyond which users are counted together.
+const MOST: usize = 65_536;
+/// Buckets beyond which all names but the provider's are.
+const FULL: usize = 2 * MOST;
+/// Calls remembered between two commits; the oldest go first.
+const SEEN: usize = 65_536;
+
+/// Everything since the last commit.
+#[derive(Debug, Default)]
+pub struct Deltas {
+    buckets: Vec<(BucketId, Bucket)>,
+    places: HashMap<BucketId, usize, FxBuildHasher>,
+    /// Where the call before was counted: most calls are like the one before.
+    latest: usize,
+    checkpoints: Vec<Checkpoint>,
+    seen: VecDeque<SeenCall>,
+    /// Counters of the sources as of the last commit.
+    said: Vec<SourceCounters>,
+    folded: u64,
+}
+
+impl Deltas {
+    /// Nothing yet, over sources that stand as they do.
+    #[must_use]
+    pub fn new(sources: &[SourceRow]) -> Deltas {
+        Deltas { said: sources.iter().map(SourceRow::counters).collect(), ..Deltas::default() }
+    }
+
+    /// Add a call that was counted, in the minute of `at`.
+    pub fn count(&mut self, request: &Request, at: Wall) {
+        if let Some(fingerprint) = request.dedup {
+            if self.seen.len() == SEEN {
+                self.seen.pop_front();
+            }
+            self.seen.push_back(SeenCall { fingerprint, at: request.at });
+        }
+        let bucket = self.bucket(id_of(request, at));
+        bucket.add(&part_of(request));
+    }
+
+    /// Note how far files are read by what was counted until now.
+    pub fn read(&mut self, checkpoints: &[Checkpoint]) {
+        for checkpoint in checkpoints {
+            match self.checkpoints.iter_mut().rev().find(|old| old.goes_on_in(checkpoint)) {
+                Some(old) => old.clone_from(checkpoint),
+                None => self.checkpoints.push(checkpoint.clone()),
+            }
+        }
+    }
+
+    /// Whether a commit would hold anything.
+    #[must_use]
+    pub fn any(&self, sources: &[SourceRow]) -> bool {
+        let counters = sources.iter().map(SourceRow::counters);
+        !self.buckets.is_empty()
+            || !self.checkpoints.is_empty()
+            || !self.seen.is_empty()
+            || sources.len() != self.said.len()
+            || counters.zip(&self.said).any(|(now, said)| now != *said)
+    }
+
+    /// All of it, and begin anew.
+    pub fn take(&mut self, sources: &[SourceRow]) -> Commit {
+        self.places.clear();
+        self.latest = 0;
+        let counters: Vec<SourceCounters> = sources.iter().map(SourceRow::counters).collect();
+        let said = std::mem::replace(&mut self.said, counters.clone());
+        let moved = (0u32..).zip(counters).filter(|(id, now)| said.get(*id as usize) != Some(now));
+        Commit {
+            buckets: std::mem::take(&mut self.buckets),
+            checkpoints: std::mem::take(&mut self.checkpoints),
+            seen: std::mem::take(&mut self.seen).into(),
+            sources: moved.map(|(id, now)| (SourceId(id), now)).collect(),
+            history: Vec::new(),
+        }
+    }
+
+    /// Calls whose names found no room of their own since this was last asked.
+    pub fn take_folded(&mut self) -> u64 {
+        std::mem::take(&mut self.folded)
+    }
+
+    fn bucket(&mut self, mut id: BucketId) -> &mut Bucket {
+        let same = self.buckets.get(self.latest).is_some_and(|(latest, _)| *latest == id);
+        if !same {
+            if !self.places.contains_key(&id) && self.buckets.len() >= MOST {
+                id = folded(id, self.buckets.len());
+                self.folded += 1;
+            }
+            let next = self.buckets.len();
+            self.latest = *self.places.entry(id).or_insert(next);
+            if self.latest == next {
+                self.buckets.push((id, Bucket::default()));
+            }
+        }
+        // The position was made or found just now.
+        #[allow(clippy::indexing_slicing, reason = "see above")]
+        &mut self.buckets[self.latest].1
+    }
+}
+
+/// The bucket that a call at `at` belongs to.
+fn id_of(request: &Request, at: Wall) -> BucketId {
+    let caller = &request.caller;
+    BucketId {
+        minute: at.0.div_euclid(60 * NANOS_PER_S),
+        host: request.host,
+        provider: request.provider,
+        model: request.model,
+        key: caller.key,
+        team: caller.team,
+        user: caller.user,
+        environment: caller.environment,
+    }
+}
+
+/// What one call adds.
+fn part_of(request: &Request) -> Bucket {
+    let passed = request.outcome() == Outcome::Ok;
+    let whole = |count: Option<u64>| i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX);
+    let tokens = &request.tokens;
+    Bucket {
+        requests: 1,
+        failed: i64::from(!passed),
+        input_tokens: whole(tokens.input),
+        cached_input_tokens: whole(tokens.cached_input),
+        cache_write_tokens: whole(tokens.cache_write),
+        output_tokens: whole(tokens.output),
+        reasoning_tokens: whole(tokens.reasoning),
+        cost: request.cost.map(|cost| cost.usd).unwrap_or_default(),
+        unpriced: i64::from(passed && request.cost.is_none()),
+    }
+}
+
+/// A coarser bucket for a call whose own does not fit any more.
+fn folded(id: BucketId, buckets: usize) -> BucketId {
+    let other = |name: Option<Sym>| name.map(|_| Sym::OTHER);
+    let id = BucketId { user: other(id.user), ..id };
+    if buckets < FULL {
+        return id;
+    }
+    BucketId {
+        host: other(id.host),
+        model: other(id.model),
+        key: other(id.key),
+        team: other(id.team),
+        environment: other(id.environment),
+        ..id
+    }
+}
