@@ -14,7 +14,9 @@ mod observation;
 mod offline;
 mod out;
 mod parse;
+mod serve;
 mod setup;
+mod status;
 mod summary;
 mod switch;
 mod times;
@@ -78,6 +80,8 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
         }
         Some(Command::Once(args)) => offline::once(&load()?, args),
         Some(Command::Watch(args)) => live::watch(&load()?, args),
+        Some(Command::Serve(args)) => serve::run(&load()?, args),
+        Some(Command::Status(args)) => status::run(&load()?, args),
         Some(Command::Replay(args)) => offline::replay(&load()?, args),
         Some(Command::Parse(args)) => parse::run(&load()?, args),
         Some(Command::Switch(command)) => switch::run(&load()?, command),

@@ -33,7 +33,7 @@ mod wording;
 
 use crate::domain::{
     Batch, Commit, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
-    SourceId, Stamp, Wall,
+    SourceCounters, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -94,6 +94,8 @@ pub struct Engine {
     caps: Vec<Cap>,
     queues: Queues,
     sources: Vec<SourceRow>,
+    /// Of sources that only earlier runs had.
+    gone: SourceCounters,
     switches: Switches,
     hosts: series::HostSeries,
     findings: Findings,
@@ -140,6 +142,7 @@ impl Engine {
             gauges: Gauges::default(),
             queues: Queues::default(),
             sources: Vec::new(),
+            gone: SourceCounters::default(),
             switches: Switches::default(),
             hosts: series::HostSeries::default(),
             findings: Findings::default(),
@@ -299,22 +302,31 @@ impl Engine {
         self.findings.note(kind, now.wall, text);
     }
 
+    /// Note something that a person must know at once.
+    pub fn alarm(&mut self, kind: &'static str, text: &str, now: Stamp) {
+        self.findings.alarm(kind, now.wall, text);
+    }
+
     /// Remember from now on what has been counted, for [`take_commit`](Self::take_commit).
     pub fn keep_deltas(&mut self) {
         self.deltas = Some(Deltas::new(&self.sources));
     }
 
+    /// Whether anything was counted since the last commit.
+    #[must_use]
+    pub fn has_deltas(&self) -> bool {
+        self.deltas.as_ref().is_some_and(|deltas| deltas.any(&self.sources))
+    }
+
     /// What was counted since this was last asked, with how far the sources were
-    /// read by then; `None` if nothing was, or if nobody asked to remember it.
-    pub fn take_commit(&mut self, now: Stamp) -> Option<Commit> {
-        let deltas = self.deltas.as_mut().filter(|deltas| deltas.any(&self.sources))?;
-        let folded = deltas.take_folded();
-        let commit = deltas.take(&self.sources);
-        if folded > 0 {
+    /// read by then. Empty if nobody asked to remember it.
+    pub fn take_commit(&mut self, now: Stamp) -> Commit {
+        let Some(deltas) = &mut self.deltas else { return Commit::default() };
+        if deltas.take_folded() > 0 {
             let text = "too many users or keys at once: the ledger knows some calls as __other__";
             self.findings.note("ledger_folded", now.wall, text);
         }
-        Some(commit)
+        deltas.take(&self.sources)
     }
 
     /// Put a name on a live alert.
@@ -472,6 +484,15 @@ impl Engine {
     #[must_use]
     pub fn sources(&self) -> &[SourceRow] {
         &self.sources
+    }
+    /// Counters over all sources, of this run and earlier ones.
+    #[must_use]
+    pub fn counters(&self) -> SourceCounters {
+        let mut sum = self.gone;
+        for source in &self.sources {
+            sum.add(&source.counters());
+        }
+        sum
     }
     /// Kill switches.
     #[must_use]

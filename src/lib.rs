@@ -24,6 +24,7 @@ pub mod config;
 
 pub mod runtime;
 
+pub mod daemon;
 pub mod demo;
 pub mod tui;
 

@@ -7,6 +7,7 @@
 //! | `stdin` | the pipe | batches |
 //! | `engine` | `Engine`, the armed switch | effects, snapshots |
 //! | `action` | the durable half of a trip, the audit record | what came of them |
+//! | `ledger` | the one connection that writes the ledger | what became of commits |
 
 mod actions;
 mod brake;
@@ -14,6 +15,9 @@ mod clock;
 mod command;
 mod drill;
 mod driver;
+mod keeper;
+mod ledger;
+mod observer;
 mod once;
 mod reading;
 mod replay;
@@ -24,6 +28,8 @@ pub use brake::SwitchSetup;
 pub use clock::Clock;
 pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};
+pub use ledger::{LedgerSetup, remembered};
+pub use observer::Observer;
 pub use once::{Missing, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals, end_by};

@@ -464,6 +464,9 @@ pub struct Ledger {
 pub struct Finding {
     /// One stable word, e.g. `limit_changed`, `headers_missing`, `quarantined`.
     pub kind: &'static str,
+    /// `critical` where a person must know at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<State>,
     pub at: Text,
     pub text: Text,
     pub count: u64,

@@ -21,6 +21,23 @@ Files:
 Exit codes:
   0 ok, 1 failed, 64 usage, 65 bad input, 69 unavailable, 77 refused, 78 configuration";
 
+const SERVE_EXAMPLES: &str = "\
+It keeps totals, caps and how far each log is read over restarts, and answers on
+$XDG_RUNTIME_DIR/tripline.sock (else tripline.sock in the state directory).
+SIGTERM ends it: what was counted is kept.
+
+Examples:
+  tripline serve                               the sources of the configuration
+  tripline serve /var/log/llm/*.log            these files instead
+  tripline status                              ask it from another shell";
+
+const STATUS_EXAMPLES: &str = "\
+Exit code 69 if nothing runs and nothing was kept.
+
+Examples:
+  tripline status                              a dozen lines
+  tripline status --json | jq .totals          for scripts";
+
 /// See what is left of LLM API limits and spend, and stop the traffic when a
 /// line is crossed.
 #[derive(Debug, Parser)]
@@ -79,6 +96,10 @@ pub enum Command {
     Once(Once),
     /// Watch without a screen: one JSON object a line for each event.
     Watch(Watch),
+    /// Watch without a screen, keep what was spent, and answer `tripline status`.
+    Serve(Serve),
+    /// What the running `serve` knows, or else what it kept.
+    Status(Status),
     /// Play old logs through the same engine and rules, on the logs' own clock.
     Replay(Replay),
     /// Print what is read from each line, as JSON.
@@ -150,6 +171,24 @@ pub struct Watch {
     /// Log files instead of the configured ones; `-` is standard input.
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
+}
+
+/// `tripline serve`.
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct Serve {
+    /// Log files instead of the configured ones; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+}
+
+/// `tripline status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub struct Status {
+    /// The snapshot as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tripline replay`.

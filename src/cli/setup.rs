@@ -13,7 +13,7 @@ use crate::decode::{Formats, Texts};
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::SwitchSetup;
+use crate::runtime::{LedgerSetup, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -122,6 +122,26 @@ impl Context {
             state_dir: self.state_dir.clone(),
             host: host_name(),
         }
+    }
+
+    /// Where the ledger is, if the configuration wants one and it may be written.
+    #[must_use]
+    pub fn ledger(&self) -> Option<LedgerSetup> {
+        let wanted = self.config.ledger.enabled && !self.config.display.read_only;
+        wanted.then(|| LedgerSetup { dir: self.ledger_dir(), host: host_name() })
+    }
+
+    /// Directory of the ledger.
+    #[must_use]
+    pub fn ledger_dir(&self) -> PathBuf {
+        self.config.ledger.dir.clone().unwrap_or_else(|| self.state_dir.clone())
+    }
+
+    /// Where the daemon answers.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        let dir = self.env.runtime_dir.as_ref().unwrap_or(&self.state_dir);
+        self.config.serve.socket.clone().unwrap_or_else(|| dir.join("tripline.sock"))
     }
 
     /// Make the state directory, private to its owner.

@@ -127,7 +127,7 @@ pub(super) const LEDGER: Table = Table {
             Some("true"),
             "Whether `serve`, and the console and `watch` over configured sources, keep it.",
         ),
-        key("path", "absolute path", None, "Its file; else ledger.db in the state directory."),
+        key("dir", "absolute path", None, "Where ledger.db is; else the state directory."),
     ],
 };
 

@@ -26,8 +26,8 @@ pub struct SwitchConfig {
 pub struct LedgerConfig {
     /// Whether anything is.
     pub enabled: bool,
-    /// The file; `ledger.db` in the state directory where absent.
-    pub path: Option<PathBuf>,
+    /// Where `ledger.db` is; the state directory where absent.
+    pub dir: Option<PathBuf>,
 }
 
 /// The engine without a screen.
@@ -149,9 +149,9 @@ pub(super) fn engine(mut reader: Reader, limits: &mut Limits) -> NanoUsd {
 
 pub(super) fn ledger(mut reader: Reader) -> LedgerConfig {
     let enabled = reader.take("enabled", value::boolean).unwrap_or(true);
-    let path = reader.take("path", file);
+    let dir = reader.take("dir", directory);
     reader.finish();
-    LedgerConfig { enabled, path }
+    LedgerConfig { enabled, dir }
 }
 
 pub(super) fn serve(mut reader: Reader) -> ServeConfig {

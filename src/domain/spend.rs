@@ -91,6 +91,17 @@ pub struct Commit {
     pub history: Vec<(Wall, String)>,
 }
 
+impl SourceCounters {
+    /// Add those of another source.
+    pub fn add(&mut self, other: &SourceCounters) {
+        self.lines += other.lines;
+        self.faults += other.faults;
+        self.quarantined += other.quarantined;
+        self.ignored += other.ignored;
+        self.duplicates += other.duplicates;
+    }
+}
+
 impl Bucket {
     /// Add another part of the same bucket.
     pub fn add(&mut self, other: &Bucket) {

@@ -10,10 +10,10 @@ use crate::domain::{Mono, Stamp};
 use crate::rules::{Family, Sample};
 
 /// What the ledger's keeper says of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerStatus {
     /// Where it is.
-    pub path: String,
+    pub path: Arc<str>,
     /// When the oldest call happened that it does not hold yet.
     pub behind_since: Option<Mono>,
     /// Why it could not take the last commit, in words.
@@ -67,5 +67,5 @@ impl Engine {
 }
 
 fn labels(status: &LedgerStatus) -> Labels {
-    Labels::from([("ledger", Arc::from(status.path.as_str()))])
+    Labels::from([("ledger", Arc::clone(&status.path))])
 }

@@ -23,6 +23,8 @@ pub struct Restored {
     pub totals: Bucket,
     /// Counters of the sources that are still there.
     pub sources: Vec<(SourceId, SourceCounters)>,
+    /// Counters of all those that are not.
+    pub gone: SourceCounters,
     /// Calls seen, oldest first.
     pub seen: Vec<SeenCall>,
     /// Spend by caller in each of [`Engine::stretches`]. Minutes and users do
@@ -59,6 +61,7 @@ impl Engine {
                 row.restore(counters);
             }
         }
+        self.gone = restored.gone;
         for call in &restored.seen {
             self.dedup.repeats(call.fingerprint);
         }

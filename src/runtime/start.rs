@@ -12,9 +12,12 @@ use super::brake::{Brake, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
 use super::driver::{Driver, Newest};
+use super::ledger::{self, LedgerSetup};
+use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, Event, SourceName};
+use crate::ledger::LedgerError;
 use crate::snapshot::Snapshot;
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, Tail};
 
@@ -35,6 +38,8 @@ pub struct Setup {
     pub sinks: Box<Sinks>,
     /// The kill switch, where there is one.
     pub switch: Option<SwitchSetup>,
+    /// Where totals are kept over restarts, if they are.
+    pub ledger: Option<LedgerSetup>,
     /// Where events go, for a viewer that wants each one.
     pub events: Option<Sender<Event>>,
     /// Shortest time between two snapshots.
@@ -47,6 +52,9 @@ pub enum StartError {
     /// A source can't be followed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger can't be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// No thread.
     #[error("cannot start the {name} thread: {why}")]
     Thread {
@@ -67,6 +75,7 @@ pub struct Running {
     pub answers: Receiver<String>,
     /// The clock of the run.
     pub clock: Clock,
+    observer: Observer,
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
@@ -76,10 +85,19 @@ pub struct Running {
 pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let clock = Clock::start();
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
-    let engine = Engine::new(setup.engine, setup.names, clock.now());
+    let mut engine = Engine::new(setup.engine, setup.names, clock.now());
+    let mut threads = Vec::new();
+    let (mut keeper, mut past) = (None, None);
+    if let Some(setup) = setup.ledger {
+        let begun = ledger::begin(setup, &mut engine, clock.now())?;
+        threads.push(("ledger", named("ledger", begun.thread)?));
+        (keeper, past) = (Some(begun.keeper), Some(begun.checkpoints));
+    }
     let (news_in, news) = bounded(QUEUED);
     let (recycle, spare) = bounded::<Batch>(QUEUED);
     let (commands, obeyed) = bounded(16);
+    let (looks, looked) = bounded::<Look>(16);
+    let beat = Beat::default();
     let (answers_in, answers) = bounded(16);
     // Bounded where jobs are made: a trip must not wait for the one before it.
     let (jobs, jobs_out) = unbounded();
@@ -88,7 +106,6 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (newest, frames) = Newest::new();
     let stop_reading = Arc::new(AtomicBool::new(false));
     let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
-    let mut threads = Vec::new();
 
     let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
@@ -102,10 +119,13 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         news,
         recycle,
         commands: obeyed,
+        looks: looked,
+        beat: beat.clone(),
         answers: answers_in,
         jobs,
         troubles,
         frames: newest,
+        keeper,
         events: setup.events,
         untold: 0,
         frame_every: setup.frame_every,
@@ -116,7 +136,8 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 
     read(&setup.sources, setup.sinks, &reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
-    Ok(Running { frames, commands, answers, clock, stop_engine, stop_reading, threads })
+    let observer = Observer::new(clock, beat, looks, frames.clone());
+    Ok(Running { frames, commands, answers, clock, observer, stop_engine, stop_reading, threads })
 }
 
 /// Threads for files and for standard input.
@@ -166,6 +187,12 @@ impl Running {
     #[must_use]
     pub fn engine_is_alive(&self) -> bool {
         self.threads.iter().any(|(name, thread)| *name == "engine" && !thread.is_finished())
+    }
+
+    /// A look at it, for other threads.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Stop reading, let the engine finish, and give back the last picture.

@@ -416,7 +416,7 @@ fn ledger(engine: &Engine, now: Mono) -> Option<Ledger> {
         let behind_s = to_ms(row.behind_s(now));
         let behind = behind_s >= BEHIND_S || row.status.problem.is_some();
         Ledger {
-            path: row.status.path.as_str().into(),
+            path: Arc::clone(&row.status.path),
             state: if behind { "behind" } else { "ok" },
             behind_s,
             problem: row.status.problem.as_deref().map(Into::into),
@@ -427,6 +427,11 @@ fn ledger(engine: &Engine, now: Mono) -> Option<Ledger> {
 fn findings(engine: &Engine) -> Vec<Finding> {
     let finding = |row: &crate::engine::Finding| Finding {
         kind: row.kind,
+        severity: row.severity.map(|severity| match severity {
+            Severity::Critical => State::Critical,
+            Severity::Warning => State::Warning,
+            Severity::Info => State::Ok,
+        }),
         at: row.at.rfc3339().into(),
         text: Arc::clone(&row.text),
         count: row.count,
@@ -435,18 +440,17 @@ fn findings(engine: &Engine) -> Vec<Finding> {
 }
 
 fn totals(engine: &Engine) -> Totals {
-    let sum = |of: fn(&SourceRow) -> u64| engine.sources().iter().map(of).sum();
-    let totals = engine.totals();
+    let (totals, lines) = (engine.totals(), engine.counters());
     Totals {
         requests: totals.requests,
         input_tokens: totals.input_tokens,
         output_tokens: totals.output_tokens,
         cost_usd: Usd(totals.cost),
         unpriced: totals.unpriced,
-        quarantined: sum(|row| row.quarantined),
-        ignored: sum(|row| row.ignored),
-        duplicates: sum(|row| row.duplicates),
-        faults: sum(|row| row.faults),
+        quarantined: lines.quarantined,
+        ignored: lines.ignored,
+        duplicates: lines.duplicates,
+        faults: lines.faults,
     }
 }
 

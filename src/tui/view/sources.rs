@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::layout::nothing_read;
 use super::pen::Canvas;
 use super::table::{Cell, Table, cell, left, path_end, plain, right};
-use crate::snapshot::Source;
+use crate::snapshot::{Source, State};
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::Tone;
@@ -54,8 +54,12 @@ pub fn draw_findings(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let findings = model.shown().map_or(&[][..], |snapshot| &snapshot.findings);
     table.draw(canvas, area, model, |index| {
         let Some(finding) = findings.get(index) else { return Vec::new() };
+        let (mark, tone) = match finding.severity {
+            Some(State::Critical) => ("!", Tone::Critical),
+            _ => ("~", Tone::Warning),
+        };
         vec![
-            cell("~", Tone::Warning),
+            cell(mark, tone),
             cell(finding.kind, Tone::Strong),
             plain(count(finding.count)),
             plain(&*finding.text),
