@@ -6,6 +6,7 @@
 
 pub mod domain;
 
+pub mod mount;
 pub mod scan;
 pub mod stats;
 pub mod text;
