@@ -19,6 +19,7 @@ pub mod engine;
 pub mod source;
 
 pub mod action;
+pub mod ledger;
 pub mod snapshot;
 
 pub mod config;
