@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::value::{self, Complaint, Raw, Read};
 use super::{VERSION, Zone};
-use crate::action::switch::{NETWORK_FS, NetworkFs};
+use crate::action::switch::NetworkFs;
 use crate::domain::NanoUsd;
 use crate::domain::limit::words;
 use crate::engine::Limits;
+use crate::mount::NETWORK_FS;
 
 /// The kill switch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 /// The state of one generation of one file at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// Number of the generation: its own as long as it is known, over all runs.
+    /// Whoever begins to read it gives it one that no known generation has.
+    pub id: u64,
     /// Where the generation was seen last.
     pub path: PathBuf,
     /// Device and inode: a shortcut, never a proof.
