@@ -69,6 +69,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
         },
         names,
         sinks: Box::new(move |_, _| Box::new(recipe.pipeline())),
+        ledger: None,
         switch: Some(SwitchSetup {
             dir: root.join("kill.d"),
             network: NetworkFs::Refuse,

@@ -140,7 +140,7 @@ pub(super) fn begin(
         events,
     };
     runtime::start(setup).map_err(|error| {
-        let text = crate::text::printable(&error.to_string());
+        let text = crate::text::printable(&error.to_string()).into_owned();
         match error {
             runtime::StartError::Source(_) => Failure::new(Kind::Unavailable, text),
             runtime::StartError::Thread { .. } => Failure::new(Kind::Failed, text),

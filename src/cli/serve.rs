@@ -83,7 +83,7 @@ fn works(observer: &Observer) -> bool {
 }
 
 fn no_socket(error: &SocketError) -> Failure {
-    let text = printable(&error.to_string());
+    let text = printable(&error.to_string()).into_owned();
     match error {
         SocketError::InUse(_) => {
             Failure::new(Kind::Refused, text).hint("`tripline status` asks the one that runs")

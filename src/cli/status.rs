@@ -44,7 +44,7 @@ fn kept(context: &Context) -> Result<Value, Failure> {
     let engine =
         runtime::remembered(&context.ledger_dir(), context.engine(), Names::default(), now);
     let engine = engine.map_err(|error| {
-        let text = printable(&error.to_string());
+        let text = printable(&error.to_string()).into_owned();
         match error {
             LedgerError::Missing { .. } => {
                 let message = "nothing runs, and nothing was kept";

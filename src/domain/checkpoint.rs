@@ -43,16 +43,3 @@ pub enum Generation {
     /// it, under whatever name, is not read again.
     Finished,
 }
-
-impl Checkpoint {
-    /// Whether `later` is surely of the same generation, so that this one says
-    /// nothing any more. In doubt it is not: both are kept then, in their order.
-    #[must_use]
-    pub fn goes_on_in(&self, later: &Checkpoint) -> bool {
-        self.progress == Generation::Open
-            && self.place == later.place
-            && self.path == later.path
-            && self.offset <= later.offset
-            && (self.head_len != later.head_len || self.head == later.head)
-    }
-}

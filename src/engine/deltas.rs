@@ -61,7 +61,7 @@ impl Deltas {
     /// Note how far files are read by what was counted until now.
     pub fn read(&mut self, checkpoints: &[Checkpoint]) {
         for checkpoint in checkpoints {
-            match self.checkpoints.iter_mut().rev().find(|old| old.goes_on_in(checkpoint)) {
+            match self.checkpoints.iter_mut().find(|old| old.id == checkpoint.id) {
                 Some(old) => old.clone_from(checkpoint),
                 None => self.checkpoints.push(checkpoint.clone()),
             }

@@ -63,8 +63,9 @@ impl Keeper {
             self.waiting = Some(now.mono);
         }
         if self.under_way.is_none() && now.mono >= self.due && self.waiting.is_some() {
+            let commit = self.gather(engine, now);
             // Not full, for nothing is under way; and an end is heard of otherwise.
-            let _ = self.commits.try_send(self.gather(engine, now));
+            let _ = self.commits.try_send(commit);
             self.under_way = self.waiting.take();
             self.due = now.mono.plus(EVERY);
         }
