@@ -7,6 +7,7 @@
 
 mod error;
 mod glob;
+mod packed;
 mod pipeline;
 mod read;
 mod sink;
@@ -23,7 +24,7 @@ pub use sink::{LineSink, MakeSink, Sinks};
 pub use spec::{SourceSpec, Start};
 pub use status::{SourceState, SourceStatus};
 pub use stdin::read_stream;
-pub use tail::{Tail, Turn};
+pub use tail::{Resume, Tail, Turn};
 pub use watch::{Wake, Watcher};
 
 /// Bytes read from one file or pipe at a time.

@@ -75,9 +75,11 @@ pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()
 }
 
 fn in_words(status: &source::SourceStatus, watching: Option<&str>) -> SourceStatus {
+    let found = status.findings.first().map(String::as_str);
+    let problem = status.problem.as_deref().or(found).or(watching);
     SourceStatus {
         state: status.state.as_str(),
-        problem: status.problem.clone().or_else(|| watching.map(str::to_owned)),
+        problem: problem.map(str::to_owned),
         format: status.format.clone(),
     }
 }

@@ -20,6 +20,19 @@ pub trait LineSink {
     fn finish(&mut self, at: LineAt, out: &mut Batch);
     /// The format, once it is known.
     fn format(&self) -> Option<&str>;
+    /// First byte of a record of several lines that is still open. Another run
+    /// begins there. Never moves to a byte before the last line given.
+    fn open_since(&self) -> Option<u64> {
+        None
+    }
+    /// What another run must know of the lines before [`open_since`](Self::open_since),
+    /// or of all lines if nothing is open: in the sink's own words.
+    fn memo(&self) -> String {
+        String::new()
+    }
+    /// The lines before the first one given were read by another run, which
+    /// left this memo.
+    fn recall(&mut self, _memo: &str) {}
 }
 
 /// Makes the sink for a file (or, with the path `-`, for standard input).

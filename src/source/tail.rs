@@ -9,10 +9,15 @@
 //! nothing of it was ever read; and a file cut back to a part of itself, which
 //! is read again from its first byte, as a new one.
 
+mod archive;
+mod chain;
+mod consumed;
+mod copies;
 pub(super) mod file;
 mod files;
 pub(super) mod generation;
 mod group;
+mod known;
 pub(super) mod lines;
 
 use std::collections::BTreeSet;
@@ -22,7 +27,7 @@ use std::time::Duration;
 use self::file::Buffer;
 use self::group::Group;
 use super::{SourceError, SourceSpec, SourceStatus};
-use crate::domain::{Batch, Mono, SourceId, Stamp};
+use crate::domain::{Batch, Checkpoint, Mono, SourceId, Stamp};
 
 pub use self::lines::Deliver;
 
@@ -44,6 +49,16 @@ pub enum Turn {
     More,
 }
 
+/// What earlier runs have left, and whether this one leaves something.
+#[derive(Clone, Debug, Default)]
+pub enum Resume {
+    /// Nothing is known and nothing is kept.
+    #[default]
+    Never,
+    /// Go on where these say, and say with each [`Batch`] how far it goes.
+    From(Vec<Checkpoint>),
+}
+
 /// Follows the files of all sources.
 pub struct Tail {
     groups: Vec<Group>,
@@ -61,10 +76,10 @@ impl Tail {
     pub fn new(
         sources: &[(SourceId, SourceSpec)],
         sinks: Box<super::Sinks>,
+        resume: &Resume,
     ) -> Result<Tail, SourceError> {
-        let groups: Result<Vec<_>, _> =
-            sources.iter().map(|(id, spec)| Group::new(*id, spec)).collect();
-        let groups = groups?;
+        let groups = sources.iter().map(|(id, spec)| Group::new(*id, spec, resume));
+        let groups = groups.collect::<Result<Vec<_>, _>>()?;
         Ok(Tail {
             statuses: groups.iter().map(Group::status).collect(),
             groups,

@@ -1,25 +1,29 @@
 //! The files of one source and the counters over all of them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::chain::{self, Listings, Older};
+use super::consumed::Consumed;
+use super::copies::{self, CopyOf};
 use super::file::{self, Buffer, Followed, Step};
-use super::files::Files;
+use super::files::{Files, Reading};
 use super::generation::{FileId, Generation};
-use super::lines::{Counters, Deliver, Lines, Outlet};
-use super::{ROTATE_WAIT, Turn};
-use crate::domain::{Batch, SourceId, Stamp};
+use super::known::{Known, Past, finished};
+use super::lines::{Counters, Deliver, Keep, Outlet};
+use super::{ROTATE_WAIT, Resume, Turn};
+use crate::domain::{Batch, Checkpoint, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
-/// Finished generations remembered, in case another path still leads to one.
-const RETIRED: usize = 1024;
-
 /// How long a truncated file waits for a sibling that can't be read just now.
 const COPY_WAIT: Duration = Duration::from_secs(10);
+
+/// Findings kept for each source.
+const MOST_FINDINGS: usize = 8;
 
 /// One source.
 pub struct Group {
@@ -28,23 +32,59 @@ pub struct Group {
     patterns: Vec<Pattern>,
     found: Found,
     files: Files,
-    retired: VecDeque<(FileId, Generation)>,
+    memory: Memory,
     counters: Counters,
+    findings: Findings,
     started: bool,
+}
+
+/// What is remembered of generations that are not open.
+struct Memory {
+    keep: Keep,
+    known: Known,
+    /// Inodes of generations that are not where an earlier run has left them.
+    orphans: HashSet<u64>,
+    listings: Listings,
+    /// Checkpoints that no open file stands for any more, still to be said.
+    unsaid: Vec<Checkpoint>,
+}
+
+/// What was met on the way and stays true, each once.
+#[derive(Default)]
+struct Findings(Vec<String>);
+
+impl Findings {
+    fn add(&mut self, finding: String) {
+        if self.0.len() < MOST_FINDINGS && !self.0.contains(&finding) {
+            self.0.push(finding);
+        }
+    }
 }
 
 impl Group {
     /// A source with its paths checked, nothing opened.
-    pub fn new(id: SourceId, spec: &SourceSpec) -> Result<Group, SourceError> {
+    pub fn new(id: SourceId, spec: &SourceSpec, resume: &Resume) -> Result<Group, SourceError> {
         let paths = spec.paths.iter().filter(|path| *path != STDIN);
+        let (keep, known) = match resume {
+            Resume::Never => (Keep::Nothing, Known::default()),
+            Resume::From(checkpoints) => (Keep::Checkpoints, Known::recall(checkpoints)),
+        };
+        let memory = Memory {
+            keep,
+            known,
+            orphans: HashSet::new(),
+            listings: Listings::default(),
+            unsaid: Vec::new(),
+        };
         Ok(Group {
             id,
             start: spec.start,
             patterns: paths.map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?,
             found: Found::default(),
             files: Files::default(),
-            retired: VecDeque::new(),
+            memory,
             counters: Counters::default(),
+            findings: Findings::default(),
             started: false,
         })
     }
@@ -62,10 +102,14 @@ impl Group {
     /// Look where each path leads now.
     pub fn poll(&mut self, now: Stamp, sinks: &mut Sinks) {
         self.files.retry_drained();
+        if !self.started {
+            self.memory.orphans = self.memory.known.orphans();
+        }
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, sinks).err();
             self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
         }
+        self.memory.listings = Listings::default();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
         self.counters.totals.catching_up = self.files.catching_up();
@@ -80,25 +124,37 @@ impl Group {
         batch: &mut Batch,
         deliver: &mut Deliver<'_>,
     ) -> Turn {
-        let mut out = Outlet::new(self.id, &mut self.counters, batch, deliver);
+        let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
+        let mut out = out.keeping(self.memory.keep);
+        self.memory.unsaid.drain(..).for_each(|checkpoint| out.checkpoint(checkpoint));
         let mut turn = Turn::Idle;
-        for file in self.files.open_mut().filter(|file| file.readable()) {
-            match file.step(now, buffer, &mut out) {
-                Step::Idle => {}
-                Step::More => turn = Turn::More,
-                Step::Truncated => file.cut = Some(now.mono),
-                Step::Failed(why) => {
-                    let path = file.path.clone();
-                    file.failed = Some(SourceError::Read { path, why }.to_string());
+        let mut read = Vec::new();
+        for reading in self.files.readable_mut() {
+            let more = match reading {
+                Reading::File(file) => step(file, now, buffer, &mut out),
+                Reading::Older(path, older) => {
+                    let more = step_older(older, now, buffer, &mut out);
+                    if more == Turn::Idle {
+                        read.push(path.to_owned());
+                    }
+                    Turn::More
                 }
+            };
+            if more == Turn::More {
+                turn = Turn::More;
+            }
+        }
+        for path in read {
+            if let Some(problem) = end_older(&mut self.files, &mut self.memory.known, &path) {
+                self.findings.add(problem);
             }
         }
         if self.files.open().any(|file| file.cut.is_some())
-            && restart_cut(self.id, &mut self.files, now, sinks, &mut out)
+            && restart_cut(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
         {
             turn = Turn::More;
         }
-        retire_quiet(&mut self.files, &mut self.retired, now, buffer, &mut out);
+        retire_quiet(&mut self.files, &mut self.memory.known, now, buffer, &mut out);
         self.files.count_into(&mut out.counters.totals);
         out.flush();
         // Only now: what is in the batch above belongs to the backlog.
@@ -120,7 +176,12 @@ impl Group {
             state,
             files: self.files.open().count(),
             problem: problem.or_else(|| (state == SourceState::Waiting).then(missing).flatten()),
-            format: self.files.open().find_map(Followed::format).map(str::to_owned),
+            findings: self.findings.0.clone(),
+            format: self
+                .files
+                .open()
+                .find_map(|file| file.content.lines.format())
+                .map(str::to_owned),
         }
     }
 
@@ -153,6 +214,9 @@ impl Group {
             Ok(id) => id,
             Err(e) if is_missing(&e) => {
                 self.files.place(path, None, now.mono);
+                if self.files.is_new(path) && !self.memory.known.is_empty() {
+                    self.resolve(path, None, now, sinks)?;
+                }
                 return Ok(());
             }
             Err(why) => return Err(SourceError::Open { path: path.to_owned(), why }),
@@ -183,10 +247,10 @@ impl Group {
             return Ok(()); // Replaced under our hands: the next look will tell.
         }
         if let Some(own) = self.files.at_mut(path) {
-            let same_file = own.id == id;
+            let same_file = own.content.id == id;
             // A rewritten copy took the place of the deleted original.
             if (same_file || own.unlinked())
-                && own.generation.continues_in(&file).map_err(unreadable)?
+                && own.content.generation.continues_in(&file).map_err(unreadable)?
             {
                 own.reopened(file, &meta);
                 return Ok(());
@@ -196,21 +260,140 @@ impl Group {
                 return Ok(());
             }
         }
-        let sink = sinks(self.id, path);
-        let known = self.retired.iter().find(|(old, generation)| {
-            *old == id && generation.continues_in(&file).unwrap_or(false)
-        });
-        let followed = match known {
-            Some((_, generation)) => {
-                let lines = Lines::starting_at(generation.offset(), sink);
-                Followed::resume(path, file, &meta, lines, generation.clone(), now.mono)
+        self.open(path, file, &meta, now, sinks)
+    }
+
+    /// Follow a file that was not open until now.
+    fn open(
+        &mut self,
+        path: &Path,
+        file: File,
+        meta: &Metadata,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Result<(), SourceError> {
+        let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
+        let is_first = self.files.is_new(path);
+        let (past, is_known) = if is_first {
+            self.resolve(path, Some((&file, meta)), now, sinks)?
+        } else {
+            let known = &mut self.memory.known;
+            let past = chain::recognise(&file, meta, known).map_err(unreadable)?;
+            if let Some((past, _)) = &past {
+                known.take(past);
             }
-            None if self.started => Followed::from_first_byte(path, file, &meta, sink, now.mono),
-            None => Followed::with_backlog(path, file, &meta, sink, self.start, now.mono)
-                .map_err(unreadable)?,
+            (past, true)
         };
+        let sink = sinks(self.id, path);
+        let is_back = past.is_some();
+        let content = match past {
+            Some((past, generation)) => {
+                self.memory.moved(&past, meta);
+                let lines = chain::lines_after(Some(&past), sink);
+                Consumed::all_of(path.to_owned(), FileId::of(meta), generation, lines)
+            }
+            None if self.started || is_known => {
+                Consumed::nothing(path.to_owned(), FileId::of(meta), sink)
+            }
+            None => file::from_start(path, &file, meta, sink, self.start).map_err(unreadable)?,
+        };
+        let followed = Followed::new(content, file, meta, now.mono);
+        let is_backlog = !self.started || (is_first && is_back);
+        let followed = if is_backlog { followed.with_backlog() } else { followed };
         self.files.place(path, Some(followed), now.mono);
         Ok(())
+    }
+
+    /// Find out what became of a path since an earlier run. Says how `live` goes
+    /// on and whether anything is known of its past.
+    fn resolve(
+        &mut self,
+        path: &Path,
+        live: Option<(&File, &Metadata)>,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Result<(Option<(Past, Generation)>, bool), SourceError> {
+        let Memory { known, orphans, listings, .. } = &mut self.memory;
+        if known.is_empty() {
+            self.files.read_first(path, std::iter::empty());
+            return Ok((None, false));
+        }
+        let mut beside = listings.beside(path, orphans);
+        beside.retain(|sibling| !self.files.knows(sibling));
+        let files = &self.files;
+        let is_own = |id| files.holds(id);
+        let chain = chain::resolve(path, live, known, &beside, &is_own)?;
+        if let Some(problem) = chain.problem {
+            self.findings.add(problem);
+        }
+        if !chain.is_found && live.is_none() {
+            return Ok((None, false));
+        }
+        let is_known = !chain.older.is_empty() || !chain.gone.is_empty();
+        self.memory.unsaid.extend(chain.gone);
+        let mut older = Vec::new();
+        for rest in chain.older {
+            let sibling = rest.path().to_owned();
+            if let Some(past) = rest.past() {
+                self.memory.left(past, rest.id());
+            }
+            let opened = rest.open(sinks(self.id, &sibling), now.mono);
+            older.push(opened.map_err(|why| SourceError::Read { path: sibling, why })?);
+        }
+        self.files.read_first(path, older.into_iter());
+        Ok((chain.live, is_known))
+    }
+}
+
+/// The first of the older generations of a path is read as far as it goes. Gives
+/// what was wrong with it.
+fn end_older(files: &mut Files, known: &mut Known, path: &Path) -> Option<String> {
+    match files.next_older(path)? {
+        Older::Plain(file) => {
+            files.drain(*file);
+            None
+        }
+        Older::Packed(mut archive) => {
+            if let Some((checkpoint, id)) = archive.done() {
+                known.add(checkpoint, Some(id));
+            }
+            let why = archive.failed.take()?;
+            let path = archive.path().to_owned();
+            Some(SourceError::Read { path, why }.to_string())
+        }
+    }
+}
+
+impl Memory {
+    /// A generation goes on in another place than it was left.
+    fn left(&mut self, past: &Past, now: FileId) {
+        if past.checkpoint.place != now.place() {
+            self.unsaid.push(finished(past.checkpoint.clone()));
+        }
+    }
+
+    fn moved(&mut self, past: &Past, now: &Metadata) {
+        self.left(past, FileId::of(now));
+    }
+}
+
+fn step(file: &mut Followed, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
+    match file.step(now, buffer, out) {
+        Step::Idle => return Turn::Idle,
+        Step::More => return Turn::More,
+        Step::Truncated => file.cut = Some(now.mono),
+        Step::Failed(why) => {
+            let path = file.content.path.clone();
+            file.failed = Some(SourceError::Read { path, why }.to_string());
+        }
+    }
+    Turn::Idle
+}
+
+fn step_older(older: &mut Older, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
+    match older {
+        Older::Plain(file) => step(file, now, buffer, out),
+        Older::Packed(archive) => archive.step(now, out),
     }
 }
 
@@ -219,82 +402,65 @@ impl Group {
 fn restart_cut(
     id: SourceId,
     files: &mut Files,
+    memory: &mut Memory,
     now: Stamp,
     sinks: &mut Sinks,
     out: &mut Outlet<'_>,
 ) -> bool {
-    let held: Vec<FileId> = files.open().map(|file| file.id).collect();
+    let held: Vec<FileId> = files.open().map(|file| file.content.id).collect();
     let (mut copies, mut any) = (Vec::new(), false);
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
-        let copy = match find_copy(&file.path, &file.generation, &held) {
+        let copy = match copies::find(&file.content, &held) {
             Ok(copy) => copy,
             // Perhaps that was the copy: ask again, but not for ever.
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
             Err(_) => None,
         };
         let torn = file.pending();
-        let (mut lines, generation) = file.restart(sinks(id, &file.path));
-        match copy {
-            Some((path, copy, meta)) => {
-                copies.push(Followed::resume(&path, copy, &meta, lines, generation, now.mono));
-            }
-            None => lines.finish_torn(torn, now.wall, out),
+        let mut content = file.restart(sinks(id, &file.content.path));
+        if let Some(copy) = copy {
+            copies.push((file.content.path.clone(), copy, content));
+        } else {
+            let id = content.id;
+            memory.known.add(content.finish_torn(torn, now, out), Some(id));
         }
+        file.content.save(out);
         any = true;
     }
-    for copy in copies {
-        files.drain(copy);
+    for (path, copy, content) in copies {
+        match go_on_in(copy, content, now) {
+            Ok(Older::Plain(copy)) => files.drain(*copy),
+            Ok(packed) => files.read_first(&path, std::iter::once(packed)),
+            Err(_) => {}
+        }
     }
     any
 }
 
-/// A sibling (`app.log.1`, `app.log-20260101`) that is a copy of a generation.
-/// An error says that one of them could not be asked and no other is the copy.
-fn find_copy(
-    path: &Path,
-    generation: &Generation,
-    held: &[FileId],
-) -> io::Result<Option<(PathBuf, File, Metadata)>> {
-    let Some(name) = path.file_name() else { return Ok(None) };
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut unsure = Ok(None);
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let sibling = entry.file_name();
-        let suffix = sibling.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
-        if !suffix.is_some_and(|suffix| matches!(suffix.first(), Some(b'.' | b'-'))) {
-            continue;
+fn go_on_in(copy: CopyOf, content: Consumed, now: Stamp) -> io::Result<Older> {
+    match copy {
+        CopyOf::Plain(path, file, meta) => {
+            let content = content.moved_to(path, FileId::of(&meta));
+            Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }
-        let Ok((file, meta)) = file::open(&entry.path()) else { continue };
-        if held.contains(&FileId::of(&meta)) {
-            continue;
-        }
-        match generation.continues_in(&file) {
-            Ok(true) => return Ok(Some((entry.path(), file, meta))),
-            Ok(false) => {}
-            Err(why) => unsure = Err(why),
-        }
+        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(content.lines)?))),
     }
-    unsure
 }
 
 /// Close rotated and deleted files to which nothing was added for long.
 fn retire_quiet(
     files: &mut Files,
-    retired: &mut VecDeque<(FileId, Generation)>,
+    known: &mut Known,
     now: Stamp,
     buffer: &mut Buffer,
     out: &mut Outlet<'_>,
 ) {
     for mut file in files.take_quiet(now.mono, ROTATE_WAIT) {
-        if !file.finish(now, buffer, out) {
-            files.drain(file);
-            continue;
+        match file.finish(now, buffer, out) {
+            Some(checkpoint) => known.add(checkpoint, Some(file.content.id)),
+            None => files.drain(file),
         }
-        if retired.len() >= RETIRED {
-            retired.pop_front();
-        }
-        retired.push_back((file.id, file.generation));
     }
 }
 
