@@ -14,8 +14,8 @@ use rustc_hash::FxBuildHasher;
 use super::sources::SourceRow;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
-    Bucket, BucketId, Checkpoint, Commit, Outcome, Request, SeenCall, SourceCounters, SourceId,
-    Sym, Wall,
+    Bucket, BucketId, Checkpoint, Checkpoints, Commit, Outcome, Request, SeenCall, SourceCounters,
+    SourceId, Sym, Wall,
 };
 
 /// Buckets between two commits beyond which users are counted together.
@@ -32,7 +32,7 @@ pub struct Deltas {
     places: HashMap<BucketId, usize, FxBuildHasher>,
     /// Where the call before was counted: most calls are like the one before.
     latest: usize,
-    checkpoints: Vec<Checkpoint>,
+    checkpoints: Checkpoints,
     seen: VecDeque<SeenCall>,
     /// Counters of the sources as of the last commit.
     said: Vec<SourceCounters>,
@@ -60,12 +60,7 @@ impl Deltas {
 
     /// Note how far files are read by what was counted until now.
     pub fn read(&mut self, checkpoints: &[Checkpoint]) {
-        for checkpoint in checkpoints {
-            match self.checkpoints.iter_mut().find(|old| old.id == checkpoint.id) {
-                Some(old) => old.clone_from(checkpoint),
-                None => self.checkpoints.push(checkpoint.clone()),
-            }
-        }
+        checkpoints.iter().for_each(|checkpoint| self.checkpoints.note(checkpoint.clone()));
     }
 
     /// Whether a commit would hold anything.
@@ -88,7 +83,7 @@ impl Deltas {
         let moved = (0u32..).zip(counters).filter(|(id, now)| said.get(*id as usize) != Some(now));
         Commit {
             buckets: std::mem::take(&mut self.buckets),
-            checkpoints: std::mem::take(&mut self.checkpoints),
+            checkpoints: std::mem::take(&mut self.checkpoints).into_vec(),
             seen: std::mem::take(&mut self.seen).into(),
             sources: moved.map(|(id, now)| (SourceId(id), now)).collect(),
             history: Vec::new(),

@@ -87,11 +87,11 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
     let mut engine = Engine::new(setup.engine, setup.names, clock.now());
     let mut threads = Vec::new();
-    let (mut keeper, mut past) = (None, None);
+    let (mut keeper, mut resume) = (None, Resume::Never);
     if let Some(setup) = setup.ledger {
         let begun = ledger::begin(setup, &mut engine, clock.now())?;
         threads.push(("ledger", named("ledger", begun.thread)?));
-        (keeper, past) = (Some(begun.keeper), Some(begun.checkpoints));
+        (keeper, resume) = (Some(begun.keeper), Resume::From(begun.checkpoints));
     }
     let (news_in, news) = bounded(QUEUED);
     let (recycle, spare) = bounded::<Batch>(QUEUED);
@@ -134,7 +134,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let engine = thread::Builder::new().name("engine".into()).spawn(move || driver.run());
     threads.push(("engine", named("engine", engine)?));
 
-    read(&setup.sources, setup.sinks, &reading, &mut threads)?;
+    read(&setup.sources, setup.sinks, &resume, &reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
     let observer = Observer::new(clock, beat, looks, frames.clone());
     Ok(Running { frames, commands, answers, clock, observer, stop_engine, stop_reading, threads })
@@ -144,6 +144,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 fn read(
     sources: &[SourceSpec],
     mut sinks: Box<Sinks>,
+    resume: &Resume,
     reading: &Reading,
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<(), StartError> {
@@ -156,7 +157,7 @@ fn read(
     let files: Vec<_> =
         numbered().filter(|(_, spec)| !is_stdin(spec)).map(|(id, s)| (id, s.clone())).collect();
     if !files.is_empty() {
-        let tail = Tail::new(&files, sinks, &Resume::Never)?;
+        let tail = Tail::new(&files, sinks, resume)?;
         threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
     }
     Ok(())
