@@ -17,13 +17,18 @@ mod sandbox;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use calls::{Truth, line};
 use daemon::{Daemon, serve, status, status_until};
 use sandbox::Sandbox;
+
+/// A running tail looks at a path at least each 250 ms. A generation that came
+/// and went between two looks would be one that it never saw.
+const BETWEEN_ROTATIONS: Duration = Duration::from_millis(600);
 
 #[test]
 fn every_call_is_counted_once_whenever_it_is_killed() {
@@ -55,7 +60,9 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
         assert!(counted <= truth.requests, "{counted} of {truth:?}: {status:#}");
         truth.is(status)
     };
+    let unread = Unread(&sandbox);
     let seen = status_until(&sandbox, &format!("all of {truth:?}"), same);
+    std::mem::forget(unread);
     assert_eq!(seen["caps"][0]["spent_usd"], seen["totals"]["cost_usd"]);
     daemon.stop();
     assert!(same(&status(&sandbox)));
@@ -70,6 +77,24 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
         "kills survived: {kills}, lines: {}, rotations: {rotations}, seed: {seed}",
         truth.requests
     );
+}
+
+/// Says, where the test fails, which files the ledger thinks are not read.
+struct Unread<'s>(&'s Sandbox);
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        let ledger = tripline::ledger::Reader::open(&self.0.state()).unwrap();
+        let known = ledger.load().unwrap().checkpoints;
+        for entry in fs::read_dir(self.0.path("")).unwrap().map(Result::unwrap) {
+            let (path, meta) = (entry.path(), entry.metadata().unwrap());
+            let same = |file: &&tripline::domain::Checkpoint| file.place.1 == meta.ino();
+            let read: Vec<_> = known.iter().filter(same).map(|f| (f.offset, f.progress)).collect();
+            if !read.iter().any(|(offset, _)| *offset == meta.len()) {
+                eprintln!("{}: {} bytes, read: {read:?}", path.display(), meta.len());
+            }
+        }
+    }
 }
 
 /// A gateway's log: lines, sometimes torn over two writes, and renames.
@@ -93,10 +118,12 @@ impl Writer {
     }
 
     fn run(mut self, stopped: &Receiver<()>) -> (Truth, u64) {
+        let mut rotated = Instant::now();
         loop {
             self.write();
-            if self.dice.below(60) == 0 {
+            if rotated.elapsed() >= BETWEEN_ROTATIONS && self.dice.below(60) == 0 {
                 self.rotate(stopped);
+                rotated = Instant::now();
             }
             let pause = Duration::from_micros(self.dice.below(4000));
             if stopped.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {

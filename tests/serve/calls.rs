@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -18,17 +18,17 @@ pub struct Truth {
     pub nano_usd: u128,
 }
 
-/// The line of call number `n` at a time; no two cost the same.
+/// The line of call number `n` at a time, as LiteLLM writes it; few cost the same.
 pub fn line(n: u64, at: SystemTime) -> String {
     let (model, key) =
-        (["gpt-4o", "gpt-4o-mini"][n as usize % 2], ["web", "batch"][n as usize % 2]);
+        if n.is_multiple_of(2) { ("gpt-4o", "web") } else { ("gpt-4o-mini", "batch") };
     format!(
-        "{{\"at\":\"{}\",\"provider\":\"openai\",\"model\":\"{model}\",\"key_id\":\"{key}\",\"user\":\"u-{}\",\"status\":200,\"latency_ms\":20,\"input_tokens\":{},\"output_tokens\":{},\"cost_usd\":\"{}\",\"request_id\":\"r-{n}\"}}\n",
+        "{{\"litellm_call_id\":\"c-{n}\",\"call_type\":\"acompletion\",\"status\":\"success\",\"model_id\":\"m\",\"model\":\"openai/{model}\",\"custom_llm_provider\":\"openai\",\"endTime\":\"{}\",\"prompt_tokens\":{},\"completion_tokens\":{},\"response_cost\":{},\"end_user\":\"u-{}\",\"metadata\":{{\"user_api_key_alias\":\"{key}\"}}}}\n",
         rfc3339(at),
-        n % 7,
         100 + n % 50,
         n % 30,
         decimal(nano_usd(n)),
+        n % 7,
     )
 }
 
@@ -43,18 +43,9 @@ pub fn decimal(nano: u128) -> String {
 impl Truth {
     /// Log the next calls, now.
     pub fn log(&mut self, file: &Path, calls: u64) {
-        self.log_at(file, calls, SystemTime::now());
-    }
-
-    /// Log calls of a while ago.
-    pub fn log_old(&mut self, file: &Path, calls: u64, age: Duration) {
-        self.log_at(file, calls, SystemTime::now() - age);
-    }
-
-    fn log_at(&mut self, file: &Path, calls: u64, at: SystemTime) {
         let mut text = String::new();
         for _ in 0..calls {
-            text += &line(self.requests, at);
+            text += &line(self.requests, SystemTime::now());
             self.count();
         }
         let mut file = OpenOptions::new().append(true).create(true).open(file).unwrap();
