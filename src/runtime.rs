@@ -24,7 +24,7 @@ mod replay;
 mod signals;
 mod start;
 
-pub use brake::SwitchSetup;
+pub use brake::{SwitchAccess, SwitchSetup};
 pub use clock::Clock;
 pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};

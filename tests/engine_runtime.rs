@@ -76,6 +76,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
             armed: ArmState::Armed,
             state_dir: root.join("state"),
             host: "gw-1".into(),
+            access: tripline::runtime::SwitchAccess::Act,
         }),
         events,
         frame_every: Duration::from_millis(20),

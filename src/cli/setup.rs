@@ -13,7 +13,7 @@ use crate::decode::{Formats, Texts};
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::{LedgerSetup, SwitchSetup};
+use crate::runtime::{LedgerSetup, SwitchAccess, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -121,6 +121,11 @@ impl Context {
             armed: if config.armed { ArmState::Armed } else { ArmState::Disarmed },
             state_dir: self.state_dir.clone(),
             host: host_name(),
+            access: if self.config.display.read_only {
+                SwitchAccess::Look
+            } else {
+                SwitchAccess::Act
+            },
         }
     }
 

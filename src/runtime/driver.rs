@@ -236,7 +236,11 @@ impl Driver {
     fn tell_vanished(&mut self, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
         let host = brake.host().to_owned();
-        for Vanished { scope, since } in brake.take_vanished() {
+        let gone = brake.take_vanished();
+        if !brake.may_act() {
+            return;
+        }
+        for Vanished { scope, since } in gone {
             let deed = Deed {
                 at: now.wall,
                 by: "unknown".into(),
@@ -265,7 +269,9 @@ impl Driver {
             match effect {
                 Effect::Trip { scope, rule, reason } => {
                     let note = self.note(&reason, Some(&rule), "tripline", now);
-                    let Some(brake) = &mut self.brake else { continue };
+                    let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else {
+                        continue;
+                    };
                     let outcome = brake.trip_by_rule(&scope, &note);
                     self.after_trip(outcome, &scope, &note, now);
                     learn = true;

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use super::calls::Truth;
 use super::daemon::{Daemon, serve, status, status_until};
-use super::sandbox::{PATIENCE, Sandbox};
+use super::sandbox::{PATIENCE, Running, Sandbox, until};
 
 #[test]
 fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
@@ -86,8 +86,7 @@ fn a_second_one_is_refused_and_told_who_runs() {
     assert_eq!(watch.status.code(), Some(77));
     assert!(String::from_utf8(watch.stderr).unwrap().contains(&who));
     // One that keeps nothing may.
-    let running =
-        super::sandbox::Running::start(args(&["watch", "--every", "50ms", "--read-only"]));
+    let running = Running::start(args(&["watch", "--every", "50ms", "--read-only"]));
     let seen = running.wait_for("a picture", |line| line["schema"] == "tripline.snapshot/v1");
     assert!(seen.get("ledger").is_none());
     daemon.kill();
@@ -158,7 +157,7 @@ fn no_client_hurts_anybody() {
     let crowd: Vec<UnixStream> = (0..40).map(|_| connect()).collect();
     drop((crowd, idle, deaf));
     let fresh = |text: String| text.contains("tripline.snapshot/v1");
-    super::sandbox::until("a place is free", || fresh(answer_to(b"{\"ask\":\"snapshot\"}\n")));
+    until("a place is free", || fresh(answer_to(b"{\"ask\":\"snapshot\"}\n")));
     daemon.stop();
 }
 
@@ -198,4 +197,38 @@ fn a_hangup_does_not_end_it_and_an_interrupt_does() {
     daemon.signal("INT");
     assert_eq!(daemon.wait().code(), Some(0));
     assert!(truth.is(&status(&sandbox)));
+}
+
+#[test]
+fn who_may_only_look_stops_nothing_and_records_nothing() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let config = format!(
+        "[switch]\narmed = true\n[[source]]\npaths = [{:?}]\n[[rule]]\nname = \"dear\"\nmetric = \"spend.usd\"\nabove = 0\nfor = \"0s\"\nmin_requests = 1\nactions = [\"trip:all\"]\n[[cap]]\nname = \"all\"\nusd = 1\nperiod = \"day\"\n",
+        log.to_str().unwrap()
+    );
+    let config = sandbox.file("config.toml", config);
+    let watch = |more: &[&str]| {
+        let mut command = sandbox.command();
+        command.arg("--config").arg(&config).args(["watch", "--every", "50ms"]).args(more);
+        Running::start(command)
+    };
+    let mut running = watch(&["--read-only"]);
+    let picture = |line: &serde_json::Value| line["schema"] == "tripline.snapshot/v1";
+    running.wait_for("a picture", picture);
+    Truth::default().log(&log, 3);
+    running.wait_for("it fires", |line| line["event"] == "alert.firing" && line["rule"] == "dear");
+    let seen = running.wait_for("a picture of it", picture);
+    assert_eq!(seen["switches"][0]["state"], "armed", "others may");
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+    let kill_file = sandbox.path("state/kill.d/all.kill");
+    assert!(!kill_file.exists());
+    for name in ["audit.jsonl", "ledger.db"] {
+        assert!(!sandbox.path("state").join(name).exists(), "{name}");
+    }
+    // The same lines stop the traffic where that is allowed.
+    let running = watch(&[]);
+    running.wait_for_event("switch.tripped");
+    assert!(kill_file.exists());
 }
