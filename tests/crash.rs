@@ -91,7 +91,8 @@ impl Drop for Unread<'_> {
             let same = |file: &&tripline::domain::Checkpoint| file.place.1 == meta.ino();
             let read: Vec<_> = known.iter().filter(same).map(|f| (f.offset, f.progress)).collect();
             if !read.iter().any(|(offset, _)| *offset == meta.len()) {
-                eprintln!("{}: {} bytes, read: {read:?}", path.display(), meta.len());
+                let text = format!("{}: {} bytes, read: {read:?}\n", path.display(), meta.len());
+                let _ = std::io::stderr().write_all(text.as_bytes());
             }
         }
     }

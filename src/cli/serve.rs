@@ -31,15 +31,22 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
             return Err(no_socket(&error));
         }
     };
-    let mut where_ = format!("tripline: serving; socket {}", path.display());
-    if context.ledger().is_some() {
-        where_ += &format!(", ledger in {}", context.ledger_dir().display());
-    }
-    say(&where_);
+    let ledger = context.ledger().map(|ledger| format!(", ledger in {}", ledger.dir.display()));
+    let ledger = ledger.unwrap_or_default();
+    say(&format!("tripline: serving; socket {}{ledger}", path.display()));
     let ended = watch(context, &running, &signals);
     drop(server);
-    let _ = running.stop();
-    ended
+    let last = running.stop();
+    ended?;
+    match last.as_ref().and_then(|snapshot| snapshot.ledger.as_ref()) {
+        Some(ledger) if ledger.behind_s > 0.0 => {
+            let why = ledger.problem.as_deref().unwrap_or("it takes too long");
+            let message = format!("not all that was counted is in the ledger: {}", printable(why));
+            Err(Failure::new(Kind::Failed, message)
+                .hint("the rest is read again at the next start"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Wait for the end, and tell the service manager that it has not come.

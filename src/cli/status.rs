@@ -60,10 +60,9 @@ fn kept(context: &Context) -> Result<Value, Failure> {
         Status { snapshot: &snapshot, from: FROM_LEDGER, pid: None, engine_beat_age_ms: None };
     let mut status = serde_json::to_value(&status)
         .map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
-    for source in status["sources"].as_array_mut().into_iter().flatten() {
-        if let Some(source) = source.as_object_mut() {
-            OF_NOW.iter().for_each(|field| drop(source.shift_remove(*field)));
-        }
+    let sources = status.get_mut("sources").and_then(Value::as_array_mut);
+    for source in sources.into_iter().flatten().filter_map(Value::as_object_mut) {
+        source.retain(|field, _| !OF_NOW.contains(&field.as_str()));
     }
     Ok(status)
 }

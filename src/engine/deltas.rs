@@ -54,13 +54,16 @@ impl Deltas {
             }
             self.seen.push_back(SeenCall { fingerprint, at: request.at });
         }
-        let bucket = self.bucket(id_of(request, at));
-        bucket.add(&part_of(request));
+        if let Some(bucket) = self.bucket(id_of(request, at)) {
+            bucket.add(&part_of(request));
+        }
     }
 
     /// Note how far files are read by what was counted until now.
     pub fn read(&mut self, checkpoints: &[Checkpoint]) {
-        checkpoints.iter().for_each(|checkpoint| self.checkpoints.note(checkpoint.clone()));
+        for checkpoint in checkpoints {
+            self.checkpoints.note(checkpoint.clone());
+        }
     }
 
     /// Whether a commit would hold anything.
@@ -95,22 +98,29 @@ impl Deltas {
         std::mem::take(&mut self.folded)
     }
 
-    fn bucket(&mut self, mut id: BucketId) -> &mut Bucket {
+    fn bucket(&mut self, id: BucketId) -> Option<&mut Bucket> {
         let same = self.buckets.get(self.latest).is_some_and(|(latest, _)| *latest == id);
         if !same {
-            if !self.places.contains_key(&id) && self.buckets.len() >= MOST {
-                id = folded(id, self.buckets.len());
-                self.folded += 1;
-            }
-            let next = self.buckets.len();
-            self.latest = *self.places.entry(id).or_insert(next);
-            if self.latest == next {
-                self.buckets.push((id, Bucket::default()));
-            }
+            self.latest = self.place(id);
         }
-        // The position was made or found just now.
-        #[allow(clippy::indexing_slicing, reason = "see above")]
-        &mut self.buckets[self.latest].1
+        self.buckets.get_mut(self.latest).map(|(_, bucket)| bucket)
+    }
+
+    /// Where the bucket is, or a coarser one where there is no room for it.
+    fn place(&mut self, mut id: BucketId) -> usize {
+        if let Some(place) = self.places.get(&id) {
+            return *place;
+        }
+        if self.buckets.len() >= MOST {
+            self.folded += 1;
+            id = folded(id, self.buckets.len());
+        }
+        let next = self.buckets.len();
+        let place = *self.places.entry(id).or_insert(next);
+        if place == next {
+            self.buckets.push((id, Bucket::default()));
+        }
+        place
     }
 }
 

@@ -39,13 +39,12 @@ impl LedgerRow {
 impl Engine {
     /// Learn how the ledger is doing.
     pub fn set_ledger(&mut self, status: LedgerStatus) {
-        match &mut self.ledger {
-            Some(row) => row.status = status,
-            None => {
-                let rules = self.book.matching(Family::Ledger, &labels(&status));
-                self.ledger = Some(LedgerRow { status, rules });
-            }
+        if let Some(row) = &mut self.ledger {
+            row.status = status;
+            return;
         }
+        let rules = self.book.matching(Family::Ledger, &labels(&status));
+        self.ledger = Some(LedgerRow { status, rules });
     }
 
     /// The ledger, where there is one.

@@ -173,7 +173,7 @@ impl Driver {
         self.engine.tick(now, &mut effects);
         self.carry_out(&mut effects, now);
         if let Some(keeper) = self.keeper.take() {
-            keeper.finish(&mut self.engine, now);
+            keeper.finish(&mut self.engine, self.clock);
         }
         self.frames.put(Arc::new(snapshot::build(&self.engine, now)));
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::clock::Clock;
 use super::ledger::Word;
 use crate::domain::{Commit, Mono, Stamp, Wall};
 use crate::engine::{Engine, Event, EventKind, LedgerStatus};
@@ -16,7 +17,7 @@ use crate::engine::{Engine, Event, EventKind, LedgerStatus};
 const EVERY: Duration = Duration::from_millis(250);
 /// Events that wait for a commit; the oldest go first.
 const HISTORY: usize = 4096;
-/// How long the last commit may wait for the one before it.
+/// How long the end waits for the last commit, and the one before it.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The engine thread's end of the ledger.
@@ -109,12 +110,21 @@ impl Keeper {
         }
     }
 
-    /// Hand over the rest. The ledger's thread ends when it has it.
-    pub fn finish(mut self, engine: &mut Engine, now: Stamp) {
-        let commit = self.gather(engine, now);
-        if !commit.is_empty() {
-            // What does not get there is read again by the next run.
-            let _ = self.commits.send_timeout(commit, FAREWELL);
+    /// Hand over the rest, and wait a moment for what becomes of it: what is not
+    /// kept in the end is read again by the next run. The ledger's thread ends
+    /// when it has it.
+    pub fn finish(mut self, engine: &mut Engine, clock: Clock) {
+        let deadline = clock.now().mono.plus(FAREWELL);
+        loop {
+            let now = clock.now();
+            self.due = now.mono;
+            self.turn(engine, now);
+            if self.under_way.is_none() {
+                return;
+            }
+            let left = deadline.since(now.mono);
+            let Ok(word) = self.words.recv_timeout(left) else { return };
+            self.hear(word, engine, now);
         }
     }
 

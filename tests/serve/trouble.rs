@@ -2,6 +2,7 @@
 //! the trouble is over.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,7 +54,7 @@ fn a_state_directory_that_goes_away_is_an_alarm_and_the_engine_goes_on() {
         "[serve]\nsocket = {:?}\n[[rule]]\nname = \"ledger-late\"\nmetric = \"ledger.behind_s\"\nabove = 0.5\nseverity = \"critical\"\n",
         sandbox.path("sock").to_str().unwrap()
     );
-    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    let mut daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
     truth.log(&log, 10);
     status_until(&sandbox, "kept", |s| truth.is(s) && s["ledger"]["behind_s"] == 0.0);
     fs::remove_dir_all(sandbox.state()).unwrap();
@@ -68,7 +69,8 @@ fn a_state_directory_that_goes_away_is_an_alarm_and_the_engine_goes_on() {
     assert!(finding(&seen, "ledger_behind").is_some());
     assert!(seen["verdict"].as_str().unwrap().contains("ledger behind by "), "{seen:#}");
     assert_eq!(seen["state"], "critical");
-    daemon.stop();
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(1), "it does not end as if all were kept");
 }
 
 #[test]
@@ -171,7 +173,8 @@ impl Tmpfs {
         match mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output() {
             Ok(output) if output.status.success() => Some(Tmpfs { path }),
             other => {
-                eprintln!("SKIPPED: no file system can be mounted here: {other:?}");
+                let why = format!("SKIPPED: no file system can be mounted here: {other:?}\n");
+                let _ = std::io::stderr().write_all(why.as_bytes());
                 None
             }
         }
