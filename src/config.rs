@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod item;
 mod load;
+mod net;
 mod reader;
 mod rule;
 mod safe;

@@ -55,6 +55,8 @@ pub use wording::span as span_in_words;
 
 /// Clocks of hosts may be this far ahead of ours.
 const SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+/// Within that time about one price in ten changes.
+const OLD_PRICES: std::time::Duration = std::time::Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -157,7 +159,23 @@ impl Engine {
         for source in spec.sources {
             engine.add_source(source, now);
         }
+        if let Some(collected) = spec.prices_of {
+            engine.judge_prices(collected, now);
+        }
         engine
+    }
+
+    /// Prices drift within months, and what is computed from them with them.
+    fn judge_prices(&mut self, collected: Wall, now: Stamp) {
+        let age = now.wall.seconds_after(collected);
+        if age > OLD_PRICES.as_secs_f64() {
+            let text = format!(
+                "the price table is {} old: costs that no log reports may be wrong; \
+                 update tripline or set [prices]",
+                wording::span(age)
+            );
+            self.report("prices_old", &text, now);
+        }
     }
 
     /// Make room for another source; they are numbered in order.

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `tail` | files, buffers, decoders | batches |
 //! | `stdin` | the pipe | batches |
+//! | `net` | what is asked over the network | batches |
 //! | `engine` | `Engine`, the armed switch | effects, snapshots |
 //! | `action` | the durable half of a trip, the audit record | what came of them |
 //! | `ledger` | the one connection that writes the ledger | what became of commits |
@@ -17,6 +18,7 @@ mod drill;
 mod driver;
 mod keeper;
 mod ledger;
+mod net;
 mod observer;
 mod once;
 mod reading;
@@ -29,8 +31,9 @@ pub use clock::Clock;
 pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};
 pub use ledger::{LedgerSetup, remembered};
+pub use net::NetSetup;
 pub use observer::Observer;
-pub use once::{Missing, once};
+pub use once::{Missing, OnceError, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals, end_by};
 pub use start::{Running, Setup, StartError, start};

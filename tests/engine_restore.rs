@@ -40,7 +40,12 @@ fn spec() -> EngineSpec {
         rules: Vec::new(),
         limits: Limits::default(),
         timezone: TimeZone::UTC,
-        sources: vec![SourceName { name: "gw".into(), kind: "file" }],
+        sources: vec![SourceName {
+            name: "gw".into(),
+            kind: "file",
+            every: std::time::Duration::ZERO,
+        }],
+        prices_of: None,
     }
 }
 

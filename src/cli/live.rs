@@ -133,6 +133,7 @@ pub(super) fn begin(
         engine: context.engine(),
         names,
         sinks,
+        net: context.net(),
         switch: Some(context.switch()),
         ledger,
         // Without a screen a picture is for `--every` and the end only.

@@ -13,7 +13,7 @@ use crate::decode::{Formats, Texts};
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::{LedgerSetup, SwitchAccess, SwitchSetup};
+use crate::runtime::{LedgerSetup, NetSetup, SwitchAccess, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -84,6 +84,7 @@ impl Context {
     #[must_use]
     pub fn engine(&self) -> EngineSpec {
         EngineSpec {
+            prices_of: self.prices().collected(),
             caps: self.config.caps.clone(),
             rules: self.config.rules.clone(),
             limits: self.config.engine.clone(),
@@ -95,20 +96,24 @@ impl Context {
     /// What turns lines into observations.
     #[must_use]
     pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
-        let mut prices = PriceTable::builtin();
-        for (name, price) in &self.config.prices {
-            prices.set(name, price.clone());
-        }
         let host = host_name();
         Pipelines {
             formats: Arc::new(Formats::builtin()),
-            prices,
+            prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
             key_salt: key_salt(&host),
             host,
             texts,
         }
+    }
+
+    fn prices(&self) -> PriceTable {
+        let mut prices = PriceTable::builtin();
+        for (name, price) in &self.config.prices {
+            prices.set(name, price.clone());
+        }
+        prices
     }
 
     /// The kill switch.
@@ -147,6 +152,12 @@ impl Context {
     pub fn socket(&self) -> PathBuf {
         let dir = self.env.runtime_dir.as_ref().unwrap_or(&self.state_dir);
         self.config.serve.socket.clone().unwrap_or_else(|| dir.join("tripline.sock"))
+    }
+
+    /// What asking over the network needs.
+    #[must_use]
+    pub fn net(&self) -> NetSetup {
+        NetSetup { state_dir: self.state_dir.clone(), env: super::env::variable }
     }
 
     /// Make the state directory, private to its owner.

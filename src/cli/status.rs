@@ -13,8 +13,10 @@ use crate::runtime;
 use crate::snapshot;
 use crate::text::printable;
 
-/// Fields that say how a source is doing now, which a ledger does not know.
-const OF_NOW: [&str; 7] = [
+/// Fields that say what a source is and how it is doing now, which a ledger does
+/// not know.
+const OF_NOW: [&str; 8] = [
+    "kind",
     "blank",
     "bytes",
     "bytes_behind",

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeValue;
 
 use super::document::Document;
+use super::net;
 use super::reader::{Item, Reader, Report, Unique, items};
 use super::schema;
 use super::suggest::did_you_mean;
@@ -15,7 +16,8 @@ use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Period};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
 use crate::rules::Match;
-use crate::source::{SourceSpec, Start};
+use crate::source::net::NetSpec;
+use crate::source::{SourceSpec, Start, Way};
 
 /// Labels a cap can cover.
 const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
@@ -88,25 +90,101 @@ struct Around<'a> {
     formats: OnceCell<Formats>,
 }
 
+/// How a source is read, as the word for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Probe,
+}
+
+impl Kind {
+    const ALL: &'static [Kind] = &[Kind::File, Kind::Probe];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Kind::File => "file",
+            Kind::Probe => "probe",
+        }
+    }
+
+    /// Keys that sources of this kind alone have.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Kind::File => &["paths", "format", "timezone", "start"],
+            Kind::Probe => &[
+                "url",
+                "headers",
+                "method",
+                "body",
+                "every",
+                "max_per_day",
+                "max_usd_per_day",
+                "key",
+            ],
+        }
+    }
+}
+
 fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
-    let paths = reader.need("paths", |raw| paths(raw, around.base));
-    let name = reader.take("name", value::name);
-    let name = name.or_else(|| paths.as_ref()?.first().cloned());
+    let kind = reader.take("kind", |raw| value::word(raw, Kind::ALL, Kind::word));
+    let spec = kind.and_then(|kind| {
+        refuse_others(&mut reader, kind);
+        match kind {
+            Kind::File => files(&mut reader, around),
+            Kind::Probe => Some(asked(net::probe(&mut reader, around.base)?, Some("headers"))),
+        }
+    });
+    let name = reader.take("name", value::name).or_else(|| {
+        let spec = spec.as_ref()?;
+        let address = spec.net().map(|net| net.ask.address().to_string());
+        address.or_else(|| spec.paths.first().cloned())
+    });
     if let Some(name) = &name {
         around.unique.claim(name, &mut reader);
     }
-    let spec = SourceSpec {
+    let named = SourceSpec {
         name: name.unwrap_or_default(),
-        paths: Vec::new(),
-        format: reader.take("format", |raw| format(raw, &around.formats)),
-        timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         host: reader.take("host", value::name),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
-        start: reader.take("start", start).unwrap_or_default(),
+        ..SourceSpec::default()
     };
     reader.finish();
+    let SourceSpec { paths, format, timezone, start, way, .. } = spec?;
+    Some(SourceSpec { paths, format, timezone, start, way, ..named })
+}
+
+/// A key of another kind of source would do nothing: it is refused.
+fn refuse_others(reader: &mut Reader, kind: Kind) {
+    for other in Kind::ALL.iter().filter(|other| **other != kind) {
+        for key in other.keys().iter().filter(|key| !kind.keys().contains(key)) {
+            if reader.has(key) {
+                let complaint = format!("is not for a source of kind \"{}\"", kind.word());
+                let hint = format!("add `kind = \"{}\"`", other.word());
+                reader.complain(key, Complaint::new(complaint).hint(hint));
+            }
+        }
+    }
+}
+
+fn files(reader: &mut Reader, around: &Around) -> Option<SourceSpec> {
+    let paths = reader.need("paths", |raw| paths(raw, around.base));
+    let spec = SourceSpec {
+        format: reader.take("format", |raw| format(raw, &around.formats)),
+        timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
+        start: reader.take("start", start).unwrap_or_default(),
+        ..SourceSpec::default()
+    };
     Some(SourceSpec { paths: paths?, ..spec })
+}
+
+/// A source that is asked; its answers are in one format.
+fn asked(net: NetSpec, format: Option<&str>) -> SourceSpec {
+    SourceSpec {
+        format: format.map(str::to_owned),
+        way: Way::Net(Box::new(net)),
+        ..SourceSpec::default()
+    }
 }
 
 fn format(raw: &Raw, formats: &OnceCell<Formats>) -> Read<String> {

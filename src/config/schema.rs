@@ -165,9 +165,15 @@ pub(super) const DISPLAY: Table = Table {
 pub(super) const SOURCE: Table = Table {
     name: "source",
     shape: Shape::Many,
-    about: "Log files to follow.",
+    about: "What is read: log files, or something that is asked over the network.",
     keys: &[
-        key("name", "name", None, "Unique; the first path where absent."),
+        key("name", "name", None, "Unique; the first path or the address where absent."),
+        key(
+            "kind",
+            "file|probe",
+            Some("\"file\""),
+            "How it is read: as log files, or by a request whose answer's headers count.",
+        ),
         key(
             "paths",
             "list of paths",
@@ -185,6 +191,19 @@ pub(super) const SOURCE: Table = Table {
             Some("\"beginning\""),
             "Where to start in a file that has content.",
         ),
+        key("url", "address", None, "What is asked: https, or http on this machine."),
+        key(
+            "headers",
+            "headers",
+            None,
+            "Sent with a question. A key is { env }, { file } or { command }, with a `prefix`.",
+        ),
+        key("method", "GET|POST", None, "How a probe asks; POST where it has a body."),
+        key("body", "text", None, "What a probe sends."),
+        key("every", "duration", None, "Time between two questions; a probe's is 10m."),
+        key("max_per_day", "1 to 100000", Some("144"), "Requests of a probe in a UTC day."),
+        key("max_usd_per_day", "dollars", Some("0.10"), "What a probe may cost in a UTC day."),
+        key("key", "name", Some("\"tripline-probe\""), "The key a probe's calls are shown under."),
     ],
 };
 

@@ -128,7 +128,11 @@ pub fn remembered(
 ) -> Result<Engine, LedgerError> {
     let reader = Reader::open(dir)?;
     let kept = reader.load()?;
-    let name = |(name, _): &(String, _)| SourceName { name: name.clone(), kind: "file" };
+    let name = |(name, _): &(String, _)| SourceName {
+        name: name.clone(),
+        kind: "",
+        every: Duration::ZERO,
+    };
     spec.sources = kept.sources.iter().map(name).collect();
     let mut engine = Engine::new(spec, names, now);
     let restored = restored(&reader, kept, &engine)?;

@@ -12,8 +12,10 @@
 mod big;
 mod commands;
 mod contract;
+mod fake;
 mod live;
 mod logs;
+mod probe;
 mod replay;
 mod sandbox;
 mod secrets;
