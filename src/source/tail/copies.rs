@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::archive::{self, Found};
 use super::chain::{dir_of, is_rotation_of};
@@ -16,7 +16,7 @@ use crate::source::packed::is_packed;
 /// A copy of a generation.
 pub enum CopyOf {
     /// A file.
-    Plain(PathBuf, File, Metadata),
+    Plain(File, Metadata),
     /// A compressed one.
     Packed(Found),
 }
@@ -36,7 +36,7 @@ pub fn find(content: &Consumed, held: &[FileId]) -> io::Result<Option<CopyOf>> {
         if held.contains(&FileId::of(&meta)) {
             continue;
         }
-        match copy_in(entry.path(), file, meta, content) {
+        match copy_in(&entry.path(), file, meta, content) {
             Ok(Some(copy)) => return Ok(Some(copy)),
             Ok(None) => {}
             Err(why) => unsure = Err(why),
@@ -46,18 +46,18 @@ pub fn find(content: &Consumed, held: &[FileId]) -> io::Result<Option<CopyOf>> {
 }
 
 fn copy_in(
-    path: PathBuf,
+    path: &Path,
     file: File,
     meta: Metadata,
     content: &Consumed,
 ) -> io::Result<Option<CopyOf>> {
-    if !is_packed(&path) {
+    if !is_packed(path) {
         let is_copy = content.generation.continues_in(&file)?;
-        return Ok(is_copy.then_some(CopyOf::Plain(path, file, meta)));
+        return Ok(is_copy.then_some(CopyOf::Plain(file, meta)));
     }
     let mut known = Known::default();
     known.add(content.left(), None);
-    match archive::identify(&path, file, meta, &known) {
+    match archive::identify(path, file, meta, &known) {
         Ok(found) => Ok(found.past.is_some().then_some(CopyOf::Packed(found))),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(None),
         Err(e) => Err(e),

@@ -11,11 +11,11 @@ use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
 use super::file::{self, Buffer, Followed, Step};
 use super::files::{Files, Reading};
-use super::generation::{FileId, Generation};
+use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::lines::{Counters, Deliver, Keep, Outlet};
 use super::{ROTATE_WAIT, Resume, Turn};
-use crate::domain::{Batch, Checkpoint, SourceId, Stamp};
+use crate::domain::{Batch, Checkpoint, Generation, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
@@ -45,6 +45,8 @@ struct Memory {
     /// Inodes of generations that are not where an earlier run has left them.
     orphans: HashSet<u64>,
     listings: Listings,
+    /// What went wrong with them, still to be said.
+    problems: Vec<String>,
     /// Checkpoints that no open file stands for any more, still to be said.
     unsaid: Vec<Checkpoint>,
 }
@@ -74,6 +76,7 @@ impl Group {
             known,
             orphans: HashSet::new(),
             listings: Listings::default(),
+            problems: Vec::new(),
             unsaid: Vec::new(),
         };
         Ok(Group {
@@ -126,7 +129,14 @@ impl Group {
     ) -> Turn {
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
         let mut out = out.keeping(self.memory.keep);
-        self.memory.unsaid.drain(..).for_each(|checkpoint| out.checkpoint(checkpoint));
+        for checkpoint in self.memory.unsaid.drain(..) {
+            // What is open in that place now says so itself.
+            let place = checkpoint.place;
+            let replaced = || self.files.open().any(|file| file.content.id.place() == place);
+            if checkpoint.progress == Generation::Open || !replaced() {
+                out.checkpoint(checkpoint);
+            }
+        }
         let mut turn = Turn::Idle;
         let mut read = Vec::new();
         for reading in self.files.readable_mut() {
@@ -153,6 +163,9 @@ impl Group {
             && restart_cut(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
         {
             turn = Turn::More;
+        }
+        for problem in self.memory.problems.drain(..) {
+            self.findings.add(problem);
         }
         retire_quiet(&mut self.files, &mut self.memory.known, now, buffer, &mut out);
         self.files.count_into(&mut out.counters.totals);
@@ -290,7 +303,10 @@ impl Group {
             Some((past, generation)) => {
                 self.memory.moved(&past, meta);
                 let lines = chain::lines_after(Some(&past), sink);
-                Consumed::all_of(path.to_owned(), FileId::of(meta), generation, lines)
+                let id = FileId::of(meta);
+                let mut content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                content.is_known();
+                content
             }
             None if self.started || is_known => {
                 Consumed::nothing(path.to_owned(), FileId::of(meta), sink)
@@ -312,7 +328,7 @@ impl Group {
         live: Option<(&File, &Metadata)>,
         now: Stamp,
         sinks: &mut Sinks,
-    ) -> Result<(Option<(Past, Generation)>, bool), SourceError> {
+    ) -> Result<(Option<(Past, generation::Generation)>, bool), SourceError> {
         let Memory { known, orphans, listings, .. } = &mut self.memory;
         if known.is_empty() {
             self.files.read_first(path, std::iter::empty());
@@ -337,7 +353,7 @@ impl Group {
             if let Some(past) = rest.past() {
                 self.memory.left(past, rest.id());
             }
-            let opened = rest.open(sinks(self.id, &sibling), now.mono);
+            let opened = rest.open(path, sinks(self.id, path), now.mono);
             older.push(opened.map_err(|why| SourceError::Read { path: sibling, why })?);
         }
         self.files.read_first(path, older.into_iter());
@@ -365,10 +381,18 @@ fn end_older(files: &mut Files, known: &mut Known, path: &Path) -> Option<String
 }
 
 impl Memory {
+    /// What was left to read of a file can't be read.
+    fn lost(&mut self, path: &Path, why: io::Error) {
+        let path = path.to_owned();
+        self.problems.push(SourceError::Read { path, why }.to_string());
+    }
+
     /// A generation goes on in another place than it was left.
     fn left(&mut self, past: &Past, now: FileId) {
         if past.checkpoint.place != now.place() {
-            self.unsaid.push(finished(past.checkpoint.clone()));
+            let past = &past.checkpoint;
+            self.unsaid.push(finished(past.clone()));
+            self.unsaid.push(Checkpoint { place: now.place(), ..past.clone() });
         }
     }
 
@@ -425,26 +449,32 @@ fn restart_cut(
             let id = content.id;
             memory.known.add(content.finish_torn(torn, now, out), Some(id));
         }
-        file.content.save(out);
         any = true;
     }
     for (path, copy, content) in copies {
-        match go_on_in(copy, content, now) {
-            Ok(Older::Plain(copy)) => files.drain(*copy),
-            Ok(packed) => files.read_first(&path, std::iter::once(packed)),
-            Err(_) => {}
+        match go_on_in(copy, &path, content, now) {
+            Ok(mut older) => {
+                older.content_mut().save(out);
+                match older {
+                    Older::Plain(copy) => files.drain(*copy),
+                    packed @ Older::Packed(_) => files.read_first(&path, std::iter::once(packed)),
+                }
+            }
+            Err(why) => memory.lost(&path, why),
         }
     }
+    // In one batch with the copies: what begins takes the place of what went on.
+    files.open_mut().for_each(|file| file.content.save(out));
     any
 }
 
-fn go_on_in(copy: CopyOf, content: Consumed, now: Stamp) -> io::Result<Older> {
+fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
     match copy {
-        CopyOf::Plain(path, file, meta) => {
-            let content = content.moved_to(path, FileId::of(&meta));
+        CopyOf::Plain(file, meta) => {
+            let content = content.moved_to(FileId::of(&meta));
             Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }
-        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(content.lines)?))),
+        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(path, content.lines)?))),
     }
 }
 
