@@ -94,7 +94,7 @@ struct Generation {
     copied: bool,
     /// No file holds it any more.
     gone: bool,
-    /// It is in the file in which it was written.
+    /// It is in the file in which it was read last.
     home: bool,
     /// Its compressed copy, while the original is still open.
     archive: Option<usize>,
@@ -431,6 +431,8 @@ impl World {
             return;
         }
         generation.opened = true;
+        // From now on it is known by that place.
+        generation.home = true;
         if file.packed {
             generation.due = generation.bytes.len();
             generation.finished = true;

@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::archive::{self, Found};
 use super::chain::{dir_of, is_rotation_of};
@@ -16,9 +16,19 @@ use crate::source::packed::is_packed;
 /// A copy of a generation.
 pub enum CopyOf {
     /// A file.
-    Plain(File, Metadata),
+    Plain(PathBuf, File, Metadata),
     /// A compressed one.
     Packed(Found),
+}
+
+impl CopyOf {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            CopyOf::Plain(path, ..) => path,
+            CopyOf::Packed(found) => &found.path,
+        }
+    }
 }
 
 /// A sibling (`app.log.1`, `app.log-20260101.gz`) that is a copy of what was
@@ -53,7 +63,7 @@ fn copy_in(
 ) -> io::Result<Option<CopyOf>> {
     if !is_packed(path) {
         let is_copy = content.generation.continues_in(&file)?;
-        return Ok(is_copy.then_some(CopyOf::Plain(file, meta)));
+        return Ok(is_copy.then(|| CopyOf::Plain(path.to_owned(), file, meta)));
     }
     let mut known = Known::default();
     known.add(content.left(), None);

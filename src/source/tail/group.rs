@@ -11,6 +11,7 @@ use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
 use super::file::{self, Buffer, Followed, Step};
 use super::files::{Files, Reading};
+use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::lines::{Counters, Deliver, Keep, Outlet};
@@ -22,9 +23,6 @@ use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceSt
 /// How long a truncated file waits for a sibling that can't be read just now.
 const COPY_WAIT: Duration = Duration::from_secs(10);
 
-/// Findings kept for each source.
-const MOST_FINDINGS: usize = 8;
-
 /// One source.
 pub struct Group {
     id: SourceId,
@@ -34,7 +32,6 @@ pub struct Group {
     files: Files,
     memory: Memory,
     counters: Counters,
-    findings: Findings,
     started: bool,
 }
 
@@ -45,22 +42,9 @@ struct Memory {
     /// Inodes of generations that are not where an earlier run has left them.
     orphans: HashSet<u64>,
     listings: Listings,
-    /// What went wrong with them, still to be said.
-    problems: Vec<String>,
+    findings: Findings,
     /// Checkpoints that no open file stands for any more, still to be said.
     unsaid: Vec<Checkpoint>,
-}
-
-/// What was met on the way and stays true, each once.
-#[derive(Default)]
-struct Findings(Vec<String>);
-
-impl Findings {
-    fn add(&mut self, finding: String) {
-        if self.0.len() < MOST_FINDINGS && !self.0.contains(&finding) {
-            self.0.push(finding);
-        }
-    }
 }
 
 impl Group {
@@ -76,7 +60,7 @@ impl Group {
             known,
             orphans: HashSet::new(),
             listings: Listings::default(),
-            problems: Vec::new(),
+            findings: Findings::default(),
             unsaid: Vec::new(),
         };
         Ok(Group {
@@ -87,7 +71,6 @@ impl Group {
             files: Files::default(),
             memory,
             counters: Counters::default(),
-            findings: Findings::default(),
             started: false,
         })
     }
@@ -98,6 +81,7 @@ impl Group {
         for pattern in &self.patterns {
             pattern.find(&mut found, &|path| self.files.knows(path));
         }
+        found.leave_out_packed();
         self.files.follow_only(&found);
         self.found = found;
     }
@@ -155,17 +139,12 @@ impl Group {
             }
         }
         for path in read {
-            if let Some(problem) = end_older(&mut self.files, &mut self.memory.known, &path) {
-                self.findings.add(problem);
-            }
+            end_older(&mut self.files, &mut self.memory, &path);
         }
         if self.files.open().any(|file| file.cut.is_some())
             && restart_cut(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
         {
             turn = Turn::More;
-        }
-        for problem in self.memory.problems.drain(..) {
-            self.findings.add(problem);
         }
         retire_quiet(&mut self.files, &mut self.memory.known, now, buffer, &mut out);
         self.files.count_into(&mut out.counters.totals);
@@ -189,7 +168,7 @@ impl Group {
             state,
             files: self.files.open().count(),
             problem: problem.or_else(|| (state == SourceState::Waiting).then(missing).flatten()),
-            findings: self.findings.0.clone(),
+            findings: self.memory.findings.texts(),
             format: self
                 .files
                 .open()
@@ -340,7 +319,7 @@ impl Group {
         let is_own = |id| files.holds(id);
         let chain = chain::resolve(path, live, known, &beside, &is_own)?;
         if let Some(problem) = chain.problem {
-            self.findings.add(problem);
+            self.memory.findings.add(Finding::Unreadable, problem);
         }
         if !chain.is_found && live.is_none() {
             return Ok((None, false));
@@ -350,6 +329,7 @@ impl Group {
         let mut older = Vec::new();
         for rest in chain.older {
             let sibling = rest.path().to_owned();
+            self.memory.findings.came_by(path, &sibling);
             if let Some(past) = rest.past() {
                 self.memory.left(past, rest.id());
             }
@@ -361,22 +341,19 @@ impl Group {
     }
 }
 
-/// The first of the older generations of a path is read as far as it goes. Gives
-/// what was wrong with it.
-fn end_older(files: &mut Files, known: &mut Known, path: &Path) -> Option<String> {
-    match files.next_older(path)? {
-        Older::Plain(file) => {
-            files.drain(*file);
-            None
-        }
-        Older::Packed(mut archive) => {
+/// The first of the older generations of a path is read as far as it goes.
+fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
+    match files.next_older(path) {
+        Some(Older::Plain(file)) => files.drain(*file),
+        Some(Older::Packed(mut archive)) => {
             if let Some((checkpoint, id)) = archive.done() {
-                known.add(checkpoint, Some(id));
+                memory.known.add(checkpoint, Some(id));
             }
-            let why = archive.failed.take()?;
-            let path = archive.path().to_owned();
-            Some(SourceError::Read { path, why }.to_string())
+            if let Some(why) = archive.failed.take() {
+                memory.lost(archive.path(), why);
+            }
         }
+        None => {}
     }
 }
 
@@ -384,7 +361,8 @@ impl Memory {
     /// What was left to read of a file can't be read.
     fn lost(&mut self, path: &Path, why: io::Error) {
         let path = path.to_owned();
-        self.problems.push(SourceError::Read { path, why }.to_string());
+        let text = SourceError::Read { path, why }.to_string();
+        self.findings.add(Finding::Unreadable, text);
     }
 
     /// A generation goes on in another place than it was left.
@@ -443,6 +421,7 @@ fn restart_cut(
         };
         let torn = file.pending();
         let mut content = file.restart(sinks(id, &file.content.path));
+        memory.findings.cut(&file.content.path, copy.as_ref().map(CopyOf::path));
         if let Some(copy) = copy {
             copies.push((file.content.path.clone(), copy, content));
         } else {
@@ -470,7 +449,7 @@ fn restart_cut(
 
 fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
     match copy {
-        CopyOf::Plain(file, meta) => {
+        CopyOf::Plain(_, file, meta) => {
             let content = content.moved_to(FileId::of(&meta));
             Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }
