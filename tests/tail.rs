@@ -17,9 +17,6 @@ use tripline::domain::{
 use tripline::source::tail::{POLL, ROTATE_WAIT};
 use tripline::source::{LineSink, Resume, SourceSpec, SourceState, Start, Tail, Turn};
 
-#[path = "tail/model.rs"]
-mod model;
-
 /// What all sinks of a rig were given.
 #[derive(Default)]
 struct Heard {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// thousand of them will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Where the generation was seen last.
+    /// The path by which it is, or was, followed: rotation may have moved it on.
     pub path: PathBuf,
     /// Device and inode: a shortcut, never a proof.
     pub place: (u64, u64),

@@ -15,6 +15,7 @@ mod consumed;
 mod copies;
 pub(super) mod file;
 mod files;
+mod findings;
 pub(super) mod generation;
 mod group;
 mod known;

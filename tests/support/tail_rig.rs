@@ -37,6 +37,11 @@ impl Store {
         self.finished.iter().chain(self.open.values()).cloned().collect()
     }
 
+    /// Whether a file is kept of which nothing was consumed.
+    pub fn has_empty(&self, inode: u64) -> bool {
+        self.open.values().any(|open| open.place.1 == inode && open.offset == 0)
+    }
+
     pub fn open(&self) -> Vec<&Checkpoint> {
         self.open.values().collect()
     }

@@ -28,7 +28,9 @@ pub struct Found {
 
 /// A compressed file being read.
 pub struct Archive {
-    content: Consumed,
+    /// What was taken of it.
+    pub content: Consumed,
+    at: PathBuf,
     input: Unpacked,
     packed_len: u64,
     /// Read and not yet taken: the start of a line.
@@ -61,14 +63,15 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
 }
 
 impl Found {
-    /// Read the rest of it, or all of it if nothing of it is known.
-    pub fn open(self, lines: Lines) -> io::Result<Archive> {
+    /// Read what follows the lines. It is what `path` led to.
+    pub fn open(self, path: &Path, lines: Lines) -> io::Result<Archive> {
         let mut input = Unpacked::new(File::open(&self.path)?);
         let mut skipped = Generation::new();
         skip_to(&mut input, &mut skipped, lines.offset())?;
         let id = FileId::of(&self.meta);
         Ok(Archive {
-            content: Consumed::all_of(self.path, id, skipped, lines),
+            content: Consumed::all_of(path.to_owned(), id, skipped, lines),
+            at: self.path,
             input,
             packed_len: self.meta.len(),
             carry: Vec::new(),
@@ -116,7 +119,7 @@ impl Archive {
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.content.path
+        &self.at
     }
 
     /// Compressed bytes that were not read yet: the content is longer.

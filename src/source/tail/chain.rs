@@ -204,20 +204,17 @@ pub fn resolve(
         let found = recognise(file, meta, known);
         let found = found.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
         chain.live = found.filter(|(past, _)| {
-            let moved = siblings.iter().any(|other| other.is_home() && other.is_as_far_as(past));
+            let moved = siblings.iter().any(|other| other.is_home() && other.is_the_same_as(past));
             past.same_place(meta) || !moved
         });
     }
-    let belongs = |past: &Past| {
-        let at = &past.checkpoint.path;
-        at == path || beside.contains(at)
-    };
+    let belongs = |past: &Past| past.checkpoint.path == path;
     let is_found = |past: &Past| {
-        chain.live.as_ref().is_some_and(|(live, _)| live.mark() == past.mark())
-            || siblings.iter().any(|sibling| sibling.is_as_far_as(past))
+        chain.live.as_ref().is_some_and(|(live, _)| live.number() == past.number())
+            || siblings.iter().any(|sibling| sibling.is_the_same_as(past))
     };
     let missing = known.open().any(|past| belongs(past) && !is_found(past));
-    if missing || chain.live.is_none() {
+    if missing || chain.is_new() {
         let packed = beside
             .iter()
             .filter(|sibling| is_packed(sibling) && !beside.contains(&sibling.with_extension("")));
@@ -273,6 +270,11 @@ impl Chain {
         }
     }
 
+    /// Nothing consumed is no proof that the live file is not a new one.
+    fn is_new(&self) -> bool {
+        self.live.as_ref().is_none_or(|(past, _)| past.mark().offset == 0)
+    }
+
     /// Which siblings have something to read: those that go on where reading
     /// stopped, and those newer than all that was ever read.
     fn sort_out(&mut self, mut siblings: Vec<Sibling>) {
@@ -281,20 +283,21 @@ impl Chain {
         let (seen, mut unseen): (Vec<_>, Vec<_>) =
             siblings.into_iter().partition(|sibling| sibling.past.is_some());
         let newest = seen.iter().map(Sibling::age).max();
+        let is_new = self.is_new();
         unseen.retain(|sibling| {
             // With no link to what was read, nothing says what is new.
-            self.live.is_none()
+            is_new
                 && newest.as_ref().is_some_and(|newest| sibling.age() > *newest)
                 && !seen.iter().any(|other| sibling.is_part_of(other))
         });
-        let mut marks: Vec<_> = self.live.iter().map(|(past, _)| past.mark()).collect();
+        let mut taken: Vec<_> = self.live.iter().map(|(past, _)| past.number()).collect();
         let mut rests = Vec::new();
         for sibling in seen.into_iter().chain(unseen) {
             if let Some(past) = &sibling.past {
-                if !past.is_open() || marks.contains(&past.mark()) {
+                if !past.is_open() || taken.contains(&past.number()) {
                     continue;
                 }
-                marks.push(past.mark());
+                taken.push(past.number());
             }
             rests.push(sibling);
         }
@@ -305,8 +308,8 @@ impl Chain {
 }
 
 impl Sibling {
-    fn is_as_far_as(&self, past: &Past) -> bool {
-        self.past.as_ref().is_some_and(|found| found.mark() == past.mark())
+    fn is_the_same_as(&self, past: &Past) -> bool {
+        self.past.as_ref().is_some_and(|found| found.number() == past.number())
     }
 }
 
@@ -332,15 +335,33 @@ impl Rest {
         })
     }
 
-    /// Begin to read it.
-    pub fn open(self, sink: Box<dyn LineSink + Send>, now: Mono) -> io::Result<Older> {
+    /// Begin to read what `path` led to.
+    pub fn open(self, path: &Path, sink: Box<dyn LineSink + Send>, now: Mono) -> io::Result<Older> {
+        let is_known = self.past.is_some();
         let lines = lines_after(self.past.as_ref(), sink);
-        let (path, file, meta, generation) = match self.at {
-            At::Packed(found) => return Ok(Older::Packed(Box::new(found.open(lines)?))),
-            At::Plain(path, file, meta, generation) => (path, file, meta, generation),
+        let mut older = match self.at {
+            At::Packed(found) => Older::Packed(Box::new(found.open(path, lines)?)),
+            At::Plain(_, file, meta, generation) => {
+                let id = FileId::of(&meta);
+                let content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                let followed = Followed::new(content, file, &meta, now);
+                Older::Plain(Box::new(followed.with_backlog()))
+            }
         };
-        let content = Consumed::all_of(path, FileId::of(&meta), generation, lines);
-        Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now).with_backlog())))
+        if is_known {
+            older.content_mut().is_known();
+        }
+        Ok(older)
+    }
+}
+
+impl Older {
+    /// What is taken of it.
+    pub fn content_mut(&mut self) -> &mut Consumed {
+        match self {
+            Older::Plain(file) => &mut file.content,
+            Older::Packed(archive) => &mut archive.content,
+        }
     }
 }
 

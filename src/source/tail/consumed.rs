@@ -13,7 +13,7 @@ use crate::source::LineSink;
 
 /// One generation and how far it is read.
 pub struct Consumed {
-    /// The path it was opened by.
+    /// The path by which it is, or was, followed.
     pub path: PathBuf,
     /// Its id, while open.
     pub id: FileId,
@@ -41,10 +41,15 @@ impl Consumed {
         Consumed { path, id, generation, lines, settled, settled_lines, unsaved: true }
     }
 
+    /// Its checkpoint is known to whoever keeps them.
+    pub fn is_known(&mut self) {
+        self.unsaved = false;
+    }
+
     /// The same content, which is to be read on in another file.
     #[must_use]
-    pub fn moved_to(self, path: PathBuf, id: FileId) -> Self {
-        Consumed { path, id, unsaved: true, ..self }
+    pub fn moved_to(self, id: FileId) -> Self {
+        Consumed { id, unsaved: true, ..self }
     }
 
     /// The first byte not yet given to the sink.

@@ -21,6 +21,16 @@ pub enum CopyOf {
     Packed(Found),
 }
 
+impl CopyOf {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            CopyOf::Plain(path, ..) => path,
+            CopyOf::Packed(found) => &found.path,
+        }
+    }
+}
+
 /// A sibling (`app.log.1`, `app.log-20260101.gz`) that is a copy of what was
 /// read. An error says that one of them could not be asked and no other is the
 /// copy.
@@ -36,7 +46,7 @@ pub fn find(content: &Consumed, held: &[FileId]) -> io::Result<Option<CopyOf>> {
         if held.contains(&FileId::of(&meta)) {
             continue;
         }
-        match copy_in(entry.path(), file, meta, content) {
+        match copy_in(&entry.path(), file, meta, content) {
             Ok(Some(copy)) => return Ok(Some(copy)),
             Ok(None) => {}
             Err(why) => unsure = Err(why),
@@ -46,18 +56,18 @@ pub fn find(content: &Consumed, held: &[FileId]) -> io::Result<Option<CopyOf>> {
 }
 
 fn copy_in(
-    path: PathBuf,
+    path: &Path,
     file: File,
     meta: Metadata,
     content: &Consumed,
 ) -> io::Result<Option<CopyOf>> {
-    if !is_packed(&path) {
+    if !is_packed(path) {
         let is_copy = content.generation.continues_in(&file)?;
-        return Ok(is_copy.then_some(CopyOf::Plain(path, file, meta)));
+        return Ok(is_copy.then(|| CopyOf::Plain(path.to_owned(), file, meta)));
     }
     let mut known = Known::default();
     known.add(content.left(), None);
-    match archive::identify(&path, file, meta, &known) {
+    match archive::identify(path, file, meta, &known) {
         Ok(found) => Ok(found.past.is_some().then_some(CopyOf::Packed(found))),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(None),
         Err(e) => Err(e),

@@ -11,19 +11,17 @@ use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
 use super::file::{self, Buffer, Followed, Step};
 use super::files::{Files, Reading};
-use super::generation::{FileId, Generation};
+use super::findings::{Finding, Findings};
+use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::lines::{Counters, Deliver, Keep, Outlet};
 use super::{ROTATE_WAIT, Resume, Turn};
-use crate::domain::{Batch, Checkpoint, SourceId, Stamp};
+use crate::domain::{Batch, Checkpoint, Generation, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
 /// How long a truncated file waits for a sibling that can't be read just now.
 const COPY_WAIT: Duration = Duration::from_secs(10);
-
-/// Findings kept for each source.
-const MOST_FINDINGS: usize = 8;
 
 /// One source.
 pub struct Group {
@@ -34,7 +32,6 @@ pub struct Group {
     files: Files,
     memory: Memory,
     counters: Counters,
-    findings: Findings,
     started: bool,
 }
 
@@ -45,20 +42,9 @@ struct Memory {
     /// Inodes of generations that are not where an earlier run has left them.
     orphans: HashSet<u64>,
     listings: Listings,
+    findings: Findings,
     /// Checkpoints that no open file stands for any more, still to be said.
     unsaid: Vec<Checkpoint>,
-}
-
-/// What was met on the way and stays true, each once.
-#[derive(Default)]
-struct Findings(Vec<String>);
-
-impl Findings {
-    fn add(&mut self, finding: String) {
-        if self.0.len() < MOST_FINDINGS && !self.0.contains(&finding) {
-            self.0.push(finding);
-        }
-    }
 }
 
 impl Group {
@@ -74,6 +60,7 @@ impl Group {
             known,
             orphans: HashSet::new(),
             listings: Listings::default(),
+            findings: Findings::default(),
             unsaid: Vec::new(),
         };
         Ok(Group {
@@ -84,7 +71,6 @@ impl Group {
             files: Files::default(),
             memory,
             counters: Counters::default(),
-            findings: Findings::default(),
             started: false,
         })
     }
@@ -95,6 +81,7 @@ impl Group {
         for pattern in &self.patterns {
             pattern.find(&mut found, &|path| self.files.knows(path));
         }
+        found.leave_out_packed();
         self.files.follow_only(&found);
         self.found = found;
     }
@@ -126,7 +113,14 @@ impl Group {
     ) -> Turn {
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
         let mut out = out.keeping(self.memory.keep);
-        self.memory.unsaid.drain(..).for_each(|checkpoint| out.checkpoint(checkpoint));
+        for checkpoint in self.memory.unsaid.drain(..) {
+            // What is open in that place now says so itself.
+            let place = checkpoint.place;
+            let replaced = || self.files.open().any(|file| file.content.id.place() == place);
+            if checkpoint.progress == Generation::Open || !replaced() {
+                out.checkpoint(checkpoint);
+            }
+        }
         let mut turn = Turn::Idle;
         let mut read = Vec::new();
         for reading in self.files.readable_mut() {
@@ -145,9 +139,7 @@ impl Group {
             }
         }
         for path in read {
-            if let Some(problem) = end_older(&mut self.files, &mut self.memory.known, &path) {
-                self.findings.add(problem);
-            }
+            end_older(&mut self.files, &mut self.memory, &path);
         }
         if self.files.open().any(|file| file.cut.is_some())
             && restart_cut(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
@@ -176,7 +168,7 @@ impl Group {
             state,
             files: self.files.open().count(),
             problem: problem.or_else(|| (state == SourceState::Waiting).then(missing).flatten()),
-            findings: self.findings.0.clone(),
+            findings: self.memory.findings.texts(),
             format: self
                 .files
                 .open()
@@ -290,7 +282,10 @@ impl Group {
             Some((past, generation)) => {
                 self.memory.moved(&past, meta);
                 let lines = chain::lines_after(Some(&past), sink);
-                Consumed::all_of(path.to_owned(), FileId::of(meta), generation, lines)
+                let id = FileId::of(meta);
+                let mut content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                content.is_known();
+                content
             }
             None if self.started || is_known => {
                 Consumed::nothing(path.to_owned(), FileId::of(meta), sink)
@@ -312,7 +307,7 @@ impl Group {
         live: Option<(&File, &Metadata)>,
         now: Stamp,
         sinks: &mut Sinks,
-    ) -> Result<(Option<(Past, Generation)>, bool), SourceError> {
+    ) -> Result<(Option<(Past, generation::Generation)>, bool), SourceError> {
         let Memory { known, orphans, listings, .. } = &mut self.memory;
         if known.is_empty() {
             self.files.read_first(path, std::iter::empty());
@@ -324,7 +319,7 @@ impl Group {
         let is_own = |id| files.holds(id);
         let chain = chain::resolve(path, live, known, &beside, &is_own)?;
         if let Some(problem) = chain.problem {
-            self.findings.add(problem);
+            self.memory.findings.add(Finding::Unreadable, problem);
         }
         if !chain.is_found && live.is_none() {
             return Ok((None, false));
@@ -334,10 +329,11 @@ impl Group {
         let mut older = Vec::new();
         for rest in chain.older {
             let sibling = rest.path().to_owned();
+            self.memory.findings.came_by(path, &sibling);
             if let Some(past) = rest.past() {
                 self.memory.left(past, rest.id());
             }
-            let opened = rest.open(sinks(self.id, &sibling), now.mono);
+            let opened = rest.open(path, sinks(self.id, path), now.mono);
             older.push(opened.map_err(|why| SourceError::Read { path: sibling, why })?);
         }
         self.files.read_first(path, older.into_iter());
@@ -345,30 +341,36 @@ impl Group {
     }
 }
 
-/// The first of the older generations of a path is read as far as it goes. Gives
-/// what was wrong with it.
-fn end_older(files: &mut Files, known: &mut Known, path: &Path) -> Option<String> {
-    match files.next_older(path)? {
-        Older::Plain(file) => {
-            files.drain(*file);
-            None
-        }
-        Older::Packed(mut archive) => {
+/// The first of the older generations of a path is read as far as it goes.
+fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
+    match files.next_older(path) {
+        Some(Older::Plain(file)) => files.drain(*file),
+        Some(Older::Packed(mut archive)) => {
             if let Some((checkpoint, id)) = archive.done() {
-                known.add(checkpoint, Some(id));
+                memory.known.add(checkpoint, Some(id));
             }
-            let why = archive.failed.take()?;
-            let path = archive.path().to_owned();
-            Some(SourceError::Read { path, why }.to_string())
+            if let Some(why) = archive.failed.take() {
+                memory.lost(archive.path(), why);
+            }
         }
+        None => {}
     }
 }
 
 impl Memory {
+    /// What was left to read of a file can't be read.
+    fn lost(&mut self, path: &Path, why: io::Error) {
+        let path = path.to_owned();
+        let text = SourceError::Read { path, why }.to_string();
+        self.findings.add(Finding::Unreadable, text);
+    }
+
     /// A generation goes on in another place than it was left.
     fn left(&mut self, past: &Past, now: FileId) {
         if past.checkpoint.place != now.place() {
-            self.unsaid.push(finished(past.checkpoint.clone()));
+            let past = &past.checkpoint;
+            self.unsaid.push(finished(past.clone()));
+            self.unsaid.push(Checkpoint { place: now.place(), ..past.clone() });
         }
     }
 
@@ -419,32 +421,39 @@ fn restart_cut(
         };
         let torn = file.pending();
         let mut content = file.restart(sinks(id, &file.content.path));
+        memory.findings.cut(&file.content.path, copy.as_ref().map(CopyOf::path));
         if let Some(copy) = copy {
             copies.push((file.content.path.clone(), copy, content));
         } else {
             let id = content.id;
             memory.known.add(content.finish_torn(torn, now, out), Some(id));
         }
-        file.content.save(out);
         any = true;
     }
     for (path, copy, content) in copies {
-        match go_on_in(copy, content, now) {
-            Ok(Older::Plain(copy)) => files.drain(*copy),
-            Ok(packed) => files.read_first(&path, std::iter::once(packed)),
-            Err(_) => {}
+        match go_on_in(copy, &path, content, now) {
+            Ok(mut older) => {
+                older.content_mut().save(out);
+                match older {
+                    Older::Plain(copy) => files.drain(*copy),
+                    packed @ Older::Packed(_) => files.read_first(&path, std::iter::once(packed)),
+                }
+            }
+            Err(why) => memory.lost(&path, why),
         }
     }
+    // In one batch with the copies: what begins takes the place of what went on.
+    files.open_mut().for_each(|file| file.content.save(out));
     any
 }
 
-fn go_on_in(copy: CopyOf, content: Consumed, now: Stamp) -> io::Result<Older> {
+fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
     match copy {
-        CopyOf::Plain(path, file, meta) => {
-            let content = content.moved_to(path, FileId::of(&meta));
+        CopyOf::Plain(_, file, meta) => {
+            let content = content.moved_to(FileId::of(&meta));
             Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }
-        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(content.lines)?))),
+        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(path, content.lines)?))),
     }
 }
 

@@ -36,6 +36,11 @@ pub struct Known {
 }
 
 impl Past {
+    /// Which of all that are known.
+    pub fn number(&self) -> u64 {
+        self.turn
+    }
+
     /// What was consumed.
     pub fn mark(&self) -> Mark {
         mark_of(&self.checkpoint)
@@ -70,6 +75,9 @@ impl Known {
 
     /// Remember another one.
     pub fn add(&mut self, checkpoint: Checkpoint, id: Option<FileId>) {
+        if checkpoint.offset == 0 && checkpoint.progress == checkpoint::Generation::Finished {
+            return; // Nothing of it was consumed: it can't be known again.
+        }
         self.turn += 1;
         let past = Past { checkpoint, id, turn: self.turn };
         *self.head_lens.entry(past.checkpoint.head_len).or_default() += 1;
@@ -105,8 +113,8 @@ impl Known {
         let keys = head.hashes(self.head_lens.keys().copied());
         let found = keys.iter().filter_map(|key| self.by_head.get(key));
         let mut found: Vec<&Past> = found.flatten().collect();
-        // Of two that reached equally far, the finished one has the last word.
-        found.sort_by_key(|past| (u64::MAX - past.checkpoint.offset, past.is_open(), past.turn));
+        // To read on from the same place repeats nothing: open comes first.
+        found.sort_by_key(|past| (u64::MAX - past.checkpoint.offset, !past.is_open(), past.turn));
         found
     }
 
