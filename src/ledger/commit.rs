@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::error::LedgerError;
 use super::file::{self, SetAside};
 use super::lock::{Holder, Lock};
+use super::prune::{self, Aged, Pruned};
 use super::read::{Kept, Reader};
-use super::write::{self, Known};
+use super::write::{self, Failed, Known};
 use crate::domain::{Commit, Names, Wall};
 
 /// The write-ahead log is brought into the database when it is this long.
@@ -128,6 +129,26 @@ impl Ledger {
         self.shorten_wal().map_or_else(|error| self.after(error), |()| Ok(Committed::Kept))
     }
 
+    /// One step of removing spend and events from before a moment. The totals
+    /// stay as they are. Call again while there is [more](Pruned::more).
+    pub fn prune(&mut self, before: Wall) -> Result<Pruned, LedgerError> {
+        self.with_open(|open| {
+            let (pruned, minutes_from) = prune::prune(open.reader.db(), before)?;
+            open.known.forget(minutes_from);
+            Ok(pruned)
+        })
+    }
+
+    /// One step of letting go of minutes that are old enough for quarters of an
+    /// hour. To be called now and then; answers whether more is to be done now.
+    pub fn age(&mut self, now: Wall) -> Result<Aged, LedgerError> {
+        self.with_open(|open| {
+            let (minutes_from, aged) = prune::age(open.reader.db(), now)?;
+            open.known.forget(minutes_from);
+            Ok(aged)
+        })
+    }
+
     /// What is not in the file yet, as far as that is known.
     #[must_use]
     pub fn held(&self) -> &Commit {
@@ -167,6 +188,21 @@ impl Ledger {
         let names = (&self.setup.names, self.setup.sources.as_slice());
         let written = write::write(open.reader.db(), names, commit, &mut open.known);
         written.map_err(|error| error.in_file(&self.path))
+    }
+
+    fn with_open<T>(
+        &mut self,
+        change: impl FnOnce(&mut Open) -> Result<T, Failed>,
+    ) -> Result<T, LedgerError> {
+        self.settle()?;
+        let Some(open) = &mut self.open else { return Err(self.moved()) };
+        change(open).map_err(|failed| {
+            let error = failed.in_file(&self.path);
+            if error.shakes_the_file() {
+                self.open = None;
+            }
+            error
+        })
     }
 
     /// Drop what the failed disk may have left in the connection, and look at

@@ -6,8 +6,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from
 
 use super::error::LedgerError;
 use super::ids::Ids;
-use super::sums::{COLUMNS, SUMS, add_excluded, columns, names_of};
-use super::{checkpoints, seen};
+use super::sums::{COLUMNS, SUMS, add_columns, add_excluded, columns, names_of};
+use super::{checkpoints, grain, seen};
 use crate::domain::{Bucket, Commit, Names, SourceCounters, SourceId, Wall};
 
 /// Events remembered.
@@ -19,6 +19,8 @@ pub(super) struct Known {
     ids: Ids,
     /// Counted calls that it remembers.
     seen: u32,
+    /// The first minute of which it keeps minutes.
+    minutes_from: i64,
 }
 
 /// Why a commit is not in the file.
@@ -29,8 +31,15 @@ pub(super) enum Failed {
 }
 
 impl Known {
+    /// Forget what may have been removed.
+    pub(super) fn forget(&mut self, minutes_from: i64) {
+        self.ids.clear();
+        self.minutes_from = minutes_from;
+    }
+
     pub(super) fn new(db: &Connection) -> rusqlite::Result<Known> {
-        Ok(Known { ids: Ids::default(), seen: seen::count(db)? })
+        let minutes_from = grain::minutes_from(db)?;
+        Ok(Known { ids: Ids::default(), seen: seen::count(db)?, minutes_from })
     }
 }
 
@@ -67,12 +76,12 @@ pub(super) fn write(
     // together with the offsets it comes from: it is read again.
     let sync = if commit.history.is_empty() { "normal" } else { "full" };
     db.pragma_update(None, "synchronous", sync)?;
-    let mut seen = known.seen;
-    let written = transact(db, names, commit, &mut known.ids, &mut seen);
-    match &written {
-        Ok(()) => known.seen = seen,
-        // Some of them may have been made by what is rolled back.
-        Err(_) => known.ids.clear(),
+    let seen = known.seen;
+    let written = transact(db, names, commit, known);
+    if written.is_err() {
+        // What was made in the transaction was rolled back with it.
+        known.seen = seen;
+        known.ids.clear();
     }
     written
 }
@@ -81,14 +90,13 @@ fn transact(
     db: &Connection,
     (names, sources): (&Names, &[String]),
     commit: &Commit,
-    ids: &mut Ids,
-    seen: &mut u32,
+    known: &mut Known,
 ) -> Result<(), Failed> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     let commits = count_commit(&tx)?;
-    add_spend(&tx, names, commit, ids)?;
+    add_spend(&tx, names, commit, known)?;
     checkpoints::replace(&tx, &commit.checkpoints, commits)?;
-    seen::append(&tx, &commit.seen, seen)?;
+    seen::append(&tx, &commit.seen, &mut known.seen)?;
     replace_sources(&tx, sources, &commit.sources)?;
     append_history(&tx, &commit.history)?;
     Ok(tx.commit()?)
@@ -99,17 +107,37 @@ fn count_commit(db: &Connection) -> rusqlite::Result<i64> {
     db.prepare_cached(count)?.query_row([], |row| row.get(0))
 }
 
-fn add_spend(db: &Connection, names: &Names, commit: &Commit, ids: &mut Ids) -> Result<(), Failed> {
+fn add_spend(
+    db: &Connection,
+    names: &Names,
+    commit: &Commit,
+    known: &mut Known,
+) -> Result<(), Failed> {
     if commit.buckets.is_empty() {
         return Ok(());
     }
     let mut parts = Vec::with_capacity(commit.buckets.len());
     let mut total = Bucket::default();
     for (id, bucket) in &commit.buckets {
-        parts.push(((id.minute, ids.series(db, names, &names_of(id))?), *bucket));
+        parts.push(((id.minute, known.ids.series(db, names, &names_of(id))?), *bucket));
         total.add(bucket);
     }
-    // In the order of the table, so that neighbours go to the same page.
+    fold(&mut parts);
+    let fine = parts.partition_point(|((minute, _), _)| *minute < known.minutes_from);
+    upsert(db, "minute", parts.get(fine..).unwrap_or_default())?;
+    for ((minute, _), _) in &mut parts {
+        *minute = grain::quarter_of(*minute);
+    }
+    fold(&mut parts);
+    upsert(db, "quarter", &parts)?;
+    let update = format!("UPDATE totals SET {} WHERE what = 'all'", add_columns());
+    db.prepare_cached(&update)?.execute(params_from_iter(columns(&total)?))?;
+    Ok(())
+}
+
+/// Sums in the order of a table, so that neighbours go to the same page, and
+/// each key once.
+fn fold(parts: &mut Vec<((i64, i64), Bucket)>) {
     parts.sort_unstable_by_key(|(key, _)| *key);
     parts.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
@@ -118,12 +146,6 @@ fn add_spend(db: &Connection, names: &Names, commit: &Commit, ids: &mut Ids) -> 
         }
         same
     });
-    upsert(db, "minute", &parts)?;
-    let sums: Vec<String> =
-        COLUMNS.split(", ").zip(1..).map(|(name, n)| format!("{name} = {name} + ?{n}")).collect();
-    let update = format!("UPDATE totals SET {} WHERE what = 'all'", sums.join(", "));
-    db.prepare_cached(&update)?.execute(params_from_iter(columns(&total)?))?;
-    Ok(())
 }
 
 /// Add to a table of sums by time and series.

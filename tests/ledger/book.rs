@@ -138,6 +138,8 @@ pub struct Model {
     pub seen: Vec<SeenCall>,
     pub sources: BTreeMap<SourceId, SourceCounters>,
     pub history: Vec<(Wall, String)>,
+    /// What was pruned: still in the totals.
+    pub pruned: Vec<Bucket>,
 }
 
 impl Model {
@@ -152,16 +154,27 @@ impl Model {
     }
 
     pub fn totals(&self) -> Bucket {
-        sum(self.buckets.values())
+        sum(self.buckets.values().chain(&self.pruned))
     }
 
-    /// By name, in the minutes from `from` up to `to`.
-    pub fn spent(&self, names: &Names, from: i64, to: i64) -> BTreeMap<Who, Bucket> {
+    /// By name, in the minutes from `from` up to `to`; before `fine` in quarters.
+    pub fn spent(&self, names: &Names, from: i64, to: i64, fine: i64) -> BTreeMap<Who, Bucket> {
         let mut sums: BTreeMap<Who, Bucket> = BTreeMap::new();
-        for (id, part) in self.buckets.iter().filter(|(id, _)| (from..to).contains(&id.minute)) {
-            sums.entry(who(names, id)).or_default().add(part);
+        for (id, part) in &self.buckets {
+            let begin = if id.minute < fine { quarter(id.minute) } else { id.minute };
+            if (from..to).contains(&begin) {
+                sums.entry(who(names, id)).or_default().add(part);
+            }
         }
         sums
+    }
+
+    /// Let go of the quarters before `until`, and of the events.
+    pub fn prune(&mut self, until: i64) {
+        let old: Vec<BucketId> =
+            self.buckets.keys().copied().filter(|id| quarter(id.minute) < quarter(until)).collect();
+        self.pruned.extend(old.iter().filter_map(|id| self.buckets.remove(id)));
+        self.history.retain(|(at, _)| *at >= minute(until));
     }
 
     #[track_caller]
@@ -175,6 +188,10 @@ impl Model {
             |(id, counters): (&SourceId, &SourceCounters)| (format!("source-{}", id.0), *counters);
         assert_eq!(kept.sources, self.sources.iter().map(by_name).collect::<Vec<_>>());
     }
+}
+
+pub fn quarter(minute: i64) -> i64 {
+    minute.div_euclid(15) * 15
 }
 
 pub fn sum<'b>(buckets: impl Iterator<Item = &'b Bucket>) -> Bucket {
