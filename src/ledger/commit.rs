@@ -7,6 +7,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::error::LedgerError;
 use super::file::{self, SetAside};
 use super::lock::{Holder, Lock};
@@ -16,7 +18,7 @@ use super::write::{self, Failed, Known};
 use crate::domain::{Commit, Names, Wall};
 
 /// The write-ahead log is brought into the database when it is this long.
-const WAL_FULL_BYTES: u64 = 4 << 20;
+const WAL_FULL_BYTES: u64 = 16 << 20;
 
 /// What a writer is told.
 #[derive(Clone, Debug)]
@@ -129,24 +131,16 @@ impl Ledger {
         self.shorten_wal().map_or_else(|error| self.after(error), |()| Ok(Committed::Kept))
     }
 
-    /// One step of removing spend and events from before a moment. The totals
-    /// stay as they are. Call again while there is [more](Pruned::more).
+    /// One step of removing days and events from before a moment. The totals stay
+    /// as they are. Call again until it is [done](Pruned::aged).
     pub fn prune(&mut self, before: Wall) -> Result<Pruned, LedgerError> {
-        self.with_open(|open| {
-            let (pruned, minutes_from) = prune::prune(open.reader.db(), before)?;
-            open.known.forget(minutes_from);
-            Ok(pruned)
-        })
+        self.change(|db| prune::prune(db, before))
     }
 
-    /// One step of letting go of minutes that are old enough for quarters of an
-    /// hour. To be called now and then; answers whether more is to be done now.
+    /// One step of letting go of minutes and quarters of an hour that are older
+    /// than they are kept. To be called now and then.
     pub fn age(&mut self, now: Wall) -> Result<Aged, LedgerError> {
-        self.with_open(|open| {
-            let (minutes_from, aged) = prune::age(open.reader.db(), now)?;
-            open.known.forget(minutes_from);
-            Ok(aged)
-        })
+        self.change(|db| prune::age(db, now))
     }
 
     /// What is not in the file yet, as far as that is known.
@@ -190,19 +184,27 @@ impl Ledger {
         written.map_err(|error| error.in_file(&self.path))
     }
 
-    fn with_open<T>(
+    /// Change what is in the file without counting anything.
+    fn change<T>(
         &mut self,
-        change: impl FnOnce(&mut Open) -> Result<T, Failed>,
+        change: impl FnOnce(&Connection) -> Result<T, Failed>,
     ) -> Result<T, LedgerError> {
         self.settle()?;
         let Some(open) = &mut self.open else { return Err(self.moved()) };
-        change(open).map_err(|failed| {
-            let error = failed.in_file(&self.path);
-            if error.shakes_the_file() {
-                self.open = None;
+        let changed = change(open.reader.db());
+        let known = open.reader.ask(Known::new);
+        let changed = changed.map_err(|failed| failed.in_file(&self.path));
+        match changed.and_then(|changed| Ok((changed, known?))) {
+            Ok((changed, known)) => {
+                open.known = known;
+                Ok(changed)
             }
-            error
-        })
+            Err(error) => {
+                // Opened again, it is known again.
+                self.open = None;
+                Err(error)
+            }
+        }
     }
 
     /// Drop what the failed disk may have left in the connection, and look at

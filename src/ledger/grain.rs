@@ -1,5 +1,7 @@
-//! The two grains of time in which spend is kept: quarters of an hour for ever,
-//! minutes for a while. Times are minutes since 1970.
+//! The grains of time in which spend is kept: minutes for a while, quarters of
+//! an hour for longer, days for ever. Each call is in all of them, so that a
+//! month is quick to add up and a year takes little room. Times are minutes since
+//! 1970.
 
 use std::time::Duration;
 
@@ -7,20 +9,49 @@ use rusqlite::Connection;
 
 use crate::domain::Wall;
 
-/// How long minutes are kept: rolling windows of a week begin at the minute.
-pub(super) const MINUTES_KEPT: Duration = Duration::from_hours(8 * 24);
-
-/// Minutes of a quarter of an hour: no time zone in use is shifted by less.
-pub(super) const QUARTER: i64 = 15;
 const MINUTE_NS: i64 = 60_000_000_000;
+const DAY_S: u64 = 86_400;
+
+/// A table of sums by time and series; its time column has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grain {
+    pub table: &'static str,
+    /// Minutes that a row covers.
+    pub minutes: i64,
+    /// How long rows are kept; `None` is for ever.
+    pub kept: Option<Duration>,
+}
+
+/// From fine to coarse. Rolling windows of a week begin at the minute. All time
+/// zones in use are shifted by quarters of an hour, so the days and months of the
+/// last two months are exact in each. Days are those of UTC.
+pub(super) const GRAINS: [Grain; 3] = [
+    Grain { table: "minute", minutes: 1, kept: Some(Duration::from_secs(8 * DAY_S)) },
+    Grain { table: "quarter", minutes: 15, kept: Some(Duration::from_secs(62 * DAY_S)) },
+    Grain { table: "day", minutes: 1440, kept: None },
+];
+
+/// The first minute of which each grain has rows; a border of the next coarser.
+pub(super) type Floors = [i64; GRAINS.len()];
 
 /// A range of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// `minute` or `quarter`: the table's name and that of its time.
     pub table: &'static str,
     pub from: i64,
     pub to: i64,
+}
+
+impl Grain {
+    /// Where the row that a minute is in begins.
+    pub(super) fn begin(&self, minute: i64) -> i64 {
+        minute.saturating_sub(minute.rem_euclid(self.minutes))
+    }
+
+    /// Where the row that a minute is in ends.
+    pub(super) fn end(&self, minute: i64) -> i64 {
+        self.begin(minute).saturating_add(self.minutes)
+    }
 }
 
 /// The first minute that begins at or after a moment. One that has begun
@@ -34,43 +65,58 @@ pub(super) fn begin_of(minute: i64) -> Wall {
     Wall(minute.saturating_mul(MINUTE_NS))
 }
 
-/// The quarter that a minute is in, by its first minute.
-pub(super) fn quarter_of(minute: i64) -> i64 {
-    minute.saturating_sub(minute.rem_euclid(QUARTER))
+/// What the file says about its grains.
+pub(super) fn floors(db: &Connection) -> rusqlite::Result<Floors> {
+    let mut floors = [i64::MIN; GRAINS.len()];
+    let mut find = db.prepare_cached("SELECT value FROM state WHERE key = ?1")?;
+    for (floor, grain) in floors.iter_mut().zip(GRAINS).filter(|(_, grain)| grain.kept.is_some()) {
+        *floor = find.query_row([format!("{}_from", grain.table)], |row| row.get(0))?;
+    }
+    Ok(floors)
 }
 
-/// The first minute of which minutes are kept; the first of a quarter.
-pub(super) fn minutes_from(db: &Connection) -> rusqlite::Result<i64> {
-    let mut find = db.prepare_cached("SELECT value FROM state WHERE key = 'minutes_from'")?;
-    find.query_row([], |row| row.get(0))
+/// What to add up for `[from, to)`: the coarsest rows that fit, and finer ones
+/// at both ends as far as they are kept.
+pub(super) fn pieces(from: i64, to: i64, floors: &Floors) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    split(from, to, (&GRAINS, floors), &mut pieces);
+    pieces.retain(|piece| piece.from < piece.to);
+    pieces
 }
 
-/// What to add up for `[from, to)`: whole quarters, and minutes at both ends.
-pub(super) fn pieces(from: i64, to: i64, minutes_from: i64) -> impl Iterator<Item = Piece> {
-    let quarters = |from, to| Piece { table: "quarter", from, to };
-    let minutes = |from, to| Piece { table: "minute", from, to };
-    let old = quarters(from, to.min(minutes_from));
-    let from = from.max(minutes_from);
-    let first = quarter_of(from.saturating_add(QUARTER - 1)).min(to);
-    // Past the end of time there is no last quarter to cut.
-    let last = if to == i64::MAX { to } else { quarter_of(to).max(first) };
-    let pieces = [old, minutes(from, first), quarters(first, last), minutes(last, to)];
-    pieces.into_iter().filter(|piece| piece.from < piece.to)
+fn split(from: i64, to: i64, (grains, floors): (&[Grain], &[i64]), pieces: &mut Vec<Piece>) {
+    let (Some((grain, finer)), Some((_, floors))) = (grains.split_last(), floors.split_last())
+    else {
+        return;
+    };
+    // Where nothing finer is kept, a row counts if it begins in the range.
+    let fine = floors.last().map_or(i64::MAX, |fine| (*fine).clamp(from, to.max(from)));
+    let first = if fine == grain.begin(fine) { fine } else { grain.end(fine) }.min(to);
+    // Past the end of time there is no last row to cut.
+    let last = if to == i64::MAX { to } else { grain.begin(to).max(first) };
+    pieces.push(Piece { table: grain.table, from, to: fine.min(to) });
+    split(fine, first, (finer, floors), pieces);
+    pieces.push(Piece { table: grain.table, from: first, to: last });
+    split(last, to, (finer, floors), pieces);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn minutes(table: &str) -> i64 {
+        GRAINS.iter().find(|grain| grain.table == table).unwrap().minutes
+    }
+
     #[test]
-    fn every_minute_is_in_exactly_one_piece_while_minutes_are_kept() {
-        for from in -40..40 {
-            for to in -40..40 {
+    fn every_minute_is_in_exactly_one_piece_while_all_is_kept() {
+        let borders = [-3000, -1441, -1440, -1439, -16, -1, 0, 1, 15, 29, 720, 1440, 1500, 4321];
+        for from in borders {
+            for to in borders {
                 let mut found = Vec::new();
-                for piece in pieces(from, to, i64::MIN) {
-                    if piece.table == "quarter" {
-                        assert_eq!((piece.from % 15, piece.to % 15), (0, 0), "{piece:?}");
-                    }
+                for piece in pieces(from, to, &[i64::MIN; 3]) {
+                    let size = minutes(piece.table);
+                    assert_eq!((piece.from % size, piece.to % size), (0, 0), "{piece:?}");
                     found.extend(piece.from..piece.to);
                 }
                 assert_eq!(found, (from..to).collect::<Vec<_>>());
@@ -79,12 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn before_minutes_are_kept_only_quarters_are_asked() {
-        for piece in pieces(7, 100, 30) {
-            assert!(piece.table == "quarter" || piece.from >= 30, "{piece:?}");
+    fn a_table_is_not_asked_for_what_it_has_let_go() {
+        let floors = [4320 + 45, 2880, i64::MIN];
+        for from in (0..6000).step_by(7) {
+            for piece in pieces(from, 6011, &floors) {
+                let at = GRAINS.iter().position(|grain| grain.table == piece.table).unwrap();
+                assert!(piece.from >= floors[at], "{piece:?}");
+            }
         }
-        let open: Vec<_> = pieces(31, i64::MAX, 30).collect();
-        assert_eq!(open.len(), 2);
-        assert_eq!(open[1], Piece { table: "quarter", from: 45, to: i64::MAX });
+    }
+
+    #[test]
+    fn a_month_up_to_now_is_mostly_days() {
+        let found = pieces(31, i64::MAX, &[i64::MIN; 3]);
+        let expected = [("minute", 31, 45), ("quarter", 45, 1440), ("day", 1440, i64::MAX)];
+        let expected = expected.map(|(table, from, to)| Piece { table, from, to });
+        assert_eq!(found, expected);
     }
 }

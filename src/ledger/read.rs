@@ -40,7 +40,8 @@ pub struct Size {
     pub file_bytes: u64,
     /// Bytes of its write-ahead log.
     pub wal_bytes: u64,
-    /// When the first and the last quarter of an hour with spend begin, if any.
+    /// The time with spend, if there is any: `[from, to)`, to the quarter of an
+    /// hour as far as those are kept.
     pub period: Option<(Wall, Wall)>,
 }
 
@@ -95,12 +96,13 @@ impl Reader {
 
     /// What was spent by whom in the minutes that begin in `[from, to)`, in no
     /// order. Where `to` is `None`, up to the last. Where minutes are no longer
-    /// kept, in the quarters of an hour that begin there.
+    /// kept, in the quarters of an hour that begin there, and before those in the
+    /// days of UTC that do.
     pub fn spent(&self, from: Wall, to: Option<Wall>) -> Result<Vec<(Who, Bucket)>, LedgerError> {
         let (from, to) = (grain::minute_from(from), to.map_or(i64::MAX, grain::minute_from));
         self.ask(|db| {
             let mut sums = FxHashMap::default();
-            for piece in grain::pieces(from, to, grain::minutes_from(db)?) {
+            for piece in grain::pieces(from, to, &grain::floors(db)?) {
                 add_by_series(db, &piece, &mut sums)?;
             }
             let mut names = FxHashMap::default();
@@ -122,14 +124,16 @@ impl Reader {
 
     /// How much there is.
     pub fn size(&self) -> Result<Size, LedgerError> {
-        let first_and_last =
-            "SELECT (SELECT min(quarter) FROM quarter), (SELECT max(quarter) FROM quarter)";
-        let (first, last): (Option<i64>, Option<i64>) =
-            self.ask(|db| db.query_row(first_and_last, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        let ends = "SELECT \
+             coalesce((SELECT min(quarter) FROM quarter WHERE quarter < first + 1440), first), \
+             coalesce((SELECT max(quarter) + 15 FROM quarter WHERE quarter >= last), last + 1440) \
+             FROM (SELECT min(day) AS first, max(day) AS last FROM day)";
+        let (first, end): (Option<i64>, Option<i64>) =
+            self.ask(|db| db.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
         Ok(Size {
             file_bytes: self.path.metadata().map_or(0, |meta| meta.len()),
             wal_bytes: file::wal_bytes(&self.path),
-            period: first.zip(last).map(|(a, b)| (grain::begin_of(a), grain::begin_of(b))),
+            period: first.zip(end).map(|(a, b)| (grain::begin_of(a), grain::begin_of(b))),
         })
     }
 

@@ -82,9 +82,7 @@ FROM minute JOIN series ON series.id = series
   LEFT JOIN name AS environment ON environment.id = series.environment;
 ";
 
-/// Quarters of an hour are the finest grain in which every time zone's days
-/// begin. Kept beside the minutes, they make a month quick to add up, and let the
-/// minutes go after a while.
+/// Quarters of an hour and days beside the minutes, which can go after a while.
 const V2: &str = "
 CREATE TABLE quarter (
   quarter INTEGER NOT NULL, series INTEGER NOT NULL,
@@ -95,12 +93,27 @@ CREATE TABLE quarter (
   unpriced INTEGER NOT NULL,
   PRIMARY KEY (quarter, series)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE day (
+  day INTEGER NOT NULL, series INTEGER NOT NULL,
+  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  PRIMARY KEY (day, series)
+) STRICT, WITHOUT ROWID;
 INSERT INTO quarter SELECT
   minute - (minute % 15 + 15) % 15, series, sum(requests), sum(failed), sum(input_tokens),
   sum(cached_input_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
   sum(cost_nano_usd), sum(unpriced)
 FROM minute GROUP BY 1, 2;
-INSERT INTO state VALUES ('minutes_from', -9223372036854775808);
+INSERT INTO day SELECT
+  minute - (minute % 1440 + 1440) % 1440, series, sum(requests), sum(failed), sum(input_tokens),
+  sum(cached_input_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
+  sum(cost_nano_usd), sum(unpriced)
+FROM minute GROUP BY 1, 2;
+INSERT INTO state VALUES
+  ('minute_from', -9223372036854775808), ('quarter_from', -9223372036854775808);
 
 DROP VIEW spend;
 CREATE VIEW who AS SELECT
@@ -116,6 +129,12 @@ FROM series
   LEFT JOIN name AS user ON user.id = series.user
   LEFT JOIN name AS environment ON environment.id = series.environment;
 CREATE VIEW spend AS SELECT
+  strftime('%Y-%m-%d', day * 60, 'unixepoch') AS at,
+  host, provider, model, key, team, user, environment,
+  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+  reasoning_tokens, cost_nano_usd, unpriced
+FROM day JOIN who USING (series);
+CREATE VIEW spend_by_quarter AS SELECT
   strftime('%Y-%m-%dT%H:%M:%SZ', quarter * 60, 'unixepoch') AS at,
   host, provider, model, key, team, user, environment,
   requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,

@@ -1,13 +1,15 @@
 //! Whether a ledger is what its writer left: the file's structure, its tables,
 //! and its sums against each other.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
+use rustc_hash::FxHashMap;
 
 use super::error::LedgerError;
+use super::grain::{self, GRAINS, Grain};
 use super::prune::totals;
 use super::read::Reader;
 use super::schema;
-use super::sums::bucket;
+use super::sums::{COLUMNS, bucket};
 use crate::domain::Bucket;
 
 /// Complaints after which the rest is not told.
@@ -22,7 +24,7 @@ impl Reader {
     /// Only where it can't be read for another reason than damage.
     pub fn verify(&self) -> Result<Vec<String>, LedgerError> {
         let mut wrong = Vec::new();
-        for check in [structure, tables, references, sums, minutes] {
+        for check in [structure, tables, references, sums, grains] {
             let found = self.ask(check);
             match found {
                 Ok(found) => wrong.extend(found),
@@ -64,6 +66,7 @@ fn tables(db: &Connection) -> rusqlite::Result<Vec<String>> {
 
 fn references(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let stray = "SELECT \
+       (SELECT count(*) FROM day WHERE series NOT IN (SELECT id FROM series)) + \
        (SELECT count(*) FROM quarter WHERE series NOT IN (SELECT id FROM series)) + \
        (SELECT count(*) FROM minute WHERE series NOT IN (SELECT id FROM series)), \
        (SELECT count(*) FROM (SELECT host AS id FROM series UNION SELECT provider FROM series \
@@ -85,32 +88,70 @@ fn references(db: &Connection) -> rusqlite::Result<Vec<String>> {
 /// That the running totals are the sum of what is there and what was pruned.
 fn sums(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let total = |what: &str| -> rusqlite::Result<Bucket> {
-        let select = format!("SELECT {} FROM totals WHERE what = ?1", super::sums::COLUMNS);
+        let select = format!("SELECT {COLUMNS} FROM totals WHERE what = ?1");
         db.query_row(&select, [what], |row| bucket(row, 0))
     };
-    let select = format!("SELECT {} FROM quarter", totals());
+    let select = format!("SELECT {} FROM day", totals());
     let mut found: Bucket = db.query_row(&select, [], |row| bucket(row, 0))?;
     found.add(&total("pruned")?);
     let all = total("all")?;
     Ok(differences(&all, &found).collect())
 }
 
-/// That minutes add up to their quarters, as far as they are kept.
-fn minutes(db: &Connection) -> rusqlite::Result<Vec<String>> {
-    let sums = totals();
-    let select = format!(
-        "SELECT count(*) FROM ( \
-           SELECT * FROM (SELECT minute - (minute % 15 + 15) % 15, series, {sums} FROM minute \
-             GROUP BY 1, 2 EXCEPT SELECT * FROM quarter) \
-           UNION ALL \
-           SELECT * FROM (SELECT * FROM quarter WHERE quarter >= \
-             (SELECT value FROM state WHERE key = 'minutes_from') \
-             EXCEPT SELECT minute - (minute % 15 + 15) % 15, series, {sums} FROM minute \
-             GROUP BY 1, 2))"
-    );
-    let wrong: i64 = db.query_row(&select, [], |row| row.get(0))?;
-    let complaint = || format!("{wrong} quarters of an hour are not the sum of their minutes");
-    Ok((wrong > 0).then(complaint).into_iter().collect())
+/// That the rows of each grain add up to those of the next coarser one, as far
+/// as both are kept.
+fn grains(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let floors = grain::floors(db)?;
+    let mut wrong = Vec::new();
+    for (pair, floor) in GRAINS.windows(2).zip(floors) {
+        let [fine, coarse] = pair else { continue };
+        let differing = differing(db, fine, coarse, floor)?;
+        if differing > 0 {
+            let (fine, coarse) = (fine.table, coarse.table);
+            wrong.push(format!("{differing} rows by {coarse} are not the sum of those by {fine}"));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Both tables are read side by side, in the order in which they are stored.
+fn differing(db: &Connection, fine: &Grain, coarse: &Grain, floor: i64) -> rusqlite::Result<usize> {
+    let select = |grain: &Grain| {
+        let table = grain.table;
+        format!("SELECT {table}, series, {COLUMNS} FROM {table} WHERE {table} >= ?1 ORDER BY 1, 2")
+    };
+    let mut fine_rows = db.prepare(&select(fine))?;
+    let mut fine_rows = fine_rows.query([floor])?;
+    let mut coarse_rows = db.prepare(&select(coarse))?;
+    let mut coarse_rows = coarse_rows.query([floor])?;
+    let mut next = fine_rows.next()?.map(row).transpose()?;
+    let mut wrong = 0;
+    let mut whole = coarse_rows.next()?.map(row).transpose()?;
+    while let Some(time) =
+        [&next, &whole].into_iter().flatten().map(|(t, ..)| coarse.begin(*t)).min()
+    {
+        let mut sums: FxHashMap<i64, (Bucket, Bucket)> = FxHashMap::default();
+        while let Some((_, series, part)) = next.take_if(|(at, ..)| coarse.begin(*at) == time) {
+            sums.entry(series).or_default().0.add(&part);
+            next = fine_rows.next()?.map(row).transpose()?;
+        }
+        while let Some((_, series, part)) = whole.take_if(|(at, ..)| *at == time) {
+            sums.entry(series).or_default().1.add(&part);
+            whole = coarse_rows.next()?.map(row).transpose()?;
+        }
+        // A row of the coarse table that is at no border of it belongs to no time.
+        if let Some((_, series, part)) = whole.take_if(|(at, ..)| coarse.begin(*at) == time) {
+            sums.entry(series).or_default().1.add(&part);
+            wrong += 1;
+            whole = coarse_rows.next()?.map(row).transpose()?;
+        }
+        wrong += sums.values().filter(|(parts, whole)| parts != whole).count();
+    }
+    Ok(wrong)
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<(i64, i64, Bucket)> {
+    Ok((row.get(0)?, row.get(1)?, bucket(row, 2)?))
 }
 
 fn differences(all: &Bucket, found: &Bucket) -> impl Iterator<Item = String> {

@@ -5,9 +5,10 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::error::LedgerError;
+use super::grain::{self, Floors, GRAINS};
 use super::ids::Ids;
 use super::sums::{COLUMNS, SUMS, add_columns, add_excluded, columns, names_of};
-use super::{checkpoints, grain, seen};
+use super::{checkpoints, seen};
 use crate::domain::{Bucket, Commit, Names, SourceCounters, SourceId, Wall};
 
 /// Events remembered.
@@ -19,8 +20,7 @@ pub(super) struct Known {
     ids: Ids,
     /// Counted calls that it remembers.
     seen: u32,
-    /// The first minute of which it keeps minutes.
-    minutes_from: i64,
+    floors: Floors,
 }
 
 /// Why a commit is not in the file.
@@ -31,15 +31,8 @@ pub(super) enum Failed {
 }
 
 impl Known {
-    /// Forget what may have been removed.
-    pub(super) fn forget(&mut self, minutes_from: i64) {
-        self.ids.clear();
-        self.minutes_from = minutes_from;
-    }
-
     pub(super) fn new(db: &Connection) -> rusqlite::Result<Known> {
-        let minutes_from = grain::minutes_from(db)?;
-        Ok(Known { ids: Ids::default(), seen: seen::count(db)?, minutes_from })
+        Ok(Known { ids: Ids::default(), seen: seen::count(db)?, floors: grain::floors(db)? })
     }
 }
 
@@ -122,14 +115,14 @@ fn add_spend(
         parts.push(((id.minute, known.ids.series(db, names, &names_of(id))?), *bucket));
         total.add(bucket);
     }
-    fold(&mut parts);
-    let fine = parts.partition_point(|((minute, _), _)| *minute < known.minutes_from);
-    upsert(db, "minute", parts.get(fine..).unwrap_or_default())?;
-    for ((minute, _), _) in &mut parts {
-        *minute = grain::quarter_of(*minute);
+    for (grain, floor) in GRAINS.iter().zip(known.floors) {
+        for ((minute, _), _) in &mut parts {
+            *minute = grain.begin(*minute);
+        }
+        fold(&mut parts);
+        let kept = parts.partition_point(|((minute, _), _)| *minute < floor);
+        upsert(db, grain.table, parts.get(kept..).unwrap_or_default())?;
     }
-    fold(&mut parts);
-    upsert(db, "quarter", &parts)?;
     let update = format!("UPDATE totals SET {} WHERE what = 'all'", add_columns());
     db.prepare_cached(&update)?.execute(params_from_iter(columns(&total)?))?;
     Ok(())

@@ -12,6 +12,7 @@
 mod big;
 mod commands;
 mod contract;
+mod ledger;
 mod live;
 mod logs;
 mod replay;

@@ -157,11 +157,22 @@ impl Model {
         sum(self.buckets.values().chain(&self.pruned))
     }
 
-    /// By name, in the minutes from `from` up to `to`; before `fine` in quarters.
-    pub fn spent(&self, names: &Names, from: i64, to: i64, fine: i64) -> BTreeMap<Who, Bucket> {
+    /// By name, in the minutes from `from` up to `to`; in quarters before the
+    /// first floor, in days before the second.
+    pub fn spent(
+        &self,
+        names: &Names,
+        from: i64,
+        to: i64,
+        floors: [i64; 2],
+    ) -> BTreeMap<Who, Bucket> {
         let mut sums: BTreeMap<Who, Bucket> = BTreeMap::new();
         for (id, part) in &self.buckets {
-            let begin = if id.minute < fine { quarter(id.minute) } else { id.minute };
+            let begin = match id.minute {
+                at if at < floors[1] => day(at),
+                at if at < floors[0] => quarter(at),
+                at => at,
+            };
             if (from..to).contains(&begin) {
                 sums.entry(who(names, id)).or_default().add(part);
             }
@@ -169,10 +180,10 @@ impl Model {
         sums
     }
 
-    /// Let go of the quarters before `until`, and of the events.
+    /// Let go of the days before `until`, and of the events.
     pub fn prune(&mut self, until: i64) {
-        let old: Vec<BucketId> =
-            self.buckets.keys().copied().filter(|id| quarter(id.minute) < quarter(until)).collect();
+        let is_old = |id: &BucketId| day(id.minute) < day(until);
+        let old: Vec<BucketId> = self.buckets.keys().copied().filter(is_old).collect();
         self.pruned.extend(old.iter().filter_map(|id| self.buckets.remove(id)));
         self.history.retain(|(at, _)| *at >= minute(until));
     }
@@ -188,6 +199,10 @@ impl Model {
             |(id, counters): (&SourceId, &SourceCounters)| (format!("source-{}", id.0), *counters);
         assert_eq!(kept.sources, self.sources.iter().map(by_name).collect::<Vec<_>>());
     }
+}
+
+pub fn day(minute: i64) -> i64 {
+    minute.div_euclid(1440) * 1440
 }
 
 pub fn quarter(minute: i64) -> i64 {
