@@ -7,15 +7,18 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::error::LedgerError;
 use super::file::{self, SetAside};
 use super::lock::{Holder, Lock};
+use super::prune::{self, Aged, Pruned};
 use super::read::{Kept, Reader};
-use super::write::{self, Known};
+use super::write::{self, Failed, Known};
 use crate::domain::{Commit, Names, Wall};
 
 /// The write-ahead log is brought into the database when it is this long.
-const WAL_FULL_BYTES: u64 = 4 << 20;
+const WAL_FULL_BYTES: u64 = 16 << 20;
 
 /// What a writer is told.
 #[derive(Clone, Debug)]
@@ -128,6 +131,18 @@ impl Ledger {
         self.shorten_wal().map_or_else(|error| self.after(error), |()| Ok(Committed::Kept))
     }
 
+    /// One step of removing days and events from before a moment. The totals stay
+    /// as they are. Call again until it is [done](Pruned::aged).
+    pub fn prune(&mut self, before: Wall) -> Result<Pruned, LedgerError> {
+        self.change(|db| prune::prune(db, before))
+    }
+
+    /// One step of letting go of minutes and quarters of an hour that are older
+    /// than they are kept. To be called now and then.
+    pub fn age(&mut self, now: Wall) -> Result<Aged, LedgerError> {
+        self.change(|db| prune::age(db, now))
+    }
+
     /// What is not in the file yet, as far as that is known.
     #[must_use]
     pub fn held(&self) -> &Commit {
@@ -167,6 +182,29 @@ impl Ledger {
         let names = (&self.setup.names, self.setup.sources.as_slice());
         let written = write::write(open.reader.db(), names, commit, &mut open.known);
         written.map_err(|error| error.in_file(&self.path))
+    }
+
+    /// Change what is in the file without counting anything.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&Connection) -> Result<T, Failed>,
+    ) -> Result<T, LedgerError> {
+        self.settle()?;
+        let Some(open) = &mut self.open else { return Err(self.moved()) };
+        let changed = change(open.reader.db());
+        let known = open.reader.ask(Known::new);
+        let changed = changed.map_err(|failed| failed.in_file(&self.path));
+        match changed.and_then(|changed| Ok((changed, known?))) {
+            Ok((changed, known)) => {
+                open.known = known;
+                Ok(changed)
+            }
+            Err(error) => {
+                // Opened again, it is known again.
+                self.open = None;
+                Err(error)
+            }
+        }
     }
 
     /// Drop what the failed disk may have left in the connection, and look at

@@ -8,12 +8,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 
 use super::error::LedgerError;
+use super::grain::{self, Piece};
 use super::sums::{COLUMNS, Dimension, Who, bucket};
 use super::{LEDGER_FILE, checkpoints, file, seen};
 use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
-
-/// Nanoseconds of a minute.
-const MINUTE_NS: i64 = 60_000_000_000;
 
 /// A ledger that can be read; beside a writer, and never in its way.
 #[derive(Debug)]
@@ -42,8 +40,9 @@ pub struct Size {
     pub file_bytes: u64,
     /// Bytes of its write-ahead log.
     pub wal_bytes: u64,
-    /// The first and the last minute with spend (minutes since 1970), if any.
-    pub minutes: Option<(i64, i64)>,
+    /// The time with spend, if there is any: `[from, to)`, to the quarter of an
+    /// hour as far as those are kept.
+    pub period: Option<(Wall, Wall)>,
 }
 
 impl Reader {
@@ -96,15 +95,16 @@ impl Reader {
     }
 
     /// What was spent by whom in the minutes that begin in `[from, to)`, in no
-    /// order. Where `to` is `None`, up to the last.
+    /// order. Where `to` is `None`, up to the last. Where minutes are no longer
+    /// kept, in the quarters of an hour that begin there, and before those in the
+    /// days of UTC that do.
     pub fn spent(&self, from: Wall, to: Option<Wall>) -> Result<Vec<(Who, Bucket)>, LedgerError> {
-        // A minute that has begun already belongs to the period before.
-        let from = from.0.div_euclid(MINUTE_NS) + i64::from(from.0.rem_euclid(MINUTE_NS) > 0);
-        let to = to.map_or(i64::MAX, |to| {
-            to.0.div_euclid(MINUTE_NS) + i64::from(to.0.rem_euclid(MINUTE_NS) > 0)
-        });
+        let (from, to) = (grain::minute_from(from), to.map_or(i64::MAX, grain::minute_from));
         self.ask(|db| {
-            let sums = sum_by_series(db, from, to)?;
+            let mut sums = FxHashMap::default();
+            for piece in grain::pieces(from, to, &grain::floors(db)?) {
+                add_by_series(db, &piece, &mut sums)?;
+            }
             let mut names = FxHashMap::default();
             sums.into_iter().map(|(id, sum)| Ok((who(db, id, &mut names)?, sum))).collect()
         })
@@ -124,14 +124,16 @@ impl Reader {
 
     /// How much there is.
     pub fn size(&self) -> Result<Size, LedgerError> {
-        let first_and_last = "SELECT (SELECT minute FROM minute ORDER BY minute LIMIT 1), \
-                              (SELECT minute FROM minute ORDER BY minute DESC LIMIT 1)";
-        let (first, last): (Option<i64>, Option<i64>) =
-            self.ask(|db| db.query_row(first_and_last, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        let ends = "SELECT \
+             coalesce((SELECT min(quarter) FROM quarter WHERE quarter < first + 1440), first), \
+             coalesce((SELECT max(quarter) + 15 FROM quarter WHERE quarter >= last), last + 1440) \
+             FROM (SELECT min(day) AS first, max(day) AS last FROM day)";
+        let (first, end): (Option<i64>, Option<i64>) =
+            self.ask(|db| db.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
         Ok(Size {
             file_bytes: self.path.metadata().map_or(0, |meta| meta.len()),
             wal_bytes: file::wal_bytes(&self.path),
-            minutes: first.zip(last),
+            period: first.zip(end).map(|(a, b)| (grain::begin_of(a), grain::begin_of(b))),
         })
     }
 
@@ -168,15 +170,20 @@ fn source(row: &Row<'_>) -> rusqlite::Result<(String, SourceCounters)> {
 }
 
 /// Adding up here is several times faster than SQLite's sorting `GROUP BY`.
-fn sum_by_series(db: &Connection, from: i64, to: i64) -> rusqlite::Result<FxHashMap<i64, Bucket>> {
-    let select = format!("SELECT series, {COLUMNS} FROM minute WHERE minute >= ?1 AND minute < ?2");
-    let mut sums: FxHashMap<i64, Bucket> = FxHashMap::default();
+fn add_by_series(
+    db: &Connection,
+    piece: &Piece,
+    sums: &mut FxHashMap<i64, Bucket>,
+) -> rusqlite::Result<()> {
+    let table = piece.table;
+    let select =
+        format!("SELECT series, {COLUMNS} FROM {table} WHERE {table} >= ?1 AND {table} < ?2");
     let mut select = db.prepare_cached(&select)?;
-    let mut rows = select.query([from, to])?;
+    let mut rows = select.query([piece.from, piece.to])?;
     while let Some(row) = rows.next()? {
         sums.entry(row.get(0)?).or_default().add(&bucket(row, 1)?);
     }
-    Ok(sums)
+    Ok(())
 }
 
 fn who(

@@ -8,10 +8,10 @@ use rusqlite::{Connection, Transaction};
 pub(super) const APPLICATION_ID: i64 = 0x7472_6970;
 
 /// The version this program reads and writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// What makes each version of the one before. Never changed once released.
-const STEPS: [(i64, &str); 1] = [(1, V1)];
+const STEPS: [(i64, &str); 2] = [(1, V1), (2, V2)];
 
 const V1: &str = "
 CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -81,6 +81,72 @@ FROM minute JOIN series ON series.id = series
   LEFT JOIN name AS team ON team.id = series.team
   LEFT JOIN name AS user ON user.id = series.user
   LEFT JOIN name AS environment ON environment.id = series.environment;
+";
+
+/// Quarters of an hour and days beside the minutes, which can go after a while.
+const V2: &str = "
+CREATE TABLE quarter (
+  quarter INTEGER NOT NULL, series INTEGER NOT NULL,
+  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  PRIMARY KEY (quarter, series)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE day (
+  day INTEGER NOT NULL, series INTEGER NOT NULL,
+  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  PRIMARY KEY (day, series)
+) STRICT, WITHOUT ROWID;
+INSERT INTO quarter SELECT
+  minute - (minute % 15 + 15) % 15, series, sum(requests), sum(failed), sum(input_tokens),
+  sum(cached_input_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
+  sum(cost_nano_usd), sum(unpriced)
+FROM minute GROUP BY 1, 2;
+INSERT INTO day SELECT
+  minute - (minute % 1440 + 1440) % 1440, series, sum(requests), sum(failed), sum(input_tokens),
+  sum(cached_input_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
+  sum(cost_nano_usd), sum(unpriced)
+FROM minute GROUP BY 1, 2;
+INSERT INTO state VALUES
+  ('minute_from', -9223372036854775808), ('quarter_from', -9223372036854775808);
+
+DROP VIEW spend;
+CREATE VIEW who AS SELECT
+  series.id AS series,
+  host.text AS host, provider.text AS provider, model.text AS model, key.text AS key,
+  team.text AS team, user.text AS user, environment.text AS environment
+FROM series
+  LEFT JOIN name AS host ON host.id = series.host
+  LEFT JOIN name AS provider ON provider.id = series.provider
+  LEFT JOIN name AS model ON model.id = series.model
+  LEFT JOIN name AS key ON key.id = series.key
+  LEFT JOIN name AS team ON team.id = series.team
+  LEFT JOIN name AS user ON user.id = series.user
+  LEFT JOIN name AS environment ON environment.id = series.environment;
+CREATE VIEW spend AS SELECT
+  strftime('%Y-%m-%d', day * 60, 'unixepoch') AS at,
+  host, provider, model, key, team, user, environment,
+  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+  reasoning_tokens, cost_nano_usd, unpriced
+FROM day JOIN who USING (series);
+CREATE VIEW spend_by_quarter AS SELECT
+  strftime('%Y-%m-%dT%H:%M:%SZ', quarter * 60, 'unixepoch') AS at,
+  host, provider, model, key, team, user, environment,
+  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+  reasoning_tokens, cost_nano_usd, unpriced
+FROM quarter JOIN who USING (series);
+CREATE VIEW spend_by_minute AS SELECT
+  strftime('%Y-%m-%dT%H:%M:%SZ', minute * 60, 'unixepoch') AS at,
+  host, provider, model, key, team, user, environment,
+  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+  reasoning_tokens, cost_nano_usd, unpriced
+FROM minute JOIN who USING (series);
 ";
 
 /// What a file says of itself.

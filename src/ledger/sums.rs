@@ -112,6 +112,12 @@ pub(super) fn bucket(row: &Row<'_>, first: usize) -> rusqlite::Result<Bucket> {
     })
 }
 
+/// `requests = requests + ?1, …`: what an update does.
+pub(super) fn add_columns() -> String {
+    let add = |(column, n): (&str, usize)| format!("{column} = {column} + ?{n}");
+    COLUMNS.split(", ").zip(1..).map(add).collect::<Vec<_>>().join(", ")
+}
+
 /// `requests = requests + excluded.requests, …`: what an upsert does.
 pub(super) fn add_excluded() -> String {
     let add = |column: &str| format!("{column} = {column} + excluded.{column}");

@@ -5,8 +5,9 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::error::LedgerError;
+use super::grain::{self, Floors, GRAINS};
 use super::ids::Ids;
-use super::sums::{COLUMNS, SUMS, add_excluded, columns, names_of};
+use super::sums::{COLUMNS, SUMS, add_columns, add_excluded, columns, names_of};
 use super::{checkpoints, seen};
 use crate::domain::{Bucket, Commit, Names, SourceCounters, SourceId, Wall};
 
@@ -19,6 +20,7 @@ pub(super) struct Known {
     ids: Ids,
     /// Counted calls that it remembers.
     seen: u32,
+    floors: Floors,
 }
 
 /// Why a commit is not in the file.
@@ -30,7 +32,7 @@ pub(super) enum Failed {
 
 impl Known {
     pub(super) fn new(db: &Connection) -> rusqlite::Result<Known> {
-        Ok(Known { ids: Ids::default(), seen: seen::count(db)? })
+        Ok(Known { ids: Ids::default(), seen: seen::count(db)?, floors: grain::floors(db)? })
     }
 }
 
@@ -67,12 +69,12 @@ pub(super) fn write(
     // together with the offsets it comes from: it is read again.
     let sync = if commit.history.is_empty() { "normal" } else { "full" };
     db.pragma_update(None, "synchronous", sync)?;
-    let mut seen = known.seen;
-    let written = transact(db, names, commit, &mut known.ids, &mut seen);
-    match &written {
-        Ok(()) => known.seen = seen,
-        // Some of them may have been made by what is rolled back.
-        Err(_) => known.ids.clear(),
+    let seen = known.seen;
+    let written = transact(db, names, commit, known);
+    if written.is_err() {
+        // What was made in the transaction was rolled back with it.
+        known.seen = seen;
+        known.ids.clear();
     }
     written
 }
@@ -81,14 +83,13 @@ fn transact(
     db: &Connection,
     (names, sources): (&Names, &[String]),
     commit: &Commit,
-    ids: &mut Ids,
-    seen: &mut u32,
+    known: &mut Known,
 ) -> Result<(), Failed> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     count_commit(&tx)?;
-    add_spend(&tx, names, commit, ids)?;
+    add_spend(&tx, names, commit, known)?;
     checkpoints::replace(&tx, &commit.checkpoints)?;
-    seen::append(&tx, &commit.seen, seen)?;
+    seen::append(&tx, &commit.seen, &mut known.seen)?;
     replace_sources(&tx, sources, &commit.sources)?;
     append_history(&tx, &commit.history)?;
     Ok(tx.commit()?)
@@ -98,17 +99,37 @@ fn count_commit(db: &Connection) -> rusqlite::Result<usize> {
     db.prepare_cached("UPDATE state SET value = value + 1 WHERE key = 'commits'")?.execute([])
 }
 
-fn add_spend(db: &Connection, names: &Names, commit: &Commit, ids: &mut Ids) -> Result<(), Failed> {
+fn add_spend(
+    db: &Connection,
+    names: &Names,
+    commit: &Commit,
+    known: &mut Known,
+) -> Result<(), Failed> {
     if commit.buckets.is_empty() {
         return Ok(());
     }
     let mut parts = Vec::with_capacity(commit.buckets.len());
     let mut total = Bucket::default();
     for (id, bucket) in &commit.buckets {
-        parts.push(((id.minute, ids.series(db, names, &names_of(id))?), *bucket));
+        parts.push(((id.minute, known.ids.series(db, names, &names_of(id))?), *bucket));
         total.add(bucket);
     }
-    // In the order of the table, so that neighbours go to the same page.
+    for (grain, floor) in GRAINS.iter().zip(known.floors) {
+        for ((minute, _), _) in &mut parts {
+            *minute = grain.begin(*minute);
+        }
+        fold(&mut parts);
+        let kept = parts.partition_point(|((minute, _), _)| *minute < floor);
+        upsert(db, grain.table, parts.get(kept..).unwrap_or_default())?;
+    }
+    let update = format!("UPDATE totals SET {} WHERE what = 'all'", add_columns());
+    db.prepare_cached(&update)?.execute(params_from_iter(columns(&total)?))?;
+    Ok(())
+}
+
+/// Sums in the order of a table, so that neighbours go to the same page, and
+/// each key once.
+fn fold(parts: &mut Vec<((i64, i64), Bucket)>) {
     parts.sort_unstable_by_key(|(key, _)| *key);
     parts.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
@@ -117,12 +138,6 @@ fn add_spend(db: &Connection, names: &Names, commit: &Commit, ids: &mut Ids) -> 
         }
         same
     });
-    upsert(db, "minute", &parts)?;
-    let sums: Vec<String> =
-        COLUMNS.split(", ").zip(1..).map(|(name, n)| format!("{name} = {name} + ?{n}")).collect();
-    let update = format!("UPDATE totals SET {} WHERE what = 'all'", sums.join(", "));
-    db.prepare_cached(&update)?.execute(params_from_iter(columns(&total)?))?;
-    Ok(())
 }
 
 /// Add to a table of sums by time and series.

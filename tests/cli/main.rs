@@ -13,6 +13,7 @@ mod big;
 mod commands;
 mod contract;
 mod fake;
+mod ledger;
 mod live;
 mod logs;
 mod probe;

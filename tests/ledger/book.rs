@@ -137,6 +137,8 @@ pub struct Model {
     pub seen: Vec<SeenCall>,
     pub sources: BTreeMap<SourceId, SourceCounters>,
     pub history: Vec<(Wall, String)>,
+    /// What was pruned: still in the totals.
+    pub pruned: Vec<Bucket>,
 }
 
 impl Model {
@@ -155,16 +157,38 @@ impl Model {
     }
 
     pub fn totals(&self) -> Bucket {
-        sum(self.buckets.values())
+        sum(self.buckets.values().chain(&self.pruned))
     }
 
-    /// By name, in the minutes from `from` up to `to`.
-    pub fn spent(&self, names: &Names, from: i64, to: i64) -> BTreeMap<Who, Bucket> {
+    /// By name, in the minutes from `from` up to `to`; in quarters before the
+    /// first floor, in days before the second.
+    pub fn spent(
+        &self,
+        names: &Names,
+        from: i64,
+        to: i64,
+        floors: [i64; 2],
+    ) -> BTreeMap<Who, Bucket> {
         let mut sums: BTreeMap<Who, Bucket> = BTreeMap::new();
-        for (id, part) in self.buckets.iter().filter(|(id, _)| (from..to).contains(&id.minute)) {
-            sums.entry(who(names, id)).or_default().add(part);
+        for (id, part) in &self.buckets {
+            let begin = match id.minute {
+                at if at < floors[1] => day(at),
+                at if at < floors[0] => quarter(at),
+                at => at,
+            };
+            if (from..to).contains(&begin) {
+                sums.entry(who(names, id)).or_default().add(part);
+            }
         }
         sums
+    }
+
+    /// Let go of the days before `until`, and of the events.
+    pub fn prune(&mut self, until: i64) {
+        let is_old = |id: &BucketId| day(id.minute) < day(until);
+        let old: Vec<BucketId> = self.buckets.keys().copied().filter(is_old).collect();
+        self.pruned.extend(old.iter().filter_map(|id| self.buckets.remove(id)));
+        self.history.retain(|(at, _)| *at >= minute(until));
     }
 
     #[track_caller]
@@ -182,6 +206,14 @@ impl Model {
             |(id, counters): (&SourceId, &SourceCounters)| (format!("source-{}", id.0), *counters);
         assert_eq!(kept.sources, self.sources.iter().map(by_name).collect::<Vec<_>>());
     }
+}
+
+pub fn day(minute: i64) -> i64 {
+    minute.div_euclid(1440) * 1440
+}
+
+pub fn quarter(minute: i64) -> i64 {
+    minute.div_euclid(15) * 15
 }
 
 pub fn sum<'b>(buckets: impl Iterator<Item = &'b Bucket>) -> Bucket {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tripline::domain::{Commit, NameKind, NanoUsd, SourceCounters, SourceId, Wall};
-use tripline::ledger::{Dimension, LedgerError, Reader};
+use tripline::ledger::{Aged, Dimension, LedgerError, Reader};
 
-use super::book::{Book, Model, START, bucket, checkpoint, kept, minute, seen};
+use super::book::{Book, Model, START, bucket, checkpoint, kept, minute, seen, sum};
 
 /// One commit in numbers, which a test can shrink.
 #[derive(Clone, Debug)]
@@ -26,6 +26,10 @@ enum Then {
     Commit,
     MergeWithTheNext,
     Reopen,
+    /// Minutes before this one, counted from the start, are old.
+    Age(i64),
+    /// What ended before this minute goes.
+    Prune(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -33,8 +37,11 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Then::Commit),
         2 => Just(Then::MergeWithTheNext),
         1 => Just(Then::Reopen),
+        1 => (-3000..3000i64).prop_map(Then::Age),
+        1 => (-3000..3000i64).prop_map(Then::Prune),
     ];
-    let bucket = (START - 40..START + 40, 0..4u8, 0..3u8, -3..20i64, -5_000_000..9_000_000_000i64);
+    let at = prop_oneof![START - 40..START + 40, START - 3000..START + 3000];
+    let bucket = (at, 0..4u8, 0..3u8, -3..20i64, -5_000_000..9_000_000_000i64);
     (
         vec(bucket, 0..12),
         vec((0..6u64, any::<u64>()), 0..3),
@@ -85,13 +92,13 @@ fn commit(book: &Book, step: &Step) -> Commit {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_ledger_equals_the_naive_model(
         steps in vec(step(), 1..14),
-        from in -50..50i64,
-        length in 0..60i64,
+        from in -3100..3100i64,
+        length in 0..4000i64,
         seconds in 0..60i64,
     ) {
         let book = Book::new();
@@ -106,16 +113,35 @@ proptest! {
                 continue;
             }
             kept(&mut ledger, std::mem::take(&mut waiting));
-            if matches!(step.then, Then::Reopen) {
-                drop(ledger);
-                let opened = book.open();
-                model.equals(&opened.kept);
-                ledger = opened.ledger;
+            match step.then {
+                Then::Reopen => {
+                    drop(ledger);
+                    let opened = book.open();
+                    model.equals(&opened.kept);
+                    ledger = opened.ledger;
+                }
+                Then::Age(old) => {
+                    let kept = minute(62 * 24 * 60).0;
+                    let now = minute(START + old).offset_nanos(kept);
+                    prop_assert_eq!(ledger.age(now).unwrap(), Aged::Done);
+                }
+                Then::Prune(old) => {
+                    let pruned = ledger.prune(minute(START + old)).unwrap();
+                    let before = model.pruned.len();
+                    model.prune(START + old);
+                    prop_assert_eq!(pruned.sums, sum(model.pruned[before..].iter()));
+                    prop_assert_eq!(pruned.aged, Aged::Done);
+                }
+                Then::Commit | Then::MergeWithTheNext => {}
             }
         }
         kept(&mut ledger, waiting);
         let reader = ledger.reader().unwrap();
         model.equals(&reader.load().unwrap());
+        prop_assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
+        let floors = ["minute", "quarter"].map(|grain| {
+            book.ask(&format!("SELECT value FROM state WHERE key = '{grain}_from'"))
+        });
         let history = reader.history(1000).unwrap();
         prop_assert_eq!(&history, &model.history);
         prop_assert_eq!(reader.history(2).unwrap(), &history[history.len().saturating_sub(2)..]);
@@ -125,9 +151,9 @@ proptest! {
         let spent = reader.spent(moment(from), Some(moment(until))).unwrap();
         let by_name: BTreeMap<_, _> = spent.iter().cloned().collect();
         prop_assert_eq!(by_name.len(), spent.len());
-        prop_assert_eq!(by_name, model.spent(&book.names, from, until));
+        prop_assert_eq!(by_name, model.spent(&book.names, from, until, floors));
         let since: BTreeMap<_, _> = reader.spent(moment(from), None).unwrap().into_iter().collect();
-        prop_assert_eq!(since, model.spent(&book.names, from, i64::MAX));
+        prop_assert_eq!(since, model.spent(&book.names, from, i64::MAX, floors));
         drop(ledger);
         let other = Reader::open(&book.state()).unwrap();
         model.equals(&other.load().unwrap());
@@ -149,7 +175,7 @@ fn names_may_hold_anything_and_kinds_share_them() {
     let spent = ledger.reader().unwrap().spent(minute(START), None).unwrap();
     assert_eq!(
         spent.into_iter().collect::<BTreeMap<_, _>>(),
-        model.spent(&book.names, 0, i64::MAX)
+        model.spent(&book.names, 0, i64::MAX, [i64::MIN; 2])
     );
     assert_eq!(book.ask::<u32>("SELECT count(*) FROM name") as usize, odd.len());
 }
