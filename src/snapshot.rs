@@ -451,8 +451,9 @@ pub struct Ledger {
     /// `ok`; `behind` when a commit failed or takes long: then what is shown here
     /// is right, but a crash would make us read it again.
     pub state: &'static str,
-    /// Age of the oldest call it does not hold yet.
-    pub behind_s: f64,
+    /// Age of the oldest call it does not hold yet; absent while it holds all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_s: Option<f64>,
     /// Why it is behind, where it said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Text>,

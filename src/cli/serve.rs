@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let last = running.stop();
     ended?;
     match last.as_ref().and_then(|snapshot| snapshot.ledger.as_ref()) {
-        Some(ledger) if ledger.behind_s > 0.0 => {
+        Some(ledger) if ledger.behind_s.is_some() => {
             let why = ledger.problem.as_deref().unwrap_or("it takes too long");
             let message = format!("not all that was counted is in the ledger: {}", printable(why));
             Err(Failure::new(Kind::Failed, message)

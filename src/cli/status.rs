@@ -49,15 +49,15 @@ fn kept(context: &Context) -> Result<Value, Failure> {
         let text = printable(&error.to_string()).into_owned();
         match error {
             LedgerError::Missing { .. } => {
-                let message = "nothing runs, and nothing was kept";
+                let message = "no `serve` runs, and nothing was kept";
                 Failure::new(Kind::Unavailable, message).hint("`tripline serve` does both")
             }
-            _ => Failure::new(Kind::Unavailable, format!("nothing runs, and {text}")),
+            _ => Failure::new(Kind::Unavailable, format!("no `serve` runs, and {text}")),
         }
     })?;
     let mut snapshot = snapshot::build(&engine, now);
     snapshot.state = snapshot::State::Unknown;
-    snapshot.verdict = "Nothing runs: this is what was kept last.".into();
+    snapshot.verdict = "No `serve` runs: this is what was kept last.".into();
     let status =
         Status { snapshot: &snapshot, from: FROM_LEDGER, pid: None, engine_beat_age_ms: None };
     let mut status = serde_json::to_value(&status)
@@ -79,7 +79,7 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     let state = text(&status["state"]).to_uppercase();
     out.line(&format!("{state}: {}", text(&status["verdict"])))?;
     let from = match status["from"].as_str() {
-        Some(FROM_LEDGER) => "the ledger; nothing runs".to_owned(),
+        Some(FROM_LEDGER) => "the ledger; no `serve` runs".to_owned(),
         _ => format!(
             "process {}, engine seen {} ms ago",
             text(&status["pid"]),

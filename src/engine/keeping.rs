@@ -29,10 +29,11 @@ pub struct LedgerRow {
 }
 
 impl LedgerRow {
-    /// Age of the oldest call it does not hold yet, in seconds.
+    /// Age of the oldest call it does not hold yet, in seconds; `None` while it
+    /// holds all.
     #[must_use]
-    pub fn behind_s(&self, now: Mono) -> f64 {
-        self.status.behind_since.map_or(0.0, |since| now.since(since).as_secs_f64())
+    pub fn behind_s(&self, now: Mono) -> Option<f64> {
+        self.status.behind_since.map(|since| now.since(since).as_secs_f64())
     }
 }
 
@@ -56,7 +57,7 @@ impl Engine {
     pub(super) fn judge_ledger(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         let Some(row) = &self.ledger else { return };
         for rule in &row.rules {
-            let value = Some(row.behind_s(now.mono));
+            let value = Some(row.behind_s(now.mono).unwrap_or(0.0));
             let sample = Sample { value, evidence: u64::MAX, period: None };
             let labels = || labels(&row.status);
             let judged = (sample, Grounds::Fresh);

@@ -413,8 +413,9 @@ const BEHIND_S: f64 = 2.0;
 
 fn ledger(engine: &Engine, now: Mono) -> Option<Ledger> {
     engine.ledger().map(|row| {
-        let behind_s = to_ms(row.behind_s(now));
-        let behind = behind_s >= BEHIND_S || row.status.problem.is_some();
+        let behind_s = row.behind_s(now).map(to_ms);
+        let late = behind_s.is_some_and(|behind_s| behind_s >= BEHIND_S);
+        let behind = late || row.status.problem.is_some();
         Ledger {
             path: Arc::clone(&row.status.path),
             state: if behind { "behind" } else { "ok" },

@@ -225,7 +225,7 @@ fn catching_up(snapshot: &Snapshot) -> Option<String> {
 fn ledger_behind(snapshot: &Snapshot) -> Option<String> {
     let ledger = snapshot.ledger.as_ref().filter(|ledger| ledger.state == "behind")?;
     let why = ledger.problem.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    Some(format!("ledger behind by {}{why}", span(ledger.behind_s)))
+    Some(format!("ledger behind by {}{why}", span(ledger.behind_s.unwrap_or(0.0))))
 }
 
 /// Lines that hold anything.

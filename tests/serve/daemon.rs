@@ -113,3 +113,8 @@ pub fn status_until(sandbox: &Sandbox, what: &str, holds: impl Fn(&Value) -> boo
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Whether the ledger holds all that a status shows.
+pub fn kept(status: &Value) -> bool {
+    status["ledger"]["state"] == "ok" && status["ledger"].get("behind_s").is_none()
+}

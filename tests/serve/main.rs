@@ -3,6 +3,9 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, reason = "processes run in real time")]
 
+#[path = "../cli/contract.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod contract;
 #[path = "../cli/sandbox.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod sandbox;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::calls::{Truth, decimal};
-use super::daemon::{Daemon, serve, status, status_until};
+use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::{Running, Sandbox};
 
 const CAPS: &str = "
@@ -225,4 +225,32 @@ fn what_happened_is_kept_with_the_spend() {
         "{events:?}"
     );
     assert!(events.iter().all(|event| event["schema"] == "tripline.event/v1"));
+}
+
+#[test]
+fn no_secret_and_no_prompt_is_kept() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file(
+        "gw.log",
+        concat!(
+            r#"{"litellm_call_id":"c","call_type":"acompletion","status":"success","model":"m","#,
+            r#""response_cost":1.5,"api_key":"sk-PLANTEDKEY0123456789abcdefABCDEF0123456789","#,
+            r#""metadata":{"user_api_key_alias":"sk-PLANTEDALIAS0123456789abcdefABCDEF01234"},"#,
+            r#""messages":[{"role":"user","content":"PLANTED-PROMPT"}],"#,
+            r#""response":{"choices":[{"message":{"content":"PLANTED-ANSWER"}}]}}"#,
+            "\n",
+        ),
+    );
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_until(&sandbox, "read", |status| status["sources"][0]["lines"] == 1);
+    assert_eq!(seen["totals"]["cost_usd"], "1.500000");
+    status_until(&sandbox, "kept", kept);
+    // Also what is in files only while it runs.
+    let running = Sandbox::everything_in(&sandbox.state());
+    daemon.stop();
+    for kept in [running, Sandbox::everything_in(&sandbox.state())] {
+        let found = kept.windows(7).any(|bytes| bytes == b"PLANTED");
+        assert!(!found, "{}", String::from_utf8_lossy(&kept));
+        assert!(kept.len() > 10_000);
+    }
 }

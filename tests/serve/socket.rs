@@ -1,11 +1,16 @@
 //! The socket: who is answered, and that no client hurts anybody.
 
+use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 
 use super::calls::Truth;
-use super::daemon::{Daemon, serve, status, status_until};
+use super::contract;
+use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::{PATIENCE, Running, Sandbox, until};
 
 #[test]
@@ -17,7 +22,7 @@ fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
     let socket = sandbox.path("state/tripline.sock");
     assert_eq!(socket.metadata().unwrap().mode() & 0o777, 0o600);
     let seen = status_until(&sandbox, "all calls", |status| truth.is(status));
-    assert_eq!(seen["schema"], "tripline.snapshot/v1");
+    assert_eq!(contract::snapshot(&seen), [""; 0]);
     assert_eq!(seen["from"], "daemon");
     assert_eq!(seen["pid"], daemon.pid());
     assert!(seen["engine_beat_age_ms"].as_u64().unwrap() < 5000);
@@ -27,8 +32,7 @@ fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
     for field in ["quarantined", "ignored", "duplicates"] {
         assert_eq!(seen["totals"][field], 0, "{field}");
     }
-    let ledger =
-        status_until(&sandbox, "kept", |s| s["ledger"]["behind_s"] == 0.0)["ledger"].clone();
+    let ledger = status_until(&sandbox, "kept", |s| kept(s))["ledger"].clone();
     assert_eq!(ledger["state"], "ok");
     let human = sandbox.run(["status"]).ok().out();
     assert!(human.contains("totals   20 calls"), "{human}");
@@ -40,7 +44,7 @@ fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
 #[test]
 fn without_a_daemon_the_ledger_answers_and_says_so() {
     let sandbox = Sandbox::new();
-    sandbox.run(["status"]).exits(69).says("nothing runs, and nothing was kept");
+    sandbox.run(["status"]).exits(69).says("no `serve` runs, and nothing was kept");
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
     truth.log(&log, 20);
     let config = "[[cap]]\nname = \"all\"\nusd = 5\nperiod = \"month\"\n";
@@ -60,7 +64,7 @@ fn without_a_daemon_the_ledger_answers_and_says_so() {
     }
     assert!(kept.get("engine_beat_age_ms").is_none() && kept.get("pid").is_none());
     let human = sandbox.run(["status"]).ok().out();
-    assert!(human.contains("from     the ledger; nothing runs"), "{human}");
+    assert!(human.contains("from     the ledger; no `serve` runs"), "{human}");
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn a_second_one_is_refused_and_told_who_runs() {
     daemon.kill();
     // A crash leaves its socket; the next one takes its place.
     assert!(sandbox.path("state/tripline.sock").exists());
-    let config = std::fs::read_to_string(sandbox.path("config.toml")).unwrap();
+    let config = fs::read_to_string(sandbox.path("config.toml")).unwrap();
     Daemon::start(serve(&sandbox, &config, &[])).stop();
 }
 
@@ -100,9 +104,9 @@ fn a_second_one_is_refused_and_told_who_runs() {
 fn it_serves_the_runtime_directory_and_nobody_twice_there() {
     let sandbox = Sandbox::new();
     let (log, runtime) = (sandbox.file("gw.log", ""), sandbox.path("run"));
-    std::fs::create_dir(&runtime).unwrap();
+    fs::create_dir(&runtime).unwrap();
     let start = |state: &str| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tripline"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
         command.env_clear().env("HOME", sandbox.path("")).env("XDG_RUNTIME_DIR", &runtime);
         command.arg("--state").arg(sandbox.path(state)).arg("serve").arg(&log);
         command
@@ -114,11 +118,11 @@ fn it_serves_the_runtime_directory_and_nobody_twice_there() {
     assert!(String::from_utf8(second.stderr).unwrap().contains("another tripline serves on"));
     daemon.stop();
     // Something of somebody else is left alone.
-    std::fs::write(runtime.join("tripline.sock"), "mine").unwrap();
+    fs::write(runtime.join("tripline.sock"), "mine").unwrap();
     let refused = start("one").output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8(refused.stderr).unwrap().contains("is not a socket"));
-    assert_eq!(std::fs::read_to_string(runtime.join("tripline.sock")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(runtime.join("tripline.sock")).unwrap(), "mine");
 }
 
 #[test]
@@ -231,4 +235,38 @@ fn who_may_only_look_stops_nothing_and_records_nothing() {
     let running = watch(&[]);
     running.wait_for_event("switch.tripped");
     assert!(kill_file.exists());
+}
+
+#[test]
+fn nobody_else_is_answered_even_where_the_file_lets_them_in() {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: to ask as somebody else needs root");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    let (log, dir) = (sandbox.file("gw.log", ""), sandbox.path(""));
+    // A copy that anybody may run, in a place that anybody may enter.
+    let program = sandbox.path("tripline");
+    fs::copy(env!("CARGO_BIN_EXE_tripline"), &program).unwrap();
+    let socket = sandbox.path("sock");
+    let config = format!("[serve]\nsocket = {:?}\n", socket.to_str().unwrap());
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    let ask_as = |user: Option<u32>| {
+        let mut command = Command::new(&program);
+        command.env_clear().env("HOME", "/").current_dir("/").arg("--config");
+        command.arg(sandbox.path("config.toml")).args(["--state", "/nonexistent", "status"]);
+        user.map(|user| command.uid(user));
+        command.output().unwrap()
+    };
+    open(&dir, 0o755).and_then(|()| open(&program, 0o755)).unwrap();
+    let refused = ask_as(Some(NOBODY));
+    assert_eq!(refused.status.code(), Some(69));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("Permission denied"));
+    open(&socket, 0o666).unwrap();
+    let silent = ask_as(Some(NOBODY));
+    assert_eq!((silent.status.code(), &silent.stdout[..]), (Some(69), &b""[..]));
+    assert!(ask_as(None).status.success());
+    daemon.stop();
 }

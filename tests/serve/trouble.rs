@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::calls::Truth;
-use super::daemon::{Daemon, serve, status, status_until};
+use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::Sandbox;
 
 fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
@@ -56,7 +56,7 @@ fn a_state_directory_that_goes_away_is_an_alarm_and_the_engine_goes_on() {
     );
     let mut daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
     truth.log(&log, 10);
-    status_until(&sandbox, "kept", |s| truth.is(s) && s["ledger"]["behind_s"] == 0.0);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
     fs::remove_dir_all(sandbox.state()).unwrap();
     truth.log(&log, 10);
     let seen = status_until(&sandbox, "it is said", |status| {
@@ -110,7 +110,7 @@ fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
     let config = "[[cap]]\nname = \"all\"\nusd = 100\nperiod = \"month\"\n";
     let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
     truth.log(&log, 100);
-    status_until(&sandbox, "kept", |s| truth.is(s) && s["ledger"]["behind_s"] == 0.0);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
     let filler = sandbox.path("state/filler");
     // Until nothing fits any more.
     let _ = fs::write(&filler, vec![0; 2 << 20]);
@@ -129,7 +129,7 @@ fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
     disk.remount("size=40m");
     status_until(&sandbox, "it recovers", |status| status["ledger"]["state"] == "ok");
     truth.log(&log, 100);
-    status_until(&sandbox, "kept", |s| truth.is(s) && s["ledger"]["behind_s"] == 0.0);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
     daemon.kill();
     assert!(truth.is(&status(&sandbox)), "{:#}", status(&sandbox));
     drop(disk);
@@ -142,7 +142,7 @@ fn a_crash_with_a_full_disk_counts_once_afterwards() {
     let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
     let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
     truth.log(&log, 100);
-    status_until(&sandbox, "kept", |s| truth.is(s) && s["ledger"]["behind_s"] == 0.0);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
     let _ = fs::write(sandbox.path("state/filler"), vec![0; 2 << 20]);
     loop {
         truth.log(&log, 400);
