@@ -482,6 +482,10 @@ impl World {
             .filter(|at| is_new && newest.is_some_and(|newest| age(at) > newest))
             .filter(|at| !self.generations[*at].bytes.is_empty())
             .collect();
+        for at in &unseen {
+            // Given up while it was empty: nothing of it is known.
+            self.generations[*at].finished = false;
+        }
         for at in seen.into_iter().chain(unseen) {
             if !self.generations[at].finished {
                 self.read_on(at);
