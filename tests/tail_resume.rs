@@ -193,6 +193,20 @@ fn copytruncate_while_running_and_the_copy_is_never_read_again() {
         rig.settle();
     }
     rig.assert_exact("copytruncate over restarts");
+    rig.lines(&mut writer, 9);
+    rig.settle();
+    assert_eq!(rig.tail().statuses()[0].findings, [""; 0], "nothing unsafe in this run");
+    fs::copy(rig.path("app.log"), rig.path("app.log.9")).unwrap();
+    writer.set_len(0).unwrap();
+    gzip(&rig, "app.log.9");
+    rig.settle();
+    writer.set_len(0).unwrap();
+    rig.lines(&mut writer, 1);
+    rig.assert_exact("unsafe rotation");
+    let findings = rig.tail().statuses()[0].findings.join("\n");
+    for part in ["rotated by copy and truncate", "compressed before it was read"] {
+        assert_eq!(findings.matches(part).count(), 1, "{findings}");
+    }
 }
 
 #[test]

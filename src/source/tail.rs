@@ -18,6 +18,7 @@ mod files;
 mod findings;
 pub(super) mod generation;
 mod group;
+mod handles;
 mod known;
 pub(super) mod lines;
 
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use self::file::Buffer;
 use self::group::Group;
+use self::handles::Handles;
 use super::{SourceError, SourceSpec, SourceStatus};
 use crate::domain::{Batch, Checkpoint, Mono, SourceId, Stamp};
 
@@ -64,6 +66,7 @@ pub enum Resume {
 pub struct Tail {
     groups: Vec<Group>,
     sinks: Box<super::Sinks>,
+    handles: Handles,
     buffer: Buffer,
     batch: Batch,
     polled: Option<Mono>,
@@ -85,6 +88,7 @@ impl Tail {
             statuses: groups.iter().map(Group::status).collect(),
             groups,
             sinks,
+            handles: Handles::of_process(),
             buffer: Buffer::default(),
             batch: Batch::default(),
             polled: None,
@@ -99,15 +103,17 @@ impl Tail {
         let poll = due(self.polled, POLL);
         let scan = poll && due(self.scanned, SCAN);
         let mut turn = Turn::Idle;
+        self.handles.count(self.groups.iter().flat_map(Group::open_files));
         for (group, status) in self.groups.iter_mut().zip(&mut self.statuses) {
             if scan {
                 group.scan();
             }
             if poll {
-                group.poll(now, &mut *self.sinks);
+                group.poll(now, &mut self.handles, &mut *self.sinks);
             }
-            let (buffer, sinks) = (&mut self.buffer, &mut *self.sinks);
-            if group.read(now, buffer, sinks, &mut self.batch, deliver) == Turn::More {
+            let (handles, buffer) = (&mut self.handles, &mut self.buffer);
+            let (sinks, batch) = (&mut *self.sinks, &mut self.batch);
+            if group.read(now, handles, buffer, sinks, batch, deliver) == Turn::More {
                 turn = Turn::More;
             }
             if poll {

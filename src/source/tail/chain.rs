@@ -78,6 +78,11 @@ impl Listings {
         found
     }
 
+    /// Where a file is now that was at `path`.
+    pub fn find_inode(&mut self, path: &Path, inode: u64) -> Vec<PathBuf> {
+        self.beside(path, &HashSet::from([inode]))
+    }
+
     fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
         let Some(name) = path.file_name() else { return Vec::new() };
         let dir = dir_of(path);
@@ -208,12 +213,11 @@ pub fn resolve(
             past.same_place(meta) || !moved
         });
     }
-    let belongs = |past: &Past| past.checkpoint.path == path;
     let is_found = |past: &Past| {
         chain.live.as_ref().is_some_and(|(live, _)| live.number() == past.number())
             || siblings.iter().any(|sibling| sibling.is_the_same_as(past))
     };
-    let missing = known.open().any(|past| belongs(past) && !is_found(past));
+    let missing = known.open_at(path).any(|past| !is_found(past));
     if missing || chain.is_new() {
         let packed = beside
             .iter()
@@ -229,7 +233,7 @@ pub fn resolve(
     let live = chain.live.iter().map(|(past, _)| past);
     live.chain(chain.older.iter().filter_map(|rest| rest.past.as_ref()))
         .for_each(|past| known.take(past));
-    chain.gone = known.give_up(belongs);
+    chain.gone = known.give_up(path);
     Ok(chain)
 }
 

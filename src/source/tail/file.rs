@@ -41,7 +41,10 @@ pub enum Step {
 pub struct Followed {
     /// What was taken of it.
     pub content: Consumed,
-    file: File,
+    /// Closed while it is idle, where there are more files than may be open.
+    file: Option<File>,
+    /// Something has happened to it since it was closed.
+    stale: bool,
     /// Size and time of last change, at the last look.
     size: u64,
     changed: (i64, i64),
@@ -63,7 +66,8 @@ impl Followed {
         Followed {
             scanned: content.position(),
             content,
-            file,
+            file: Some(file),
+            stale: false,
             size: meta.len(),
             changed: (0, 0),
             backlog_end: 0,
@@ -90,12 +94,33 @@ impl Followed {
         buffer: &mut Buffer,
         out: &mut Outlet<'_>,
     ) -> io::Result<Step> {
-        let meta = self.file.metadata()?;
-        let changed = (meta.mtime(), meta.mtime_nsec());
+        if self.file.is_none() && !self.stale {
+            return Ok(Step::Idle);
+        }
+        let file = match self.unshelve() {
+            Ok(file) => file,
+            // Moved or deleted: the next look at the path will tell.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Step::Idle),
+            Err(e) => return Err(e),
+        };
+        let step = self.read_on(&file, now, buffer, out);
+        self.file = Some(file);
+        step
+    }
+
+    fn read_on(
+        &mut self,
+        file: &File,
+        now: Stamp,
+        buffer: &mut Buffer,
+        out: &mut Outlet<'_>,
+    ) -> io::Result<Step> {
+        let meta = file.metadata()?;
+        let changed = time_of(&meta);
         out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
         self.size = meta.len();
         if self.scanned == self.size {
-            if changed != self.changed && !self.content.generation.holds(&self.file)? {
+            if changed != self.changed && !self.content.generation.holds(file)? {
                 return Ok(Step::Truncated);
             }
             self.changed = changed;
@@ -106,9 +131,9 @@ impl Followed {
         // A batch ends where the backlog ends, so that no fresh line passes for old.
         let end = if self.catching_up() { self.backlog_end.min(self.size) } else { self.size };
         let most = end.saturating_sub(from).min(self.scanned - from + BLOCK as u64);
-        let bytes = buffer.read(&self.file, from, most)?;
+        let bytes = buffer.read(file, from, most)?;
         // Asked after the read: what was there before it proves nothing.
-        if !self.content.generation.holds(&self.file)? {
+        if !self.content.generation.holds(file)? {
             return Ok(Step::Truncated);
         }
         let read_to = from + bytes.len() as u64;
@@ -144,7 +169,7 @@ impl Followed {
         out: &mut Outlet<'_>,
     ) -> Option<Checkpoint> {
         let from = self.content.position();
-        let rest = buffer.read(&self.file, from, self.scanned - from).ok()?;
+        let rest = buffer.read(self.file.as_ref()?, from, self.scanned - from).ok()?;
         (rest.len() as u64 == self.scanned - from).then(|| self.content.finish(rest, now, out))
     }
 
@@ -164,14 +189,48 @@ impl Followed {
         self.failed.is_none() && self.cut.is_none()
     }
 
-    /// Whether no name leads to it any more.
+    /// Whether no name leads to it any more, as far as one can know.
     pub fn unlinked(&self) -> bool {
-        self.file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+        let Some(file) = &self.file else { return true };
+        file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+    }
+
+    /// Whether it takes one of the handles that a process may have.
+    pub fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Close it for now. What its path leads to is opened again when it has
+    /// changed; what rotation has moved must be given to [`reopened`](Self::reopened).
+    pub fn shelve(&mut self) {
+        self.file = None;
+        self.stale = self.scanned < self.size;
+    }
+
+    /// What its path leads to, while it is closed.
+    pub fn looked_at(&mut self, meta: &Metadata) {
+        self.stale |= (meta.len(), time_of(meta)) != (self.size, self.changed);
+    }
+
+    fn unshelve(&mut self) -> io::Result<File> {
+        if let Some(file) = self.file.take() {
+            return Ok(file);
+        }
+        let (file, meta) = open(&self.content.path).map_err(|e| match e {
+            SourceError::Open { why, .. } => why,
+            // Something else is there now.
+            _ => io::ErrorKind::NotFound.into(),
+        })?;
+        if FileId::of(&meta) != self.content.id {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.stale = false;
+        Ok(file)
     }
 
     /// Go on reading through another handle of the same content.
     pub fn reopened(&mut self, file: File, meta: &Metadata) {
-        self.file = file;
+        self.file = Some(file);
         self.content.id = FileId::of(meta);
         self.failed = None;
     }
@@ -226,6 +285,10 @@ impl Buffer {
         }
         Ok(self.0.get(..filled).unwrap_or_default())
     }
+}
+
+fn time_of(meta: &Metadata) -> (i64, i64) {
+    (meta.mtime(), meta.mtime_nsec())
 }
 
 /// Open a regular file for reading, without ever waiting for anything.

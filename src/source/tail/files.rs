@@ -65,7 +65,11 @@ impl Files {
     pub fn moved(&mut self) -> Vec<(PathBuf, io::Result<FileId>)> {
         let mut moved = Vec::new();
         for (path, slot) in &mut self.paths {
-            let id = fs::metadata(path).map(|meta| FileId::of(&meta));
+            let meta = fs::metadata(path);
+            if let (Some(file), Ok(meta)) = (&mut slot.file, &meta) {
+                file.looked_at(meta);
+            }
+            let id = meta.map(|meta| FileId::of(&meta));
             let open = slot.file.as_ref().filter(|file| file.failed.is_none());
             match (open, &id) {
                 (Some(open), Ok(id)) if open.content.id == *id => slot.trouble = None,
@@ -158,6 +162,20 @@ impl Files {
     pub fn take_drained(&mut self, id: FileId) -> Option<Followed> {
         let at = self.drained.iter().position(|file| file.content.id == id)?;
         Some(self.drained.swap_remove(at))
+    }
+
+    /// Drained files that are closed, and can't be found by their path any more.
+    pub fn take_shelved(&mut self) -> Vec<Followed> {
+        self.drained.extract_if(.., |file| !file.is_open()).collect()
+    }
+
+    /// Close files that have been idle for a while.
+    pub fn shelve_idle(&mut self, now: Mono, wait: Duration) {
+        for file in self.paths.values_mut().filter_map(|slot| slot.file.as_mut()) {
+            if file.quiet_for(now) >= Some(wait) {
+                file.shelve();
+            }
+        }
     }
 
     /// Drained files that were read and have not grown for `wait`.

@@ -9,14 +9,14 @@ use crate::source::packed::is_packed;
 /// What kind of thing was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
+    /// Something older can't be read.
+    Unreadable,
     /// A file was copied and truncated.
     CopyTruncated,
     /// A file was truncated, and no copy was left.
     Truncated,
     /// A rotated file was compressed before it was read.
     CompressedUnread,
-    /// Something older can't be read.
-    Unreadable,
 }
 
 /// The first of each kind, in words.
@@ -53,8 +53,8 @@ impl Findings {
         if is_packed(from) {
             let at = path.display();
             let text = format!(
-                "{at}: compressed before it was read to its end: a writer that still had it open \
-                 has lost lines; compress a day later (logrotate: `delaycompress`)"
+                "{at}: compressed before it was read to its end: a writer that still has it open \
+                 loses lines; compress a day later (logrotate: `delaycompress`)"
             );
             self.add(Finding::CompressedUnread, text);
         }

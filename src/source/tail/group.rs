@@ -1,6 +1,6 @@
 //! The files of one source and the counters over all of them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,16 @@ use super::file::{self, Buffer, Followed, Step};
 use super::files::{Files, Reading};
 use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};
+use super::handles::Handles;
 use super::known::{Known, Past, finished};
 use super::lines::{Counters, Deliver, Keep, Outlet};
 use super::{ROTATE_WAIT, Resume, Turn};
 use crate::domain::{Batch, Checkpoint, Generation, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
+
+/// Idle files are closed after this time, if there are too many of them.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a truncated file waits for a sibling that can't be read just now.
 const COPY_WAIT: Duration = Duration::from_secs(10);
@@ -40,7 +44,7 @@ struct Memory {
     keep: Keep,
     known: Known,
     /// Inodes of generations that are not where an earlier run has left them.
-    orphans: HashSet<u64>,
+    orphans: HashMap<PathBuf, HashSet<u64>>,
     listings: Listings,
     findings: Findings,
     /// Checkpoints that no open file stands for any more, still to be said.
@@ -58,7 +62,7 @@ impl Group {
         let memory = Memory {
             keep,
             known,
-            orphans: HashSet::new(),
+            orphans: HashMap::new(),
             listings: Listings::default(),
             findings: Findings::default(),
             unsaid: Vec::new(),
@@ -87,15 +91,19 @@ impl Group {
     }
 
     /// Look where each path leads now.
-    pub fn poll(&mut self, now: Stamp, sinks: &mut Sinks) {
+    pub fn poll(&mut self, now: Stamp, handles: &mut Handles, sinks: &mut Sinks) {
         self.files.retry_drained();
+        if handles.are_spent() {
+            self.files.shelve_idle(now.mono, IDLE);
+        }
         if !self.started {
             self.memory.orphans = self.memory.known.orphans();
         }
         for (path, place) in self.files.moved() {
-            let trouble = self.look(&path, place, now, sinks).err();
+            let trouble = self.look(&path, place, now, handles, sinks).err();
             self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
         }
+        self.find_shelved(now);
         self.memory.listings = Listings::default();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
@@ -106,6 +114,7 @@ impl Group {
     pub fn read(
         &mut self,
         now: Stamp,
+        handles: &mut Handles,
         buffer: &mut Buffer,
         sinks: &mut Sinks,
         batch: &mut Batch,
@@ -125,7 +134,14 @@ impl Group {
         let mut read = Vec::new();
         for reading in self.files.readable_mut() {
             let more = match reading {
-                Reading::File(file) => step(file, now, buffer, &mut out),
+                Reading::File(file) => {
+                    let was_open = file.is_open();
+                    let more = step(file, now, buffer, &mut out);
+                    if !was_open && file.is_open() {
+                        handles.opened(file);
+                    }
+                    more
+                }
                 Reading::Older(path, older) => {
                     let more = step_older(older, now, buffer, &mut out);
                     if more == Turn::Idle {
@@ -153,6 +169,11 @@ impl Group {
         out.counters.totals.catching_up = self.files.catching_up();
         out.flush();
         turn
+    }
+
+    /// All files.
+    pub fn open_files(&self) -> impl Iterator<Item = &Followed> {
+        self.files.open()
     }
 
     /// How this source is doing.
@@ -199,6 +220,7 @@ impl Group {
         path: &Path,
         place: io::Result<FileId>,
         now: Stamp,
+        handles: &mut Handles,
         sinks: &mut Sinks,
     ) -> Result<(), SourceError> {
         let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
@@ -252,18 +274,19 @@ impl Group {
                 return Ok(());
             }
         }
-        self.open(path, file, &meta, now, sinks)
+        self.open(path, (file, meta), now, handles, sinks)
     }
 
     /// Follow a file that was not open until now.
     fn open(
         &mut self,
         path: &Path,
-        file: File,
-        meta: &Metadata,
+        (file, meta): (File, Metadata),
         now: Stamp,
+        handles: &mut Handles,
         sinks: &mut Sinks,
     ) -> Result<(), SourceError> {
+        let meta = &meta;
         let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
         let is_first = self.files.is_new(path);
         let (past, is_known) = if is_first {
@@ -294,9 +317,29 @@ impl Group {
         };
         let followed = Followed::new(content, file, meta, now.mono);
         let is_backlog = !self.started || (is_first && is_back);
-        let followed = if is_backlog { followed.with_backlog() } else { followed };
+        let mut followed = if is_backlog { followed.with_backlog() } else { followed };
+        handles.opened(&mut followed);
         self.files.place(path, Some(followed), now.mono);
         Ok(())
+    }
+
+    /// Rotated files that were closed: where they are now they are read on.
+    fn find_shelved(&mut self, now: Stamp) {
+        for mut old in self.files.take_shelved() {
+            let beside =
+                self.memory.listings.find_inode(&old.content.path, old.content.id.place().1);
+            let opened = beside.iter().filter_map(|path| file::open(path).ok());
+            let mut found = opened.filter(|(_, meta)| FileId::of(meta) == old.content.id);
+            if let Some((file, meta)) = found.next() {
+                old.reopened(file, &meta);
+                old.left_behind(now.mono);
+                self.files.drain(old);
+            } else {
+                let left = old.content.left();
+                self.memory.unsaid.push(left.clone());
+                self.memory.known.add(left, Some(old.content.id));
+            }
+        }
     }
 
     /// Find out what became of a path since an earlier run. Says how `live` goes
@@ -313,7 +356,8 @@ impl Group {
             self.files.read_first(path, std::iter::empty());
             return Ok((None, false));
         }
-        let mut beside = listings.beside(path, orphans);
+        let orphans = orphans.get(path).cloned().unwrap_or_default();
+        let mut beside = listings.beside(path, &orphans);
         beside.retain(|sibling| !self.files.knows(sibling));
         let files = &self.files;
         let is_own = |id| files.holds(id);

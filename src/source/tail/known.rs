@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::generation::{FileId, Generation, Head, Mark};
 use crate::domain::{Checkpoint, checkpoint};
@@ -29,9 +29,11 @@ pub struct Past {
 /// All generations of a source that are not open now.
 #[derive(Debug, Default)]
 pub struct Known {
-    by_head: HashMap<(u32, u64), Vec<Past>>,
+    /// By the order in which they came.
+    all: BTreeMap<u64, Past>,
+    by_head: HashMap<(u32, u64), Vec<u64>>,
+    by_path: HashMap<PathBuf, Vec<u64>>,
     head_lens: BTreeMap<u32, usize>,
-    len: usize,
     turn: u64,
 }
 
@@ -81,38 +83,45 @@ impl Known {
         self.turn += 1;
         let past = Past { checkpoint, id, turn: self.turn };
         *self.head_lens.entry(past.checkpoint.head_len).or_default() += 1;
-        self.by_head.entry(past.key()).or_default().push(past);
-        self.len += 1;
+        self.by_head.entry(past.key()).or_default().push(past.turn);
+        self.by_path.entry(past.checkpoint.path.clone()).or_default().push(past.turn);
+        self.all.insert(past.turn, past);
         // Now and then only, for finding the oldest is a look at all.
-        if self.len > 2 * MOST {
+        if self.turn.is_multiple_of(MOST as u64) {
             self.forget_old();
         }
     }
 
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.all.is_empty()
     }
 
-    /// Where generations were left that may have more to read.
-    pub fn open(&self) -> impl Iterator<Item = &Past> {
-        self.by_head.values().flatten().filter(|past| past.is_open())
+    /// Generations of this path that may have more to read.
+    pub fn open_at(&self, path: &Path) -> impl Iterator<Item = &Past> {
+        let turns = self.by_path.get(path).into_iter().flatten();
+        turns.filter_map(|turn| self.all.get(turn)).filter(|past| past.is_open())
     }
 
-    /// Inodes of those that are not where they were left.
-    pub fn orphans(&self) -> HashSet<u64> {
+    /// Paths that do not lead any more to what was left there, with its inodes.
+    pub fn orphans(&self) -> HashMap<PathBuf, HashSet<u64>> {
         let inode = |path: &Path| std::fs::metadata(path).ok().map(|meta| meta.ino());
-        let moved = self
-            .open()
-            .filter(|past| inode(&past.checkpoint.path) != Some(past.checkpoint.place.1));
-        moved.map(|past| past.checkpoint.place.1).collect()
+        let mut orphans: HashMap<PathBuf, HashSet<u64>> = HashMap::new();
+        for Checkpoint { path, place, .. } in
+            self.all.values().filter(|past| past.is_open()).map(|past| &past.checkpoint)
+        {
+            if inode(path) != Some(place.1) {
+                orphans.entry(path.clone()).or_default().insert(place.1);
+            }
+        }
+        orphans
     }
 
     /// The generations that content with this head may continue, longest first.
     pub fn with_head(&self, head: &Head) -> Vec<&Past> {
         let keys = head.hashes(self.head_lens.keys().copied());
-        let found = keys.iter().filter_map(|key| self.by_head.get(key));
-        let mut found: Vec<&Past> = found.flatten().collect();
+        let turns = keys.iter().filter_map(|key| self.by_head.get(key)).flatten();
+        let mut found: Vec<&Past> = turns.filter_map(|turn| self.all.get(turn)).collect();
         // To read on from the same place repeats nothing: open comes first.
         found.sort_by_key(|past| (u64::MAX - past.checkpoint.offset, !past.is_open(), past.turn));
         found
@@ -142,60 +151,58 @@ impl Known {
         Ok(None)
     }
 
-    /// This one is open again: forget it, and all that is a part of it.
+    /// This one is open again: forget it, and what was said of it before.
     pub fn take(&mut self, past: &Past) {
-        let place = past.checkpoint.place;
-        let offset = past.checkpoint.offset;
-        let same = |other: &Past| {
-            other.turn == past.turn
-                || (other.checkpoint.place == place && other.checkpoint.offset <= offset)
-        };
-        self.remove(|other| same(other) && (other.is_open() || other.turn == past.turn));
+        let Past { checkpoint, turn, .. } = past;
+        let earlier = self.open_at(&checkpoint.path).filter(|other| {
+            let other = &other.checkpoint;
+            other.place == checkpoint.place && other.offset <= checkpoint.offset
+        });
+        let turns: Vec<u64> = earlier.map(|other| other.turn).chain([*turn]).collect();
+        for turn in turns {
+            self.remove(turn);
+        }
     }
 
-    /// Expect no more of these open ones, and give them back as finished.
-    pub fn give_up(&mut self, is_it: impl Fn(&Past) -> bool) -> Vec<Checkpoint> {
-        let gone: Vec<Past> = self.open().filter(|past| is_it(past)).cloned().collect();
-        if gone.is_empty() {
-            return Vec::new();
-        }
-        self.remove(|past| past.is_open() && is_it(past));
-        let gone: Vec<_> = gone.into_iter().map(|past| finished(past.checkpoint)).collect();
+    /// Expect no more of the open ones of this path, and give them back as finished.
+    pub fn give_up(&mut self, path: &Path) -> Vec<Checkpoint> {
+        let turns: Vec<u64> = self.open_at(path).map(|past| past.turn).collect();
+        let gone = turns.into_iter().filter_map(|turn| self.remove(turn));
+        let gone: Vec<_> = gone.map(|past| finished(past.checkpoint)).collect();
         for checkpoint in &gone {
             self.add(checkpoint.clone(), None);
         }
         gone
     }
 
-    fn remove(&mut self, is_it: impl Fn(&Past) -> bool) {
-        let head_lens = &mut self.head_lens;
-        let mut removed = 0;
-        self.by_head.retain(|(head_len, _), pasts| {
-            let before = pasts.len();
-            pasts.retain(|past| !is_it(past));
-            let gone = before - pasts.len();
-            removed += gone;
-            if let Some(count) = head_lens.get_mut(head_len).filter(|_| gone > 0) {
-                *count -= gone;
-                if *count == 0 {
-                    head_lens.remove(head_len);
-                }
+    fn remove(&mut self, turn: u64) -> Option<Past> {
+        let past = self.all.remove(&turn)?;
+        without(&mut self.by_head, &past.key(), turn);
+        without(&mut self.by_path, &past.checkpoint.path, turn);
+        if let Some(count) = self.head_lens.get_mut(&past.checkpoint.head_len) {
+            *count -= 1;
+            if *count == 0 {
+                self.head_lens.remove(&past.checkpoint.head_len);
             }
-            !pasts.is_empty()
-        });
-        self.len -= removed;
+        }
+        Some(past)
     }
 
     fn forget_old(&mut self) {
-        let finished = |past: &&Past| !past.is_open();
-        let all = self.by_head.values().flatten();
-        let mut turns: Vec<u64> = all.filter(finished).map(|past| past.turn).collect();
-        if turns.len() <= MOST {
-            return;
+        let finished = self.all.values().rev().filter(|past| !past.is_open());
+        let old: Vec<u64> = finished.skip(MOST).map(|past| past.turn).collect();
+        for turn in old {
+            self.remove(turn);
         }
-        turns.sort_unstable();
-        let Some(oldest_kept) = turns.get(turns.len() - MOST).copied() else { return };
-        self.remove(|past| !past.is_open() && past.turn < oldest_kept);
+    }
+}
+
+fn without<K: Eq + std::hash::Hash>(index: &mut HashMap<K, Vec<u64>>, key: &K, turn: u64) {
+    if let Some(turns) = index.get_mut(key) {
+        turns.retain(|other| *other != turn);
+        if turns.is_empty() {
+            index.remove(key);
+        }
     }
 }
 
