@@ -6,6 +6,7 @@
 
 mod document;
 mod error;
+mod formats;
 mod item;
 mod load;
 mod net;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
+use crate::decode::FormatMaps;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::pricing::ModelPrice;
@@ -68,6 +70,8 @@ pub struct Config {
     pub display: Display,
     /// Prices by `provider/model` or `model` that replace or extend the embedded table.
     pub prices: Vec<(String, ModelPrice)>,
+    /// The shipped formats and the user's own.
+    pub formats: FormatMaps,
     /// Every setting as written, for `config show`.
     pub shown: Vec<Shown>,
     /// Name of the file, where there is one.

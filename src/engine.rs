@@ -26,14 +26,15 @@ mod series;
 mod sources;
 mod spec;
 pub mod spend;
+mod supersede;
 pub mod switches;
 mod table;
 pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Commit, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
-    SourceCounters, SourceId, Stamp, Wall,
+    Batch, Commit, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome,
+    Request, Scope, SourceCounters, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -49,6 +50,7 @@ pub use restored::{Restored, Stretch};
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
+use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::Touched;
 pub use wording::span as span_in_words;
@@ -354,13 +356,13 @@ impl Engine {
 
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
         self.note_event(source, request.at, now);
-        if request.dedup.is_some_and(|fingerprint| self.dedup.repeats(fingerprint)) {
-            if let Some(row) = self.sources.get_mut(source.0 as usize) {
-                row.duplicates += 1;
-            }
+        let instead = match self.admit(source, request, now) {
             // Its readings still count; the call does not.
-            return;
-        }
+            Counting::Never => return,
+            Counting::Anew => None,
+            Counting::Instead(request) => Some(request),
+        };
+        let request = instead.as_deref().unwrap_or(request);
         self.count_totals(request);
         if let Some(deltas) = &mut self.deltas {
             deltas.count(request, counted_at(request.at, now));
@@ -390,7 +392,9 @@ impl Engine {
                 self.touched.queues.mark(position);
             }
         }
-        self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        if instead.is_none() {
+            self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        }
         self.call.request = Some(*request);
     }
 
@@ -405,8 +409,8 @@ impl Engine {
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let reading = owned(reading, self.call.request.as_ref());
-        let Some((position, seen)) = self.gauges.read(&reading, now) else { return };
+        let id = owned(reading.id, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read_as(id, reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
             Seen::LimitChanged => self.find_limit_change(position, now),
@@ -547,21 +551,19 @@ fn counted_at(at: Wall, now: Stamp) -> Wall {
 
 /// A gateway's limit on a key, team or user is that one's own, whatever
 /// provider the call went to.
-fn owned(reading: &LimitReading, request: Option<&Request>) -> LimitReading {
-    let mut reading = *reading;
-    let id = &mut reading.id;
+fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
     let caller = request.map(|request| request.caller).unwrap_or_default();
     let owner = match id.scope {
         Scope::Key => caller.key,
         Scope::Team => caller.team,
         Scope::User => caller.user,
-        _ => return reading,
+        _ => return id,
     };
     id.subject = id.subject.or(owner);
     if id.layer == Layer::Gateway {
         id.provider = None;
     }
-    reading
+    id
 }
 
 /// Stable: trips before everything else.

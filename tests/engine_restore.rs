@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::domain::{
-    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, Generation, Item, Mono,
-    NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym, TextRef, Wall,
+    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, Dedup, Generation, Item, Keep,
+    Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym, TextRef,
+    Wall,
 };
 use tripline::engine::{
     CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, Stretch,
@@ -70,7 +71,8 @@ fn request(call: Call, names: &Names) -> Request {
     request.tokens.output = Some(7);
     request.cost =
         call.nano.map(|nano| Cost { usd: NanoUsd(nano.into()), source: CostSource::Reported });
-    request.dedup = call.dedup.map(u64::from);
+    let keep = |n: u8| if n.is_multiple_of(2) { Keep::First } else { Keep::Last };
+    request.dedup = call.dedup.map(|n| Dedup { fingerprint: n.into(), keep: keep(n) });
     request
 }
 

@@ -9,7 +9,7 @@ use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
 use crate::action::ArmState;
 use crate::config::{Config, ConfigFile, LoadInput, Override, When};
-use crate::decode::{Formats, Texts};
+use crate::decode::Texts;
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
@@ -98,7 +98,7 @@ impl Context {
     pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
         let host = host_name();
         Pipelines {
-            formats: Arc::new(Formats::builtin()),
+            formats: Arc::new(self.config.formats.compile()),
             prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,

@@ -1,6 +1,5 @@
 //! The tables that are written many times: sources, caps and prices.
 
-use std::cell::OnceCell;
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -11,7 +10,7 @@ use super::reader::{Item, Reader, Report, Unique, items};
 use super::schema;
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
-use crate::decode::Formats;
+use crate::decode::FormatMaps;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Period};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
@@ -22,9 +21,13 @@ use crate::source::{SourceSpec, Start, Way};
 /// Labels a cap can cover.
 const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
 
-pub(super) fn sources(document: &Document, report: &mut Report) -> Vec<SourceSpec> {
+pub(super) fn sources(
+    document: &Document,
+    formats: &FormatMaps,
+    report: &mut Report,
+) -> Vec<SourceSpec> {
     let base = Path::new(document.name).parent().unwrap_or(Path::new(""));
-    let mut around = Around { base, unique: Unique::default(), formats: OnceCell::new() };
+    let mut around = Around { base, unique: Unique::default(), formats };
     items(&schema::SOURCE, document, report)
         .into_iter()
         .filter_map(|item| source(open(&schema::SOURCE, document, item, report), &mut around))
@@ -86,8 +89,7 @@ struct Around<'a> {
     /// Where relative paths begin.
     base: &'a Path,
     unique: Unique,
-    /// Read when the first source names one.
-    formats: OnceCell<Formats>,
+    formats: &'a FormatMaps,
 }
 
 /// How a source is read, as the word for it.
@@ -147,6 +149,7 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         host: reader.take("host", value::name),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
+        count: reader.take("count", value::boolean).unwrap_or(true),
         ..SourceSpec::default()
     };
     reader.finish();
@@ -170,7 +173,7 @@ fn refuse_others(reader: &mut Reader, kind: Kind) {
 fn files(reader: &mut Reader, around: &Around) -> Option<SourceSpec> {
     let paths = reader.need("paths", |raw| paths(raw, around.base));
     let spec = SourceSpec {
-        format: reader.take("format", |raw| format(raw, &around.formats)),
+        format: reader.take("format", |raw| format(raw, around.formats)),
         timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         start: reader.take("start", start).unwrap_or_default(),
         ..SourceSpec::default()
@@ -187,9 +190,8 @@ fn asked(net: NetSpec, format: Option<&str>) -> SourceSpec {
     }
 }
 
-fn format(raw: &Raw, formats: &OnceCell<Formats>) -> Read<String> {
+fn format(raw: &Raw, known: &FormatMaps) -> Read<String> {
     let name = value::text(raw)?;
-    let known = formats.get_or_init(Formats::builtin);
     if known.list().any(|(id, _)| id == name) {
         return Ok(name);
     }

@@ -14,8 +14,8 @@ use rustc_hash::FxBuildHasher;
 use super::sources::SourceRow;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
-    Bucket, BucketId, Checkpoint, Checkpoints, Commit, Outcome, Request, SeenCall, SourceCounters,
-    SourceId, Sym, Wall,
+    Bucket, BucketId, Checkpoint, Checkpoints, Commit, NanoUsd, Outcome, Request, SeenCall,
+    SourceCounters, SourceId, Sym, Wall,
 };
 
 /// Buckets between two commits beyond which users are counted together.
@@ -48,14 +48,32 @@ impl Deltas {
 
     /// Add a call that was counted, in the minute of `at`.
     pub fn count(&mut self, request: &Request, at: Wall) {
-        if let Some(fingerprint) = request.dedup {
+        if let Some(id) = request.dedup {
             if self.seen.len() == SEEN {
                 self.seen.pop_front();
             }
-            self.seen.push_back(SeenCall { fingerprint, at: request.at });
+            self.seen.push_back(SeenCall { fingerprint: id.fingerprint, at: request.at });
         }
         if let Some(bucket) = self.bucket(id_of(request, at)) {
             bucket.add(&part_of(request));
+        }
+    }
+
+    /// Take back a call that was counted at `at`, in this commit or an earlier one.
+    pub fn take_back(&mut self, request: &Request, at: Wall) {
+        let part = part_of(request);
+        if let Some(bucket) = self.bucket(id_of(request, at)) {
+            bucket.add(&Bucket {
+                requests: -part.requests,
+                failed: -part.failed,
+                input_tokens: -part.input_tokens,
+                cached_input_tokens: -part.cached_input_tokens,
+                cache_write_tokens: -part.cache_write_tokens,
+                output_tokens: -part.output_tokens,
+                reasoning_tokens: -part.reasoning_tokens,
+                cost: NanoUsd::ZERO - part.cost,
+                unpriced: -part.unpriced,
+            });
         }
     }
 

@@ -63,7 +63,7 @@ impl Engine {
         }
         self.gone = restored.gone;
         for call in &restored.seen {
-            self.dedup.repeats(call.fingerprint);
+            self.dedup.remember(call.fingerprint);
         }
         for (stretch, parts) in &restored.spent {
             for (id, part) in parts {

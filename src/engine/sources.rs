@@ -140,8 +140,10 @@ impl SourceRow {
             }
             Observation::Fault { reason, .. } => {
                 self.faults += 1;
-                // One odd header is no reason to doubt the source.
-                if *reason != FaultReason::HeaderUnreadable
+                // One odd header, or a gateway that does not measure what it
+                // says, is no reason to doubt the source.
+                let minor = [FaultReason::HeaderUnreadable, FaultReason::TtftNotMeasured];
+                if !minor.contains(reason)
                     && let Some(recent) = recent
                 {
                     recent.faults += 1;

@@ -25,7 +25,7 @@ pub enum Way {
 
 /// One configured source: files, directories or glob patterns, `-`, or
 /// something that is asked over the network.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSpec {
     /// Unique name.
     pub name: String,
@@ -45,6 +45,8 @@ pub struct SourceSpec {
     pub start: Start,
     /// How it is read; `paths` are empty where it is not from files.
     pub way: Way,
+    /// Whether its calls are counted, or only its limits read.
+    pub count: bool,
 }
 
 impl SourceSpec {
@@ -70,6 +72,23 @@ impl SourceSpec {
             Way::Net(net) => net.ask.kind(),
             Way::Files if self.is_stdin() => "stdin",
             Way::Files => "file",
+        }
+    }
+}
+
+impl Default for SourceSpec {
+    fn default() -> SourceSpec {
+        SourceSpec {
+            name: String::new(),
+            paths: Vec::new(),
+            format: None,
+            timezone: None,
+            host: None,
+            provider: None,
+            environment: None,
+            start: Start::default(),
+            count: true,
+            way: Way::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod big;
 mod commands;
 mod contract;
 mod fake;
+mod formats;
 mod ledger;
 mod live;
 mod logs;
