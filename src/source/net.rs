@@ -264,6 +264,7 @@ impl Asker {
             state: outcome.state(),
             files: 0,
             problem: outcome.problem().map(str::to_owned),
+            findings: Vec::new(),
             format: self.reader.format().map(str::to_owned),
         });
         outcome

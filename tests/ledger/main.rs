@@ -1,0 +1,8 @@
+//! The ledger against a naive model of it, and against everything that can
+//! happen to a file.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "processes run in real time")]
+
+mod book;
+mod keep;
+mod open;
