@@ -7,7 +7,7 @@ use std::hash::Hash;
 
 use super::amount::NanoUsd;
 use super::batch::SourceId;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Checkpoints};
 use super::names::Sym;
 use super::time::Wall;
 
@@ -134,7 +134,10 @@ impl Commit {
     /// what is new alone: equal buckets add up, and the newest of the rest stays.
     pub fn merge(&mut self, later: Commit) {
         join(&mut self.buckets, later.buckets, |part| part.0, |mine, more| mine.1.add(&more.1));
-        join(&mut self.checkpoints, later.checkpoints, |file| file.id, |mine, new| *mine = new);
+        let mut files = Checkpoints::default();
+        let before = std::mem::take(&mut self.checkpoints);
+        before.into_iter().chain(later.checkpoints).for_each(|file| files.note(file));
+        self.checkpoints = files.into_vec();
         join(&mut self.sources, later.sources, |source| source.0, |mine, new| *mine = new);
         self.seen.extend(later.seen);
         self.seen.drain(..self.seen.len().saturating_sub(Commit::SEEN_KEPT));

@@ -13,22 +13,21 @@ use crate::domain::{Checkpoint, Generation};
 /// Finished generations remembered, so that their copies are not read again.
 const FINISHED_KEPT: i64 = 10_000;
 
-/// Put each in the place of its predecessor. `commits` counts commits, and says
-/// which of the finished ones are the oldest.
-pub(super) fn replace(
-    db: &Connection,
-    checkpoints: &[Checkpoint],
-    commits: i64,
-) -> rusqlite::Result<()> {
+/// Put each in the place of its predecessor: the open one of the same place.
+/// The later one of two has the higher id.
+pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::Result<()> {
+    let mut forget = db.prepare_cached(
+        "DELETE FROM checkpoint WHERE NOT finished AND inode = ?1 AND device = ?2",
+    )?;
     let mut put = db.prepare_cached(
-        "INSERT OR REPLACE INTO checkpoint \
-         (id, path, device, inode, head_hash, head_len, window_hash, window_len, \
-          bytes, lines, memo, finished, commits, digest) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        "INSERT INTO checkpoint \
+         (path, device, inode, head_hash, head_len, window_hash, window_len, \
+          bytes, lines, memo, finished, digest) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for file in checkpoints {
+        forget.execute([file.place.1.cast_signed(), file.place.0.cast_signed()])?;
         put.execute(params![
-            file.id.cast_signed(),
             Path(file.path.as_os_str().as_bytes()),
             file.place.0.cast_signed(),
             file.place.1.cast_signed(),
@@ -40,14 +39,13 @@ pub(super) fn replace(
             file.lines.cast_signed(),
             file.memo,
             file.progress == Generation::Finished,
-            commits,
             digest(file),
         ])?;
     }
     if checkpoints.iter().any(|file| file.progress == Generation::Finished) {
         db.prepare_cached(
             "DELETE FROM checkpoint WHERE id IN (SELECT id FROM checkpoint WHERE finished \
-             ORDER BY commits DESC, id DESC LIMIT -1 OFFSET ?1)",
+             ORDER BY id DESC LIMIT -1 OFFSET ?1)",
         )?
         .execute([FINISHED_KEPT])?;
     }
@@ -57,14 +55,14 @@ pub(super) fn replace(
 /// All of them; `None` where a row is not what [`replace`] wrote.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>> {
     let mut select = db.prepare(
-        "SELECT id, path, device, inode, head_hash, head_len, window_hash, window_len, \
+        "SELECT path, device, inode, head_hash, head_len, window_hash, window_len, \
          bytes, lines, memo, finished, digest FROM checkpoint ORDER BY id",
     )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let file = checkpoint(row)?;
-        if row.get::<_, i64>(12)? != digest(&file) {
+        if row.get::<_, i64>(11)? != digest(&file) {
             return Ok(None);
         }
         all.push(file);
@@ -74,29 +72,27 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>>
 
 fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
-    let path = match row.get_ref(1)? {
+    let path = match row.get_ref(0)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => OsString::from_vec(bytes.to_vec()),
         _ => OsString::new(),
     };
     Ok(Checkpoint {
-        id: unsigned(0)?,
         path: path.into(),
-        place: (unsigned(2)?, unsigned(3)?),
-        head: unsigned(4)?,
-        head_len: row.get(5)?,
-        window: unsigned(6)?,
-        window_len: row.get(7)?,
-        offset: unsigned(8)?,
-        lines: unsigned(9)?,
-        memo: row.get(10)?,
-        progress: if row.get(11)? { Generation::Finished } else { Generation::Open },
+        place: (unsigned(1)?, unsigned(2)?),
+        head: unsigned(3)?,
+        head_len: row.get(4)?,
+        window: unsigned(5)?,
+        window_len: row.get(6)?,
+        offset: unsigned(7)?,
+        lines: unsigned(8)?,
+        memo: row.get(9)?,
+        progress: if row.get(10)? { Generation::Finished } else { Generation::Open },
     })
 }
 
 fn digest(file: &Checkpoint) -> i64 {
     let mut hash = Sha256::new();
     for number in [
-        file.id,
         file.place.0,
         file.place.1,
         file.head,

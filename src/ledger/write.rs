@@ -86,18 +86,17 @@ fn transact(
     known: &mut Known,
 ) -> Result<(), Failed> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-    let commits = count_commit(&tx)?;
+    count_commit(&tx)?;
     add_spend(&tx, names, commit, known)?;
-    checkpoints::replace(&tx, &commit.checkpoints, commits)?;
+    checkpoints::replace(&tx, &commit.checkpoints)?;
     seen::append(&tx, &commit.seen, &mut known.seen)?;
     replace_sources(&tx, sources, &commit.sources)?;
     append_history(&tx, &commit.history)?;
     Ok(tx.commit()?)
 }
 
-fn count_commit(db: &Connection) -> rusqlite::Result<i64> {
-    let count = "UPDATE state SET value = value + 1 WHERE key = 'commits' RETURNING value";
-    db.prepare_cached(count)?.query_row([], |row| row.get(0))
+fn count_commit(db: &Connection) -> rusqlite::Result<usize> {
+    db.prepare_cached("UPDATE state SET value = value + 1 WHERE key = 'commits'")?.execute([])
 }
 
 fn add_spend(

@@ -104,7 +104,6 @@ pub fn bucket(requests: i64, cost: i64) -> Bucket {
 
 pub fn checkpoint(id: u64, offset: u64) -> Checkpoint {
     Checkpoint {
-        id,
         path: format!("/var/log/gateway-{id}.log").into(),
         place: (2049, u64::MAX - id),
         head: id.wrapping_mul(0x9e37_79b9_7f4a_7c15),
@@ -134,7 +133,7 @@ pub fn kept(ledger: &mut Ledger, commit: Commit) {
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub buckets: HashMap<BucketId, Bucket>,
-    pub checkpoints: BTreeMap<u64, Checkpoint>,
+    pub checkpoints: Vec<Checkpoint>,
     pub seen: Vec<SeenCall>,
     pub sources: BTreeMap<SourceId, SourceCounters>,
     pub history: Vec<(Wall, String)>,
@@ -147,7 +146,11 @@ impl Model {
         for (id, part) in &commit.buckets {
             self.buckets.entry(*id).or_default().add(part);
         }
-        self.checkpoints.extend(commit.checkpoints.iter().map(|file| (file.id, file.clone())));
+        for file in &commit.checkpoints {
+            let open = |old: &Checkpoint| old.progress == Generation::Open;
+            self.checkpoints.retain(|old| !(open(old) && old.place == file.place));
+            self.checkpoints.push(file.clone());
+        }
         self.seen.extend(&commit.seen);
         self.sources.extend(commit.sources.iter().copied());
         self.history.extend(commit.history.iter().cloned());
@@ -191,8 +194,12 @@ impl Model {
     #[track_caller]
     pub fn equals(&self, kept: &Kept) {
         assert_eq!(kept.totals, self.totals());
-        let checkpoints: Vec<_> = self.checkpoints.values().cloned().collect();
-        assert_eq!(kept.checkpoints, checkpoints);
+        let sorted = |files: &[Checkpoint]| {
+            let mut files = files.to_vec();
+            files.sort_by_key(|file| (file.place, file.offset, file.progress == Generation::Open));
+            files
+        };
+        assert_eq!(sorted(&kept.checkpoints), sorted(&self.checkpoints));
         let surplus = self.seen.len().saturating_sub(Commit::SEEN_KEPT);
         assert!(kept.seen.ends_with(&self.seen[surplus..]) && self.seen.ends_with(&kept.seen));
         let by_name =

@@ -135,7 +135,7 @@ fn another_programs_database_is_not_written() {
 #[test]
 fn a_part_that_can_no_longer_be_read_sets_the_ledger_aside() {
     for damage in [
-        "UPDATE checkpoint SET bytes = bytes + 1 WHERE id = 1",
+        "UPDATE checkpoint SET bytes = bytes + 1",
         "UPDATE seen SET packed = x'00' WHERE id = 3",
         "UPDATE seen SET calls = 9 WHERE id = 3",
         "DELETE FROM totals",

@@ -46,8 +46,9 @@ CREATE TABLE checkpoint (
   head_hash INTEGER NOT NULL, head_len INTEGER NOT NULL,
   window_hash INTEGER NOT NULL, window_len INTEGER NOT NULL,
   bytes INTEGER NOT NULL, lines INTEGER NOT NULL, memo TEXT NOT NULL,
-  finished INTEGER NOT NULL, commits INTEGER NOT NULL, digest INTEGER NOT NULL
+  finished INTEGER NOT NULL, digest INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX open_checkpoint ON checkpoint (inode, device) WHERE NOT finished;
 
 CREATE TABLE seen (
   id INTEGER PRIMARY KEY, calls INTEGER NOT NULL, packed BLOB NOT NULL, digest INTEGER NOT NULL
