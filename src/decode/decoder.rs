@@ -6,11 +6,12 @@ use serde::de::IgnoredAny;
 
 use super::DecodeOptions;
 use super::dump::{Dump, Step};
-use super::formats::{FormatError, FormatId, Formats};
+use super::expand::expand;
+use super::formats::{Format, FormatError, FormatId, Formats};
 use super::map::Input;
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation};
-use crate::scan::{Found, LongScan, Shape, scan_line};
+use crate::scan::{Found, Kind, LongScan, Scan, Shape, elements, scan_line};
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -22,6 +23,8 @@ pub struct Decoder {
     /// The format of the line before.
     last: Option<usize>,
     found: Found,
+    /// Room for scans of records that need several.
+    room: Vec<Found>,
     recorder: Recorder,
     dump: Dump,
     long: Long,
@@ -59,6 +62,7 @@ impl Decoder {
             forced,
             last: forced,
             found: Found::default(),
+            room: Vec::new(),
             recorder: Recorder::new(names, options),
             dump: Dump::default(),
             long: Long::default(),
@@ -78,29 +82,61 @@ impl Decoder {
         if self.wrong_encoding(line, place, out) || self.dump_line(line, place, out) {
             return;
         }
+        self.record(line, place, out);
+    }
+
+    /// What is to be kept beside the place in a file, so that a decoder that
+    /// goes on from there understands what follows; empty if nothing is.
+    #[must_use]
+    pub fn memo(&self) -> String {
+        self.recorder.memo(&self.formats)
+    }
+
+    /// Goes on after what [`memo`](Self::memo) was asked for.
+    pub fn recall(&mut self, memo: &str) {
         let formats = Arc::clone(&self.formats);
-        if let Some(format) = self.last.and_then(|last| formats.get(last)) {
-            let scan = scan_line(&format.paths, line, &mut self.found);
-            match scan.shape {
-                Shape::Blank => return,
-                Shape::Object if self.forced.is_some() && !is_empty_object(line) => {
-                    return self.recorder.line(&formats, format, scan, place, out);
-                }
-                Shape::Object if self.forced.is_none() && format.fits(scan) => {
-                    return self.recorder.line(&formats, format, scan, place, out);
-                }
-                Shape::Object => {}
-                shape => return self.unmatched(line, shape, place, out),
+        self.recorder.recall(&formats, memo);
+    }
+
+    /// Decodes the JSON text of one record, or of a list of records.
+    fn record(&mut self, json: &[u8], place: Place, out: &mut Batch) {
+        let shape = self.object(json, place, out);
+        if shape != Some(Shape::Array) {
+            return shape.map_or((), |shape| self.unmatched(json, shape, place, out));
+        }
+        let mut objects = elements(json).filter(|element| element.kind == Kind::Object).peekable();
+        if objects.peek().is_none() {
+            return self.unmatched(json, Shape::Array, place, out);
+        }
+        for object in objects {
+            if let Some(shape) = self.object(object.raw, place, out) {
+                self.unmatched(object.raw, shape, place, out);
             }
         }
-        let shape = match self.forced {
-            Some(_) => Shape::Object,
-            None => match self.detect(line, place, out) {
-                Some(shape) => shape,
-                None => return,
-            },
-        };
-        self.unmatched(line, shape, place, out);
+    }
+
+    /// Decodes an object; the shape of what is none, or is of no format.
+    fn object(&mut self, json: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
+        let formats = Arc::clone(&self.formats);
+        let last = self.last.and_then(|last| formats.get(last));
+        if let Some((format, paths)) = last.and_then(|last| Some((last, last.layout.outer()?))) {
+            let scan = scan_line(paths, json, &mut self.found);
+            let taken = match self.forced {
+                Some(_) => !is_empty_object(json),
+                None => format.fits(scan),
+            };
+            match scan.shape {
+                Shape::Object if taken => {
+                    let room = &mut self.room;
+                    let recorder = &mut self.recorder;
+                    take(recorder, room, &formats, format, (json, scan), place, out);
+                    return None;
+                }
+                Shape::Object if self.forced.is_none() => {}
+                shape => return Some(shape),
+            }
+        }
+        self.detect(json, place, out)
     }
 
     /// Takes a part of a line too long to be held as a whole.
@@ -117,7 +153,7 @@ impl Decoder {
         }
         for (format, scan) in &mut self.long.scans {
             if let Some(format) = self.formats.get(*format) {
-                scan.push(&format.paths, part);
+                format.layout.outer().into_iter().for_each(|paths| scan.push(paths, part));
             }
         }
     }
@@ -129,10 +165,11 @@ impl Decoder {
         for (position, mut long) in std::mem::take(&mut self.long.scans) {
             let Some(format) = formats.get(position) else { continue };
             let scan = long.finish(&mut self.found);
+            // Of a record in parts only the object itself was scanned.
             let taken = self.forced.is_some() || format.fits(scan);
-            if scan.shape == Shape::Object && taken {
+            if scan.shape == Shape::Object && taken && format.layout.is_simple() {
                 self.last = Some(position);
-                return self.recorder.line(&formats, format, scan, place, out);
+                return self.recorder.line(&formats, format, &[scan], place, out);
             }
         }
         if self.reads_json() {
@@ -154,12 +191,13 @@ impl Decoder {
         let formats = Arc::clone(&self.formats);
         let (shape, detected) = formats.detect(line, &mut self.found);
         let detected = detected.filter(|_| shape == Shape::Object);
-        let Some(format) = detected.and_then(|position| formats.get(position)) else {
+        let format = detected.and_then(|position| formats.get(position));
+        let Some((format, paths)) = format.and_then(|f| Some((f, f.layout.outer()?))) else {
             return Some(shape);
         };
         self.last = detected;
-        let scan = scan_line(&format.paths, line, &mut self.found);
-        self.recorder.line(&formats, format, scan, place, out);
+        let scan = scan_line(paths, line, &mut self.found);
+        take(&mut self.recorder, &mut self.room, &formats, format, (line, scan), place, out);
         None
     }
 
@@ -188,9 +226,10 @@ impl Decoder {
         self.recorder.begin();
         for position in self.last.into_iter().chain(0..formats.len()) {
             let Some(format) = formats.get(position) else { continue };
-            let scan = scan_line(&format.paths, line, &mut self.found);
-            if self.recorder.states_cost(format, scan) {
-                return self.recorder.line(&formats, format, scan, place, out);
+            let Some(paths) = format.layout.outer() else { continue };
+            let scan = scan_line(paths, line, &mut self.found);
+            if format.layout.is_simple() && self.recorder.states_cost(format, scan) {
+                return self.recorder.line(&formats, format, &[scan], place, out);
             }
         }
         if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
@@ -246,6 +285,25 @@ impl Decoder {
             place.fault(out, FaultReason::WrongEncoding);
         }
         self.wrong_encoding
+    }
+}
+
+/// Hands the records of an object to the recorder.
+fn take(
+    recorder: &mut Recorder,
+    room: &mut Vec<Found>,
+    formats: &Formats,
+    format: &Format,
+    (json, scan): (&[u8], Scan<'_>),
+    place: Place,
+    out: &mut Batch,
+) {
+    if format.layout.is_simple() {
+        return recorder.line(formats, format, &[scan], place, out);
+    }
+    let each = &mut |scans: &[Scan<'_>]| recorder.line(formats, format, scans, place, out);
+    if expand(&format.layout, json, scan, room, each) == 0 {
+        place.push(out, Observation::Ignored { reason: "no_call" });
     }
 }
 

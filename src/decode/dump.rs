@@ -128,8 +128,9 @@ impl Dump {
         if !self.body.is_empty() {
             recorder.body(formats, &self.body);
         }
-        let scan = scan_line(&format.paths, b"{}", found);
-        recorder.finish(format, scan, Some(open.status), open.place, out);
+        let Some(paths) = format.layout.outer() else { return };
+        let scan = scan_line(paths, b"{}", found);
+        recorder.finish(format, &[scan], Some(open.status), open.place, out);
     }
 }
 

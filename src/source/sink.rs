@@ -18,6 +18,11 @@ pub trait LineSink {
     fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch);
     /// Nothing follows. Comes once; parts of an unfinished long line are void.
     fn finish(&mut self, at: LineAt, out: &mut Batch);
+    /// What is to be kept beside the place in a file, so that another sink that
+    /// goes on from there understands what follows; empty if nothing is. JSON.
+    fn memo(&self) -> String;
+    /// Goes on after what [`memo`](Self::memo) was asked for. Comes before lines.
+    fn recall(&mut self, memo: &str);
     /// The format, once it is known.
     fn format(&self) -> Option<&str>;
 }

@@ -12,9 +12,12 @@
 mod big;
 mod commands;
 mod contract;
+mod fake;
+mod formats;
 mod ledger;
 mod live;
 mod logs;
+mod probe;
 mod replay;
 mod sandbox;
 mod secrets;
