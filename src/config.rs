@@ -6,8 +6,10 @@
 
 mod document;
 mod error;
+mod formats;
 mod item;
 mod load;
+mod net;
 mod reader;
 mod rule;
 mod safe;
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
+use crate::decode::FormatMaps;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::pricing::ModelPrice;
@@ -63,6 +66,8 @@ pub struct Config {
     pub display: Display,
     /// Prices by `provider/model` or `model` that replace or extend the embedded table.
     pub prices: Vec<(String, ModelPrice)>,
+    /// The shipped formats and the user's own.
+    pub formats: FormatMaps,
     /// Every setting as written, for `config show`.
     pub shown: Vec<Shown>,
     /// Name of the file, where there is one.

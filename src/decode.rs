@@ -12,15 +12,19 @@ mod decoder;
 mod dedup;
 mod dump;
 mod eval;
+mod expand;
 mod formats;
+mod frame;
 pub mod headers;
 mod map;
+mod moment;
 mod names;
 mod record;
 mod tokens;
 
 pub use decoder::Decoder;
-pub use formats::{FormatError, FormatId, Formats};
+pub use formats::FORMAT_KEYS;
+pub use formats::{FormatError, FormatId, FormatMaps, FormatMistake, Formats};
 
 use crate::domain::NanoUsd;
 
@@ -39,6 +43,9 @@ pub struct DecodeOptions {
     pub environment: Option<String>,
     /// A call that says it cost more is not believed.
     pub max_request_usd: NanoUsd,
+    /// Whether calls are counted, or only limits read, because another source
+    /// counts the same calls.
+    pub count: bool,
     /// Whether to keep texts that only people read.
     pub texts: Texts,
     /// Makes the fingerprints of keys differ from one installation to the next.
@@ -65,6 +72,7 @@ impl Default for DecodeOptions {
             provider: None,
             environment: None,
             max_request_usd: NanoUsd::from_usd(1000),
+            count: true,
             texts: Texts::Keep,
             key_salt: 0,
         }

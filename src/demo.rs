@@ -149,9 +149,7 @@ impl Demo {
 
 async fn play(options: DemoOptions, ready: Ready<Addresses>, stop: Stop) -> Result<(), DemoError> {
     let profile = options.scenario.profile();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
+    let client = crate::source::http::client()
         .read_timeout(UPSTREAM_TIMEOUT)
         .build()
         .map_err(DemoError::Client)?;

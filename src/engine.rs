@@ -23,14 +23,15 @@ mod series;
 mod sources;
 mod spec;
 pub mod spend;
+mod supersede;
 pub mod switches;
 mod table;
 pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Layer, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request, Scope,
-    SourceId, Stamp, Wall,
+    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
+    Scope, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
@@ -42,12 +43,15 @@ use queues::Queues;
 pub use sources::{SourceRow, SourceStatus};
 pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
+use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::Touched;
 pub use wording::span as span_in_words;
 
 /// Clocks of hosts may be this far ahead of ours.
 const SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+/// Within that time about one price in ten changes.
+const OLD_PRICES: std::time::Duration = std::time::Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -142,7 +146,23 @@ impl Engine {
         for source in spec.sources {
             engine.add_source(source, now);
         }
+        if let Some(collected) = spec.prices_of {
+            engine.judge_prices(collected, now);
+        }
         engine
+    }
+
+    /// Prices drift within months, and what is computed from them with them.
+    fn judge_prices(&mut self, collected: Wall, now: Stamp) {
+        let age = now.wall.seconds_after(collected);
+        if age > OLD_PRICES.as_secs_f64() {
+            let text = format!(
+                "the price table is {} old: costs that no log reports may be wrong; \
+                 update tripline or set [prices]",
+                wording::span(age)
+            );
+            self.report("prices_old", &text, now);
+        }
     }
 
     /// Make room for another source; they are numbered in order.
@@ -291,13 +311,13 @@ impl Engine {
 
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
         self.note_event(source, request.at, now);
-        if request.dedup.is_some_and(|fingerprint| self.dedup.repeats(fingerprint)) {
-            if let Some(row) = self.sources.get_mut(source.0 as usize) {
-                row.duplicates += 1;
-            }
+        let instead = match self.admit(source, request, now) {
             // Its readings still count; the call does not.
-            return;
-        }
+            Counting::Never => return,
+            Counting::Anew => None,
+            Counting::Instead(request) => Some(request),
+        };
+        let request = instead.as_deref().unwrap_or(request);
         self.count_totals(request);
         let when = now.mono_of(request.at);
         let fresh = now.wall.since(request.at) <= self.limits.max_age;
@@ -324,7 +344,9 @@ impl Engine {
                 self.touched.queues.mark(position);
             }
         }
-        self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        if instead.is_none() {
+            self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+        }
         self.call.request = Some(*request);
     }
 
@@ -339,8 +361,8 @@ impl Engine {
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let reading = owned(reading, self.call.request.as_ref());
-        let Some((position, seen)) = self.gauges.read(&reading, now) else { return };
+        let id = owned(reading.id, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read_as(id, reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
             Seen::LimitChanged => self.find_limit_change(position, now),
@@ -472,21 +494,19 @@ fn counted_at(at: Wall, now: Stamp) -> Wall {
 
 /// A gateway's limit on a key, team or user is that one's own, whatever
 /// provider the call went to.
-fn owned(reading: &LimitReading, request: Option<&Request>) -> LimitReading {
-    let mut reading = *reading;
-    let id = &mut reading.id;
+fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
     let caller = request.map(|request| request.caller).unwrap_or_default();
     let owner = match id.scope {
         Scope::Key => caller.key,
         Scope::Team => caller.team,
         Scope::User => caller.user,
-        _ => return reading,
+        _ => return id,
     };
     id.subject = id.subject.or(owner);
     if id.layer == Layer::Gateway {
         id.provider = None;
     }
-    reading
+    id
 }
 
 /// Stable: trips before everything else.

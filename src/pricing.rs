@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use crate::domain::{Cost, CostSource, Item, Names, NanoUsd, Observation, Request, Sym};
 
-pub use rates::{ModelPrice, PerMillion, Rates};
+pub use rates::{Ladder, ModelPrice, PerMillion, Rates};
 pub use table::{PriceError, PriceTable};
 
 /// Prices observations. Looks a name up once, then answers from a cache.
@@ -73,7 +73,7 @@ impl Pricer {
             Some(row) => *row,
             None => self.look_up(key),
         };
-        let usd = self.table.row(row?)?.cost(&request.tokens, request.tier)?;
+        let usd = self.table.row(row?)?.at(request.at).cost(&request.tokens, request.tier)?;
         (usd <= self.most).then_some(usd)
     }
 

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `tail` | files, buffers, decoders | batches |
 //! | `stdin` | the pipe | batches |
+//! | `net` | what is asked over the network | batches |
 //! | `engine` | `Engine`, the armed switch | effects, snapshots |
 //! | `action` | the durable half of a trip, the audit record | what came of them |
 
@@ -14,6 +15,7 @@ mod clock;
 mod command;
 mod drill;
 mod driver;
+mod net;
 mod once;
 mod reading;
 mod replay;
@@ -24,7 +26,8 @@ pub use brake::SwitchSetup;
 pub use clock::Clock;
 pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};
-pub use once::{Missing, once};
+pub use net::NetSetup;
+pub use once::{Missing, OnceError, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals, end_by};
 pub use start::{Running, Setup, StartError, start};

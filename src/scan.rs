@@ -11,14 +11,16 @@
 //! Only a line whose strings or brackets do not end where the line does is
 //! [`Shape::Broken`], because then nobody can say which field is which.
 
+mod blocks;
 mod escape;
 mod found;
-mod habit;
+mod lanes;
 mod lex;
 mod long;
 mod members;
 pub mod number;
 mod paths;
+mod skeleton;
 pub mod time;
 mod value;
 mod walk;
@@ -49,11 +51,18 @@ pub enum Shape {
 /// Finds the wanted values of one complete `line` (without its newline; a
 /// carriage return, a byte order mark and leading NULs do not disturb).
 pub fn scan_line<'a>(paths: &Paths, line: &'a [u8], found: &'a mut Found) -> Scan<'a> {
+    let shape = found.follow(paths, line).unwrap_or_else(|| walked(paths, line, found));
+    Scan::new(shape, line, found)
+}
+
+/// The line's shape, found without regard to lines before.
+fn walked(paths: &Paths, line: &[u8], found: &mut Found) -> Shape {
     found.begin(paths);
     let shape = match lex::start(line) {
         lex::Start::At(at) => walk::line(paths, line, at, found),
         lex::Start::Blank => Shape::Blank,
         lex::Start::OnlyNuls => Shape::NotJson,
     };
-    Scan::new(shape, line, found)
+    found.learn(line, shape);
+    shape
 }

@@ -7,6 +7,8 @@
 
 mod error;
 mod glob;
+pub mod http;
+pub mod net;
 mod packed;
 mod pipeline;
 mod read;
@@ -21,7 +23,7 @@ pub use error::SourceError;
 pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{Ended, files, open, read_to_end};
 pub use sink::{LineSink, MakeSink, Sinks};
-pub use spec::{SourceSpec, Start};
+pub use spec::{SourceSpec, Start, Way};
 pub use status::{SourceState, SourceStatus};
 pub use stdin::read_stream;
 pub use tail::{Resume, Tail, Turn};

@@ -8,6 +8,7 @@ mod allocations;
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tripline::decode::{Formats, Texts};
 use tripline::domain::{Batch, LineAt, Mono, Names, NanoUsd, Stamp, Wall};
@@ -82,11 +83,12 @@ fn pipeline(names: &mut Names) -> (impl LineSink, Engine) {
     };
     let sink = shared.of(&SourceSpec::default()).unwrap().pipeline();
     let spec = EngineSpec {
+        prices_of: None,
         caps: Vec::new(),
         rules: rules::builtin(),
         limits: Limits::default(),
         timezone: jiff::tz::TimeZone::UTC,
-        sources: vec![SourceName { name: "log".into(), kind: "file" }],
+        sources: vec![SourceName { name: "log".into(), kind: "file", every: Duration::ZERO }],
     };
     let engine = Engine::new(spec, names.clone(), NOW);
     (sink, engine)

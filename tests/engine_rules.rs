@@ -40,11 +40,12 @@ fn config(text: &str) -> Config {
 
 fn spec(config: Config) -> EngineSpec {
     EngineSpec {
+        prices_of: None,
         caps: config.caps,
         rules: config.rules,
         limits: config.engine,
         timezone: config.timezone.zone,
-        sources: vec![SourceName { name: "gw".into(), kind: "file" }],
+        sources: vec![SourceName { name: "gw".into(), kind: "file", every: Duration::ZERO }],
     }
 }
 
@@ -325,4 +326,16 @@ fn a_replayed_log_is_silent_only_where_it_was() {
     let gap = busy("gap.log", 0..0);
     std::fs::write(&gap.paths[0], text).unwrap();
     assert!(run(&[gap]).iter().any(|line| line.ends_with("is silent")));
+}
+
+#[test]
+fn an_old_price_table_says_so() {
+    let found = |days: i64| {
+        let collected = Some(Wall(stamp(0.0).wall.0 - days * 86_400_000_000_000));
+        let spec = EngineSpec { prices_of: collected, ..spec(config("")) };
+        let engine = Engine::new(spec, Names::default(), stamp(0.0));
+        engine.findings().rows().iter().map(|finding| finding.text.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(44), Vec::<String>::new());
+    assert!(found(61)[0].contains("61 days old"), "{:?}", found(61));
 }

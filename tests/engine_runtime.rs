@@ -19,7 +19,7 @@ use tripline::decode::{Formats, Texts};
 use tripline::domain::Names;
 use tripline::engine::{EngineSpec, Event};
 use tripline::pricing::PriceTable;
-use tripline::runtime::{Running, Setup, SwitchSetup, start};
+use tripline::runtime::{NetSetup, Running, Setup, SwitchSetup, start};
 use tripline::snapshot::Snapshot;
 use tripline::source::{Pipelines, SourceSpec};
 
@@ -61,6 +61,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
     start(Setup {
         sources: vec![source],
         engine: EngineSpec {
+            prices_of: None,
             caps: Vec::new(),
             rules: config.rules,
             limits: config.engine,
@@ -69,6 +70,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
         },
         names,
         sinks: Box::new(move |_, _| Box::new(recipe.pipeline())),
+        net: NetSetup { state_dir: root.join("state"), env: |_| None },
         switch: Some(SwitchSetup {
             dir: root.join("kill.d"),
             network: NetworkFs::Refuse,
@@ -128,19 +130,30 @@ fn a_viewer_that_does_not_read_holds_up_no_trip() {
     let _ = running.stop();
 }
 
+fn audited(root: &Path) -> String {
+    std::fs::read_to_string(root.join("state/audit.jsonl")).unwrap_or_default()
+}
+
 #[test]
-fn a_kill_file_removed_by_hand_is_said_and_recorded() {
+fn a_kill_file_removed_by_hand_is_made_again_said_and_recorded() {
     let root = tempfile::tempdir().unwrap();
     let running = run(root.path(), None);
     fail(root.path(), 0..1);
     let file = root.path().join("kill.d/model.p.m0.kill");
-    wait_for("the trip", || file.exists().then_some(()));
+    let says_why = || {
+        let text = std::fs::read_to_string(&file).ok()?;
+        text.contains("\"rule\":").then_some(())
+    };
+    wait_for("the trip", says_why);
     frame(&running, "the trip shown", |frame| frame.switches.iter().any(|s| s.state == "tripped"));
+    wait_for("its record", || audited(root.path()).contains("tripped").then_some(()));
     std::fs::remove_file(&file).unwrap();
     let frame = frame(&running, "a finding", |frame| !frame.findings.is_empty());
     assert_eq!(frame.findings[0].kind, "removed_outside");
+    wait_for("the same stop again", says_why);
     assert!(frame.findings[0].text.contains("removed by hand"), "{}", frame.findings[0].text);
     let _ = running.stop();
-    let audit = std::fs::read_to_string(root.path().join("state/audit.jsonl")).unwrap();
+    let audit = audited(root.path());
     assert!(audit.contains("removed_outside"), "{audit}");
+    assert_eq!(audit.matches("\"result\":\"tripped\"").count(), 2, "{audit}");
 }

@@ -34,6 +34,10 @@ impl LineSink for Teller {
     fn finish(&mut self, at: LineAt, _: &mut Batch) {
         self.0.send((at, "finish".into())).unwrap();
     }
+    fn memo(&self) -> String {
+        String::new()
+    }
+    fn recall(&mut self, _memo: &str) {}
     fn format(&self) -> Option<&str> {
         None
     }

@@ -52,6 +52,10 @@ impl LineSink for Recorder {
     fn finish(&mut self, _: LineAt, _: &mut Batch) {
         self.heard.lock().unwrap().finished += 1;
     }
+    fn memo(&self) -> String {
+        String::new()
+    }
+    fn recall(&mut self, _memo: &str) {}
     fn format(&self) -> Option<&str> {
         Some("test")
     }

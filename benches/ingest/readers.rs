@@ -1,6 +1,7 @@
 //! `tripline` itself, stage by stage.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tripline::decode::{Formats, Texts};
 use tripline::domain::{
@@ -139,11 +140,16 @@ pub fn whole(log: &Log) -> u64 {
         Stamp { mono: Mono(ms * 1_000_000), wall: Wall(i64::try_from(ms).unwrap() * 1_000_000) }
     };
     let spec = EngineSpec {
+        prices_of: None,
         caps: Vec::new(),
         rules: tripline::rules::builtin(),
         limits: Limits::default(),
         timezone: jiff::tz::TimeZone::UTC,
-        sources: vec![SourceName { name: log.name.to_owned(), kind: "file" }],
+        sources: vec![SourceName {
+            name: log.name.to_owned(),
+            kind: "file",
+            every: Duration::ZERO,
+        }],
     };
     let mut engine = Engine::new(spec, names, at(0));
     let mut effects = Vec::new();

@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod pending;
 pub(super) mod record;
+mod restock;
 mod staging;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use guard::Handle;
 pub use guard::{NETWORK_FS, NetworkFs, Reach};
 pub use pending::{Confirmed, Details, Pending};
 pub use record::{KILL_SCHEMA, KillNote, KillRecord};
+pub use restock::{Restock, Stock};
 use staging::{Staging, Used};
 
 use super::scope::{KILL_SUFFIX, SwitchScope};
@@ -142,6 +144,22 @@ impl SwitchDir {
         }
         self.staging = Some(Staging::prepare(&self.dir, copies)?);
         Ok(())
+    }
+
+    /// An order for the prepared files that are missing, if any are: what
+    /// [`prepare`](Self::prepare) does, for a thread that may wait for the disk.
+    pub fn restock(&mut self, copies: usize) -> Option<Restock> {
+        let names = self.staging.as_mut()?.order(copies);
+        (!names.is_empty()).then(|| Restock::new(Arc::clone(&self.dir), names))
+    }
+
+    /// What came of an order. Says why where not all of it could be made.
+    pub fn take_stock(&mut self, stock: Stock) -> Result<(), SwitchError> {
+        let (made, outcome) = stock.unpack(&self.dir);
+        if let Some(staging) = &mut self.staging {
+            staging.deliver(made);
+        }
+        outcome
     }
 
     /// How many trips can go by a single rename.

@@ -1,4 +1,4 @@
-//! The environment, read once.
+//! The environment, read once; but for keys, which are read when they are needed.
 
 use std::env;
 use std::path::PathBuf;
@@ -59,6 +59,13 @@ impl Env {
 
 fn user_id() -> String {
     format!("uid {}", rustix::process::getuid().as_raw())
+}
+
+/// A variable that the configuration names: where a key stands.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
 }
 
 /// This machine's name.

@@ -126,6 +126,7 @@ fn begin(
         engine: context.engine(),
         names,
         sinks,
+        net: context.net(),
         switch: Some(context.switch()),
         // Without a screen a picture is for `--every` and the end only.
         frame_every: if events.is_some() { HEADLESS_FRAME } else { context.frame_every() },

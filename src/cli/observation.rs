@@ -1,15 +1,47 @@
 //! Observations as `tripline.observation/v1` (CONTRACT section 2).
 
+use std::collections::{HashSet, VecDeque};
+
 use serde_json::{Map, Number, Value, json};
 
 use crate::domain::{
-    Amount, Batch, Layer, LimitReading, Names, Observation, QueueReading, Request, Sym, TextRef,
-    Wall,
+    Amount, Batch, Dedup, Layer, LimitReading, Names, Observation, QueueReading, Request, Sym,
+    TextRef, Wall,
 };
+
+/// Calls remembered: a line that repeats one further back is not marked.
+const REMEMBERED: usize = 65_536;
+
+/// Calls that were printed, as far as lines about them can be told to repeat.
+#[derive(Debug, Default)]
+pub struct Printed {
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Printed {
+    fn repeats(&mut self, call: Dedup) -> bool {
+        if !self.known.insert(call.fingerprint) {
+            return true;
+        }
+        if self.order.len() == REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.order.push_back(call.fingerprint);
+        false
+    }
+}
 
 /// One JSON object for each thing that the lines of a batch said.
 #[must_use]
-pub fn rows(batch: &Batch, names: &Names, format: Option<&str>) -> Vec<Value> {
+pub fn rows(
+    batch: &Batch,
+    names: &Names,
+    format: Option<&str>,
+    printed: &mut Printed,
+) -> Vec<Value> {
     let writer = Writer { batch, names };
     let mut rows: Vec<Row> = Vec::new();
     for item in &batch.items {
@@ -29,6 +61,9 @@ pub fn rows(batch: &Batch, names: &Names, format: Option<&str>) -> Vec<Value> {
                 row.text("finish_reason", writer.text(*finish_reason));
                 row.text("request_id", writer.text(*request_id));
                 row.text("dedup_key", writer.text(*dedup_key));
+                if let Some(dedup) = request.dedup {
+                    row.put("duplicate", printed.repeats(dedup));
+                }
             }
             Observation::Limits { at } => {
                 row.kind("limits", format);

@@ -12,7 +12,7 @@ use super::times::{moment, speed};
 use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
-use crate::runtime::{self, Missing};
+use crate::runtime::{self, Missing, OnceError};
 use crate::source::{self, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
@@ -27,9 +27,13 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
         run.engine,
         run.names,
         &mut *run.sinks,
+        &context.net(),
         &mut io::stdin(),
     )
-    .map_err(|error| unavailable(&error))?;
+    .map_err(|error| match error {
+        OnceError::Source(error) => unavailable(&error),
+        OnceError::Net(_) => Failure::new(Kind::Failed, error),
+    })?;
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };
     finish(out, printed)

@@ -9,7 +9,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::args::Parse;
 use super::failure::{Failure, Kind};
-use super::observation;
+use super::observation::{self, Printed};
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
 use super::times::moment;
@@ -45,6 +45,7 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
         pipeline,
         names,
         batch: Batch::default(),
+        printed: Printed::default(),
         out: Some(Out::new()),
         over: Arc::clone(&over),
         end,
@@ -64,6 +65,7 @@ struct Printing {
     pipeline: Pipeline,
     names: Names,
     batch: Batch,
+    printed: Printed,
     /// Gone once printing has ended.
     out: Option<Out>,
     over: Arc<AtomicBool>,
@@ -74,7 +76,7 @@ impl Printing {
     fn print(&mut self) {
         let format = self.pipeline.format();
         if let Some(mut out) = self.out.take() {
-            let rows = observation::rows(&self.batch, &self.names, format);
+            let rows = observation::rows(&self.batch, &self.names, format, &mut self.printed);
             let printed = rows.iter().try_for_each(|row| out.json(row));
             match printed {
                 Ok(()) => self.out = Some(out),
@@ -114,8 +116,20 @@ impl LineSink for Printing {
         }
     }
 
+    fn memo(&self) -> String {
+        self.pipeline.memo()
+    }
+
+    fn recall(&mut self, memo: &str) {
+        self.pipeline.recall(memo);
+    }
+
     fn format(&self) -> Option<&str> {
         self.pipeline.format()
+    }
+
+    fn open_since(&self) -> Option<u64> {
+        self.pipeline.open_since()
     }
 }
 

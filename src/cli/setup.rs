@@ -9,11 +9,11 @@ use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
 use crate::action::ArmState;
 use crate::config::{Config, ConfigFile, LoadInput, Override, When};
-use crate::decode::{Formats, Texts};
+use crate::decode::Texts;
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::SwitchSetup;
+use crate::runtime::{NetSetup, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -84,6 +84,7 @@ impl Context {
     #[must_use]
     pub fn engine(&self) -> EngineSpec {
         EngineSpec {
+            prices_of: self.prices().collected(),
             caps: self.config.caps.clone(),
             rules: self.config.rules.clone(),
             limits: self.config.engine.clone(),
@@ -95,20 +96,24 @@ impl Context {
     /// What turns lines into observations.
     #[must_use]
     pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
-        let mut prices = PriceTable::builtin();
-        for (name, price) in &self.config.prices {
-            prices.set(name, price.clone());
-        }
         let host = host_name();
         Pipelines {
-            formats: Arc::new(Formats::builtin()),
-            prices,
+            formats: Arc::new(self.config.formats.compile()),
+            prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
             key_salt: key_salt(&host),
             host,
             texts,
         }
+    }
+
+    fn prices(&self) -> PriceTable {
+        let mut prices = PriceTable::builtin();
+        for (name, price) in &self.config.prices {
+            prices.set(name, price.clone());
+        }
+        prices
     }
 
     /// The kill switch.
@@ -122,6 +127,12 @@ impl Context {
             state_dir: self.state_dir.clone(),
             host: host_name(),
         }
+    }
+
+    /// What asking over the network needs.
+    #[must_use]
+    pub fn net(&self) -> NetSetup {
+        NetSetup { state_dir: self.state_dir.clone(), env: super::env::variable }
     }
 
     /// Make the state directory, private to its owner.

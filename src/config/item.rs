@@ -1,28 +1,33 @@
 //! The tables that are written many times: sources, caps and prices.
 
-use std::cell::OnceCell;
 use std::path::Path;
 
 use toml::de::DeValue;
 
 use super::document::Document;
+use super::net;
 use super::reader::{Item, Reader, Report, Unique, items};
 use super::schema;
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
-use crate::decode::Formats;
+use crate::decode::FormatMaps;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Period};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
 use crate::rules::Match;
-use crate::source::{SourceSpec, Start};
+use crate::source::net::NetSpec;
+use crate::source::{SourceSpec, Start, Way};
 
 /// Labels a cap can cover.
 const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
 
-pub(super) fn sources(document: &Document, report: &mut Report) -> Vec<SourceSpec> {
+pub(super) fn sources(
+    document: &Document,
+    formats: &FormatMaps,
+    report: &mut Report,
+) -> Vec<SourceSpec> {
     let base = Path::new(document.name).parent().unwrap_or(Path::new(""));
-    let mut around = Around { base, unique: Unique::default(), formats: OnceCell::new() };
+    let mut around = Around { base, unique: Unique::default(), formats };
     items(&schema::SOURCE, document, report)
         .into_iter()
         .filter_map(|item| source(open(&schema::SOURCE, document, item, report), &mut around))
@@ -84,34 +89,109 @@ struct Around<'a> {
     /// Where relative paths begin.
     base: &'a Path,
     unique: Unique,
-    /// Read when the first source names one.
-    formats: OnceCell<Formats>,
+    formats: &'a FormatMaps,
+}
+
+/// How a source is read, as the word for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Probe,
+}
+
+impl Kind {
+    const ALL: &'static [Kind] = &[Kind::File, Kind::Probe];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Kind::File => "file",
+            Kind::Probe => "probe",
+        }
+    }
+
+    /// Keys that sources of this kind alone have.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Kind::File => &["paths", "format", "timezone", "start"],
+            Kind::Probe => &[
+                "url",
+                "headers",
+                "method",
+                "body",
+                "every",
+                "max_per_day",
+                "max_usd_per_day",
+                "key",
+            ],
+        }
+    }
 }
 
 fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
-    let paths = reader.need("paths", |raw| paths(raw, around.base));
-    let name = reader.take("name", value::name);
-    let name = name.or_else(|| paths.as_ref()?.first().cloned());
+    let kind = reader.take("kind", |raw| value::word(raw, Kind::ALL, Kind::word));
+    let spec = kind.and_then(|kind| {
+        refuse_others(&mut reader, kind);
+        match kind {
+            Kind::File => files(&mut reader, around),
+            Kind::Probe => Some(asked(net::probe(&mut reader, around.base)?, Some("headers"))),
+        }
+    });
+    let name = reader.take("name", value::name).or_else(|| {
+        let spec = spec.as_ref()?;
+        let address = spec.net().map(|net| net.ask.address().to_string());
+        address.or_else(|| spec.paths.first().cloned())
+    });
     if let Some(name) = &name {
         around.unique.claim(name, &mut reader);
     }
-    let spec = SourceSpec {
+    let named = SourceSpec {
         name: name.unwrap_or_default(),
-        paths: Vec::new(),
-        format: reader.take("format", |raw| format(raw, &around.formats)),
-        timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         host: reader.take("host", value::name),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
-        start: reader.take("start", start).unwrap_or_default(),
+        count: reader.take("count", value::boolean).unwrap_or(true),
+        ..SourceSpec::default()
     };
     reader.finish();
+    let SourceSpec { paths, format, timezone, start, way, .. } = spec?;
+    Some(SourceSpec { paths, format, timezone, start, way, ..named })
+}
+
+/// A key of another kind of source would do nothing: it is refused.
+fn refuse_others(reader: &mut Reader, kind: Kind) {
+    for other in Kind::ALL.iter().filter(|other| **other != kind) {
+        for key in other.keys().iter().filter(|key| !kind.keys().contains(key)) {
+            if reader.has(key) {
+                let complaint = format!("is not for a source of kind \"{}\"", kind.word());
+                let hint = format!("add `kind = \"{}\"`", other.word());
+                reader.complain(key, Complaint::new(complaint).hint(hint));
+            }
+        }
+    }
+}
+
+fn files(reader: &mut Reader, around: &Around) -> Option<SourceSpec> {
+    let paths = reader.need("paths", |raw| paths(raw, around.base));
+    let spec = SourceSpec {
+        format: reader.take("format", |raw| format(raw, around.formats)),
+        timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
+        start: reader.take("start", start).unwrap_or_default(),
+        ..SourceSpec::default()
+    };
     Some(SourceSpec { paths: paths?, ..spec })
 }
 
-fn format(raw: &Raw, formats: &OnceCell<Formats>) -> Read<String> {
+/// A source that is asked; its answers are in one format.
+fn asked(net: NetSpec, format: Option<&str>) -> SourceSpec {
+    SourceSpec {
+        format: format.map(str::to_owned),
+        way: Way::Net(Box::new(net)),
+        ..SourceSpec::default()
+    }
+}
+
+fn format(raw: &Raw, known: &FormatMaps) -> Read<String> {
     let name = value::text(raw)?;
-    let known = formats.get_or_init(Formats::builtin);
     if known.list().any(|(id, _)| id == name) {
         return Ok(name);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::document::{self, Document, Kind};
 use super::error::{ConfigError, Problem};
+use super::formats::{self, MapFile};
 use super::item::{self, open};
 use super::reader::{Reader, Report, Unique, items};
 use super::suggest::did_you_mean;
@@ -52,13 +53,13 @@ impl Override {
 }
 
 pub(super) fn load(input: &LoadInput) -> Result<Config, ConfigError> {
-    let (name, bytes) = match &input.file {
-        None => (None, Vec::new()),
+    let (name, bytes, maps) = match &input.file {
+        None => (None, Vec::new(), Vec::new()),
         Some(ConfigFile::Path(path)) => {
             let bytes = document::read(path).map_err(|problem| vec![problem])?;
-            (Some(path.to_string_lossy().into_owned()), bytes)
+            (Some(path.to_string_lossy().into_owned()), bytes, formats::files(path)?)
         }
-        Some(ConfigFile::Bytes { name, bytes }) => (Some(name.clone()), bytes.clone()),
+        Some(ConfigFile::Bytes { name, bytes }) => (Some(name.clone()), bytes.clone(), Vec::new()),
     };
     let label = name.as_deref().unwrap_or("");
     let text = document::decode(label, &bytes).map_err(|problem| vec![problem])?;
@@ -76,7 +77,7 @@ pub(super) fn load(input: &LoadInput) -> Result<Config, ConfigError> {
     if !report.problems.is_empty() {
         return Err(report.problems.into());
     }
-    let config = build(&documents, &mut report);
+    let config = build(&documents, &maps, &mut report);
     match config {
         Some(config) if report.problems.is_empty() => {
             Ok(Config { shown: report.shown, file: name.clone(), ..config })
@@ -103,7 +104,7 @@ fn newer_version(documents: &[Document]) -> Option<Problem> {
     })
 }
 
-fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
+fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Option<Config> {
     let file = documents.first()?;
     let mut limits = Limits::default();
     let top = settings::top(Reader::top(&schema::TOP, documents, report));
@@ -113,7 +114,8 @@ fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
     let max_request_usd: NanoUsd =
         settings::engine(Reader::one(&schema::ENGINE, documents, report), &mut limits);
     let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
-    let sources = item::sources(file, report);
+    let formats = formats::formats(maps, file, report);
+    let sources = item::sources(file, &formats, report);
     let caps = item::caps(file, report);
     let base = if builtin_rules { builtin_for(&limits) } else { Vec::new() };
     let rules = rules(file, base, &caps, report);
@@ -131,6 +133,7 @@ fn build(documents: &[Document], report: &mut Report) -> Option<Config> {
         max_request_usd,
         display,
         prices,
+        formats,
         shown: Vec::new(),
         file: None,
     })

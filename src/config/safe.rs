@@ -12,8 +12,19 @@ const SHOWN: usize = 100;
 const MESSAGE: usize = 300;
 
 /// Names of keys whose value is never shown, whatever it looks like.
-const SECRET_KEYS: &[&str] =
-    &["secret", "passw", "token", "api_key", "apikey", "api-key", "credential", "auth", "private"];
+const SECRET_KEYS: &[&str] = &[
+    "secret",
+    "passw",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "credential",
+    "auth",
+    "private",
+    "-key",
+    "cookie",
+];
 
 /// `text` without secrets, with invisible and control characters spelled out.
 pub(super) fn shown(text: &str) -> String {

@@ -43,7 +43,7 @@ pub struct Key {
 
 /// All of it.
 pub const TABLES: &[Table] =
-    &[TOP, BUILTIN_RULES, SWITCH, ENGINE, DISPLAY, SOURCE, CAP, RULE, PRICE];
+    &[TOP, BUILTIN_RULES, SWITCH, ENGINE, DISPLAY, SOURCE, FORMAT, CAP, RULE, PRICE];
 
 pub(super) const TOP: Table = Table {
     name: "",
@@ -138,9 +138,15 @@ pub(super) const DISPLAY: Table = Table {
 pub(super) const SOURCE: Table = Table {
     name: "source",
     shape: Shape::Many,
-    about: "Log files to follow.",
+    about: "What is read: log files, or something that is asked over the network.",
     keys: &[
-        key("name", "name", None, "Unique; the first path where absent."),
+        key("name", "name", None, "Unique; the first path or the address where absent."),
+        key(
+            "kind",
+            "file|probe",
+            Some("\"file\""),
+            "How it is read: as log files, or by a request whose answer's headers count.",
+        ),
         key(
             "paths",
             "list of paths",
@@ -158,6 +164,64 @@ pub(super) const SOURCE: Table = Table {
             Some("\"beginning\""),
             "Where to start in a file that has content.",
         ),
+        key(
+            "count",
+            "boolean",
+            Some("true"),
+            "false where another source counts the same calls: only limits are read.",
+        ),
+        key("url", "address", None, "What is asked: https, or http on this machine."),
+        key(
+            "headers",
+            "headers",
+            None,
+            "Sent with a question. A key is { env }, { file } or { command }, with a `prefix`.",
+        ),
+        key("method", "GET|POST", None, "How a probe asks; POST where it has a body."),
+        key("body", "text", None, "What a probe sends."),
+        key("every", "duration", None, "Time between two questions; a probe's is 10m."),
+        key("max_per_day", "1 to 100000", Some("144"), "Requests of a probe in a UTC day."),
+        key("max_usd_per_day", "dollars", Some("0.10"), "What a probe may cost in a UTC day."),
+        key("key", "name", Some("\"tripline-probe\""), "The key a probe's calls are shown under."),
+    ],
+};
+
+pub(super) const FORMAT: Table = Table {
+    name: "format",
+    shape: Shape::Many,
+    about: "Formats of your own; a shipped format of the same id is replaced. \
+            docs/FORMATS.md has the whole language.",
+    keys: &[
+        key("id", "name", None, "Name of the format."),
+        key("about", "text", None, "What it is, for `tripline formats`."),
+        key("input", "jsonl|http-dump", Some("\"jsonl\""), "How lines become records."),
+        key("explode", "path", None, "An array whose elements are the records."),
+        key("detect", "list of paths", None, "A line with all of them is of this format."),
+        key("detect_eq", "paths and values", None, "What some of its fields hold."),
+        key("reject", "list of paths", None, "A line with any of them is of another format."),
+        key("keep", "list of conditions", None, "Only such lines are of interest."),
+        key("ignore", "list of conditions", None, "Lines of no interest."),
+        key("queue", "list of conditions", None, "Lines that are queue readings."),
+        key("timezone", "IANA name", None, "Zone of times that carry none; UTC where absent."),
+        key(
+            "dedup",
+            "first|last|max:output_tokens",
+            Some("\"first\""),
+            "Which of the lines with one `dedup_key` counts.",
+        ),
+        key(
+            "trusted_id",
+            "boolean",
+            Some("false"),
+            "Whether `dedup_key` alone makes lines equal: only where no client chooses it.",
+        ),
+        key("count", "boolean", Some("true"), "false: only limits are read, no call is counted."),
+        key("tokens", "table", None, "What the token counts include."),
+        key("sticky", "table", None, "Values remembered from earlier lines of the file."),
+        key("fields", "table", None, "Where each field of a call is found."),
+        key("headers", "table", None, "Where response headers are."),
+        key("limits", "list of tables", None, "Limits whose parts stand in fields."),
+        key("body", "list of paths", None, "Where the response body is."),
     ],
 };
 

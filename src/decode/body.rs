@@ -5,8 +5,9 @@ use super::eval::{Line, Scratch};
 use super::formats::Format;
 use super::headers::HeaderBag;
 use super::map::Field;
+use super::moment::Around;
 use super::tokens::{larger, tier, tokens};
-use crate::domain::{Tier, Tokens};
+use crate::domain::{Tier, Tokens, Wall};
 use crate::scan::{Found, Shape, scan_line};
 
 /// Bytes of error text kept for judging it.
@@ -50,13 +51,16 @@ impl Body {
     }
 
     fn json(&mut self, format: &Format, text: &[u8]) {
-        let scan = scan_line(&format.paths, text, &mut self.found);
+        let Some(paths) = format.layout.outer() else { return };
+        let scan = scan_line(paths, text, &mut self.found);
         if !matches!(scan.shape, Shape::Object | Shape::Array) {
             return;
         }
         let map = &format.map;
-        let present = format.presence.of(scan);
-        let line = Line { scan, headers: &self.no_headers, zone: None, present };
+        let scans = &[scan];
+        let around = Around { zone: None, received: Wall(0) };
+        let present = &format.presence.of(scans);
+        let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
         self.tokens = larger(tokens(line, map).0, self.tokens);
         let scratch = &mut self.scratch;
         let mut word = |field, keep: &mut String| {

@@ -5,9 +5,9 @@
 //! into quarantine, because a total that silently lacks it would be a lie.
 
 use super::eval::Line;
-use super::map::{Alt, From};
+use super::map::{Alts, From, Spot};
 use crate::domain::{FaultReason, NanoUsd};
-use crate::scan::{Kind, Slot, Value, number};
+use crate::scan::{Kind, Value, number};
 
 /// What a line says it cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,16 @@ pub(super) enum Reported {
 }
 
 /// The cost of a line by the alternatives of its map.
-pub(super) fn reported(line: Line<'_>, alts: &[Alt<Slot>], max: NanoUsd) -> Reported {
+pub(super) fn reported(line: Line<'_>, alts: Alts<'_>, max: NanoUsd) -> Reported {
     let mut bad = None;
     for alt in alts {
         if alt.when.as_ref().is_some_and(|when| !line.holds(when)) {
             continue;
         }
         let found = match &alt.from {
-            From::Path(slot) if !line.scan.has(*slot) => continue,
-            From::Path(slot) => largest(line.scan.all(*slot), alt.scale, max),
-            From::Sum(slots) => sum(line, slots, alt.scale, max),
+            From::Path(place) if line.get(*place).is_none() => continue,
+            From::Path(place) => largest(line.all(*place), alt.scale, max),
+            From::Sum(places) => sum(line, places, alt.scale, max),
             From::Header(name) => largest(line.headers(name), alt.scale, max),
             _ => largest(line.value(alt).into_iter(), alt.scale, max),
         };
@@ -47,7 +47,7 @@ pub(super) fn reported(line: Line<'_>, alts: &[Alt<Slot>], max: NanoUsd) -> Repo
 }
 
 /// Whether a line says that something was spent, readably or not.
-pub(super) fn states_one(line: Line<'_>, alts: &[Alt<Slot>]) -> bool {
+pub(super) fn states_one(line: Line<'_>, alts: Alts<'_>) -> bool {
     let nothing = [Reported::Nothing, Reported::Usd(NanoUsd(0))];
     !nothing.contains(&reported(line, alts, NanoUsd(i128::MAX)))
 }
@@ -75,10 +75,10 @@ fn largest<'v>(
     }
 }
 
-fn sum(line: Line<'_>, slots: &[Slot], scale: Option<f64>, max: NanoUsd) -> Reported {
+fn sum(line: Line<'_>, places: &[Spot], scale: Option<f64>, max: NanoUsd) -> Reported {
     let mut total = Reported::Nothing;
-    for slot in slots {
-        total = match (total, largest(line.scan.all(*slot), scale, max)) {
+    for place in places {
+        total = match (total, largest(line.all(*place), scale, max)) {
             (total, Reported::Nothing) => total,
             (_, Reported::Bad(reason)) => return Reported::Bad(reason),
             (Reported::Usd(a), Reported::Usd(b)) => Reported::Usd(a + b),

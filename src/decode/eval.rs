@@ -1,12 +1,11 @@
 //! A field's value in a scanned line: the first of its alternatives that is
 //! there and can be read. Allocates nothing but for a regex.
 
-use jiff::tz::TimeZone;
-
 use super::headers::HeaderBag;
-use super::map::{Alt, As, Cond, Field, Fields, From, Map};
+use super::map::{Alt, Alts, As, Cond, Field, From, Map, Present, Spot};
+use super::moment::{Around, read_time};
 use crate::domain::Wall;
-use crate::scan::{Kind, Scan, Slot, Value, number, time};
+use crate::scan::{Kind, Scan, Value, elements, members, number, time};
 
 /// What a line has to say on one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +21,14 @@ pub(super) enum Seen<T> {
 /// A scanned line and what belongs to it.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'l> {
-    pub(super) scan: Scan<'l>,
+    /// The record's parts, as its format lays them out.
+    pub(super) scans: &'l [Scan<'l>],
     pub(super) headers: &'l HeaderBag,
-    /// Zone of times that carry none; UTC where absent.
-    pub(super) zone: Option<&'l TimeZone>,
-    /// Fields that can have a value at all.
-    pub(super) present: Fields,
+    /// What was remembered from earlier lines, by number.
+    pub(super) sticky: &'l [String],
+    pub(super) around: Around<'l>,
+    /// Alternatives that can have a value at all.
+    pub(super) present: &'l Present,
 }
 
 impl<T> Seen<T> {
@@ -40,45 +41,62 @@ impl<T> Seen<T> {
 }
 
 impl<'l> Line<'l> {
-    /// The alternatives for a field, none if all would come to nothing.
+    /// The alternatives for a field without those that would come to nothing.
     #[inline]
-    pub(super) fn alts(self, map: &Map<Slot>, field: Field) -> &[Alt<Slot>] {
-        if self.present.has(field) { map.field(field) } else { &[] }
+    pub(super) fn alts(self, map: &Map<Spot>, field: Field) -> Alts<'_> {
+        self.present.of(map, field)
     }
 
-    pub(super) fn holds(self, cond: &Cond<Slot>) -> bool {
-        holds(self.scan, cond)
+    pub(super) fn holds(self, cond: &Cond<Spot>) -> bool {
+        holds(self.scans, cond)
+    }
+
+    /// The first value at a place, whatever it is.
+    #[inline]
+    pub(super) fn get(self, place: Spot) -> Option<Value<'l>> {
+        self.scans.get(usize::from(place.part))?.get(place.slot)
+    }
+
+    /// All values at a place.
+    #[inline]
+    pub(super) fn all(self, place: Spot) -> impl Iterator<Item = Value<'l>> {
+        let scan = self.scans.get(usize::from(place.part)).copied();
+        scan.into_iter().flat_map(move |scan| scan.all(place.slot))
     }
 
     /// A number, scaled as the map asks.
-    pub(super) fn number(self, alts: &[Alt<Slot>]) -> Seen<f64> {
+    pub(super) fn number(self, alts: Alts<'_>) -> Seen<f64> {
         self.first(alts, |alt| {
             match &alt.from {
-                From::Sum(slots) => self.sum(slots),
+                From::Sum(places) => self.sum(places),
                 From::Diff(end, start) => self.diff(alt, *end, *start),
-                _ => self.single(alt, |value| to_number(alt.read_as, value)),
+                _ => self.single(alt, |value| to_number(&alt.read_as, value)),
             }
             .scaled(alt)
         })
     }
 
-    /// A span of time: a number that is not negative.
-    pub(super) fn span(self, alts: &[Alt<Slot>]) -> Option<f64> {
-        self.number(alts).ok().filter(|span| *span >= 0.0)
+    /// A span of time. A negative one is a writer's word for none.
+    pub(super) fn span(self, alts: Alts<'_>) -> Option<f64> {
+        let one = |alt| match self.number(Alts::one(alt)) {
+            Seen::Is(span) if span < 0.0 => Seen::Absent,
+            seen => seen,
+        };
+        self.first(alts, one).ok()
     }
 
     /// A count: a whole number that is not negative.
-    pub(super) fn count(self, alts: &[Alt<Slot>]) -> Seen<u64> {
+    pub(super) fn count(self, alts: Alts<'_>) -> Seen<u64> {
         self.first(alts, |alt| {
-            if let From::Path(slot) = alt.from
+            if let From::Path(place) = alt.from
                 && alt.is_plain()
             {
-                return match self.usable(slot) {
+                return match self.usable(place) {
                     None => Seen::Absent,
                     Some(value) => value.as_u64().map_or(Seen::Unreadable, Seen::Is),
                 };
             }
-            match self.number(std::slice::from_ref(alt)) {
+            match self.number(Alts::one(alt)) {
                 Seen::Is(number) => whole(number).map_or(Seen::Unreadable, Seen::Is),
                 Seen::Unreadable => Seen::Unreadable,
                 Seen::Absent => Seen::Absent,
@@ -87,11 +105,13 @@ impl<'l> Line<'l> {
     }
 
     /// A point in time.
-    pub(super) fn time(self, alts: &[Alt<Slot>]) -> Seen<Wall> {
-        self.first(alts, |alt| self.single(alt, |value| self.to_time(alt.read_as, value)))
+    pub(super) fn time(self, alts: Alts<'_>) -> Seen<Wall> {
+        self.first(alts, |alt| {
+            self.single(alt, |value| read_time(&alt.read_as, value, self.around))
+        })
     }
 
-    pub(super) fn flag(self, alts: &[Alt<Slot>]) -> Option<bool> {
+    pub(super) fn flag(self, alts: Alts<'_>) -> Option<bool> {
         #[allow(clippy::redundant_closure_for_method_calls, reason = "lifetimes want a closure")]
         self.first(alts, |alt| self.single(alt, |value| value.as_bool())).ok()
     }
@@ -99,7 +119,7 @@ impl<'l> Line<'l> {
     /// Hands the first text there is to `read`. The text may be in `scratch`.
     pub(super) fn text<T>(
         self,
-        alts: &[Alt<Slot>],
+        alts: Alts<'_>,
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
@@ -113,12 +133,12 @@ impl<'l> Line<'l> {
     /// The text of one alternative, ready to use.
     pub(super) fn alt_text<T>(
         self,
-        alt: &Alt<Slot>,
+        alt: &Alt<Spot>,
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
-        if let From::Join(slots) = &alt.from {
-            let text = self.join(slots, scratch)?;
+        if let From::Join(places) = &alt.from {
+            let text = self.join(places, scratch)?;
             return read(text);
         }
         let value = self.value(alt)?;
@@ -141,28 +161,32 @@ impl<'l> Line<'l> {
     /// The value an alternative with a single source stands on, where it is
     /// there and means something.
     #[inline]
-    pub(super) fn value(self, alt: &'l Alt<Slot>) -> Option<Value<'l>> {
+    pub(super) fn value(self, alt: &'l Alt<Spot>) -> Option<Value<'l>> {
         match &alt.from {
-            From::Path(slot) => self.usable(*slot),
+            From::Path(place) => self.usable(*place),
             From::Header(name) => self.header(name),
-            From::Const(text) => Some(Value { kind: Kind::Str, raw: text.as_bytes() }),
+            From::Const(text) => Some(text_value(text)),
+            From::Sticky(number) => {
+                self.sticky.get(*number).filter(|text| !text.is_empty()).map(|t| text_value(t))
+            }
+            From::KeyOf(place) => only_key(self.usable(*place)?),
             From::Sum(_) | From::Diff(..) | From::Join(_) => None,
         }
     }
 
     #[inline]
-    fn usable(self, slot: Slot) -> Option<Value<'l>> {
-        self.scan.get(slot).filter(|value| !value.is_absent())
+    fn usable(self, place: Spot) -> Option<Value<'l>> {
+        self.get(place).filter(|value| !value.is_absent())
     }
 
     fn header(self, name: &str) -> Option<Value<'l>> {
-        let header = self.headers.iter().find(|header| header.name == name.as_bytes())?;
+        let header = self.headers.named(name.as_bytes()).next()?;
         Some(Value { kind: Kind::Str, raw: header.value }).filter(|value| !value.is_absent())
     }
 
     /// The values of all headers with one name.
     pub(super) fn headers(self, name: &str) -> impl Iterator<Item = Value<'l>> {
-        let named = self.headers.iter().filter(move |header| header.name == name.as_bytes());
+        let named = self.headers.named(name.as_bytes());
         let values = named.map(|header| Value { kind: Kind::Str, raw: header.value });
         values.filter(|value| !value.is_absent())
     }
@@ -171,8 +195,8 @@ impl<'l> Line<'l> {
     #[inline]
     fn first<'a, T>(
         self,
-        alts: &'a [Alt<Slot>],
-        mut read: impl FnMut(&'a Alt<Slot>) -> Seen<T>,
+        alts: Alts<'a>,
+        mut read: impl FnMut(&'a Alt<Spot>) -> Seen<T>,
     ) -> Seen<T> {
         let mut best = Seen::Absent;
         for alt in alts {
@@ -189,7 +213,7 @@ impl<'l> Line<'l> {
     }
 
     #[inline]
-    fn single<T>(self, alt: &Alt<Slot>, read: impl Fn(Value<'_>) -> Option<T>) -> Seen<T> {
+    fn single<T>(self, alt: &Alt<Spot>, read: impl Fn(Value<'_>) -> Option<T>) -> Seen<T> {
         let Some(value) = self.value(alt) else { return Seen::Absent };
         if alt.is_verbatim() {
             return read(value).map_or(Seen::Unreadable, Seen::Is);
@@ -202,9 +226,9 @@ impl<'l> Line<'l> {
         .map_or(Seen::Absent, Seen::Is)
     }
 
-    fn sum(self, slots: &[Slot]) -> Seen<f64> {
+    fn sum(self, places: &[Spot]) -> Seen<f64> {
         let mut sum = Seen::Absent;
-        for value in slots.iter().filter_map(|slot| self.usable(*slot)) {
+        for value in places.iter().filter_map(|place| self.usable(*place)) {
             let Some(number) = value.as_f64() else { return Seen::Unreadable };
             sum = Seen::Is(sum.ok().unwrap_or(0.0) + number);
         }
@@ -212,80 +236,56 @@ impl<'l> Line<'l> {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a span in milliseconds")]
-    fn diff(self, alt: &Alt<Slot>, end: Slot, start: Slot) -> Seen<f64> {
+    fn diff(self, alt: &Alt<Spot>, end: Spot, start: Spot) -> Seen<f64> {
         let (Some(end), Some(start)) = (self.usable(end), self.usable(start)) else {
             return Seen::Absent;
         };
-        let times = self.to_time(alt.read_as, end).zip(self.to_time(alt.read_as, start));
+        let time = |value| read_time(&alt.read_as, value, self.around);
+        let times = time(end).zip(time(start));
         times.map_or(Seen::Unreadable, |(end, start)| {
             Seen::Is(end.0.saturating_sub(start.0) as f64 / 1e6)
         })
     }
 
-    fn join<'s>(self, slots: &[Slot], scratch: &'s mut Scratch) -> Option<&'s str> {
+    fn join<'s>(self, places: &[Spot], scratch: &'s mut Scratch) -> Option<&'s str> {
         scratch.joined.clear();
         let mut any = false;
-        for (i, slot) in slots.iter().enumerate() {
+        for (i, place) in places.iter().enumerate() {
             if i > 0 {
                 scratch.joined.push('|');
             }
-            if let Some(value) = self.usable(*slot) {
+            if let Some(value) = self.usable(*place) {
                 any = true;
                 scratch.joined.push_str(value.text(&mut scratch.escapes));
             }
         }
         any.then_some(scratch.joined.as_str())
     }
-
-    fn to_time(self, read_as: As, value: Value<'_>) -> Option<Wall> {
-        let unit = match read_as {
-            As::EpochS => 1_000_000_000,
-            As::EpochMs => 1_000_000,
-            As::EpochUs => 1_000,
-            As::EpochNs => 1,
-            _ => return self.seen_time(value.raw),
-        };
-        let nanos = value.as_decimal().ok()?.checked_mul(unit)? / number::SCALE;
-        i64::try_from(nanos).ok().map(Wall)
-    }
-
-    /// A time in whatever notation it is.
-    fn seen_time(self, raw: &[u8]) -> Option<Wall> {
-        if matches!(raw.get(4), Some(b'-' | b'/')) {
-            return time::rfc3339(raw).or_else(|| self.civil(raw));
-        }
-        time::epoch(raw)
-            .or_else(|| time::clf(raw))
-            .or_else(|| time::http_date(raw))
-            .or_else(|| time::js_date(raw))
-    }
-
-    fn civil(self, raw: &[u8]) -> Option<Wall> {
-        let civil = time::civil(raw)?;
-        let Some(zone) = self.zone else { return Some(civil.utc()) };
-        let civil = jiff::civil::DateTime::new(
-            civil.year,
-            civil.month,
-            civil.day,
-            civil.hour,
-            civil.minute,
-            civil.second,
-            civil.nano,
-        );
-        let at = zone.to_ambiguous_timestamp(civil.ok()?).compatible().ok()?;
-        i64::try_from(at.as_nanosecond()).ok().map(Wall)
-    }
 }
 
-/// Whether a condition holds for a scanned line.
-pub(super) fn holds(scan: Scan<'_>, cond: &Cond<Slot>) -> bool {
-    let usable = |slot: &Slot| scan.get(*slot).is_some_and(|value| !value.is_absent());
+/// Whether a condition holds for a scanned record.
+pub(super) fn holds(scans: &[Scan<'_>], cond: &Cond<Spot>) -> bool {
+    let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
+    let usable = |place: &Spot| get(place).is_some_and(|value| !value.is_absent());
+    let is_one = |place: &Spot, words: &[Box<[u8]>]| {
+        get(place).is_some_and(|value| words.iter().any(|word| **word == *value.raw))
+    };
     cond.has.iter().all(usable)
         && !cond.not.iter().any(usable)
-        && cond.eq.iter().all(|(slot, words)| {
-            let raw = scan.get(*slot).map(|value| value.raw);
-            raw.is_some_and(|raw| words.iter().any(|word| **word == *raw))
-        })
+        && cond.eq.iter().all(|(place, words)| is_one(place, words))
+        && !cond.ne.iter().any(|(place, words)| is_one(place, words))
+        && cond.re.iter().all(|(place, re)| get(place).is_some_and(|v| re.is_match(v.raw)))
+}
+
+fn text_value(text: &str) -> Value<'_> {
+    Value { kind: Kind::Str, raw: text.as_bytes() }
+}
+
+/// The name of an object's only member.
+fn only_key(value: Value<'_>) -> Option<Value<'_>> {
+    let mut members = members(value.raw);
+    let (key, _) = members.next().filter(|_| value.kind == Kind::Object)?;
+    members.next().is_none().then_some(key)
 }
 
 /// Reusable room for texts that are not in the line as they are meant.
@@ -303,7 +303,7 @@ impl Scratch {
     }
 }
 
-impl Alt<Slot> {
+impl Alt<Spot> {
     /// Whether the value is what is written, without regex, map or letter case.
     #[inline]
     fn is_verbatim(&self) -> bool {
@@ -312,7 +312,7 @@ impl Alt<Slot> {
 
     #[inline]
     #[allow(clippy::float_cmp, reason = "zero is exactly `nothing to add`")]
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.is_verbatim() && self.read_as == As::Plain && self.scale.is_none() && self.add == 0.0
     }
 
@@ -323,7 +323,7 @@ impl Alt<Slot> {
 }
 
 impl Seen<f64> {
-    fn scaled(self, alt: &Alt<Slot>) -> Seen<f64> {
+    fn scaled(self, alt: &Alt<Spot>) -> Seen<f64> {
         match self {
             Seen::Is(number) => Seen::Is(number * alt.scale.unwrap_or(1.0) + alt.add),
             other => other,
@@ -332,13 +332,17 @@ impl Seen<f64> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
-fn to_number(read_as: As, value: Value<'_>) -> Option<f64> {
+fn to_number(read_as: &As, value: Value<'_>) -> Option<f64> {
     match read_as {
         // nginx separates tries by commas, groups of tries by colons.
         As::LastNumber => last(value.raw.rsplit(|b| matches!(b, b',' | b':'))),
         As::SumOfNumbers => {
             let parts = value.raw.split(|b| matches!(b, b',' | b':'));
             parts.filter_map(|part| number::float(part.trim_ascii())).reduce(|a, b| a + b)
+        }
+        As::HrTime => {
+            let mut parts = elements(value.raw).map(Value::as_f64);
+            Some(parts.next()?? * 1e3 + parts.next()?? / 1e6)
         }
         As::Duration => {
             value.as_f64().or_else(|| time::go_duration(value.raw).map(|ns| ns as f64 / 1e6))

@@ -1,18 +1,50 @@
 //! The formats a decoder can tell apart, compiled once and shared.
 
-use super::map::{self, Input, Map, Presence};
-use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, Slot, scan_line};
+mod detect;
+
+use std::ops::Range;
+
+use super::map::{self, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot};
+use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
+use detect::{Detector, Told, ranked};
+
+/// Keys of a format map.
+pub const FORMAT_KEYS: &[&str] = map::KEYS;
 
 const BUILTIN: &[(&str, &str)] = &[
     ("litellm-standard.toml", include_str!("../../data/formats/litellm-standard.toml")),
     ("nginx-json.toml", include_str!("../../data/formats/nginx-json.toml")),
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
+    ("claude-code.toml", include_str!("../../data/formats/claude-code.toml")),
+    ("codex.toml", include_str!("../../data/formats/codex.toml")),
+    ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
+    ("weave.toml", include_str!("../../data/formats/weave.toml")),
+    ("caddy.toml", include_str!("../../data/formats/caddy.toml")),
+    ("kong-ai.toml", include_str!("../../data/formats/kong-ai.toml")),
+    ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
+    ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
+    ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
+    ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
+    ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
+    ("envoy-text.toml", include_str!("../../data/formats/envoy-text.toml")),
+    ("app-logfmt.toml", include_str!("../../data/formats/app-logfmt.toml")),
+    ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
+    ("sdk-python.toml", include_str!("../../data/formats/sdk-python.toml")),
+    ("sdk-debug.toml", include_str!("../../data/formats/sdk-debug.toml")),
+    ("sdk-node.toml", include_str!("../../data/formats/sdk-node.toml")),
+    ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
+    ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
+    ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),
 ];
 
 const BODY: (&str, &str) =
     ("response-body.toml", include_str!("../../data/formats/response-body.toml"));
+
+/// Inputs whose formats are told by fields.
+const DETECTED: [Input; 5] =
+    [Input::JsonLines, Input::Logfmt, Input::OtlpSpans, Input::OtlpLogs, Input::OtlpMetrics];
 
 /// Why a format can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,10 +77,18 @@ pub enum FormatError {
 #[derive(Debug)]
 pub struct Formats {
     formats: Vec<Format>,
-    /// Everything any format is told by, for lines of no known format.
-    any: Detector,
+    /// For each input everything its formats are told by.
+    any: Vec<(Input, Detector, Paths)>,
     /// How the body of a response is read.
     body: Format,
+}
+
+/// Format maps that are being gathered: the shipped ones, then a user's.
+#[derive(Clone, Debug, Default)]
+pub struct FormatMaps {
+    maps: Vec<Map<String>>,
+    /// How many of them are shipped.
+    shipped: usize,
 }
 
 /// A format that is known to exist.
@@ -59,49 +99,113 @@ pub struct FormatId(pub(super) usize);
 /// is rather of a format that is told by more.
 #[derive(Debug)]
 pub(super) struct Format {
-    pub(super) map: Map<Slot>,
-    pub(super) paths: Paths,
+    pub(super) map: Map<Spot>,
+    pub(super) layout: Layout,
     pub(super) presence: Presence,
-    /// Where this format's own sets of paths stand in `detector`'s order.
-    own: usize,
-    detector: Vec<Signature>,
+    /// Its number among all.
+    pub(super) number: usize,
+    detector: Detector,
 }
 
-#[derive(Debug)]
-struct Detector {
-    paths: Paths,
-    signatures: Vec<Signature>,
+/// A mistake in a map that is part of a larger text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatMistake {
+    /// Where it stands in the text.
+    pub span: Range<usize>,
+    /// The key with its path, and what is wrong with it.
+    pub message: String,
 }
 
-/// What tells a format: one set of paths of its map, and what must be missing.
-#[derive(Clone, Debug)]
-struct Signature {
-    format: usize,
-    set: Vec<Slot>,
-    reject: Vec<Slot>,
+impl FormatMaps {
+    /// The maps shipped with the program.
+    #[must_use]
+    pub fn builtin() -> FormatMaps {
+        let mut all = FormatMaps::default();
+        for (file, text) in BUILTIN {
+            if let Err(error) = all.add(file, text) {
+                unreachable!("a test reads every shipped map: {error}");
+            }
+        }
+        all.shipped = all.maps.len();
+        all
+    }
+
+    /// Adds the map of one file; it replaces one of the same id.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<(), FormatError> {
+        let map = map::read(text).map_err(|error| located(file, text, error))?;
+        self.put(map);
+        Ok(())
+    }
+
+    /// Adds a map that is a table of a larger text, where it stands at `span`.
+    pub fn add_table(
+        &mut self,
+        table: &toml::de::DeTable<'_>,
+        span: Range<usize>,
+    ) -> Result<(), FormatMistake> {
+        let read = map::read_table(table, span).map_err(|MapError { span, key, message }| {
+            FormatMistake { span, message: format!("{key}: {message}") }
+        });
+        self.put(read?);
+        Ok(())
+    }
+
+    /// Names and descriptions of all of them.
+    pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.maps.iter().map(|map| (&*map.id, &*map.about))
+    }
+
+    /// Compiles them.
+    #[must_use]
+    pub fn compile(&self) -> Formats {
+        let detector = |input| {
+            let mut builder = PathsBuilder::new();
+            let ranked = ranked(&self.maps, self.shipped, input);
+            let any = Detector::new(&ranked, &mut |path| builder.add(path));
+            (input, any, builder.build())
+        };
+        let any = DETECTED.iter().map(|input| detector(*input)).collect();
+        let formats = self.maps.iter().enumerate();
+        let formats = formats.map(|(number, map)| {
+            Format::new(number, map, &ranked(&self.maps, self.shipped, map.input))
+        });
+        let formats = formats.collect();
+        let body = match map::read(BODY.1) {
+            Ok(body) => Format::new(0, &body, &[]),
+            Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
+        };
+        Formats { formats, any, body }
+    }
+
+    fn put(&mut self, map: Map<String>) {
+        match self.maps.iter_mut().find(|known| known.id == map.id) {
+            Some(known) => *known = map,
+            None => self.maps.push(map),
+        }
+    }
+}
+
+/// Two are the same if they hold the same formats by name.
+impl PartialEq for FormatMaps {
+    fn eq(&self, other: &FormatMaps) -> bool {
+        self.list().eq(other.list())
+    }
 }
 
 impl Formats {
     /// The formats shipped with the program.
     #[must_use]
     pub fn builtin() -> Formats {
-        match Formats::from_toml(BUILTIN) {
-            Ok(formats) => formats,
-            Err(error) => unreachable!("a test reads every shipped map: {error}"),
-        }
+        FormatMaps::builtin().compile()
     }
 
     /// Formats from `(file name, TOML)`; of two with one id the later counts.
     pub fn from_toml(files: &[(&str, &str)]) -> Result<Formats, FormatError> {
-        let mut maps: Vec<Map<String>> = Vec::new();
+        let mut maps = FormatMaps::default();
         for (file, text) in files {
-            let map = map::read(file, text)?;
-            match maps.iter_mut().find(|known| known.id == map.id) {
-                Some(known) => *known = map,
-                None => maps.push(map),
-            }
+            maps.add(file, text)?;
         }
-        Ok(Formats::of(&maps, &map::read(BODY.0, BODY.1)?))
+        Ok(maps.compile())
     }
 
     /// Names and descriptions of all formats.
@@ -111,12 +215,15 @@ impl Formats {
 
     /// A format by its name.
     pub fn id(&self, name: &str) -> Result<FormatId, FormatError> {
-        let position = self.formats.iter().position(|format| *format.map.id == *name);
-        position.map(FormatId).ok_or_else(|| FormatError::Unknown {
+        self.position(name).map(FormatId).ok_or_else(|| FormatError::Unknown {
             name: name.to_owned(),
             near: nearest(name, self.list().map(|(id, _)| id)).map(str::to_owned),
             known: self.list().map(|(id, _)| id.to_owned()).collect(),
         })
+    }
+
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.formats.iter().position(|format| *format.map.id == *name)
     }
 
     pub(super) fn get(&self, position: usize) -> Option<&Format> {
@@ -128,84 +235,61 @@ impl Formats {
         self.formats.iter().position(|format| format.map.input == Input::HttpDump)
     }
 
+    /// The formats whose records are lines of JSON.
+    pub(super) fn of_json(&self) -> impl Iterator<Item = usize> {
+        let json = |format: &Format| format.map.input == Input::JsonLines;
+        (0..self.len()).filter(move |position| self.get(*position).is_some_and(json))
+    }
+
     /// How many formats there are.
     pub(super) fn len(&self) -> usize {
         self.formats.len()
     }
 
-    /// The shape of a line, and which format an object is of.
-    pub(super) fn detect(&self, line: &[u8], found: &mut Found) -> (Shape, Option<usize>) {
-        let scan = scan_line(&self.any.paths, line, found);
-        let told = self.any.signatures.iter().find(|signature| signature.fits(scan));
-        (scan.shape, told.map(|signature| signature.format))
+    /// The shape of a record, and which format of `input` it is of.
+    pub(super) fn detect(
+        &self,
+        input: Input,
+        json: &[u8],
+        found: &mut Found,
+    ) -> (Shape, Option<usize>) {
+        let Some((_, any, paths)) = self.any.iter().find(|(known, ..)| *known == input) else {
+            return (Shape::NotJson, None);
+        };
+        let scan = scan_line(paths, json, found);
+        (scan.shape, any.format_of(scan))
     }
 
     pub(super) fn body(&self) -> &Format {
         &self.body
     }
-
-    fn of(maps: &[Map<String>], body: &Map<String>) -> Formats {
-        let ranked = ranked(maps);
-        let mut builder = PathsBuilder::new();
-        let signatures = ranked.iter().map(|told| told.compile(maps, &mut builder)).collect();
-        let any = Detector { paths: builder.build(), signatures };
-        let formats = maps.iter().enumerate().map(|(i, map)| Format::new(i, map, maps, &ranked));
-        Formats { formats: formats.collect(), any, body: Format::new(0, body, &[], &[]) }
-    }
 }
 
 impl Format {
-    fn new(own: usize, map: &Map<String>, maps: &[Map<String>], ranked: &[Told<'_>]) -> Format {
-        let mut builder = PathsBuilder::new();
-        let compiled = map.compile(&mut builder);
+    fn new(number: usize, map: &Map<String>, ranked: &[Told<'_>]) -> Format {
+        let mut layout = LayoutBuilder::new(&map.explode);
+        let compiled = map.compile(&mut layout);
         // Only what ranks above this format's last set can take a line from it.
-        let last = ranked.iter().rposition(|told| told.format == own).map_or(0, |i| i + 1);
-        let detector = ranked.get(..last).unwrap_or_default();
-        let detector = detector.iter().map(|told| told.compile(maps, &mut builder)).collect();
-        let paths = builder.build();
-        let presence = Presence::new(&compiled, &paths);
-        Format { map: compiled, paths, presence, own, detector }
+        let last = ranked.iter().rposition(|told| told.format == number).map_or(0, |i| i + 1);
+        let above = ranked.get(..last).unwrap_or_default();
+        let detector = Detector::new(above, &mut |path| layout.add_outer(path).slot);
+        let layout = layout.build();
+        let presence = Presence::new(&compiled, &layout);
+        Format { map: compiled, layout, presence, number, detector }
     }
 
     /// Whether a line, scanned for this format, is of this format.
     #[inline]
     pub(super) fn fits(&self, scan: Scan<'_>) -> bool {
-        self.detector.iter().find(|s| s.fits(scan)).is_some_and(|s| s.format == self.own)
+        self.detector.format_of(scan) == Some(self.number)
     }
 }
 
-impl Signature {
-    #[inline]
-    fn fits(&self, scan: Scan<'_>) -> bool {
-        self.set.iter().all(|slot| scan.has(*slot)) && !self.reject.iter().any(|s| scan.has(*s))
-    }
-}
-
-/// One set of one map.
-struct Told<'m> {
-    format: usize,
-    set: &'m [String],
-}
-
-impl Told<'_> {
-    fn compile(&self, maps: &[Map<String>], paths: &mut PathsBuilder) -> Signature {
-        let reject = maps.get(self.format).map_or(&[][..], |map| &map.reject);
-        Signature {
-            format: self.format,
-            set: self.set.iter().map(|path| paths.add(path)).collect(),
-            reject: reject.iter().map(|path| paths.add(path)).collect(),
-        }
-    }
-}
-
-/// All sets of all maps, the most specific first.
-fn ranked(maps: &[Map<String>]) -> Vec<Told<'_>> {
-    let mut all: Vec<Told<'_>> = Vec::new();
-    for (format, map) in maps.iter().enumerate() {
-        all.extend(map.detect.iter().map(|set| Told { format, set }));
-    }
-    all.sort_by_key(|told| std::cmp::Reverse(told.set.len()));
-    all
+fn located(file: &str, text: &str, error: MapError) -> FormatError {
+    let before = text.get(..error.span.start).unwrap_or_default();
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let MapError { key, message, .. } = error;
+    FormatError::Map { file: file.to_owned(), line, key, message }
 }
 
 fn hint(near: Option<&str>, known: &[String]) -> String {

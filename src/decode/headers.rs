@@ -18,6 +18,7 @@ mod ietf;
 mod labels;
 mod law;
 mod names;
+mod plan;
 mod prose;
 mod provider;
 mod quota;
@@ -27,7 +28,9 @@ mod settle;
 mod state;
 mod vocabulary;
 
+pub(super) use bag::NameList;
 pub use bag::{Header, HeaderBag};
+pub(super) use cards::Says;
 pub use state::CallState;
 
 use crate::domain::{Layer, LimitReading, LimitedBy, Names, NanoUsd, Sym, Wall};
@@ -35,7 +38,14 @@ use body::Said;
 use cards::Cards;
 use gather::Gathered;
 use labels::Labels;
+use plan::Plans;
 use settle::Setting;
+
+/// The time that a reset stands for, in whatever form it is written; what is
+/// relative counts from `now`.
+pub(super) fn reset_at(written: &[u8], now: Wall) -> Option<Wall> {
+    reset::read(written).map(|written| written.at(now))
+}
 
 /// What is known around a response.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +98,7 @@ pub struct HeaderReport {
 pub struct HeaderReader {
     labels: Labels,
     cards: Cards,
+    plans: Plans,
     gathered: Gathered,
 }
 
@@ -98,8 +109,14 @@ impl HeaderReader {
         HeaderReader {
             labels: Labels::new(names),
             cards: Cards::default(),
+            plans: Plans::default(),
             gathered: Gathered::default(),
         }
+    }
+
+    /// What a header of this name can say.
+    pub(super) fn says(&mut self, header: Header<'_>) -> Says {
+        self.cards.of(header, &mut self.labels).says()
     }
 
     /// Reads the headers of one response.
@@ -109,11 +126,12 @@ impl HeaderReader {
         context: &HeaderContext<'_>,
         report: &mut HeaderReport,
     ) {
-        let HeaderReader { labels, cards, gathered } = self;
+        let HeaderReader { labels, cards, plans, gathered } = self;
         gathered.faults.clear();
-        let date = gather::server_date(bag, &mut gathered.faults);
+        let plan = plans.of(bag, cards, labels);
+        let date = if plan.dated { gather::server_date(bag, &mut gathered.faults) } else { None };
         let now = date.unwrap_or(context.at);
-        gathered.read(bag, now, cards, labels);
+        gathered.read(bag, plan, now, labels);
         let said = match context.body {
             Some(body) => body::read(body, context.status, now, gathered, labels),
             None => Said::default(),

@@ -5,38 +5,54 @@
 //! It knows nothing of how a value becomes part of an observation.
 
 mod field;
+mod layout;
+mod pattern;
 mod presence;
 mod read;
 
-use crate::domain::Layer;
-use regex_lite::Regex;
+use std::sync::Arc;
 
-use crate::scan::{PathsBuilder, Slot};
+use regex::Regex;
 
-pub(super) use field::{Field, Kind};
-pub(super) use presence::{Fields, Presence};
-pub(super) use read::read;
+use crate::domain::{Keep, Layer, Resource, Scope};
 
-/// A map; `P` is a path as text, or the slot it was compiled to.
+pub(super) use field::{Field, Kind, Part};
+pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, descend};
+pub(super) use pattern::{Group, Pattern};
+pub(super) use presence::{Alts, Presence, Present};
+pub(crate) use read::{KEYS, MapError};
+pub(super) use read::{read, read_table};
+
+/// A map; `P` is a path as text, or the place it was compiled to.
 #[derive(Clone, Debug)]
 pub(super) struct Map<P> {
     pub(super) id: Box<str>,
     pub(super) about: Box<str>,
     pub(super) input: Input,
-    /// Sets of paths; a line with all of one set may be of this format. The
-    /// largest such set says how sure that is.
-    pub(super) detect: Vec<Vec<P>>,
-    /// A line with any of these is of another format.
-    pub(super) reject: Vec<P>,
+    /// What makes a record of a line of text; the first that fits.
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) company: Company,
+    /// Arrays within arrays whose elements are the records; none where the
+    /// object itself is the record.
+    pub(super) explode: Vec<String>,
+    pub(super) detect: Detect<P>,
+    /// If not empty: only lines with one of these are of interest.
+    pub(super) keep: Vec<Cond<P>>,
     /// Well-formed lines of no interest.
     pub(super) ignore: Vec<Cond<P>>,
     /// Lines that are queue readings.
     pub(super) queue: Vec<Cond<P>>,
     pub(super) timezone: Option<jiff::tz::TimeZone>,
     pub(super) tokens: TokenRule,
+    pub(super) identity: Identity,
+    /// Whether calls count, or only the limits beside them.
+    pub(super) counts: Counts,
+    /// Values remembered from earlier lines of the same file.
+    pub(super) sticky: Vec<Sticky<P>>,
     /// Alternatives by [`Field`]; the first usable one is the value.
     pub(super) fields: Vec<Vec<Alt<P>>>,
     pub(super) headers: Headers<P>,
+    pub(super) limits: Vec<Limit<P>>,
     /// Where the response body is, if the line holds it.
     pub(super) body: Vec<P>,
 }
@@ -48,6 +64,77 @@ pub(super) enum Input {
     JsonLines,
     /// Response heads as curl prints them, with or without a body.
     HttpDump,
+    /// `key=value` pairs.
+    Logfmt,
+    /// Lines of text, by patterns.
+    Regex,
+    /// Spans of OTLP in JSON, one flat object each.
+    OtlpSpans,
+    /// Log records of OTLP in JSON, one flat object each.
+    OtlpLogs,
+    /// Data points of OTLP in JSON, one flat object each.
+    OtlpMetrics,
+}
+
+/// Whether records of a format share their log with lines for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Company {
+    /// What is no record is damaged.
+    #[default]
+    Alone,
+    /// What is no record is of no interest.
+    Mixed,
+}
+
+impl Input {
+    /// Whether a record is a line of JSON in the log.
+    pub(super) fn is_json(self) -> bool {
+        match self {
+            Input::JsonLines | Input::OtlpSpans | Input::OtlpLogs | Input::OtlpMetrics => true,
+            Input::HttpDump | Input::Logfmt | Input::Regex => false,
+        }
+    }
+}
+
+/// What tells a format.
+#[derive(Clone, Debug)]
+pub(super) struct Detect<P> {
+    /// Sets of paths; a line with all of one set may be of this format. The
+    /// largest such set says how sure that is.
+    pub(super) sets: Vec<Vec<P>>,
+    /// What some fields must hold besides, whichever set it is.
+    pub(super) eq: Vec<(P, Words)>,
+    /// A line with any of these is of another format.
+    pub(super) reject: Vec<P>,
+}
+
+/// Texts of which a field must hold one.
+pub(super) type Words = Vec<Box<[u8]>>;
+
+/// What makes two lines the same call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Identity {
+    /// Which of them counts.
+    pub(super) keep: Keep,
+    /// The id alone is enough: nobody who could gain by it chooses it.
+    pub(super) trusted: bool,
+}
+
+/// Whether the calls of a map or a source are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Counts {
+    #[default]
+    Calls,
+    /// Another source counts the same calls; here only limits are read.
+    LimitsOnly,
+}
+
+/// A value that is remembered until a later line gives another.
+#[derive(Clone, Debug)]
+pub(super) struct Sticky<P> {
+    pub(super) name: Box<str>,
+    pub(super) when: Option<Cond<P>>,
+    pub(super) from: Vec<Alt<P>>,
 }
 
 /// What a format's own token counts leave out and must be added.
@@ -64,6 +151,10 @@ pub(super) struct TokenRule {
 pub(super) struct Headers<P> {
     /// Objects or lists of pairs.
     pub(super) from: Vec<P>,
+    /// Taken off the names in these.
+    pub(super) strip_prefix: Vec<Box<str>>,
+    /// They mean something only then.
+    pub(super) when: Option<Cond<P>>,
     /// Single fields that hold the value of one header.
     pub(super) named: Vec<(Box<str>, Vec<P>)>,
     pub(super) drop: Vec<Drop<P>>,
@@ -76,6 +167,17 @@ pub(super) struct Headers<P> {
 pub(super) struct Drop<P> {
     pub(super) names: Vec<Box<str>>,
     pub(super) when: Cond<P>,
+}
+
+/// A limit whose parts stand in fields of the record.
+#[derive(Clone, Debug)]
+pub(super) struct Limit<P> {
+    pub(super) resource: Resource,
+    pub(super) scope: Scope,
+    pub(super) layer: Option<Layer>,
+    pub(super) when: Option<Cond<P>>,
+    /// Alternatives by [`Part`].
+    pub(super) parts: Vec<Vec<Alt<P>>>,
 }
 
 /// One way to find a field's value.
@@ -106,10 +208,14 @@ pub(super) enum From<P> {
     Diff(P, P),
     /// Texts with `|` between them; one that is missing is empty.
     Join(Vec<P>),
+    /// The name of the only member of an object.
+    KeyOf(P),
+    /// What was remembered, by the number of its [`Sticky`].
+    Sticky(usize),
 }
 
 /// How a text becomes a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum As {
     /// As the field needs it: number, text, or a time whose form is seen.
     Plain,
@@ -123,6 +229,13 @@ pub(super) enum As {
     EpochMs,
     EpochUs,
     EpochNs,
+    /// Seconds and nanoseconds in an array.
+    HrTime,
+    HttpDate,
+    /// Units of 100 ns since the year 1.
+    Ticks,
+    /// By a pattern of `strptime`.
+    Strftime(Arc<str>),
 }
 
 /// When an alternative or a record kind applies.
@@ -130,30 +243,43 @@ pub(super) enum As {
 pub(super) struct Cond<P> {
     pub(super) has: Vec<P>,
     pub(super) not: Vec<P>,
-    pub(super) eq: Vec<(P, Vec<Box<[u8]>>)>,
+    pub(super) eq: Vec<(P, Words)>,
+    pub(super) ne: Vec<(P, Words)>,
+    pub(super) re: Vec<(P, regex::bytes::Regex)>,
 }
 
 impl Map<String> {
-    /// The same map with its paths added to `paths`.
-    pub(super) fn compile(&self, paths: &mut PathsBuilder) -> Map<Slot> {
-        let mut c = Compile { paths };
+    /// The same map with its paths added to `layout`.
+    pub(super) fn compile(&self, layout: &mut LayoutBuilder) -> Map<Spot> {
+        let mut c = Compile { layout };
         Map {
             id: self.id.clone(),
             about: self.about.clone(),
             input: self.input,
-            detect: self.detect.iter().map(|set| c.all(set)).collect(),
-            reject: c.all(&self.reject),
-            ignore: self.ignore.iter().map(|when| c.cond(when)).collect(),
-            queue: self.queue.iter().map(|when| c.cond(when)).collect(),
+            patterns: self.patterns.clone(),
+            company: self.company,
+            explode: self.explode.clone(),
+            // The detector compiles its own: it knows those of other maps too.
+            detect: Detect { sets: Vec::new(), eq: Vec::new(), reject: Vec::new() },
+            keep: c.conds(&self.keep),
+            ignore: c.conds(&self.ignore),
+            queue: c.conds(&self.queue),
             timezone: self.timezone.clone(),
             tokens: self.tokens,
-            fields: self
-                .fields
-                .iter()
-                .map(|alts| alts.iter().map(|a| c.alt(a)).collect())
+            identity: self.identity,
+            counts: self.counts,
+            sticky: (self.sticky.iter())
+                .map(|sticky| Sticky {
+                    name: sticky.name.clone(),
+                    when: sticky.when.as_ref().map(|when| c.cond(when)),
+                    from: c.alts(&sticky.from),
+                })
                 .collect(),
+            fields: self.fields.iter().map(|alts| c.alts(alts)).collect(),
             headers: Headers {
                 from: c.all(&self.headers.from),
+                strip_prefix: self.headers.strip_prefix.clone(),
+                when: self.headers.when.as_ref().map(|when| c.cond(when)),
                 named: (self.headers.named.iter())
                     .map(|(name, paths)| (name.clone(), c.all(paths)))
                     .collect(),
@@ -162,6 +288,15 @@ impl Map<String> {
                     .collect(),
                 layer: self.headers.layer,
             },
+            limits: (self.limits.iter())
+                .map(|limit| Limit {
+                    resource: limit.resource,
+                    scope: limit.scope,
+                    layer: limit.layer,
+                    when: limit.when.as_ref().map(|when| c.cond(when)),
+                    parts: limit.parts.iter().map(|alts| c.alts(alts)).collect(),
+                })
+                .collect(),
             body: c.all(&self.body),
         }
     }
@@ -175,53 +310,90 @@ impl<P> Map<P> {
     }
 }
 
+impl<P> Map<P> {
+    /// Whether something is read from the header of this name.
+    pub(super) fn asks_for(&self, header: &[u8]) -> bool {
+        let fields = self.fields.iter().flatten();
+        let remembered = self.sticky.iter().flat_map(|sticky| &sticky.from);
+        let limits = self.limits.iter().flat_map(|limit| limit.parts.iter().flatten());
+        let mut all = fields.chain(remembered).chain(limits);
+        all.any(|alt| matches!(&alt.from, From::Header(name) if name.as_bytes() == header))
+    }
+}
+
+impl<P> Limit<P> {
+    /// The alternatives for a part, best first.
+    pub(super) fn part(&self, part: Part) -> &[Alt<P>] {
+        self.parts.get(part as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl<P> Alt<P> {
     /// The paths of which one must be there for this to give a value; none if
     /// it needs no path.
     pub(super) fn needs(&self) -> Vec<&P> {
         match &self.from {
-            From::Path(path) => vec![path],
+            From::Path(path) | From::KeyOf(path) => vec![path],
             From::Diff(end, _) => vec![end],
             From::Sum(paths) | From::Join(paths) => paths.iter().collect(),
-            From::Header(_) => Vec::new(),
-            From::Const(_) => {
-                let when = self.when.iter();
-                when.flat_map(|when| when.has.iter().chain(when.eq.iter().map(|(p, _)| p)))
-                    .collect()
-            }
+            From::Header(_) | From::Sticky(_) => Vec::new(),
+            From::Const(_) => self.when.iter().flat_map(Cond::needs).collect(),
         }
+    }
+}
+
+impl<P> Cond<P> {
+    fn needs(&self) -> impl Iterator<Item = &P> {
+        let by_value = self.eq.iter().map(|(path, _)| path);
+        self.has.iter().chain(by_value).chain(self.re.iter().map(|(path, _)| path))
     }
 }
 
 struct Compile<'b> {
-    paths: &'b mut PathsBuilder,
+    layout: &'b mut LayoutBuilder,
 }
 
 impl Compile<'_> {
-    fn all(&mut self, paths: &[String]) -> Vec<Slot> {
-        paths.iter().map(|path| self.paths.add(path)).collect()
+    fn all(&mut self, paths: &[String]) -> Vec<Spot> {
+        paths.iter().map(|path| self.layout.add(path)).collect()
     }
 
-    fn cond(&mut self, cond: &Cond<String>) -> Cond<Slot> {
+    fn words(&mut self, of: &[(String, Words)]) -> Vec<(Spot, Words)> {
+        of.iter().map(|(path, words)| (self.layout.add(path), words.clone())).collect()
+    }
+
+    fn conds(&mut self, conds: &[Cond<String>]) -> Vec<Cond<Spot>> {
+        conds.iter().map(|cond| self.cond(cond)).collect()
+    }
+
+    fn cond(&mut self, cond: &Cond<String>) -> Cond<Spot> {
         Cond {
             has: self.all(&cond.has),
             not: self.all(&cond.not),
-            eq: cond.eq.iter().map(|(p, words)| (self.paths.add(p), words.clone())).collect(),
+            eq: self.words(&cond.eq),
+            ne: self.words(&cond.ne),
+            re: cond.re.iter().map(|(p, regex)| (self.layout.add(p), regex.clone())).collect(),
         }
     }
 
-    fn alt(&mut self, alt: &Alt<String>) -> Alt<Slot> {
+    fn alts(&mut self, alts: &[Alt<String>]) -> Vec<Alt<Spot>> {
+        alts.iter().map(|alt| self.alt(alt)).collect()
+    }
+
+    fn alt(&mut self, alt: &Alt<String>) -> Alt<Spot> {
         let from = match &alt.from {
-            From::Path(path) => From::Path(self.paths.add(path)),
+            From::Path(path) => From::Path(self.layout.add(path)),
             From::Header(name) => From::Header(name.clone()),
             From::Const(text) => From::Const(text.clone()),
             From::Sum(paths) => From::Sum(self.all(paths)),
-            From::Diff(end, start) => From::Diff(self.paths.add(end), self.paths.add(start)),
+            From::Diff(end, start) => From::Diff(self.layout.add(end), self.layout.add(start)),
             From::Join(paths) => From::Join(self.all(paths)),
+            From::KeyOf(path) => From::KeyOf(self.layout.add(path)),
+            From::Sticky(number) => From::Sticky(*number),
         };
         Alt {
             from,
-            read_as: alt.read_as,
+            read_as: alt.read_as.clone(),
             scale: alt.scale,
             add: alt.add,
             regex: alt.regex.clone(),

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use rustc_hash::FxHasher;
 
 use super::eval::{Line, Scratch};
-use super::map::{Alt, From};
+use super::map::{Alts, From};
 use crate::domain::{NameKind, Names, Sym};
-use crate::scan::{Kind, Slot, Value};
+use crate::scan::{Kind, Value};
 use crate::text;
 
 const PLACES: usize = 2048;
@@ -46,11 +46,11 @@ impl Named {
     pub(super) fn of(
         &mut self,
         line: Line<'_>,
-        alts: &[Alt<Slot>],
+        mut alts: Alts<'_>,
         kind: NameKind,
         scratch: &mut Scratch,
     ) -> Option<Sym> {
-        alts.iter().find_map(|alt| {
+        alts.find_map(|alt| {
             if alt.when.as_ref().is_some_and(|when| !line.holds(when)) {
                 return None;
             }
@@ -69,12 +69,12 @@ impl Named {
     pub(super) fn key(
         &mut self,
         line: Line<'_>,
-        alts: &[Alt<Slot>],
+        alts: Alts<'_>,
         scratch: &mut Scratch,
     ) -> Option<Sym> {
-        let doubled = alts.iter().any(|alt| match alt.from {
-            From::Path(slot) => {
-                let mut all = line.scan.all(slot);
+        let doubled = alts.clone().any(|alt| match alt.from {
+            From::Path(place) => {
+                let mut all = line.all(place);
                 let first = all.next();
                 all.any(|other| Some(other) != first)
             }

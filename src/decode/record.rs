@@ -3,25 +3,29 @@
 
 mod failure;
 mod headers;
+mod limits;
+mod memory;
 
 use jiff::tz::TimeZone;
 
 use super::body::Body;
 use super::cost::{self, Reported, reported};
-use super::dedup::fingerprint;
+use super::dedup::{fingerprint, trusted};
 use super::eval::{Line, Scratch, Seen};
 use super::formats::{Format, Formats};
 use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
-use super::map::{Cond, Field, Map};
+use super::map::{Cond, Counts, Field, Map, Spot};
+use super::moment::Around;
 use super::names::Named;
 use super::tokens::{overlay, tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Cost, CostSource, FaultReason, Item, Layer, LineAt, NameKind, Names, NanoUsd,
-    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
+    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Item, Layer, LineAt, NameKind, Names,
+    NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
 };
-use crate::scan::{Kind, Scan, Slot};
+use crate::scan::{Kind, Scan};
 use crate::text;
+use memory::Memory;
 
 /// A clock that is further ahead of ours than any two time zones is wrong.
 const FUTURE_LIMIT_NS: i64 = 26 * 3600 * 1_000_000_000;
@@ -35,12 +39,14 @@ pub(super) struct Recorder {
     scratch: Scratch,
     /// Headers of the present response and zone of the source.
     surroundings: Surroundings,
+    collector: headers::Collector,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
     defaults: Defaults,
     max_request_usd: NanoUsd,
     texts: Texts,
+    counts: Counts,
     salt: u64,
 }
 
@@ -50,12 +56,17 @@ pub(super) struct Place {
     pub(super) at: LineAt,
     /// Length in bytes.
     pub(super) len: u64,
+    /// When whoever wrapped the line took it.
+    pub(super) logged: Option<Wall>,
+    /// Where it was taken.
+    pub(super) host: Option<Sym>,
 }
 
 #[derive(Debug, Default)]
 struct Surroundings {
     bag: HeaderBag,
     zone: Option<TimeZone>,
+    memory: Memory,
 }
 
 /// What holds where a line says nothing.
@@ -67,6 +78,17 @@ struct Defaults {
 }
 
 impl Place {
+    /// A line as it stands in its source.
+    pub(super) fn new(at: LineAt, len: usize) -> Place {
+        Place { at, len: len as u64, logged: None, host: None }
+    }
+
+    /// The same place, on to the end of a later one.
+    pub(super) fn up_to(self, later: Place) -> Place {
+        let end = later.at.offset.saturating_add(later.len);
+        Place { len: end.saturating_sub(self.at.offset).max(self.len), ..self }
+    }
+
     #[allow(clippy::large_types_passed_by_value, reason = "it moves into the batch")]
     pub(super) fn push(self, out: &mut Batch, seen: Observation) {
         out.items.push(Item { line: self.at.number, seen });
@@ -95,12 +117,14 @@ impl Recorder {
             names: named,
             scratch: Scratch::default(),
             surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
+            collector: headers::Collector::default(),
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
             defaults,
             max_request_usd: options.max_request_usd,
             texts: options.texts,
+            counts: if options.count { Counts::Calls } else { Counts::LimitsOnly },
             salt: options.key_salt,
         }
     }
@@ -121,27 +145,49 @@ impl Recorder {
         self.body.read(formats.body(), text);
     }
 
-    /// What a line, scanned for `format`, says.
+    /// What a record, scanned for `format`, says.
     pub(super) fn line(
         &mut self,
         formats: &Formats,
         format: &Format,
-        scan: Scan<'_>,
+        scans: &[Scan<'_>],
         place: Place,
         out: &mut Batch,
     ) {
         self.begin();
-        self.collect(formats, format, scan);
-        self.finish(format, scan, None, place, out);
+        self.collect(formats, format, scans);
+        self.finish(format, scans, None, place, out);
+    }
+
+    /// What is remembered of earlier lines, as JSON; empty if nothing.
+    pub(super) fn memo(&self, formats: &Formats) -> String {
+        self.surroundings.memory.memo(formats)
+    }
+
+    /// Remembers again what [`memo`](Self::memo) gave.
+    pub(super) fn recall(&mut self, formats: &Formats, memo: &str) {
+        self.surroundings.memory.recall(formats, memo);
+    }
+
+    /// The name of a host as a symbol.
+    pub(super) fn host(&mut self, name: &str) -> Option<Sym> {
+        self.names.intern(NameKind::Host, name)
+    }
+
+    /// The zone of the source's clocks, where it is known.
+    pub(super) fn zone(&self) -> Option<&TimeZone> {
+        self.surroundings.zone.as_ref()
     }
 
     /// Whether a line of no format says, in the words of `format`, what it cost.
     pub(super) fn states_cost(&self, format: &Format, scan: Scan<'_>) -> bool {
+        let scans = &[scan];
         let line = Line {
-            scan,
+            scans,
             headers: &self.surroundings.bag,
-            zone: None,
-            present: format.presence.of(scan),
+            sticky: &[],
+            around: Around { zone: None, received: Wall(0) },
+            present: &format.presence.of(scans),
         };
         cost::states_one(line, line.alts(&format.map, Field::CostUsd))
     }
@@ -151,35 +197,49 @@ impl Recorder {
     pub(super) fn finish(
         &mut self,
         format: &Format,
-        scan: Scan<'_>,
+        scans: &[Scan<'_>],
         status: Option<u16>,
         place: Place,
         out: &mut Batch,
     ) {
         let map = &format.map;
-        let around = std::mem::take(&mut self.surroundings);
-        let zone = around.zone.as_ref().or(map.timezone.as_ref());
-        let line = Line { scan, headers: &around.bag, zone, present: format.presence.of(scan) };
+        let mut kept = std::mem::take(&mut self.surroundings);
+        let zone = kept.zone.as_ref().or(map.timezone.as_ref());
+        let around = Around { zone, received: place.at.received };
+        let present = &format.presence.of(scans);
+        if !map.sticky.is_empty() {
+            let sticky = kept.memory.of(format.number);
+            let line = Line { scans, headers: &kept.bag, sticky, around, present };
+            let news = memory::news(map, line, &mut self.scratch);
+            kept.memory.remember(format.number, map.sticky.len(), news);
+        }
+        let sticky = kept.memory.of(format.number);
+        let line = Line { scans, headers: &kept.bag, sticky, around, present };
         // Money first: whatever else a line is, what it says was spent counts.
-        let is = |any: &[Cond<Slot>]| {
+        let is = |any: &[Cond<Spot>]| {
             any.iter().any(|when| line.holds(when))
                 && !cost::states_one(line, line.alts(map, Field::CostUsd))
         };
-        if is(&map.ignore) {
+        let unwanted = !map.keep.is_empty()
+            && !map.keep.iter().any(|when| line.holds(when))
+            && !cost::states_one(line, line.alts(map, Field::CostUsd));
+        if unwanted || is(&map.ignore) {
             place.push(out, Observation::Ignored { reason: "other_record" });
         } else if is(&map.queue) {
             self.queue(map, line, place, out);
         } else {
             self.response(map, line, status, place, out);
         }
-        self.surroundings = around;
+        self.surroundings = kept;
     }
 
     /// Headers and body that stand in the line.
-    fn collect(&mut self, formats: &Formats, format: &Format, scan: Scan<'_>) {
+    fn collect(&mut self, formats: &Formats, format: &Format, scans: &[Scan<'_>]) {
         let map = &format.map;
-        headers::collect(format, scan, &mut self.surroundings.bag, &mut self.scratch);
-        if let Some(value) = map.body.iter().find_map(|slot| scan.get(*slot)) {
+        let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
+        self.collector.collect(format, scans, reader, bag, &mut self.scratch);
+        let get = |at: &Spot| scans.get(usize::from(at.part))?.get(at.slot);
+        if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
                     let text = value.text(self.scratch.escapes());
@@ -193,21 +253,22 @@ impl Recorder {
 
     fn response(
         &mut self,
-        map: &Map<Slot>,
+        map: &Map<Spot>,
         line: Line<'_>,
         status: Option<u16>,
         place: Place,
         out: &mut Batch,
     ) {
         let cost = reported(line, line.alts(map, Field::CostUsd), self.max_request_usd);
-        if let Reported::Bad(reason) = cost {
+        let counted = self.counts == Counts::Calls && map.counts == Counts::Calls;
+        if let (Reported::Bad(reason), true) = (cost, counted) {
             return place.quarantine(out, reason);
         }
-        let (mut request, time_fault) = timed(map, line, place);
+        let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
         let status =
             status.or_else(|| line.count(line.alts(map, Field::Status)).ok().and_then(status_of));
         request.status = status;
-        self.identify(map, line, &mut request);
+        self.identify(map, line, place, &mut request);
         let (said, token_state) = tokens(line, map);
         request.tokens = overlay(said, self.body.tokens);
         let word = |w: &str| Some(tier(w));
@@ -220,6 +281,7 @@ impl Recorder {
             Reported::Nothing | Reported::Bad(_) => None,
         };
         self.read_headers(line, &mut request);
+        self.read_limits(map, line, &request);
         describe(map, line, &mut request);
         request.failure = self.failure(map, line, status);
         self.push(map, line, &mut request, place, out);
@@ -233,19 +295,22 @@ impl Recorder {
         if time_fault == Seen::Unreadable {
             place.fault(out, FaultReason::TimeUnreadable);
         }
+        if false_ttft {
+            place.fault(out, FaultReason::TtftNotMeasured);
+        }
         if std::mem::take(&mut self.names.masked_key) {
             place.fault(out, FaultReason::KeyInLog);
         }
         self.push_header_faults(line, place, out);
     }
 
-    fn identify(&mut self, map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
+    fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {
         let (names, scratch) = (&mut self.names, &mut self.scratch);
         let mut name = |field, kind| names.of(line, line.alts(map, field), kind, scratch);
         request.provider = name(Field::Provider, NameKind::Provider);
         request.model = name(Field::Model, NameKind::Model);
         request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
-        request.host = name(Field::Host, NameKind::Host).or(self.defaults.host);
+        request.host = name(Field::Host, NameKind::Host).or(place.host).or(self.defaults.host);
         let environment = name(Field::Environment, NameKind::Environment);
         request.caller = Caller {
             key: None,
@@ -295,7 +360,7 @@ impl Recorder {
     /// The request, or what there is instead, and its limits.
     fn push(
         &mut self,
-        map: &Map<Slot>,
+        map: &Map<Spot>,
         line: Line<'_>,
         request: &mut Request,
         place: Place,
@@ -307,10 +372,12 @@ impl Recorder {
             || request.model.is_some()
             || request.tokens != Tokens::default()
             || request.timing.latency_ms.is_some();
-        if !is_call && self.report.limits.is_empty() {
-            return place.push(out, Observation::Ignored { reason: "no_call" });
+        let counted = self.counts == Counts::Calls && map.counts == Counts::Calls;
+        if self.report.limits.is_empty() && !(is_call && counted) {
+            let reason = if is_call { "not_counted" } else { "no_call" };
+            return place.push(out, Observation::Ignored { reason });
         }
-        if is_call {
+        if is_call && counted {
             let [request_id, finish_reason, dedup_key] = self.texts(map, line, request, out);
             let request = *request;
             place.push(out, Observation::Request { request, request_id, dedup_key, finish_reason });
@@ -330,7 +397,7 @@ impl Recorder {
     /// last also becomes the request's fingerprint.
     fn texts(
         &mut self,
-        map: &Map<Slot>,
+        map: &Map<Spot>,
         line: Line<'_>,
         request: &mut Request,
         out: &mut Batch,
@@ -341,10 +408,16 @@ impl Recorder {
             Texts::Skip => TextRef::default(),
         };
         let mut dedup_key = TextRef::default();
-        if request.at_logged {
+        let identity = map.identity;
+        if request.at_logged || identity.trusted {
             request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
                 dedup_key = kept(key);
-                Some(fingerprint(key, request, salt))
+                let fingerprint = if identity.trusted {
+                    trusted(key, &map.id, salt)
+                } else {
+                    fingerprint(key, request, salt)
+                };
+                Some(Dedup { fingerprint, keep: identity.keep })
             });
         }
         if keep == Texts::Skip {
@@ -361,8 +434,8 @@ impl Recorder {
         [request_id, finish_reason, dedup_key]
     }
 
-    fn queue(&mut self, map: &Map<Slot>, line: Line<'_>, place: Place, out: &mut Batch) {
-        let (request, time_fault) = timed(map, line, place);
+    fn queue(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, out: &mut Batch) {
+        let Timed { request, time: time_fault, .. } = timed(map, line, place);
         let count = |field| line.count(line.alts(map, field)).ok();
         let name = line.alts(map, Field::Queue);
         let host = line.alts(map, Field::Host);
@@ -370,7 +443,7 @@ impl Recorder {
         let reading = QueueReading {
             at: request.at,
             name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
-            host: host.or(self.defaults.host),
+            host: host.or(place.host).or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
             oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
@@ -385,8 +458,16 @@ impl Recorder {
     }
 }
 
-/// A request with its times, and whether its time could not be used.
-fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
+/// A request with its times.
+struct Timed {
+    request: Request,
+    /// Whether the time it says could be used.
+    time: Seen<()>,
+    /// What it gives as the time to the first token is none.
+    false_ttft: bool,
+}
+
+fn timed(map: &Map<Spot>, line: Line<'_>, place: Place) -> Timed {
     let received = place.at.received;
     let mut timing = Timing {
         latency_ms: line.span(line.alts(map, Field::LatencyMs)),
@@ -395,7 +476,10 @@ fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
     };
     let stream = line.flag(line.alts(map, Field::Stream));
     // On a stream the first token can't be the last: that is no first token.
-    if stream == Some(true) && timing.ttft_ms.is_some() && timing.ttft_ms >= timing.latency_ms {
+    let false_ttft = stream == Some(true)
+        && timing.latency_ms.is_some()
+        && timing.ttft_ms.is_some_and(|ttft| timing.latency_ms <= Some(ttft));
+    if false_ttft {
         timing.ttft_ms = None;
     }
     let plausible =
@@ -405,6 +489,7 @@ fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
     let said = line.time(line.alts(map, Field::At));
     let ended = said.ok().filter(plausible);
     let ended = ended.or_else(|| started.map(|start| start.offset_nanos(latency)));
+    let ended = ended.or_else(|| place.logged.filter(plausible));
     let state = match (said, ended) {
         (Seen::Absent, _) => Seen::Absent,
         (_, Some(_)) => Seen::Is(()),
@@ -416,10 +501,10 @@ fn timed(map: &Map<Slot>, line: Line<'_>, place: Place) -> (Request, Seen<()>) {
     request.started_at = started.or_else(|| derived.map(|end| end.offset_nanos(-latency)));
     request.timing = timing;
     request.stream = stream;
-    (request, state)
+    Timed { request, time: state, false_ttft }
 }
 
-fn describe(map: &Map<Slot>, line: Line<'_>, request: &mut Request) {
+fn describe(map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
     let count = |field| line.count(line.alts(map, field)).ok();
     request.queue_depth = count(Field::QueueDepth);
     let attempt = count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok());
@@ -457,7 +542,15 @@ fn priority(word: &str) -> Option<Priority> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "saturates, as it should")]
+/// Rounded half away from zero; the library's rounding is a call for each.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "saturates, as it should; a float that large has no fraction"
+)]
 fn nanos(ms: f64) -> i64 {
-    (ms * 1e6).round() as i64
+    let nanos = ms * 1e6;
+    let whole = nanos as i64;
+    let fraction = nanos - whole as f64;
+    whole.saturating_add(i64::from(fraction >= 0.5)).saturating_sub(i64::from(fraction <= -0.5))
 }

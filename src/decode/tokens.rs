@@ -2,12 +2,11 @@
 //! parts, `output` holds the reasoning.
 
 use super::eval::{Line, Seen};
-use super::map::{Field, Map};
+use super::map::{Field, Map, Spot};
 use crate::domain::{Tier, Tokens};
-use crate::scan::Slot;
 
 /// Token counts of a line; whether any was there that can't be read.
-pub(super) fn tokens(line: Line<'_>, map: &Map<Slot>) -> (Tokens, Seen<()>) {
+pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
     let mut state = Seen::Absent;
     let mut count = |field| {
         let alts = line.alts(map, field);

@@ -58,7 +58,15 @@ impl Amount {
 /// The nearest float. The usual number fits 64 bits, which is far cheaper.
 #[allow(clippy::cast_precision_loss, reason = "for ratios and drawing only")]
 fn float(billionths: i128) -> f64 {
-    i64::try_from(billionths).map_or(billionths as f64, |small| small as f64)
+    i64::try_from(billionths).map_or_else(|_| float_of_long(billionths), |small| small as f64)
+}
+
+/// Apart, or it is worked out for small numbers too and thrown away.
+#[cold]
+#[inline(never)]
+#[allow(clippy::cast_precision_loss, reason = "for ratios and drawing only")]
+fn float_of_long(billionths: i128) -> f64 {
+    billionths as f64
 }
 
 impl Add for NanoUsd {

@@ -1,5 +1,7 @@
 //! What a provider or gateway says is left of a limit.
 
+use std::hash::{Hash, Hasher};
+
 use super::amount::Amount;
 use super::names::Sym;
 use super::time::Wall;
@@ -52,7 +54,7 @@ pub enum Resource {
 }
 
 /// Identity of one limit: readings with the same identity are the same gauge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LimitId {
     /// Whose limit.
     pub layer: Layer,
@@ -173,6 +175,17 @@ impl LimitId {
             window_s: None,
             label: None,
         }
+    }
+}
+
+/// Looked up for every reading: as few words as it fits into.
+impl Hash for LimitId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(Sym::pair(self.provider, self.model));
+        hasher.write_u64(Sym::pair(self.subject, self.label));
+        let kinds = [self.layer as u8, self.scope as u8, self.resource as u8];
+        let kinds = kinds.into_iter().fold(0, |all, kind| all << 8 | u64::from(kind));
+        hasher.write_u64(u64::from(self.window_s.unwrap_or(0)) << 32 | kinds);
     }
 }
 

@@ -24,6 +24,13 @@ impl Sym {
     pub fn index(self) -> usize {
         self.0.get() as usize
     }
+
+    /// Two names, each perhaps missing, as one word for a hasher: identities
+    /// are made of many names, and each word costs.
+    pub(crate) fn pair(one: Option<Sym>, other: Option<Sym>) -> u64 {
+        let bits = |sym: Option<Sym>| sym.map_or(0, |sym| u64::from(sym.0.get()));
+        bits(one) << 32 | bits(other)
+    }
 }
 
 /// What a name names. Each kind has a cap of its own, so that invented user

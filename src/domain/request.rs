@@ -141,6 +141,7 @@ pub enum FaultReason {
     HeaderUnreadable,
     ReadError,
     KeyInLog,
+    TtftNotMeasured,
 }
 
 words!(FaultReason {
@@ -151,6 +152,7 @@ words!(FaultReason {
     CostAmbiguous = "cost_ambiguous", TimeUnreadable = "time_unreadable",
     TokensUnreadable = "tokens_unreadable", HeaderUnreadable = "header_unreadable",
     ReadError = "read_error", KeyInLog = "key_in_log",
+    TtftNotMeasured = "ttft_not_measured",
 });
 
 /// Token counts of one call. `input` contains the two cache parts, `output`
@@ -234,6 +236,28 @@ pub struct Cost {
     pub source: CostSource,
 }
 
+/// Which of several lines about one call counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Keep {
+    /// The first; later ones repeat it.
+    #[default]
+    First,
+    /// The last: it supersedes what was counted before.
+    Last,
+    /// The one with the most output tokens, as streamed answers grow.
+    MostOutput,
+}
+
+/// What makes lines about one call equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dedup {
+    /// Equal for the lines of one call; never from an id alone that a client
+    /// can choose.
+    pub fingerprint: u64,
+    /// Which of them counts.
+    pub keep: Keep,
+}
+
 /// One call to a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
@@ -273,9 +297,8 @@ pub struct Request {
     pub stream: Option<bool>,
     /// Whether a gateway cache answered.
     pub cache_hit: Option<bool>,
-    /// Fingerprint that makes doubled lines equal; never from a client-chosen
-    /// id alone.
-    pub dedup: Option<u64>,
+    /// What makes lines about this call equal, where its log has an id.
+    pub dedup: Option<Dedup>,
 }
 
 /// A reading of a queue by priority.

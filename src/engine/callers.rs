@@ -68,6 +68,20 @@ impl Caller {
         }
     }
 
+    /// Take a call back that was counted at `when`.
+    pub fn take_back(&mut self, request: &Request, when: Mono) {
+        let Some(sums) = self.sums.at(when) else { return };
+        let limited = u32::from(request.outcome() == Outcome::RateLimited);
+        let tokens = request.tokens.input.unwrap_or(0) + request.tokens.output.unwrap_or(0);
+        sums.requests = sums.requests.saturating_sub(1);
+        sums.limited = sums.limited.saturating_sub(limited);
+        sums.tokens = sums.tokens.saturating_sub(tokens);
+        if let Some(cost) = request.cost {
+            sums.usd = sums.usd - cost.usd;
+            sums.priced = sums.priced.saturating_sub(1);
+        }
+    }
+
     /// Sums of the last five minutes.
     #[must_use]
     pub fn sums(&self, now: Mono) -> Sums {

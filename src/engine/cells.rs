@@ -2,6 +2,7 @@
 //! that occurs, and knows the rows of traffic, caller, retries and caps that
 //! such a call counts in.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::callers::Caller;
@@ -31,13 +32,27 @@ pub struct Cells {
 }
 
 /// A combination of names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CellId {
     row: RowId,
     key: Option<Sym>,
     environment: Option<Sym>,
     team: Option<Sym>,
     priority: Option<Priority>,
+}
+
+impl CellId {
+    fn of(request: &Request) -> CellId {
+        let (provider, model) = (request.provider, request.model);
+        let caller = &request.caller;
+        CellId {
+            row: RowId { provider, model, endpoint: request.endpoint },
+            key: caller.key,
+            environment: caller.environment,
+            team: caller.team,
+            priority: caller.priority,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -96,6 +111,16 @@ enum Wanted {
     Only(Sym),
 }
 
+/// Looked up for every call: as few words as it fits into.
+impl Hash for CellId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(Sym::pair(self.row.provider, self.row.model));
+        hasher.write_u64(Sym::pair(self.row.endpoint, self.key));
+        hasher.write_u64(Sym::pair(self.environment, self.team));
+        hasher.write_u64(self.priority.map_or(0, |priority| 1 + priority as u64));
+    }
+}
+
 impl Cells {
     /// No cells yet.
     #[must_use]
@@ -114,19 +139,8 @@ impl Cells {
     /// Count a call in all its rows.
     pub fn count(&mut self, request: &Request, when: Mono) -> Rows<'_> {
         self.overall.count(request, when);
-        let caller = &request.caller;
-        let id = CellId {
-            row: RowId {
-                provider: request.provider,
-                model: request.model,
-                endpoint: request.endpoint,
-            },
-            key: caller.key,
-            environment: caller.environment,
-            team: caller.team,
-            priority: caller.priority,
-        };
-        let Cells { cells, traffic, callers, retries, caps, .. } = self;
+        let id = CellId::of(request);
+        let Cells { cells, traffic, callers, retries, caps, spilled, .. } = self;
         let found = cells.position(id, || {
             let pair = (id.row.provider, id.row.model);
             let who = (id.key, id.environment);
@@ -143,26 +157,46 @@ impl Cells {
         let found = found.and_then(|(position, new)| Some((cells.get_mut(position)?, new)));
         let Some((cell, new)) = found else {
             // No room for its combination: spend still counts against its caps.
-            self.spilled.clear();
-            let covering = (0u16..).zip(&self.caps).filter(|(_, cap)| cap.covers(request));
-            self.spilled.extend(covering.map(|(index, _)| index));
-            let caps = &self.spilled;
+            spill(spilled, caps, request);
+            let caps = spilled.as_slice();
             return Rows { traffic: NOWHERE, caller: NOWHERE, retries: NOWHERE, caps, new: false };
         };
         if let Some(load) = cell.load.at(when) {
             *load += 1;
         }
-        if let Some(row) = self.traffic.get_mut(cell.traffic) {
+        if let Some(row) = traffic.get_mut(cell.traffic) {
             row.count(request, when);
         }
-        if let Some(row) = self.callers.get_mut(cell.caller) {
+        if let Some(row) = callers.get_mut(cell.caller) {
             row.count(request, when);
         }
-        if let Some(row) = self.retries.get_mut(cell.retries) {
+        if let Some(row) = retries.get_mut(cell.retries) {
             row.count(request, when);
         }
         let (traffic, caller, retries) = (cell.traffic, cell.caller, cell.retries);
         Rows { traffic, caller, retries, caps: &cell.caps, new }
+    }
+
+    /// Take a call back that was counted at `when`. Returns the caps that cover it.
+    pub fn take_back(&mut self, request: &Request, when: Mono) -> &[u16] {
+        self.overall.take_back(request, when);
+        let Some(cell) = self.cells.find_mut(&CellId::of(request)) else {
+            spill(&mut self.spilled, &self.caps, request);
+            return &self.spilled;
+        };
+        if let Some(load) = cell.load.at(when) {
+            *load = load.saturating_sub(1);
+        }
+        if let Some(row) = self.traffic.get_mut(cell.traffic) {
+            row.take_back(request, when);
+        }
+        if let Some(row) = self.callers.get_mut(cell.caller) {
+            row.take_back(request, when);
+        }
+        if let Some(row) = self.retries.get_mut(cell.retries) {
+            row.take_back(request, when);
+        }
+        &cell.caps
     }
 
     /// Traffic over everything.
@@ -215,6 +249,13 @@ impl Cells {
             })
         })
     }
+}
+
+/// Which caps cover a call for whose combination there was no room.
+fn spill(into: &mut Vec<u16>, caps: &[CapMatch], request: &Request) {
+    into.clear();
+    let covering = (0u16..).zip(caps).filter(|(_, cap)| cap.covers(request));
+    into.extend(covering.map(|(index, _)| index));
 }
 
 /// A row's position, or one that leads nowhere.

@@ -1,25 +1,64 @@
 //! A bounded memory of calls already counted, so that a doubled line counts
 //! once. A fingerprint is never made of a client-chosen id alone (the decoder
 //! sees to that), so a reused id hides no spend.
+//!
+//! Where a later line about a call can be the better one, what was counted is
+//! remembered too, so that it can be taken back.
 
 use std::collections::VecDeque;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
+
+use crate::domain::{Dedup as Id, Keep, Mono, Request, Wall};
 
 /// Calls remembered: at 1,000 calls a second, more than a minute.
 const KEPT: usize = 65_536;
+/// Calls remembered that a better line may supersede.
+const REPLACEABLE: usize = 8192;
 
-/// The last [`KEPT`] fingerprints.
+/// What a call is to those counted before.
+#[derive(Debug)]
+pub enum Admission {
+    /// It was not seen yet.
+    New,
+    /// It was counted, and this line says nothing better.
+    Repeat,
+    /// It was counted as this; the new line counts instead.
+    Supersedes(Box<Counted>),
+}
+
+/// A call as it was counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// The call.
+    pub request: Request,
+    /// Where on the monotonic line it was counted.
+    pub when: Mono,
+    /// At which time it was counted against caps.
+    pub at: Wall,
+}
+
+/// The last calls with an id.
 #[derive(Debug, Default)]
 pub struct Dedup {
     known: HashSet<u64, FxBuildHasher>,
     order: VecDeque<u64>,
+    counted: HashMap<u64, Box<Counted>, FxBuildHasher>,
+    replaceable: VecDeque<u64>,
 }
 
 impl Dedup {
-    /// Whether this call was counted before; remembers it if not.
-    pub fn repeats(&mut self, fingerprint: u64) -> bool {
+    /// What this call is. Remembers it; `counted` is how it will be counted.
+    pub fn admit(&mut self, id: Id, counted: impl FnOnce() -> Counted) -> Admission {
+        match id.keep {
+            Keep::First if self.repeats(id.fingerprint) => Admission::Repeat,
+            Keep::First => Admission::New,
+            keep => self.replace(id.fingerprint, keep, Box::new(counted())),
+        }
+    }
+
+    fn repeats(&mut self, fingerprint: u64) -> bool {
         if !self.known.insert(fingerprint) {
             return true;
         }
@@ -31,21 +70,76 @@ impl Dedup {
         self.order.push_back(fingerprint);
         false
     }
+
+    fn replace(&mut self, fingerprint: u64, keep: Keep, new: Box<Counted>) -> Admission {
+        if let Some(old) = self.counted.get_mut(&fingerprint) {
+            let output = |counted: &Counted| counted.request.tokens.output;
+            if keep == Keep::MostOutput && output(&new) <= output(old) {
+                return Admission::Repeat;
+            }
+            return Admission::Supersedes(std::mem::replace(old, new));
+        }
+        if self.replaceable.len() == REPLACEABLE
+            && let Some(oldest) = self.replaceable.pop_front()
+        {
+            self.counted.remove(&oldest);
+        }
+        self.replaceable.push_back(fingerprint);
+        self.counted.insert(fingerprint, new);
+        Admission::New
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn call(output: Option<u64>) -> Counted {
+        let mut request = Request::at(Wall(0));
+        request.tokens.output = output;
+        Counted { request, when: Mono(0), at: Wall(0) }
+    }
+
+    fn is_new(dedup: &mut Dedup, fingerprint: u64, keep: Keep) -> bool {
+        matches!(dedup.admit(Id { fingerprint, keep }, || call(None)), Admission::New)
+    }
+
     #[test]
     fn a_repeat_is_known_until_it_is_pushed_out() {
-        let mut dedup = Dedup::default();
-        assert!(!dedup.repeats(7));
-        assert!(dedup.repeats(7));
-        for other in 100..100 + KEPT as u64 {
-            assert!(!dedup.repeats(other));
+        for (keep, kept) in [(Keep::First, KEPT), (Keep::Last, REPLACEABLE)] {
+            let mut dedup = Dedup::default();
+            assert!(is_new(&mut dedup, 7, keep));
+            assert!(!is_new(&mut dedup, 7, keep));
+            for other in 100..100 + kept as u64 {
+                assert!(is_new(&mut dedup, other, keep));
+            }
+            assert!(is_new(&mut dedup, 7, keep));
+            assert_eq!(dedup.known.len() + dedup.counted.len(), kept);
         }
-        assert!(!dedup.repeats(7));
-        assert_eq!(dedup.known.len(), KEPT);
+    }
+
+    #[test]
+    fn the_better_line_supersedes_what_was_counted_of_the_other() {
+        let admit = |dedup: &mut Dedup, keep, output| match dedup
+            .admit(Id { fingerprint: 1, keep }, || call(output))
+        {
+            Admission::New => "new".to_owned(),
+            Admission::Repeat => "repeat".to_owned(),
+            Admission::Supersedes(old) => format!("{:?}", old.request.tokens.output),
+        };
+        let mut most = Dedup::default();
+        for (output, is) in [
+            (Some(2), "new"),
+            (Some(2), "repeat"),
+            (None, "repeat"),
+            (Some(9), "Some(2)"),
+            (Some(3), "repeat"),
+        ] {
+            assert_eq!(admit(&mut most, Keep::MostOutput, output), is);
+        }
+        let mut last = Dedup::default();
+        assert_eq!(admit(&mut last, Keep::Last, Some(5)), "new");
+        assert_eq!(admit(&mut last, Keep::Last, Some(1)), "Some(5)");
+        assert_eq!(admit(&mut last, Keep::Last, None), "Some(1)");
     }
 }

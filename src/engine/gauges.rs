@@ -97,9 +97,19 @@ pub struct View {
 impl Gauges {
     /// Note a reading; answers the gauge's position, and whether it is new.
     pub fn read(&mut self, reading: &LimitReading, now: Stamp) -> Option<(u32, Seen)> {
-        let identity = identity(reading);
+        self.read_as(reading.id, reading, now)
+    }
+
+    /// The same for a reading of a limit that is known more closely than it says.
+    pub fn read_as(
+        &mut self,
+        id: LimitId,
+        reading: &LimitReading,
+        now: Stamp,
+    ) -> Option<(u32, Seen)> {
+        let identity = identity(id, reading.window_from);
         if let Some(&position) = self.index.get(&identity) {
-            let seen = self.gauges.get_mut(position as usize)?.update(reading, now);
+            let seen = self.gauges.get_mut(position as usize)?.update(id, reading, now);
             return Some((position, seen));
         }
         let position = u32::try_from(self.gauges.len()).ok()?;
@@ -108,7 +118,7 @@ impl Gauges {
             return None;
         }
         self.index.insert(identity, position);
-        self.gauges.push(Gauge::new(reading, now));
+        self.gauges.push(Gauge::new(&LimitReading { id, ..*reading }, now));
         Some((position, Seen::New))
     }
 
@@ -268,7 +278,7 @@ impl Gauge {
         gauge
     }
 
-    fn update(&mut self, reading: &LimitReading, now: Stamp) -> Seen {
+    fn update(&mut self, id: LimitId, reading: &LimitReading, now: Stamp) -> Seen {
         // A reading from the future is no reason to ignore the present.
         if reading.at < self.last.at && self.last.at <= now.wall.plus(SKEW) {
             return Seen::Older;
@@ -283,17 +293,17 @@ impl Gauge {
             (before, new) => new.or(before),
         };
         let (window_s, window_from) = self.window_after(reading);
-        let id = LimitId { window_s, ..reading.id };
-        self.last = LimitReading {
-            id,
-            window_from,
-            limit: reading.limit.or(self.last.limit),
-            remaining,
-            used: reading.used.or(self.last.used),
-            used_ratio: reading.used_ratio.or(self.last.used_ratio),
-            reset: reading.reset.or(self.last.reset),
-            ..*reading
-        };
+        let last = &mut self.last;
+        last.id = LimitId { window_s, ..id };
+        last.window_from = window_from;
+        last.at = reading.at;
+        last.limit = reading.limit.or(last.limit);
+        last.remaining = remaining;
+        last.used = reading.used.or(last.used);
+        last.used_ratio = reading.used_ratio.or(last.used_ratio);
+        last.reset = reading.reset.or(last.reset);
+        last.status = reading.status;
+        last.source = reading.source;
         self.read_at = now.mono_of(reading.at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
@@ -371,8 +381,9 @@ impl Gauge {
     /// A success that began after the refusal, with something left, ends it.
     fn relent(&mut self, request: &Request) {
         let began = request.started_at.unwrap_or(request.at);
-        let left = self.level().is_none_or(|level| level > 0.0);
-        if left && self.refused.is_some_and(|refusal| began > refusal.at) {
+        if self.refused.is_some_and(|refusal| began > refusal.at)
+            && self.level().is_none_or(|level| level > 0.0)
+        {
             self.refused = None;
         }
     }
@@ -481,12 +492,12 @@ pub enum Exhaustion {
     Ended,
 }
 
-/// The identity of a reading's gauge. A window that was not stated but derived or
+/// The identity of the gauge of a limit. A window that was not stated but derived or
 /// looked up is a guess that some readings allow and others do not: it is no part
 /// of it.
-fn identity(reading: &LimitReading) -> LimitId {
-    let guessed = matches!(reading.window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
-    LimitId { window_s: reading.id.window_s.filter(|_| !guessed), ..reading.id }
+fn identity(id: LimitId, window_from: Option<WindowFrom>) -> LimitId {
+    let guessed = matches!(window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
+    LimitId { window_s: id.window_s.filter(|_| !guessed), ..id }
 }
 
 /// Whether a refusal can be about this limit: the gateway's own refusals are

@@ -94,6 +94,24 @@ impl Retries {
         }
     }
 
+    /// Take a call back that was counted at `when`.
+    pub fn take_back(&mut self, request: &Request, when: Mono) {
+        let Some(attempt) = request.attempt else { return };
+        let Some(sums) = self.sums.at(when) else { return };
+        let index = (attempt.max(1) as usize).min(ATTEMPTS) - 1;
+        let passed = request.outcome() == Outcome::Ok;
+        let less = |counts: &mut [u32; ATTEMPTS], by: bool| {
+            if let Some(count) = counts.get_mut(index) {
+                *count = count.saturating_sub(u32::from(by));
+            }
+        };
+        less(&mut sums.tried, true);
+        less(&mut sums.passed, passed);
+        if let (false, Some(cost)) = (passed, request.cost) {
+            sums.wasted = sums.wasted - cost.usd;
+        }
+    }
+
     /// The failure that this attempt repeats. Logs do not link the two: of one
     /// caller's failures on the attempt before, the oldest is retried first.
     fn retried(&mut self, request: &Request, attempt: u32) -> Option<Told> {

@@ -96,8 +96,10 @@ impl SourceRow {
             }
             Observation::Fault { reason, .. } => {
                 self.faults += 1;
-                // One odd header is no reason to doubt the source.
-                if *reason != FaultReason::HeaderUnreadable
+                // One odd header, or a gateway that does not measure what it
+                // says, is no reason to doubt the source.
+                let minor = [FaultReason::HeaderUnreadable, FaultReason::TtftNotMeasured];
+                if !minor.contains(reason)
                     && let Some(recent) = recent
                 {
                     recent.faults += 1;
@@ -107,17 +109,22 @@ impl SourceRow {
         }
     }
 
-    /// Seconds since its last line.
+    /// Seconds since its last line; of a source that is asked, since it should
+    /// have answered again.
     #[must_use]
     pub fn silent_s(&self, now: Mono) -> f64 {
-        now.since(self.last_arrival).as_secs_f64()
+        self.silent(now).as_secs_f64()
+    }
+
+    fn silent(&self, now: Mono) -> Duration {
+        now.since(self.last_arrival).saturating_sub(self.name.every)
     }
 
     /// Age of the newest line by its own time; since it came, if it has none.
     #[must_use]
     pub fn last_line_age_s(&self, now: Stamp) -> f64 {
         let by_event = self.newest_event.map(|at| now.wall.since(at).as_secs_f64());
-        by_event.unwrap_or_else(|| self.silent_s(now.mono))
+        by_event.unwrap_or_else(|| now.mono.since(self.last_arrival).as_secs_f64())
     }
 
     /// How old the newest event is while there are lines still to be read.
@@ -154,7 +161,7 @@ impl SourceRow {
 
     /// Whether it fell silent since this was last asked.
     pub fn fell_silent(&mut self, now: Mono, after: Duration) -> bool {
-        let silent = now.since(self.last_arrival) >= after && self.status.state != "ended";
+        let silent = self.silent(now) >= after && self.status.state != "ended";
         let fell = silent && !self.was_silent;
         self.was_silent = silent;
         fell

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::domain::NanoUsd;
 use crate::domain::limit::words;
+use crate::domain::{NanoUsd, Wall};
 use crate::rules::{Match, RuleSpec};
 
 /// The period over which a cap counts.
@@ -56,6 +56,8 @@ impl Default for Limits {
 /// Everything the engine is told.
 #[derive(Clone, Debug)]
 pub struct EngineSpec {
+    /// When the prices in use were collected, where that is known.
+    pub prices_of: Option<Wall>,
     /// Spend caps.
     pub caps: Vec<CapSpec>,
     /// Rules, built-in ones included.
@@ -73,6 +75,9 @@ pub struct EngineSpec {
 pub struct SourceName {
     /// Its name.
     pub name: String,
-    /// `file` or `stdin`.
+    /// `file`, `stdin`, `probe`, `scrape`, …
     pub kind: &'static str,
+    /// How often it is asked; nothing where it speaks by itself. It is silent
+    /// only from when it should have spoken again.
+    pub every: Duration,
 }

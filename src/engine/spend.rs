@@ -104,29 +104,24 @@ impl Cap {
 
     /// Count a call that this cap covers, in the period of `at`.
     pub fn count(&mut self, request: &Request, at: Wall, when: Mono) {
-        let account = if at >= self.period.end {
-            &mut self.next
-        } else if at >= self.period.start {
-            &mut self.now
-        } else {
-            return;
-        };
+        let cap = self.spec.cap;
+        let Some(account) = self.account(at) else { return };
         account.calls += 1;
         let passed = request.outcome() == Outcome::Ok;
         let late = |spent_at: Wall| request.at > spent_at.plus(ENFORCED_WITHIN);
         let passed_over_cap = passed && account.spent_at.is_some_and(late);
         match request.cost {
-            Some(cost) => {
-                account.spent += cost.usd;
-                if let Some(slot) = self.rate.at(when) {
-                    *slot += cost.usd;
-                }
-            }
+            Some(cost) => account.spent += cost.usd,
             None if passed => account.unpriced += 1,
             None => {}
         }
-        if account.spent >= self.spec.cap && account.spent_at.is_none() {
+        if account.spent >= cap && account.spent_at.is_none() {
             account.spent_at = Some(request.at);
+        }
+        if let Some(cost) = request.cost
+            && let Some(slot) = self.rate.at(when)
+        {
+            *slot += cost.usd;
         }
         if let Some(slot) = self.calls.at(when) {
             *slot += 1;
@@ -134,6 +129,39 @@ impl Cap {
         }
         if passed_over_cap && let Some(slot) = self.passed_over_cap.at(when) {
             *slot += 1;
+        }
+    }
+
+    /// Take a call back that was counted at `at` and `when`.
+    pub fn take_back(&mut self, request: &Request, at: Wall, when: Mono) {
+        let cap = self.spec.cap;
+        let Some(account) = self.account(at) else { return };
+        account.calls = account.calls.saturating_sub(1);
+        if let Some(cost) = request.cost {
+            account.spent = account.spent - cost.usd;
+        } else {
+            let unpriced = u64::from(request.outcome() == Outcome::Ok);
+            account.unpriced = account.unpriced.saturating_sub(unpriced);
+        }
+        if account.spent < cap {
+            account.spent_at = None;
+        }
+        if let Some(cost) = request.cost
+            && let Some(slot) = self.rate.at(when)
+        {
+            *slot = *slot - cost.usd;
+        }
+        if let Some(slot) = self.calls.at(when) {
+            *slot = slot.saturating_sub(1);
+        }
+    }
+
+    /// What is spent in the period of `at`, if that is this one or the next.
+    fn account(&mut self, at: Wall) -> Option<&mut Account> {
+        if at >= self.period.end {
+            Some(&mut self.next)
+        } else {
+            (at >= self.period.start).then_some(&mut self.now)
         }
     }
 

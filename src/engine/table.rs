@@ -36,6 +36,12 @@ impl<K: Eq + Hash, R> Table<K, R> {
         Some((position, true))
     }
 
+    /// The row of `key`, if there is one.
+    pub fn find_mut(&mut self, key: &K) -> Option<&mut R> {
+        let position = *self.index.get(key)?;
+        self.get_mut(position)
+    }
+
     /// One row.
     pub fn get_mut(&mut self, position: u32) -> Option<&mut R> {
         self.rows.get_mut(position as usize)

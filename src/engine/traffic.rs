@@ -78,6 +78,19 @@ impl Counts {
         self.cacheable += other.cacheable;
     }
 
+    fn take_back(&mut self, request: &Request) {
+        let mut one = Counts::default();
+        one.count(request);
+        let sums = self.outcomes.iter_mut().chain(&mut self.limited_by);
+        for (sum, less) in sums.zip(one.outcomes.iter().chain(&one.limited_by)) {
+            *sum = sum.saturating_sub(*less);
+        }
+        self.input = self.input.saturating_sub(one.input);
+        self.output = self.output.saturating_sub(one.output);
+        self.cached = self.cached.saturating_sub(one.cached);
+        self.cacheable = self.cacheable.saturating_sub(one.cacheable);
+    }
+
     fn count(&mut self, request: &Request) {
         if let Some(slot) = self.outcomes.get_mut(request.outcome() as usize) {
             *slot += 1;
@@ -127,6 +140,13 @@ impl Row {
             && request.status.is_none_or(|status| status < 400)
         {
             self.ttft.record(when, ms);
+        }
+    }
+
+    /// Take a call back that was counted at `when`; how long it took stays.
+    pub fn take_back(&mut self, request: &Request, when: Mono) {
+        if let Some(slot) = self.counts.at(when) {
+            slot.take_back(request);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The prices of one model, and the sum for one call.
 
-use crate::domain::{NanoUsd, Tier, Tokens};
+use crate::domain::{NanoUsd, Tier, Tokens, Wall};
 
 /// Nano-USD for a million tokens: exact for every published price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,20 +22,29 @@ pub struct Rates {
     pub cache_write_1h: Option<PerMillion>,
 }
 
+/// The rates of one tier, by the length of the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder {
+    /// Rates of a call of ordinary length.
+    pub base: Rates,
+    /// Rates for the whole call when its input is larger than so many tokens,
+    /// smallest threshold first.
+    pub above: Vec<(u64, Rates)>,
+}
+
 /// All prices of one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPrice {
     /// The ordinary price.
-    pub standard: Rates,
+    pub standard: Ladder,
     /// Price of the batch tier.
-    pub batch: Option<Rates>,
+    pub batch: Option<Ladder>,
     /// Price of the flex tier.
-    pub flex: Option<Rates>,
+    pub flex: Option<Ladder>,
     /// Price of the priority tier.
-    pub priority: Option<Rates>,
-    /// Prices for the whole call when its input is larger than so many tokens,
-    /// smallest threshold first.
-    pub above: Vec<(u64, Rates)>,
+    pub priority: Option<Ladder>,
+    /// Prices of calls that ended before these times, oldest first.
+    pub before: Vec<(Wall, ModelPrice)>,
 }
 
 impl PerMillion {
@@ -61,8 +70,15 @@ impl PerMillion {
 impl ModelPrice {
     /// A model with one price for everything.
     #[must_use]
-    pub const fn flat(standard: Rates) -> ModelPrice {
-        ModelPrice { standard, batch: None, flex: None, priority: None, above: Vec::new() }
+    pub const fn flat(rates: Rates) -> ModelPrice {
+        let standard = Ladder { base: rates, above: Vec::new() };
+        ModelPrice { standard, batch: None, flex: None, priority: None, before: Vec::new() }
+    }
+
+    /// The prices that were valid at a time.
+    #[must_use]
+    pub fn at(&self, at: Wall) -> &ModelPrice {
+        self.before.iter().find(|(until, _)| at < *until).map_or(self, |(_, price)| price)
     }
 
     /// What a call costs, rounded up to the next nano-USD; `None` when no token
@@ -87,22 +103,29 @@ impl ModelPrice {
         Some(NanoUsd(sum.div_euclid(1_000_000) + i128::from(sum.rem_euclid(1_000_000) > 0)))
     }
 
-    /// Nobody publishes a price for a long call of a special tier in this
-    /// table's form, so there the dearer of the two is charged: an estimate
-    /// may trip early, never late.
+    /// Where a tier has no price of its own for a long call, the dearer of the
+    /// two that would apply is charged: an estimate may trip early, never late.
     fn rates_for(&self, input: u64, tier: Tier) -> Rates {
         let of_tier = match tier {
             Tier::Standard => None,
-            Tier::Batch => self.batch,
-            Tier::Flex => self.flex,
-            Tier::Priority => self.priority,
+            Tier::Batch => self.batch.as_ref(),
+            Tier::Flex => self.flex.as_ref(),
+            Tier::Priority => self.priority.as_ref(),
         };
-        let of_length = self.above.iter().rev().find(|(over, _)| input > *over).map(|(_, r)| *r);
+        let of_length = self.standard.above(input);
         match (of_tier, of_length) {
-            (Some(tier), Some(length)) => tier.dearer(length),
-            (Some(rates), None) | (None, Some(rates)) => rates,
-            (None, None) => self.standard,
+            (None, of_length) => of_length.unwrap_or(self.standard.base),
+            (Some(tier), Some(length)) => {
+                tier.above(input).unwrap_or_else(|| tier.base.dearer(length))
+            }
+            (Some(tier), None) => tier.above(input).unwrap_or(tier.base),
         }
+    }
+}
+
+impl Ladder {
+    fn above(&self, input: u64) -> Option<Rates> {
+        self.above.iter().rev().find(|(over, _)| input > *over).map(|(_, rates)| *rates)
     }
 }
 
@@ -171,6 +194,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_costs_what_it_cost_when_it_was_made() {
+        let day = |n: i64| Wall::from_secs(n * 86_400);
+        let price = ModelPrice {
+            before: vec![
+                (day(10), ModelPrice::flat(rates("5", "5"))),
+                (day(20), ModelPrice::flat(rates("4", "4"))),
+            ],
+            ..ModelPrice::flat(rates("3", "3"))
+        };
+        let one = Tokens { input: Some(1), ..Tokens::default() };
+        let cost = |n| price.at(day(n)).cost(&one, Tier::Standard).unwrap().0;
+        assert_eq!([cost(9), cost(10), cost(19), cost(20)], [5_000, 4_000, 4_000, 3_000]);
+    }
+
+    #[test]
     fn parts_larger_than_the_whole_never_make_a_call_cheaper_than_nothing() {
         let price = ModelPrice::flat(rates("3", "15"));
         let tokens = Tokens {
@@ -184,9 +222,14 @@ mod tests {
 
     #[test]
     fn a_long_call_is_charged_whole_and_only_above_the_threshold() {
+        let ladder = |base, above| Ladder { base, above };
         let price = ModelPrice {
-            above: vec![(200_000, rates("6", "22.5")), (400_000, rates("9", "30"))],
-            priority: Some(rates("7", "20")),
+            standard: ladder(
+                rates("3", "15"),
+                vec![(200_000, rates("6", "22.5")), (400_000, rates("9", "30"))],
+            ),
+            batch: Some(ladder(rates("1.5", "7.5"), vec![(200_000, rates("3", "11"))])),
+            priority: Some(ladder(rates("7", "20"), Vec::new())),
             ..ModelPrice::flat(rates("3", "15"))
         };
         let cost = |input, tier| {
@@ -198,6 +241,7 @@ mod tests {
         assert_eq!(cost(400_001, Tier::Standard), 400_001 * 9_000);
         assert_eq!(cost(1, Tier::Priority), 7_000);
         assert_eq!(cost(200_001, Tier::Priority), 200_001 * 7_000, "the dearer one");
+        assert_eq!(cost(200_001, Tier::Batch), 200_001 * 3_000, "its own price for long calls");
         assert_eq!(cost(1, Tier::Flex), 3_000, "no price of its own: the standard one");
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::domain::{NanoUsd, Tier, Tokens};
+use crate::domain::{NanoUsd, Tier, Tokens, Wall};
 
 use super::model_name::{bare, spellings};
-use super::rates::{ModelPrice, PerMillion, Rates};
+use super::rates::{Ladder, ModelPrice, PerMillion, Rates};
 
 const BUILTIN: &str = include_str!("../../data/prices.json");
 
@@ -66,6 +66,12 @@ impl PriceTable {
         &self.as_of
     }
 
+    /// The first moment of the day the prices were collected.
+    #[must_use]
+    pub fn collected(&self) -> Option<Wall> {
+        day(&self.as_of)
+    }
+
     /// Sets the price of a model: `provider/model`, or `model` for any provider.
     pub fn set(&mut self, name: &str, price: ModelPrice) {
         let name = name.to_ascii_lowercase();
@@ -113,20 +119,48 @@ impl PriceTable {
 fn read_row(model: &str, row: &Value) -> Result<ModelPrice, PriceError> {
     let bad = |field: &str| PriceError::Price { model: model.to_owned(), field: field.to_owned() };
     let row = row.as_object().ok_or_else(|| bad("the row"))?;
-    let standard = read_rates(row, None).map_err(|field| bad(&field))?;
-    let mut price = ModelPrice::flat(standard);
-    for (key, value) in row {
-        let Some(part) = value.as_object() else { continue };
-        let rates = read_rates(part, Some(&standard)).map_err(|f| bad(&format!("{key}.{f}")))?;
-        match key.as_str() {
-            "batch" => price.batch = Some(rates),
-            "flex" => price.flex = Some(rates),
-            "priority" => price.priority = Some(rates),
-            _ => price.above.push((threshold(key).ok_or_else(|| bad(key))?, rates)),
+    read_price(row).map_err(|field| bad(&field))
+}
+
+/// A price, or the field that is none.
+fn read_price(row: &Map<String, Value>) -> Result<ModelPrice, String> {
+    let standard = read_ladder(row, None)?;
+    let tier = |name: &str| {
+        let part = row.get(name).and_then(Value::as_object);
+        let read = part.map(|part| read_ladder(part, Some(&standard.base)));
+        read.transpose().map_err(|field| format!("{name}.{field}"))
+    };
+    let (batch, flex, priority) = (tier("batch")?, tier("flex")?, tier("priority")?);
+    let mut before = Vec::new();
+    for earlier in row.get("before").and_then(Value::as_array).into_iter().flatten() {
+        let until = earlier.get("until").and_then(Value::as_str).and_then(day);
+        let until = until.ok_or("before.until")?;
+        let earlier = earlier.as_object().ok_or("before")?;
+        before.push((until, read_price(earlier).map_err(|field| format!("before.{field}"))?));
+    }
+    before.sort_by_key(|(until, _)| *until);
+    Ok(ModelPrice { standard, batch, flex, priority, before })
+}
+
+/// The rates of a tier, with those of long calls as `above_200k`.
+fn read_ladder(row: &Map<String, Value>, standard: Option<&Rates>) -> Result<Ladder, String> {
+    let base = read_rates(row, standard)?;
+    let mut above = Vec::new();
+    for (key, part) in row {
+        if let (true, Some(part)) = (key.starts_with("above_"), part.as_object()) {
+            let rates = read_rates(part, Some(&base)).map_err(|field| format!("{key}.{field}"))?;
+            above.push((threshold(key).ok_or_else(|| key.clone())?, rates));
         }
     }
-    price.above.sort_by_key(|(over, _)| *over);
-    Ok(price)
+    above.sort_by_key(|(over, _)| *over);
+    Ok(Ladder { base, above })
+}
+
+/// Midnight UTC of `2026-11-20`.
+fn day(text: &str) -> Option<Wall> {
+    let date: jiff::civil::Date = text.parse().ok()?;
+    let at = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Wall::from_secs(at.timestamp().as_second()))
 }
 
 /// `above_200k` -> 200,000.
@@ -230,11 +264,28 @@ mod tests {
 
     #[test]
     fn a_bad_row_names_itself() {
-        let bad = r#"{"models":{"p/m":{"input":"1","output":"x"}}}"#;
-        let error = PriceTable::parse(bad).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "price table: p/m: output is not a price in USD per million tokens"
-        );
+        for (row, field) in [
+            (r#"{"input":"1","output":"x"}"#, "output"),
+            (r#"{"input":"1","output":"2","batch":{"input":"1"}}"#, "batch.output"),
+            (r#"{"input":"1","output":"2","before":[{"until":"May"}]}"#, "before.until"),
+        ] {
+            let bad = format!(r#"{{"models":{{"p/m":{row}}}}}"#);
+            let error = PriceTable::parse(&bad).unwrap_err().to_string();
+            let wanted =
+                format!("price table: p/m: {field} is not a price in USD per million tokens");
+            assert_eq!(error, wanted);
+        }
+    }
+
+    #[test]
+    fn old_logs_are_priced_as_they_were_then() {
+        let json = r#"{"as_of":"2026-11-20","models":{"p/m":{"input":"1","output":"2",
+            "before":[{"until":"2026-10-01","input":"4","output":"8"}]}}}"#;
+        let table = PriceTable::parse(json).unwrap();
+        let row = table.row(table.find(Some("p"), "m").unwrap()).unwrap();
+        let tokens = Tokens { output: Some(1_000_000), ..Tokens::default() };
+        let usd = |date| row.at(day(date).unwrap()).cost(&tokens, Tier::Standard).unwrap().0;
+        assert_eq!(usd("2026-09-30"), 8_000_000_000);
+        assert_eq!(usd("2026-10-01"), 2_000_000_000);
     }
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::action::audit::{self, Deed};
-use crate::action::switch::{Details, Pending};
+use crate::action::switch::{Details, KillNote, Pending, Restock, Stock};
 use crate::domain::Wall;
 
 /// Work for the thread.
@@ -18,10 +18,27 @@ pub enum Job {
     Record(Deed),
     /// A kill file of a trip at that time is gone: record it, unless a reset of
     /// it is on record.
-    Vanished(Deed, Wall),
+    Vanished(Deed, Wall, Option<KillNote>),
+    /// Write new prepared files.
+    Restock(Restock),
 }
 
-/// What came of it, if that is worth telling a person.
+/// What came of a job, where that concerns others.
+pub enum Report {
+    /// It did not work.
+    Trouble(Trouble),
+    /// A kill file of ours was removed by hand.
+    Removed {
+        /// Its scope.
+        scope: String,
+        /// What it said.
+        note: KillNote,
+    },
+    /// New prepared files.
+    Stock(Stock),
+}
+
+/// Something that is worth telling a person.
 pub struct Trouble {
     /// One stable word.
     pub kind: &'static str,
@@ -33,23 +50,30 @@ pub struct Trouble {
 pub fn spawn(
     audit_file: PathBuf,
     jobs: Receiver<Job>,
-    troubles: Sender<Trouble>,
+    reports: Sender<Report>,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("action".into()).spawn(move || {
         for job in jobs {
-            let failed = |text| Trouble { kind: "action_failed", text };
-            let trouble = match job {
+            let failed = |text| Report::Trouble(Trouble { kind: "action_failed", text });
+            let report = match job {
                 Job::Confirm(pending, deed) => {
                     let confirmed = confirm(&pending);
                     confirmed.err().or_else(|| record(&audit_file, &deed).err()).map(failed)
                 }
                 Job::Record(deed) => record(&audit_file, &deed).err().map(failed),
-                Job::Vanished(deed, since) => vanished(&audit_file, &deed, since),
+                Job::Vanished(deed, since, note) => vanished(&audit_file, &deed, since, note),
+                Job::Restock(order) => Some(Report::Stock(order.write())),
             };
-            if let Some(trouble) = trouble {
-                // Never waits for the engine, which may have more jobs; of many
-                // troubles at once the first ones tell enough.
-                let _ = troubles.try_send(trouble);
+            match report {
+                None => {}
+                // Of many troubles at once the first ones tell enough.
+                Some(Report::Trouble(trouble)) => {
+                    let _ = reports.try_send(Report::Trouble(trouble));
+                }
+                // The engine never waits for this thread, so it will take them.
+                Some(report) => {
+                    let _ = reports.send(report);
+                }
             }
         }
     })
@@ -73,16 +97,20 @@ fn confirm(pending: &Pending) -> Result<(), String> {
 
 /// Another process resets by the record first and the file second, so a missing
 /// record means that somebody went around tripline.
-fn vanished(file: &Path, deed: &Deed, since: Wall) -> Option<Trouble> {
+fn vanished(file: &Path, deed: &Deed, since: Wall, note: Option<KillNote>) -> Option<Report> {
     let scope = deed.scope.as_deref().unwrap_or("?");
     if audit::has_reset(file, scope, since) {
         return None;
     }
+    let recorded = record(file, deed);
+    if let Some(note) = note {
+        return Some(Report::Removed { scope: scope.to_owned(), note });
+    }
     let mut text = format!("{scope} is not stopped any more: its kill file was removed by hand");
-    if let Err(error) = record(file, deed) {
+    if let Err(error) = recorded {
         text = format!("{text} ({error})");
     }
-    Some(Trouble { kind: audit::REMOVED_OUTSIDE, text })
+    Some(Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text }))
 }
 
 fn record(file: &Path, deed: &Deed) -> Result<(), String> {

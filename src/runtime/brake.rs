@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::action::arming::Refreshed;
-use crate::action::switch::{Change, DEFAULT_COPIES, Entry, TripOutcome};
+use crate::action::switch::{
+    Change, DEFAULT_COPIES, Entry, KillRecord, Restock, Stock, TripOutcome,
+};
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetNote, ResetOutcome};
 use crate::action::{ArmState, Arming, SwitchDir, SwitchScope};
 use crate::domain::Wall;
@@ -43,6 +45,8 @@ pub struct Vanished {
     pub scope: String,
     /// When it was tripped.
     pub since: Wall,
+    /// What it said, if it was one of ours. Whoever else made one may remove it.
+    pub note: Option<KillNote>,
 }
 
 /// What came of a request to trip.
@@ -105,8 +109,21 @@ impl Brake {
         std::mem::take(&mut self.vanished)
     }
 
-    /// Replace what trips have used up. Off the decision path.
-    pub fn prepare(&mut self) {
+    /// Order what trips have used up.
+    pub fn restock(&mut self) -> Option<Restock> {
+        self.dir.as_mut().ok().filter(|_| self.prepared)?.restock(DEFAULT_COPIES)
+    }
+
+    /// What came of the order. What could not be replaced leaves what is there.
+    pub fn take_stock(&mut self, stock: Stock) {
+        let Ok(dir) = &mut self.dir else { return };
+        let taken = dir.take_stock(stock);
+        self.problem = taken.err().map(|error| format!("{error}: {}", error.hint()));
+    }
+
+    /// Take the directory's lock and prepare files if rules may trip, let go of
+    /// them if not. Waits for the disk.
+    fn prepare(&mut self) {
         let armed = self.is_armed();
         self.problem = None;
         let Ok(dir) = &mut self.dir else { return };
@@ -225,7 +242,14 @@ impl Brake {
 }
 
 fn vanished(entry: &Entry) -> Vanished {
-    Vanished { scope: scope_of(entry), since: entry.since }
+    let said = |record: &KillRecord| KillNote {
+        reason: record.reason.clone(),
+        rule: record.rule.clone(),
+        by: record.by.clone().unwrap_or_default(),
+        host: record.host.clone().unwrap_or_default(),
+        at: entry.since,
+    };
+    Vanished { scope: scope_of(entry), since: entry.since, note: entry.record().map(said) }
 }
 
 /// The scope of a kill file, or its name where that tells none.
@@ -269,9 +293,17 @@ mod tests {
         assert!(matches!(brake.trip_by_rule("provider/a", &note()), Tripped::Now(_)));
         // What the trip has used up can't be made again.
         std::fs::create_dir(root.path().join("kill.d/.staged-7")).unwrap();
-        brake.prepare();
+        let order = brake.restock().unwrap();
+        assert!(brake.restock().is_none(), "ordered twice");
+        brake.take_stock(order.write());
         assert!(brake.states().iter().any(|state| state.problem.is_some()));
         assert!(matches!(brake.trip_by_rule("provider/b", &note()), Tripped::Now(_)));
+        // Once it can be, it is.
+        std::fs::remove_dir(root.path().join("kill.d/.staged-7")).unwrap();
+        let order = brake.restock().unwrap();
+        brake.take_stock(order.write());
+        assert!(brake.restock().is_none());
+        assert!(brake.states().iter().all(|state| state.problem.is_none()));
     }
 
     #[test]
@@ -296,7 +328,9 @@ mod tests {
         assert_eq!(brake.take_vanished(), vec![]);
         std::fs::remove_file(root.path().join("kill.d/provider.a.kill")).unwrap();
         assert!(brake.refresh());
-        let gone = |scope: &str| vec![Vanished { scope: scope.into(), since: note().at }];
+        let gone = |scope: &str| {
+            vec![Vanished { scope: scope.into(), since: note().at, note: Some(note()) }]
+        };
         assert_eq!(brake.take_vanished(), gone("provider/a"));
         std::fs::remove_dir_all(root.path().join("kill.d")).unwrap();
         assert!(brake.refresh());

@@ -61,10 +61,8 @@ impl Caller {
             value.set_sensitive(true);
             map.insert(known, value);
         }
-        let client = reqwest::Client::builder()
+        let client = crate::source::http::client()
             .default_headers(map)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER)
             .build()
             .map_err(|error| DrillError::Client(error.to_string()))?;

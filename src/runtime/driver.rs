@@ -1,15 +1,14 @@
 //! The `engine` thread: batches and commands in, trips and snapshots out.
 //!
 //! A trip is carried out between the batch that asked for it and everything
-//! else; no screen, network or disk sync is waited for. Behind a trip the file it
-//! used is replaced, and that does wait for the disk.
+//! else; no screen, network or disk sync is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 
-use super::actions::{Job, Trouble};
+use super::actions::{Job, Report};
 use super::brake::{Brake, Tripped, Vanished};
 use super::clock::Clock;
 use super::command::Command;
@@ -21,7 +20,9 @@ use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus, Withheld};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the switch directory is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(500);
+/// How often prepared files that could not be made are tried again.
+const RESTOCK: Duration = Duration::from_secs(10);
 /// Batches taken in one go before anything else gets a turn.
 const BURST: usize = 64;
 /// Records that may wait for a slow disk.
@@ -45,7 +46,7 @@ pub struct Driver {
     pub commands: Receiver<Command>,
     pub answers: Sender<String>,
     pub jobs: Sender<Job>,
-    pub troubles: Receiver<Trouble>,
+    pub reports: Receiver<Report>,
     pub frames: Newest,
     pub events: Option<Sender<Event>>,
     /// Events for which the viewer had no room.
@@ -81,6 +82,7 @@ impl Newest {
 struct Due {
     tick: Mono,
     look: Mono,
+    restock: Mono,
     frame: Mono,
     /// Something visible changed since the last snapshot.
     dirty: bool,
@@ -90,7 +92,13 @@ impl Driver {
     /// Run until told to stop.
     pub fn run(mut self) {
         let now = self.clock.now();
-        let mut due = Due { tick: now.mono, look: now.mono, frame: now.mono, dirty: true };
+        let mut due = Due {
+            tick: now.mono,
+            look: now.mono,
+            restock: now.mono.plus(RESTOCK),
+            frame: now.mono,
+            dirty: true,
+        };
         let mut effects = Vec::new();
         self.learn_switches(now, &mut effects);
         loop {
@@ -126,12 +134,12 @@ impl Driver {
                         self.commands = crossbeam_channel::never();
                     }
                 },
-                recv(self.troubles) -> trouble => {
-                    if let Ok(trouble) = trouble {
-                        self.engine.report(trouble.kind, &trouble.text, self.clock.now());
+                recv(self.reports) -> report => {
+                    if let Ok(report) = report {
+                        self.hear(report, &mut effects);
                         due.dirty = true;
                     } else {
-                        self.troubles = crossbeam_channel::never();
+                        self.reports = crossbeam_channel::never();
                     }
                 },
                 recv(self.stop) -> _ => break,
@@ -184,6 +192,10 @@ impl Driver {
             }
             due.look = now.mono.plus(LOOK);
         }
+        if now.mono >= due.restock {
+            self.restock(now);
+            due.restock = now.mono.plus(RESTOCK);
+        }
         if now.mono >= due.tick {
             self.engine.tick(now, effects);
             due.tick = now.mono.plus(self.engine.pulse(now.mono));
@@ -197,7 +209,7 @@ impl Driver {
     fn tell_vanished(&mut self, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
         let host = brake.host().to_owned();
-        for Vanished { scope, since } in brake.take_vanished() {
+        for Vanished { scope, since, note } in brake.take_vanished() {
             let deed = Deed {
                 at: now.wall,
                 by: "unknown".into(),
@@ -206,9 +218,9 @@ impl Driver {
                 scope: Some(scope),
                 rule: None,
                 reason: "its kill file is gone, and no reset is recorded".into(),
-                result: "traffic may pass".into(),
+                result: if note.is_some() { "to be made again" } else { "traffic may pass" }.into(),
             };
-            self.hand_over(Job::Vanished(deed, since), now);
+            self.hand_over(Job::Vanished(deed, since, note), now);
         }
     }
 
@@ -247,11 +259,45 @@ impl Driver {
                     self.tell(event);
                 }
             }
-            if let Some(brake) = &mut self.brake {
-                brake.prepare();
-            }
+            self.restock(now);
         }
         urgent
+    }
+
+    /// Order new prepared files for those that trips have used up.
+    fn restock(&mut self, now: Stamp) {
+        if let Some(order) = self.brake.as_mut().and_then(Brake::restock) {
+            self.hand_over(Job::Restock(order), now);
+        }
+    }
+
+    fn hear(&mut self, report: Report, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        match report {
+            Report::Trouble(trouble) => self.engine.report(trouble.kind, &trouble.text, now),
+            Report::Stock(stock) => {
+                if let Some(brake) = &mut self.brake {
+                    brake.take_stock(stock);
+                }
+            }
+            Report::Removed { scope, note } => self.trip_again(&scope, &note, now),
+        }
+        self.learn_switches(now, effects);
+    }
+
+    /// A trip is latched: only a reset, with a reason, ends it.
+    fn trip_again(&mut self, scope: &str, note: &KillNote, now: Stamp) {
+        let Some(brake) = &mut self.brake else { return };
+        let outcome = brake.trip(scope, note);
+        if let Tripped::Now(_) | Tripped::Before = outcome {
+            let text = format!(
+                "the kill file of {scope} was removed by hand and is there again: \
+                 `tripline switch reset` ends a trip"
+            );
+            self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
+        }
+        self.after_trip(outcome, scope, note, now);
+        self.restock(now);
     }
 
     /// A viewer that does not keep up loses events, and is told how many; the
@@ -354,9 +400,7 @@ impl Driver {
                 };
                 self.after_trip(outcome, &scope, &note, now);
                 self.learn_switches(now, effects);
-                if let Some(brake) = &mut self.brake {
-                    brake.prepare();
-                }
+                self.restock(now);
             }
             Command::Reset { scope, reason, by } => self.reset(&scope, &reason, &by, effects),
             Command::Arm { by } => self.set_arming(ArmState::Armed, &by, effects),

@@ -1,9 +1,10 @@
-//! `once`: all sources read to the end they have now, without threads. Nothing
-//! is carried out.
+//! `once`: all sources read to the end they have now, or asked once, without
+//! threads. Nothing is carried out.
 
 use std::io::Read;
 
 use super::clock::Clock;
+use super::net::{self, Heard, NetSetup};
 use super::start::name_of;
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, SourceStatus};
@@ -19,6 +20,17 @@ pub enum Missing {
     Waits,
 }
 
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum OnceError {
+    /// A source can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Nothing can be asked.
+    #[error("cannot ask over the network: {0}")]
+    Net(#[from] std::io::Error),
+}
+
 /// Read all sources; the picture is of this moment.
 pub fn once(
     sources: &[SourceSpec],
@@ -26,13 +38,27 @@ pub fn once(
     mut spec: EngineSpec,
     names: Names,
     sinks: &mut Sinks,
+    net: &NetSetup,
     stdin: &mut dyn Read,
-) -> Result<Snapshot, SourceError> {
+) -> Result<Snapshot, OnceError> {
     let clock = Clock::start();
     spec.sources = sources.iter().map(name_of).collect();
     let mut engine = Engine::new(spec, names, clock.now());
     let mut effects = Vec::new();
+    let askers = net::askers(sources, sinks, net);
+    if !askers.is_empty() {
+        for heard in net::once(clock, askers)? {
+            match heard {
+                Heard::Batch(batch) => engine.apply(&batch, clock.now(), &mut effects),
+                Heard::Status(id, status) => engine.set_source(id, status),
+            }
+            effects.clear();
+        }
+    }
     for (id, source) in (0u32..).map(SourceId).zip(sources) {
+        if source.net().is_some() {
+            continue;
+        }
         let mut apply = |mut batch: Batch| {
             engine.apply(&batch, clock.now(), &mut effects);
             effects.clear();
@@ -50,7 +76,7 @@ pub fn once(
                 let problem = Some(format!("nothing there yet: {path}"));
                 engine.set_source(id, SourceStatus { state: "waiting", problem, format: None });
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     let now = clock.now();

@@ -33,7 +33,7 @@ impl Reading {
     }
 
     /// Send a batch on; get an empty one back.
-    fn deliver(&self, batch: Batch) -> Batch {
+    pub(super) fn deliver(&self, batch: Batch) -> Batch {
         if self.news.send(News::Batch(batch)).is_err() {
             // The engine has gone: so does this thread.
             self.stop.store(true, Ordering::Relaxed);
@@ -41,7 +41,7 @@ impl Reading {
         self.spare.try_recv().unwrap_or_default()
     }
 
-    fn say(&self, source: SourceId, status: SourceStatus) {
+    pub(super) fn say(&self, source: SourceId, status: SourceStatus) {
         if self.news.send(News::Status(source, status)).is_err() {
             self.stop.store(true, Ordering::Relaxed);
         }
@@ -76,7 +76,7 @@ pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()
     })
 }
 
-fn in_words(status: &source::SourceStatus, watching: Option<&str>) -> SourceStatus {
+pub(super) fn in_words(status: &source::SourceStatus, watching: Option<&str>) -> SourceStatus {
     let found = status.findings.first().map(String::as_str);
     let problem = status.problem.as_deref().or(found).or(watching);
     SourceStatus {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock::at_event;
-use super::start::{is_stdin, name_of};
+use super::start::name_of;
 use crate::domain::{Batch, Item, Names, Observation, Progress, SourceId, Stamp, Wall};
 use crate::engine::{Effect, Engine, EngineSpec, Event, SourceStatus};
 use crate::snapshot::{self, Snapshot};
@@ -106,7 +106,7 @@ fn read(
         Batch::default()
     };
     let mut stdin: Box<dyn Read> =
-        if is_stdin(source) { Box::new(std::io::stdin()) } else { Box::new(std::io::empty()) };
+        if source.is_stdin() { Box::new(std::io::stdin()) } else { Box::new(std::io::empty()) };
     let ended = source::read_to_end(id, source, &mut *stdin, received, &mut make, &mut deliver);
     let _ = send.send(Part::End(ended));
 }

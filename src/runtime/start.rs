@@ -6,17 +6,20 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use tokio::sync::oneshot;
 
 use super::actions;
 use super::brake::{Brake, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
 use super::driver::{Driver, Newest};
+use super::net::{self, NetSetup};
 use super::reading::{self, Reading};
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, Event, SourceName};
 use crate::snapshot::Snapshot;
-use crate::source::{Resume, STDIN, Sinks, SourceError, SourceSpec, Tail};
+use crate::source::net::Asker;
+use crate::source::{Resume, STDIN, Sinks, SourceError, SourceSpec, Tail, Way};
 
 /// Batches between a reader and the engine. A full channel is lag, not loss.
 const QUEUED: usize = 64;
@@ -33,6 +36,8 @@ pub struct Setup {
     pub names: Names,
     /// Makes the decoder of a file.
     pub sinks: Box<Sinks>,
+    /// What asking over the network needs.
+    pub net: NetSetup,
     /// The kill switch, where there is one.
     pub switch: Option<SwitchSetup>,
     /// Where events go, for a viewer that wants each one.
@@ -69,6 +74,7 @@ pub struct Running {
     pub clock: Clock,
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
+    stop_asking: Option<oneshot::Sender<()>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
 }
 
@@ -83,7 +89,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (answers_in, answers) = bounded(16);
     // Bounded where jobs are made: a trip must not wait for the one before it.
     let (jobs, jobs_out) = unbounded();
-    let (troubles_in, troubles) = bounded(64);
+    let (reports_in, reports) = bounded(64);
     let (stop_engine, stop) = bounded(0);
     let (newest, frames) = Newest::new();
     let stop_reading = Arc::new(AtomicBool::new(false));
@@ -92,7 +98,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 
     let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
-    let action = actions::spawn(audit, jobs_out, troubles_in);
+    let action = actions::spawn(audit, jobs_out, reports_in);
     threads.push(("action", named("action", action)?));
 
     let driver = Driver {
@@ -104,7 +110,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         commands: obeyed,
         answers: answers_in,
         jobs,
-        troubles,
+        reports,
         frames: newest,
         events: setup.events,
         untold: 0,
@@ -114,9 +120,20 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let engine = thread::Builder::new().name("engine".into()).spawn(move || driver.run());
     threads.push(("engine", named("engine", engine)?));
 
+    let askers = net::askers(&setup.sources, &mut *setup.sinks, &setup.net);
     read(&setup.sources, setup.sinks, &reading, &mut threads)?;
+    let stop_asking = ask(askers, reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
-    Ok(Running { frames, commands, answers, clock, stop_engine, stop_reading, threads })
+    Ok(Running {
+        frames,
+        commands,
+        answers,
+        clock,
+        stop_engine,
+        stop_reading,
+        stop_asking,
+        threads,
+    })
 }
 
 /// Threads for files and for standard input.
@@ -127,13 +144,13 @@ fn read(
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<(), StartError> {
     let numbered = || (0u32..).map(SourceId).zip(sources);
-    if let Some((id, _)) = numbered().find(|(_, spec)| is_stdin(spec)) {
+    if let Some((id, _)) = numbered().find(|(_, spec)| spec.is_stdin()) {
         let sink = sinks(id, STDIN.as_ref());
         let thread = reading::drain(reading.clone(), id, sink, Box::new(std::io::stdin()));
         threads.push(("stdin", named("stdin", thread)?));
     }
     let files: Vec<_> =
-        numbered().filter(|(_, spec)| !is_stdin(spec)).map(|(id, s)| (id, s.clone())).collect();
+        numbered().filter(is_followed).map(|(id, spec)| (id, spec.clone())).collect();
     if !files.is_empty() {
         let tail = Tail::new(&files, sinks, &Resume::Never)?;
         threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
@@ -141,16 +158,29 @@ fn read(
     Ok(())
 }
 
-/// Whether a source is standard input.
-#[must_use]
-pub fn is_stdin(spec: &SourceSpec) -> bool {
-    matches!(spec.paths.as_slice(), [path] if path == STDIN)
+fn is_followed((_, spec): &(SourceId, &SourceSpec)) -> bool {
+    spec.way == Way::Files && !spec.is_stdin()
+}
+
+/// The thread for what is asked, if anything is.
+fn ask(
+    askers: Vec<Asker>,
+    reading: Reading,
+    threads: &mut Vec<(&'static str, JoinHandle<()>)>,
+) -> Result<Option<oneshot::Sender<()>>, StartError> {
+    if askers.is_empty() {
+        return Ok(None);
+    }
+    let (stop, stopped) = oneshot::channel();
+    threads.push(("net", named("net", net::follow(reading, askers, stopped))?));
+    Ok(Some(stop))
 }
 
 /// How a source is shown.
 #[must_use]
 pub fn name_of(spec: &SourceSpec) -> SourceName {
-    SourceName { name: spec.name.clone(), kind: if is_stdin(spec) { "stdin" } else { "file" } }
+    let every = spec.net().map(|net| net.every).unwrap_or_default();
+    SourceName { name: spec.name.clone(), kind: spec.kind(), every }
 }
 
 fn named(
@@ -172,6 +202,7 @@ impl Running {
     #[must_use]
     pub fn stop(mut self) -> Option<Arc<Snapshot>> {
         self.stop_reading.store(true, Ordering::Relaxed);
+        self.stop_asking = None;
         self.stop_engine = None;
         let deadline = self.clock.now().mono.plus(FAREWELL);
         for (name, thread) in std::mem::take(&mut self.threads) {

@@ -1,8 +1,9 @@
 //! What one line gave for the wanted paths: positions, not copies.
 
 use super::Shape;
-use super::habit::Habit;
+use super::lex::Token;
 use super::paths::{Paths, Slot};
+use super::skeleton::{Content, Escapes, Followed, Skeletons};
 use super::value::{Kind, Value};
 
 /// Longest value that is handed out whole.
@@ -13,6 +14,9 @@ const LINE_LIMIT: usize = 1024 * 1024;
 
 /// Occurrences of one path kept of one line.
 const OCCURRENCES: usize = 64;
+
+/// Under how many other paths it is remembered what lines looked like.
+const SHELVED: usize = 16;
 
 /// A reusable buffer for results. Holds positions between lines' ends only;
 /// read it through the [`Scan`] it was filled for.
@@ -27,18 +31,20 @@ pub struct Found {
     insides_used: usize,
     /// Values of a line that was never in memory as a whole.
     pub(super) kept: Vec<u8>,
-    /// What the lines before looked like, under the paths with this serial number.
-    pub(super) habit: Habit,
-    habit_of: u64,
+    /// What the lines before looked like, under the paths used last and others.
+    pub(super) skeletons: Skeletons,
+    shelved: Vec<Skeletons>,
+    /// The ending of skeletons whose hits are in `hits`, if they are.
+    laid_out: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Hit {
+pub(super) struct Hit {
     slot: Slot,
-    kind: Kind,
+    pub(super) kind: Kind,
     place: Place,
-    start: usize,
-    len: usize,
+    pub(super) start: usize,
+    pub(super) len: usize,
     /// Number of the next hit of this slot plus one; zero is none.
     next: u32,
 }
@@ -110,10 +116,8 @@ impl Found {
     /// Empties the buffer for the next line.
     pub(super) fn begin(&mut self, paths: &Paths) {
         self.clear();
-        if self.habit_of != paths.serial {
-            self.habit.forget();
-            self.habit_of = paths.serial;
-        }
+        self.choose(paths);
+        self.skeletons.marks.begin();
         if self.first.len() < paths.slots() {
             self.first.resize(paths.slots(), 0);
         }
@@ -126,9 +130,82 @@ impl Found {
             }
         }
         self.hits.clear();
+        self.laid_out = None;
         self.kept.clear();
         self.taken = 0;
         self.insides_used = 0;
+    }
+
+    /// Fills the buffer with what is in `line`, if that looks like a line before.
+    pub(super) fn follow(&mut self, paths: &Paths, line: &[u8]) -> Option<Shape> {
+        self.choose(paths);
+        let Followed { ending, escapes } = self.skeletons.follow(line)?;
+        if self.laid_out != Some(ending) {
+            self.lay_out(ending);
+        }
+        let (shape, sightings) = self.skeletons.ending(ending)?;
+        let mut taken = 0;
+        for (hit, sighting) in self.hits.iter_mut().zip(sightings) {
+            let start = self.skeletons.position(sighting.from);
+            let len = self.skeletons.position(sighting.to) - start;
+            let raw = || line.get(start..start + len).unwrap_or_default();
+            hit.start = start;
+            hit.len = len;
+            hit.kind = match (sighting.content, escapes) {
+                (Content::Fixed, _) => hit.kind,
+                (Content::Text, Escapes::None) => Kind::Str,
+                (Content::Text, Escapes::Some) => Kind::of(Token::Text, raw()),
+                (Content::Word, _) => Kind::of(Token::Word, raw()),
+            };
+            if len > CAPTURE_LIMIT {
+                return None;
+            }
+            taken += len;
+        }
+        (taken <= LINE_LIMIT).then_some(shape)
+    }
+
+    /// Takes what was learnt under these paths from the shelf.
+    #[inline]
+    fn choose(&mut self, paths: &Paths) {
+        if self.skeletons.serial != paths.serial {
+            self.change(paths.serial);
+        }
+    }
+
+    #[cold]
+    fn change(&mut self, serial: u64) {
+        self.clear();
+        if let Some(known) = self.shelved.iter_mut().find(|shelved| shelved.serial == serial) {
+            return std::mem::swap(known, &mut self.skeletons);
+        }
+        let used = std::mem::replace(&mut self.skeletons, Skeletons::of(serial));
+        if used.serial != 0 && self.shelved.len() < SHELVED {
+            self.shelved.push(used);
+        }
+    }
+
+    /// Links the hits of lines that end like this.
+    #[cold]
+    fn lay_out(&mut self, ending: usize) {
+        self.clear();
+        let Some((_, sightings)) = self.skeletons.ending(ending) else { return };
+        for (sighting, number) in sightings.iter().zip(1..) {
+            self.hits.push(sighting.hit);
+            if let Some(first) = self.first.get_mut(usize::from(sighting.hit.slot.0))
+                && *first == 0
+            {
+                *first = number;
+            }
+        }
+        self.laid_out = Some(ending);
+    }
+
+    /// Remembers how the `line` that was walked looks.
+    pub(super) fn learn(&mut self, line: &[u8], shape: Shape) {
+        if matches!(shape, Shape::Object | Shape::Array) {
+            self.skeletons.learn(line, shape, &self.hits);
+        }
     }
 
     /// Notes a value of `whole_len` bytes that stand at `start` of `place`;

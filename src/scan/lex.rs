@@ -7,6 +7,8 @@
 //! opens a string where a token may start, and whatever is left over up to the
 //! next comma or closing bracket is junk to step over.
 
+use super::blocks;
+
 /// Bytes that mean something outside a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -66,18 +68,17 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     match near_quote(bytes, start) {
         Some(at) if bytes.get(at.wrapping_sub(1)) != Some(&b'\\') => Some(at),
-        Some(at) => quoted_end(b'"', bytes, start, at),
-        None => quoted_end(b'"', bytes, start, start),
+        _ => blocks::string_end(bytes, start),
     }
 }
 
 /// The position of the single quote that closes a string starting at `start`.
 pub(super) fn single_end(bytes: &[u8], start: usize) -> Option<usize> {
-    quoted_end(b'\'', bytes, start, start)
+    quoted_end(b'\'', bytes, start)
 }
 
 /// The first double quote in the 32 bytes from `at` on. Most strings are
-/// short, and the vector search costs more to call than it saves on them.
+/// short, and whole blocks cost more than they save on them.
 #[inline]
 fn near_quote(bytes: &[u8], at: usize) -> Option<usize> {
     const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
@@ -91,22 +92,15 @@ fn near_quote(bytes: &[u8], at: usize) -> Option<usize> {
     None
 }
 
-/// The first `quote` from `at` on that is not escaped, in a string from `start` on.
-#[inline(never)]
-fn quoted_end(quote: u8, bytes: &[u8], start: usize, mut at: usize) -> Option<usize> {
+/// The first `quote` that is not escaped, in a string whose content starts at `start`.
+pub(super) fn quoted_end(quote: u8, bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
     loop {
-        let end = at + memchr::memchr(quote, bytes.get(at..)?)?;
-        if !is_escaped(bytes, start, end) {
-            return Some(end);
+        at += memchr::memchr2(quote, b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&quote) {
+            return Some(at);
         }
-        at = end + 1;
-        // Escaped quotes come in flocks.
-        while let Some(near) = near_quote(bytes, at).filter(|_| quote == b'"') {
-            if !is_escaped(bytes, start, near) {
-                return Some(near);
-            }
-            at = near + 1;
-        }
+        at += 2;
     }
 }
 
@@ -114,6 +108,12 @@ fn quoted_end(quote: u8, bytes: &[u8], start: usize, mut at: usize) -> Option<us
 const fn zero_bytes(word: u64) -> u64 {
     const LOW: u64 = u64::from_le_bytes([1; 8]);
     word.wrapping_sub(LOW) & !word & (LOW << 7)
+}
+
+/// Whether a bare value is one run of bytes that mean nothing outside of strings.
+pub(super) fn is_plain_word(raw: &[u8]) -> bool {
+    let plain = |byte: &u8| *byte > b' ' && Class::of(*byte) == Class::Plain;
+    !raw.is_empty() && raw.iter().all(plain)
 }
 
 /// Whether a (mostly short) string holds an escape.
@@ -130,34 +130,21 @@ pub(super) fn has_backslash(raw: &[u8]) -> bool {
     rest.contains(&b'\\')
 }
 
-/// Whether a backslash stands before `at`, not looking before `start`.
-#[inline]
-fn ends_in_backslash(bytes: &[u8], start: usize, at: usize) -> bool {
-    at > start && bytes.get(at - 1) == Some(&b'\\')
-}
-
-/// Whether an odd number of backslashes stands before `at`.
-#[inline]
-fn is_escaped(bytes: &[u8], start: usize, at: usize) -> bool {
-    if !ends_in_backslash(bytes, start, at) {
-        return false;
-    }
-    if !ends_in_backslash(bytes, start, at - 1) {
-        return true;
-    }
-    let before = bytes.get(start..at).unwrap_or_default();
-    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
-}
-
 /// The position behind the bracket that closes a container whose content
-/// starts at `at`. Counts brackets, so depth costs nothing.
-pub(super) fn skip_container(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let mut depth = 1_usize;
+/// starts at `at`.
+#[inline]
+pub(super) fn skip_container(bytes: &[u8], at: usize) -> Option<usize> {
+    blocks::container_end(bytes, at)
+}
+
+/// The position behind the bracket that closes the outermost of `depth` open
+/// containers, one byte at a time.
+pub(super) fn skip_levels(bytes: &[u8], mut at: usize, mut depth: usize) -> Option<usize> {
     loop {
         match Class::of(*bytes.get(at)?) {
             Class::Plain | Class::Comma => {}
             Class::Quote => at = string_end(bytes, at + 1)?,
-            Class::Single => at = step_single(bytes, at)?,
+            Class::Single => at = step_odd(bytes, at)?,
             Class::Open => depth += 1,
             Class::Close => {
                 depth -= 1;
@@ -178,18 +165,23 @@ pub(super) fn junk_end(bytes: &[u8], mut at: usize) -> Option<usize> {
             Class::Plain => at += 1,
             Class::Comma | Class::Close => return Some(at),
             Class::Quote => at = string_end(bytes, at + 1)? + 1,
-            Class::Single => at = step_single(bytes, at)? + 1,
+            Class::Single => at = step_odd(bytes, at)? + 1,
             Class::Open => at = skip_container(bytes, at + 1)?,
         }
     }
 }
 
-/// The last byte of what a single quote at `at` begins: its string where a
-/// token may start, else (an apostrophe) only itself.
-fn step_single(bytes: &[u8], at: usize) -> Option<usize> {
+/// The last byte of what the odd byte at `at`, outside of strings, begins: of a
+/// single quote its string where a token may start, else only itself.
+pub(super) fn step_odd(bytes: &[u8], at: usize) -> Option<usize> {
     let before = bytes.get(..at).unwrap_or_default();
-    let previous = before.iter().rev().find(|byte| !is_space(**byte));
-    if previous.copied().is_some_and(opens_token) { single_end(bytes, at + 1) } else { Some(at) }
+    let previous = || before.iter().rev().find(|byte| !is_space(**byte));
+    let is_single = bytes.get(at) == Some(&b'\'');
+    if is_single && previous().copied().is_some_and(opens_token) {
+        single_end(bytes, at + 1)
+    } else {
+        Some(at)
+    }
 }
 
 /// What a value's first byte says it is.

@@ -85,8 +85,7 @@ impl PathsBuilder {
         let mut nodes = Vec::new();
         // `node` appends to `waiting` whatever new state it meets.
         while let Some(items) = compiler.waiting.get(nodes.len()).cloned() {
-            let id = compiler.id(items.clone());
-            nodes.push(compiler.node(id, &items));
+            nodes.push(compiler.node(&items));
         }
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         Paths { serial, nodes: nodes.into_boxed_slice(), slots: self.paths.len() }
@@ -122,7 +121,7 @@ impl Compiler<'_> {
         segments.and_then(|all| all.get(usize::from(done)..)).unwrap_or_default()
     }
 
-    fn node(&mut self, id: NodeId, items: &[Item]) -> Node {
+    fn node(&mut self, items: &[Item]) -> Node {
         let mut slots = Vec::new();
         let mut any = Vec::new();
         let mut by_key: Vec<(String, Vec<Item>)> = Vec::new();
@@ -152,7 +151,7 @@ impl Compiler<'_> {
         let elements = keys.iter().filter_map(|(key, id)| Some((key.parse().ok()?, *id))).collect();
         let deeper = !keys.is_empty() || !any.is_empty();
         let any = (!any.is_empty()).then(|| self.id(any));
-        Node { id, slots: slots.into(), deeper, keys: KeyTable::new(&keys), elements, any }
+        Node { slots: slots.into(), deeper, keys: KeyTable::new(&keys), elements, any }
     }
 }
 
@@ -163,7 +162,6 @@ pub(super) struct NodeId(u32);
 /// One level of the compiled paths.
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) id: NodeId,
     /// Paths that end here.
     pub(super) slots: Box<[Slot]>,
     /// Whether paths go on beneath.

@@ -14,7 +14,7 @@ pub(super) const MAX_INSIDE: u8 = 3;
 
 /// Walks the container that `line` holds from `at` on; the rest must be padding.
 pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> Shape {
-    let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, member: 0, found };
+    let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, found };
     let Some((shape, closer)) = shape_of(line, at) else { return Shape::NotJson };
     let end = walk.container(at, paths.node(Paths::ROOT));
     let closed = end.is_some_and(|end| {
@@ -40,23 +40,24 @@ fn shape_of(line: &[u8], at: usize) -> Option<(Shape, u8)> {
 
 /// Opens a string that may hold JSON, `raw` without its quotes, wanted beneath `node`.
 pub(super) fn inside(paths: &Paths, node: &Node, raw: &[u8], level: u8, found: &mut Found) {
-    let start = raw.get(lex::skip_space(raw, 0));
-    if level >= MAX_INSIDE
-        || raw.len() > super::CAPTURE_LIMIT
-        || !matches!(start, Some(b'{' | b'[' | b'\\'))
-    {
+    if level >= MAX_INSIDE || raw.len() > super::CAPTURE_LIMIT || !may_hold_json(raw) {
         return;
     }
+    found.skeletons.marks.give_up();
     let Some((number, mut text)) = found.borrow_inside() else { return };
     escape::decode(raw, &mut text);
     let at = lex::skip_space(&text, 0);
     if matches!(text.get(at), Some(b'{' | b'[')) {
         let place = Place::Inside(number);
-        let mut walk =
-            Walk { paths, bytes: &text, place, level: level + 1, member: usize::MAX, found };
+        let mut walk = Walk { paths, bytes: &text, place, level: level + 1, found };
         walk.container(at, Some(node));
     }
     found.give_back(number, text);
+}
+
+/// Whether the string content `raw` may be an object or array.
+pub(super) fn may_hold_json(raw: &[u8]) -> bool {
+    matches!(raw.get(lex::skip_space(raw, 0)), Some(b'{' | b'[' | b'\\'))
 }
 
 struct Walk<'w> {
@@ -65,8 +66,6 @@ struct Walk<'w> {
     place: Place,
     /// How many strings this text stands in.
     level: u8,
-    /// Number of the next member, for [`Found::habit`].
-    member: usize,
     found: &'w mut Found,
 }
 
@@ -95,14 +94,8 @@ impl<'w> Walk<'w> {
             at = lex::skip_space(bytes, at);
             match *bytes.get(at)? {
                 b'"' => {
-                    let known = self.found.habit.recall(self.member, node.id, bytes, at);
-                    let key = match known {
-                        Some((behind, leads_to)) => Key::Member { behind, leads_to },
-                        None => self.key(at, node)?,
-                    };
-                    at = match key {
+                    at = match self.key(at, node)? {
                         Key::Member { behind, leads_to } => {
-                            self.member = self.member.saturating_add(1);
                             let child = leads_to.and_then(|id| self.paths.node(id));
                             self.value(behind, child, Comma::EndsUnlessNumber)?
                         }
@@ -124,8 +117,6 @@ impl<'w> Walk<'w> {
             return Some(Key::Stray { behind: colon });
         }
         let leads_to = node.member(self.bytes.get(at + 1..end)?);
-        let text = self.bytes.get(at..=colon)?;
-        self.found.habit.learn(self.member, node.id, text, leads_to);
         Some(Key::Member { behind: colon + 1, leads_to })
     }
 
@@ -152,6 +143,7 @@ impl<'w> Walk<'w> {
     fn value(&mut self, at: usize, child: Option<&'w Node>, comma: Comma) -> Option<usize> {
         let bytes = self.bytes;
         let span = lex::value(bytes, at, comma, |at| self.container(at, child))?;
+        self.found.skeletons.marks.note(bytes, span, child);
         if let Some(child) = child {
             self.note(child, span);
         }

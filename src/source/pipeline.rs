@@ -40,6 +40,7 @@ impl Pipelines {
             provider: spec.provider.clone(),
             environment: spec.environment.clone(),
             max_request_usd: self.max_request_usd,
+            count: spec.count,
             texts: self.texts,
             key_salt: self.key_salt,
         };
@@ -101,7 +102,19 @@ impl LineSink for Pipeline {
         self.fill(out, |decoder, out| decoder.finish(at, out));
     }
 
+    fn memo(&self) -> String {
+        self.decoder.memo()
+    }
+
+    fn recall(&mut self, memo: &str) {
+        self.decoder.recall(memo);
+    }
+
     fn format(&self) -> Option<&str> {
         self.decoder.format()
+    }
+
+    fn open_since(&self) -> Option<u64> {
+        self.decoder.open_since()
     }
 }

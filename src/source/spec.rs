@@ -1,5 +1,8 @@
 //! What a source is, validated: the shape the configuration builds.
 
+use super::STDIN;
+use super::net::NetSpec;
+
 /// Where to start reading a file that already has content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Start {
@@ -10,8 +13,19 @@ pub enum Start {
     End,
 }
 
-/// One configured source: files, directories or glob patterns, or `-`.
+/// How a source is read.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Way {
+    /// As files, or from standard input.
+    #[default]
+    Files,
+    /// By asking over the network.
+    Net(Box<NetSpec>),
+}
+
+/// One configured source: files, directories or glob patterns, `-`, or
+/// something that is asked over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSpec {
     /// Unique name.
     pub name: String,
@@ -29,4 +43,52 @@ pub struct SourceSpec {
     pub environment: Option<String>,
     /// Where to start.
     pub start: Start,
+    /// How it is read; `paths` are empty where it is not from files.
+    pub way: Way,
+    /// Whether its calls are counted, or only its limits read.
+    pub count: bool,
+}
+
+impl SourceSpec {
+    /// Whether it is standard input.
+    #[must_use]
+    pub fn is_stdin(&self) -> bool {
+        matches!(self.paths.as_slice(), [path] if path == STDIN)
+    }
+
+    /// What it is asked for, where it is asked.
+    #[must_use]
+    pub fn net(&self) -> Option<&NetSpec> {
+        match &self.way {
+            Way::Net(net) => Some(net),
+            Way::Files => None,
+        }
+    }
+
+    /// The word for how it is read: `file`, `stdin`, `probe`, …
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.way {
+            Way::Net(net) => net.ask.kind(),
+            Way::Files if self.is_stdin() => "stdin",
+            Way::Files => "file",
+        }
+    }
+}
+
+impl Default for SourceSpec {
+    fn default() -> SourceSpec {
+        SourceSpec {
+            name: String::new(),
+            paths: Vec::new(),
+            format: None,
+            timezone: None,
+            host: None,
+            provider: None,
+            environment: None,
+            start: Start::default(),
+            count: true,
+            way: Way::default(),
+        }
+    }
 }

@@ -9,12 +9,12 @@ pub enum SourceState {
     Live,
     /// Still reading what was there before the start.
     CatchingUp,
-    /// No file is there (yet, or any more).
+    /// No file is there (yet, or any more), or it is not the time to ask.
     #[default]
     Waiting,
-    /// A file is there that may not be read.
+    /// A file is there that may not be read, or our key is refused.
     Denied,
-    /// A file can't be read for another reason.
+    /// A file can't be read for another reason, or nobody answers.
     Error,
 }
 

@@ -11,6 +11,9 @@ pub struct Sliding<T> {
     width_ns: u64,
     /// Number of the newest slot since the start of the clock.
     head: u64,
+    /// When the newest slot begins, and where it is kept.
+    head_from_ns: u64,
+    head_index: usize,
     slots: Box<[T]>,
     /// When the first value came, for honest rates before a window has filled.
     first: Option<Mono>,
@@ -22,20 +25,25 @@ impl<T: Default> Sliding<T> {
     pub fn new(width: Duration, slots: usize) -> Self {
         let width_ns = u64::try_from(width.as_nanos()).unwrap_or(u64::MAX).max(1);
         let slots = (0..slots.max(1)).map(|_| T::default()).collect();
-        Sliding { width_ns, head: 0, slots, first: None }
+        Sliding { width_ns, head: 0, head_from_ns: 0, head_index: 0, slots, first: None }
     }
 
     /// The accumulator of the slot that `when` falls into; `None` if that slot
     /// is already forgotten.
     pub fn at(&mut self, when: Mono) -> Option<&mut T> {
-        let slot = when.0 / self.width_ns;
-        if slot > self.head {
-            self.forget_until(slot);
-        } else if self.head - slot >= self.slots.len() as u64 {
-            return None;
-        }
+        // Nearly everything is of the newest slot, and divisions are slow.
+        let index = if when.0.wrapping_sub(self.head_from_ns) < self.width_ns {
+            self.head_index
+        } else {
+            let slot = when.0 / self.width_ns;
+            if slot > self.head {
+                self.forget_until(slot);
+            } else if self.head - slot >= self.slots.len() as u64 {
+                return None;
+            }
+            self.index_of(slot)
+        };
         self.first = Some(self.first.map_or(when, |first| first.min(when)));
-        let index = self.index_of(slot);
         self.slots.get_mut(index)
     }
 
@@ -79,6 +87,8 @@ impl<T: Default> Sliding<T> {
             }
         }
         self.head = slot;
+        self.head_from_ns = slot * self.width_ns;
+        self.head_index = self.index_of(slot);
     }
 }
 

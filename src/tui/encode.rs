@@ -4,7 +4,7 @@
 use std::io;
 
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 
 use super::options::Charset;
 use crate::text::printable;
@@ -14,6 +14,9 @@ const WORTH_SYNCHRONIZING: usize = 512;
 const BEGIN_SYNCHRONIZED: &[u8] = b"\x1b[?2026h";
 const END_SYNCHRONIZED: &[u8] = b"\x1b[?2026l";
 const CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
+/// A move of the cursor is this many bytes at least: over fewer cells that did not
+/// change, drawing them again is shorter.
+const MOVE: u16 = 6;
 /// What stands for a character that must not, or cannot, be shown.
 const REPLACEMENT: &str = "?";
 
@@ -47,7 +50,7 @@ impl Encoder {
         });
         let changed = shown.diff(&next);
         if !changed.is_empty() {
-            CrosstermBackend::new(&mut bytes).draw(changed.into_iter())?;
+            CrosstermBackend::new(&mut bytes).draw(bridged(&changed, &next).into_iter())?;
         }
         self.shown = Some(next);
         if bytes.len() >= WORTH_SYNCHRONIZING {
@@ -56,6 +59,26 @@ impl Encoder {
         }
         Ok(bytes)
     }
+}
+
+/// What changed, and what stands between two changes that are close.
+fn bridged<'b>(changed: &[(u16, u16, &'b Cell)], next: &'b Buffer) -> Vec<(u16, u16, &'b Cell)> {
+    let mut cells: Vec<(u16, u16, &Cell)> = Vec::with_capacity(changed.len());
+    for &(x, y, cell) in changed {
+        if let Some(&(last_x, last_y, last)) = cells.last()
+            && last_y == y
+            && (last_x.saturating_add(1)..=last_x.saturating_add(MOVE)).contains(&x)
+        {
+            let between = (last_x + 1..x).filter_map(|x| Some((x, y, next.cell((x, y))?)));
+            // Neither a change of colour nor the second half of a wide character.
+            let plain = |cell: &Cell| cell.symbol().is_ascii() && cell.style() == last.style();
+            if last.symbol().is_ascii() && between.clone().all(|(_, _, cell)| plain(cell)) {
+                cells.extend(between);
+            }
+        }
+        cells.push((x, y, cell));
+    }
+    cells
 }
 
 /// Everything drawn went through `text::printable`; this is the second line of
@@ -100,6 +123,17 @@ mod tests {
         encode(&mut encoder, "left=31%");
         let bytes = encode(&mut encoder, "left=32%");
         assert!(bytes.starts_with("\x1b[1;7H2") && bytes.len() < 32, "{bytes:?}");
+    }
+
+    #[test]
+    fn changes_that_are_close_are_one_piece() {
+        let mut encoder = Encoder::new(Charset::Unicode);
+        encode(&mut encoder, "1.25 / 2.50 USD  ab");
+        let bytes = encode(&mut encoder, "1.35 / 2.60 USD  ab");
+        assert!(bytes.starts_with("\x1b[1;3H3") && bytes.contains("\x1b[1;10H6"), "{bytes:?}");
+        let bytes = encode(&mut encoder, "1.46 / 3.60 USD  xb");
+        assert!(bytes.starts_with("\x1b[1;3H46 / 3"), "{bytes:?}");
+        assert!(bytes.contains("\x1b[1;18Hx"), "{bytes:?}");
     }
 
     #[test]

@@ -12,8 +12,11 @@
 mod big;
 mod commands;
 mod contract;
+mod fake;
+mod formats;
 mod live;
 mod logs;
+mod probe;
 mod replay;
 mod sandbox;
 mod secrets;

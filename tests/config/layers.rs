@@ -8,6 +8,7 @@ use tripline::config::{
 };
 use tripline::domain::NanoUsd;
 use tripline::engine::{Limits, Period};
+use tripline::source::SourceSpec;
 
 use super::load;
 
@@ -110,12 +111,14 @@ fn every_commented_key_of_the_example_is_accepted() {
     let live: String = config::example()
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if is_key(rest) => format!("{rest}\n"),
+            Some(rest) if is_key(rest) || rest.starts_with("[[") => format!("{rest}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
     let config = load(&live);
     assert_eq!(config.sources[0].host.as_deref(), Some("gw-1"));
+    let kinds: Vec<&str> = config.sources.iter().map(SourceSpec::kind).collect();
+    assert_eq!(kinds, ["file", "probe"]);
     assert_eq!(config.switch.dir, Some(PathBuf::from("/run/tripline/kill.d")));
     assert_eq!(config.switch.allow_network_fs, NetworkFs::Allow("nfs".to_owned()));
 }

@@ -234,8 +234,13 @@ impl World {
             lines: 0,
             bytes: 0,
         };
-        let named = |spec: &SourceSpec| SourceName { name: spec.name.clone(), kind: "file" };
+        let named = |spec: &SourceSpec| SourceName {
+            name: spec.name.clone(),
+            kind: "file",
+            every: Duration::ZERO,
+        };
         let spec = EngineSpec {
+            prices_of: None,
             caps: config.caps.clone(),
             rules: config.rules.clone(),
             limits: config.engine.clone(),

@@ -21,11 +21,14 @@ const KILL_FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 #[derive(Debug)]
 pub(super) struct Staging {
     ready: Vec<Staged>,
+    /// Files that somebody is writing for us.
+    ordered: Vec<String>,
     _lock: File,
 }
 
+/// One prepared file.
 #[derive(Debug)]
-struct Staged {
+pub(super) struct Staged {
     name: String,
     file: File,
 }
@@ -43,7 +46,7 @@ pub(super) enum Used {
 impl Staging {
     /// Take the lock, clear up after a process that died, prepare `copies` files.
     pub(super) fn prepare(dir: &Handle, copies: usize) -> Result<Staging, SwitchError> {
-        let mut staging = Staging { ready: Vec::new(), _lock: lock(dir)? };
+        let mut staging = Staging { ready: Vec::new(), ordered: Vec::new(), _lock: lock(dir)? };
         remove_leftovers(dir, copies).map_err(|error| dir.failed("clear up", error))?;
         staging.refill(dir, copies)?;
         Ok(staging)
@@ -51,18 +54,33 @@ impl Staging {
 
     /// Prepare files until `copies` are ready.
     pub(super) fn refill(&mut self, dir: &Handle, copies: usize) -> Result<(), SwitchError> {
-        let failed = |error: io::Error| dir.failed("prepare kill files in", error);
-        if self.ready.len() >= copies {
+        let missing = self.missing(copies);
+        if missing.is_empty() {
             return Ok(());
         }
-        for k in 0..copies {
-            let name = staged_name(k);
-            if self.ready.iter().all(|staged| staged.name != name) {
-                let file = stage(dir, &name).map_err(failed)?;
-                self.ready.push(Staged { name, file });
-            }
-        }
-        rustix::fs::fsync(dir).map_err(|error| failed(error.into()))
+        let mut made = Vec::new();
+        let written = write(dir, &missing, &mut made);
+        self.ready.extend(made);
+        written
+    }
+
+    /// Order what is missing from somebody who may wait for a disk.
+    pub(super) fn order(&mut self, copies: usize) -> Vec<String> {
+        let missing = self.missing(copies);
+        self.ordered.extend(missing.iter().cloned());
+        missing
+    }
+
+    /// What became of an order.
+    pub(super) fn deliver(&mut self, made: Vec<Staged>) {
+        self.ordered.clear();
+        self.ready.extend(made);
+    }
+
+    fn missing(&self, copies: usize) -> Vec<String> {
+        let there = |name: &String| self.ready.iter().any(|staged| staged.name == *name);
+        let names = (0..copies).map(staged_name);
+        names.filter(|name| !there(name) && !self.ordered.contains(name)).collect()
     }
 
     /// How many files are ready.
@@ -94,6 +112,20 @@ impl Staging {
         }
         let _ = rustix::fs::unlinkat(dir, LOCK, AtFlags::empty());
     }
+}
+
+/// Write prepared files and sync them; `made` gets those that are in order.
+pub(super) fn write(
+    dir: &Handle,
+    names: &[String],
+    made: &mut Vec<Staged>,
+) -> Result<(), SwitchError> {
+    let failed = |error: io::Error| dir.failed("prepare kill files in", error);
+    for name in names {
+        let file = stage(dir, name).map_err(failed)?;
+        made.push(Staged { name: name.clone(), file });
+    }
+    rustix::fs::fsync(dir).map_err(|error| failed(error.into()))
 }
 
 /// Write a kill file without a prepared one: a trip from a plain shell.

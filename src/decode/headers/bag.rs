@@ -1,7 +1,9 @@
 //! The headers of one response, kept in one reusable arena.
 //!
 //! It knows how names are compared (lower case, `_` and `-` alike) and nothing
-//! about what they mean.
+//! about what they mean. A gateway sends the same names in the same order time
+//! after time, so names outlive their response: one that comes again at its place
+//! is compared, not spelled anew.
 
 /// Headers kept of one response; a longer list is not a response worth reading.
 const MAX_HEADERS: usize = 1024;
@@ -12,8 +14,18 @@ const MAX_BYTES: usize = 256 * 1024;
 /// responses it does not allocate.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderBag {
-    bytes: Vec<u8>,
-    entries: Vec<Entry>,
+    names: NameList,
+    /// Names in both spellings, each as long as the name as given.
+    spellings: Vec<u8>,
+    /// For each name the bit it sets in a sketch.
+    bits: Vec<u64>,
+    /// Bits of this response's names: a name whose bit is not set is not there.
+    sketch: u64,
+    values: Vec<u8>,
+    /// One for each header of this response; `names` may be longer.
+    value_at: Vec<Span>,
+    /// What the response's headers count against [`MAX_BYTES`].
+    size: usize,
 }
 
 /// One header of a [`HeaderBag`].
@@ -27,72 +39,158 @@ pub struct Header<'a> {
     pub value: &'a [u8],
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
+/// Names in order, as they were given.
+#[derive(Clone, Debug, Default)]
+pub(in crate::decode) struct NameList {
+    bytes: Vec<u8>,
+    at: Vec<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
     start: usize,
-    name_len: usize,
-    /// The spelling with underscores stands after the name, where there is one.
-    underscored: bool,
-    value_len: usize,
+    len: usize,
 }
 
 impl HeaderBag {
-    /// Forget everything but the allocations.
+    /// Forget everything but the allocations and the names, which are expected
+    /// to come again.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.entries.clear();
+        self.values.clear();
+        self.value_at.clear();
+        self.sketch = 0;
+        self.size = 0;
     }
 
     /// Add a header. What exceeds a sane size for one response is dropped.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let (name, value) = (name.as_ref().trim_ascii(), value.as_ref().trim_ascii());
-        let needed = self.bytes.len() + 2 * name.len() + value.len();
-        if self.entries.len() >= MAX_HEADERS || needed > MAX_BYTES {
+        let size = self.size + 2 * name.len() + value.len();
+        let position = self.value_at.len();
+        if position >= MAX_HEADERS || size > MAX_BYTES {
             return;
         }
-        let start = self.bytes.len();
-        let underscored = name.contains(&b'_');
-        // Copies first, then spelling in place: that is done many bytes at a time.
-        self.bytes.extend_from_slice(name);
-        if underscored {
-            self.bytes.extend_from_slice(name);
+        self.size = size;
+        if self.names.get(position) != Some(name) {
+            self.names.truncate(position);
+            self.spellings.truncate(2 * self.names.bytes.len());
+            self.bits.truncate(position);
+            self.names.push(name);
+            self.spell(name);
         }
-        let names = self.bytes.get_mut(start..).unwrap_or_default();
-        names.make_ascii_lowercase();
-        if underscored {
-            let normal = names.iter_mut().take(name.len());
-            normal.filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
-        }
-        self.bytes.extend_from_slice(value);
-        let (name_len, value_len) = (name.len(), value.len());
-        self.entries.push(Entry { start, name_len, underscored, value_len });
+        self.sketch |= self.bits.get(position).copied().unwrap_or(0);
+        self.value_at.push(Span { start: self.values.len(), len: value.len() });
+        self.values.extend_from_slice(value);
     }
 
     /// Number of headers.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.value_at.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.value_at.is_empty()
     }
 
     /// The header at a position.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Header<'_>> {
-        let entry = self.entries.get(index)?;
-        let (name, rest) = self.bytes.get(entry.start..)?.split_at_checked(entry.name_len)?;
-        let (sent, rest) =
-            if entry.underscored { rest.split_at_checked(entry.name_len)? } else { (name, rest) };
-        Some(Header { name, sent, value: rest.get(..entry.value_len)? })
+        let value = self.value(index)?;
+        let Span { start, len } = *self.names.at.get(index)?;
+        let (sent, rest) = self.spellings.get(2 * start..)?.split_at_checked(len)?;
+        Some(Header { name: rest.get(..len)?, sent, value })
     }
 
     /// All headers in the order they were sent.
     pub fn iter(&self) -> impl Iterator<Item = Header<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// All headers of a normalised name.
+    pub(in crate::decode) fn named(&self, name: &[u8]) -> impl Iterator<Item = Header<'_>> {
+        let count = if self.sketch & bit(name) == 0 { 0 } else { self.len() };
+        (0..count).filter_map(|index| self.get(index)).filter(move |header| header.name == name)
+    }
+
+    /// The value of the header at a position.
+    #[inline]
+    pub(super) fn value(&self, index: usize) -> Option<&[u8]> {
+        let Span { start, len } = *self.value_at.get(index)?;
+        self.values.get(start..start + len)
+    }
+
+    /// Whether the response has exactly these names in this order.
+    pub(super) fn has_names(&self, names: &NameList) -> bool {
+        let count = self.len();
+        names.at.len() == count
+            && self.names.at.get(..count) == Some(&*names.at)
+            && self.names.bytes.get(..names.bytes.len()) == Some(&*names.bytes)
+    }
+
+    /// Makes `names` those of this response.
+    pub(super) fn copy_names(&self, names: &mut NameList) {
+        names.truncate(0);
+        for name in (0..self.len()).filter_map(|index| self.names.get(index)) {
+            names.push(name);
+        }
+    }
+
+    /// Bytes of the response's names.
+    pub(super) fn name_bytes(&self) -> usize {
+        self.names.end(self.len())
+    }
+
+    /// Adds the spellings of a name.
+    fn spell(&mut self, name: &[u8]) {
+        // Copies first, then spelling in place: that is done many bytes at a time.
+        let start = self.spellings.len();
+        self.spellings.extend_from_slice(name);
+        self.spellings.extend_from_slice(name);
+        let both = self.spellings.get_mut(start..).unwrap_or_default();
+        both.make_ascii_lowercase();
+        let normal = both.iter_mut().skip(name.len());
+        normal.filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
+        self.bits.push(bit(both.get(name.len()..).unwrap_or_default()));
+    }
+}
+
+/// The bit of a normalised name in a sketch.
+fn bit(name: &[u8]) -> u64 {
+    let last = name.last().copied().map_or(0, usize::from);
+    1 << ((name.len() * 5 + last) % 64)
+}
+
+impl NameList {
+    /// Room for names that is not outgrown by these numbers.
+    pub fn with_room(names: usize, bytes: usize) -> NameList {
+        NameList { bytes: Vec::with_capacity(bytes), at: Vec::with_capacity(names) }
+    }
+
+    /// The name at a position.
+    #[inline]
+    pub fn get(&self, position: usize) -> Option<&[u8]> {
+        let Span { start, len } = *self.at.get(position)?;
+        self.bytes.get(start..start + len)
+    }
+
+    /// Adds a name behind the others.
+    pub fn push(&mut self, name: &[u8]) {
+        self.at.push(Span { start: self.bytes.len(), len: name.len() });
+        self.bytes.extend_from_slice(name);
+    }
+
+    /// Keeps the first `count` names.
+    pub fn truncate(&mut self, count: usize) {
+        self.bytes.truncate(self.end(count));
+        self.at.truncate(count);
+    }
+
+    /// Where the first `count` names end.
+    fn end(&self, count: usize) -> usize {
+        count.checked_sub(1).and_then(|last| self.at.get(last)).map_or(0, |at| at.start + at.len)
     }
 }
 
@@ -111,6 +209,31 @@ mod tests {
         assert_eq!(all[0].sent, b"x-ratelimit-limit-tokens_usage_based");
         assert_eq!(all[0].value, b"160000");
         assert_eq!((all[1].value, all[2].value), (&b"1"[..], &b"2"[..]));
+        assert_eq!(bag.named(b"x-a").count(), 2);
+        assert_eq!(bag.named(b"x-ratelimit-limit-tokens-usage-based").count(), 1);
+        assert_eq!(bag.named(b"x-b").count(), 0);
+    }
+
+    #[test]
+    fn names_that_come_again_are_those_of_the_present_response() {
+        let mut bag = HeaderBag::default();
+        let mut names = NameList::default();
+        for response in [&["A", "b_C"][..], &["A"], &["A", "d", "e"], &["a", "d"], &["A", "b_C"]] {
+            bag.clear();
+            for name in response {
+                bag.push(name, name);
+            }
+            let sent: Vec<_> = bag.iter().map(|header| header.sent.to_vec()).collect();
+            let expected: Vec<_> = response.iter().map(|n| n.to_lowercase().into_bytes()).collect();
+            assert_eq!(sent, expected);
+            assert!(!bag.has_names(&names), "{response:?}");
+            bag.copy_names(&mut names);
+            assert!(bag.has_names(&names));
+        }
+        bag.clear();
+        bag.push("Ab", "");
+        bag.push("_C", "");
+        assert!(!bag.has_names(&names), "the same bytes are not the same names");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What header names mean, read once per name. The same few dozen names come
-//! with every response, so their meaning is looked up, not worked out again.
+//! in ever new lists, so their meaning is looked up, not worked out again.
 
 use rustc_hash::FxHashMap;
 
@@ -57,8 +57,19 @@ pub(super) enum Role {
     /// The kind of limit that refused.
     Type,
     TimeRemaining,
+    /// The server's clock.
+    Date,
     /// Perhaps part of a bucket.
     Other,
+}
+
+/// What a header can say to a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::decode) enum Says {
+    Nothing,
+    /// Its name tells whose headers these are; its value tells nothing.
+    ByName,
+    ByValue,
 }
 
 /// The cards of all names seen.
@@ -71,6 +82,17 @@ impl Card {
     /// Whether the gateway marks the header as its provider's.
     pub fn is_upstream(&self) -> bool {
         self.skip > 0
+    }
+
+    /// What the header can say.
+    pub fn says(&self) -> Says {
+        if self.role != Role::Other || self.bucket.is_some() {
+            Says::ByValue
+        } else if self.litellm || self.marker.is_some() {
+            Says::ByName
+        } else {
+            Says::Nothing
+        }
     }
 }
 
@@ -121,6 +143,7 @@ fn role(name: &[u8]) -> Role {
         b"ratelimit-policy" | b"x-ratelimit-policy" => Role::Policies,
         b"x-ratelimit-type" => Role::Type,
         b"x-ratelimit-timeremaining" => Role::TimeRemaining,
+        b"date" => Role::Date,
         _ => Role::Other,
     }
 }

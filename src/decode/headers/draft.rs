@@ -40,7 +40,7 @@ pub(super) struct Draft {
     pub status: Option<LimitStatus>,
     pub window: Option<(u32, WindowFrom)>,
     /// What is counted, where a value says so, and how many make one of ours.
-    pub unit: Option<(Resource, i128)>,
+    pub unit: Option<(Resource, u32)>,
     /// The sender says there is no limit.
     pub unlimited: bool,
     /// Went into another one.
@@ -122,6 +122,13 @@ impl Draft {
         (low == high || possible).then_some(low)
     }
 
+    /// Whether it can be the state of another draft, from what it is by itself.
+    pub fn may_be_state(&self) -> bool {
+        !self.key.named
+            && matches!(self.key.family.kin, Kin::Suffixed | Kin::Trio | Kin::Field)
+            && self.window_s().is_none()
+    }
+
     /// Whether a window of the same limit in other words: an old trio beside
     /// named windows, a state beside its policy.
     pub fn is_state_of(&self, windowed: &Draft) -> bool {
@@ -137,9 +144,7 @@ impl Draft {
             _ => windowed.remaining.ends.is_none(),
         };
         let same_count = self.key.label.is_some() || self.key.resource == windowed.key.resource;
-        matches!(self.key.family.kin, Kin::Suffixed | Kin::Trio | Kin::Field)
-            && !self.key.named
-            && self.window_s().is_none()
+        self.may_be_state()
             && windowed.window_s().is_some()
             && self.key.upstream == windowed.key.upstream
             && self.key.label == windowed.key.label
@@ -248,6 +253,10 @@ impl Copies {
     }
 
     fn take(&mut self, value: &[u8]) -> Taken {
+        // What is a number as it stands is one copy.
+        if let Some(count) = count(value) {
+            return self.add(count);
+        }
         if has_thousands_separator(value) {
             return Taken::Fault;
         }
@@ -295,6 +304,9 @@ pub(super) fn count(text: &[u8]) -> Option<Amount> {
 /// Words with which programs print that there is no value.
 pub(super) fn is_absent(value: &[u8]) -> bool {
     const WORDS: [&str; 6] = ["none", "null", "undefined", "nil", "n/a", "-"];
+    if value.first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
     value.is_empty() || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
 }
 

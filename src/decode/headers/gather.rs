@@ -2,12 +2,13 @@
 //! about a limit goes into the draft of its bucket, the rest of interest into
 //! [`Aside`]. Nothing is concluded here.
 
-use super::bag::{Header, HeaderBag};
-use super::cards::{Card, Cards, Role};
+use super::bag::HeaderBag;
+use super::cards::Role;
 use super::draft::{Draft, Key, Taken, is_absent};
 use super::families::{FIELD, Family, IN_LIMIT, Kin, TYPED};
 use super::ietf;
 use super::labels::Labels;
+use super::plan::{Plan, Step};
 use super::provider::Guess;
 use super::retry::Retry;
 use super::vocabulary::Verb;
@@ -66,65 +67,63 @@ pub(super) fn server_date(bag: &HeaderBag, faults: &mut Vec<usize>) -> Option<Wa
 }
 
 impl Gathered {
-    /// Forgets the last response and reads this one.
-    pub fn read(&mut self, bag: &HeaderBag, now: Wall, cards: &mut Cards, labels: &mut Labels) {
+    /// Forgets the last response and reads this one by its plan.
+    pub fn read(&mut self, bag: &HeaderBag, plan: &mut Plan, now: Wall, labels: &mut Labels) {
         self.drafts.clear();
-        self.aside = Aside::default();
-        for (index, header) in bag.iter().enumerate() {
-            let card = cards.of(header, labels);
-            self.aside.guess.see(card.marker);
-            self.aside.litellm |= card.litellm;
-            if self.header(header, card, index, now, labels) == Taken::Fault {
-                self.faults.push(index);
+        self.aside = Aside { guess: plan.guess, litellm: plan.litellm, ..Aside::default() };
+        for step in &mut plan.steps {
+            let Some(value) = bag.value(step.index) else { continue };
+            if self.header(step, value, now, labels) == Taken::Fault {
+                self.faults.push(step.index);
             }
         }
     }
 
     /// The draft with this key, made if new.
     pub fn draft(&mut self, key: Key) -> Option<&mut Draft> {
-        let known = self.drafts.iter().position(|draft| draft.key == key);
-        let index = match known {
-            Some(index) => index,
-            None if self.drafts.len() < MAX_DRAFTS => {
-                self.drafts.push(Draft::new(key));
-                self.drafts.len() - 1
-            }
-            None => return None,
-        };
+        let index = self.home(key)?;
         self.drafts.get_mut(index)
     }
 
-    fn header(
-        &mut self,
-        header: Header<'_>,
-        card: Card,
-        index: usize,
-        now: Wall,
-        labels: &mut Labels,
-    ) -> Taken {
-        let (value, upstream) = (header.value, card.is_upstream());
-        if let Some(taken) = self.aside.take(card.role, value, index, now) {
+    fn home(&mut self, key: Key) -> Option<usize> {
+        let known = self.drafts.iter().position(|draft| draft.key == key);
+        if known.is_none() && self.drafts.len() < MAX_DRAFTS {
+            self.drafts.push(Draft::new(key));
+            return Some(self.drafts.len() - 1);
+        }
+        known
+    }
+
+    fn header(&mut self, step: &mut Step, value: &[u8], now: Wall, labels: &mut Labels) -> Taken {
+        if step.role == Role::Other {
+            return self.bucket(step, value, labels);
+        }
+        if let Some(taken) = self.aside.take(step.role, value, step.index, now) {
             return taken;
         }
-        match card.role {
-            Role::State => return self.state(value, upstream, labels),
-            Role::Policies => return self.policies(&FIELD, value, upstream, labels),
-            Role::Type => return self.typed(value, labels),
-            Role::TimeRemaining => return self.time_remaining(value),
-            _ => {}
-        }
-        match card.bucket {
-            Some((verb, key)) if !is_absent(value) => self.bucket(verb, key, value, labels),
-            _ => Taken::Fine,
+        match step.role {
+            Role::State => self.state(value, step.upstream, labels),
+            Role::Policies => self.policies(&FIELD, value, step.upstream, labels),
+            Role::Type => self.typed(value, labels),
+            Role::TimeRemaining => self.time_remaining(value),
+            _ => self.bucket(step, value, labels),
         }
     }
 
-    fn bucket(&mut self, verb: Verb, key: Key, value: &[u8], labels: &mut Labels) -> Taken {
+    fn bucket(&mut self, step: &mut Step, value: &[u8], labels: &mut Labels) -> Taken {
+        let Some((verb, key)) = step.bucket else { return Taken::Fine };
+        if is_absent(value) {
+            return Taken::Fine;
+        }
         if verb == Verb::Limit && !key.named && value.contains(&b';') {
             let family = if key.family.kin == Kin::Trio { &FIELD } else { &IN_LIMIT };
             return self.policies(family, value, key.upstream, labels);
         }
-        let Some(draft) = self.draft(key) else { return Taken::Fault };
+        if self.drafts.get(step.home).is_none_or(|draft| draft.key != key) {
+            let Some(home) = self.home(key) else { return Taken::Fault };
+            step.home = home;
+        }
+        let Some(draft) = self.drafts.get_mut(step.home) else { return Taken::Fault };
         if verb != Verb::Policy {
             return draft.take(verb, value);
         }
@@ -255,9 +254,12 @@ impl Aside {
             Role::PolicyName => self.policy = Some(index),
             Role::RefusedBy => self.refused_by = Some(index),
             Role::GatewayRefused => self.gateway_refused = true,
-            Role::State | Role::Policies | Role::Type | Role::TimeRemaining | Role::Other => {
-                return None;
-            }
+            Role::State
+            | Role::Policies
+            | Role::Type
+            | Role::TimeRemaining
+            | Role::Date
+            | Role::Other => return None,
         }
         Some(Taken::Fine)
     }

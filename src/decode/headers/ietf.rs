@@ -45,7 +45,7 @@ pub(super) fn dictionary(value: &[u8]) -> Option<Member<'_>> {
 }
 
 /// What a quota unit counts, and how many of it make one of ours.
-pub(super) fn unit(name: &[u8]) -> (Resource, i128) {
+pub(super) fn unit(name: &[u8]) -> (Resource, u32) {
     match name {
         b"requests" | b"request" => (Resource::Requests, 1),
         b"tokens" | b"token" => (Resource::Tokens, 1),

@@ -41,8 +41,9 @@ impl Written {
 
 /// Reads a reset or a wait in any known form. Negative and absurd ones are none.
 pub(super) fn read(value: &[u8]) -> Option<Written> {
-    let first = *value.first()?;
-    if let Ok(billionths) = number::decimal(value) {
+    let (first, last) = (*value.first()?, *value.last()?);
+    // A number ends in a digit; what does not, a duration mostly, is not tried.
+    if let Some(Ok(billionths)) = last.is_ascii_digit().then(|| number::decimal(value)) {
         return from_number(billionths);
     }
     if first.is_ascii_digit()
@@ -74,8 +75,12 @@ pub(super) fn span(value: &[u8]) -> Option<i64> {
         let (count, tail) = rest.split_at_checked(digits)?;
         let letters = tail.iter().take_while(|b| !b.is_ascii_digit() && **b != b'.').count();
         let (unit, tail) = tail.split_at_checked(letters)?;
-        let nanos_per_unit =
-            UNITS.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(unit))?.1;
+        let is_it = |(name, _): &&(&str, i128)| name.as_bytes().eq_ignore_ascii_case(unit);
+        let nanos_per_unit = match unit {
+            b"s" => NANOS_PER_S.into(),
+            b"ms" => 1_000_000,
+            _ => UNITS.iter().find(is_it)?.1,
+        };
         let product = number::decimal(count).ok()?.checked_mul(nanos_per_unit)?;
         total = total.checked_add(in_units(product))?;
         rest = tail;

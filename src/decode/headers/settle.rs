@@ -45,7 +45,7 @@ pub(super) fn settle(drafts: &mut [Draft], setting: &Setting, out: &mut Vec<Limi
 
 /// A trio beside named windows, a state beside its policy.
 fn join_states(drafts: &mut [Draft]) {
-    each_pair(drafts, |state, windowed| {
+    each_pair(drafts, Draft::may_be_state, |state, windowed| {
         if state.is_state_of(windowed) {
             windowed.absorb(state);
         }
@@ -55,12 +55,12 @@ fn join_states(drafts: &mut [Draft]) {
 /// LiteLLM sends its provider's numbers twice, unless it has limits of its own:
 /// then the numbers differ, and the plain ones are the key's.
 fn join_upstream_copies(drafts: &mut [Draft]) {
-    each_pair(drafts, |plain, upstream| {
-        let pair = !plain.key.upstream
-            && upstream.key.upstream
-            && plain.key.family.kin == Kin::Suffixed
-            && !plain.key.described;
-        if !pair || !plain.same_count(upstream) {
+    let is_plain = |draft: &Draft| {
+        let key = &draft.key;
+        !key.upstream && key.family.kin == Kin::Suffixed && !key.described
+    };
+    each_pair(drafts, is_plain, |plain, upstream| {
+        if !upstream.key.upstream || !plain.same_count(upstream) {
             return;
         }
         if plain.is_copy_of(upstream) {
@@ -76,18 +76,27 @@ fn hand_out_bare_resets(drafts: &mut [Draft]) {
     let fits = |draft: &Draft| draft.key.family.kin == Kin::Ai && draft.limit.is_known();
     let spent = |draft: &Draft| draft.remaining().is_some_and(|left| left.0 <= 0);
     let candidates = drafts.iter().filter(|draft| fits(draft)).count();
-    each_pair(drafts, |reset, bucket| {
-        let bare =
-            reset.key.family.kin == Kin::Ai && !reset.limit.is_known() && reset.key.label.is_none();
-        if bare && fits(bucket) && (candidates == 1 || spent(bucket)) {
+    let is_bare = |draft: &Draft| {
+        let key = &draft.key;
+        key.family.kin == Kin::Ai && key.label.is_none() && !draft.limit.is_known()
+    };
+    each_pair(drafts, is_bare, |reset, bucket| {
+        if fits(bucket) && (candidates == 1 || spent(bucket)) {
             bucket.absorb(reset);
         }
     });
 }
 
-/// Shows every ordered pair of live drafts.
-fn each_pair(drafts: &mut [Draft], mut join: impl FnMut(&mut Draft, &mut Draft)) {
+/// Shows every ordered pair of live drafts whose first is of this sort.
+fn each_pair(
+    drafts: &mut [Draft],
+    of_sort: impl Fn(&Draft) -> bool,
+    mut join: impl FnMut(&mut Draft, &mut Draft),
+) {
     for first in 0..drafts.len() {
+        if !drafts.get(first).is_some_and(&of_sort) {
+            continue;
+        }
         for second in 0..drafts.len() {
             if let Ok([a, b]) = drafts.get_disjoint_mut([first, second])
                 && !a.absorbed
@@ -117,7 +126,10 @@ fn bare_unit(drafts: &[Draft], setting: &Setting) -> Unit {
 
 fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading> {
     let (resource, scale) = counted(draft);
-    let scaled = |count: Option<Amount>| count.map(|count| Amount(count.0 / scale));
+    // Long division is slow and hardly ever needed.
+    let scaled = |count: Option<Amount>| {
+        if scale == 1 { count } else { count.map(|c| Amount(c.0 / i128::from(scale))) }
+    };
     let limit = scaled(draft.limit.agreed());
     let used = scaled(draft.used.agreed());
     let mut remaining = scaled(draft.remaining());
@@ -172,7 +184,7 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
 }
 
 /// What is counted, and in how many parts of our unit.
-fn counted(draft: &Draft) -> (Resource, i128) {
+fn counted(draft: &Draft) -> (Resource, u32) {
     if let Some(unit) = draft.unit {
         return unit;
     }

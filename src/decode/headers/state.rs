@@ -39,7 +39,8 @@ pub(super) fn judge(
     bag: &HeaderBag,
 ) {
     report.state = state(report, status, said);
-    let spent = spent(&report.limits);
+    let refused = matches!(report.state, CallState::Throttled | CallState::Exhausted);
+    let spent = if refused { spent(&report.limits) } else { None };
     report.limited_by = match report.state {
         CallState::Throttled => {
             let word = aside.refused_by.and_then(|index| bag.get(index)).map(|h| h.value);
@@ -54,18 +55,17 @@ pub(super) fn judge(
         CallState::Exhausted => Some(LimitedBy::SpendCap),
         CallState::Ok | CallState::Overloaded | CallState::Error => None,
     };
-    let refused = matches!(report.state, CallState::Throttled | CallState::Exhausted);
     report.layer = match spent {
         _ if !refused => Layer::Unknown,
         _ if aside.gateway_refused => Layer::Gateway,
         Some(limit) => limit.id.layer,
         None => Layer::Unknown,
     };
-    let no_plan = report.limits.iter().any(|limit| limit.limit.is_some_and(|l| l.0 == 0));
+    let no_plan = || report.limits.iter().any(|limit| limit.limit.is_some_and(|l| l.0 == 0));
     let useless = said.too_large
         || status == Some(413)
         || report.state == CallState::Exhausted
-        || (report.state == CallState::Throttled && no_plan);
+        || (report.state == CallState::Throttled && no_plan());
     report.waiting_helps = match report.state {
         _ if useless => Some(false),
         CallState::Throttled | CallState::Overloaded => Some(true),

@@ -4,9 +4,9 @@ use super::Recorder;
 use crate::decode::classify::{Evidence, classify};
 use crate::decode::eval::Line;
 use crate::decode::headers::CallState;
-use crate::decode::map::{Field, Map};
+use crate::decode::map::{Alt, Field, Map, Spot};
 use crate::domain::{ErrorKind, Failure, Layer, LimitedBy};
-use crate::scan::{Kind, Slot, Value, members};
+use crate::scan::{Kind, Value, members};
 
 /// Error texts of one line that are looked at.
 const TEXTS: usize = 8;
@@ -14,13 +14,15 @@ const TEXTS: usize = 8;
 impl Recorder {
     pub(super) fn failure(
         &mut self,
-        map: &Map<Slot>,
+        map: &Map<Spot>,
         line: Line<'_>,
         status: Option<u16>,
     ) -> Failure {
         let mut texts: [&[u8]; TEXTS] = [&[]; TEXTS];
         let mut used = 0;
-        let in_line = line.alts(map, Field::ErrorText).iter().filter_map(|alt| line.value(alt));
+        let applies = |alt: &&Alt<Spot>| alt.when.as_ref().is_none_or(|when| line.holds(when));
+        let in_line = line.alts(map, Field::ErrorText).filter(applies);
+        let in_line = in_line.filter_map(|alt| line.value(alt));
         let said = in_line.filter(|value| says_something(*value)).map(|value| value.raw);
         let body = Some(self.body.error.as_slice()).filter(|error| !error.is_empty());
         for (place, text) in texts.iter_mut().zip(body.into_iter().chain(said)) {

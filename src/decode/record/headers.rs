@@ -3,37 +3,88 @@
 
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
-use crate::decode::headers::HeaderBag;
-use crate::decode::map::{Drop, Headers};
-use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::decode::headers::{HeaderBag, HeaderReader, NameList, Says};
+use crate::decode::map::{Drop, Headers, Spot};
+use crate::scan::{Kind, Scan, Value, elements, members};
 
-pub(super) fn collect(format: &Format, scan: Scan<'_>, bag: &mut HeaderBag, scratch: &mut Scratch) {
-    let map = &format.map.headers;
-    let mut into = Into { map, scan, bag, scratch };
-    for value in map.from.iter().filter_map(|slot| scan.get(*slot)) {
-        match value.kind {
-            Kind::Object => {
-                for (name, value) in members(value.raw) {
-                    into.push(name, value);
+/// Names of one line that are remembered, and how many are passed over to find
+/// one again.
+const REMEMBERED: usize = 256;
+const LOOK_AHEAD: usize = 4;
+/// Longer names are not remembered.
+const LONGEST: usize = 256;
+
+/// Collects headers. Remembers what the names in the lines before were good for,
+/// by their order: most of a response's headers say nothing about limits.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
+    /// Whose names these are, by the address of the format.
+    format: usize,
+    names: NameList,
+    says: Vec<Says>,
+    /// Room for spelling one name.
+    one: HeaderBag,
+}
+
+impl Collector {
+    /// Puts the headers of a line that say something into `bag`.
+    pub(super) fn collect(
+        &mut self,
+        format: &Format,
+        scans: &[Scan<'_>],
+        reader: &mut HeaderReader,
+        bag: &mut HeaderBag,
+        scratch: &mut Scratch,
+    ) {
+        let map = &format.map.headers;
+        if map.when.as_ref().is_some_and(|when| !holds(scans, when)) {
+            return;
+        }
+        let address = std::ptr::from_ref(format).addr();
+        if self.format != address {
+            self.format = address;
+            self.forget(0);
+        }
+        let dropping = map.drop.iter().any(|drop| holds(scans, &drop.when));
+        let known = (self, 0);
+        let mut into = Into { format, scans, reader, bag, scratch, known, dropping };
+        let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
+        for value in map.from.iter().filter_map(get) {
+            match value.kind {
+                Kind::Object => {
+                    for (name, value) in members(value.raw) {
+                        into.push(name, value);
+                    }
                 }
+                Kind::Array => into.pairs(value),
+                _ => {}
             }
-            Kind::Array => into.pairs(value),
-            _ => {}
+        }
+        if !map.named.is_empty() {
+            into.named();
         }
     }
-    if !map.named.is_empty() {
-        into.named(format);
+
+    /// Keeps what is known of the first `count` names.
+    fn forget(&mut self, count: usize) {
+        self.names.truncate(count);
+        self.says.truncate(count);
     }
 }
 
 struct Into<'c> {
-    map: &'c Headers<Slot>,
-    scan: Scan<'c>,
+    format: &'c Format,
+    scans: &'c [Scan<'c>],
+    reader: &'c mut HeaderReader,
     bag: &'c mut HeaderBag,
     scratch: &'c mut Scratch,
+    /// What is known of names, and of how many this line had one.
+    known: (&'c mut Collector, usize),
+    /// Some headers do not count in this line.
+    dropping: bool,
 }
 
-impl Into<'_> {
+impl<'c> Into<'c> {
     /// `[[name, value], …]` or, as in HAR, `[{"name": name, "value": value}, …]`
     fn pairs(&mut self, list: Value<'_>) {
         for pair in elements(list.raw) {
@@ -53,44 +104,103 @@ impl Into<'_> {
 
     /// Fields that hold the value of one header each. Of several for the same
     /// header the line's first counts.
-    fn named(&mut self, format: &Format) {
+    fn named(&mut self) {
         let mut taken = 0_u128;
-        for slot in self.scan.slots() {
-            let Some(position) = format.presence.header(slot) else { continue };
-            let Some((name, _)) = self.map.named.get(usize::from(position)) else { continue };
-            let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
-            let Some(value) = self.scan.get(slot).filter(|value| !value.is_absent()) else {
-                continue;
-            };
-            if taken & bit == 0 {
-                taken |= bit;
-                self.bag.push(name.as_bytes(), value.text(self.scratch.escapes()).as_bytes());
+        for (part, scan) in self.scans.iter().enumerate() {
+            for slot in scan.slots() {
+                let Some(position) = self.format.presence.header(part, slot) else { continue };
+                let Some((name, _)) = self.map().named.get(usize::from(position)) else { continue };
+                let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+                let value = scan.get(slot).filter(|value| !value.is_absent());
+                if let Some(value) = value.filter(|_| taken & bit == 0) {
+                    taken |= bit;
+                    self.bag.push(name.as_bytes(), bytes(value, self.scratch));
+                }
             }
         }
     }
 
     fn push(&mut self, name: Value<'_>, value: Value<'_>) {
+        let says = if name.kind == Kind::Str { self.says(name.raw) } else { Says::Nothing };
+        if says == Says::Nothing || (self.dropping && self.is_dropped(name.raw)) {
+            return;
+        }
         match value.kind {
             // A header that was sent more than once.
             Kind::Array => {
                 for value in elements(value.raw).filter(|value| value.kind != Kind::Array) {
-                    self.push(name, value);
+                    self.add(name.raw, says, value);
                 }
             }
-            Kind::Object => {}
-            _ if value.is_absent() || name.kind != Kind::Str || self.is_dropped(name.raw) => {}
-            _ => self.bag.push(name.raw, value.text(self.scratch.escapes()).as_bytes()),
+            _ => self.add(name.raw, says, value),
         }
     }
 
+    fn add(&mut self, name: &[u8], says: Says, value: Value<'_>) {
+        if value.kind == Kind::Object || value.is_absent() {
+            return;
+        }
+        let name = stripped(self.map(), name);
+        let value = if says == Says::ByValue { bytes(value, self.scratch) } else { b"" };
+        self.bag.push(name, value);
+    }
+
+    /// What a name says, remembered from the lines before if it comes in the
+    /// same order.
+    fn says(&mut self, name: &[u8]) -> Says {
+        let map = self.map();
+        let (known, at) = (&mut *self.known.0, self.known.1);
+        let near = (at..at + LOOK_AHEAD).find(|near| known.names.get(*near) == Some(name));
+        if let Some(near) = near
+            && let Some(says) = known.says.get(near)
+        {
+            self.known.1 = near + 1;
+            return *says;
+        }
+        known.one.clear();
+        known.one.push(stripped(map, name), b"");
+        let says = match known.one.get(0) {
+            Some(header) if self.format.map.asks_for(header.name) => Says::ByValue,
+            Some(header) => self.reader.says(header),
+            None => Says::Nothing,
+        };
+        if at < REMEMBERED && name.len() <= LONGEST {
+            known.forget(at);
+            known.names.push(name);
+            known.says.push(says);
+            self.known.1 = at + 1;
+        }
+        says
+    }
+
     fn is_dropped(&self, name: &[u8]) -> bool {
-        let names = |drop: &&Drop<Slot>| drop.names.iter().any(|known| same(known, name));
-        self.map.drop.iter().filter(names).any(|drop| holds(self.scan, &drop.when))
+        let names = |drop: &&Drop<Spot>| drop.names.iter().any(|known| same(known, name));
+        self.map().drop.iter().filter(names).any(|drop| holds(self.scans, &drop.when))
+    }
+
+    fn map(&self) -> &'c Headers<Spot> {
+        &self.format.map.headers
     }
 }
 
 fn member<'v>(object: Value<'v>, key: &[u8]) -> Option<Value<'v>> {
     members(object.raw).find(|(name, _)| name.raw == key).map(|(_, value)| value)
+}
+
+/// A value's text. What is plain ASCII needs no look at its encoding.
+fn bytes<'v>(value: Value<'v>, scratch: &'v mut Scratch) -> &'v [u8] {
+    if value.kind == Kind::Str && value.raw.is_ascii() {
+        return value.raw;
+    }
+    value.text(scratch.escapes()).as_bytes()
+}
+
+/// The name without the prefixes that the map takes off, where it has them.
+fn stripped<'n>(map: &Headers<Spot>, name: &'n [u8]) -> &'n [u8] {
+    map.strip_prefix.iter().fold(name, |name, prefix| match name.split_at_checked(prefix.len()) {
+        Some((head, rest)) if same(prefix, head) => rest,
+        _ => name,
+    })
 }
 
 /// Whether a header as sent has the name `known`, which is normalised.

@@ -1,0 +1,118 @@
+//! What tells a format: of all sets of conditions that a line fulfils the
+//! largest wins. Only sets about something that the line has are looked at.
+
+use std::cmp::Reverse;
+
+use crate::decode::map::{Input, Map, Words};
+use crate::scan::{Scan, Slot};
+
+/// Sets of conditions over one scan, the most specific first.
+#[derive(Debug)]
+pub(super) struct Detector {
+    signatures: Box<[Signature]>,
+    /// For each slot the numbers of the sets that are looked at where it has a value.
+    by_slot: Box<[Box<[u16]>]>,
+}
+
+/// What tells a format: paths that are there, what some of them hold, and what
+/// must be missing.
+#[derive(Clone, Debug)]
+struct Signature {
+    format: usize,
+    set: Box<[Slot]>,
+    eq: Box<[(Slot, Words)]>,
+    reject: Box<[Slot]>,
+}
+
+/// One set of one map.
+pub(super) struct Told<'m> {
+    pub(super) format: usize,
+    map: &'m Map<String>,
+    set: &'m [String],
+}
+
+impl Told<'_> {
+    /// How many conditions there are. A value says more than a name.
+    fn weight(&self) -> usize {
+        self.set.len() + 2 * self.map.detect.eq.len()
+    }
+}
+
+/// All sets of all maps of one input, the most specific first; of equals the one with more
+/// values, then a user's before a shipped one, then an earlier map.
+pub(super) fn ranked(maps: &[Map<String>], shipped: usize, input: Input) -> Vec<Told<'_>> {
+    let mut all: Vec<Told<'_>> = Vec::new();
+    for (format, map) in maps.iter().enumerate().filter(|(_, map)| map.input == input) {
+        all.extend(map.detect.sets.iter().map(|set| Told { format, map, set }));
+    }
+    all.sort_by_key(|told| {
+        let values = told.map.detect.eq.len();
+        (Reverse(told.weight()), Reverse(values), told.format < shipped, told.format)
+    });
+    all
+}
+
+impl Detector {
+    pub(super) fn new(told: &[Told<'_>], add: &mut dyn FnMut(&str) -> Slot) -> Detector {
+        let signatures: Vec<Signature> = told
+            .iter()
+            .map(|told| {
+                let detect = &told.map.detect;
+                let eq = detect.eq.iter().map(|(path, words)| (add(path), words.clone())).collect();
+                let set = told.set.iter().map(|path| add(path)).collect();
+                let reject = detect.reject.iter().map(|path| add(path)).collect();
+                Signature { format: told.format, set, eq, reject }
+            })
+            .collect();
+        let slots = signatures.iter().flat_map(Signature::slots).map(Slot::index);
+        let count = slots.max().map_or(0, |most| most + 1);
+        let mut uses = vec![0_usize; count];
+        for slot in signatures.iter().flat_map(Signature::slots) {
+            if let Some(uses) = uses.get_mut(slot.index()) {
+                *uses += 1;
+            }
+        }
+        let mut by_slot = vec![Vec::new(); count];
+        for (signature, number) in signatures.iter().zip(0_u16..) {
+            // The rarest says most.
+            let rarest = signature.slots().min_by_key(|slot| uses.get(slot.index()));
+            if let Some(numbers) = rarest.and_then(|slot| by_slot.get_mut(slot.index())) {
+                numbers.push(number);
+            }
+        }
+        let by_slot = by_slot.into_iter().map(Vec::into_boxed_slice).collect();
+        Detector { signatures: signatures.into(), by_slot }
+    }
+
+    /// The format of a scanned object.
+    #[inline]
+    pub(super) fn format_of(&self, scan: Scan<'_>) -> Option<usize> {
+        let mut best = u16::MAX;
+        for slot in scan.slots() {
+            let Some(numbers) = self.by_slot.get(slot.index()) else { continue };
+            let fits = |number: &&u16| {
+                self.signatures.get(usize::from(**number)).is_some_and(|s| s.fits(scan))
+            };
+            if let Some(first) = numbers.iter().take_while(|n| **n < best).find(fits) {
+                best = *first;
+            }
+        }
+        self.signatures.get(usize::from(best)).map(|signature| signature.format)
+    }
+}
+
+impl Signature {
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.set.iter().copied().chain(self.eq.iter().map(|(slot, _)| *slot))
+    }
+
+    #[inline]
+    fn fits(&self, scan: Scan<'_>) -> bool {
+        let is_one = |(slot, words): &(Slot, Words)| {
+            scan.get(*slot).is_some_and(|value| words.iter().any(|word| **word == *value.raw))
+        };
+        self.set.iter().all(|slot| scan.has(*slot))
+            && self.eq.iter().all(is_one)
+            && !self.reject.iter().any(|slot| scan.has(*slot))
+    }
+}

@@ -1,0 +1,220 @@
+//! Alternatives for a value, and conditions.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use super::{
+    Read, Reader, Table, Value, array, error, header_name, join, known, number, scalar, string,
+    table, words_by_path,
+};
+use crate::decode::map::{Alt, As, Cond, From, Kind};
+
+const ALT: &[&str] = &[
+    "path", "header", "const", "sum", "diff", "join", "key_of", "sticky", "as", "pattern", "scale",
+    "add", "regex", "map", "else", "when",
+];
+const SOURCES: [&str; 8] = ["path", "header", "const", "sum", "diff", "join", "key_of", "sticky"];
+
+impl Reader {
+    /// The alternatives at `key` for a value of a kind.
+    pub(super) fn alternatives(
+        &self,
+        value: &Value<'_>,
+        key: &str,
+        kind: Kind,
+    ) -> Read<Vec<Alt<String>>> {
+        if value.get_ref().is_array() {
+            array(value, key)?.map(|alt| self.alternative(alt, key, kind)).collect()
+        } else {
+            Ok(vec![self.alternative(value, key, kind)?])
+        }
+    }
+
+    fn alternative(&self, value: &Value<'_>, key: &str, kind: Kind) -> Read<Alt<String>> {
+        if value.get_ref().is_str() {
+            return Ok(Alt::plain(From::Path(self.path(value, key)?)));
+        }
+        let fields = table(value, key)?;
+        known(fields, key, ALT)?;
+        let mut alt = Alt::plain(self.source(value, fields, key)?);
+        let measures = kind == Kind::Number && matches!(alt.from, From::Diff(..));
+        alt.read_as = read_as(fields, key, if measures { Kind::Time } else { kind })?;
+        let number = |part: &str| match fields.get(part) {
+            None => Ok(None),
+            Some(value) if kind == Kind::Number => number(value, &join(key, part)).map(Some),
+            Some(value) => Err(error(value, &join(key, part), "only a number can have it")),
+        };
+        alt.scale = number("scale")?;
+        alt.add = number("add")?.unwrap_or(0.0);
+        if let Some(value) = fields.get("regex") {
+            alt.regex = Some(regex(value, &join(key, "regex"))?);
+        }
+        if let Some(value) = fields.get("map") {
+            let key = join(key, "map");
+            for (word, to) in table(value, &key)? {
+                let to = scalar(to, &key)?;
+                alt.map.push((word.get_ref().as_bytes().into(), to.into()));
+            }
+        }
+        if let Some(value) = fields.get("else") {
+            let key = join(key, "else");
+            if alt.map.is_empty() {
+                return Err(error(value, &key, "needs a `map` beside it"));
+            }
+            alt.otherwise = Some(scalar(value, &key)?.into());
+        }
+        alt.when = self.when(fields, key)?;
+        Ok(alt)
+    }
+
+    fn source(&self, value: &Value<'_>, table: &Table<'_>, key: &str) -> Read<From<String>> {
+        let mut found = Vec::new();
+        for source in SOURCES {
+            let Some(value) = table.get(source) else { continue };
+            let key = join(key, source);
+            found.push(match source {
+                "path" => From::Path(self.path(value, &key)?),
+                "header" => From::Header(header_name(&string(value, &key)?)),
+                "const" => From::Const(scalar(value, &key)?.into()),
+                "sum" => From::Sum(self.paths(value, &key)?),
+                "join" => From::Join(self.paths(value, &key)?),
+                "key_of" => From::KeyOf(self.path(value, &key)?),
+                "sticky" => From::Sticky(self.sticky_number(value, &key)?),
+                _ => match self.paths(value, &key)?.as_slice() {
+                    [end, start] => From::Diff(end.clone(), start.clone()),
+                    _ => return Err(error(value, &key, "needs two paths: end and start")),
+                },
+            });
+        }
+        if let (Some(source), true) = (found.pop(), found.is_empty()) {
+            return Ok(source);
+        }
+        let all = SOURCES.map(|source| format!("`{source}`")).join(", ");
+        Err(error(value, key, format!("needs exactly one of {all}")))
+    }
+
+    fn sticky_number(&self, value: &Value<'_>, key: &str) -> Read<usize> {
+        let name = string(value, key)?;
+        let number = self.sticky.iter().position(|known| *known == name);
+        number.ok_or_else(|| error(value, key, format!("there is no `[sticky.{name}]`")))
+    }
+
+    pub(super) fn when(&self, table: &Table<'_>, at: &str) -> Read<Option<Cond<String>>> {
+        table.get("when").map(|value| self.cond(value, &join(at, "when"))).transpose()
+    }
+
+    pub(super) fn cond(&self, value: &Value<'_>, key: &str) -> Read<Cond<String>> {
+        let fields = table(value, key)?;
+        known(fields, key, &["has", "not", "eq", "ne", "re"])?;
+        let words = |part: &str| {
+            let path = |value: &Value<'_>, key: &str| self.path(value, key);
+            fields.get(part).map_or(Ok(Vec::new()), |v| words_by_path(v, &join(key, part), path))
+        };
+        let mut cond = Cond {
+            has: self.paths_at(fields, key, "has")?,
+            not: self.paths_at(fields, key, "not")?,
+            eq: words("eq")?,
+            ne: words("ne")?,
+            re: Vec::new(),
+        };
+        if let Some(value) = fields.get("re") {
+            let key = join(key, "re");
+            for (path, pattern) in table(value, &key)? {
+                let regex = regex::bytes::Regex::new(&string(pattern, &key)?);
+                let regex = regex.map_err(|e| error(pattern, &key, one_line(&e)))?;
+                cond.re.push((self.path(&super::key_value(path), &key)?, regex));
+            }
+        }
+        if fields.is_empty() {
+            return Err(error(value, key, "needs `has`, `not`, `eq`, `ne` or `re`"));
+        }
+        Ok(cond)
+    }
+}
+
+fn regex(value: &Value<'_>, key: &str) -> Read<Regex> {
+    let regex = Regex::new(&string(value, key)?);
+    let regex = regex.map_err(|e| error(value, key, one_line(&e)))?;
+    if regex.captures_len() < 2 {
+        return Err(error(value, key, "needs a group `(…)` around the value"));
+    }
+    Ok(regex)
+}
+
+/// What is wrong with a regex, without the drawing of it.
+fn one_line(wrong: &regex::Error) -> String {
+    let text = wrong.to_string();
+    text.lines().last().unwrap_or_default().to_owned()
+}
+
+fn read_as(table: &Table<'_>, key: &str, kind: Kind) -> Read<As> {
+    let pattern = table.get("pattern");
+    let Some(value) = table.get("as") else {
+        return match pattern {
+            Some(value) => Err(error(value, &join(key, "pattern"), "needs `as = \"strftime\"`")),
+            None => Ok(As::Plain),
+        };
+    };
+    let key = join(key, "as");
+    let (read_as, kinds): (As, &[Kind]) = match string(value, &key)?.as_str() {
+        "auto" => (As::Plain, &[Kind::Time, Kind::Number]),
+        "text" => (As::Plain, &[Kind::Text]),
+        "num" => (As::Plain, &[Kind::Number]),
+        "lower" => (As::Lower, &[Kind::Text]),
+        "last_num" => (As::LastNumber, &[Kind::Number]),
+        "sum_num" => (As::SumOfNumbers, &[Kind::Number]),
+        "dur_ms" => (As::Duration, &[Kind::Number]),
+        "epoch_s" => (As::EpochS, &[Kind::Time]),
+        "epoch_ms" => (As::EpochMs, &[Kind::Time]),
+        "epoch_us" => (As::EpochUs, &[Kind::Time]),
+        "epoch_ns" => (As::EpochNs, &[Kind::Time]),
+        "hrtime" => (As::HrTime, &[Kind::Time, Kind::Number]),
+        "http_date" => (As::HttpDate, &[Kind::Time]),
+        "ticks" => (As::Ticks, &[Kind::Time]),
+        "strftime" => match pattern {
+            Some(pattern) => (As::Strftime(strftime(pattern, &key)?), &[Kind::Time]),
+            None => return Err(error(value, &key, "needs a `pattern` beside it")),
+        },
+        _ => {
+            let message = "must be one of auto, text, lower, num, last_num, sum_num, dur_ms, \
+                           epoch_s, epoch_ms, epoch_us, epoch_ns, hrtime, http_date, ticks, \
+                           strftime";
+            return Err(error(value, &key, message));
+        }
+    };
+    if kinds.contains(&kind) {
+        Ok(read_as)
+    } else {
+        let kind = match kind {
+            Kind::Time => "a time",
+            Kind::Number => "a number",
+            Kind::Text => "a text",
+        };
+        Err(error(value, &key, format!("does not fit {kind}")))
+    }
+}
+
+fn strftime(value: &Value<'_>, key: &str) -> Read<Arc<str>> {
+    let pattern = string(value, key)?;
+    let moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    match jiff::fmt::strtime::format(pattern.as_bytes(), &moment) {
+        Ok(_) => Ok(pattern.into()),
+        Err(wrong) => Err(error(value, &key.replace(".as", ".pattern"), wrong.to_string())),
+    }
+}
+
+impl Alt<String> {
+    fn plain(from: From<String>) -> Alt<String> {
+        Alt {
+            from,
+            read_as: As::Plain,
+            scale: None,
+            add: 0.0,
+            regex: None,
+            map: Vec::new(),
+            otherwise: None,
+            when: None,
+        }
+    }
+}

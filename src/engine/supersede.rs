@@ -1,0 +1,61 @@
+//! Calls that several lines tell of: the better line counts, and what another
+//! one counted before is taken back from wherever it went. Never a second call.
+
+use super::dedup::{Admission, Counted};
+use super::{Engine, counted_at};
+use crate::domain::{Outcome, Request, SourceId, Stamp, Timing};
+
+/// How a call is to be counted.
+pub(super) enum Counting {
+    /// Not at all.
+    Never,
+    /// As a call of its own.
+    Anew,
+    /// In the place of an earlier line about it, without the times of that one.
+    Instead(Box<Request>),
+}
+
+impl Engine {
+    /// Whether, and as what, a call is counted; makes room for a better one.
+    pub(super) fn admit(&mut self, source: SourceId, request: &Request, now: Stamp) -> Counting {
+        let Some(id) = request.dedup else { return Counting::Anew };
+        let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
+        let admission = self.dedup.admit(id, || Counted { request: *request, when, at });
+        if let Admission::New = admission {
+            return Counting::Anew;
+        }
+        if let Some(row) = self.sources.get_mut(source.0 as usize) {
+            row.duplicates += 1;
+        }
+        let Admission::Supersedes(old) = admission else { return Counting::Never };
+        self.take_back(&old);
+        let (new, old) = (request.timing, old.request.timing);
+        // What was timed once is not timed twice.
+        let timing = Timing {
+            latency_ms: new.latency_ms.filter(|_| old.latency_ms.is_none()),
+            ttft_ms: new.ttft_ms.filter(|_| old.ttft_ms.is_none()),
+            queue_ms: new.queue_ms.filter(|_| old.queue_ms.is_none()),
+        };
+        Counting::Instead(Box::new(Request { timing, ..*request }))
+    }
+
+    fn take_back(&mut self, old: &Counted) {
+        let request = &old.request;
+        let totals = &mut self.totals;
+        totals.requests = totals.requests.saturating_sub(1);
+        let tokens = request.tokens;
+        totals.input_tokens = totals.input_tokens.saturating_sub(tokens.input.unwrap_or(0));
+        totals.output_tokens = totals.output_tokens.saturating_sub(tokens.output.unwrap_or(0));
+        if let Some(cost) = request.cost {
+            totals.cost = totals.cost - cost.usd;
+        } else {
+            let unpriced = u64::from(request.outcome() == Outcome::Ok);
+            totals.unpriced = totals.unpriced.saturating_sub(unpriced);
+        }
+        for position in self.cells.take_back(request, old.when) {
+            if let Some(cap) = self.caps.get_mut(usize::from(*position)) {
+                cap.take_back(request, old.at, old.when);
+            }
+        }
+    }
+}

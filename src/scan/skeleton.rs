@@ -1,0 +1,288 @@
+//! What the lines before looked like. A writer puts the same members in the
+//! same order line after line, so a line is first compared with what stood
+//! between the values of earlier ones: literals, and gaps between them.
+//!
+//! Never more than a shortcut. Where the walk stands in the paths depends on the
+//! literals before alone, and each gap is accepted only if the walk, too, would
+//! see one value of that kind end there. So equal literals mean equal findings,
+//! at other positions; at the first difference the line is walked.
+//!
+//! Skeletons share their beginnings: each literal knows the one to try instead.
+#![allow(clippy::inline_always, reason = "see `lanes`")]
+
+mod learn;
+#[cfg(test)]
+mod tests;
+
+use super::blocks::{ContainerEnd, StringEnd};
+use super::found::Hit;
+use super::lanes::{self, HALF, Job, Lanes};
+use super::{Shape, walk};
+
+/// Skeletons of the lines of one source.
+#[derive(Debug, Default)]
+pub(super) struct Skeletons {
+    /// Number of the paths under which the lines were walked; zero is none.
+    pub(super) serial: u64,
+    literals: Vec<Literal>,
+    /// The bytes of long literals.
+    tails: Vec<u8>,
+    endings: Vec<Ending>,
+    /// Where in the line last followed each gap starts; the last is its end.
+    starts: Vec<usize>,
+    /// Values of the line being walked; what it needs to be learnt.
+    pub(super) marks: learn::Marks,
+}
+
+/// Bytes that stand between two values, and what follows. Behind its gap stands
+/// the next literal of the list.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Literal {
+    /// Its first bytes, and zeros.
+    head: [u8; HALF],
+    /// The bits of `head` that stand behind its bytes.
+    behind: u32,
+    /// Bytes, all together.
+    len: u16,
+    gap: Gap,
+    /// How long the text in the gap was last time. To guess it right is faster
+    /// than to wait until it is known.
+    guess: u8,
+    /// Where in `tails` its bytes behind `head` start.
+    tail: u32,
+    /// What else may stand in this place; zero is nothing.
+    other: u32,
+    /// For the last one of a line: what such lines have in common.
+    ending: u32,
+}
+
+/// What follows a literal. Where it ends, the next literal starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Content of a string up to its closing quote.
+    Text,
+    /// The same, and JSON in it is wanted.
+    TextDeeper,
+    /// A bare value.
+    Word,
+    /// What is left of a container behind its opening bracket.
+    Container,
+    /// The end of the line.
+    End,
+}
+
+/// What lines of one skeleton have in common.
+#[derive(Debug)]
+struct Ending {
+    shape: Shape,
+    hits: Box<[Sighting]>,
+}
+
+/// A value found in every line of one skeleton.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting {
+    pub(super) hit: Hit,
+    pub(super) from: Anchor,
+    pub(super) to: Anchor,
+    pub(super) content: Content,
+}
+
+/// A position: so many bytes before the start of a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Anchor {
+    gap: usize,
+    back: usize,
+}
+
+/// What tells the kind of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// The skeleton does.
+    Fixed,
+    Text,
+    Word,
+}
+
+/// A line that was followed to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Followed {
+    pub(super) ending: usize,
+    /// Whether any string held a backslash.
+    pub(super) escapes: Escapes,
+}
+
+/// Whether strings of a line held backslashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Escapes {
+    None,
+    Some,
+}
+
+impl Skeletons {
+    /// None yet, of lines walked under the paths with this number.
+    pub(super) fn of(serial: u64) -> Skeletons {
+        Skeletons { serial, ..Skeletons::default() }
+    }
+
+    fn forget(&mut self) {
+        self.literals.clear();
+        self.tails.clear();
+        self.endings.clear();
+    }
+
+    /// The end of `line`, if all of it looks like a line before.
+    pub(super) fn follow(&mut self, line: &[u8]) -> Option<Followed> {
+        lanes::run(Follow { skeletons: self, line })
+    }
+
+    /// What lines with this ending have in common.
+    pub(super) fn ending(&self, number: usize) -> Option<(Shape, &[Sighting])> {
+        let ending = self.endings.get(number)?;
+        Some((ending.shape, &ending.hits))
+    }
+
+    /// Where `anchor` is in the line last followed.
+    #[inline]
+    pub(super) fn position(&self, anchor: Anchor) -> usize {
+        self.starts.get(anchor.gap).map_or(0, |start| start - anchor.back)
+    }
+}
+
+struct Follow<'a> {
+    skeletons: &'a mut Skeletons,
+    line: &'a [u8],
+}
+
+impl Job for Follow<'_> {
+    type Output = Option<Followed>;
+
+    #[inline(always)]
+    fn run(self, lanes: impl Lanes) -> Option<Followed> {
+        let Follow { skeletons: Skeletons { literals, tails, starts, .. }, line } = self;
+        let line = Line::new(line)?;
+        let mut escapes = Escapes::None;
+        let mut starts = starts.iter_mut();
+        let (mut number, mut at) = (0, 0);
+        loop {
+            let literal = literals.get_mut(number)?;
+            let start = at + usize::from(literal.len);
+            let stands = literal.stands_at(lanes, &line, at, tails);
+            let end =
+                if stands { literal.gap_end(lanes, &line, start, &mut escapes) } else { None };
+            let Some(end) = end else {
+                number = literal.other as usize;
+                if number == 0 {
+                    return None;
+                }
+                continue;
+            };
+            *starts.next()? = start;
+            if literal.gap == Gap::End {
+                return Some(Followed { ending: literal.ending as usize, escapes });
+            }
+            at = end;
+            number += 1;
+        }
+    }
+}
+
+/// A line of which 32 bytes can be seen from any position on; those behind its
+/// end are zeros.
+struct Line<'a> {
+    bytes: &'a [u8],
+    /// From here on fewer bytes follow. They are here once more.
+    short_from: usize,
+    short: [u8; 2 * HALF],
+}
+
+impl<'a> Line<'a> {
+    #[inline(always)]
+    fn new(bytes: &'a [u8]) -> Option<Line<'a>> {
+        let last: &[u8; HALF] = bytes.last_chunk()?;
+        let mut short = [0; 2 * HALF];
+        *short.first_chunk_mut()? = *last;
+        Some(Line { bytes, short_from: bytes.len() - HALF, short })
+    }
+
+    #[inline(always)]
+    fn near(&self, at: usize) -> Option<&[u8; HALF]> {
+        if let Some(near) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            return Some(near);
+        }
+        self.short.get(at - self.short_from..)?.first_chunk()
+    }
+}
+
+impl Literal {
+    #[inline(always)]
+    fn stands_at(&self, lanes: impl Lanes, line: &Line<'_>, at: usize, tails: &[u8]) -> bool {
+        let Some(near) = line.near(at) else { return false };
+        let head_stands = lanes.same(&self.head, near) | self.behind == u32::MAX;
+        let end = at + usize::from(self.len);
+        head_stands && (end <= at + HALF || self.is_tail(line.bytes.get(at + HALF..end), tails))
+    }
+
+    /// Whether `text` is what follows on `head`.
+    #[inline(never)]
+    fn is_tail(&self, text: Option<&[u8]>, tails: &[u8]) -> bool {
+        let tail = tails.get(self.tail as usize..).unwrap_or_default();
+        text.is_some_and(|text| tail.get(..text.len()) == Some(text))
+    }
+
+    /// Where the gap that starts at `start` ends, if it is one of its kind.
+    #[inline(always)]
+    fn gap_end(
+        &mut self,
+        lanes: impl Lanes,
+        line: &Line<'_>,
+        start: usize,
+        escapes: &mut Escapes,
+    ) -> Option<usize> {
+        match self.gap {
+            Gap::Text => self.text_end(lanes, line, start, escapes),
+            Gap::Word => word_end(lanes, line, start),
+            Gap::Container => ContainerEnd { bytes: line.bytes, start }.run(lanes),
+            Gap::TextDeeper => {
+                let end = self.text_end(lanes, line, start, escapes)?;
+                (!walk::may_hold_json(line.bytes.get(start..end)?)).then_some(end)
+            }
+            Gap::End => (start == line.bytes.len()).then_some(start),
+        }
+    }
+
+    #[inline(always)]
+    fn text_end(
+        &mut self,
+        lanes: impl Lanes,
+        line: &Line<'_>,
+        start: usize,
+        escapes: &mut Escapes,
+    ) -> Option<usize> {
+        let near = line.near(start)?;
+        let quotes = lanes.equal(near, b'"');
+        let first = quotes & quotes.wrapping_neg();
+        let before = first.wrapping_sub(1);
+        if quotes == 0 || lanes.equal(near, b'\\') & before != 0 {
+            *escapes = Escapes::Some;
+            return StringEnd { bytes: line.bytes, start }.run(lanes);
+        }
+        if first != 1 << self.guess {
+            self.guess = u8::try_from(first.trailing_zeros()).unwrap_or(0);
+        }
+        Some(start + usize::from(self.guess))
+    }
+}
+
+/// The end of a short bare value in which nothing is odd.
+#[inline(always)]
+fn word_end(lanes: impl Lanes, line: &Line<'_>, start: usize) -> Option<usize> {
+    let near = line.near(start)?;
+    let ends = lanes.at_most(near, b' ')
+        | lanes.either(near, b',', b'"')
+        | lanes.equal(near, b'\'')
+        | lanes.equal_folded(near, b'{')
+        | lanes.equal_folded(near, b'}');
+    let len = ends.trailing_zeros() as usize;
+    (1..HALF).contains(&len).then_some(start + len)
+}

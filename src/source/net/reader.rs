@@ -1,0 +1,62 @@
+//! From an answer to observations: lines for a sink, counted like those of a file.
+
+use super::World;
+use crate::domain::{Batch, Item, SourceId, Wall};
+use crate::source::LineSink;
+use crate::source::tail::lines::{Counters, Lines, Outlet};
+
+/// Reads the answers of one source.
+pub struct Reader {
+    id: SourceId,
+    lines: Lines,
+    counters: Counters,
+    batch: Batch,
+    /// The start of a line whose end is in the next part.
+    carry: Vec<u8>,
+}
+
+impl Reader {
+    pub fn new(id: SourceId, sink: Box<dyn LineSink + Send>) -> Reader {
+        Reader {
+            id,
+            lines: Lines::starting_at(0, sink),
+            counters: Counters::default(),
+            batch: Batch::default(),
+            carry: Vec::new(),
+        }
+    }
+
+    /// Reads a part of an answer.
+    pub fn take(&mut self, part: &[u8], received: Wall, world: &World) {
+        self.carry.extend_from_slice(part);
+        let mut deliver = |batch| (world.deliver)(batch);
+        let mut out = Outlet::new(self.id, &mut self.counters, &mut self.batch, &mut deliver);
+        let used = self.lines.take(&self.carry, received, &mut out);
+        self.carry.drain(..used);
+    }
+
+    /// The answer is complete; nothing of it is sent on before [`Self::flush`]
+    /// unless it was long.
+    pub fn end(&mut self, received: Wall, world: &World) {
+        let mut deliver = |batch| (world.deliver)(batch);
+        let mut out = Outlet::new(self.id, &mut self.counters, &mut self.batch, &mut deliver);
+        self.lines.finish(&self.carry, received, &mut out);
+        self.carry.clear();
+    }
+
+    /// What was read and not yet sent on.
+    pub fn items(&mut self) -> &mut [Item] {
+        &mut self.batch.items
+    }
+
+    /// Sends on what was read.
+    pub fn flush(&mut self, world: &World) {
+        let mut deliver = |batch| (world.deliver)(batch);
+        Outlet::new(self.id, &mut self.counters, &mut self.batch, &mut deliver).flush();
+    }
+
+    /// The format, once known.
+    pub fn format(&self) -> Option<&str> {
+        self.lines.format()
+    }
+}

@@ -1,0 +1,123 @@
+//! Formats of a user's own: in the configuration, in files beside it, and what
+//! the totals are where several lines tell of one call.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::sandbox::Sandbox;
+
+const CONFIG: &str = r#"
+[builtin_rules]
+enabled = false
+[[cap]]
+name = "day"
+usd = 100
+period = "day"
+[[source]]
+paths = ["calls.log"]
+[[format]]
+id = "acme"
+detect = ["acme_id", "when"]
+trusted_id = true
+dedup = "max:output_tokens"
+fields = { at = "when", model = "m", key_id = "who", input_tokens = "in", output_tokens = "out", cost_usd = "usd", latency_ms = "ms", dedup_key = "acme_id", status = { path = "fine", map = { true = 200 }, else = 500 } }
+"#;
+
+/// A line about the call `id`.
+fn line(id: &str, model: &str, output: u32, usd: &str, fine: bool) -> String {
+    format!(
+        r#"{{"acme_id":"{id}","when":"2026-11-20T15:11:17Z","m":"{model}","who":"k-{model}","in":{output},"out":{output},"usd":{usd},"ms":100,"fine":{fine}}}"#
+    ) + "\n"
+}
+
+fn totals(log: &str) -> Value {
+    let sandbox = Sandbox::new();
+    sandbox.file("calls.log", log);
+    let config = sandbox.file("config.toml", CONFIG);
+    let log = sandbox.path("calls.log");
+    let args = ["--config", config.to_str().unwrap(), "replay", "--json", log.to_str().unwrap()];
+    sandbox.run(args).ok().json()
+}
+
+#[test]
+fn a_better_line_takes_the_place_of_a_worse_one_in_every_sum() {
+    let other = line("b", "small", 5, "0.5", true);
+    let best = line("a", "large", 40, "3", true);
+    let grown = [
+        line("a", "start", 1, "0.25", false),
+        other.clone(),
+        line("a", "large", 20, "9", true),
+        best.clone(),
+        line("a", "large", 30, "7", true),
+        other.clone(),
+    ];
+    let (several, plain) = (totals(&grown.concat()), totals(&[other, best].concat()));
+    assert_eq!(several["totals"]["requests"], 2, "{several}");
+    assert_eq!(several["totals"]["cost_usd"], "3.500000");
+    assert_eq!(several["sources"][0]["duplicates"], 4);
+    for part in ["requests", "input_tokens", "output_tokens", "cost_usd"] {
+        assert_eq!(several["totals"][part], plain["totals"][part], "{part}");
+    }
+    assert_eq!(several["caps"], plain["caps"]);
+    assert_eq!(several["caps"][0]["spent_usd"], "3.500000");
+    let rows = |snapshot: &Value, part: &str, name: &str| {
+        let mut rows = snapshot[part].as_array().unwrap().clone();
+        // How long a call took is kept where its first line was counted.
+        for row in &mut rows {
+            row.as_object_mut().unwrap().remove("latency_ms");
+        }
+        rows.sort_by_key(|row| row[name].to_string());
+        rows
+    };
+    for (part, name) in [("traffic", "model"), ("keys", "key_id")] {
+        assert_eq!(rows(&several, part, name), rows(&plain, part, name));
+        assert_eq!(rows(&several, part, name).len(), 2);
+    }
+}
+
+#[test]
+fn parse_marks_what_repeats_a_line_before_it() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file("config.toml", CONFIG);
+    let log =
+        [line("a", "m", 1, "1", true), line("b", "m", 1, "1", true), line("a", "m", 2, "1", true)];
+    let log = sandbox.file("calls.log", log.concat());
+    let args = ["--config", config.to_str().unwrap(), "parse", log.to_str().unwrap()];
+    let rows = sandbox.run(args).ok().lines();
+    let marked: Vec<_> = rows.iter().map(|row| row["duplicate"].as_bool().unwrap()).collect();
+    assert_eq!(marked, [false, false, true]);
+    assert!(rows.iter().all(|row| row["format"] == "acme"));
+}
+
+#[test]
+fn maps_beside_the_configuration_are_read_and_their_mistakes_located() {
+    let sandbox = Sandbox::new();
+    let config =
+        sandbox.file("config.toml", "[[source]]\npaths = [\"x.log\"]\nformat = \"mine\"\n");
+    let log = sandbox.file("x.log", "{\"a\":1,\"b\":\"m\",\"ts\":1795187477}\n");
+    fs::create_dir(sandbox.path("formats")).unwrap();
+    let map = "id = \"mine\"\ndetect = [\"a\", \"b\"]\n[fields]\nat = \"ts\"\nmodel = \"b\"\n";
+    let file = sandbox.file("formats/mine.toml", map);
+    sandbox.file("formats/notes.txt", "not a map");
+    let args = ["--config", config.to_str().unwrap(), "parse", log.to_str().unwrap()];
+    let rows = sandbox.run(args).ok().lines();
+    assert_eq!((rows[0]["format"].as_str(), rows[0]["model"].as_str()), (Some("mine"), Some("m")));
+
+    fs::write(&file, map.replace("model =", "modle =")).unwrap();
+    let refused = sandbox.run(args).exits(78);
+    let at = format!("{}:5:1: fields.modle: unknown key; did you mean `model`?", file.display());
+    assert!(refused.err().contains(&at), "{}", refused.err());
+
+    fs::write(&file, map).unwrap();
+    let twice = format!(
+        "{}[[format]]\nid = \"mine\"\nkeep = [{{ hass = \"a\" }}]\n",
+        "[[source]]\npaths = [\"x.log\"]\n"
+    );
+    let config = sandbox.file("config.toml", twice);
+    let args = ["--config", config.to_str().unwrap(), "config", "check"];
+    sandbox
+        .run(args)
+        .exits(78)
+        .says("config.toml:5:11: keep.hass: unknown key; did you mean `has`?");
+}
