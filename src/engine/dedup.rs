@@ -101,7 +101,9 @@ impl Dedup {
             let counts = Box::new(new.request);
             return Admission::Supersedes { old: std::mem::replace(old, new), new: counts };
         }
-        if self.known.contains(&fingerprint) {
+        // What was spent is not lost because an earlier run saw another part.
+        let adds = keep == Keep::Join && new.request.states_usage();
+        if self.known.contains(&fingerprint) && !adds {
             return Admission::Repeat;
         }
         if self.replaceable.len() == REPLACEABLE
@@ -166,5 +168,30 @@ mod tests {
         assert_eq!(admit(&mut last, Keep::Last, Some(5)), "new");
         assert_eq!(admit(&mut last, Keep::Last, Some(1)), "Some(5)");
         assert_eq!(admit(&mut last, Keep::Last, None), "Some(1)");
+    }
+
+    #[test]
+    fn parts_of_a_call_are_put_together_also_over_a_restart() {
+        let id = Id { fingerprint: 1, keep: Keep::Join };
+        let part = |status, output| {
+            let mut part = call(output);
+            part.request.status = status;
+            part
+        };
+        let usage = || part(None, Some(7));
+        let outcome = || part(Some(200), None);
+        let mut dedup = Dedup::default();
+        assert!(matches!(dedup.admit(id, outcome), Admission::New));
+        let Admission::Supersedes { old, new } = dedup.admit(id, usage) else { panic!("joined") };
+        assert_eq!(old.request, outcome().request);
+        assert_eq!((new.status, new.tokens.output), (Some(200), Some(7)));
+        assert!(matches!(dedup.admit(id, usage), Admission::Repeat));
+        assert!(matches!(dedup.admit(id, outcome), Admission::Repeat));
+
+        let mut restarted = Dedup::default();
+        restarted.remember(1);
+        assert!(matches!(restarted.admit(id, outcome), Admission::Repeat));
+        assert!(matches!(restarted.admit(id, usage), Admission::New));
+        assert!(matches!(restarted.admit(id, outcome), Admission::Supersedes { .. }));
     }
 }

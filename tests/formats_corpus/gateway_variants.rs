@@ -75,7 +75,7 @@ pub fn said(line: &str) -> String {
 fn check(rows: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (line, expected) in rows {
-        let line = line.replace("\n", "");
+        let line = line.replace('\n', "");
         let said = said(&line);
         if said != *expected {
             wrong.push(format!("{line}\n  says     {said}\n  expected {expected}"));

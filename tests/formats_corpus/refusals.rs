@@ -191,6 +191,10 @@ fn a_refusal_may_have_any_status() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_stream_that_began_well_may_end_in_a_refusal() {
     let stream = "event: error\ndata: {\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"Requests have exceeded token rate limit. Please retry after 7 seconds.\"}}\n\n";
     let line = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "status": 200, "body": stream});
     assert_eq!(core(&said(&line.to_string())), "200 rate_limit_tokens wait:7");

@@ -7,8 +7,7 @@ impl Request {
     /// with the usage is believed; the time is that of the other.
     #[must_use]
     pub fn joined(&self, other: &Request) -> Request {
-        let (by_usage, beside) =
-            if self.tokens == Tokens::default() { (other, self) } else { (self, other) };
+        let (by_usage, beside) = if self.states_usage() { (self, other) } else { (other, self) };
         let timed = if other.at_logged || !self.at_logged { other } else { self };
         let failed = [by_usage, beside].into_iter().find(|part| part.failure.kind.is_some());
         let (one, two) = (by_usage, beside);
@@ -33,6 +32,12 @@ impl Request {
             cache_hit: one.cache_hit.or(two.cache_hit),
             dedup: one.dedup,
         }
+    }
+
+    /// Whether it says what was used or paid.
+    #[must_use]
+    pub fn states_usage(&self) -> bool {
+        self.tokens != Tokens::default() || self.cost.is_some()
     }
 }
 
