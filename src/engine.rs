@@ -19,6 +19,7 @@ mod findings;
 pub mod gauges;
 mod judging;
 mod keeping;
+pub mod measures;
 pub mod queues;
 mod restored;
 pub mod retries;
@@ -45,6 +46,7 @@ pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
 use keeping::LedgerRow;
 pub use keeping::LedgerStatus;
+use measures::Measures;
 use queues::Queues;
 pub use restored::{Restored, Stretch};
 pub use sources::{CatchUp, SourceRow, SourceStatus};
@@ -97,6 +99,7 @@ pub struct Engine {
     gauges: Gauges,
     caps: Vec<Cap>,
     queues: Queues,
+    measures: Measures,
     sources: Vec<SourceRow>,
     /// Of sources that only earlier runs had.
     gone: SourceCounters,
@@ -145,6 +148,7 @@ impl Engine {
             book,
             gauges: Gauges::default(),
             queues: Queues::default(),
+            measures: Measures::default(),
             sources: Vec::new(),
             gone: SourceCounters::default(),
             switches: Switches::default(),
@@ -228,6 +232,13 @@ impl Engine {
                         self.watch_queue(position);
                     }
                     self.touched.queues.mark(position);
+                }
+            }
+            Observation::Metric(reading) => {
+                self.close_call(now);
+                self.note_event(source, reading.at, now);
+                if let Some(position) = self.measures.read(reading, now) {
+                    self.watch_measure(position);
                 }
             }
             other => {
@@ -501,6 +512,11 @@ impl Engine {
     #[must_use]
     pub fn queues(&self) -> &Queues {
         &self.queues
+    }
+    /// Other metrics.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.measures
     }
     /// Sources.
     #[must_use]

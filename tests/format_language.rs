@@ -595,7 +595,10 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
             "x.toml:3: fields.at.pattern: needs `as = \"strftime\"`",
         ),
         ("id = \"x\"\ntimezone = \"Mars/Base\"", "x.toml:2: timezone: is not a known time zone"),
-        ("id = \"x\"\ninput = \"csv\"", "x.toml:2: input: must be `jsonl` or `http-dump`"),
+        (
+            "id = \"x\"\ninput = \"csv\"",
+            "x.toml:2: input: must be one of `jsonl`, `logfmt`, `regex`, `http-dump`, `otlp-spans`, `otlp-logs`, `otlp-metrics`, `prometheus`",
+        ),
         (
             "id = \"x\"\nexplode = \"a[0].b\"",
             "x.toml:2: explode: must be the path of an array, as `items` or `a[].b`",

@@ -127,6 +127,10 @@ impl LineSink for Printing {
     fn format(&self) -> Option<&str> {
         self.pipeline.format()
     }
+
+    fn open_since(&self) -> Option<u64> {
+        self.pipeline.open_since()
+    }
 }
 
 /// Input that ends early when nobody reads the output any more.

@@ -8,10 +8,13 @@ use super::DecodeOptions;
 use super::dump::{Dump, Step};
 use super::expand::expand;
 use super::formats::{Format, FormatError, FormatId, Formats};
-use super::map::Input;
+use super::frame::Frame;
+use super::map::{Company, Input};
+use super::metrics::{Page, Took};
+use super::moment::{Around, seen};
 use super::record::{Place, Recorder};
-use crate::domain::{Batch, FaultReason, LineAt, Names, Observation};
-use crate::scan::{Found, Kind, LongScan, Scan, Shape, elements, scan_line};
+use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
+use crate::scan::{Found, LongScan, Paths, Scan, Shape, exposition, scan_line};
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -26,9 +29,40 @@ pub struct Decoder {
     /// Room for scans of records that need several.
     room: Vec<Found>,
     recorder: Recorder,
+    frame: Frame,
     dump: Dump,
+    pages: Pages,
     long: Long,
     wrong_encoding: bool,
+    /// A line of pairs was a record.
+    pairs: bool,
+}
+
+/// The page of metrics that is being read, in the few sources that have any.
+#[derive(Debug)]
+struct Pages {
+    names: Names,
+    salt: u64,
+    host: Option<String>,
+    page: Option<Box<Page>>,
+}
+
+impl Pages {
+    fn of(names: &Names, options: &DecodeOptions) -> Pages {
+        let (names, host) = (names.clone(), options.host.clone());
+        Pages { names, salt: options.key_salt, host, page: None }
+    }
+
+    fn open(&mut self) -> &mut Page {
+        let Pages { names, salt, host, page } = self;
+        page.get_or_insert_with(|| Box::new(Page::new(names, *salt, host.as_deref())))
+    }
+
+    fn end(&mut self, out: &mut Batch) {
+        if let Some(page) = &mut self.page {
+            page.end(out);
+        }
+    }
 }
 
 /// Scans of a line that arrives in parts, one for each format it may be of.
@@ -62,27 +96,43 @@ impl Decoder {
             forced,
             last: forced,
             found: Found::default(),
+            pages: Pages::of(names, &options),
             room: Vec::new(),
             recorder: Recorder::new(names, options),
+            frame: Frame::default(),
             dump: Dump::default(),
             long: Long::default(),
             wrong_encoding: false,
+            pairs: false,
         }
     }
 
     /// Name of the format asked for, or else of the line decoded last.
     #[must_use]
     pub fn format(&self) -> Option<&str> {
-        self.last.and_then(|last| self.formats.get(last)).map(|format| &*format.map.id)
+        let last = self.last.or_else(|| self.frame.text_format());
+        last.and_then(|last| self.formats.get(last)).map(|format| &*format.map.id)
+    }
+
+    /// Byte offset of the first line of a record that is not complete. Whoever
+    /// reads the source anew starts there, so that the record is not lost.
+    #[must_use]
+    pub fn open_since(&self) -> Option<u64> {
+        self.frame.open_since().into_iter().chain(self.dump.since()).min()
     }
 
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        let place = Place { at, len: line.len() as u64 };
-        if self.wrong_encoding(line, place, out) || self.dump_line(line, place, out) {
+        let place = Place::new(at, line.len());
+        if self.wrong_encoding(line, place, out) || self.metrics_line(line, place, out) {
             return;
         }
-        self.record(line, place, out);
+        if self.frame.is_plain() && self.known(line, place, out) {
+            return self.frame.was_plain();
+        }
+        let mut frame = std::mem::take(&mut self.frame);
+        frame.line(self, line, place, out);
+        self.frame = frame;
     }
 
     /// What is to be kept beside the place in a file, so that a decoder that
@@ -98,28 +148,25 @@ impl Decoder {
         self.recorder.recall(&formats, memo);
     }
 
-    /// Decodes the JSON text of one record, or of a list of records.
-    fn record(&mut self, json: &[u8], place: Place, out: &mut Batch) {
-        let shape = self.object(json, place, out);
-        if shape != Some(Shape::Array) {
-            return shape.map_or((), |shape| self.unmatched(json, shape, place, out));
+    /// Decodes a record of the last format, if it is one.
+    #[inline]
+    pub(super) fn known(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
+        let formats = Arc::clone(&self.formats);
+        let Some((format, paths)) = self.last_of_json(&formats) else { return false };
+        let scan = scan_line(paths, json, &mut self.found);
+        let fits = scan.shape == Shape::Object && format.fits(scan);
+        if fits {
+            let (recorder, room) = (&mut self.recorder, &mut self.room);
+            take(recorder, room, &formats, format, (json, scan), place, out);
         }
-        let mut objects = elements(json).filter(|element| element.kind == Kind::Object).peekable();
-        if objects.peek().is_none() {
-            return self.unmatched(json, Shape::Array, place, out);
-        }
-        for object in objects {
-            if let Some(shape) = self.object(object.raw, place, out) {
-                self.unmatched(object.raw, shape, place, out);
-            }
-        }
+        fits
     }
 
-    /// Decodes an object; the shape of what is none, or is of no format.
-    fn object(&mut self, json: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
+    /// Decodes a record, by the last format or by the one that it is of; the
+    /// shape of what is of none.
+    pub(super) fn record(&mut self, json: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
         let formats = Arc::clone(&self.formats);
-        let last = self.last.and_then(|last| formats.get(last));
-        if let Some((format, paths)) = last.and_then(|last| Some((last, last.layout.outer()?))) {
+        if let Some((format, paths)) = self.last_of_json(&formats) {
             let scan = scan_line(paths, json, &mut self.found);
             let taken = match self.forced {
                 Some(_) => !is_empty_object(json),
@@ -127,26 +174,129 @@ impl Decoder {
             };
             match scan.shape {
                 Shape::Object if taken => {
-                    let room = &mut self.room;
-                    let recorder = &mut self.recorder;
+                    let (recorder, room) = (&mut self.recorder, &mut self.room);
                     take(recorder, room, &formats, format, (json, scan), place, out);
                     return None;
                 }
-                Shape::Object if self.forced.is_none() => {}
+                Shape::Object => {}
                 shape => return Some(shape),
             }
         }
-        self.detect(json, place, out)
+        if self.forced.is_some() {
+            return Some(self.shape(json));
+        }
+        self.detect(Input::JsonLines, json, place, out)
+    }
+
+    /// Decodes a record of `input`, which may be of no interest.
+    pub(super) fn record_of(&mut self, input: Input, json: &[u8], place: Place, out: &mut Batch) {
+        let formats = Arc::clone(&self.formats);
+        if let Some(format) = self.forced.and_then(|forced| formats.get(forced)) {
+            if format.map.input == input {
+                return self.record_as(format, json, place, out);
+            }
+        } else if self.detect(input, json, place, out).is_none() {
+            return;
+        }
+        if speaks_of_cost(json) {
+            return self.other_record(json, place, out);
+        }
+        place.push(out, Observation::Ignored { reason: "other_record" });
+    }
+
+    /// Decodes pairs, if there is a format for them or they are a log of pairs.
+    pub(super) fn record_of_pairs(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
+        let formats = Arc::clone(&self.formats);
+        if let Some(format) = self.forced.and_then(|forced| formats.get(forced)) {
+            let pairs = format.map.input == Input::Logfmt;
+            if pairs {
+                self.record_as(format, json, place, out);
+            }
+            return pairs;
+        }
+        for input in [Input::Logfmt, Input::JsonLines] {
+            let (_, detected) = formats.detect(input, json, &mut self.found);
+            let Some(format) = detected.and_then(|position| formats.get(position)) else {
+                continue;
+            };
+            self.pairs = true;
+            self.record_as(format, json, place, out);
+            return true;
+        }
+        if !self.pairs {
+            return false;
+        }
+        self.other_record(json, place, out);
+        true
+    }
+
+    /// Decodes a record whose format is known.
+    pub(super) fn record_as(
+        &mut self,
+        format: &Format,
+        json: &[u8],
+        place: Place,
+        out: &mut Batch,
+    ) {
+        let formats = Arc::clone(&self.formats);
+        let Some(paths) = format.layout.outer() else { return };
+        let scan = scan_line(paths, json, &mut self.found);
+        let (recorder, room) = (&mut self.recorder, &mut self.room);
+        take(recorder, room, &formats, format, (json, scan), place, out);
+    }
+
+    /// The formats that are known.
+    pub(super) fn formats(&self) -> Arc<Formats> {
+        Arc::clone(&self.formats)
+    }
+
+    /// Whether lines may be of the format at `position`.
+    pub(super) fn may_be(&self, position: usize) -> bool {
+        self.forced.is_none_or(|forced| forced == position)
+    }
+
+    /// What a text as a whole is.
+    pub(super) fn shape(&mut self, json: &[u8]) -> Shape {
+        self.formats.detect(Input::JsonLines, json, &mut self.found).0
+    }
+
+    /// A time in whatever notation it is, of a line that was read at `received`.
+    pub(super) fn seen_time(&self, raw: &[u8], received: Wall) -> Option<Wall> {
+        seen(raw, Around { zone: self.recorder.zone(), received })
+    }
+
+    /// The symbol of a host's name.
+    pub(super) fn host(&mut self, name: &[u8]) -> Option<Sym> {
+        self.recorder.host(str::from_utf8(name).ok()?)
+    }
+
+    /// Whether lines for people stand between this source's records, of which
+    /// those of text were of the format `text`.
+    pub(super) fn mixes_text(&self, text: Option<usize>) -> bool {
+        let mixed = |position| {
+            let format = self.formats.get(position);
+            format.is_some_and(|format| format.map.company == Company::Mixed)
+        };
+        self.last.into_iter().chain(text).any(mixed)
+    }
+
+    /// The last format, if its records are lines of JSON.
+    fn last_of_json<'f>(&self, formats: &'f Formats) -> Option<(&'f Format, &'f Paths)> {
+        let format = formats.get(self.last?)?;
+        let json = format.map.input == Input::JsonLines;
+        Some((format, format.layout.outer().filter(|_| json)?))
     }
 
     /// Takes a part of a line too long to be held as a whole.
     pub fn long_part(&mut self, part: &[u8]) {
-        if self.long.scans.is_empty() {
-            let detected = self.formats.detect(part, &mut self.found).1;
+        let first = self.long.scans.is_empty();
+        self.frame.long_part(part, first);
+        if first {
+            let detected = self.formats.detect(Input::JsonLines, part, &mut self.found).1;
             let likely = [self.forced, detected.filter(|_| self.forced.is_none()), self.last];
             let mut formats: Vec<usize> = likely.into_iter().flatten().collect();
             if formats.is_empty() {
-                formats.extend(0..self.formats.len());
+                formats.extend(self.formats.of_json());
             }
             formats.dedup();
             self.long.scans.extend(formats.into_iter().map(|format| (format, LongScan::new())));
@@ -160,9 +310,13 @@ impl Decoder {
 
     /// Ends the line whose parts were given; `len` is its length in bytes.
     pub fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
-        let place = Place { at, len };
+        let scans = std::mem::take(&mut self.long.scans);
+        if let Some(line) = self.frame.long_line() {
+            return self.line(&line, at, out);
+        }
+        let place = Place { len, ..Place::new(at, 0) };
         let formats = Arc::clone(&self.formats);
-        for (position, mut long) in std::mem::take(&mut self.long.scans) {
+        for (position, mut long) in scans {
             let Some(format) = formats.get(position) else { continue };
             let scan = long.finish(&mut self.found);
             // Of a record in parts only the object itself was scanned.
@@ -181,29 +335,39 @@ impl Decoder {
 
     /// Ends the stream: a record of several lines is complete now.
     pub fn finish(&mut self, _at: LineAt, out: &mut Batch) {
+        let mut frame = std::mem::take(&mut self.frame);
+        frame.finish(self, out);
+        self.frame = frame;
         let formats = Arc::clone(&self.formats);
         self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
+        self.pages.end(out);
     }
 
-    /// Decodes a line of a format that is not the last one's; the shape of a
-    /// line that is of none.
-    fn detect(&mut self, line: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
+    /// Decodes a record of a format that is not the last one's; the shape of
+    /// what is of none.
+    fn detect(
+        &mut self,
+        input: Input,
+        json: &[u8],
+        place: Place,
+        out: &mut Batch,
+    ) -> Option<Shape> {
         let formats = Arc::clone(&self.formats);
-        let (shape, detected) = formats.detect(line, &mut self.found);
+        let (shape, detected) = formats.detect(input, json, &mut self.found);
         let detected = detected.filter(|_| shape == Shape::Object);
         let format = detected.and_then(|position| formats.get(position));
         let Some((format, paths)) = format.and_then(|f| Some((f, f.layout.outer()?))) else {
             return Some(shape);
         };
         self.last = detected;
-        let scan = scan_line(paths, line, &mut self.found);
-        take(&mut self.recorder, &mut self.room, &formats, format, (line, scan), place, out);
+        let scan = scan_line(paths, json, &mut self.found);
+        take(&mut self.recorder, &mut self.room, &formats, format, (json, scan), place, out);
         None
     }
 
     /// A line that is of no format: of interest to nobody, damaged, or all we
     /// ever saw here.
-    fn unmatched(&mut self, line: &[u8], shape: Shape, place: Place, out: &mut Batch) {
+    pub(super) fn unmatched(&mut self, line: &[u8], shape: Shape, place: Place, out: &mut Batch) {
         if shape == Shape::Blank {
             return;
         }
@@ -239,39 +403,78 @@ impl Decoder {
     }
 
     /// Whether this source is known to hold JSON, so that what is none is damage.
-    fn reads_json(&self) -> bool {
+    pub(super) fn reads_json(&self) -> bool {
         let format = self.last.and_then(|last| self.formats.get(last));
-        format.is_some_and(|format| format.map.input == Input::JsonLines)
+        format.is_some_and(|format| format.map.input.is_json())
     }
 
     /// Follows a dump of response heads; whether the line was part of one.
-    fn dump_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
+    pub(super) fn dump_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
         // A stray status line in a JSON log must not swallow the lines after it.
-        if self.reads_json() || (!self.dump.is_open() && !Dump::starts(line)) {
+        if self.reads_json() {
             return false;
         }
-        if let Some(at) = self.dump.next_head(line) {
+        let open = self.dump.is_open();
+        if open && let Some(at) = self.dump.next_head(line) {
             let (body, head) = line.split_at(at);
             let behind = LineAt { offset: place.at.offset.saturating_add(at as u64), ..place.at };
             self.dump_line(body, Place { len: body.len() as u64, ..place }, out);
-            return self.dump_line(head, Place { at: behind, len: head.len() as u64 }, out);
+            return self.dump_line(
+                head,
+                Place { at: behind, len: head.len() as u64, ..place },
+                out,
+            );
         }
+        let Some(undressed) = self.dump.undress(line) else { return false };
         let formats = Arc::clone(&self.formats);
         let forced = self.forced.is_some();
-        if !forced && self.dump.may_end(line) && formats.detect(line, &mut self.found).1.is_some() {
+        let detect = |found: &mut Found| formats.detect(Input::JsonLines, line, found).1;
+        if !forced
+            && open
+            && undressed.text().is_some()
+            && self.dump.may_end(line)
+            && detect(&mut self.found).is_some()
+        {
             self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
             return false;
         }
-        if Dump::starts(line) {
+        if undressed.starts() {
             self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
-            self.last = formats.http_dump();
         }
-        match self.dump.line(line, place) {
+        if undressed.starts_response() {
+            self.last = formats.http_dump();
+        } else if !open {
+            place.push(out, Observation::Ignored { reason: "dump" });
+        }
+        match self.dump.line(undressed, place) {
             Step::Header(name, value) => self.recorder.header(name, value),
-            Step::Event => self.recorder.body(&formats, line),
+            Step::Event => self.recorder.body(&formats, undressed.text().unwrap_or_default()),
             Step::Start => self.recorder.begin(),
             Step::Kept => {}
         }
+        true
+    }
+
+    /// Follows a page of metrics; whether the line was part of one.
+    fn metrics_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
+        let metrics = self.formats.prometheus();
+        let last = self.last.and_then(|last| self.formats.get(last));
+        let is_metrics = last.is_some_and(|format| format.map.input == Input::Prometheus);
+        if !is_metrics && (self.forced.is_some() || !exposition::begins(line)) {
+            return false;
+        }
+        let page = self.pages.open();
+        if page.line(self.formats.metrics(), line, place, out) == Took::Yes {
+            self.last = self.last.filter(|_| is_metrics).or(metrics);
+            return true;
+        }
+        if self.forced.is_none() {
+            // Another format begins.
+            page.end(out);
+            self.last = None;
+            return false;
+        }
+        place.fault(out, FaultReason::UnknownFormat);
         true
     }
 
@@ -308,7 +511,7 @@ fn take(
 }
 
 /// Whether a cost may stand in a damaged line where the scan can't see it.
-fn speaks_of_cost(line: &[u8]) -> bool {
+pub(super) fn speaks_of_cost(line: &[u8]) -> bool {
     line.windows(4).any(|word| word.eq_ignore_ascii_case(b"cost"))
 }
 

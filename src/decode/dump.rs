@@ -1,5 +1,9 @@
-//! Response heads as `curl -i` and `curl -D` print them, with or without bodies:
-//! the one record here that spans lines.
+//! Response heads as curl and mitmdump print them, with or without bodies: a
+//! record that spans lines.
+
+mod dress;
+
+use dress::{Dress, Piece, Stage};
 
 use super::formats::Formats;
 use super::record::{Place, Recorder};
@@ -8,20 +12,24 @@ use crate::scan::{Found, scan_line};
 
 /// Bytes of a body that is no stream of events; more is not looked at.
 const BODY_LIMIT: usize = 256 * 1024;
+/// Bytes of a target that are kept.
+const TARGET_LIMIT: usize = 2048;
 
 /// The response being read.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
     open: Option<Open>,
     body: Vec<u8>,
+    dress: Dress,
+    /// What the request asked for.
+    target: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
     place: Place,
     status: u16,
-    /// It only announces the response.
-    preliminary: bool,
+    stage: Stage,
     part: Part,
 }
 
@@ -32,6 +40,10 @@ enum Part {
     /// At least one line of the body was there.
     MoreBody,
 }
+
+/// A line, as far as it is known without the lines before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Undressed<'l>(Piece<'l>);
 
 /// What a line of a dump is to whoever follows it.
 #[derive(Debug)]
@@ -47,17 +59,28 @@ pub(super) enum Step<'l> {
 }
 
 impl Dump {
-    /// Whether a response starts with this line.
-    pub(super) fn starts(line: &[u8]) -> bool {
-        status_line(line).is_some()
+    /// A line without what the tool added; nothing if no dump is open and none
+    /// starts here.
+    pub(super) fn undress<'l>(&mut self, line: &'l [u8]) -> Option<Undressed<'l>> {
+        let piece = self.dress.off(line);
+        let foreign = self.open.is_none() && matches!(piece, Piece::Line(_) | Piece::Header(_));
+        (!foreign).then_some(Undressed(piece))
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
+    /// Where the open response starts.
+    pub(super) fn since(&self) -> Option<u64> {
+        self.open.map(|open| open.place.at.offset)
+    }
+
     /// Whether the response could be over, so that `line` may be another's.
     pub(super) fn may_end(&self, line: &[u8]) -> bool {
+        if self.dress != Dress::None {
+            return false;
+        }
         self.open.is_some_and(|open| match open.part {
             Part::MoreBody => true,
             // No header starts like that.
@@ -75,17 +98,27 @@ impl Dump {
         let glued = body.last().is_some_and(|before| !before.is_ascii_whitespace());
         // Within a text of the body there would be its end.
         let whole = !head.iter().any(|b| matches!(b, b'"' | b'{' | b'}' | b'<'));
-        (glued && whole && Dump::starts(head)).then_some(at)
+        let starts = matches!(Dress::None.off(head), Piece::Status { .. });
+        (glued && whole && starts).then_some(at)
     }
 
-    /// Takes the next line. Flush before a line that starts a response.
-    pub(super) fn line<'l>(&mut self, line: &'l [u8], place: Place) -> Step<'l> {
-        if let Some(status) = status_line(line) {
-            self.body.clear();
-            let preliminary = status < 200 || opens_tunnel(line);
-            self.open = Some(Open { place, status, preliminary, part: Part::Head });
-            return Step::Start;
-        }
+    /// Takes the next line. Flush before one that [starts](Undressed::starts) something.
+    pub(super) fn line<'l>(&mut self, line: Undressed<'l>, place: Place) -> Step<'l> {
+        let (line, header) = match line.0 {
+            Piece::Status { status, stage } => {
+                self.body.clear();
+                self.open = Some(Open { place, status, stage, part: Part::Head });
+                return Step::Start;
+            }
+            Piece::Target(target) => {
+                self.target.clear();
+                self.target.extend(target.iter().take(TARGET_LIMIT));
+                return Step::Kept;
+            }
+            Piece::Aside => return Step::Kept,
+            Piece::Header(line) => (line, true),
+            Piece::Line(line) => (line, false),
+        };
         let Some(open) = &mut self.open else { return Step::Kept };
         open.place.len =
             place.at.offset.saturating_add(place.len) - open.place.at.offset.min(place.at.offset);
@@ -98,6 +131,7 @@ impl Dump {
                     return Step::Header(name, value.get(1..).unwrap_or_default());
                 }
             }
+            Part::Body | Part::MoreBody if header => {}
             Part::Body | Part::MoreBody => {
                 if !text.is_empty() {
                     open.part = Part::MoreBody;
@@ -124,30 +158,35 @@ impl Dump {
     ) {
         let Some(open) = self.open.take() else { return };
         let format = formats.http_dump().and_then(|position| formats.get(position));
-        let (Some(format), false) = (format, open.preliminary) else { return };
+        let (Some(format), Stage::Final) = (format, open.stage) else { return };
         if !self.body.is_empty() {
             recorder.body(formats, &self.body);
         }
         let Some(paths) = format.layout.outer() else { return };
-        let scan = scan_line(paths, b"{}", found);
+        let target = serde_json::json!({ "target": String::from_utf8_lossy(&self.target) });
+        let target = target.to_string();
+        let scan = scan_line(paths, target.as_bytes(), found);
         recorder.finish(format, &[scan], Some(open.status), open.place, out);
+        self.target.clear();
     }
 }
 
-/// Whether this is a proxy's answer to `CONNECT`, not the provider's to the call.
-fn opens_tunnel(line: &[u8]) -> bool {
-    const WORDS: &[u8] = b"connection established";
-    line.windows(WORDS.len()).any(|window| window.eq_ignore_ascii_case(WORDS))
-}
+impl<'l> Undressed<'l> {
+    /// Whether a response starts with this line.
+    pub(super) fn starts_response(self) -> bool {
+        matches!(self.0, Piece::Status { .. })
+    }
 
-/// The status of `HTTP/1.1 200 OK`.
-fn status_line(line: &[u8]) -> Option<u16> {
-    let rest = line.strip_prefix(b"HTTP/")?;
-    let space = rest.iter().position(|b| *b == b' ')?;
-    let (version, rest) = rest.split_at_checked(space)?;
-    let status = rest.get(1..4)?;
-    let ended = rest.get(4).is_none_or(u8::is_ascii_whitespace);
-    let numeric = version.iter().all(|b| b.is_ascii_digit() || *b == b'.') && !version.is_empty();
-    let status: u16 = str::from_utf8(status).ok()?.parse().ok()?;
-    (ended && numeric && (100..600).contains(&status)).then_some(status)
+    /// Whether what came before is over with this line.
+    pub(super) fn starts(self) -> bool {
+        matches!(self.0, Piece::Status { .. } | Piece::Target(_))
+    }
+
+    /// Whether this stands in a dump as it was sent, without any dress.
+    pub(super) fn text(self) -> Option<&'l [u8]> {
+        match self.0 {
+            Piece::Line(line) => Some(line),
+            _ => None,
+        }
+    }
 }

@@ -5,7 +5,8 @@ mod detect;
 use std::ops::Range;
 
 use super::map::{self, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot};
-use crate::scan::{Found, PathsBuilder, Scan, Shape, scan_line};
+use super::metrics::{MetricMap, MetricMaps};
+use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
 use detect::{Detector, Told, ranked};
 
 /// Keys of a format map.
@@ -25,10 +26,27 @@ const BUILTIN: &[(&str, &str)] = &[
     ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
     ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
+    ("prometheus.toml", include_str!("../../data/formats/prometheus.toml")),
+    ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
+    ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
+    ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
+    ("envoy-text.toml", include_str!("../../data/formats/envoy-text.toml")),
+    ("app-logfmt.toml", include_str!("../../data/formats/app-logfmt.toml")),
+    ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
+    ("sdk-python.toml", include_str!("../../data/formats/sdk-python.toml")),
+    ("sdk-debug.toml", include_str!("../../data/formats/sdk-debug.toml")),
+    ("sdk-node.toml", include_str!("../../data/formats/sdk-node.toml")),
+    ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
+    ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
+    ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),
 ];
 
 const BODY: (&str, &str) =
     ("response-body.toml", include_str!("../../data/formats/response-body.toml"));
+
+/// Inputs whose formats are told by fields.
+const DETECTED: [Input; 5] =
+    [Input::JsonLines, Input::Logfmt, Input::OtlpSpans, Input::OtlpLogs, Input::OtlpMetrics];
 
 /// Why a format can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,11 +79,12 @@ pub enum FormatError {
 #[derive(Debug)]
 pub struct Formats {
     formats: Vec<Format>,
-    /// Everything any format is told by, for lines of no known format.
-    any: Detector,
-    any_paths: crate::scan::Paths,
+    /// For each input everything its formats are told by.
+    any: Vec<(Input, Detector, Paths)>,
     /// How the body of a response is read.
     body: Format,
+    /// What metrics mean.
+    metrics: MetricMaps,
 }
 
 /// Format maps that are being gathered: the shipped ones, then a user's.
@@ -143,16 +162,24 @@ impl FormatMaps {
     /// Compiles them.
     #[must_use]
     pub fn compile(&self) -> Formats {
-        let ranked = ranked(&self.maps, self.shipped);
-        let mut builder = PathsBuilder::new();
-        let any = Detector::new(&ranked, &mut |path| builder.add(path));
+        let detector = |input| {
+            let mut builder = PathsBuilder::new();
+            let ranked = ranked(&self.maps, self.shipped, input);
+            let any = Detector::new(&ranked, &mut |path| builder.add(path));
+            (input, any, builder.build())
+        };
+        let any = DETECTED.iter().map(|input| detector(*input)).collect();
         let formats = self.maps.iter().enumerate();
-        let formats = formats.map(|(number, map)| Format::new(number, map, &ranked)).collect();
+        let formats = formats.map(|(number, map)| {
+            Format::new(number, map, &ranked(&self.maps, self.shipped, map.input))
+        });
+        let formats = formats.collect();
         let body = match map::read(BODY.1) {
             Ok(body) => Format::new(0, &body, &[]),
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
-        Formats { formats, any, any_paths: builder.build(), body }
+        let metrics = MetricMaps::with(Vec::new());
+        Formats { formats, any, body, metrics }
     }
 
     fn put(&mut self, map: Map<String>) {
@@ -186,6 +213,22 @@ impl Formats {
         Ok(maps.compile())
     }
 
+    /// The same, with these maps of metrics before the shipped ones.
+    #[must_use]
+    pub fn with_metrics(self, own: Vec<MetricMap>) -> Formats {
+        Formats { metrics: MetricMaps::with(own), ..self }
+    }
+
+    /// What metrics mean.
+    pub(super) fn metrics(&self) -> &MetricMaps {
+        &self.metrics
+    }
+
+    /// The one format whose records are pages of metrics.
+    pub(super) fn prometheus(&self) -> Option<usize> {
+        self.formats.iter().position(|format| format.map.input == Input::Prometheus)
+    }
+
     /// Names and descriptions of all formats.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
         self.formats.iter().map(|format| (&*format.map.id, &*format.map.about))
@@ -213,15 +256,29 @@ impl Formats {
         self.formats.iter().position(|format| format.map.input == Input::HttpDump)
     }
 
+    /// The formats whose records are lines of JSON.
+    pub(super) fn of_json(&self) -> impl Iterator<Item = usize> {
+        let json = |format: &Format| format.map.input == Input::JsonLines;
+        (0..self.len()).filter(move |position| self.get(*position).is_some_and(json))
+    }
+
     /// How many formats there are.
     pub(super) fn len(&self) -> usize {
         self.formats.len()
     }
 
-    /// The shape of a line, and which format an object is of.
-    pub(super) fn detect(&self, line: &[u8], found: &mut Found) -> (Shape, Option<usize>) {
-        let scan = scan_line(&self.any_paths, line, found);
-        (scan.shape, self.any.format_of(scan))
+    /// The shape of a record, and which format of `input` it is of.
+    pub(super) fn detect(
+        &self,
+        input: Input,
+        json: &[u8],
+        found: &mut Found,
+    ) -> (Shape, Option<usize>) {
+        let Some((_, any, paths)) = self.any.iter().find(|(known, ..)| *known == input) else {
+            return (Shape::NotJson, None);
+        };
+        let scan = scan_line(paths, json, found);
+        (scan.shape, any.format_of(scan))
     }
 
     pub(super) fn body(&self) -> &Format {

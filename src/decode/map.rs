@@ -6,6 +6,7 @@
 
 mod field;
 mod layout;
+mod pattern;
 mod presence;
 mod read;
 
@@ -17,6 +18,7 @@ use crate::domain::{Keep, Layer, Resource, Scope};
 
 pub(super) use field::{Field, Kind, Part};
 pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, descend};
+pub(super) use pattern::{Group, Pattern};
 pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
 pub(super) use read::{read, read_table};
@@ -27,6 +29,9 @@ pub(super) struct Map<P> {
     pub(super) id: Box<str>,
     pub(super) about: Box<str>,
     pub(super) input: Input,
+    /// What makes a record of a line of text; the first that fits.
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) company: Company,
     /// Arrays within arrays whose elements are the records; none where the
     /// object itself is the record.
     pub(super) explode: Vec<String>,
@@ -59,6 +64,38 @@ pub(super) enum Input {
     JsonLines,
     /// Response heads as curl prints them, with or without a body.
     HttpDump,
+    /// A page of metrics.
+    Prometheus,
+    /// `key=value` pairs.
+    Logfmt,
+    /// Lines of text, by patterns.
+    Regex,
+    /// Spans of OTLP in JSON, one flat object each.
+    OtlpSpans,
+    /// Log records of OTLP in JSON, one flat object each.
+    OtlpLogs,
+    /// Data points of OTLP in JSON, one flat object each.
+    OtlpMetrics,
+}
+
+/// Whether records of a format share their log with lines for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Company {
+    /// What is no record is damaged.
+    #[default]
+    Alone,
+    /// What is no record is of no interest.
+    Mixed,
+}
+
+impl Input {
+    /// Whether a record is a line of JSON in the log.
+    pub(super) fn is_json(self) -> bool {
+        match self {
+            Input::JsonLines | Input::OtlpSpans | Input::OtlpLogs | Input::OtlpMetrics => true,
+            Input::HttpDump | Input::Logfmt | Input::Regex | Input::Prometheus => false,
+        }
+    }
 }
 
 /// What tells a format.
@@ -221,6 +258,8 @@ impl Map<String> {
             id: self.id.clone(),
             about: self.about.clone(),
             input: self.input,
+            patterns: self.patterns.clone(),
+            company: self.company,
             explode: self.explode.clone(),
             // The detector compiles its own: it knows those of other maps too.
             detect: Detect { sets: Vec::new(), eq: Vec::new(), reject: Vec::new() },

@@ -53,7 +53,7 @@ pub(super) fn read_time(read_as: &As, value: Value<'_>, around: Around<'_>) -> O
 }
 
 /// A time whose notation shows in its form.
-fn seen(raw: &[u8], around: Around<'_>) -> Option<Wall> {
+pub(super) fn seen(raw: &[u8], around: Around<'_>) -> Option<Wall> {
     if matches!(raw.get(4), Some(b'-' | b'/')) {
         return time::rfc3339(raw).or_else(|| iso(raw, around)).or_else(|| local(raw, around));
     }

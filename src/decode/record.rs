@@ -56,6 +56,10 @@ pub(super) struct Place {
     pub(super) at: LineAt,
     /// Length in bytes.
     pub(super) len: u64,
+    /// When whoever wrapped the line took it.
+    pub(super) logged: Option<Wall>,
+    /// Where it was taken.
+    pub(super) host: Option<Sym>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +78,17 @@ struct Defaults {
 }
 
 impl Place {
+    /// A line as it stands in its source.
+    pub(super) fn new(at: LineAt, len: usize) -> Place {
+        Place { at, len: len as u64, logged: None, host: None }
+    }
+
+    /// The same place, on to the end of a later one.
+    pub(super) fn up_to(self, later: Place) -> Place {
+        let end = later.at.offset.saturating_add(later.len);
+        Place { len: end.saturating_sub(self.at.offset).max(self.len), ..self }
+    }
+
     #[allow(clippy::large_types_passed_by_value, reason = "it moves into the batch")]
     pub(super) fn push(self, out: &mut Batch, seen: Observation) {
         out.items.push(Item { line: self.at.number, seen });
@@ -152,6 +167,16 @@ impl Recorder {
     /// Remembers again what [`memo`](Self::memo) gave.
     pub(super) fn recall(&mut self, formats: &Formats, memo: &str) {
         self.surroundings.memory.recall(formats, memo);
+    }
+
+    /// The name of a host as a symbol.
+    pub(super) fn host(&mut self, name: &str) -> Option<Sym> {
+        self.names.intern(NameKind::Host, name)
+    }
+
+    /// The zone of the source's clocks, where it is known.
+    pub(super) fn zone(&self) -> Option<&TimeZone> {
+        self.surroundings.zone.as_ref()
     }
 
     /// Whether a line of no format says, in the words of `format`, what it cost.
@@ -243,7 +268,7 @@ impl Recorder {
         let status =
             status.or_else(|| line.count(line.alts(map, Field::Status)).ok().and_then(status_of));
         request.status = status;
-        self.identify(map, line, &mut request);
+        self.identify(map, line, place, &mut request);
         let (said, token_state) = tokens(line, map);
         request.tokens = overlay(said, self.body.tokens);
         let word = |w: &str| Some(tier(w));
@@ -279,13 +304,13 @@ impl Recorder {
         self.push_header_faults(line, place, out);
     }
 
-    fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
+    fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {
         let (names, scratch) = (&mut self.names, &mut self.scratch);
         let mut name = |field, kind| names.of(line, line.alts(map, field), kind, scratch);
         request.provider = name(Field::Provider, NameKind::Provider);
         request.model = name(Field::Model, NameKind::Model);
         request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
-        request.host = name(Field::Host, NameKind::Host).or(self.defaults.host);
+        request.host = name(Field::Host, NameKind::Host).or(place.host).or(self.defaults.host);
         let environment = name(Field::Environment, NameKind::Environment);
         request.caller = Caller {
             key: None,
@@ -418,9 +443,10 @@ impl Recorder {
         let reading = QueueReading {
             at: request.at,
             name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
-            host: host.or(self.defaults.host),
+            host: host.or(place.host).or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
+            running: None,
             oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
             enqueued_total: count(Field::EnqueuedTotal),
             dequeued_total: count(Field::DequeuedTotal),
@@ -464,6 +490,7 @@ fn timed(map: &Map<Spot>, line: Line<'_>, place: Place) -> Timed {
     let said = line.time(line.alts(map, Field::At));
     let ended = said.ok().filter(plausible);
     let ended = ended.or_else(|| started.map(|start| start.offset_nanos(latency)));
+    let ended = ended.or_else(|| place.logged.filter(plausible));
     let state = match (said, ended) {
         (Seen::Absent, _) => Seen::Absent,
         (_, Some(_)) => Seen::Is(()),

@@ -44,6 +44,8 @@ pub enum Metric {
     SwitchNotObeyed,
     CapNotEnforced,
     SpendUnpricedRatio,
+    MetricValue,
+    MetricPerS,
     LedgerBehind,
 }
 
@@ -84,6 +86,8 @@ words!(Metric {
     SwitchNotObeyed = "switch.not_obeyed",
     CapNotEnforced = "cap.not_enforced",
     SpendUnpricedRatio = "spend.unpriced_ratio",
+    MetricValue = "metric.value",
+    MetricPerS = "metric.per_s",
     LedgerBehind = "ledger.behind_s",
 });
 
@@ -109,6 +113,7 @@ const RETRIES: &[&str] = &["provider", "model"];
 const KEY: &[&str] = &["key", "environment"];
 const SOURCE: &[&str] = &["source", "kind"];
 const SWITCH: &[&str] = &["scope", "host"];
+const MEASURE: &[&str] = &["metric", "labels", "host"];
 const LEDGER: &[&str] = &["ledger"];
 
 /// Every metric, in the order of [`Metric::ALL`].
@@ -249,6 +254,12 @@ pub const METRICS: &[MetricDoc] = &[
         CAP,
         "Share of the calls a cap covers in its period that have no price, 0..1.",
     ),
+    doc(Metric::MetricValue, MEASURE, "Value of a scraped metric, in its own unit."),
+    doc(
+        Metric::MetricPerS,
+        MEASURE,
+        "Growth per second of a scraped counter between its last two readings.",
+    ),
     doc(
         Metric::LedgerBehind,
         LEDGER,
@@ -268,6 +279,7 @@ pub enum Family {
     Caller,
     Source,
     Switch,
+    Measure,
     Ledger,
 }
 
@@ -284,6 +296,7 @@ impl Metric {
             "key" => Family::Caller,
             "source" => Family::Source,
             "switch" => Family::Switch,
+            "metric" => Family::Measure,
             "ledger" => Family::Ledger,
             _ => Family::Traffic,
         }

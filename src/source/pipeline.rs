@@ -113,4 +113,8 @@ impl LineSink for Pipeline {
     fn format(&self) -> Option<&str> {
         self.decoder.format()
     }
+
+    fn open_since(&self) -> Option<u64> {
+        self.decoder.open_since()
+    }
 }

@@ -102,7 +102,10 @@ fn parse_prints_one_good_object_for_each_line_and_nothing_raw() {
                 *lines.entry(row["line"].as_u64().unwrap()).or_insert(0) += 1;
             }
         }
-        assert!(lines.values().all(|count| *count == 1), "{name}: {lines:?}");
+        // A line of telemetry, of an exported list, or a document holds many records.
+        let several = log.extension().is_some_and(|kind| kind == "har" || kind == "json")
+            || log.file_name().is_some_and(|name| name.to_string_lossy().starts_with("otlp_"));
+        assert!(several || lines.values().all(|count| *count == 1), "{name}: {lines:?}");
         // Standard input is the same lines, and its last one needs no newline.
         let piped = sandbox.run_with(&["parse"], &fs::read(&log).unwrap()).ok();
         let complete = fs::read(&log).unwrap().ends_with(b"\n");

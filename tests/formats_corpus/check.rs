@@ -100,6 +100,18 @@ impl Check<'_> {
         self.limits(expected, &response.limits);
     }
 
+    /// A line may be a reading of a queue instead of a response.
+    fn queue(&mut self, expected: &Value, line: u64) {
+        let depth = self.batch.items.iter().find_map(|item| match item.seen {
+            Observation::Queue(reading) if item.line == line => reading.depth,
+            _ => None,
+        });
+        match depth {
+            Some(depth) => self.field(expected, "queue_depth", &depth.into()),
+            None => self.wrong.push(format!("line {line}: nothing")),
+        }
+    }
+
     fn field(&mut self, expected: &Value, field: &str, got: &Value) {
         let wanted = &expected[field];
         let same = match (wanted.as_f64(), got.as_f64()) {
@@ -194,12 +206,16 @@ pub fn check(samples: &[Sample]) {
         let decoded = responses(&batch);
         let mut check =
             Check { names: &names, batch: &batch, overlook: sample.overlook, wrong: Vec::new() };
-        let wanted = expected.iter().filter(|record| record.get("skip").is_none());
-        for record in wanted {
+        let wanted: Vec<&Value> =
+            expected.iter().filter(|record| record.get("skip").is_none()).collect();
+        for record in &wanted {
             let line = record["line"].as_u64().expect("a line number");
-            match decoded.iter().find(|(at, _)| *at == line) {
+            let same_line = |other: &&&Value| other["line"] == record["line"];
+            let before = wanted.iter().take_while(|other| *other != record);
+            let nth = before.filter(same_line).count();
+            match decoded.iter().filter(|(at, _)| *at == line).nth(nth) {
                 Some((_, response)) => check.response(record, response),
-                None => check.wrong.push(format!("line {line}: nothing")),
+                None => check.queue(record, line),
             }
         }
         let skipped = expected.iter().filter(|record| record.get("skip").is_some());
@@ -211,7 +227,10 @@ pub fn check(samples: &[Sample]) {
                     |(at, other): &&(u64, Response<'_>)| *at != line && other.request.dedup == id;
                 id.is_some() && decoded.iter().any(|other| same(&other))
             };
-            if decoded.iter().any(|(at, response)| *at == line && !superseded(response)) {
+            let of_line = wanted.iter().filter(|other| other["line"] == record["line"]).count();
+            let calls =
+                decoded.iter().filter(|(at, response)| *at == line && !superseded(response));
+            if calls.count() > of_line {
                 check.wrong.push(format!("line {line}: a response, not {}", record["skip"]));
             }
         }

@@ -22,6 +22,13 @@ const SAMPLES: &[Sample] = &[
         // As above.
         overlook: &["reasoning_tokens"],
     },
+    Sample {
+        sample: "curl_v_200.txt",
+        expect: "curl_v_200.json",
+        // As above.
+        overlook: &["reasoning_tokens"],
+    },
+    Sample { sample: "curl_trace_ascii.txt", expect: "curl_trace_ascii.json", overlook: &[] },
     Sample { sample: "curl_D_appended.headers", expect: "curl_D_appended.json", overlook: &[] },
 ];
 

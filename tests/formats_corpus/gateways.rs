@@ -21,6 +21,15 @@ const SAMPLES: &[Sample] = &[
         // too, which the expectation leaves out.
         overlook: &["more limits"],
     },
+    Sample { sample: "nginx_combined.log", expect: "nginx_combined.json", overlook: &[] },
+    Sample { sample: "nginx_combined_kv.log", expect: "nginx_combined_kv.json", overlook: &[] },
+    Sample { sample: "nginx_error.log", expect: "nginx_error.json", overlook: &[] },
+    Sample { sample: "haproxy_httplog.log", expect: "haproxy_httplog.json", overlook: &[] },
+    Sample {
+        sample: "envoy_access_default.log",
+        expect: "envoy_access_default.json",
+        overlook: &[],
+    },
 ];
 
 #[test]

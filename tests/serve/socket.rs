@@ -32,7 +32,7 @@ fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
     for field in ["quarantined", "ignored", "duplicates"] {
         assert_eq!(seen["totals"][field], 0, "{field}");
     }
-    let ledger = status_until(&sandbox, "kept", |s| kept(s))["ledger"].clone();
+    let ledger = status_until(&sandbox, "kept", kept)["ledger"].clone();
     assert_eq!(ledger["state"], "ok");
     let human = sandbox.run(["status"]).ok().out();
     assert!(human.contains("totals   20 calls"), "{human}");

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use crate::decode::map::{Map, Words};
+use crate::decode::map::{Input, Map, Words};
 use crate::scan::{Scan, Slot};
 
 /// Sets of conditions over one scan, the most specific first.
@@ -38,11 +38,11 @@ impl Told<'_> {
     }
 }
 
-/// All sets of all maps, the most specific first; of equals the one with more
+/// All sets of all maps of one input, the most specific first; of equals the one with more
 /// values, then a user's before a shipped one, then an earlier map.
-pub(super) fn ranked(maps: &[Map<String>], shipped: usize) -> Vec<Told<'_>> {
+pub(super) fn ranked(maps: &[Map<String>], shipped: usize, input: Input) -> Vec<Told<'_>> {
     let mut all: Vec<Told<'_>> = Vec::new();
-    for (format, map) in maps.iter().enumerate() {
+    for (format, map) in maps.iter().enumerate().filter(|(_, map)| map.input == input) {
         all.extend(map.detect.sets.iter().map(|set| Told { format, map, set }));
     }
     all.sort_by_key(|told| {

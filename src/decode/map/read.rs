@@ -3,6 +3,7 @@
 
 mod alt;
 mod parts;
+mod text;
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::layout::{end_index, outwards};
-use super::{Cond, Counts, Detect, Identity, Input, MAX_PARTS, Map};
+use super::{Company, Cond, Counts, Detect, Identity, MAX_PARTS, Map};
 use crate::decode::formats::nearest;
 use crate::domain::Keep;
 
@@ -22,6 +23,10 @@ pub(crate) const KEYS: &[&str] = &[
     "id",
     "about",
     "input",
+    "patterns",
+    "pairs",
+    "literals",
+    "mixed",
     "explode",
     "detect",
     "detect_eq",
@@ -88,7 +93,9 @@ impl Reader {
         Ok(Map {
             id: id.into(),
             about: text_at(table, "about")?.unwrap_or_default().into(),
-            input: input(table)?,
+            input: text::input(table)?,
+            patterns: text::patterns(table)?,
+            company: company(table)?,
             explode,
             detect: detect(table)?,
             keep: self.conds(table, "keep")?,
@@ -176,15 +183,6 @@ fn id(value: &Value<'_>) -> Read<String> {
     Ok(id)
 }
 
-fn input(table: &Table<'_>) -> Read<Input> {
-    let Some(value) = table.get("input") else { return Ok(Input::JsonLines) };
-    match string(value, "input")?.as_str() {
-        "jsonl" => Ok(Input::JsonLines),
-        "http-dump" => Ok(Input::HttpDump),
-        _ => Err(error(value, "input", "must be `jsonl` or `http-dump`")),
-    }
-}
-
 /// `a.b[].c` is the array `c` in each element of the array `a.b`.
 fn explode(table: &Table<'_>) -> Read<Vec<String>> {
     let Some(value) = table.get("explode") else { return Ok(Vec::new()) };
@@ -254,6 +252,11 @@ fn identity(table: &Table<'_>) -> Read<Identity> {
 fn counts(table: &Table<'_>) -> Read<Counts> {
     let limits_only = flag(table, "count")? == Some(false);
     Ok(if limits_only { Counts::LimitsOnly } else { Counts::Calls })
+}
+
+fn company(table: &Table<'_>) -> Read<Company> {
+    let mixed = flag(table, "mixed")? == Some(true);
+    Ok(if mixed { Company::Mixed } else { Company::Alone })
 }
 
 fn timezone(table: &Table<'_>) -> Read<Option<jiff::tz::TimeZone>> {

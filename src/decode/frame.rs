@@ -1,0 +1,511 @@
+//! From a line of bytes to JSON records: takes off what others wrapped around a
+//! line, puts together what was split, and makes objects of text. What a record
+//! means is the decoder's business.
+//!
+//! A line may be wrapped any number of times; each layer is opened by the same
+//! rules. Where an object may be an envelope or a record of its own, the record
+//! comes first, so that no wrapper hides what a line says it cost.
+
+mod document;
+mod envelope;
+mod literal;
+mod object;
+mod otlp;
+mod pairs;
+mod partial;
+mod prefix;
+mod text;
+
+use super::decoder::{Decoder, speaks_of_cost};
+use super::record::Place;
+use crate::domain::{Batch, FaultReason, Observation, Sym, Wall};
+use crate::scan::{Kind, Shape, elements};
+use document::{Document, Records, Step};
+use envelope::{Envelope, Payload, Trust};
+use otlp::Signal;
+use partial::Partials;
+use prefix::{More, Part};
+use text::Texts;
+
+/// Wrappers around one line that are opened.
+const MAX_DEPTH: u8 = 8;
+/// Bytes of a line that came in parts which are kept for opening it.
+const HELD_LIMIT: usize = 8 * 1024 * 1024;
+
+/// How the lines of one source are framed, as far as they have shown.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    /// One bit for each depth at which the object before was an envelope.
+    enveloped: u16,
+    document: Document,
+    partials: Partials,
+    texts: Texts,
+    /// Whether an object was a record as it stood.
+    bare: bool,
+    /// Whether its records are the elements of one list over many lines.
+    listed: bool,
+    /// A long line that its parts do not explain.
+    held: Option<Vec<u8>>,
+    /// Buffers for what is within a string.
+    spare: Vec<Vec<u8>>,
+    /// The host a wrapper named last.
+    host: Option<(Box<[u8]>, Option<Sym>)>,
+}
+
+/// What is to be read, and where it stands.
+#[derive(Clone, Copy)]
+struct Layer<'t> {
+    text: &'t [u8],
+    place: Place,
+    /// How many wrappers are around it.
+    depth: u8,
+    mode: Mode,
+}
+
+/// What becomes of a layer that nobody understands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// It is accounted for.
+    Sure,
+    /// Nothing: it was only a guess that there is something.
+    Perhaps,
+}
+
+/// Whether a layer was accounted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    No,
+}
+
+impl<'t> Layer<'t> {
+    fn inner(self, text: &'t [u8]) -> Layer<'t> {
+        Layer { text, depth: self.depth + 1, ..self }
+    }
+}
+
+impl Frame {
+    /// Whether the next line may be a record as it stands.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.enveloped & 1 == 0 && !self.document.is_open()
+    }
+
+    /// An object was a record as it stood.
+    #[inline]
+    pub(super) fn was_plain(&mut self) {
+        self.bare = true;
+    }
+
+    /// The format of the text read last.
+    pub(super) fn text_format(&self) -> Option<usize> {
+        self.texts.format()
+    }
+
+    /// Byte offset of the first line that is kept and not yet accounted for.
+    pub(super) fn open_since(&self) -> Option<u64> {
+        self.document.since().into_iter().chain(self.partials.since()).min()
+    }
+
+    /// Reads a line of the source.
+    pub(super) fn line(&mut self, d: &mut Decoder, line: &[u8], place: Place, out: &mut Batch) {
+        self.open(d, Layer { text: line, place, depth: 0, mode: Mode::Sure }, out);
+    }
+
+    /// Ends the source: what is unfinished stays so.
+    pub(super) fn finish(&mut self, d: &mut Decoder, out: &mut Batch) {
+        while let Some((text, place)) = self.partials.flush(out) {
+            self.open(d, Layer { text: &text, place, depth: 1, mode: Mode::Sure }, out);
+            self.partials.give_back(text);
+        }
+        self.document.abandon(out);
+    }
+
+    /// Takes a part of a line that is too long to be read as it stands.
+    pub(super) fn long_part(&mut self, part: &[u8], first: bool) {
+        if first {
+            self.held = worth_holding(part).then(Vec::new);
+        }
+        if let Some(held) = &mut self.held {
+            held.extend_from_slice(part);
+            if held.len() > HELD_LIMIT {
+                self.held = None;
+            }
+        }
+    }
+
+    /// The long line, if it was kept as a whole.
+    pub(super) fn long_line(&mut self) -> Option<Vec<u8>> {
+        self.held.take()
+    }
+
+    fn open(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        if layer.mode == Mode::Sure {
+            if self.document.is_open_at(layer.depth) && self.goes_on(d, layer, out) {
+                return Taken::Yes;
+            }
+            if d.dump_line(layer.text, layer.place, out) {
+                return Taken::Yes;
+            }
+        }
+        let layer = self.element(layer);
+        match layer.text.trim_ascii_start().first() {
+            None => Self::blank(layer, out),
+            Some(b'[' | b']') if self.is_list_bracket(d, layer) => {
+                layer.place.push(out, Observation::Ignored { reason: "list" });
+                Taken::Yes
+            }
+            // Times and names stand in brackets as well.
+            Some(b'[') if self.is_text(d, layer, out) => Taken::Yes,
+            // A byte order mark, or a hole in the file, may stand before an object.
+            Some(b'[' | b'{' | 0 | 0xef) => self.json(d, layer, out),
+            Some(_) => self.text(d, layer, out),
+        }
+    }
+
+    /// An element of a list without the comma behind it.
+    fn element<'t>(&self, layer: Layer<'t>) -> Layer<'t> {
+        match layer.text.trim_ascii_end().strip_suffix(b",") {
+            Some(text) if self.listed && text.ends_with(b"}") => Layer { text, ..layer },
+            _ => layer,
+        }
+    }
+
+    /// Whether a line but opens or closes a list of records.
+    fn is_list_bracket(&mut self, d: &Decoder, layer: Layer<'_>) -> bool {
+        match layer.text.trim_ascii() {
+            b"[" => self.listed |= !d.reads_json(),
+            b"]" => {}
+            _ => return false,
+        }
+        self.listed
+    }
+
+    fn blank(layer: Layer<'_>, out: &mut Batch) -> Taken {
+        if layer.depth > 0 {
+            layer.place.push(out, Observation::Ignored { reason: "blank" });
+        }
+        Taken::Yes
+    }
+
+    fn json(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        let Layer { text, place, depth, mode } = layer;
+        let bit = 1 << depth;
+        if self.enveloped & bit == 0 && d.known(text, place, out) {
+            return Taken::Yes;
+        }
+        if let Some(signal) = Signal::of(text) {
+            self.enveloped |= bit;
+            return self.otlp(d, signal, layer, out);
+        }
+        let envelope = if depth < MAX_DEPTH { Envelope::read(text) } else { None };
+        if let Some(sure) = envelope.filter(|envelope| envelope.trust == Trust::Sure) {
+            self.enveloped |= bit;
+            return self.unwrap(d, sure, layer, out);
+        }
+        self.enveloped &= !bit;
+        let Some(shape) = d.record(text, place, out) else {
+            self.bare |= depth == 0;
+            return Taken::Yes;
+        };
+        match shape {
+            Shape::NotJson => return self.text(d, layer, out),
+            Shape::Object => {
+                let likely = envelope.filter(|envelope| envelope.trust == Trust::Perhaps);
+                let guess = Layer { mode: Mode::Perhaps, ..layer };
+                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes) {
+                    return Taken::Yes;
+                }
+            }
+            Shape::Broken if depth > 0 && memchr::memchr(b'\n', text.trim_ascii()).is_some() => {
+                return self.lines(d, layer, out);
+            }
+            Shape::Broken if mode == Mode::Sure => {
+                let records = if d.reads_json() { Records::Lines } else { Records::Unknown };
+                if self.document.start(text, place, depth, records) {
+                    return Taken::Yes;
+                }
+            }
+            Shape::Array if mode == Mode::Sure => {
+                return self.each(d, layer, out, Frame::open);
+            }
+            Shape::Broken | Shape::Array | Shape::Blank => {}
+        }
+        self.unclaimed(d, layer, shape, out)
+    }
+
+    /// Records of telemetry, each with a format of its own.
+    fn otlp(
+        &mut self,
+        d: &mut Decoder,
+        signal: Signal,
+        layer: Layer<'_>,
+        out: &mut Batch,
+    ) -> Taken {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let mut any = false;
+        otlp::flatten(signal, layer.text, &mut buffer, &mut |json| {
+            any = true;
+            d.record_of(signal.input(), json, layer.place, out);
+        });
+        self.spare.push(buffer);
+        if !any {
+            let shape = d.shape(layer.text);
+            return self.unclaimed(d, layer, shape, out);
+        }
+        Taken::Yes
+    }
+
+    /// Reads what an envelope carries.
+    fn unwrap(
+        &mut self,
+        d: &mut Decoder,
+        envelope: Envelope<'_>,
+        layer: Layer<'_>,
+        out: &mut Batch,
+    ) -> Taken {
+        let host = envelope.host.map(|value| value.raw);
+        let at = envelope.time.and_then(|value| d.seen_time(value.raw, layer.place.at.received));
+        let layer = Layer { place: self.around(d, layer.place, at, host), ..layer };
+        match envelope.payload {
+            Payload::Object(inner) => self.open(d, layer.inner(inner), out),
+            Payload::Text(value) => {
+                let mut buffer = self.spare.pop().unwrap_or_default();
+                let text = value.text(&mut buffer).as_bytes();
+                let taken = self.piece(d, layer.inner(text), envelope.part, out);
+                self.spare.push(buffer);
+                taken
+            }
+            Payload::Bytes(list) => {
+                let mut buffer = self.spare.pop().unwrap_or_default();
+                Envelope::bytes(list, &mut buffer);
+                let taken = self.piece(d, layer.inner(&buffer), envelope.part, out);
+                self.spare.push(buffer);
+                taken
+            }
+            Payload::List(list) => {
+                let layer = layer.inner(list);
+                self.each(d, layer, out, |frame, d, layer, out| match Envelope::read(layer.text) {
+                    Some(inner) if inner.trust != Trust::No => frame.unwrap(d, inner, layer, out),
+                    _ => frame.open(d, layer, out),
+                })
+            }
+            Payload::Missing => {
+                layer.place.fault(out, FaultReason::Truncated);
+                Taken::Yes
+            }
+        }
+    }
+
+    /// The objects of a list.
+    fn each(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        out: &mut Batch,
+        mut open: impl FnMut(&mut Frame, &mut Decoder, Layer<'_>, &mut Batch) -> Taken,
+    ) -> Taken {
+        let mut taken = Taken::No;
+        for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
+            if open(self, d, layer.inner(element.raw), out) == Taken::Yes {
+                taken = Taken::Yes;
+            }
+        }
+        match taken {
+            Taken::Yes => Taken::Yes,
+            Taken::No => self.unclaimed(d, layer, Shape::Array, out),
+        }
+    }
+
+    /// The inside of a wrapper that may have split a line.
+    fn piece(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        part: Option<Part<'_>>,
+        out: &mut Batch,
+    ) -> Taken {
+        let place = layer.place;
+        let Some(part) = part.filter(|part| {
+            part.more == More::Follows
+                || (!self.partials.is_empty() && self.partials.waits(part.stream))
+        }) else {
+            let text = layer.text.strip_suffix(b"\n").unwrap_or(layer.text);
+            return self.open(d, Layer { text, ..layer }, out);
+        };
+        if part.more == More::Follows {
+            self.partials.add(part.stream, layer.text, place, out);
+        } else if let Some((text, place)) = self.partials.end(part.stream, layer.text, place, out) {
+            let whole = text.strip_suffix(b"\n").unwrap_or(&text);
+            self.open(d, Layer { text: whole, place, ..layer }, out);
+            self.partials.give_back(text);
+        }
+        Taken::Yes
+    }
+
+    /// Several lines in one message.
+    fn lines(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        let mut taken = Taken::No;
+        for text in layer.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            if self.open(d, Layer { text, ..layer }, out) == Taken::Yes {
+                taken = Taken::Yes;
+            }
+        }
+        taken
+    }
+
+    fn text(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        let Layer { text, place, depth, .. } = layer;
+        if depth > 0 && memchr::memchr(b'\n', text).is_some() {
+            return self.lines(d, layer, out);
+        }
+        if self.is_text(d, layer, out) {
+            return Taken::Yes;
+        }
+        // Where records stand by themselves, one with something before it is damaged.
+        if depth < MAX_DEPTH && (depth > 0 || !self.bare) {
+            let guess = Layer { mode: Mode::Perhaps, ..layer };
+            if let Some((before, object)) = prefix::object_behind_words(text) {
+                let first = before.split(|byte| *byte == b' ').next().unwrap_or_default();
+                let place = self.around(d, place, d.seen_time(first, place.at.received), None);
+                let guess = Layer { place, ..guess };
+                if self.open(d, guess.inner(object), out) == Taken::Yes {
+                    return Taken::Yes;
+                }
+            }
+            if let Some(peeled) = prefix::behind_pod(text) {
+                let place = self.around(d, place, None, peeled.host);
+                let guess = Layer { place, ..guess };
+                if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
+                    return Taken::Yes;
+                }
+            }
+        }
+        self.unclaimed(d, layer, Shape::NotJson, out)
+    }
+
+    /// Whether a text is of a known format, or wrapped in a known way.
+    fn is_text(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> bool {
+        let Layer { text, place, depth, .. } = layer;
+        let formats = d.formats();
+        let last = self.texts.format().filter(|last| d.may_be(*last));
+        if let Some(format) = last.and_then(|last| formats.get(last))
+            && let Some(json) = self.texts.again(&format.map, text)
+        {
+            d.record_as(format, json, place, out);
+            return true;
+        }
+        if depth < MAX_DEPTH && self.peel(d, layer, out) == Taken::Yes {
+            return true;
+        }
+        for position in (0..formats.len()).filter(|position| d.may_be(*position)) {
+            let Some(format) = formats.get(position) else { continue };
+            if text::has_patterns(&format.map)
+                && let Some(json) = self.texts.fit(position, &format.map, text)
+            {
+                d.record_as(format, json, place, out);
+                return true;
+            }
+        }
+        self.texts.pairs(text).is_some_and(|json| d.record_of_pairs(json, place, out))
+    }
+
+    /// Takes off a prefix that can be nothing else.
+    fn peel(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        let Layer { text, place, .. } = layer;
+        if memchr::memchr(0x1b, text).is_some() {
+            let mut buffer = self.spare.pop().unwrap_or_default();
+            buffer.clear();
+            prefix::without_colours(text, &mut buffer);
+            let guess = Layer { mode: Mode::Perhaps, ..layer };
+            let taken = self.open(d, guess.inner(&buffer), out);
+            self.spare.push(buffer);
+            return taken;
+        }
+        if let Some(inside) = text.trim_ascii().strip_prefix(b"\"{")
+            && inside.ends_with(b"}\"")
+            && let Some(string) = elements(text).next()
+        {
+            let mut buffer = self.spare.pop().unwrap_or_default();
+            let inner = string.text(&mut buffer).as_bytes();
+            let taken = self.open(d, layer.inner(inner), out);
+            self.spare.push(buffer);
+            return taken;
+        }
+        let Some(peeled) = prefix::peel(text) else { return Taken::No };
+        let at = peeled.at.and_then(|at| d.seen_time(at, place.at.received));
+        let place = self.around(d, place, at, peeled.host);
+        self.piece(d, Layer { place, ..layer }.inner(peeled.text), peeled.part, out)
+    }
+
+    /// Follows an open document; whether the line was a part of it.
+    fn goes_on(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> bool {
+        let used = match self.document.line(layer.text, layer.place) {
+            Step::Kept => return true,
+            Step::Foreign => {
+                self.document.abandon(out);
+                return false;
+            }
+            Step::Whole { used } => used,
+        };
+        if let Some((text, place)) = self.document.take(out) {
+            self.json(d, Layer { text: &text, place, ..layer }, out);
+            self.document.give_back(text);
+        }
+        let rest = layer.text.get(used..).unwrap_or_default().trim_ascii();
+        let rest = rest.strip_prefix(b",").unwrap_or(rest);
+        if !rest.is_empty() {
+            self.open(d, Layer { text: rest, ..layer }, out);
+        }
+        true
+    }
+
+    /// A place with what a wrapper says of it. The innermost wrapper is nearest
+    /// to who wrote the line.
+    fn around(
+        &mut self,
+        d: &mut Decoder,
+        place: Place,
+        at: Option<Wall>,
+        host: Option<&[u8]>,
+    ) -> Place {
+        let host = match host {
+            Some(name) => match &self.host {
+                Some((known, sym)) if **known == *name => *sym,
+                _ => {
+                    let sym = d.host(name);
+                    self.host = Some((name.into(), sym));
+                    sym
+                }
+            },
+            None => None,
+        };
+        Place { logged: at.or(place.logged), host: host.or(place.host), ..place }
+    }
+
+    /// Accounts for what nobody understands.
+    fn unclaimed(&self, d: &mut Decoder, layer: Layer<'_>, shape: Shape, out: &mut Batch) -> Taken {
+        let Layer { text, place, depth, mode } = layer;
+        if mode == Mode::Perhaps {
+            return Taken::No;
+        }
+        // Who wraps lines wraps all lines of a program, and people read most of them.
+        let for_people =
+            shape == Shape::NotJson && (depth > 0 || d.mixes_text(self.texts.format()));
+        if for_people && !speaks_of_cost(text) {
+            place.push(out, Observation::Ignored { reason: "other_text" });
+        } else {
+            d.unmatched(text, shape, place, out);
+        }
+        Taken::Yes
+    }
+}
+
+/// Whether the parts of a long line tell nothing without the line as a whole.
+fn worth_holding(part: &[u8]) -> bool {
+    let start = part.trim_ascii_start();
+    let carried: [&[u8]; 3] = [b"{\"log\":", b"{\"MESSAGE\"", b"{\"message\":"];
+    Signal::of(start).is_some()
+        || carried.iter().any(|key| start.starts_with(key))
+        || prefix::peel(start).is_some()
+}

@@ -1,0 +1,266 @@
+//! JSON objects that carry a line of another program: what container runtimes,
+//! collectors and clouds make of it. One walk over the members finds what is
+//! carried, and whether anything stands beside it that is not the carrier's.
+
+use super::prefix::{More, Part};
+use crate::scan::{Kind, Value, elements, members};
+
+/// What docker splits lines at.
+const DOCKER_SPLIT: usize = 16 * 1024;
+
+/// A line of another program, and what was noted about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Envelope<'t> {
+    pub(super) payload: Payload<'t>,
+    pub(super) time: Option<Value<'t>>,
+    pub(super) host: Option<Value<'t>>,
+    pub(super) part: Option<Part<'t>>,
+    pub(super) trust: Trust,
+}
+
+/// What an envelope carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Payload<'t> {
+    /// Text, or JSON in a string.
+    Text(Value<'t>),
+    /// A record as it is.
+    Object(&'t [u8]),
+    /// Several envelopes.
+    List(&'t [u8]),
+    /// Text that is not UTF-8, as a list of numbers.
+    Bytes(&'t [u8]),
+    /// It was left out.
+    Missing,
+}
+
+/// How sure it is that an object is but an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It has a carrier's mark, and nothing else.
+    Sure,
+    /// It may have fields of its own, and a format may know it.
+    Perhaps,
+    /// It has something to say about money.
+    No,
+}
+
+/// What a member of an envelope is.
+enum Role {
+    Payload,
+    /// As [`Role::Payload`], and only carriers call it so.
+    OwnPayload,
+    List,
+    Time,
+    Host,
+    /// Says which lines belong together.
+    Stream,
+    /// Whether the line goes on in the next.
+    Goes,
+    /// Only carriers write this.
+    Mark,
+    /// Carriers write this, and others do.
+    Known,
+    Other,
+}
+
+impl<'t> Envelope<'t> {
+    /// What `json`, an object, carries; nothing if it is no envelope.
+    pub(super) fn read(json: &'t [u8]) -> Option<Envelope<'t>> {
+        let mut seen = Seen::default();
+        for (key, value) in members(json) {
+            seen.member(key.raw, value);
+        }
+        let payload = seen.payload?.1;
+        let trust = match (seen.others, seen.marked) {
+            (Others::Money, _) => Trust::No,
+            (Others::None, true) => Trust::Sure,
+            _ => Trust::Perhaps,
+        };
+        let part = seen.part(payload, trust);
+        let Seen { time, host, .. } = seen;
+        let time = time.map(|(_, value)| value);
+        Some(Envelope { payload, time, host, part, trust })
+    }
+
+    /// The bytes of a payload that is a list of numbers.
+    pub(super) fn bytes(list: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        out.extend(elements(list).filter_map(|value| u8::try_from(value.as_u64()?).ok()));
+    }
+}
+
+#[derive(Default)]
+struct Seen<'t> {
+    payload: Option<(&'t [u8], Payload<'t>)>,
+    time: Option<(u8, Value<'t>)>,
+    host: Option<Value<'t>>,
+    stream: Option<Value<'t>>,
+    goes: Option<More>,
+    others: Others,
+    marked: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Others {
+    #[default]
+    None,
+    Some,
+    Money,
+}
+
+impl<'t> Seen<'t> {
+    fn member(&mut self, key: &'t [u8], value: Value<'t>) {
+        match role(key) {
+            Role::Payload if self.carry(key, value) => {}
+            Role::OwnPayload if self.carry(key, value) => self.marked = true,
+            Role::List if value.kind == Kind::Array => {
+                self.payload = Some((key, Payload::List(value.raw)));
+            }
+            Role::Time => {
+                // The later one says when it was written, not when it was taken.
+                let rank = u8::from(key != b"__REALTIME_TIMESTAMP");
+                if !value.is_absent() && self.time.is_none_or(|(known, _)| rank > known) {
+                    self.time = Some((rank, value));
+                }
+                self.marked |= key.starts_with(b"__");
+            }
+            Role::Host if value.is_text() => self.host = self.host.or(Some(value)),
+            Role::Stream if value.is_text() => {
+                self.stream = Some(value);
+                self.marked |= key != b"stream" || matches!(value.raw, b"stdout" | b"stderr");
+            }
+            Role::Goes => {
+                let follows = matches!(value.raw, b"P" | b"true" | b"line-max");
+                self.goes = Some(if follows { More::Follows } else { More::Ends });
+                self.marked = true;
+            }
+            Role::Mark => {
+                self.marked = true;
+                if value.kind == Kind::Object && self.host.is_none() {
+                    self.host = host_within(value.raw);
+                }
+            }
+            Role::Known => {}
+            _ if speaks_of_money(key) => self.others = Others::Money,
+            _ if self.others == Others::None => self.others = Others::Some,
+            _ => {}
+        }
+    }
+
+    /// Takes a payload, unless a better one is there; whether it can be one.
+    fn carry(&mut self, key: &'t [u8], value: Value<'t>) -> bool {
+        let payload = match value.kind {
+            Kind::Str | Kind::StrEscaped => Payload::Text(value),
+            Kind::Object => Payload::Object(value.raw),
+            Kind::Array if key == b"MESSAGE" => Payload::Bytes(value.raw),
+            Kind::Null if key == b"MESSAGE" => Payload::Missing,
+            _ => return false,
+        };
+        let better = match self.payload {
+            None => true,
+            // `log` and `message` may be objects about the file they came from.
+            Some((known, Payload::Object(_))) => known != b"jsonPayload",
+            Some(_) => false,
+        };
+        if better {
+            self.payload = Some((key, payload));
+        }
+        true
+    }
+
+    fn part(&self, payload: Payload<'t>, trust: Trust) -> Option<Part<'t>> {
+        let stream = self.stream.map_or(&b""[..], |value| value.raw);
+        if let Some(more) = self.goes {
+            return Some(Part { stream, more });
+        }
+        let docker = trust == Trust::Sure
+            && matches!(self.payload, Some((b"log", _)))
+            && matches!(stream, b"stdout" | b"stderr");
+        let Payload::Text(text) = payload else { return None };
+        docker.then(|| {
+            let whole = text.raw.ends_with(b"\\n") || !may_be_split(text.raw);
+            Part { stream, more: if whole { More::Ends } else { More::Follows } }
+        })
+    }
+}
+
+/// Whether a text without an end is a part of a longer one. A program that ended
+/// leaves a last line without its end as well: that is short, or whole JSON.
+fn may_be_split(raw: &[u8]) -> bool {
+    raw.len() >= DOCKER_SPLIT || (raw.starts_with(b"{") && !raw.trim_ascii_end().ends_with(b"}"))
+}
+
+fn role(key: &[u8]) -> Role {
+    match key {
+        b"log" | b"message" | b"event" | b"line" | b"msg" | b"result" | b"payload" => Role::Payload,
+        b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed" => {
+            Role::OwnPayload
+        }
+        b"logEvents" | b"events" => Role::List,
+        b"time"
+        | b"timestamp"
+        | b"@timestamp"
+        | b"ts"
+        | b"_time"
+        | b"date"
+        | b"__REALTIME_TIMESTAMP"
+        | b"_SOURCE_REALTIME_TIMESTAMP" => Role::Time,
+        b"_HOSTNAME" | b"host" | b"hostname" | b"nodeName" | b"podName" => Role::Host,
+        b"stream" | b"_STREAM_ID" | b"container_id" | b"CONTAINER_ID" => Role::Stream,
+        b"logtag" | b"_p" | b"partial_message" | b"CONTAINER_PARTIAL_MESSAGE" | b"_LINE_BREAK" => {
+            Role::Goes
+        }
+        b"logStreamName" | b"logGroupName" | b"logStream" | b"logGroup" | b"ingestionTime"
+        | b"@logStream" | b"@log" | b"@ptr" | b"eventId" | b"messageType" | b"insertId"
+        | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
+        | b"sourcetype" | b"labels" | b"container_name" | b"containerName" | b"container_image"
+        | b"preview" | b"agent" | b"ecs" | b"nextForwardToken" | b"attrs" => Role::Mark,
+        b"id"
+        | b"owner"
+        | b"subscriptionFilters"
+        | b"resource"
+        | b"severity"
+        | b"trace"
+        | b"spanId"
+        | b"traceSampled"
+        | b"sourceLocation"
+        | b"source"
+        | b"index"
+        | b"input"
+        | b"file"
+        | b"offset"
+        | b"lastrow"
+        | b"namespace"
+        | b"tag"
+        | b"nextBackwardToken"
+        | b"searchedLogStreams"
+        | b"@version"
+        | b"container_created_at"
+        | b"partial_id"
+        | b"partial_ordinal"
+        | b"partial_last"
+        | b"@ingestionTime"
+        | b"image"
+        | b"tags"
+        | b"operation"
+        | b"httpRequest" => Role::Known,
+        _ if is_journal(key) => Role::Known,
+        _ => Role::Other,
+    }
+}
+
+/// Whether a key is a field of the journal: capitals, perhaps underscores first.
+fn is_journal(key: &[u8]) -> bool {
+    key.len() > 1 && key.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+/// The pod or node that a collector's own object names.
+fn host_within(object: &[u8]) -> Option<Value<'_>> {
+    let named = |(key, _): &(Value<'_>, Value<'_>)| matches!(key.raw, b"pod_name" | b"pod");
+    members(object).find(named).map(|(_, value)| value).filter(|value| value.is_text())
+}
+
+fn speaks_of_money(key: &[u8]) -> bool {
+    let has = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    has(b"cost") || has(b"spend") || has(b"usd") || has(b"price")
+}
