@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use crate::decode::FormatMaps;
+use crate::decode::{FormatMaps, MetricMap};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::pricing::ModelPrice;
@@ -52,6 +52,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// What is read.
     pub sources: Vec<SourceSpec>,
+    /// What metrics of scraped pages mean, before the shipped maps.
+    pub metric_maps: Vec<MetricMap>,
     /// Spend caps.
     pub caps: Vec<CapSpec>,
     /// Rules in force: the built-in ones, then the configured ones.

@@ -22,8 +22,8 @@ pub use limit::{
 };
 pub use names::{NameKind, Names, Sym};
 pub use request::{
-    Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, Outcome,
-    Priority, QueueReading, Request, Tier, Timing, Tokens,
+    Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
+    MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
 pub use spend::{Bucket, BucketId, Commit, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};

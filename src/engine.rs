@@ -17,6 +17,7 @@ mod effect;
 mod findings;
 pub mod gauges;
 mod judging;
+pub mod measures;
 pub mod queues;
 pub mod retries;
 mod series;
@@ -39,6 +40,7 @@ use dedup::Dedup;
 pub use effect::{Effect, Event, EventKind, Labels};
 pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
+use measures::Measures;
 use queues::Queues;
 pub use sources::{SourceRow, SourceStatus};
 pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
@@ -90,6 +92,7 @@ pub struct Engine {
     gauges: Gauges,
     caps: Vec<Cap>,
     queues: Queues,
+    measures: Measures,
     sources: Vec<SourceRow>,
     switches: Switches,
     hosts: series::HostSeries,
@@ -133,6 +136,7 @@ impl Engine {
             book,
             gauges: Gauges::default(),
             queues: Queues::default(),
+            measures: Measures::default(),
             sources: Vec::new(),
             switches: Switches::default(),
             hosts: series::HostSeries::default(),
@@ -210,6 +214,13 @@ impl Engine {
                         self.watch_queue(position);
                     }
                     self.touched.queues.mark(position);
+                }
+            }
+            Observation::Metric(reading) => {
+                self.close_call(now);
+                self.note_event(source, reading.at, now);
+                if let Some(position) = self.measures.read(reading, now) {
+                    self.watch_measure(position);
                 }
             }
             other => {
@@ -453,6 +464,11 @@ impl Engine {
     #[must_use]
     pub fn queues(&self) -> &Queues {
         &self.queues
+    }
+    /// Other metrics.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.measures
     }
     /// Sources.
     #[must_use]

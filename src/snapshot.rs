@@ -62,6 +62,8 @@ pub struct Snapshot {
     pub caps: Arc<[Cap]>,
     /// Queues, critical first.
     pub queues: Arc<[Queue]>,
+    /// Metrics that are neither a limit nor a queue.
+    pub metrics: Arc<[Measure]>,
     /// Traffic by provider, model and endpoint, busiest first.
     pub traffic: Arc<[Traffic]>,
     /// Retries by provider and model.
@@ -229,6 +231,9 @@ pub struct Queue {
     pub priority: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u64>,
+    /// Being worked on, where the queue's server says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_age_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,6 +245,31 @@ pub struct Queue {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<Percentiles>,
     pub age_s: f64,
+    pub stale: bool,
+}
+
+/// A metric that is neither a limit nor a queue.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Measure {
+    /// What is measured.
+    pub name: Text,
+    /// Whose value it is: labels as `key=value`, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Text>,
+    /// Where it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<Text>,
+    /// `gauge` or `counter`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Its last value, in its own unit.
+    pub value: f64,
+    /// Growth a second between the last two readings, of a counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_s: Option<f64>,
+    /// Age of the last reading in seconds.
+    pub age_s: f64,
+    /// Whether that is too old.
     pub stale: bool,
 }
 

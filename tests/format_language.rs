@@ -597,7 +597,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ("id = \"x\"\ntimezone = \"Mars/Base\"", "x.toml:2: timezone: is not a known time zone"),
         (
             "id = \"x\"\ninput = \"csv\"",
-            "x.toml:2: input: must be one of `jsonl`, `logfmt`, `regex`, `http-dump`, `otlp-spans`, `otlp-logs`, `otlp-metrics`",
+            "x.toml:2: input: must be one of `jsonl`, `logfmt`, `regex`, `http-dump`, `otlp-spans`, `otlp-logs`, `otlp-metrics`, `prometheus`",
         ),
         (
             "id = \"x\"\nexplode = \"a[0].b\"",

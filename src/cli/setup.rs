@@ -98,7 +98,9 @@ impl Context {
     pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
         let host = host_name();
         Pipelines {
-            formats: Arc::new(self.config.formats.compile()),
+            formats: Arc::new(
+                self.config.formats.compile().with_metrics(self.config.metric_maps.clone()),
+            ),
             prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,

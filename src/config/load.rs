@@ -9,7 +9,7 @@ use super::item::{self, open};
 use super::reader::{Reader, Report, Unique, items};
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint};
-use super::{Config, Zone, rule, schema, settings};
+use super::{Config, Zone, net, rule, schema, settings};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::rules::{Metric, RuleSpec, builtin};
@@ -116,6 +116,7 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
     let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
     let formats = formats::formats(maps, file, report);
     let sources = item::sources(file, &formats, report);
+    let metric_maps = net::metric_maps(file, report);
     let caps = item::caps(file, report);
     let base = if builtin_rules { builtin_for(&limits) } else { Vec::new() };
     let rules = rules(file, base, &caps, report);
@@ -126,6 +127,7 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
         timezone,
         state_dir: top.state_dir,
         sources,
+        metric_maps,
         caps,
         rules,
         switch,

@@ -5,6 +5,7 @@ mod detect;
 use std::ops::Range;
 
 use super::map::{self, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot};
+use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
 use detect::{Detector, Told, ranked};
 
@@ -25,6 +26,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
     ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
+    ("prometheus.toml", include_str!("../../data/formats/prometheus.toml")),
     ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
     ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
     ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
@@ -81,6 +83,8 @@ pub struct Formats {
     any: Vec<(Input, Detector, Paths)>,
     /// How the body of a response is read.
     body: Format,
+    /// What metrics mean.
+    metrics: MetricMaps,
 }
 
 /// Format maps that are being gathered: the shipped ones, then a user's.
@@ -174,7 +178,8 @@ impl FormatMaps {
             Ok(body) => Format::new(0, &body, &[]),
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
-        Formats { formats, any, body }
+        let metrics = MetricMaps::with(Vec::new());
+        Formats { formats, any, body, metrics }
     }
 
     fn put(&mut self, map: Map<String>) {
@@ -206,6 +211,22 @@ impl Formats {
             maps.add(file, text)?;
         }
         Ok(maps.compile())
+    }
+
+    /// The same, with these maps of metrics before the shipped ones.
+    #[must_use]
+    pub fn with_metrics(self, own: Vec<MetricMap>) -> Formats {
+        Formats { metrics: MetricMaps::with(own), ..self }
+    }
+
+    /// What metrics mean.
+    pub(super) fn metrics(&self) -> &MetricMaps {
+        &self.metrics
+    }
+
+    /// The one format whose records are pages of metrics.
+    pub(super) fn prometheus(&self) -> Option<usize> {
+        self.formats.iter().position(|format| format.map.input == Input::Prometheus)
     }
 
     /// Names and descriptions of all formats.

@@ -110,7 +110,14 @@ impl Named {
     }
 }
 
-fn intern(names: &Names, kind: NameKind, text: &str, salt: u64, masked: &mut bool) -> Option<Sym> {
+/// The symbol of a name, made safe: no key material, nothing invisible.
+pub(super) fn intern(
+    names: &Names,
+    kind: NameKind,
+    text: &str,
+    salt: u64,
+    masked: &mut bool,
+) -> Option<Sym> {
     if text.trim().is_empty() {
         return None;
     }

@@ -446,6 +446,7 @@ impl Recorder {
             host: host.or(place.host).or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),
+            running: None,
             oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
             enqueued_total: count(Field::EnqueuedTotal),
             dequeued_total: count(Field::DequeuedTotal),

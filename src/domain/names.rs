@@ -55,6 +55,8 @@ pub enum NameKind {
     Host,
     /// Queue, limit label, subject and other small vocabularies.
     Label,
+    /// Labels of a metric: many, so that they must not push out the small ones.
+    Series,
 }
 
 /// The name of all for which there was no room.

@@ -23,6 +23,7 @@ pub enum Series {
     Caller(u32),
     Source(u32),
     Host(u32),
+    Measure(u32),
 }
 
 /// Whether what was judged is fresh enough to stop production on.

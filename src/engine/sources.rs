@@ -173,3 +173,30 @@ impl SourceRow {
         self.was_silent
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Stamp {
+        Stamp { mono: Mono(0).plus(Duration::from_secs(seconds)), wall: Wall::from_secs(0) }
+    }
+
+    #[test]
+    fn what_is_asked_once_an_hour_is_silent_only_when_an_answer_is_missing() {
+        let hour = Duration::from_secs(3600);
+        let row = |every| {
+            let name = SourceName { name: "s".into(), kind: "probe", every };
+            let mut row = SourceRow::new(name, at(0));
+            row.status.state = "live";
+            row
+        };
+        let after = Duration::from_secs(300);
+        assert!(row(Duration::ZERO).fell_silent(at(300).mono, after));
+        let mut asked = row(hour);
+        assert!(!asked.fell_silent(at(3899).mono, after));
+        assert!(asked.silent_s(at(3610).mono) > 9.0);
+        assert!(asked.fell_silent(at(3900).mono, after));
+        assert!(asked.last_line_age_s(at(3900)) > 3899.0, "its age is its age");
+    }
+}

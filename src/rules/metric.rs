@@ -44,6 +44,8 @@ pub enum Metric {
     SwitchNotObeyed,
     CapNotEnforced,
     SpendUnpricedRatio,
+    MetricValue,
+    MetricPerS,
 }
 
 words!(Metric {
@@ -83,6 +85,8 @@ words!(Metric {
     SwitchNotObeyed = "switch.not_obeyed",
     CapNotEnforced = "cap.not_enforced",
     SpendUnpricedRatio = "spend.unpriced_ratio",
+    MetricValue = "metric.value",
+    MetricPerS = "metric.per_s",
 });
 
 /// A metric, the labels it can be matched by, and what it means.
@@ -107,6 +111,7 @@ const RETRIES: &[&str] = &["provider", "model"];
 const KEY: &[&str] = &["key", "environment"];
 const SOURCE: &[&str] = &["source", "kind"];
 const SWITCH: &[&str] = &["scope", "host"];
+const MEASURE: &[&str] = &["metric", "labels", "host"];
 
 /// Every metric, in the order of [`Metric::ALL`].
 pub const METRICS: &[MetricDoc] = &[
@@ -246,6 +251,12 @@ pub const METRICS: &[MetricDoc] = &[
         CAP,
         "Share of the calls a cap covers in its period that have no price, 0..1.",
     ),
+    doc(Metric::MetricValue, MEASURE, "Value of a scraped metric, in its own unit."),
+    doc(
+        Metric::MetricPerS,
+        MEASURE,
+        "Growth per second of a scraped counter between its last two readings.",
+    ),
 ];
 
 /// What a metric's series are about.
@@ -260,6 +271,7 @@ pub enum Family {
     Caller,
     Source,
     Switch,
+    Measure,
 }
 
 impl Metric {
@@ -275,6 +287,7 @@ impl Metric {
             "key" => Family::Caller,
             "source" => Family::Source,
             "switch" => Family::Switch,
+            "metric" => Family::Measure,
             _ => Family::Traffic,
         }
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Alert, Cap, Finding, Key, Limit, Load, Number, Percentiles, Queue, Retries, Snapshot, Source,
-    State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED, Usd, verdict,
+    Alert, Cap, Finding, Key, Limit, Load, Measure, Number, Percentiles, Queue, Retries, Snapshot,
+    Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED, Usd,
+    verdict,
 };
 use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Scope, Stamp, Sym};
 use crate::engine::gauges::Gauge;
@@ -39,6 +40,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
         limits: limits.into(),
         caps: caps.into(),
         queues: queues(engine, now.mono).into(),
+        metrics: measures(engine, now.mono).into(),
         traffic: traffic(engine, now.mono).into(),
         retries: retries(engine, now.mono).into(),
         keys: keys(engine, now.mono).into(),
@@ -187,6 +189,7 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
             name: row.name.map(|name| engine.names().text(name)),
             priority: row.priority.map(crate::domain::Priority::word),
             depth: view.depth,
+            running: view.running,
             oldest_age_s: view.oldest_age_s,
             in_per_s: view.in_per_s,
             out_per_s: view.out_per_s,
@@ -197,6 +200,27 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
         }
     };
     rows.into_iter().map(|(_, row)| queue(row)).collect()
+}
+
+fn measures(engine: &Engine, now: Mono) -> Vec<Measure> {
+    let measure = |row: &crate::engine::measures::Measure| {
+        let view = row.view(now);
+        let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+        Measure {
+            name: engine.names().text(row.last.name),
+            labels: text(row.last.labels),
+            host: text(row.last.host),
+            kind: row.last.kind.word(),
+            value: view.value,
+            per_s: view.per_s,
+            age_s: to_ms(view.age_s),
+            stale: view.stale,
+        }
+    };
+    let mut rows: Vec<Measure> = engine.measures().rows().iter().map(measure).collect();
+    rows.sort_by(|a, b| (&a.name, &a.labels, &a.host).cmp(&(&b.name, &b.labels, &b.host)));
+    rows.truncate(MOST);
+    rows
 }
 
 fn percentiles(durations: &Durations, now: Mono) -> Option<Percentiles> {

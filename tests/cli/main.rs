@@ -19,5 +19,7 @@ mod logs;
 mod probe;
 mod replay;
 mod sandbox;
+mod scrape;
 mod secrets;
 mod switch;
+mod tls;
