@@ -7,9 +7,13 @@
 use std::path::PathBuf;
 
 /// The state of one generation of one file at one moment.
+///
+/// Who keeps checkpoints keeps the newest open one of each `place`, and drops it
+/// for a finished one of that place. Finished ones are kept beside: the newest
+/// thousand of them will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Where the generation was seen last.
+    /// The path by which it is, or was, followed: rotation may have moved it on.
     pub path: PathBuf,
     /// Device and inode: a shortcut, never a proof.
     pub place: (u64, u64),
@@ -23,7 +27,7 @@ pub struct Checkpoint {
     pub window_len: u32,
     /// Bytes of complete records consumed: reading goes on here.
     pub offset: u64,
-    /// Lines consumed.
+    /// Lines up to the offset.
     pub lines: u64,
     /// What the decoder remembers of earlier lines, in its own words.
     pub memo: String,

@@ -19,7 +19,7 @@ use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, Event, SourceName};
 use crate::snapshot::Snapshot;
 use crate::source::net::Asker;
-use crate::source::{STDIN, Sinks, SourceError, SourceSpec, Tail, Way};
+use crate::source::{Resume, STDIN, Sinks, SourceError, SourceSpec, Tail, Way};
 
 /// Batches between a reader and the engine. A full channel is lag, not loss.
 const QUEUED: usize = 64;
@@ -152,7 +152,7 @@ fn read(
     let files: Vec<_> =
         numbered().filter(is_followed).map(|(id, spec)| (id, spec.clone())).collect();
     if !files.is_empty() {
-        let tail = Tail::new(&files, sinks)?;
+        let tail = Tail::new(&files, sinks, &Resume::Never)?;
         threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
     }
     Ok(())

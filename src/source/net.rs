@@ -260,6 +260,7 @@ impl Asker {
         self.refused = denied.then_some(turn.mark);
         self.reader.flush(world);
         (world.say)(SourceStatus {
+            findings: Vec::new(),
             source: self.id,
             state: outcome.state(),
             files: 0,
