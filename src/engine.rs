@@ -43,7 +43,7 @@ use gauges::{Gauges, Seen};
 use measures::Measures;
 use queues::Queues;
 pub use sources::{SourceRow, SourceStatus};
-pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
+pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};

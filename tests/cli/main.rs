@@ -23,3 +23,4 @@ mod scrape;
 mod secrets;
 mod switch;
 mod tls;
+mod ways;
