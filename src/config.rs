@@ -36,7 +36,7 @@ pub use document::MAX_BYTES;
 pub use error::{ConfigError, Place, Problem};
 pub use load::{ConfigFile, LoadInput, Override};
 pub use schema::{Key, Shape, TABLES, Table, schema};
-pub use settings::{Display, SwitchConfig, When};
+pub use settings::{Display, LedgerConfig, ServeConfig, SwitchConfig, When};
 pub use show::{Origin, Origins, Setting, Shown};
 
 /// The newest `config_version` this program reads.
@@ -65,6 +65,10 @@ pub struct Config {
     pub engine: Limits,
     /// A single call that costs more than this is suspect and not counted.
     pub max_request_usd: NanoUsd,
+    /// What is kept over restarts.
+    pub ledger: LedgerConfig,
+    /// The engine without a screen.
+    pub serve: ServeConfig,
     /// The console.
     pub display: Display,
     /// Prices by `provider/model` or `model` that replace or extend the embedded table.

@@ -15,7 +15,7 @@ pub mod time;
 
 pub use amount::{Amount, NanoUsd};
 pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
-pub use checkpoint::{Checkpoint, Generation};
+pub use checkpoint::{Checkpoint, Checkpoints, Generation};
 pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
     WindowFrom,

@@ -24,7 +24,7 @@ mod watch;
 mod world;
 
 pub use error::SourceError;
-pub use piped::{MakeFlow, Piped, Program};
+pub use piped::{MakeFlow, Piped, Program, part};
 pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{Ended, files, open, read_to_end};
 pub use sink::{LineSink, MakeSink, Sinks};

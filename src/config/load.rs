@@ -115,6 +115,8 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
     let switch = settings::switch(Reader::one(&schema::SWITCH, documents, report), &mut limits);
     let max_request_usd: NanoUsd =
         settings::engine(Reader::one(&schema::ENGINE, documents, report), &mut limits);
+    let ledger = settings::ledger(Reader::one(&schema::LEDGER, documents, report));
+    let serve = settings::serve(Reader::one(&schema::SERVE, documents, report));
     let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
     let formats = formats::formats(maps, file, report);
     let sources = item::sources(file, &formats, report);
@@ -135,6 +137,8 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
         switch,
         engine: limits,
         max_request_usd,
+        ledger,
+        serve,
         display,
         prices,
         formats,

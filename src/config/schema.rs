@@ -42,8 +42,21 @@ pub struct Key {
 }
 
 /// All of it.
-pub const TABLES: &[Table] =
-    &[TOP, BUILTIN_RULES, SWITCH, ENGINE, DISPLAY, SOURCE, FORMAT, SCRAPE_MAP, CAP, RULE, PRICE];
+pub const TABLES: &[Table] = &[
+    TOP,
+    BUILTIN_RULES,
+    SWITCH,
+    ENGINE,
+    LEDGER,
+    SERVE,
+    DISPLAY,
+    SOURCE,
+    FORMAT,
+    SCRAPE_MAP,
+    CAP,
+    RULE,
+    PRICE,
+];
 
 pub(super) const TOP: Table = Table {
     name: "",
@@ -114,6 +127,33 @@ pub(super) const ENGINE: Table = Table {
             "One call that costs more is suspect: set aside and alarmed.",
         ),
     ],
+};
+
+pub(super) const LEDGER: Table = Table {
+    name: "ledger",
+    shape: Shape::One,
+    about: "What was spent, kept over restarts, with how far each log is read.",
+    keys: &[
+        key(
+            "enabled",
+            "boolean",
+            Some("true"),
+            "Whether `serve`, and the console and `watch` over configured sources, keep it.",
+        ),
+        key("dir", "absolute path", None, "Where ledger.db is; else the state directory."),
+    ],
+};
+
+pub(super) const SERVE: Table = Table {
+    name: "serve",
+    shape: Shape::One,
+    about: "`tripline serve`: the engine without a screen.",
+    keys: &[key(
+        "socket",
+        "absolute path",
+        None,
+        "Where `status` asks; else $XDG_RUNTIME_DIR/tripline.sock, else tripline.sock in the state directory.",
+    )],
 };
 
 pub(super) const DISPLAY: Table = Table {

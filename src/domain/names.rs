@@ -123,6 +123,13 @@ impl Names {
         }
     }
 
+    /// The symbol of `text`, if it has one already.
+    #[must_use]
+    pub fn find(&self, kind: NameKind, text: &str) -> Option<Sym> {
+        let table = self.table.read().ok()?;
+        table.by_text.get(&(kind, Arc::from(text))).copied()
+    }
+
     /// The text of a symbol.
     #[must_use]
     pub fn text(&self, sym: Sym) -> Arc<str> {

@@ -24,6 +24,7 @@ pub enum Series {
     Source(u32),
     Host(u32),
     Measure(u32),
+    Ledger,
 }
 
 /// Whether what was judged is fresh enough to stop production on.

@@ -58,6 +58,12 @@ impl Dedup {
         }
     }
 
+    /// A call that an earlier run has counted. As what is not known any more, so
+    /// no better line can take its place.
+    pub fn remember(&mut self, fingerprint: u64) {
+        self.repeats(fingerprint);
+    }
+
     fn repeats(&mut self, fingerprint: u64) -> bool {
         if !self.known.insert(fingerprint) {
             return true;
@@ -78,6 +84,9 @@ impl Dedup {
                 return Admission::Repeat;
             }
             return Admission::Supersedes(std::mem::replace(old, new));
+        }
+        if self.known.contains(&fingerprint) {
+            return Admission::Repeat;
         }
         if self.replaceable.len() == REPLACEABLE
             && let Some(oldest) = self.replaceable.pop_front()

@@ -72,6 +72,7 @@ impl Engine {
         self.judge_callers(now, out);
         self.judge_sources(now, out);
         self.judge_hosts(now, out);
+        self.judge_ledger(now, out);
     }
 
     /// Forget alerts that are over.

@@ -52,6 +52,9 @@ impl Engine {
             let unpriced = u64::from(request.outcome() == Outcome::Ok);
             totals.unpriced = totals.unpriced.saturating_sub(unpriced);
         }
+        if let Some(deltas) = &mut self.deltas {
+            deltas.take_back(request, old.at);
+        }
         for position in self.cells.take_back(request, old.when) {
             if let Some(cap) = self.caps.get_mut(usize::from(*position)) {
                 cap.take_back(request, old.at, old.when);

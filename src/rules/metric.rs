@@ -46,6 +46,7 @@ pub enum Metric {
     SpendUnpricedRatio,
     MetricValue,
     MetricPerS,
+    LedgerBehind,
 }
 
 words!(Metric {
@@ -87,6 +88,7 @@ words!(Metric {
     SpendUnpricedRatio = "spend.unpriced_ratio",
     MetricValue = "metric.value",
     MetricPerS = "metric.per_s",
+    LedgerBehind = "ledger.behind_s",
 });
 
 /// A metric, the labels it can be matched by, and what it means.
@@ -112,6 +114,7 @@ const KEY: &[&str] = &["key", "environment"];
 const SOURCE: &[&str] = &["source", "kind"];
 const SWITCH: &[&str] = &["scope", "host"];
 const MEASURE: &[&str] = &["metric", "labels", "host"];
+const LEDGER: &[&str] = &["ledger"];
 
 /// Every metric, in the order of [`Metric::ALL`].
 pub const METRICS: &[MetricDoc] = &[
@@ -257,6 +260,11 @@ pub const METRICS: &[MetricDoc] = &[
         MEASURE,
         "Growth per second of a scraped counter between its last two readings.",
     ),
+    doc(
+        Metric::LedgerBehind,
+        LEDGER,
+        "Age of the oldest call that the ledger does not hold yet, in seconds.",
+    ),
 ];
 
 /// What a metric's series are about.
@@ -272,6 +280,7 @@ pub enum Family {
     Source,
     Switch,
     Measure,
+    Ledger,
 }
 
 impl Metric {
@@ -288,6 +297,7 @@ impl Metric {
             "source" => Family::Source,
             "switch" => Family::Switch,
             "metric" => Family::Measure,
+            "ledger" => Family::Ledger,
             _ => Family::Traffic,
         }
     }

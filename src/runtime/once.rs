@@ -11,7 +11,7 @@ use super::streams;
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, SourceStatus};
 use crate::snapshot::{self, Snapshot};
-use crate::source::{self, Ended, Piped, Sinks, SourceError, SourceSpec};
+use crate::source::{self, Ended, Piped, Resume, Sinks, SourceError, SourceSpec};
 
 /// What a path where nothing is means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn once(
         if source.net().is_some() {
             continue;
         }
-        if let Some(piped) = Piped::of(id, source) {
+        if let Some(piped) = Piped::of(id, source, &Resume::Never) {
             let take = |news| hear(news, &mut engine, clock);
             streams::once(clock, piped, sinks, take).map_err(OnceError::Command)?;
             continue;

@@ -14,15 +14,18 @@ use super::brake::{Brake, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
 use super::driver::{Driver, Newest};
+use super::ledger::{self, LedgerSetup};
 use super::net::{self, NetSetup};
+use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
 use super::streams::{self, SharedSinks};
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Calls, Engine, EngineSpec, Event, SourceName};
+use crate::ledger::LedgerError;
 use crate::snapshot::Snapshot;
 use crate::source::net::Asker;
 use crate::source::{
-    Piped, Resume, STDIN, Sinks, SourceError, SourceSpec, Stopper, Tail, Way, stopper,
+    self, Piped, Resume, STDIN, Sinks, SourceError, SourceSpec, Stopper, Tail, Way, stopper,
 };
 
 /// Batches between a reader and the engine. A full channel is lag, not loss.
@@ -44,6 +47,8 @@ pub struct Setup {
     pub net: NetSetup,
     /// The kill switch, where there is one.
     pub switch: Option<SwitchSetup>,
+    /// Where totals are kept over restarts, if they are.
+    pub ledger: Option<LedgerSetup>,
     /// Where events go, for a viewer that wants each one.
     pub events: Option<Sender<Event>>,
     /// Shortest time between two snapshots.
@@ -56,6 +61,9 @@ pub enum StartError {
     /// A source can't be followed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger can't be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// No thread.
     #[error("cannot start the {name} thread: {why}")]
     Thread {
@@ -76,6 +84,7 @@ pub struct Running {
     pub answers: Receiver<String>,
     /// The clock of the run.
     pub clock: Clock,
+    observer: Observer,
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
     stop_asking: Option<oneshot::Sender<()>>,
@@ -88,10 +97,19 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let clock = Clock::start();
     setup.sources = setup.sources.into_iter().map(SourceSpec::seen).collect();
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
-    let engine = Engine::new(setup.engine, setup.names, clock.now());
+    let mut engine = Engine::new(setup.engine, setup.names, clock.now());
+    let mut threads = Vec::new();
+    let (mut keeper, mut resume) = (None, Resume::Never);
+    if let Some(setup) = setup.ledger {
+        let begun = ledger::begin(setup, &mut engine, clock.now())?;
+        threads.push(("ledger", named("ledger", begun.thread)?));
+        (keeper, resume) = (Some(begun.keeper), Resume::From(begun.checkpoints));
+    }
     let (news_in, news) = bounded(QUEUED);
     let (recycle, spare) = bounded::<Batch>(QUEUED);
     let (commands, obeyed) = bounded(16);
+    let (looks, looked) = bounded::<Look>(16);
+    let beat = Beat::default();
     let (answers_in, answers) = bounded(16);
     // Bounded where jobs are made: a trip must not wait for the one before it.
     let (jobs, jobs_out) = unbounded();
@@ -100,7 +118,6 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (newest, frames) = Newest::new();
     let stop_reading = Arc::new(AtomicBool::new(false));
     let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
-    let mut threads = Vec::new();
 
     let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
@@ -114,10 +131,13 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         news,
         recycle,
         commands: obeyed,
+        looks: looked,
+        beat: beat.clone(),
         answers: answers_in,
         jobs,
         reports,
         frames: newest,
+        keeper,
         events: setup.events,
         untold: 0,
         frame_every: setup.frame_every,
@@ -128,15 +148,18 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 
     let askers = net::askers(&setup.sources, &mut *setup.sinks, &setup.net);
     let sinks = SharedSinks::new(setup.sinks);
-    read(&setup.sources, &sinks, &reading, &mut threads)?;
+    let (resume_journals, resume_files) = source::part(resume);
+    read(&setup.sources, &sinks, &resume_files, &reading, &mut threads)?;
     let stop_asking = ask(askers, reading.clone(), &mut threads)?;
-    let stop_pipes = pipe(&setup.sources, &sinks, &reading, &mut threads)?;
+    let stop_pipes = pipe(&setup.sources, &sinks, &resume_journals, reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
+    let observer = Observer::new(clock, beat, looks, frames.clone());
     Ok(Running {
         frames,
         commands,
         answers,
         clock,
+        observer,
         stop_engine,
         stop_reading,
         stop_asking,
@@ -149,6 +172,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 fn read(
     sources: &[SourceSpec],
     sinks: &SharedSinks,
+    resume: &Resume,
     reading: &Reading,
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<(), StartError> {
@@ -163,7 +187,7 @@ fn read(
     if !files.is_empty() {
         let sinks = sinks.clone();
         let make = Box::new(move |id, path: &Path| sinks.make(id, path));
-        let tail = Tail::new(&files, make, &Resume::Never)?;
+        let tail = Tail::new(&files, make, resume)?;
         threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
     }
     Ok(())
@@ -177,10 +201,11 @@ fn is_followed((_, spec): &(SourceId, &SourceSpec)) -> bool {
 fn pipe(
     sources: &[SourceSpec],
     sinks: &SharedSinks,
-    reading: &Reading,
+    resume: &Resume,
+    reading: Reading,
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<Option<Stopper>, StartError> {
-    let of = |(id, spec): (SourceId, &SourceSpec)| Piped::of(id, spec);
+    let of = |(id, spec): (SourceId, &SourceSpec)| Piped::of(id, spec, resume);
     let piped: Vec<Piped> = (0u32..).map(SourceId).zip(sources).filter_map(of).collect();
     if piped.is_empty() {
         return Ok(None);
@@ -233,6 +258,12 @@ impl Running {
     #[must_use]
     pub fn engine_is_alive(&self) -> bool {
         self.threads.iter().any(|(name, thread)| *name == "engine" && !thread.is_finished())
+    }
+
+    /// A look at it, for other threads.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Stop reading, let the engine finish, and give back the last picture.

@@ -18,10 +18,11 @@ use self::tap::Tap;
 use super::status::SourceState;
 use super::wait::Stop;
 use super::world::World;
-use super::{LineSink, SourceSpec, Way};
-use crate::domain::SourceId;
+use super::{LineSink, Resume, SourceSpec, Way};
+use crate::domain::{Checkpoint, SourceId};
 
 pub(super) use self::fifo::is_fifo;
+use self::journal::is_of_journal;
 
 /// A program whose output is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct Piped {
     id: SourceId,
     spec: SourceSpec,
     pipe: Pipe,
+    left: Vec<Checkpoint>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,23 +51,42 @@ enum Pipe {
 /// Makes the sink for what comes through one opening of a pipe.
 pub type MakeFlow<'a> = dyn FnMut(SourceId, &Path) -> Box<dyn LineSink + Send> + 'a;
 
+/// What earlier runs have left of journals, and what of files: neither can read the
+/// other's.
+#[must_use]
+pub fn part(resume: Resume) -> (Resume, Resume) {
+    match resume {
+        Resume::Never => (Resume::Never, Resume::Never),
+        Resume::From(left) => {
+            let (journals, files) = left.into_iter().partition(is_of_journal);
+            (Resume::From(journals), Resume::From(files))
+        }
+    }
+}
+
 impl Piped {
-    /// The source, if it is one that is read so.
+    /// The source, if it is one that is read so, and what an earlier run has left.
     #[must_use]
-    pub fn of(id: SourceId, spec: &SourceSpec) -> Option<Piped> {
+    pub fn of(id: SourceId, spec: &SourceSpec, resume: &Resume) -> Option<Piped> {
         let pipe = match &spec.way {
             Way::Program(program) => Pipe::Program(program.clone()),
             Way::Fifo => Pipe::Fifo(PathBuf::from(spec.paths.first()?)),
             Way::Files | Way::Net(_) => return None,
         };
-        Some(Piped { id, spec: spec.clone(), pipe })
+        let left = match resume {
+            Resume::From(left) => left.clone(),
+            Resume::Never => Vec::new(),
+        };
+        Some(Piped { id, spec: spec.clone(), pipe, left })
     }
 
     /// Read until told to stop.
     pub fn follow(self, sinks: &mut MakeFlow<'_>, stop: &Stop, world: &World) {
         let mut tap = Tap::new(self.id, &self.spec.name, sinks, stop, world);
         match self.pipe {
-            Pipe::Program(program) => Commands::new(program, &self.spec, &tap).follow(&mut tap),
+            Pipe::Program(program) => {
+                Commands::new(program, &self.spec, &self.left, &tap).follow(&mut tap);
+            }
             Pipe::Fifo(path) => fifo::follow(&path, &mut tap),
         }
     }
@@ -75,7 +96,9 @@ impl Piped {
     pub fn once(self, sinks: &mut MakeFlow<'_>, stop: &Stop, world: &World) {
         let mut tap = Tap::new(self.id, &self.spec.name, sinks, stop, world);
         match self.pipe {
-            Pipe::Program(program) => Commands::new(program, &self.spec, &tap).once(&mut tap),
+            Pipe::Program(program) => {
+                Commands::new(program, &self.spec, &[], &tap).once(&mut tap);
+            }
             Pipe::Fifo(_) => tap.say(
                 SourceState::Waiting,
                 Some("a named pipe is read by `watch` and the console only".to_owned()),

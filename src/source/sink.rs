@@ -19,8 +19,9 @@ pub trait LineSink {
     /// Nothing follows. Comes once; parts of an unfinished long line are void.
     fn finish(&mut self, at: LineAt, out: &mut Batch);
     /// What is to be kept beside the place in a file, so that another sink that
-    /// goes on from there understands what follows; empty if nothing is. JSON. It tells of the lines
-    /// before [`open_since`](Self::open_since), where a record is open.
+    /// goes on from there understands what follows; empty if nothing is. JSON. It
+    /// tells of the lines before [`open_since`](Self::open_since), where a record
+    /// is open.
     fn memo(&self) -> String;
     /// Goes on after what [`memo`](Self::memo) was asked for. Comes before lines.
     fn recall(&mut self, memo: &str);

@@ -14,6 +14,7 @@ mod commands;
 mod contract;
 mod fake;
 mod formats;
+mod ledger;
 mod live;
 mod logs;
 mod probe;

@@ -289,6 +289,27 @@ fn the_journal_is_read_on_after_the_last_entry() {
 }
 
 #[test]
+fn a_restart_reads_the_journal_on_after_what_was_counted() {
+    let sandbox = Sandbox::new();
+    let config = "[[source]]\nname = \"journal\"\nkind = \"journald\"\nunits = [\"gw.service\"]\n";
+    script(&sandbox, "journalctl", "echo \"$@\" >> asked\ncat entries\nexec sleep 600");
+    for round in 1..4_u64 {
+        let cursor = |n: u64| format!("s=1;i={}", round * 2 + n);
+        let id = usize::try_from(round * 2).unwrap();
+        sandbox.file("entries", entry(&cursor(0), id) + &entry(&cursor(1), id + 1));
+        let mut running = watch(&sandbox, config);
+        running.wait_for("both", |line| line["totals"]["requests"] == round * 2);
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+    }
+    let asked = fs::read_to_string(sandbox.path("asked")).unwrap();
+    let last = |line: &str| line.split(' ').next_back().unwrap().to_owned();
+    let asked: Vec<String> = asked.lines().map(last).collect();
+    assert!(asked[0].starts_with("--since=@"));
+    assert_eq!(asked[1..], ["--after-cursor=s=1;i=3", "--after-cursor=s=1;i=5"]);
+}
+
+#[test]
 fn a_machine_without_a_journal_says_so() {
     let sandbox = Sandbox::new();
     let config = "[[source]]\nkind = \"journald\"\nunits = [\"litellm.service\"]\n";

@@ -7,7 +7,7 @@ use super::Program;
 use super::journal::{Follow, Journal};
 use super::process::{Process, ending};
 use super::tap::{Came, Flow, Tap};
-use crate::domain::Mono;
+use crate::domain::{Checkpoint, Mono};
 use crate::source::jitter::Jitter;
 use crate::source::status::SourceState;
 use crate::source::{LineSink, SourceSpec};
@@ -62,11 +62,18 @@ enum Over {
 }
 
 impl Commands {
-    pub fn new(program: Program, spec: &SourceSpec, tap: &Tap<'_>) -> Commands {
+    pub fn new(
+        program: Program,
+        spec: &SourceSpec,
+        left: &[Checkpoint],
+        tap: &Tap<'_>,
+    ) -> Commands {
         let now = tap.now().wall;
         let what = match program {
             Program::Argv(argv) => What::Argv(argv),
-            Program::Journal(units) => What::Journal(Journal::new(units, spec.start, now)),
+            Program::Journal(units) => {
+                What::Journal(Journal::new(&spec.name, units, spec.start, now, left))
+            }
         };
         let jitter = Jitter::of(&spec.name, now.0);
         Commands { what, jitter, failures: 0, restarts: 0, trouble: None }

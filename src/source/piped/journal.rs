@@ -5,15 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::memmem;
 
-use crate::domain::{Batch, LineAt, Wall};
+use crate::domain::checkpoint::Generation;
+use crate::domain::{Batch, Checkpoint, LineAt, Wall};
 use crate::source::{LineSink, Start};
 
 /// A cursor that is longer is none.
 const LONGEST: usize = 512;
 
+/// No file has this device: so checkpoints of journals are told from those of files.
+const NO_DEVICE: u64 = u64::MAX;
+
 /// How far the journal was read.
 #[derive(Clone, Debug)]
 pub struct Journal {
+    name: String,
     units: Vec<String>,
     from: Start,
     began: Wall,
@@ -30,8 +35,18 @@ pub enum Follow {
 }
 
 impl Journal {
-    pub fn new(units: Vec<String>, from: Start, began: Wall) -> Journal {
-        Journal { units, from, began, cursor: Arc::default() }
+    /// For the source of that name, which goes on after what an earlier run has left.
+    pub fn new(
+        name: &str,
+        units: Vec<String>,
+        from: Start,
+        began: Wall,
+        left: &[Checkpoint],
+    ) -> Journal {
+        let place = place(name);
+        let of_ours = left.iter().find(|left| left.place == place);
+        let cursor = of_ours.map(|left| left.memo.clone()).unwrap_or_default();
+        Journal { name: name.to_owned(), units, from, began, cursor: Arc::new(cursor.into()) }
     }
 
     /// The command that reads on.
@@ -57,24 +72,54 @@ impl Journal {
 
     /// A sink that remembers how far the journal was read.
     pub fn marking(&self, inner: Box<dyn LineSink + Send>) -> Box<dyn LineSink + Send> {
-        Box::new(Marking { inner, cursor: Arc::clone(&self.cursor) })
+        Box::new(Marking {
+            inner,
+            name: self.name.clone(),
+            place: place(&self.name),
+            cursor: Arc::clone(&self.cursor),
+        })
     }
 }
 
-/// Notes the cursor of each entry that passes.
+/// Whether a checkpoint is a journal's.
+pub fn is_of_journal(checkpoint: &Checkpoint) -> bool {
+    checkpoint.place.0 == NO_DEVICE
+}
+
+/// Where the checkpoint of a source is kept (FNV-1a: the same in every run).
+fn place(name: &str) -> (u64, u64) {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (NO_DEVICE, hash)
+}
+
+/// Notes the cursor of each entry that passes, for this run and, in the batch that
+/// holds what the entry said, for the next.
 struct Marking {
     inner: Box<dyn LineSink + Send>,
+    name: String,
+    place: (u64, u64),
     cursor: Arc<Mutex<String>>,
 }
 
 impl LineSink for Marking {
     fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        if let Some(found) = cursor_of(line) {
-            let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-            cursor.clear();
-            cursor.push_str(found);
-        }
         self.inner.line(line, at, out);
+        // In the middle of a record of several entries nothing can begin.
+        let Some(found) = cursor_of(line).filter(|_| self.inner.open_since().is_none()) else {
+            return;
+        };
+        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        cursor.clear();
+        cursor.push_str(found);
+        match out.checkpoints.last_mut() {
+            Some(last) => {
+                last.memo.clear();
+                last.memo.push_str(found);
+            }
+            None => out.checkpoints.push(self.checkpoint(found)),
+        }
     }
 
     fn long_part(&mut self, part: &[u8]) {
@@ -103,6 +148,23 @@ impl LineSink for Marking {
 
     fn open_since(&self) -> Option<u64> {
         self.inner.open_since()
+    }
+}
+
+impl Marking {
+    fn checkpoint(&self, cursor: &str) -> Checkpoint {
+        Checkpoint {
+            path: self.name.as_str().into(),
+            place: self.place,
+            head: 0,
+            head_len: 0,
+            window: 0,
+            window_len: 0,
+            offset: 0,
+            lines: 0,
+            memo: cursor.to_owned(),
+            progress: Generation::Open,
+        }
     }
 }
 
@@ -140,13 +202,35 @@ mod tests {
 
     #[test]
     fn it_goes_on_after_the_last_entry_else_where_it_began() {
-        let journal = Journal::new(vec!["a.service".into()], Start::End, Wall(7_900_000_000));
+        let new = |from, left: &[Checkpoint]| {
+            Journal::new("j", vec!["a.service".into()], from, Wall(7_900_000_000), left)
+        };
+        let journal = new(Start::End, &[]);
         let last = |journal: &Journal| journal.argv(Follow::Yes).pop().unwrap();
         assert_eq!(last(&journal), "--since=@7");
         journal.cursor.lock().unwrap().push_str("s=1");
         assert_eq!(last(&journal), "--after-cursor=s=1");
-        let all = Journal::new(Vec::new(), Start::Beginning, Wall(0));
+        let all = new(Start::Beginning, &[]);
         assert_eq!(last(&all), "--no-tail");
-        assert_eq!(all.argv(Follow::No).last().unwrap(), "--quiet");
+        assert_eq!(all.argv(Follow::No).last().unwrap(), "--unit=a.service");
+        let checkpoint = |place, memo: &str| Checkpoint {
+            path: "j".into(),
+            place,
+            head: 0,
+            head_len: 0,
+            window: 0,
+            window_len: 0,
+            offset: 0,
+            lines: 0,
+            memo: memo.into(),
+            progress: Generation::Open,
+        };
+        let left = [
+            checkpoint((1, 2), "{}"),
+            checkpoint(place("k"), "s=7"),
+            checkpoint(place("j"), "s=8"),
+        ];
+        assert_eq!(last(&new(Start::Beginning, &left)), "--after-cursor=s=8");
+        assert_eq!(left.map(|left| is_of_journal(&left)), [false, true, true]);
     }
 }

@@ -84,7 +84,13 @@ impl Files {
         let Some(slot) = self.paths.get_mut(path) else { return };
         if let Some(mut old) = mem::replace(&mut slot.file, file) {
             old.left_behind(now);
-            self.drained.push(old);
+            // Nothing newer is begun before all that is older was: to another run
+            // it would look as if all of it had been read.
+            if slot.older.is_empty() {
+                self.drained.push(old);
+            } else {
+                slot.older.push_back(Older::Plain(Box::new(old)));
+            }
         }
     }
 
@@ -124,7 +130,8 @@ impl Files {
         self.open().any(|file| file.content.id == id)
     }
 
-    /// The files to be read now: for each path the oldest generation.
+    /// The files to be read now: for each path the oldest generation, and before
+    /// all those that no path leads to any more.
     pub fn readable_mut(&mut self) -> impl Iterator<Item = Reading<'_>> {
         let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
             if let Some(older) = slot.older.front_mut() {
@@ -132,7 +139,7 @@ impl Files {
             }
             slot.file.as_mut().map(Reading::File)
         });
-        let all = slots.chain(self.drained.iter_mut().map(Reading::File));
+        let all = self.drained.iter_mut().map(Reading::File).chain(slots);
         all.filter(|reading| !matches!(reading, Reading::File(file) if !file.readable()))
     }
 
