@@ -151,7 +151,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (resume_journals, resume_files) = source::part(resume);
     read(&setup.sources, &sinks, &resume_files, &reading, &mut threads)?;
     let stop_asking = ask(askers, reading.clone(), &mut threads)?;
-    let stop_pipes = pipe(&setup.sources, &sinks, &resume_journals, reading, &mut threads)?;
+    let stop_pipes = pipe(&setup.sources, &sinks, &resume_journals, &reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
     let observer = Observer::new(clock, beat, looks, frames.clone());
     Ok(Running {
@@ -202,7 +202,7 @@ fn pipe(
     sources: &[SourceSpec],
     sinks: &SharedSinks,
     resume: &Resume,
-    reading: Reading,
+    reading: &Reading,
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<Option<Stopper>, StartError> {
     let of = |(id, spec): (SourceId, &SourceSpec)| Piped::of(id, spec, resume);

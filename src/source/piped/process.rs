@@ -81,7 +81,7 @@ impl Process {
     /// How it ended, after its output has. What it started ends with it.
     pub fn end(&mut self, stop: &Stop) -> Option<ExitStatus> {
         let mut left = GRACE;
-        while !left.is_zero() && !(self.has_ended() && self.err.is_none()) {
+        while !left.is_zero() && (self.err.is_some() || !self.has_ended()) {
             let woken = stop.wait(self.err.as_ref(), None, LOOK);
             if woken.first {
                 self.hear();
@@ -185,7 +185,9 @@ mod tests {
 
     fn last(pieces: &[&[u8]]) -> Option<String> {
         let mut words = Words::default();
-        pieces.iter().for_each(|piece| words.hear(piece));
+        for piece in pieces {
+            words.hear(piece);
+        }
         words.last()
     }
 
@@ -202,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(last(pieces).as_deref(), kept, "{pieces:?}");
         }
-        let long = last(&[&[b'x'; 100_000], b"\n"]).unwrap();
+        let long = last(&[&vec![b'x'; 100_000], b"\n"]).unwrap();
         assert_eq!((long.chars().count(), long.ends_with('…')), (200, true));
     }
 }
