@@ -24,3 +24,4 @@ mod scrape;
 mod secrets;
 mod switch;
 mod tls;
+mod ways;
