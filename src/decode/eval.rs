@@ -2,7 +2,7 @@
 //! there and can be read. Allocates nothing but for a regex.
 
 use super::headers::HeaderBag;
-use super::map::{Alt, Alts, As, Cond, Field, From, Map, Present, Spot};
+use super::map::{Alt, Alts, As, Cond, Field, From, Map, Piece, Present, Spot};
 use super::moment::{Around, read_time};
 use crate::domain::Wall;
 use crate::scan::{Kind, Scan, Value, elements, members, number, time};
@@ -137,8 +137,8 @@ impl<'l> Line<'l> {
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
-        if let From::Join(places) = &alt.from {
-            let text = self.join(places, scratch)?;
+        if let From::Join(pieces) = &alt.from {
+            let text = self.join(pieces, scratch)?;
             return read(text);
         }
         let value = self.value(alt)?;
@@ -166,9 +166,7 @@ impl<'l> Line<'l> {
             From::Path(place) => self.usable(*place),
             From::Header(name) => self.header(name),
             From::Const(text) => Some(text_value(text)),
-            From::Sticky(number) => {
-                self.sticky.get(*number).filter(|text| !text.is_empty()).map(|t| text_value(t))
-            }
+            From::Sticky(number) => self.remembered(*number).map(text_value),
             From::KeyOf(place) => only_key(self.usable(*place)?),
             From::Sum(_) | From::Diff(..) | From::Join(_) => None,
         }
@@ -177,6 +175,10 @@ impl<'l> Line<'l> {
     #[inline]
     fn usable(self, place: Spot) -> Option<Value<'l>> {
         self.get(place).filter(|value| !value.is_absent())
+    }
+
+    fn remembered(self, number: usize) -> Option<&'l str> {
+        self.sticky.get(number).map(String::as_str).filter(|text| !text.is_empty())
     }
 
     fn header(self, name: &str) -> Option<Value<'l>> {
@@ -247,16 +249,24 @@ impl<'l> Line<'l> {
         })
     }
 
-    fn join<'s>(self, places: &[Spot], scratch: &'s mut Scratch) -> Option<&'s str> {
+    /// Nothing where the line itself has none of the pieces.
+    fn join<'s>(self, pieces: &[Piece<Spot>], scratch: &'s mut Scratch) -> Option<&'s str> {
         scratch.joined.clear();
         let mut any = false;
-        for (i, place) in places.iter().enumerate() {
+        for (i, piece) in pieces.iter().enumerate() {
             if i > 0 {
                 scratch.joined.push('|');
             }
-            if let Some(value) = self.usable(*place) {
-                any = true;
-                scratch.joined.push_str(value.text(&mut scratch.escapes));
+            match piece {
+                Piece::Path(place) => {
+                    if let Some(value) = self.usable(*place) {
+                        any = true;
+                        scratch.joined.push_str(value.text(&mut scratch.escapes));
+                    }
+                }
+                Piece::Sticky(number) => {
+                    scratch.joined.push_str(self.remembered(*number).unwrap_or_default());
+                }
             }
         }
         any.then_some(scratch.joined.as_str())

@@ -37,6 +37,12 @@ const BUILTIN: &[(&str, &str)] = &[
     ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
     ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
     ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),
+    ("otlp-genai-logs.toml", include_str!("../../data/formats/otlp-genai-logs.toml")),
+    ("otlp-litellm.toml", include_str!("../../data/formats/otlp-litellm.toml")),
+    ("otlp-openinference.toml", include_str!("../../data/formats/otlp-openinference.toml")),
+    ("otlp-langfuse.toml", include_str!("../../data/formats/otlp-langfuse.toml")),
+    ("otlp-claude-code.toml", include_str!("../../data/formats/otlp-claude-code.toml")),
+    ("otlp-codex.toml", include_str!("../../data/formats/otlp-codex.toml")),
 ];
 
 const BODY: (&str, &str) =

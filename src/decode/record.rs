@@ -408,12 +408,12 @@ impl Recorder {
             Texts::Skip => TextRef::default(),
         };
         let mut dedup_key = TextRef::default();
-        let identity = map.identity;
+        let identity = &map.identity;
         if request.at_logged || identity.trusted {
             request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
                 dedup_key = kept(key);
                 let fingerprint = if identity.trusted {
-                    trusted(key, &map.id, salt)
+                    trusted(key, &identity.space, salt)
                 } else {
                     fingerprint(key, request, salt)
                 };
