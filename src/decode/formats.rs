@@ -16,10 +16,20 @@ const BUILTIN: &[(&str, &str)] = &[
     ("nginx-json.toml", include_str!("../../data/formats/nginx-json.toml")),
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
+    ("curl-write-out.toml", include_str!("../../data/formats/curl-write-out.toml")),
+    ("har.toml", include_str!("../../data/formats/har.toml")),
     ("claude-code.toml", include_str!("../../data/formats/claude-code.toml")),
     ("codex.toml", include_str!("../../data/formats/codex.toml")),
+    ("claude-code-result.toml", include_str!("../../data/formats/claude-code-result.toml")),
+    ("gemini-cli-telemetry.toml", include_str!("../../data/formats/gemini-cli-telemetry.toml")),
+    ("gemini-cli-chat.toml", include_str!("../../data/formats/gemini-cli-chat.toml")),
+    ("gemini-cli-chat-patch.toml", include_str!("../../data/formats/gemini-cli-chat-patch.toml")),
+    ("gemini-cli-chat-document.toml", include_str!("../../data/formats/gemini-cli-chat-document.toml")),
+    ("opencode.toml", include_str!("../../data/formats/opencode.toml")),
     ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
     ("weave.toml", include_str!("../../data/formats/weave.toml")),
+    ("langfuse.toml", include_str!("../../data/formats/langfuse.toml")),
+    ("langsmith.toml", include_str!("../../data/formats/langsmith.toml")),
     ("caddy.toml", include_str!("../../data/formats/caddy.toml")),
     ("kong-ai.toml", include_str!("../../data/formats/kong-ai.toml")),
     ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
@@ -43,6 +53,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("otlp-langfuse.toml", include_str!("../../data/formats/otlp-langfuse.toml")),
     ("otlp-claude-code.toml", include_str!("../../data/formats/otlp-claude-code.toml")),
     ("otlp-codex.toml", include_str!("../../data/formats/otlp-codex.toml")),
+    ("otlp-gemini-cli.toml", include_str!("../../data/formats/otlp-gemini-cli.toml")),
 ];
 
 const BODY: (&str, &str) =

@@ -5,6 +5,11 @@ use crate::check::{Sample, check};
 const SAMPLES: &[Sample] = &[
     Sample { sample: "weave_calls.jsonl", expect: "weave_calls.json", overlook: &[] },
     Sample {
+        sample: "langfuse_observations.jsonl",
+        expect: "langfuse_observations.json",
+        overlook: &[],
+    },
+    Sample {
         sample: "otlp_traces_openai_v2.jsonl",
         expect: "otlp_traces_openai_v2.json",
         // The expected spans are between times cut to microseconds.
