@@ -68,7 +68,7 @@ impl<'l> Line<'l> {
     pub(super) fn number(self, alts: Alts<'_>) -> Seen<f64> {
         self.first(alts, |alt| {
             match &alt.from {
-                From::Sum(places) => self.sum(places),
+                From::Sum(places) => self.sum(places, |_| true),
                 From::Diff(end, start) => self.diff(alt, *end, *start),
                 _ => self.single(alt, |value| to_number(&alt.read_as, value)),
             }
@@ -78,9 +78,12 @@ impl<'l> Line<'l> {
 
     /// A span of time. A negative one is a writer's word for none.
     pub(super) fn span(self, alts: Alts<'_>) -> Option<f64> {
-        let one = |alt| match self.number(Alts::one(alt)) {
-            Seen::Is(span) if span < 0.0 => Seen::Absent,
-            seen => seen,
+        let one = |alt: &Alt<Spot>| {
+            let span = match &alt.from {
+                From::Sum(places) => self.sum(places, |span| span >= 0.0).scaled(alt),
+                _ => self.number(Alts::one(alt)),
+            };
+            if span.ok().is_some_and(|span| span < 0.0) { Seen::Absent } else { span }
         };
         self.first(alts, one).ok()
     }
@@ -228,10 +231,14 @@ impl<'l> Line<'l> {
         .map_or(Seen::Absent, Seen::Is)
     }
 
-    fn sum(self, places: &[Spot]) -> Seen<f64> {
+    /// Numbers added up, of those that are `wanted`.
+    fn sum(self, places: &[Spot], wanted: impl Fn(f64) -> bool) -> Seen<f64> {
         let mut sum = Seen::Absent;
         for value in places.iter().filter_map(|place| self.usable(*place)) {
             let Some(number) = value.as_f64() else { return Seen::Unreadable };
+            if !wanted(number) {
+                continue;
+            }
             sum = Seen::Is(sum.ok().unwrap_or(0.0) + number);
         }
         sum
