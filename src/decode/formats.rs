@@ -28,6 +28,7 @@ const BUILTIN: &[(&str, &str)] = &[
         "gemini-cli-chat-document.toml",
         include_str!("../../data/formats/gemini-cli-chat-document.toml"),
     ),
+    ("gemini-cli-result.toml", include_str!("../../data/formats/gemini-cli-result.toml")),
     ("opencode.toml", include_str!("../../data/formats/opencode.toml")),
     ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
     ("weave.toml", include_str!("../../data/formats/weave.toml")),
@@ -56,6 +57,10 @@ const BUILTIN: &[(&str, &str)] = &[
     ("otlp-openinference.toml", include_str!("../../data/formats/otlp-openinference.toml")),
     ("otlp-langfuse.toml", include_str!("../../data/formats/otlp-langfuse.toml")),
     ("otlp-claude-code.toml", include_str!("../../data/formats/otlp-claude-code.toml")),
+    (
+        "otlp-claude-code-metrics.toml",
+        include_str!("../../data/formats/otlp-claude-code-metrics.toml"),
+    ),
     ("otlp-codex.toml", include_str!("../../data/formats/otlp-codex.toml")),
     ("otlp-gemini-cli.toml", include_str!("../../data/formats/otlp-gemini-cli.toml")),
 ];
@@ -125,6 +130,8 @@ pub(super) struct Format {
     pub(super) presence: Presence,
     /// Its number among all.
     pub(super) number: usize,
+    /// Its records are JSON, but nothing in them tells it.
+    pub(super) by_name_only: bool,
     detector: Detector,
 }
 
@@ -296,7 +303,9 @@ impl Format {
         let detector = Detector::new(above, &mut |path| layout.add_outer(path).slot);
         let layout = layout.build();
         let presence = Presence::new(&compiled, &layout);
-        Format { map: compiled, layout, presence, number, detector }
+        let by_name_only =
+            map.input.is_json() && map.detect.sets.is_empty() && map.detect.eq.is_empty();
+        Format { map: compiled, layout, presence, number, by_name_only, detector }
     }
 
     /// Whether a line, scanned for this format, is of this format.

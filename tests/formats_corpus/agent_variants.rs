@@ -85,6 +85,29 @@ fn the_result_of_a_run_is_its_sum() {
 }
 
 #[test]
+fn the_metric_of_cost_is_read_only_by_its_name() {
+    let text = crate::support::corpus("logs/samples/otlp_metrics_claude_code.jsonl");
+    let read = Read::of(&text);
+    assert!(read.told().is_empty() && read.faults().is_empty());
+    let read = Read::named(&text, "otlp-claude-code-metrics");
+    let costs = read.told().into_iter().filter_map(|call| call.cost);
+    assert_eq!(costs.map(|cost| cost.usd.0).sum::<i128>(), 25_360_800);
+    assert_eq!(read.told().len(), 3);
+    let cumulative = String::from_utf8_lossy(&text)
+        .replace("\"aggregationTemporality\":1", "\"aggregationTemporality\":2");
+    assert!(Read::named(cumulative.as_bytes(), "otlp-claude-code-metrics").told().is_empty());
+}
+
+#[test]
+fn the_last_line_of_a_run_of_gemini_is_its_sum() {
+    let read = Read::of(&crate::support::corpus("logs/samples/gemini_cli_stream_json.jsonl"));
+    let call = read.one();
+    assert_eq!((call.tokens.input, call.tokens.output), (Some(142), Some(329)));
+    assert_eq!((read.model(&call), call.status), (Some("gemini-2.5-flash".into()), Some(200)));
+    assert!(read.faults().is_empty());
+}
+
+#[test]
 fn a_chat_of_gemini_is_the_same_as_lines_patch_and_document() {
     let said = json!({"id": "g1", "timestamp": "2026-11-20T15:17:30.041Z", "type": "gemini",
         "content": "x", "model": "gemini-2.5-pro",

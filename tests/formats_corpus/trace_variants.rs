@@ -24,10 +24,19 @@ pub struct Read {
 
 impl Read {
     pub fn of(text: &[u8]) -> Read {
+        Read::with(text, DecodeOptions::default())
+    }
+
+    /// Read as lines of one format.
+    pub fn named(text: &[u8], format: &str) -> Read {
+        let format = Some(format.to_owned());
+        Read::with(text, DecodeOptions { format, ..DecodeOptions::default() })
+    }
+
+    fn with(text: &[u8], options: DecodeOptions) -> Read {
         let names = Names::default();
         let formats = Arc::clone(&FORMATS);
-        let mut decoder =
-            Decoder::new(formats, &names, DecodeOptions::default()).expect("any format");
+        let mut decoder = Decoder::new(formats, &names, options).expect("any format");
         let mut batch = Batch::default();
         for (number, (offset, line)) in (1..).zip(Lines::all(text)) {
             decoder.line(line, at(number, offset, NOW), &mut batch);
