@@ -9,12 +9,17 @@ mod config;
 mod drill;
 mod env;
 mod failure;
+mod ledger;
 mod live;
 mod observation;
 mod offline;
 mod out;
 mod parse;
+mod period;
+mod serve;
 mod setup;
+mod spend;
+mod status;
 mod summary;
 mod switch;
 mod times;
@@ -78,10 +83,14 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
         }
         Some(Command::Once(args)) => offline::once(&load()?, args),
         Some(Command::Watch(args)) => live::watch(&load()?, args),
+        Some(Command::Serve(args)) => serve::run(&load()?, args),
+        Some(Command::Status(args)) => status::run(&load()?, args),
         Some(Command::Replay(args)) => offline::replay(&load()?, args),
         Some(Command::Parse(args)) => parse::run(&load()?, args),
         Some(Command::Switch(command)) => switch::run(&load()?, command),
         Some(Command::Audit(command)) => audit::run(&load()?, *command),
+        Some(Command::Ledger(command)) => ledger::run(&load()?, command),
+        Some(Command::Report(args)) => spend::report(&load()?, args),
         Some(Command::Config(command)) => config::run(&cli.global, env, command),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use crate::decode::FormatMaps;
+use crate::decode::{FormatMaps, MetricMap};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::pricing::ModelPrice;
@@ -35,7 +35,7 @@ pub use document::MAX_BYTES;
 pub use error::{ConfigError, Place, Problem};
 pub use load::{ConfigFile, LoadInput, Override};
 pub use schema::{Key, Shape, TABLES, Table, schema};
-pub use settings::{Display, SwitchConfig, When};
+pub use settings::{Display, LedgerConfig, ServeConfig, SwitchConfig, When};
 pub use show::{Origin, Origins, Setting, Shown};
 
 /// The newest `config_version` this program reads.
@@ -52,6 +52,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// What is read.
     pub sources: Vec<SourceSpec>,
+    /// What metrics of scraped pages mean, before the shipped maps.
+    pub metric_maps: Vec<MetricMap>,
     /// Spend caps.
     pub caps: Vec<CapSpec>,
     /// Rules in force: the built-in ones, then the configured ones.
@@ -62,6 +64,10 @@ pub struct Config {
     pub engine: Limits,
     /// A single call that costs more than this is suspect and not counted.
     pub max_request_usd: NanoUsd,
+    /// What is kept over restarts.
+    pub ledger: LedgerConfig,
+    /// The engine without a screen.
+    pub serve: ServeConfig,
     /// The console.
     pub display: Display,
     /// Prices by `provider/model` or `model` that replace or extend the embedded table.

@@ -17,6 +17,7 @@ mod formats;
 mod frame;
 pub mod headers;
 mod map;
+mod metrics;
 mod moment;
 mod names;
 mod record;
@@ -25,6 +26,7 @@ mod tokens;
 pub use decoder::Decoder;
 pub use formats::FORMAT_KEYS;
 pub use formats::{FormatError, FormatId, FormatMaps, FormatMistake, Formats};
+pub use metrics::{MapError, MetricMap, MetricMaps, RawMap};
 
 use crate::domain::NanoUsd;
 

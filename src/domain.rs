@@ -15,15 +15,15 @@ pub mod time;
 
 pub use amount::{Amount, NanoUsd};
 pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
-pub use checkpoint::{Checkpoint, Generation};
+pub use checkpoint::{Checkpoint, Checkpoints, Generation};
 pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
     WindowFrom,
 };
 pub use names::{NameKind, Names, Sym};
 pub use request::{
-    Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, Outcome,
-    Priority, QueueReading, Request, Tier, Timing, Tokens,
+    Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
+    MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
 pub use spend::{Bucket, BucketId, Commit, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};

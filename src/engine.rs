@@ -13,11 +13,15 @@ mod calendar;
 pub mod callers;
 mod cells;
 mod dedup;
+mod deltas;
 mod effect;
 mod findings;
 pub mod gauges;
 mod judging;
+mod keeping;
+pub mod measures;
 pub mod queues;
+mod restored;
 pub mod retries;
 mod series;
 mod sources;
@@ -30,17 +34,22 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
-    Scope, SourceId, Stamp, Wall,
+    Batch, Commit, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome,
+    Request, Scope, SourceCounters, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use cells::Cells;
 use dedup::Dedup;
+use deltas::Deltas;
 pub use effect::{Effect, Event, EventKind, Labels};
 pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
+use keeping::LedgerRow;
+pub use keeping::LedgerStatus;
+use measures::Measures;
 use queues::Queues;
-pub use sources::{SourceRow, SourceStatus};
+pub use restored::{Restored, Stretch};
+pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
 use supersede::Counting;
@@ -90,12 +99,18 @@ pub struct Engine {
     gauges: Gauges,
     caps: Vec<Cap>,
     queues: Queues,
+    measures: Measures,
     sources: Vec<SourceRow>,
+    /// Of sources that only earlier runs had.
+    gone: SourceCounters,
     switches: Switches,
     hosts: series::HostSeries,
     findings: Findings,
     totals: Totals,
     dedup: Dedup,
+    /// For a ledger, where there is one.
+    deltas: Option<Deltas>,
+    ledger: Option<LedgerRow>,
     call: OpenCall,
     touched: TouchedRows,
 }
@@ -133,12 +148,16 @@ impl Engine {
             book,
             gauges: Gauges::default(),
             queues: Queues::default(),
+            measures: Measures::default(),
             sources: Vec::new(),
+            gone: SourceCounters::default(),
             switches: Switches::default(),
             hosts: series::HostSeries::default(),
             findings: Findings::default(),
             totals: Totals::default(),
             dedup: Dedup::default(),
+            deltas: None,
+            ledger: None,
             call: OpenCall::default(),
             touched: TouchedRows::default(),
         };
@@ -182,6 +201,9 @@ impl Engine {
         for item in &batch.items {
             self.observe(batch.source, &item.seen, now);
         }
+        if let Some(deltas) = &mut self.deltas {
+            deltas.read(&batch.checkpoints);
+        }
         self.settle(now, out);
         kills_first(out, first);
     }
@@ -210,6 +232,13 @@ impl Engine {
                         self.watch_queue(position);
                     }
                     self.touched.queues.mark(position);
+                }
+            }
+            Observation::Metric(reading) => {
+                self.close_call(now);
+                self.note_event(source, reading.at, now);
+                if let Some(position) = self.measures.read(reading, now) {
+                    self.watch_measure(position);
                 }
             }
             other => {
@@ -304,6 +333,33 @@ impl Engine {
         self.findings.note(kind, now.wall, text);
     }
 
+    /// Note something that a person must know at once.
+    pub fn alarm(&mut self, kind: &'static str, text: &str, now: Stamp) {
+        self.findings.alarm(kind, now.wall, text);
+    }
+
+    /// Remember from now on what has been counted, for [`take_commit`](Self::take_commit).
+    pub fn keep_deltas(&mut self) {
+        self.deltas = Some(Deltas::new(&self.sources));
+    }
+
+    /// Whether anything was counted since the last commit.
+    #[must_use]
+    pub fn has_deltas(&self) -> bool {
+        self.deltas.as_ref().is_some_and(|deltas| deltas.any(&self.sources))
+    }
+
+    /// What was counted since this was last asked, with how far the sources were
+    /// read by then. Empty if nobody asked to remember it.
+    pub fn take_commit(&mut self, now: Stamp) -> Commit {
+        let Some(deltas) = &mut self.deltas else { return Commit::default() };
+        if deltas.take_folded() > 0 {
+            let text = "too many users or keys at once: the ledger knows some calls as __other__";
+            self.findings.note("ledger_folded", now.wall, text);
+        }
+        deltas.take(&self.sources)
+    }
+
     /// Put a name on a live alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         self.book.acknowledge(rule, labels, by)
@@ -319,6 +375,9 @@ impl Engine {
         };
         let request = instead.as_deref().unwrap_or(request);
         self.count_totals(request);
+        if let Some(deltas) = &mut self.deltas {
+            deltas.count(request, counted_at(request.at, now));
+        }
         let when = now.mono_of(request.at);
         let fresh = now.wall.since(request.at) <= self.limits.max_age;
         let rows = self.cells.count(request, when);
@@ -454,10 +513,24 @@ impl Engine {
     pub fn queues(&self) -> &Queues {
         &self.queues
     }
+    /// Other metrics.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.measures
+    }
     /// Sources.
     #[must_use]
     pub fn sources(&self) -> &[SourceRow] {
         &self.sources
+    }
+    /// Counters over all sources, of this run and earlier ones.
+    #[must_use]
+    pub fn counters(&self) -> SourceCounters {
+        let mut sum = self.gone;
+        for source in &self.sources {
+            sum.add(&source.counters());
+        }
+        sum
     }
     /// Kill switches.
     #[must_use]

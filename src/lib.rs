@@ -6,6 +6,7 @@
 
 pub mod domain;
 
+pub mod mount;
 pub mod scan;
 pub mod stats;
 pub mod text;
@@ -18,12 +19,14 @@ pub mod engine;
 pub mod source;
 
 pub mod action;
+pub mod ledger;
 pub mod snapshot;
 
 pub mod config;
 
 pub mod runtime;
 
+pub mod daemon;
 pub mod demo;
 pub mod tui;
 

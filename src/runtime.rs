@@ -8,6 +8,7 @@
 //! | `net` | what is asked over the network | batches |
 //! | `engine` | `Engine`, the armed switch | effects, snapshots |
 //! | `action` | the durable half of a trip, the audit record | what came of them |
+//! | `ledger` | the one connection that writes the ledger | what became of commits |
 
 mod actions;
 mod brake;
@@ -15,18 +16,23 @@ mod clock;
 mod command;
 mod drill;
 mod driver;
+mod keeper;
+mod ledger;
 mod net;
+mod observer;
 mod once;
 mod reading;
 mod replay;
 mod signals;
 mod start;
 
-pub use brake::SwitchSetup;
+pub use brake::{SwitchAccess, SwitchSetup};
 pub use clock::Clock;
 pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};
+pub use ledger::{LedgerSetup, remembered};
 pub use net::NetSetup;
+pub use observer::Observer;
 pub use once::{Missing, OnceError, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals, end_by};

@@ -13,6 +13,7 @@
 
 mod blocks;
 mod escape;
+pub mod exposition;
 mod found;
 mod lanes;
 mod lex;

@@ -62,6 +62,8 @@ pub struct Snapshot {
     pub caps: Arc<[Cap]>,
     /// Queues, critical first.
     pub queues: Arc<[Queue]>,
+    /// Metrics that are neither a limit nor a queue.
+    pub metrics: Arc<[Measure]>,
     /// Traffic by provider, model and endpoint, busiest first.
     pub traffic: Arc<[Traffic]>,
     /// Retries by provider and model.
@@ -76,8 +78,11 @@ pub struct Snapshot {
     pub sources: Arc<[Source]>,
     /// Things a person should know that are not alerts.
     pub findings: Arc<[Finding]>,
-    /// Exact totals since start.
+    /// Exact totals; with a ledger over all runs, else since start.
     pub totals: Totals,
+    /// The ledger, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
     /// Traffic of the last minute over everything; for the screen only.
     #[serde(skip)]
     pub overall: Traffic,
@@ -229,6 +234,9 @@ pub struct Queue {
     pub priority: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u64>,
+    /// Being worked on, where the queue's server says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_age_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,6 +248,31 @@ pub struct Queue {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<Percentiles>,
     pub age_s: f64,
+    pub stale: bool,
+}
+
+/// A metric that is neither a limit nor a queue.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Measure {
+    /// What is measured.
+    pub name: Text,
+    /// Whose value it is: labels as `key=value`, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Text>,
+    /// Where it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<Text>,
+    /// `gauge` or `counter`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Its last value, in its own unit.
+    pub value: f64,
+    /// Growth a second between the last two readings, of a counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_s: Option<f64>,
+    /// Age of the last reading in seconds.
+    pub age_s: f64,
+    /// Whether that is too old.
     pub stale: bool,
 }
 
@@ -429,7 +462,29 @@ pub struct Source {
     pub last_line_age_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Text>,
+    /// Share of the backlog that is read, while `catching_up`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up_ratio: Option<f64>,
+    /// Seconds until all of it is, at the present rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up_in_s: Option<f64>,
     /// What is wrong, in words, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Text>,
+}
+
+/// What is kept over restarts, and whether it is up to date.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub struct Ledger {
+    pub path: Text,
+    /// `ok`; `behind` when a commit failed or takes long: then what is shown here
+    /// is right, but a crash would make us read it again.
+    pub state: &'static str,
+    /// Age of the oldest call it does not hold yet; absent while it holds all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_s: Option<f64>,
+    /// Why it is behind, where it said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Text>,
 }
@@ -440,12 +495,15 @@ pub struct Source {
 pub struct Finding {
     /// One stable word, e.g. `limit_changed`, `headers_missing`, `quarantined`.
     pub kind: &'static str,
+    /// `critical` where a person must know at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<State>,
     pub at: Text,
     pub text: Text,
     pub count: u64,
 }
 
-/// Exact totals since start.
+/// Exact totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
 pub struct Totals {

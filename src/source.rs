@@ -9,6 +9,7 @@ mod error;
 mod glob;
 pub mod http;
 pub mod net;
+mod packed;
 mod pipeline;
 mod read;
 mod sink;
@@ -25,7 +26,7 @@ pub use sink::{LineSink, MakeSink, Sinks};
 pub use spec::{SourceSpec, Start, Way};
 pub use status::{SourceState, SourceStatus};
 pub use stdin::read_stream;
-pub use tail::{Tail, Turn};
+pub use tail::{Resume, Tail, Turn};
 pub use watch::{Wake, Watcher};
 
 /// Bytes read from one file or pipe at a time.

@@ -36,7 +36,7 @@ async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    tripline::source::http::client().build().unwrap()
 }
 
 fn provider(rpm: u64, tpm: u64) -> ProviderHandle {

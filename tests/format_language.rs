@@ -649,7 +649,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ("id = \"x\"\ntimezone = \"Mars/Base\"", "x.toml:2: timezone: is not a known time zone"),
         (
             "id = \"x\"\ninput = \"csv\"",
-            "x.toml:2: input: must be one of `jsonl`, `logfmt`, `regex`, `http-dump`, `otlp-spans`, `otlp-logs`, `otlp-metrics`",
+            "x.toml:2: input: must be one of `jsonl`, `logfmt`, `regex`, `http-dump`, `otlp-spans`, `otlp-logs`, `otlp-metrics`, `prometheus`",
         ),
         (
             "id = \"x\"\nexplode = \"a[0].b\"",
@@ -686,6 +686,10 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         (
             "id = \"x\"\n[fields]\ndedup_key = { join = [\"a\", { sticky = \"b\" }] }",
             "x.toml:3: fields.dedup_key.join.sticky: there is no `[sticky.b]`",
+        ),
+        (
+            "id = \"x\"\nfields = { call_key = \"c\" }",
+            "x.toml:2: fields.call_key: needs `trusted_id = true`: with an id that a client can choose, a later line would hide an earlier call",
         ),
         (
             "id = \"x\"\n[sticky.model]\nwhen = { has = \"a\" }",

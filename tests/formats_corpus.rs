@@ -16,9 +16,13 @@ mod apps;
 mod check;
 #[path = "formats_corpus/dumps.rs"]
 mod dumps;
+#[path = "formats_corpus/gateway_variants.rs"]
+mod gateway_variants;
 #[path = "formats_corpus/gateways.rs"]
 mod gateways;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
+#[path = "formats_corpus/refusals.rs"]
+mod refusals;
 #[path = "formats_corpus/trace_variants.rs"]
 mod trace_variants;

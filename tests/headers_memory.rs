@@ -1,7 +1,11 @@
 //! What a reader remembers of earlier responses makes it fast and nothing else:
 //! it reads every response as one that never saw another would.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests; a panic is a failed test"
+)]
 
 use proptest::prelude::*;
 use tripline::decode::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
@@ -102,7 +106,7 @@ fn conversation() -> impl Strategy<Value = Vec<Vec<(usize, usize)>>> {
             let mut said: Vec<_> = list.iter().zip(&values).map(|((n, _), v)| (*n, *v)).collect();
             match kind {
                 0 if said.len() < values.len() => {
-                    said.insert(place.index(said.len() + 1), (name, 0))
+                    said.insert(place.index(said.len() + 1), (name, 0));
                 }
                 1 | 2 if !said.is_empty() => {
                     let changed = place.get(&said).0;

@@ -15,10 +15,7 @@ use tripline::domain::{
     Batch, FaultReason, Item, LineAt, Mono, Observation, Progress, SourceId, Stamp, Wall,
 };
 use tripline::source::tail::{POLL, ROTATE_WAIT};
-use tripline::source::{LineSink, SourceSpec, SourceState, Start, Tail, Turn};
-
-#[path = "tail/model.rs"]
-mod model;
+use tripline::source::{LineSink, Resume, SourceSpec, SourceState, Start, Tail, Turn};
 
 /// What all sinks of a rig were given.
 #[derive(Default)]
@@ -97,7 +94,7 @@ impl Rig {
         });
         Rig {
             dir,
-            tail: Tail::new(&[(SourceId(3), spec)], sinks).unwrap(),
+            tail: Tail::new(&[(SourceId(3), spec)], sinks, &Resume::Never).unwrap(),
             now: Stamp { mono: Mono(5), wall: Wall::from_secs(1_700_000_000) },
             heard,
             wrote: BTreeMap::new(),

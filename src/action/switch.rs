@@ -23,7 +23,7 @@ use rustix::io::Errno;
 pub use entry::{Content, Entry, FileKind};
 pub use error::SwitchError;
 use guard::Handle;
-pub use guard::{NETWORK_FS, NetworkFs, Reach};
+pub use guard::{NetworkFs, Reach};
 pub use pending::{Confirmed, Details, Pending};
 pub use record::{KILL_SCHEMA, KillNote, KillRecord};
 pub use restock::{Restock, Stock};

@@ -21,6 +21,23 @@ Files:
 Exit codes:
   0 ok, 1 failed, 64 usage, 65 bad input, 69 unavailable, 77 refused, 78 configuration";
 
+const SERVE_EXAMPLES: &str = "\
+It keeps totals, caps and how far each log is read over restarts, and answers on
+$XDG_RUNTIME_DIR/tripline.sock (else tripline.sock in the state directory).
+SIGTERM ends it: what was counted is kept.
+
+Examples:
+  tripline serve                               the sources of the configuration
+  tripline serve /var/log/llm/*.log            these files instead
+  tripline status                              ask it from another shell";
+
+const STATUS_EXAMPLES: &str = "\
+Exit code 69 if nothing runs and nothing was kept.
+
+Examples:
+  tripline status                              a dozen lines
+  tripline status --json | jq .totals          for scripts";
+
 /// See what is left of LLM API limits and spend, and stop the traffic when a
 /// line is crossed.
 #[derive(Debug, Parser)]
@@ -79,6 +96,10 @@ pub enum Command {
     Once(Once),
     /// Watch without a screen: one JSON object a line for each event.
     Watch(Watch),
+    /// Watch without a screen, keep what was spent, and answer `tripline status`.
+    Serve(Serve),
+    /// What the running `serve` knows, or else what it kept.
+    Status(Status),
     /// Play old logs through the same engine and rules, on the logs' own clock.
     Replay(Replay),
     /// Print what is read from each line, as JSON.
@@ -89,6 +110,12 @@ pub enum Command {
     /// The record of who tripped, reset, armed and disarmed.
     #[command(subcommand)]
     Audit(Audit),
+    /// Spend and what else outlives a run: look at it, take it elsewhere, cut it.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// What was spent, and by whom.
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Report),
     /// Check, show or print a configuration.
     #[command(subcommand)]
     Config(Config),
@@ -150,6 +177,24 @@ pub struct Watch {
     /// Log files instead of the configured ones; `-` is standard input.
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
+}
+
+/// `tripline serve`.
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct Serve {
+    /// Log files instead of the configured ones; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+}
+
+/// `tripline status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub struct Status {
+    /// The snapshot as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tripline replay`.
@@ -259,6 +304,109 @@ pub enum Audit {
     Show,
     /// Check that nothing in it was changed or removed.
     Verify,
+}
+
+/// `tripline ledger`.
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// How large it is, which time it covers, its totals and its last days.
+    #[command(
+        after_help = "Examples:\n  tripline ledger show\n  tripline ledger show --json | jq .totals.cost_usd"
+    )]
+    Show {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Spend by time and name, as CSV or JSON.
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Export),
+    /// Remove old spend. The totals stay as they are.
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(Prune),
+    /// Check the file and its sums; exit 1 if something is wrong.
+    #[command(after_help = "Example:\n  tripline ledger verify || tripline ledger show")]
+    Verify,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  tripline ledger export --every day --by key,model > spend.csv
+  tripline ledger export --from 2026-11-01 --to 2026-11-30 --every hour --format json
+  tripline ledger export --from 7d --by team
+
+Columns: from, to, the names, requests, failed, input_tokens, cached_input_tokens,
+  cache_write_tokens, output_tokens, reasoning_tokens, cost_usd, unpriced.
+  Times are UTC; `from` is included, `to` is not. What is not known is left empty.
+  Minutes are kept for 8 days, quarters of an hour for 62, days (UTC) for ever.";
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  tripline ledger prune --older-than 90d
+  tripline ledger prune --older-than 2026-01-01
+
+Exit codes:
+  0 done, 69 no ledger, or another process writes it, 77 it would cut the current month";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  tripline report                              this month, by key
+  tripline report --from yesterday --to yesterday --by key,model
+  tripline report --from 7d --by team --json | jq '.rows[0]'
+
+Days begin in the configured time zone, or in UTC with --utc.";
+
+/// `tripline ledger export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Which time.
+    #[command(flatten)]
+    pub period: Period,
+    /// One row for each name: host, provider, model, key, team, user, environment.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub by: Vec<String>,
+    /// One row for each minute, hour, day, week or month.
+    #[arg(long, value_name = "PERIOD", default_value = "day")]
+    pub every: String,
+    /// csv, or json: one object a line.
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: String,
+}
+
+/// `tripline ledger prune`.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// How old, in days (90d), or a date.
+    #[arg(long, value_name = "AGE", required = true)]
+    pub older_than: String,
+    /// Also cut into the current month, over which caps may count.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `tripline report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Which time.
+    #[command(flatten)]
+    pub period: Period,
+    /// One row for each name: host, provider, model, key, team, user, environment.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "key")]
+    pub by: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A stretch of time.
+#[derive(Debug, Args)]
+pub struct Period {
+    /// A date, today, yesterday, an age in days (7d) or a time (RFC 3339); the month's first day where absent.
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// The last day, or the moment before which it ends (RFC 3339); now where absent.
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
 }
 
 /// `tripline config`.

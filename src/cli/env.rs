@@ -1,7 +1,9 @@
 //! The environment, read once; but for keys, which are read when they are needed.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +11,10 @@ pub struct Env {
     home: Option<PathBuf>,
     config_home: Option<PathBuf>,
     state_home: Option<PathBuf>,
+    /// Where a user's sockets belong.
+    pub runtime_dir: Option<PathBuf>,
+    /// What the service manager wants to hear, and how often.
+    pub manager: Manager,
     /// `NO_COLOR` is set, or the terminal can't do any.
     pub no_color: bool,
     /// The locale is UTF-8.
@@ -17,6 +23,15 @@ pub struct Env {
     pub terminal: bool,
     /// Who is at the keyboard.
     pub user: String,
+}
+
+/// The service manager, where one started us.
+#[derive(Clone, Debug, Default)]
+pub struct Manager {
+    /// Its socket.
+    pub socket: Option<OsString>,
+    /// It ends us when it hears nothing for this long.
+    pub watchdog: Option<Duration>,
 }
 
 impl Env {
@@ -36,6 +51,11 @@ impl Env {
             home: path("HOME"),
             config_home: path("XDG_CONFIG_HOME"),
             state_home: path("XDG_STATE_HOME"),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+            manager: Manager {
+                socket: env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()),
+                watchdog: watchdog(text("WATCHDOG_USEC"), text("WATCHDOG_PID")),
+            },
             no_color: text("NO_COLOR").is_some(),
             utf8,
             terminal: term.is_some_and(|term| term != "dumb"),
@@ -55,6 +75,13 @@ impl Env {
         let own = self.home.as_ref().map(|home| home.join(".local/state"));
         self.state_home.clone().or(own).map(|dir| dir.join("tripline"))
     }
+}
+
+/// A watchdog that was meant for us, and not for who started us.
+fn watchdog(usec: Option<String>, pid: Option<String>) -> Option<Duration> {
+    let ours = pid.is_none_or(|pid| pid == std::process::id().to_string());
+    let usec = usec.and_then(|usec| usec.parse().ok()).filter(|usec| *usec > 0);
+    usec.filter(|_| ours).map(Duration::from_micros)
 }
 
 fn user_id() -> String {

@@ -15,7 +15,8 @@ use crate::decode::Texts;
 use crate::demo::{Demo, DemoOptions, Scenario};
 use crate::domain::Names;
 use crate::engine::Event;
-use crate::runtime::{self, Running, Setup, Signal, Signals};
+use crate::ledger::LedgerError;
+use crate::runtime::{self, LedgerSetup, Running, Setup, Signal, Signals};
 use crate::tui;
 
 /// Events waiting to be printed; what a slow reader has no room for is lost and
@@ -28,7 +29,7 @@ const HEADLESS_FRAME: Duration = Duration::from_secs(1);
 pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
     need_terminal(context)?;
     let signals = catch(Signals::with_terminal())?;
-    let running = begin(context, paths, None)?;
+    let running = begin(context, paths, None, lasting(context, paths))?;
     let ended_by = show(context, running, &signals, None)?;
     drop(signals);
     ended_by.into_iter().for_each(runtime::end_by);
@@ -40,7 +41,7 @@ pub fn watch(context: &Context, args: &Watch) -> Result<(), Failure> {
     let every = args.every.as_deref().map(duration).transpose()?;
     let signals = catch(Signals::ending())?;
     let (send, events) = bounded(EVENTS);
-    let running = begin(context, &args.paths, Some(send))?;
+    let running = begin(context, &args.paths, Some(send), lasting(context, &args.paths))?;
     let ticks = every.map_or_else(never, tick);
     print_events(running, &events, &signals, Ends { after: None, ticks, last: Last::Nothing })
 }
@@ -76,11 +77,11 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
     let outcome = if args.headless {
         let (send, events) = bounded(EVENTS);
         let ends = Ends { after: lasts, ticks: never(), last: Last::Snapshot };
-        begin(&context, &[], Some(send))
+        begin(&context, &[], Some(send), None)
             .and_then(|running| print_events(running, &events, &signals, ends))
             .map(|()| None)
     } else {
-        begin(&context, &[], None)
+        begin(&context, &[], None, None)
             .and_then(|running| show(&context, running, &signals, Some(scenario.word())))
     };
     demo.stop();
@@ -111,11 +112,17 @@ fn provider_only(address: std::net::SocketAddr, args: &DemoArgs) -> Result<(), F
     Ok(())
 }
 
+/// The ledger is for what is configured: a look at some file counts for itself.
+fn lasting(context: &Context, paths: &[String]) -> Option<LedgerSetup> {
+    context.ledger().filter(|_| paths.is_empty())
+}
+
 /// Start reading and judging.
-fn begin(
+pub(super) fn begin(
     context: &Context,
     paths: &[String],
     events: Option<crossbeam_channel::Sender<Event>>,
+    ledger: Option<LedgerSetup>,
 ) -> Result<Running, Failure> {
     let names = Names::default();
     let sources = context.sources(paths)?;
@@ -128,17 +135,34 @@ fn begin(
         sinks,
         net: context.net(),
         switch: Some(context.switch()),
+        ledger,
         // Without a screen a picture is for `--every` and the end only.
         frame_every: if events.is_some() { HEADLESS_FRAME } else { context.frame_every() },
         events,
     };
     runtime::start(setup).map_err(|error| {
-        let kind = match error {
-            runtime::StartError::Source(_) => Kind::Unavailable,
-            runtime::StartError::Thread { .. } => Kind::Failed,
-        };
-        Failure::new(kind, crate::text::printable(&error.to_string()))
+        let text = crate::text::printable(&error.to_string()).into_owned();
+        match error {
+            runtime::StartError::Source(_) => Failure::new(Kind::Unavailable, text),
+            runtime::StartError::Thread { .. } => Failure::new(Kind::Failed, text),
+            runtime::StartError::Ledger(error) => no_ledger(&error, &text),
+        }
     })
+}
+
+/// Without its ledger a run would begin to count from nothing, unnoticed.
+fn no_ledger(error: &LedgerError, text: &str) -> Failure {
+    match error {
+        LedgerError::Held { .. } => Failure::new(Kind::Refused, text)
+            .hint("`tripline status` asks a running `serve`")
+            .hint("`tripline --read-only` looks at the logs alone, without a ledger"),
+        LedgerError::Newer { .. } => {
+            Failure::new(Kind::Failed, text).hint("use the tripline that wrote it, or a newer one")
+        }
+        _ => Failure::new(Kind::Failed, text)
+            .hint("name another place with --state DIR, or with `dir` in [ledger]")
+            .hint("`enabled = false` in [ledger] counts from nothing at each start"),
+    }
 }
 
 /// The console over a running engine, until the person leaves or a signal says
@@ -259,7 +283,7 @@ fn need_terminal(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn catch(signals: std::io::Result<Signals>) -> Result<Signals, Failure> {
+pub(super) fn catch(signals: std::io::Result<Signals>) -> Result<Signals, Failure> {
     signals.map_err(|error| Failure::new(Kind::Failed, format!("cannot catch signals: {error}")))
 }
 

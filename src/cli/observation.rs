@@ -5,8 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use serde_json::{Map, Number, Value, json};
 
 use crate::domain::{
-    Amount, Batch, Dedup, Layer, LimitReading, Names, Observation, QueueReading, Request, Sym,
-    TextRef, Wall,
+    Amount, Batch, Dedup, Layer, LimitReading, MetricReading, Names, Observation, QueueReading,
+    Request, Sym, TextRef, Wall,
 };
 
 /// Calls remembered: a line that repeats one further back is not marked.
@@ -72,6 +72,10 @@ pub fn rows(
             Observation::Queue(reading) => {
                 row.kind("queue", format);
                 writer.queue(&mut row, reading);
+            }
+            Observation::Metric(reading) => {
+                row.kind("metric", format);
+                writer.metric(&mut row, reading);
             }
             Observation::Ignored { reason } => {
                 row.kind("ignored", format);
@@ -213,10 +217,22 @@ impl Writer<'_> {
         row.maybe("host", self.name(reading.host));
         row.maybe("priority", reading.priority.map(crate::domain::Priority::word));
         row.maybe("depth", reading.depth);
+        row.maybe("running", reading.running);
         row.maybe("oldest_age_s", reading.oldest_age_s);
         row.maybe("enqueued_total", reading.enqueued_total);
         row.maybe("dequeued_total", reading.dequeued_total);
         row.maybe("dropped_total", reading.dropped_total);
+    }
+}
+
+impl Writer<'_> {
+    fn metric(&self, row: &mut Row, reading: &MetricReading) {
+        row.time("at", Some(reading.at));
+        row.maybe("metric", self.name(Some(reading.name)));
+        row.maybe("labels", self.name(reading.labels));
+        row.maybe("host", self.name(reading.host));
+        row.put("value", reading.value);
+        row.put("type", reading.kind.word());
     }
 }
 

@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
         Box::new(io::stdin())
     } else {
         let file = source::open(Path::new(&path));
-        Box::new(file.map_err(|error| super::offline::unavailable(&error))?)
+        file.map_err(|error| super::offline::unavailable(&error))?
     };
     let over = Arc::new(AtomicBool::new(false));
     let (end, ended) = bounded(1);

@@ -13,7 +13,7 @@ use crate::decode::Texts;
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::{NetSetup, SwitchSetup};
+use crate::runtime::{LedgerSetup, NetSetup, SwitchAccess, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -98,7 +98,9 @@ impl Context {
     pub fn pipelines(&self, names: &Names, texts: Texts) -> Pipelines {
         let host = host_name();
         Pipelines {
-            formats: Arc::new(self.config.formats.compile()),
+            formats: Arc::new(
+                self.config.formats.compile().with_metrics(self.config.metric_maps.clone()),
+            ),
             prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
@@ -126,7 +128,32 @@ impl Context {
             armed: if config.armed { ArmState::Armed } else { ArmState::Disarmed },
             state_dir: self.state_dir.clone(),
             host: host_name(),
+            access: if self.config.display.read_only {
+                SwitchAccess::Look
+            } else {
+                SwitchAccess::Act
+            },
         }
+    }
+
+    /// Where the ledger is, if the configuration wants one and it may be written.
+    #[must_use]
+    pub fn ledger(&self) -> Option<LedgerSetup> {
+        let wanted = self.config.ledger.enabled && !self.config.display.read_only;
+        wanted.then(|| LedgerSetup { dir: self.ledger_dir(), host: host_name() })
+    }
+
+    /// Directory of the ledger.
+    #[must_use]
+    pub fn ledger_dir(&self) -> PathBuf {
+        self.config.ledger.dir.clone().unwrap_or_else(|| self.state_dir.clone())
+    }
+
+    /// Where the daemon answers.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        let dir = self.env.runtime_dir.as_ref().unwrap_or(&self.state_dir);
+        self.config.serve.socket.clone().unwrap_or_else(|| dir.join("tripline.sock"))
     }
 
     /// What asking over the network needs.

@@ -1,7 +1,7 @@
 //! A snapshot as plain text, for people without a screen.
 
 use super::out::{Ended, Out};
-use crate::snapshot::{Cap, Limit, Snapshot, State, Totals, Usd, short_name};
+use crate::snapshot::{Cap, Limit, Queue, Snapshot, State, Totals, Usd, short_name};
 use crate::text::printable;
 
 /// Rows of one kind that are printed; the rest is counted.
@@ -27,6 +27,12 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
         let outcomes: Vec<String> =
             row.outcomes.iter().map(|(k, v)| format!("{k} {:.0}%", v * 100.0)).collect();
         format!("{name}  {:.1}/s  {}", row.requests_per_s, outcomes.join(" "))
+    })?;
+    rows(out, "QUEUES", &snapshot.queues, queue)?;
+    rows(out, "METRICS", &snapshot.metrics, |row| {
+        let whose = names(&[&row.labels, &row.host]);
+        let rate = row.per_s.map(|rate| format!(", {rate:.2} a second")).unwrap_or_default();
+        format!("{} {}  {whose}{rate}, {}", row.name, row.value, old(row.age_s, row.stale))
     })?;
     rows(out, "SOURCES", &snapshot.sources, |source| {
         let format = source.format.as_deref().unwrap_or("?");
@@ -99,6 +105,26 @@ fn limit(limit: &Limit) -> String {
     let empty = empty.map(|s| format!(", empty in {}", span(s))).unwrap_or_default();
     let stale = if limit.stale { " STALE" } else { "" };
     format!("{name} {kind}: {left}{reset}{empty}, {} old{stale}", span(limit.age_s))
+}
+
+fn queue(queue: &Queue) -> String {
+    let name = names(&[&queue.name, &queue.priority.map(Into::into)]);
+    let count = |count: Option<u64>| count.map_or("?".to_owned(), |count| count.to_string());
+    let running = queue.running.map(|running| format!(", {running} running")).unwrap_or_default();
+    let rate = |word, rate: Option<f64>| rate.map(|rate| format!(", {rate:.1} {word} a second"));
+    let (inward, outward) = (rate("in", queue.in_per_s), rate("out", queue.out_per_s));
+    format!(
+        "{name}: {} waiting{running}{}{}, {}",
+        count(queue.depth),
+        inward.unwrap_or_default(),
+        outward.unwrap_or_default(),
+        old(queue.age_s, queue.stale)
+    )
+}
+
+fn old(age_s: f64, stale: bool) -> String {
+    let stale = if stale { " STALE" } else { "" };
+    format!("{} old{stale}", crate::engine::span_in_words(age_s))
 }
 
 fn cap(cap: &Cap) -> String {

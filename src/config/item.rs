@@ -97,15 +97,17 @@ struct Around<'a> {
 enum Kind {
     File,
     Probe,
+    Scrape,
 }
 
 impl Kind {
-    const ALL: &'static [Kind] = &[Kind::File, Kind::Probe];
+    const ALL: &'static [Kind] = &[Kind::File, Kind::Probe, Kind::Scrape];
 
     const fn word(self) -> &'static str {
         match self {
             Kind::File => "file",
             Kind::Probe => "probe",
+            Kind::Scrape => "scrape",
         }
     }
 
@@ -113,6 +115,7 @@ impl Kind {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::File => &["paths", "format", "timezone", "start"],
+            Kind::Scrape => &["url", "headers", "every"],
             Kind::Probe => &[
                 "url",
                 "headers",
@@ -134,6 +137,7 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         match kind {
             Kind::File => files(&mut reader, around),
             Kind::Probe => Some(asked(net::probe(&mut reader, around.base)?, Some("headers"))),
+            Kind::Scrape => Some(asked(net::scrape(&mut reader, around.base)?, Some("prometheus"))),
         }
     });
     let name = reader.take("name", value::name).or_else(|| {
@@ -144,9 +148,13 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
     if let Some(name) = &name {
         around.unique.claim(name, &mut reader);
     }
+    // Servers that are scraped have queues of their own, also on one machine.
+    let scraped = spec.as_ref().and_then(SourceSpec::net).filter(|_| kind == Some(Kind::Scrape));
     let named = SourceSpec {
         name: name.unwrap_or_default(),
-        host: reader.take("host", value::name),
+        host: reader
+            .take("host", value::name)
+            .or_else(|| scraped.map(|net| net.ask.address().host())),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
         count: reader.take("count", value::boolean).unwrap_or(true),
@@ -159,13 +167,13 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
 
 /// A key of another kind of source would do nothing: it is refused.
 fn refuse_others(reader: &mut Reader, kind: Kind) {
-    for other in Kind::ALL.iter().filter(|other| **other != kind) {
-        for key in other.keys().iter().filter(|key| !kind.keys().contains(key)) {
-            if reader.has(key) {
-                let complaint = format!("is not for a source of kind \"{}\"", kind.word());
-                let hint = format!("add `kind = \"{}\"`", other.word());
-                reader.complain(key, Complaint::new(complaint).hint(hint));
-            }
+    for key in schema::SOURCE.keys.iter().map(|key| key.name) {
+        let of_kind = |kind: &&Kind| kind.keys().contains(&key);
+        let other = Kind::ALL.iter().find(of_kind);
+        if let Some(other) = other.filter(|_| !of_kind(&&kind) && reader.has(key)) {
+            let complaint = format!("is not for a source of kind \"{}\"", kind.word());
+            let hint = format!("add `kind = \"{}\"`", other.word());
+            reader.complain(key, Complaint::new(complaint).hint(hint));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::item::{self, open};
 use super::reader::{Reader, Report, Unique, items};
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint};
-use super::{Config, Zone, rule, schema, settings};
+use super::{Config, Zone, net, rule, schema, settings};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::rules::{Metric, RuleSpec, builtin};
@@ -113,9 +113,12 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
     let switch = settings::switch(Reader::one(&schema::SWITCH, documents, report), &mut limits);
     let max_request_usd: NanoUsd =
         settings::engine(Reader::one(&schema::ENGINE, documents, report), &mut limits);
+    let ledger = settings::ledger(Reader::one(&schema::LEDGER, documents, report));
+    let serve = settings::serve(Reader::one(&schema::SERVE, documents, report));
     let display = settings::display(Reader::one(&schema::DISPLAY, documents, report));
     let formats = formats::formats(maps, file, report);
     let sources = item::sources(file, &formats, report);
+    let metric_maps = net::metric_maps(file, report);
     let caps = item::caps(file, report);
     let base = if builtin_rules { builtin_for(&limits) } else { Vec::new() };
     let rules = rules(file, base, &caps, report);
@@ -126,11 +129,14 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
         timezone,
         state_dir: top.state_dir,
         sources,
+        metric_maps,
         caps,
         rules,
         switch,
         engine: limits,
         max_request_usd,
+        ledger,
+        serve,
         display,
         prices,
         formats,

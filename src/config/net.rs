@@ -1,22 +1,30 @@
 //! Sources that are asked over the network: where, how often, with which key.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeString, DeValue};
 
-use super::reader::Reader;
+use super::document::Document;
+use super::item::open;
+use super::reader::{Reader, Report, items};
+use super::schema;
 use super::value::{self, Complaint, Raw, Read};
+use crate::decode::{MapError, MetricMap, RawMap};
 use crate::source::http::Address;
 use crate::source::net::secret::{HeaderFrom, HeaderSpec, SecretFrom};
-use crate::source::net::{Ask, Budget, NetSpec, ProbeSpec};
+use crate::source::net::{Ask, Budget, NetSpec, ProbeSpec, ScrapeSpec};
 use crate::text;
 
 /// A provider is never asked more often.
 const LEAST_APART: Duration = Duration::from_secs(60);
 const PROBE_EVERY: Duration = Duration::from_secs(600);
+const LEAST_SCRAPE: Duration = Duration::from_secs(1);
+const SCRAPE_EVERY: Duration = Duration::from_secs(10);
 /// Largest body of a request that only wants headers.
 const MOST_BODY: usize = 64 * 1024;
 
@@ -53,6 +61,80 @@ pub(super) fn probe(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
     Some(NetSpec { every, ask: Ask::Probe(probe) })
 }
 
+/// A page of metrics.
+pub(super) fn scrape(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
+    let address = reader.need("url", address);
+    let headers = reader.take("headers", |raw| headers(raw, base)).unwrap_or_default();
+    let every = reader.take("every", scrape_every).unwrap_or(SCRAPE_EVERY);
+    Some(NetSpec { every, ask: Ask::Scrape(ScrapeSpec { address: address?, headers }) })
+}
+
+/// What a metric means: `[[scrape.map]]`, in the language of the shipped maps.
+pub(super) fn metric_maps(document: &Document, report: &mut Report) -> Vec<MetricMap> {
+    items(&schema::SCRAPE_MAP, document, report)
+        .into_iter()
+        .filter_map(|item| metric_map(open(&schema::SCRAPE_MAP, document, item, report)))
+        .collect()
+}
+
+fn metric_map(mut reader: Reader) -> Option<MetricMap> {
+    let problems = reader.problems();
+    let one_or_many = |raw: &Raw| match raw.get_ref() {
+        DeValue::Array(_) => value::list(raw, value::text),
+        _ => value::text(raw).map(|text| vec![text]),
+    };
+    let mut texts = |key| reader.take(key, one_or_many).unwrap_or_default();
+    let raw = RawMap {
+        metric: texts("metric"),
+        name: texts("name"),
+        provider: texts("provider"),
+        model: texts("model"),
+        subject: texts("subject"),
+        only: reader.take("where", labels).unwrap_or_default(),
+        queue: reader.take("queue", value::text),
+        limit: reader.take("limit", value::text),
+        show: reader.take("show", value::name),
+        resource: reader.take("resource", value::text),
+        layer: reader.take("layer", value::text),
+        scope: reader.take("scope", value::text),
+        window_s: reader.take("window_s", window_s),
+        echo: reader.take("echo", value::boolean).unwrap_or_default(),
+        labels: reader.take("labels", |raw| value::list(raw, value::text)),
+        combine: reader.take("combine", value::text),
+        scale: reader.take("scale", value::number),
+    };
+    let map = (reader.problems() == problems).then(|| MetricMap::new(&raw));
+    let map = map.and_then(|map| {
+        let complain = |error: MapError| {
+            let complaint = Complaint::new(error.message);
+            if reader.has(error.key) {
+                return reader.complain(error.key, complaint);
+            }
+            let message = format!("'{}' {}", error.key, complaint.message);
+            reader.complain_of_all(&Complaint::new(message));
+        };
+        map.map_err(complain).ok()
+    });
+    reader.finish();
+    map
+}
+
+fn window_s(raw: &Raw) -> Read<u32> {
+    let seconds = value::whole(raw, 1..=u64::from(u32::MAX))?;
+    Ok(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+fn labels(raw: &Raw) -> Read<BTreeMap<String, String>> {
+    let DeValue::Table(table) = raw.get_ref() else {
+        return Err(value::wrong("labels such as { engine = \"0\" }", raw));
+    };
+    let label = |(name, raw): (&Spanned<DeString>, &Raw)| {
+        let text = value::text(raw).map_err(|complaint| complaint.at(raw.span()))?;
+        Ok((name.get_ref().to_string(), text))
+    };
+    table.iter().map(label).collect()
+}
+
 fn address(raw: &Raw) -> Read<Address> {
     Address::parse(&value::text(raw)?).map_err(|error| Complaint::new(error.to_string()))
 }
@@ -66,6 +148,14 @@ fn provider_every(raw: &Raw) -> Read<Duration> {
     let every = value::duration(raw)?;
     if every < LEAST_APART {
         return Err(Complaint::new("must be at least \"1m\": a provider is not asked more often"));
+    }
+    Ok(every)
+}
+
+fn scrape_every(raw: &Raw) -> Read<Duration> {
+    let every = value::duration(raw)?;
+    if every < LEAST_SCRAPE {
+        return Err(Complaint::new("must be at least \"1s\""));
     }
     Ok(every)
 }

@@ -178,7 +178,20 @@ pub(super) fn items<'a, 't>(
     document: &'a Document<'t>,
     report: &mut Report,
 ) -> Vec<Item<'a, 't>> {
-    let Some(raw) = document.root.get(table.name) else { return Vec::new() };
+    let (head, inner) = table.name.split_once('.').unwrap_or((table.name, ""));
+    let Some(raw) = document.root.get(head) else { return Vec::new() };
+    let fields = raw.get_ref().as_table().filter(|_| !inner.is_empty());
+    for key in fields.iter().flat_map(|fields| fields.keys()).filter(|key| *key.get_ref() != inner)
+    {
+        let message = format!("unknown key '{}'", key.get_ref());
+        let hint = format!("{} is written {}", table.name, table.header());
+        report.push(|| document.problem(&key.span(), &message, Some(&hint)));
+    }
+    let nested = fields.and_then(|fields| fields.get(inner));
+    let Some(raw) = (if inner.is_empty() { Some(raw) } else { nested }) else {
+        report.wrong_shape(table, document, raw);
+        return Vec::new();
+    };
     let mut found = Vec::new();
     let mut add = |name: Option<&'a str>, raw: &'a Raw<'t>| match raw.get_ref() {
         DeValue::Table(fields) => {
@@ -249,7 +262,8 @@ impl Report {
 
     fn unknown_keys(&mut self, table: &'static Table, document: &Document, fields: &DeTable) {
         let is_table = |name: &str| {
-            table.shape == Shape::Top && TABLES.iter().any(|t| !t.name.is_empty() && t.name == name)
+            let is_head = |t: &Table| t.name.split('.').next() == Some(name);
+            table.shape == Shape::Top && TABLES.iter().any(|t| !t.name.is_empty() && is_head(t))
         };
         for key in fields.keys() {
             let name: &str = key.get_ref();

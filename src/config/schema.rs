@@ -42,8 +42,21 @@ pub struct Key {
 }
 
 /// All of it.
-pub const TABLES: &[Table] =
-    &[TOP, BUILTIN_RULES, SWITCH, ENGINE, DISPLAY, SOURCE, FORMAT, CAP, RULE, PRICE];
+pub const TABLES: &[Table] = &[
+    TOP,
+    BUILTIN_RULES,
+    SWITCH,
+    ENGINE,
+    LEDGER,
+    SERVE,
+    DISPLAY,
+    SOURCE,
+    FORMAT,
+    SCRAPE_MAP,
+    CAP,
+    RULE,
+    PRICE,
+];
 
 pub(super) const TOP: Table = Table {
     name: "",
@@ -116,6 +129,33 @@ pub(super) const ENGINE: Table = Table {
     ],
 };
 
+pub(super) const LEDGER: Table = Table {
+    name: "ledger",
+    shape: Shape::One,
+    about: "What was spent, kept over restarts, with how far each log is read.",
+    keys: &[
+        key(
+            "enabled",
+            "boolean",
+            Some("true"),
+            "Whether `serve`, and the console and `watch` over configured sources, keep it.",
+        ),
+        key("dir", "absolute path", None, "Where ledger.db is; else the state directory."),
+    ],
+};
+
+pub(super) const SERVE: Table = Table {
+    name: "serve",
+    shape: Shape::One,
+    about: "`tripline serve`: the engine without a screen.",
+    keys: &[key(
+        "socket",
+        "absolute path",
+        None,
+        "Where `status` asks; else $XDG_RUNTIME_DIR/tripline.sock, else tripline.sock in the state directory.",
+    )],
+};
+
 pub(super) const DISPLAY: Table = Table {
     name: "display",
     shape: Shape::One,
@@ -143,9 +183,9 @@ pub(super) const SOURCE: Table = Table {
         key("name", "name", None, "Unique; the first path or the address where absent."),
         key(
             "kind",
-            "file|probe",
+            "file|probe|scrape",
             Some("\"file\""),
-            "How it is read: as log files, or by a request whose answer's headers count.",
+            "How it is read: log files, a request whose answer's headers count, a page of metrics.",
         ),
         key(
             "paths",
@@ -179,10 +219,60 @@ pub(super) const SOURCE: Table = Table {
         ),
         key("method", "GET|POST", None, "How a probe asks; POST where it has a body."),
         key("body", "text", None, "What a probe sends."),
-        key("every", "duration", None, "Time between two questions; a probe's is 10m."),
+        key(
+            "every",
+            "duration",
+            None,
+            "Time between two questions; 10m for a probe, 10s for a scrape.",
+        ),
         key("max_per_day", "1 to 100000", Some("144"), "Requests of a probe in a UTC day."),
         key("max_usd_per_day", "dollars", Some("0.10"), "What a probe may cost in a UTC day."),
         key("key", "name", Some("\"tripline-probe\""), "The key a probe's calls are shown under."),
+    ],
+};
+
+pub(super) const SCRAPE_MAP: Table = Table {
+    name: "scrape.map",
+    shape: Shape::Many,
+    about: "What a metric of a scraped page means, before the shipped maps.",
+    keys: &[
+        key("metric", "name or list of names", None, "The metric; several where it was renamed."),
+        key("where", "labels", None, "Only samples with these labels."),
+        key(
+            "queue",
+            "depth|running|oldest_age_s|enqueued_total|dequeued_total|dropped_total",
+            None,
+            "It is this of a queue.",
+        ),
+        key("name", "text or list", None, "Name of the queue; {label} is a label's value."),
+        key("limit", "limit|remaining|used|used_ratio|reset_in_s", None, "It is this of a limit."),
+        key("resource", "requests|tokens|spend|…", None, "What the limit counts."),
+        key("layer", "upstream|gateway|unknown", None, "Whose limit it is."),
+        key("scope", "org|project|model|key|team|user|…", None, "What it is counted over."),
+        key("provider", "text or list", None, "Provider of the limit; {label} is a label's value."),
+        key("model", "text or list", None, "Model of the limit."),
+        key("subject", "text or list", None, "Key, team or user of the limit."),
+        key("window_s", "whole number", None, "Seconds of the limit's window."),
+        key(
+            "echo",
+            "boolean",
+            Some("false"),
+            "Somebody else's last word: it is news only when it changes.",
+        ),
+        key("show", "name", None, "It is a metric of its own, shown under this name."),
+        key(
+            "labels",
+            "list of labels",
+            None,
+            "Labels that a metric of its own keeps; all where absent.",
+        ),
+        key(
+            "combine",
+            "sum|min|max",
+            None,
+            "What becomes of samples that nothing else tells apart; sum, of limits min.",
+        ),
+        key("scale", "number", None, "The value is multiplied by this."),
     ],
 };
 
@@ -194,7 +284,7 @@ pub(super) const FORMAT: Table = Table {
     keys: &[
         key("id", "name", None, "Name of the format."),
         key("about", "text", None, "What it is, for `tripline formats`."),
-        key("input", "jsonl|http-dump", Some("\"jsonl\""), "How lines become records."),
+        key("input", "jsonl|http-dump|prometheus", Some("\"jsonl\""), "How lines become records."),
         key("explode", "path", None, "An array whose elements are the records."),
         key("detect", "list of paths", None, "A line with all of them is of this format."),
         key("detect_eq", "paths and values", None, "What some of its fields hold."),
@@ -213,7 +303,7 @@ pub(super) const FORMAT: Table = Table {
             "trusted_id",
             "boolean",
             Some("false"),
-            "Whether `dedup_key` alone makes lines equal: only where no client chooses it.",
+            "Whether an id alone makes lines equal: only where no client chooses it.",
         ),
         key(
             "id_space",

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::value::{self, Complaint, Raw, Read};
 use super::{VERSION, Zone};
-use crate::action::switch::{NETWORK_FS, NetworkFs};
+use crate::action::switch::NetworkFs;
 use crate::domain::NanoUsd;
 use crate::domain::limit::words;
 use crate::engine::Limits;
+use crate::mount::NETWORK_FS;
 
 /// The kill switch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,22 @@ pub struct SwitchConfig {
     pub armed: bool,
     /// The network file system that is accepted.
     pub allow_network_fs: NetworkFs,
+}
+
+/// What is kept over restarts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerConfig {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Where `ledger.db` is; the state directory where absent.
+    pub dir: Option<PathBuf>,
+}
+
+/// The engine without a screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Its socket, where it is not at the usual place.
+    pub socket: Option<PathBuf>,
 }
 
 /// The console.
@@ -131,6 +148,19 @@ pub(super) fn engine(mut reader: Reader, limits: &mut Limits) -> NanoUsd {
     max_request.unwrap_or_default()
 }
 
+pub(super) fn ledger(mut reader: Reader) -> LedgerConfig {
+    let enabled = reader.take("enabled", value::boolean).unwrap_or(true);
+    let dir = reader.take("dir", directory);
+    reader.finish();
+    LedgerConfig { enabled, dir }
+}
+
+pub(super) fn serve(mut reader: Reader) -> ServeConfig {
+    let socket = reader.take("socket", file);
+    reader.finish();
+    ServeConfig { socket }
+}
+
 pub(super) fn display(mut reader: Reader) -> Display {
     let plain = Display::default();
     let when = |raw: &Raw| value::word(raw, When::ALL, When::word);
@@ -154,6 +184,15 @@ fn directory(raw: &Raw) -> Read<PathBuf> {
         None => Ok(path),
         Some(what) => Err(Complaint::new(format!("must be a directory: there is {what}"))),
     }
+}
+
+/// A file or socket of ours: it need not exist, but no directory may be in its place.
+fn file(raw: &Raw) -> Read<PathBuf> {
+    let path = value::directory(raw)?;
+    if path.is_dir() {
+        return Err(Complaint::new("must be a file: there is a directory at this path"));
+    }
+    Ok(path)
 }
 
 fn what_is_there(path: &Path) -> Option<&'static str> {

@@ -10,10 +10,11 @@ use super::expand::expand;
 use super::formats::{Format, FormatError, FormatId, Formats};
 use super::frame::Frame;
 use super::map::{Company, Input};
+use super::metrics::{Page, Took};
 use super::moment::{Around, seen};
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
-use crate::scan::{Found, LongScan, Paths, Scan, Shape, scan_line};
+use crate::scan::{Found, LongScan, Paths, Scan, Shape, exposition, scan_line};
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -30,10 +31,38 @@ pub struct Decoder {
     recorder: Recorder,
     frame: Frame,
     dump: Dump,
+    pages: Pages,
     long: Long,
     wrong_encoding: bool,
     /// A line of pairs was a record.
     pairs: bool,
+}
+
+/// The page of metrics that is being read, in the few sources that have any.
+#[derive(Debug)]
+struct Pages {
+    names: Names,
+    salt: u64,
+    host: Option<String>,
+    page: Option<Box<Page>>,
+}
+
+impl Pages {
+    fn of(names: &Names, options: &DecodeOptions) -> Pages {
+        let (names, host) = (names.clone(), options.host.clone());
+        Pages { names, salt: options.key_salt, host, page: None }
+    }
+
+    fn open(&mut self) -> &mut Page {
+        let Pages { names, salt, host, page } = self;
+        page.get_or_insert_with(|| Box::new(Page::new(names, *salt, host.as_deref())))
+    }
+
+    fn end(&mut self, out: &mut Batch) {
+        if let Some(page) = &mut self.page {
+            page.end(out);
+        }
+    }
 }
 
 /// Scans of a line that arrives in parts, one for each format it may be of.
@@ -67,6 +96,7 @@ impl Decoder {
             forced,
             last: forced,
             found: Found::default(),
+            pages: Pages::of(names, &options),
             room: Vec::new(),
             recorder: Recorder::new(names, options),
             frame: Frame::default(),
@@ -94,7 +124,7 @@ impl Decoder {
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
         let place = Place::new(at, line.len());
-        if self.wrong_encoding(line, place, out) {
+        if self.wrong_encoding(line, place, out) || self.metrics_line(line, place, out) {
             return;
         }
         if self.frame.is_plain() && self.known(line, place, out) {
@@ -310,6 +340,7 @@ impl Decoder {
         self.frame = frame;
         let formats = Arc::clone(&self.formats);
         self.dump.flush(&formats, &mut self.recorder, &mut self.found, out);
+        self.pages.end(out);
     }
 
     /// Decodes a record of a format that is not the last one's; the shape of
@@ -424,6 +455,29 @@ impl Decoder {
             Step::Start => self.recorder.begin(),
             Step::Kept => {}
         }
+        true
+    }
+
+    /// Follows a page of metrics; whether the line was part of one.
+    fn metrics_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
+        let metrics = self.formats.prometheus();
+        let last = self.last.and_then(|last| self.formats.get(last));
+        let is_metrics = last.is_some_and(|format| format.map.input == Input::Prometheus);
+        if !is_metrics && (self.forced.is_some() || !exposition::begins(line)) {
+            return false;
+        }
+        let page = self.pages.open();
+        if page.line(self.formats.metrics(), line, place, out) == Took::Yes {
+            self.last = self.last.filter(|_| is_metrics).or(metrics);
+            return true;
+        }
+        if self.forced.is_none() {
+            // Another format begins.
+            page.end(out);
+            self.last = None;
+            return false;
+        }
+        place.fault(out, FaultReason::UnknownFormat);
         true
     }
 

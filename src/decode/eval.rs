@@ -64,6 +64,16 @@ impl<'l> Line<'l> {
         scan.into_iter().flat_map(move |scan| scan.all(place.slot))
     }
 
+    /// Whether there are values at a place that differ.
+    #[inline]
+    pub(super) fn is_contradicted(self, place: Spot) -> bool {
+        self.scans.get(usize::from(place.part)).is_some_and(|scan| {
+            let mut all = scan.all(place.slot);
+            let first = all.next();
+            all.any(|other| Some(other) != first)
+        })
+    }
+
     /// A number, scaled as the map asks.
     pub(super) fn number(self, alts: Alts<'_>) -> Seen<f64> {
         self.first(alts, |alt| {

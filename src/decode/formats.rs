@@ -5,6 +5,7 @@ mod detect;
 use std::ops::Range;
 
 use super::map::{self, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot};
+use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
 use detect::{Detector, Told, ranked};
 
@@ -39,7 +40,23 @@ const BUILTIN: &[(&str, &str)] = &[
     ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
     ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
     ("tracing-json.toml", include_str!("../../data/formats/tracing-json.toml")),
+    ("litellm-stdout.toml", include_str!("../../data/formats/litellm-stdout.toml")),
+    ("envoy-json.toml", include_str!("../../data/formats/envoy-json.toml")),
+    ("apisix.toml", include_str!("../../data/formats/apisix.toml")),
+    ("cloudflare-ai-gateway.toml", include_str!("../../data/formats/cloudflare-ai-gateway.toml")),
+    ("cloudflare-logpush.toml", include_str!("../../data/formats/cloudflare-logpush.toml")),
+    ("portkey.toml", include_str!("../../data/formats/portkey.toml")),
+    ("helicone.toml", include_str!("../../data/formats/helicone.toml")),
+    ("helicone-webhook.toml", include_str!("../../data/formats/helicone-webhook.toml")),
+    ("openrouter.toml", include_str!("../../data/formats/openrouter.toml")),
+    ("openrouter-activity.toml", include_str!("../../data/formats/openrouter-activity.toml")),
+    ("ollama.toml", include_str!("../../data/formats/ollama.toml")),
+    ("azure-openai.toml", include_str!("../../data/formats/azure-openai.toml")),
+    ("vertex.toml", include_str!("../../data/formats/vertex.toml")),
+    ("bifrost.toml", include_str!("../../data/formats/bifrost.toml")),
+    ("vercel-ai-gateway.toml", include_str!("../../data/formats/vercel-ai-gateway.toml")),
     ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
+    ("prometheus.toml", include_str!("../../data/formats/prometheus.toml")),
     ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
     ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
     ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
@@ -107,6 +124,8 @@ pub struct Formats {
     any: Vec<(Input, Detector, Paths)>,
     /// How the body of a response is read.
     body: Format,
+    /// What metrics mean.
+    metrics: MetricMaps,
 }
 
 /// Format maps that are being gathered: the shipped ones, then a user's.
@@ -202,7 +221,8 @@ impl FormatMaps {
             Ok(body) => Format::new(0, &body, &[]),
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
-        Formats { formats, any, body }
+        let metrics = MetricMaps::with(Vec::new());
+        Formats { formats, any, body, metrics }
     }
 
     fn put(&mut self, map: Map<String>) {
@@ -234,6 +254,22 @@ impl Formats {
             maps.add(file, text)?;
         }
         Ok(maps.compile())
+    }
+
+    /// The same, with these maps of metrics before the shipped ones.
+    #[must_use]
+    pub fn with_metrics(self, own: Vec<MetricMap>) -> Formats {
+        Formats { metrics: MetricMaps::with(own), ..self }
+    }
+
+    /// What metrics mean.
+    pub(super) fn metrics(&self) -> &MetricMaps {
+        &self.metrics
+    }
+
+    /// The one format whose records are pages of metrics.
+    pub(super) fn prometheus(&self) -> Option<usize> {
+        self.formats.iter().position(|format| format.map.input == Input::Prometheus)
     }
 
     /// Names and descriptions of all formats.

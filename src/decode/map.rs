@@ -64,6 +64,8 @@ pub(super) enum Input {
     JsonLines,
     /// Response heads as curl prints them, with or without a body.
     HttpDump,
+    /// A page of metrics.
+    Prometheus,
     /// `key=value` pairs.
     Logfmt,
     /// Lines of text, by patterns.
@@ -91,7 +93,7 @@ impl Input {
     pub(super) fn is_json(self) -> bool {
         match self {
             Input::JsonLines | Input::OtlpSpans | Input::OtlpLogs | Input::OtlpMetrics => true,
-            Input::HttpDump | Input::Logfmt | Input::Regex => false,
+            Input::HttpDump | Input::Logfmt | Input::Regex | Input::Prometheus => false,
         }
     }
 }

@@ -73,11 +73,7 @@ impl Named {
         scratch: &mut Scratch,
     ) -> Option<Sym> {
         let doubled = alts.clone().any(|alt| match alt.from {
-            From::Path(place) => {
-                let mut all = line.all(place);
-                let first = all.next();
-                all.any(|other| Some(other) != first)
-            }
+            From::Path(place) => line.is_contradicted(place),
             _ => false,
         });
         if doubled { Some(self.ambiguous) } else { self.of(line, alts, NameKind::Key, scratch) }
@@ -110,7 +106,14 @@ impl Named {
     }
 }
 
-fn intern(names: &Names, kind: NameKind, text: &str, salt: u64, masked: &mut bool) -> Option<Sym> {
+/// The symbol of a name, made safe: no key material, nothing invisible.
+pub(super) fn intern(
+    names: &Names,
+    kind: NameKind,
+    text: &str,
+    salt: u64,
+    masked: &mut bool,
+) -> Option<Sym> {
     if text.trim().is_empty() {
         return None;
     }

@@ -301,7 +301,7 @@ mod tests {
             callers: Scenario::Quiet.profile().callers,
             queue: Queue::new(1, 5),
             log: Arc::new(AccessLog::open(directory.join("log")).unwrap()),
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client: crate::source::http::client().build().unwrap(),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::limit::LimitReading;
-use super::request::{FaultReason, QueueReading, Request};
+use super::request::{FaultReason, MetricReading, QueueReading, Request};
 use super::time::Wall;
 
 /// Index of a source in the running configuration.
@@ -53,6 +53,8 @@ pub enum Observation {
     Limit(LimitReading),
     /// A queue reading.
     Queue(QueueReading),
+    /// A reading of something else.
+    Metric(MetricReading),
     /// A well-formed line of no interest.
     Ignored {
         /// Why, as one word.

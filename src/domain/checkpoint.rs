@@ -4,12 +4,17 @@
 //! bytes before the offset. Device and inode only say where to look first. No
 //! byte of the log itself is in here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The state of one generation of one file at one moment.
+///
+/// Who keeps checkpoints keeps the newest open one of each `place`, and drops it
+/// for a finished one of that place. Finished ones are kept beside: the newest
+/// thousand of them will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Where the generation was seen last.
+    /// The path by which it is, or was, followed: rotation may have moved it on.
     pub path: PathBuf,
     /// Device and inode: a shortcut, never a proof.
     pub place: (u64, u64),
@@ -23,7 +28,7 @@ pub struct Checkpoint {
     pub window_len: u32,
     /// Bytes of complete records consumed: reading goes on here.
     pub offset: u64,
-    /// Lines consumed.
+    /// Lines up to the offset.
     pub lines: u64,
     /// What the decoder remembers of earlier lines, in its own words.
     pub memo: String,
@@ -39,4 +44,37 @@ pub enum Generation {
     /// Read to its end after it was rotated or deleted. Kept so that a copy of
     /// it, under whatever name, is not read again.
     Finished,
+}
+
+/// Checkpoints that add up to what there is to know: the newest open one of
+/// each place, and all finished ones.
+#[derive(Clone, Debug, Default)]
+pub struct Checkpoints {
+    open: BTreeMap<(u64, u64), Checkpoint>,
+    finished: Vec<Checkpoint>,
+}
+
+impl Checkpoints {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.finished.is_empty()
+    }
+
+    /// Take in a later one.
+    pub fn note(&mut self, later: Checkpoint) {
+        match later.progress {
+            Generation::Open => drop(self.open.insert(later.place, later)),
+            Generation::Finished => {
+                self.open.remove(&later.place);
+                self.finished.push(later);
+            }
+        }
+    }
+
+    /// All of them, to be noted elsewhere in this order.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Checkpoint> {
+        self.finished.into_iter().chain(self.open.into_values()).collect()
+    }
 }

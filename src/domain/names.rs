@@ -55,6 +55,8 @@ pub enum NameKind {
     Host,
     /// Queue, limit label, subject and other small vocabularies.
     Label,
+    /// Labels of a metric: many, so that they must not push out the small ones.
+    Series,
 }
 
 /// The name of all for which there was no room.
@@ -119,6 +121,13 @@ impl Names {
                 Sym::OTHER
             }
         }
+    }
+
+    /// The symbol of `text`, if it has one already.
+    #[must_use]
+    pub fn find(&self, kind: NameKind, text: &str) -> Option<Sym> {
+        let table = self.table.read().ok()?;
+        table.by_text.get(&(kind, Arc::from(text))).copied()
     }
 
     /// The text of a symbol.

@@ -1,5 +1,7 @@
 //! One call to a model, as a log tells it, and the other things a line can say.
 
+mod joined;
+
 use super::amount::NanoUsd;
 use super::limit::{Layer, words};
 use super::names::Sym;
@@ -246,6 +248,8 @@ pub enum Keep {
     Last,
     /// The one with the most output tokens, as streamed answers grow.
     MostOutput,
+    /// All: each says a part of it.
+    Join,
 }
 
 /// What makes lines about one call equal.
@@ -314,6 +318,8 @@ pub struct QueueReading {
     pub priority: Option<Priority>,
     /// Waiting entries.
     pub depth: Option<u64>,
+    /// Entries taken out and still being worked on.
+    pub running: Option<u64>,
     /// Age of the oldest waiting entry, in seconds.
     pub oldest_age_s: Option<f64>,
     /// Total ever put in, as a counter.
@@ -323,6 +329,34 @@ pub struct QueueReading {
     /// Total ever dropped, as a counter.
     pub dropped_total: Option<u64>,
 }
+
+/// A reading of anything else that is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MetricReading {
+    /// When.
+    pub at: Wall,
+    /// What is measured.
+    pub name: Sym,
+    /// Whose value it is: labels as `key=value`, separated by spaces.
+    pub labels: Option<Sym>,
+    /// Host it was read from.
+    pub host: Option<Sym>,
+    /// The value.
+    pub value: f64,
+    /// What the value means.
+    pub kind: MetricKind,
+}
+
+/// What the value of a metric means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MetricKind {
+    /// It goes up and down.
+    Gauge,
+    /// It only grows, but for restarts.
+    Counter,
+}
+
+words!(MetricKind { Gauge = "gauge", Counter = "counter" });
 
 impl ErrorKind {
     /// The group this kind belongs to.

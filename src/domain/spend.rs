@@ -1,9 +1,13 @@
 //! What calls add up to, by minute and by who made them: the grain in which
-//! spend is kept for ever.
+//! spend is handed on to be kept.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
 use super::amount::NanoUsd;
 use super::batch::SourceId;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Checkpoints};
 use super::names::Sym;
 use super::time::Wall;
 
@@ -91,22 +95,42 @@ pub struct Commit {
     pub history: Vec<(Wall, String)>,
 }
 
+impl SourceCounters {
+    /// Add those of another source.
+    pub fn add(&mut self, other: &SourceCounters) {
+        self.lines += other.lines;
+        self.faults += other.faults;
+        self.quarantined += other.quarantined;
+        self.ignored += other.ignored;
+        self.duplicates += other.duplicates;
+    }
+}
+
 impl Bucket {
-    /// Add another part of the same bucket.
+    /// Add another part of the same bucket. No sum wraps: it stops at the ends
+    /// of its type, which the ledger refuses to take for a sum.
     pub fn add(&mut self, other: &Bucket) {
-        self.requests += other.requests;
-        self.failed += other.failed;
-        self.input_tokens += other.input_tokens;
-        self.cached_input_tokens += other.cached_input_tokens;
-        self.cache_write_tokens += other.cache_write_tokens;
-        self.output_tokens += other.output_tokens;
-        self.reasoning_tokens += other.reasoning_tokens;
+        for (mine, more) in [
+            (&mut self.requests, other.requests),
+            (&mut self.failed, other.failed),
+            (&mut self.input_tokens, other.input_tokens),
+            (&mut self.cached_input_tokens, other.cached_input_tokens),
+            (&mut self.cache_write_tokens, other.cache_write_tokens),
+            (&mut self.output_tokens, other.output_tokens),
+            (&mut self.reasoning_tokens, other.reasoning_tokens),
+            (&mut self.unpriced, other.unpriced),
+        ] {
+            *mine = mine.saturating_add(more);
+        }
         self.cost += other.cost;
-        self.unpriced += other.unpriced;
     }
 }
 
 impl Commit {
+    /// Counted calls worth remembering: at 1,000 calls a second, more than three
+    /// minutes.
+    pub const SEEN_KEPT: usize = 200_000;
+
     /// Whether there is nothing to keep.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -115,5 +139,42 @@ impl Commit {
             && self.seen.is_empty()
             && self.sources.is_empty()
             && self.history.is_empty()
+    }
+
+    /// Take in what happened after this, as if it had been one commit. Grows by
+    /// what is new alone: equal buckets add up, and the newest of the rest stays.
+    pub fn merge(&mut self, later: Commit) {
+        join(&mut self.buckets, later.buckets, |part| part.0, |mine, more| mine.1.add(&more.1));
+        let mut files = Checkpoints::default();
+        let before = std::mem::take(&mut self.checkpoints);
+        before.into_iter().chain(later.checkpoints).for_each(|file| files.note(file));
+        self.checkpoints = files.into_vec();
+        join(&mut self.sources, later.sources, |source| source.0, |mine, new| *mine = new);
+        self.seen.extend(later.seen);
+        self.seen.drain(..self.seen.len().saturating_sub(Commit::SEEN_KEPT));
+        self.history.extend(later.history);
+    }
+}
+
+/// Append items, or join them with the one that has the same key.
+fn join<T, K: Eq + Hash>(
+    all: &mut Vec<T>,
+    more: Vec<T>,
+    key: impl Fn(&T) -> K,
+    join: impl Fn(&mut T, T),
+) {
+    let mut place: HashMap<K, usize> = all.iter().map(&key).zip(0..).collect();
+    for item in more {
+        match place.entry(key(&item)) {
+            Entry::Occupied(at) => {
+                if let Some(mine) = all.get_mut(*at.get()) {
+                    join(mine, item);
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert(all.len());
+                all.push(item);
+            }
+        }
     }
 }

@@ -23,6 +23,8 @@ pub enum Series {
     Caller(u32),
     Source(u32),
     Host(u32),
+    Measure(u32),
+    Ledger,
 }
 
 /// Whether what was judged is fresh enough to stop production on.

@@ -177,6 +177,12 @@ impl Cells {
         Rows { traffic, caller, retries, caps: &cell.caps, new }
     }
 
+    /// Caps that cover a call.
+    pub fn caps_of(&self, request: &Request) -> impl Iterator<Item = u16> {
+        let all = (0u16..).zip(&self.caps);
+        all.filter(|(_, cap)| cap.covers(request)).map(|(position, _)| position)
+    }
+
     /// Take a call back that was counted at `when`. Returns the caps that cover it.
     pub fn take_back(&mut self, request: &Request, when: Mono) -> &[u16] {
         self.overall.take_back(request, when);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::effect::{Event, EventKind};
 use crate::domain::Wall;
+use crate::rules::Severity;
 
 /// Findings kept; the oldest goes first.
 const KEPT: usize = 64;
@@ -15,6 +16,8 @@ pub struct Finding {
     pub kind: &'static str,
     /// When it was last found.
     pub at: Wall,
+    /// How bad it is, where that is not left to the reader.
+    pub severity: Option<Severity>,
     /// One sentence.
     pub text: Arc<str>,
     /// How often.
@@ -31,19 +34,12 @@ pub struct Findings {
 impl Findings {
     /// Note a finding. Answers whether it is a new one.
     pub fn note(&mut self, kind: &'static str, at: Wall, text: &str) -> bool {
-        if let Some(row) = self.rows.iter_mut().find(|f| f.kind == kind && *f.text == *text) {
-            row.count += 1;
-            row.at = at;
-            return false;
-        }
-        if self.rows.len() == KEPT {
-            self.rows.remove(0);
-        }
-        self.rows.push(Finding { kind, at, text: Arc::from(text), count: 1 });
-        let mut event = Event::new(at, EventKind::Finding, text.to_owned());
-        event.labels.insert("kind", kind.into());
-        self.untold.push(event);
-        true
+        self.add(kind, None, at, text)
+    }
+
+    /// Note a finding that is critical.
+    pub fn alarm(&mut self, kind: &'static str, at: Wall, text: &str) {
+        self.add(kind, Some(Severity::Critical), at, text);
     }
 
     /// New findings since this was last asked, as events.
@@ -55,5 +51,28 @@ impl Findings {
     #[must_use]
     pub fn rows(&self) -> &[Finding] {
         &self.rows
+    }
+
+    fn add(
+        &mut self,
+        kind: &'static str,
+        severity: Option<Severity>,
+        at: Wall,
+        text: &str,
+    ) -> bool {
+        if let Some(row) = self.rows.iter_mut().find(|f| f.kind == kind && *f.text == *text) {
+            row.count += 1;
+            row.at = at;
+            return false;
+        }
+        if self.rows.len() == KEPT {
+            self.rows.remove(0);
+        }
+        self.rows.push(Finding { kind, severity, at, text: Arc::from(text), count: 1 });
+        let mut event = Event::new(at, EventKind::Finding, text.to_owned());
+        event.labels.insert("kind", kind.into());
+        event.severity = severity;
+        self.untold.push(event);
+        true
     }
 }

@@ -67,10 +67,12 @@ impl Engine {
         for position in count(self.queues.iter().count()) {
             self.judge_queue(position, Pass::All, now, out);
         }
+        self.judge_measures(now, out);
         self.judge_caps(now, out);
         self.judge_callers(now, out);
         self.judge_sources(now, out);
         self.judge_hosts(now, out);
+        self.judge_ledger(now, out);
     }
 
     /// Forget alerts that are over.
@@ -166,6 +168,25 @@ impl Engine {
         }
     }
 
+    fn judge_measures(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        for (position, row) in (0u32..).zip(self.measures.rows()) {
+            let view = row.view(now.mono);
+            let grounds = if view.stale { Grounds::Old } else { Grounds::Fresh };
+            for rule in &row.rules {
+                let Some(spec) = self.book.rule(*rule) else { continue };
+                let value = match spec.metric {
+                    Metric::MetricValue => Some(view.value).filter(|_| !view.stale),
+                    Metric::MetricPerS => view.per_s,
+                    _ => None,
+                };
+                let sample = Sample { value, evidence: u64::MAX, period: None };
+                let labels = || series::measure(&row.last, &self.names);
+                let judged = (sample, grounds);
+                self.book.judge(*rule, Series::Measure(position), judged, now, &labels, out);
+            }
+        }
+    }
+
     fn judge_caps(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         for (position, cap) in (0u32..).zip(&self.caps) {
             let view = cap.view(now);
@@ -253,6 +274,12 @@ impl Engine {
         for cap in &mut self.caps {
             cap.rules = self.book.matching(Family::Cap, &series::cap(cap));
         }
+    }
+
+    pub(super) fn watch_measure(&mut self, position: u32) {
+        let Some(row) = self.measures.get_mut(position) else { return };
+        let labels = series::measure(&row.last, &self.names);
+        row.rules = self.book.matching(Family::Measure, &labels);
     }
 
     pub(super) fn watch_limit(&mut self, position: u32) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
 use crate::stats::{Durations, Sliding};
 
-/// A reading older than this is stale.
+/// A reading older than this is stale, unless they come more seldom.
 const STALE_AFTER: Duration = Duration::from_secs(15);
+/// Readings in a row that may be missing.
+const MISSED: u32 = 3;
 /// Flow is measured over this.
 const FLOW: Duration = Duration::from_secs(30);
 /// Queues kept.
@@ -41,7 +43,19 @@ struct HostQueue {
     host: Option<Sym>,
     last: QueueReading,
     read_at: Mono,
+    /// Time between the last two readings, and what flowed in it.
+    apart: Duration,
+    flowed: Flow,
 }
+
+impl HostQueue {
+    fn is_stale(&self, now: Mono) -> bool {
+        now.since(self.read_at) > STALE_AFTER.max(self.apart * MISSED)
+    }
+}
+
+/// A count of a reading.
+type Counter = fn(&QueueReading) -> Option<u64>;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Flow {
@@ -55,6 +69,8 @@ struct Flow {
 pub struct View {
     /// Waiting entries.
     pub depth: Option<u64>,
+    /// Entries being worked on.
+    pub running: Option<u64>,
     /// Age of the oldest, in seconds.
     pub oldest_age_s: Option<f64>,
     /// Entries put in a second; `None` when the log has no counters.
@@ -132,7 +148,13 @@ impl Queues {
 impl Queue {
     fn read(&mut self, reading: &QueueReading, when: Mono) {
         let Some(host) = self.hosts.iter_mut().find(|h| h.host == reading.host) else {
-            self.hosts.push(HostQueue { host: reading.host, last: *reading, read_at: when });
+            self.hosts.push(HostQueue {
+                host: reading.host,
+                last: *reading,
+                read_at: when,
+                apart: Duration::ZERO,
+                flowed: Flow::default(),
+            });
             // A slot to measure from, even if the counters stand still.
             let _ = self.flow.at(when);
             return;
@@ -152,6 +174,8 @@ impl Queue {
             dropped: grown(host.last.dropped_total, reading.dropped_total),
         };
         host.last = *reading;
+        host.apart = when.since(host.read_at);
+        host.flowed = flow;
         host.read_at = when;
         if let Some(slot) = self.flow.at(when) {
             slot.enqueued += flow.enqueued;
@@ -163,7 +187,7 @@ impl Queue {
     /// What it shows at `now`, summed over hosts that still report.
     #[must_use]
     pub fn view(&self, now: Mono) -> View {
-        let newest = self.hosts.iter().map(|h| h.read_at).max();
+        let newest = self.hosts.iter().max_by_key(|host| host.read_at);
         let Some(newest) = newest else {
             let Some((at, depth)) = self.seen_by_calls else { return View::default() };
             let age = now.since(at);
@@ -175,9 +199,11 @@ impl Queue {
             };
         };
         // The last known word stands, marked stale, when all have gone silent.
-        let stale = now.since(newest) > STALE_AFTER;
-        let seen_from = if stale { newest } else { now };
-        let live = || self.hosts.iter().filter(move |h| seen_from.since(h.read_at) <= STALE_AFTER);
+        let stale = self.hosts.iter().all(|host| host.is_stale(now));
+        let seen_from = if stale { newest.read_at } else { now };
+        let live = || self.hosts.iter().filter(move |host| !host.is_stale(seen_from));
+        let total =
+            |of: Counter| live().filter_map(|host| of(&host.last)).reduce(u64::saturating_add);
         let covered = self.flow.covered_s(now, FLOW);
         let mut flow = Flow::default();
         for slot in self.flow.recent(now, FLOW) {
@@ -185,18 +211,23 @@ impl Queue {
             flow.dequeued += slot.dequeued;
             flow.dropped += slot.dropped;
         }
+        // Where readings are rare a window holds one or none: the last step counts.
+        let rare = live().any(|host| host.apart * MISSED > FLOW);
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-        let per_s = |known: bool, sum: u64| (known && !stale).then(|| sum as f64 / covered);
+        let per_s = |total: Counter, flowed: fn(&Flow) -> u64| {
+            let known = live().any(|host| total(&host.last).is_some()) && !stale;
+            let step = |host: &HostQueue| flowed(&host.flowed) as f64 / host.apart.as_secs_f64();
+            let steps = || live().filter(|host| !host.apart.is_zero()).map(step).sum();
+            known.then(|| if rare { steps() } else { flowed(&flow) as f64 / covered })
+        };
         View {
-            depth: live().map(|h| h.last.depth).fold(None, |sum, depth| match (sum, depth) {
-                (Some(sum), Some(depth)) => Some(sum + depth),
-                (sum, depth) => sum.or(depth),
-            }),
+            depth: total(|last| last.depth),
+            running: total(|last| last.running),
             oldest_age_s: live().filter_map(|h| h.last.oldest_age_s).reduce(f64::max),
-            in_per_s: per_s(live().any(|h| h.last.enqueued_total.is_some()), flow.enqueued),
-            out_per_s: per_s(live().any(|h| h.last.dequeued_total.is_some()), flow.dequeued),
-            dropped_per_s: per_s(live().any(|h| h.last.dropped_total.is_some()), flow.dropped),
-            age_s: now.since(newest).as_secs_f64(),
+            in_per_s: per_s(|last| last.enqueued_total, |flow| flow.enqueued),
+            out_per_s: per_s(|last| last.dequeued_total, |flow| flow.dequeued),
+            dropped_per_s: per_s(|last| last.dropped_total, |flow| flow.dropped),
+            age_s: now.since(newest.read_at).as_secs_f64(),
             stale,
         }
     }

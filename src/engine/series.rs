@@ -10,7 +10,7 @@ use super::effect::Labels;
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
-use crate::domain::{LimitId, Names, Priority, Sym};
+use crate::domain::{LimitId, MetricReading, Names, Priority, Sym};
 
 /// Names that stand for several: no key, and whatever the table of names had no
 /// room for.
@@ -99,6 +99,19 @@ pub fn queue(name: Option<Sym>, priority: Option<Priority>, names: &Names) -> La
     }
     if let Some(priority) = priority {
         labels.insert("priority", priority.word().into());
+    }
+    labels
+}
+
+/// Labels of a metric.
+#[must_use]
+pub fn measure(reading: &MetricReading, names: &Names) -> Labels {
+    let mut labels = Labels::from([("metric", names.text(reading.name))]);
+    if let Some(whose) = reading.labels {
+        labels.insert("labels", names.text(whose));
+    }
+    if let Some(host) = reading.host {
+        labels.insert("host", names.text(host));
     }
     labels
 }

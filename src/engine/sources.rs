@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::spec::SourceName;
-use crate::domain::{Batch, FaultReason, Mono, Observation, Progress, Stamp, Wall};
+use crate::domain::{Batch, FaultReason, Mono, Observation, Progress, SourceCounters, Stamp, Wall};
 use crate::stats::Sliding;
+
+/// Span over which the speed of reading is measured.
+const RATE: Duration = Duration::from_secs(10);
 
 /// What a source says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +27,10 @@ pub struct SourceRow {
     pub name: SourceName,
     /// What it says of itself.
     pub status: SourceStatus,
-    /// How far it has read.
+    /// How far it has read, in this run.
     pub progress: Progress,
+    /// Lines that earlier runs have read.
+    pub lines_before: u64,
     /// Lines and parts of lines not understood.
     pub faults: u64,
     /// Lines that can't be trusted.
@@ -44,9 +49,19 @@ pub struct SourceRow {
     was_silent: bool,
 }
 
+/// How far a source has read of what was there before the start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CatchUp {
+    /// Share that is read, 0..1.
+    pub ratio: f64,
+    /// Seconds until all of it is, at the present rate.
+    pub eta_s: Option<f64>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Recent {
     lines: u64,
+    bytes: u64,
     faults: u64,
     quarantined: u64,
 }
@@ -59,6 +74,7 @@ impl SourceRow {
             name,
             status: SourceStatus { state: "waiting", ..SourceStatus::default() },
             progress: Progress::default(),
+            lines_before: 0,
             faults: 0,
             quarantined: 0,
             ignored: 0,
@@ -71,6 +87,33 @@ impl SourceRow {
         }
     }
 
+    /// Go on where an earlier run ended.
+    pub fn restore(&mut self, counters: &SourceCounters) {
+        self.lines_before = counters.lines;
+        self.faults = counters.faults;
+        self.quarantined = counters.quarantined;
+        self.ignored = counters.ignored;
+        self.duplicates = counters.duplicates;
+    }
+
+    /// Its counters over all runs.
+    #[must_use]
+    pub fn counters(&self) -> SourceCounters {
+        SourceCounters {
+            lines: self.lines(),
+            faults: self.faults,
+            quarantined: self.quarantined,
+            ignored: self.ignored,
+            duplicates: self.duplicates,
+        }
+    }
+
+    /// Lines read, in all runs.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines_before + self.progress.lines
+    }
+
     /// Note that a batch arrived.
     pub fn arrive(&mut self, batch: &Batch, now: Stamp) {
         let lines = batch.progress.lines.saturating_sub(self.progress.lines);
@@ -79,6 +122,7 @@ impl SourceRow {
         }
         if let Some(recent) = self.recent.at(now.mono) {
             recent.lines += lines;
+            recent.bytes += batch.progress.bytes.saturating_sub(self.progress.bytes);
         }
         self.progress = batch.progress;
     }
@@ -144,6 +188,23 @@ impl SourceRow {
         (recent.lines > 0).then(|| (recent.faults as f64 / recent.lines as f64).min(1.0))
     }
 
+    /// How far it is, while it reads what was there before the start.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "ratios and rates for people")]
+    pub fn catch_up(&self, now: Mono) -> Option<CatchUp> {
+        if self.status.state != "catching_up" {
+            return None;
+        }
+        let (read, left) = (self.progress.bytes as f64, self.progress.bytes_behind as f64);
+        let recent = self.recent.recent(now, RATE);
+        let bytes: u64 = recent.map(|slot| slot.bytes).sum();
+        let per_s = bytes as f64 / self.recent.covered_s(now, RATE);
+        Some(CatchUp {
+            ratio: if left > 0.0 { read / (read + left) } else { 1.0 },
+            eta_s: (per_s > 0.0).then(|| left / per_s),
+        })
+    }
+
     /// Lines quarantined in the last minute.
     #[must_use]
     pub fn quarantined_per_min(&self, now: Mono) -> u64 {
@@ -154,6 +215,7 @@ impl SourceRow {
         let recent = self.recent.recent(now, Duration::from_secs(60));
         recent.fold(Recent::default(), |sum, slot| Recent {
             lines: sum.lines + slot.lines,
+            bytes: sum.bytes + slot.bytes,
             faults: sum.faults + slot.faults,
             quarantined: sum.quarantined + slot.quarantined,
         })
@@ -171,5 +233,32 @@ impl SourceRow {
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.was_silent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Stamp {
+        Stamp { mono: Mono(0).plus(Duration::from_secs(seconds)), wall: Wall::from_secs(0) }
+    }
+
+    #[test]
+    fn what_is_asked_once_an_hour_is_silent_only_when_an_answer_is_missing() {
+        let hour = Duration::from_secs(3600);
+        let row = |every| {
+            let name = SourceName { name: "s".into(), kind: "probe", every };
+            let mut row = SourceRow::new(name, at(0));
+            row.status.state = "live";
+            row
+        };
+        let after = Duration::from_secs(300);
+        assert!(row(Duration::ZERO).fell_silent(at(300).mono, after));
+        let mut asked = row(hour);
+        assert!(!asked.fell_silent(at(3899).mono, after));
+        assert!(asked.silent_s(at(3610).mono) > 9.0);
+        assert!(asked.fell_silent(at(3900).mono, after));
+        assert!(asked.last_line_age_s(at(3900)) > 3899.0, "its age is its age");
     }
 }

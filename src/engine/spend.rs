@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::calendar::Span;
+use super::restored::Stretch;
 use super::spec::CapSpec;
-use crate::domain::{Mono, NanoUsd, Outcome, Request, Stamp, Wall};
+use crate::domain::{Bucket, Mono, NanoUsd, Outcome, Request, Stamp, Wall};
 use crate::stats::Sliding;
 
 /// Span of the short burn rate.
@@ -85,6 +86,29 @@ impl Cap {
             passed_over_cap: Sliding::new(Duration::from_secs(5), 12),
             calls: Sliding::new(Duration::from_secs(5), 12),
             last_counted: None,
+        }
+    }
+
+    /// The present period, and what comes after it.
+    #[must_use]
+    pub fn stretches(&self) -> [Stretch; 2] {
+        let Span { start, end } = self.period;
+        [Stretch { from: start, to: Some(end) }, Stretch { from: end, to: None }]
+    }
+
+    /// Take over what was spent in one of its [`stretches`](Self::stretches).
+    pub fn restore(&mut self, stretch: &Stretch, part: &Bucket, now: Wall) {
+        let [present, after] = self.stretches();
+        let account = match stretch {
+            _ if *stretch == present => &mut self.now,
+            _ if *stretch == after => &mut self.next,
+            _ => return,
+        };
+        account.spent += part.cost;
+        account.calls += u64::try_from(part.requests).unwrap_or(0);
+        account.unpriced += u64::try_from(part.unpriced).unwrap_or(0);
+        if account.spent >= self.spec.cap && account.spent_at.is_none() {
+            account.spent_at = Some(now);
         }
     }
 

@@ -40,9 +40,9 @@ fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
 
 /// The labels that tell a person what it is about, most telling first.
 fn subject(labels: &Labels) -> String {
-    const ORDER: [&str; 10] = [
+    const ORDER: [&str; 13] = [
         "cap", "provider", "model", "key", "queue", "priority", "resource", "source", "scope",
-        "host",
+        "metric", "labels", "host", "ledger",
     ];
     let told = ORDER.iter().filter_map(|name| labels.get(name)).map(AsRef::as_ref);
     // A scope of a limit (`org`) tells less than it costs; a switch's is the point.
@@ -94,6 +94,9 @@ fn name(metric: Metric) -> &'static str {
         Metric::SourceSilent => "silent for",
         Metric::SourceFaultRatio => "lines not understood",
         Metric::SourceQuarantined => "quarantined lines per minute",
+        Metric::MetricValue => "at",
+        Metric::MetricPerS => "grows per second",
+        Metric::LedgerBehind => "ledger behind by",
         Metric::SwitchNotObeyed => "calls let through after the trip",
     }
 }
@@ -108,6 +111,7 @@ fn quantity(metric: Metric, value: f64) -> String {
         || word.ends_with("_age_s")
         || word.ends_with("silent_s")
         || word.ends_with("behind")
+        || word.ends_with("behind_s")
     {
         return span(value);
     }

@@ -160,6 +160,12 @@ fn ourselves() -> Vec<RuleSpec> {
         rule("source-quarantined", Metric::SourceQuarantined)
             .above(&[(0.0, Severity::Warning), (100.0, Severity::Critical)])
             .keep_s(300),
+        // It commits twice a second; what it does not hold, a crash makes us read again.
+        rule("ledger-behind", Metric::LedgerBehind)
+            .above(&[(10.0, Severity::Warning), (120.0, Severity::Critical)])
+            .clear(2.0)
+            .hold_s(1)
+            .keep_s(5),
     ]
 }
 

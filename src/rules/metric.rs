@@ -44,6 +44,9 @@ pub enum Metric {
     SwitchNotObeyed,
     CapNotEnforced,
     SpendUnpricedRatio,
+    MetricValue,
+    MetricPerS,
+    LedgerBehind,
 }
 
 words!(Metric {
@@ -83,6 +86,9 @@ words!(Metric {
     SwitchNotObeyed = "switch.not_obeyed",
     CapNotEnforced = "cap.not_enforced",
     SpendUnpricedRatio = "spend.unpriced_ratio",
+    MetricValue = "metric.value",
+    MetricPerS = "metric.per_s",
+    LedgerBehind = "ledger.behind_s",
 });
 
 /// A metric, the labels it can be matched by, and what it means.
@@ -107,6 +113,8 @@ const RETRIES: &[&str] = &["provider", "model"];
 const KEY: &[&str] = &["key", "environment"];
 const SOURCE: &[&str] = &["source", "kind"];
 const SWITCH: &[&str] = &["scope", "host"];
+const MEASURE: &[&str] = &["metric", "labels", "host"];
+const LEDGER: &[&str] = &["ledger"];
 
 /// Every metric, in the order of [`Metric::ALL`].
 pub const METRICS: &[MetricDoc] = &[
@@ -246,6 +254,17 @@ pub const METRICS: &[MetricDoc] = &[
         CAP,
         "Share of the calls a cap covers in its period that have no price, 0..1.",
     ),
+    doc(Metric::MetricValue, MEASURE, "Value of a scraped metric, in its own unit."),
+    doc(
+        Metric::MetricPerS,
+        MEASURE,
+        "Growth per second of a scraped counter between its last two readings.",
+    ),
+    doc(
+        Metric::LedgerBehind,
+        LEDGER,
+        "Age of the oldest call that the ledger does not hold yet, in seconds.",
+    ),
 ];
 
 /// What a metric's series are about.
@@ -260,6 +279,8 @@ pub enum Family {
     Caller,
     Source,
     Switch,
+    Measure,
+    Ledger,
 }
 
 impl Metric {
@@ -275,6 +296,8 @@ impl Metric {
             "key" => Family::Caller,
             "source" => Family::Source,
             "switch" => Family::Switch,
+            "metric" => Family::Measure,
+            "ledger" => Family::Ledger,
             _ => Family::Traffic,
         }
     }

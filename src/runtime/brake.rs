@@ -25,6 +25,17 @@ pub struct SwitchSetup {
     pub state_dir: PathBuf,
     /// This machine's name.
     pub host: String,
+    /// Whether this process may do anything with it.
+    pub access: SwitchAccess,
+}
+
+/// What a process may do with the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchAccess {
+    /// Trip and reset, if armed by itself.
+    Act,
+    /// Show what others do. What rules ask for is theirs to do.
+    Look,
 }
 
 /// The directory, opened, or why it can't be.
@@ -95,7 +106,7 @@ impl Brake {
             }
         }
         // Who held the lock may have gone, and a full disk may have room again.
-        let waits = self.dir.is_ok() && self.is_armed() && !self.prepared;
+        let waits = self.dir.is_ok() && self.is_armed() && self.may_act() && !self.prepared;
         if changed || waits {
             let before = self.problem.clone();
             self.prepare();
@@ -124,7 +135,7 @@ impl Brake {
     /// Take the directory's lock and prepare files if rules may trip, let go of
     /// them if not. Waits for the disk.
     fn prepare(&mut self) {
-        let armed = self.is_armed();
+        let armed = self.is_armed() && self.may_act();
         self.problem = None;
         let Ok(dir) = &mut self.dir else { return };
         if armed {
@@ -136,6 +147,11 @@ impl Brake {
             dir.release();
             self.prepared = false;
         }
+    }
+
+    /// Whether this process may do anything.
+    pub fn may_act(&self) -> bool {
+        self.setup.access == SwitchAccess::Act
     }
 
     fn is_armed(&self) -> bool {
@@ -205,7 +221,7 @@ impl Brake {
     /// for the directory as a whole.
     pub fn states(&self) -> Vec<SwitchState> {
         let armed = match (&self.dir, self.arming.state()) {
-            (Ok(_), ArmState::Armed) if self.prepared => Armed::Armed,
+            (Ok(_), ArmState::Armed) if self.prepared || !self.may_act() => Armed::Armed,
             (Ok(_), ArmState::Disarmed) => Armed::Disarmed,
             (Ok(_), ArmState::Armed) | (Err(_), _) => Armed::Unknown,
         };
@@ -273,6 +289,7 @@ mod tests {
             armed: ArmState::Armed,
             state_dir: root.join("state"),
             host: "gw-1".into(),
+            access: SwitchAccess::Act,
         })
     }
 

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
 
 use super::actions::{Job, Report};
 use super::brake::{Brake, Tripped, Vanished};
 use super::clock::Clock;
 use super::command::Command;
+use super::keeper::Keeper;
+use super::observer::{Beat, Look};
 use crate::action::arming::{self, ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
 use crate::action::switch::KillNote;
@@ -44,10 +46,14 @@ pub struct Driver {
     pub news: Receiver<News>,
     pub recycle: Sender<Batch>,
     pub commands: Receiver<Command>,
+    pub looks: Receiver<Look>,
+    pub beat: Beat,
     pub answers: Sender<String>,
     pub jobs: Sender<Job>,
     pub reports: Receiver<Report>,
     pub frames: Newest,
+    /// The ledger, where there is one.
+    pub keeper: Option<Keeper>,
     pub events: Option<Sender<Event>>,
     /// Events for which the viewer had no room.
     pub untold: u64,
@@ -103,6 +109,7 @@ impl Driver {
         self.learn_switches(now, &mut effects);
         loop {
             let now = self.clock.now();
+            self.beat.mark(now.mono);
             let urgent = self.carry_out(&mut effects, now);
             self.keep_time(now, &mut due, &mut effects);
             let urgent = self.carry_out(&mut effects, now) || urgent;
@@ -112,10 +119,14 @@ impl Driver {
                 due.dirty = false;
             }
             let mut next = due.tick.min(due.look);
+            if let Some(keeper) = &mut self.keeper {
+                next = keeper.turn(&mut self.engine, now).map_or(next, |at| next.min(at));
+            }
             if due.dirty {
                 next = next.min(due.frame);
             }
             let wait = next.since(self.clock.now().mono);
+            let words = self.keeper.as_ref().map_or_else(never, |keeper| keeper.words.clone());
             select! {
                 recv(self.news) -> news => match news {
                     Ok(news) => {
@@ -123,7 +134,7 @@ impl Driver {
                         due.dirty = true;
                     }
                     // Every source has ended; commands and time go on.
-                    Err(_) => self.news = crossbeam_channel::never(),
+                    Err(_) => self.news = never(),
                 },
                 recv(self.commands) -> command => {
                     if let Ok(command) = command {
@@ -131,15 +142,31 @@ impl Driver {
                         due.look = Mono(0);
                         due.dirty = true;
                     } else {
-                        self.commands = crossbeam_channel::never();
+                        self.commands = never();
                     }
+                },
+                recv(self.looks) -> look => {
+                    if let Ok(look) = look {
+                        // Whoever asked may have gone.
+                        let _ = look.try_send(Arc::new(snapshot::build(&self.engine, self.clock.now())));
+                    } else {
+                        self.looks = never();
+                    }
+                },
+                recv(words) -> word => {
+                    let now = self.clock.now();
+                    match (word, &mut self.keeper) {
+                        (Ok(word), Some(keeper)) => keeper.hear(word, &mut self.engine, now),
+                        _ => self.lose_ledger(now),
+                    }
+                    due.dirty = true;
                 },
                 recv(self.reports) -> report => {
                     if let Ok(report) = report {
                         self.hear(report, &mut effects);
                         due.dirty = true;
                     } else {
-                        self.reports = crossbeam_channel::never();
+                        self.reports = never();
                     }
                 },
                 recv(self.stop) -> _ => break,
@@ -153,7 +180,19 @@ impl Driver {
         let now = self.clock.now();
         self.engine.tick(now, &mut effects);
         self.carry_out(&mut effects, now);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish(&mut self.engine, self.clock);
+        }
         self.frames.put(Arc::new(snapshot::build(&self.engine, now)));
+    }
+
+    /// The ledger's thread has ended by itself, which only a defect explains.
+    fn lose_ledger(&mut self, now: Stamp) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.lost(&mut self.engine);
+            let text = "the ledger's thread has ended: what is counted from now on is not kept";
+            self.engine.alarm("ledger_lost", text, now);
+        }
     }
 
     /// Take in what has come, but not so much that nothing else gets a turn;
@@ -209,7 +248,11 @@ impl Driver {
     fn tell_vanished(&mut self, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
         let host = brake.host().to_owned();
-        for Vanished { scope, since, note } in brake.take_vanished() {
+        let gone = brake.take_vanished();
+        if !brake.may_act() {
+            return;
+        }
+        for Vanished { scope, since, note } in gone {
             let deed = Deed {
                 at: now.wall,
                 by: "unknown".into(),
@@ -238,7 +281,9 @@ impl Driver {
             match effect {
                 Effect::Trip { scope, rule, reason } => {
                     let note = self.note(&reason, Some(&rule), "tripline", now);
-                    let Some(brake) = &mut self.brake else { continue };
+                    let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else {
+                        continue;
+                    };
                     let outcome = brake.trip_by_rule(&scope, &note);
                     self.after_trip(outcome, &scope, &note, now);
                     learn = true;
@@ -303,9 +348,12 @@ impl Driver {
     /// A viewer that does not keep up loses events, and is told how many; the
     /// engine never waits for one.
     fn tell(&mut self, mut event: Event) {
-        let Some(events) = &self.events else { return };
         // What came of it is told by events of its own.
         event.would.clear();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.remember(&event);
+        }
+        let Some(events) = &self.events else { return };
         if self.untold > 0 {
             let text = format!("{} events were lost: their reader is too slow", self.untold);
             let lost = Event::new(event.at, EventKind::Finding, text);

@@ -53,12 +53,14 @@ pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()
     thread::Builder::new().name("tail".into()).spawn(move || {
         let mut watcher = Watcher::new();
         let mut said: Vec<source::SourceStatus> = Vec::new();
+        let mut unheard: Option<String> = None;
         let mut rewatch = Mono(0);
         while !reading.stopped() {
             let now = reading.clock.now();
             let turn = tail.turn(now, &mut |batch| reading.deliver(batch));
-            if said != tail.statuses() {
+            if said != tail.statuses() || unheard.as_deref() != watcher.problem() {
                 said = tail.statuses().to_vec();
+                unheard = watcher.problem().map(str::to_owned);
                 for status in &said {
                     reading.say(status.source, in_words(status, watcher.problem()));
                 }
@@ -67,7 +69,7 @@ pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()
                 watcher.watch(&tail.wants());
                 rewatch = now.mono.plus(REWATCH);
             }
-            if turn == Turn::Idle && watcher.wait(source::tail::POLL) == Wake::Moved {
+            if turn == Turn::Idle && watcher.wait(watcher.cadence()) == Wake::Moved {
                 tail.look_again();
             }
         }
@@ -75,9 +77,11 @@ pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()
 }
 
 pub(super) fn in_words(status: &source::SourceStatus, watching: Option<&str>) -> SourceStatus {
+    let found = status.findings.first().map(String::as_str);
+    let problem = status.problem.as_deref().or(found).or(watching);
     SourceStatus {
         state: status.state.as_str(),
-        problem: status.problem.clone().or_else(|| watching.map(str::to_owned)),
+        problem: problem.map(str::to_owned),
         format: status.format.clone(),
     }
 }

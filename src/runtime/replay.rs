@@ -157,6 +157,7 @@ impl Reader {
                 Observation::Limits { at } => at,
                 Observation::Limit(reading) => &mut reading.at,
                 Observation::Queue(reading) => &mut reading.at,
+                Observation::Metric(reading) => &mut reading.at,
                 _ => continue,
             };
             if *at == self.received {
@@ -319,6 +320,7 @@ fn time_of(seen: &Observation) -> Option<Wall> {
         Observation::Request { request, .. } => Some(request.at),
         Observation::Limits { at } => Some(*at),
         Observation::Queue(reading) => Some(reading.at),
+        Observation::Metric(reading) => Some(reading.at),
         _ => None,
     }
 }

@@ -13,13 +13,16 @@ use super::brake::{Brake, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
 use super::driver::{Driver, Newest};
+use super::ledger::{self, LedgerSetup};
 use super::net::{self, NetSetup};
+use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, Event, SourceName};
+use crate::ledger::LedgerError;
 use crate::snapshot::Snapshot;
 use crate::source::net::Asker;
-use crate::source::{STDIN, Sinks, SourceError, SourceSpec, Tail, Way};
+use crate::source::{Resume, STDIN, Sinks, SourceError, SourceSpec, Tail, Way};
 
 /// Batches between a reader and the engine. A full channel is lag, not loss.
 const QUEUED: usize = 64;
@@ -40,6 +43,8 @@ pub struct Setup {
     pub net: NetSetup,
     /// The kill switch, where there is one.
     pub switch: Option<SwitchSetup>,
+    /// Where totals are kept over restarts, if they are.
+    pub ledger: Option<LedgerSetup>,
     /// Where events go, for a viewer that wants each one.
     pub events: Option<Sender<Event>>,
     /// Shortest time between two snapshots.
@@ -52,6 +57,9 @@ pub enum StartError {
     /// A source can't be followed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger can't be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// No thread.
     #[error("cannot start the {name} thread: {why}")]
     Thread {
@@ -72,6 +80,7 @@ pub struct Running {
     pub answers: Receiver<String>,
     /// The clock of the run.
     pub clock: Clock,
+    observer: Observer,
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
     stop_asking: Option<oneshot::Sender<()>>,
@@ -82,10 +91,19 @@ pub struct Running {
 pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let clock = Clock::start();
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
-    let engine = Engine::new(setup.engine, setup.names, clock.now());
+    let mut engine = Engine::new(setup.engine, setup.names, clock.now());
+    let mut threads = Vec::new();
+    let (mut keeper, mut resume) = (None, Resume::Never);
+    if let Some(setup) = setup.ledger {
+        let begun = ledger::begin(setup, &mut engine, clock.now())?;
+        threads.push(("ledger", named("ledger", begun.thread)?));
+        (keeper, resume) = (Some(begun.keeper), Resume::From(begun.checkpoints));
+    }
     let (news_in, news) = bounded(QUEUED);
     let (recycle, spare) = bounded::<Batch>(QUEUED);
     let (commands, obeyed) = bounded(16);
+    let (looks, looked) = bounded::<Look>(16);
+    let beat = Beat::default();
     let (answers_in, answers) = bounded(16);
     // Bounded where jobs are made: a trip must not wait for the one before it.
     let (jobs, jobs_out) = unbounded();
@@ -94,7 +112,6 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (newest, frames) = Newest::new();
     let stop_reading = Arc::new(AtomicBool::new(false));
     let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
-    let mut threads = Vec::new();
 
     let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
@@ -108,10 +125,13 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         news,
         recycle,
         commands: obeyed,
+        looks: looked,
+        beat: beat.clone(),
         answers: answers_in,
         jobs,
         reports,
         frames: newest,
+        keeper,
         events: setup.events,
         untold: 0,
         frame_every: setup.frame_every,
@@ -121,14 +141,16 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     threads.push(("engine", named("engine", engine)?));
 
     let askers = net::askers(&setup.sources, &mut *setup.sinks, &setup.net);
-    read(&setup.sources, setup.sinks, &reading, &mut threads)?;
+    read(&setup.sources, setup.sinks, &resume, &reading, &mut threads)?;
     let stop_asking = ask(askers, reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
+    let observer = Observer::new(clock, beat, looks, frames.clone());
     Ok(Running {
         frames,
         commands,
         answers,
         clock,
+        observer,
         stop_engine,
         stop_reading,
         stop_asking,
@@ -140,6 +162,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 fn read(
     sources: &[SourceSpec],
     mut sinks: Box<Sinks>,
+    resume: &Resume,
     reading: &Reading,
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<(), StartError> {
@@ -152,7 +175,7 @@ fn read(
     let files: Vec<_> =
         numbered().filter(is_followed).map(|(id, spec)| (id, spec.clone())).collect();
     if !files.is_empty() {
-        let tail = Tail::new(&files, sinks)?;
+        let tail = Tail::new(&files, sinks, resume)?;
         threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
     }
     Ok(())
@@ -196,6 +219,12 @@ impl Running {
     #[must_use]
     pub fn engine_is_alive(&self) -> bool {
         self.threads.iter().any(|(name, thread)| *name == "engine" && !thread.is_finished())
+    }
+
+    /// A look at it, for other threads.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Stop reading, let the engine finish, and give back the last picture.

@@ -110,12 +110,6 @@ const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(LOW) & !word & (LOW << 7)
 }
 
-/// Whether a bare value is one run of bytes that mean nothing outside of strings.
-pub(super) fn is_plain_word(raw: &[u8]) -> bool {
-    let plain = |byte: &u8| *byte > b' ' && Class::of(*byte) == Class::Plain;
-    !raw.is_empty() && raw.iter().all(plain)
-}
-
 /// Whether a (mostly short) string holds an escape.
 #[inline]
 pub(super) fn has_backslash(raw: &[u8]) -> bool {

@@ -28,6 +28,8 @@ pub(super) struct Skeletons {
     /// The bytes of long literals.
     tails: Vec<u8>,
     endings: Vec<Ending>,
+    /// Lines for which there was no room.
+    turned_away: u32,
     /// Where in the line last followed each gap starts; the last is its end.
     starts: Vec<usize>,
     /// Values of the line being walked; what it needs to be learnt.
@@ -129,6 +131,7 @@ impl Skeletons {
         self.literals.clear();
         self.tails.clear();
         self.endings.clear();
+        self.turned_away = 0;
     }
 
     /// The end of `line`, if all of it looks like a line before.

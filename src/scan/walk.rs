@@ -143,7 +143,7 @@ impl<'w> Walk<'w> {
     fn value(&mut self, at: usize, child: Option<&'w Node>, comma: Comma) -> Option<usize> {
         let bytes = self.bytes;
         let span = lex::value(bytes, at, comma, |at| self.container(at, child))?;
-        self.found.skeletons.marks.note(bytes, span, child);
+        self.found.skeletons.marks.note(span, child);
         if let Some(child) = child {
             self.note(child, span);
         }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Alert, Cap, Finding, Key, Limit, Load, Number, Percentiles, Queue, Retries, Snapshot, Source,
-    State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED, Usd, verdict,
+    Alert, Cap, Finding, Key, Ledger, Limit, Load, Measure, Number, Percentiles, Queue, Retries,
+    Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
+    Usd, verdict,
 };
 use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Scope, Stamp, Sym};
 use crate::engine::gauges::Gauge;
@@ -39,6 +40,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
         limits: limits.into(),
         caps: caps.into(),
         queues: queues(engine, now.mono).into(),
+        metrics: measures(engine, now.mono).into(),
         traffic: traffic(engine, now.mono).into(),
         retries: retries(engine, now.mono).into(),
         keys: keys(engine, now.mono).into(),
@@ -47,6 +49,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
         sources: sources.into(),
         findings: findings(engine).into(),
         totals: totals(engine),
+        ledger: ledger(engine, now.mono),
         overall,
         overall_retries: retries_row(None, None, &all_retries),
         load: load(engine, now.mono).into(),
@@ -187,6 +190,7 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
             name: row.name.map(|name| engine.names().text(name)),
             priority: row.priority.map(crate::domain::Priority::word),
             depth: view.depth,
+            running: view.running,
             oldest_age_s: view.oldest_age_s,
             in_per_s: view.in_per_s,
             out_per_s: view.out_per_s,
@@ -197,6 +201,27 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
         }
     };
     rows.into_iter().map(|(_, row)| queue(row)).collect()
+}
+
+fn measures(engine: &Engine, now: Mono) -> Vec<Measure> {
+    let measure = |row: &crate::engine::measures::Measure| {
+        let view = row.view(now);
+        let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
+        Measure {
+            name: engine.names().text(row.last.name),
+            labels: text(row.last.labels),
+            host: text(row.last.host),
+            kind: row.last.kind.word(),
+            value: view.value,
+            per_s: view.per_s,
+            age_s: to_ms(view.age_s),
+            stale: view.stale,
+        }
+    };
+    let mut rows: Vec<Measure> = engine.measures().rows().iter().map(measure).collect();
+    rows.sort_by(|a, b| (&a.name, &a.labels, &a.host).cmp(&(&b.name, &b.labels, &b.host)));
+    rows.truncate(MOST);
+    rows
 }
 
 fn percentiles(durations: &Durations, now: Mono) -> Option<Percentiles> {
@@ -383,11 +408,12 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         "live" if row.is_silent() => "silent",
         state => state,
     };
+    let catch_up = row.catch_up(now.mono);
     Source {
         name: row.name.name.as_str().into(),
         kind: row.name.kind,
         state: state.into(),
-        lines: row.progress.lines,
+        lines: row.lines(),
         blank: row.progress.blank,
         bytes: row.progress.bytes,
         faults: row.faults,
@@ -399,13 +425,37 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         seconds_behind: row.seconds_behind(now).map(to_ms),
         last_line_age_s: (row.progress.lines > 0).then(|| to_ms(row.last_line_age_s(now))),
         format: row.status.format.as_deref().map(Into::into),
+        catch_up_ratio: catch_up.map(|catch_up| catch_up.ratio),
+        catch_up_in_s: catch_up.and_then(|catch_up| catch_up.eta_s).map(to_ms),
         problem: row.status.problem.as_deref().map(Into::into),
     }
+}
+
+/// Behind by less than this is how a ledger works.
+const BEHIND_S: f64 = 2.0;
+
+fn ledger(engine: &Engine, now: Mono) -> Option<Ledger> {
+    engine.ledger().map(|row| {
+        let behind_s = row.behind_s(now).map(to_ms);
+        let late = behind_s.is_some_and(|behind_s| behind_s >= BEHIND_S);
+        let behind = late || row.status.problem.is_some();
+        Ledger {
+            path: Arc::clone(&row.status.path),
+            state: if behind { "behind" } else { "ok" },
+            behind_s,
+            problem: row.status.problem.as_deref().map(Into::into),
+        }
+    })
 }
 
 fn findings(engine: &Engine) -> Vec<Finding> {
     let finding = |row: &crate::engine::Finding| Finding {
         kind: row.kind,
+        severity: row.severity.map(|severity| match severity {
+            Severity::Critical => State::Critical,
+            Severity::Warning => State::Warning,
+            Severity::Info => State::Ok,
+        }),
         at: row.at.rfc3339().into(),
         text: Arc::clone(&row.text),
         count: row.count,
@@ -414,18 +464,17 @@ fn findings(engine: &Engine) -> Vec<Finding> {
 }
 
 fn totals(engine: &Engine) -> Totals {
-    let sum = |of: fn(&SourceRow) -> u64| engine.sources().iter().map(of).sum();
-    let totals = engine.totals();
+    let (totals, lines) = (engine.totals(), engine.counters());
     Totals {
         requests: totals.requests,
         input_tokens: totals.input_tokens,
         output_tokens: totals.output_tokens,
         cost_usd: Usd(totals.cost),
         unpriced: totals.unpriced,
-        quarantined: sum(|row| row.quarantined),
-        ignored: sum(|row| row.ignored),
-        duplicates: sum(|row| row.duplicates),
-        faults: sum(|row| row.faults),
+        quarantined: lines.quarantined,
+        ignored: lines.ignored,
+        duplicates: lines.duplicates,
+        faults: lines.faults,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, State, Switch, UNATTRIBUTED};
+use super::{Cap, Limit, Snapshot, Source, State, Switch, UNATTRIBUTED};
 use crate::engine::span_in_words as span;
 
 /// Below this a limit is a warning.
@@ -95,6 +95,10 @@ pub fn sentence(snapshot: &Snapshot) -> String {
             None => format!("cap {} {:.0}% used", cap.name, cap.used_ratio * 100.0),
         });
     }
+    parts.extend(ledger_behind(snapshot));
+    if !parts.is_empty() {
+        parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
+    }
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
         parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
     }
@@ -178,14 +182,14 @@ fn calm(snapshot: &Snapshot) -> String {
             "None of {lines} line(s) was understood: not a gateway's log? See `tripline parse`."
         );
     }
+    if let Some(progress) = catching_up(snapshot) {
+        return format!("Catching up with what was logged before the start: {progress}.");
+    }
     if let Some(age) = oldness(snapshot) {
         return format!(
             "The newest line is {} old: nothing is known about the present.",
             span(age)
         );
-    }
-    if snapshot.sources.iter().any(|source| &*source.state == "catching_up") {
-        return "Catching up with what was logged before the start.".to_owned();
     }
     let quiet = snapshot.sources.iter().all(|source| &*source.state == "silent");
     if quiet {
@@ -204,6 +208,24 @@ fn calm(snapshot: &Snapshot) -> String {
         }
         None => "No call in the last minute.".to_owned(),
     }
+}
+
+/// How far the source that needs longest is: `42%, 12 s to go`.
+fn catching_up(snapshot: &Snapshot) -> Option<String> {
+    let sources = snapshot.sources.iter().filter(|source| &*source.state == "catching_up");
+    let left = |source: &Source| source.catch_up_in_s.unwrap_or(f64::MAX);
+    let slowest = sources.max_by(|a, b| left(a).total_cmp(&left(b)))?;
+    let ratio = slowest.catch_up_ratio.map(|ratio| format!("{:.0}%", (ratio * 100.0).floor()));
+    let eta = slowest.catch_up_in_s.map(|s| format!("{} to go", span(s)));
+    let facts: Vec<String> = ratio.into_iter().chain(eta).collect();
+    Some(if facts.is_empty() { "just begun".to_owned() } else { facts.join(", ") })
+}
+
+/// What is not kept yet must not look safe.
+fn ledger_behind(snapshot: &Snapshot) -> Option<String> {
+    let ledger = snapshot.ledger.as_ref().filter(|ledger| ledger.state == "behind")?;
+    let why = ledger.problem.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    Some(format!("ledger behind by {}{why}", span(ledger.behind_s.unwrap_or(0.0))))
 }
 
 /// Lines that hold anything.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::SourceError;
+use super::packed::is_packed;
 use super::tail::file::check_regular;
 
 /// A configured path, checked once.
@@ -64,8 +65,11 @@ impl Pattern {
         }
         matches.sort();
         let matched = |base: &Path| matches.binary_search_by(|path| (**path).cmp(base)).is_ok();
+        // Who writes `*.gz` means compressed files; who writes `*` does not.
+        let means_packed = is_packed(path);
         for path in &matches {
-            if !is_rotated_copy(path, &|base| known(base) || matched(base)) {
+            let is_meant = means_packed && is_packed(path);
+            if is_meant || !is_rotated_copy(path, &|base| known(base) || matched(base)) {
                 found.add(path.clone());
             }
         }
@@ -96,6 +100,15 @@ impl Found {
     /// Note something that was left out.
     pub fn report(&mut self, problem: String) {
         self.problem.get_or_insert(problem);
+    }
+
+    /// Leave out compressed files: they are complete, and nothing to follow.
+    pub fn leave_out_packed(&mut self) {
+        let packed: Vec<_> = self.files.extract_if(.., |path| is_packed(path)).collect();
+        for path in packed {
+            self.report(format!("{}: a compressed file is not followed", path.display()));
+            self.seen.remove(&path);
+        }
     }
 
     /// Add a file, once.

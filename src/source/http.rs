@@ -166,17 +166,13 @@ impl Client {
         if error.is_timeout() {
             return HttpError::TooSlow;
         }
-        let mut cause = error.source();
-        while let Some(why) = cause {
-            if let Some(tls) = tls_error(why) {
-                let untrusted = matches!(tls, rustls::Error::InvalidCertificate(_));
-                return match self.roots {
-                    Roots::None => HttpError::NoRoots,
-                    Roots::Known if untrusted => HttpError::NotTrusted,
-                    Roots::Known => HttpError::NoTls,
-                };
-            }
-            cause = why.source();
+        if let Some(tls) = tls_error(error) {
+            let untrusted = matches!(tls, rustls::Error::InvalidCertificate(_));
+            return match self.roots {
+                Roots::None => HttpError::NoRoots,
+                Roots::Known if untrusted => HttpError::NotTrusted,
+                Roots::Known => HttpError::NoTls,
+            };
         }
         match error {
             error if error.is_connect() => HttpError::NoConnection,
@@ -186,10 +182,20 @@ impl Client {
     }
 }
 
-/// TLS errors travel inside errors of reading and writing.
-fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref()))
+/// TLS errors travel inside errors of reading and writing, which do not name
+/// what they hold as their source.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut cause = error.source();
+    while let Some(why) = cause {
+        if let Some(tls) = why.downcast_ref() {
+            return Some(tls);
+        }
+        cause = match why.downcast_ref::<std::io::Error>() {
+            Some(io) => io.get_ref().map(|inner| -> &(dyn Error + 'static) { inner }),
+            None => why.source(),
+        };
+    }
+    None
 }
 
 impl Answer {

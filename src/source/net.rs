@@ -10,6 +10,7 @@ mod account;
 mod pace;
 mod probe;
 mod reader;
+mod scrape;
 pub mod secret;
 
 use std::path::Path;
@@ -29,6 +30,7 @@ pub use account::Budget;
 use pace::Pace;
 pub use probe::ProbeSpec;
 use reader::Reader;
+pub use scrape::ScrapeSpec;
 use secret::{HeaderSpec, Secrets};
 
 /// A source that is asked over the network.
@@ -45,6 +47,8 @@ pub struct NetSpec {
 pub enum Ask {
     /// A request whose answer has the headers that count.
     Probe(ProbeSpec),
+    /// A page of metrics.
+    Scrape(ScrapeSpec),
 }
 
 impl Ask {
@@ -53,6 +57,7 @@ impl Ask {
     pub const fn kind(&self) -> &'static str {
         match self {
             Ask::Probe(_) => "probe",
+            Ask::Scrape(_) => "scrape",
         }
     }
 
@@ -61,6 +66,7 @@ impl Ask {
     pub const fn address(&self) -> &Address {
         match self {
             Ask::Probe(probe) => &probe.address,
+            Ask::Scrape(scrape) => &scrape.address,
         }
     }
 }
@@ -178,7 +184,8 @@ pub struct Asker {
 }
 
 enum Kind {
-    Probe(probe::Probe),
+    Probe(Box<probe::Probe>),
+    Scrape(ScrapeSpec),
 }
 
 /// What a kind of source works with while it asks.
@@ -220,8 +227,9 @@ impl Asker {
         let kind = match &net.ask {
             Ask::Probe(probe) => {
                 let account = shared.accounts.account(&spec.name, probe.budget);
-                Kind::Probe(probe::Probe::new(probe.clone(), account))
+                Kind::Probe(Box::new(probe::Probe::new(probe.clone(), account)))
             }
+            Ask::Scrape(scrape) => Kind::Scrape(scrape.clone()),
         };
         Some(Asker {
             id,
@@ -245,12 +253,14 @@ impl Asker {
         };
         let asked = match &mut self.kind {
             Kind::Probe(probe) => probe.ask(&mut turn).await,
+            Kind::Scrape(scrape) => scrape.ask(&mut turn).await,
         };
         let outcome = asked.unwrap_or_else(|outcome| outcome);
         let denied = matches!(outcome, Outcome::Denied { .. });
         self.refused = denied.then_some(turn.mark);
         self.reader.flush(world);
         (world.say)(SourceStatus {
+            findings: Vec::new(),
             source: self.id,
             state: outcome.state(),
             files: 0,

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::glob::{Found, Pattern};
+use super::packed::{Unpacked, is_packed};
 use super::stdin::Stream;
 use super::tail::file;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
@@ -31,7 +32,8 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
 /// stands for the path `-`. `now` is the time of last resort for every line.
 ///
 /// A last line without a newline may still be being written: it is not
-/// consumed but counted as pending. Only a pipe's last line is complete.
+/// consumed but counted as pending. Only that of a pipe, or of a compressed
+/// file, is complete.
 pub fn read_to_end(
     source: SourceId,
     spec: &SourceSpec,
@@ -51,11 +53,15 @@ pub fn read_to_end(
             let read = Stream::default().read_all(stdin, &mut lines, &mut clock, &mut out);
             lines.finish(&read.map_err(failed)?, now, &mut out);
         } else {
-            let (mut file, _) = file::open(&path)?;
-            let read = Stream::default().read_all(&mut file, &mut lines, &mut clock, &mut out);
+            let mut file = open(&path)?;
+            let read = Stream::default().read_all(&mut *file, &mut lines, &mut clock, &mut out);
             let rest = read.map_err(failed)?;
-            pending += lines.position() - lines.offset() + rest.len() as u64;
-            lines.finish_torn(0, now, &mut out);
+            if is_packed(&path) {
+                lines.finish(&rest, now, &mut out);
+            } else {
+                pending += lines.position() - lines.offset() + rest.len() as u64;
+                lines.finish_torn(0, now, &mut out);
+            }
         }
         out.counters.totals.pending_bytes = pending;
         out.flush();
@@ -73,7 +79,9 @@ pub struct Ended {
     pub format: Option<String>,
 }
 
-/// Open a regular file for reading; nothing else is opened.
-pub fn open(path: &Path) -> Result<std::fs::File, SourceError> {
-    file::open(path).map(|(file, _)| file)
+/// Open a regular file for reading, and unpack it if its name ends in `.gz`;
+/// nothing else is opened.
+pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, SourceError> {
+    let (file, _) = file::open(path)?;
+    Ok(if is_packed(path) { Box::new(Unpacked::new(file)) } else { Box::new(file) })
 }

@@ -19,14 +19,17 @@ pub trait LineSink {
     /// Nothing follows. Comes once; parts of an unfinished long line are void.
     fn finish(&mut self, at: LineAt, out: &mut Batch);
     /// What is to be kept beside the place in a file, so that another sink that
-    /// goes on from there understands what follows; empty if nothing is. JSON.
+    /// goes on from there understands what follows; empty if nothing is. JSON. It
+    /// tells of the lines before [`open_since`](Self::open_since), where a record
+    /// is open.
     fn memo(&self) -> String;
     /// Goes on after what [`memo`](Self::memo) was asked for. Comes before lines.
     fn recall(&mut self, memo: &str);
     /// The format, once it is known.
     fn format(&self) -> Option<&str>;
-    /// Byte offset of the first line of a record that is not complete: who wants
-    /// to read on later, without what is kept here, must start there.
+    /// First byte of a record of several lines that is not complete: another run,
+    /// without what is kept here, begins there. Never moves to a byte before the
+    /// last line given.
     fn open_since(&self) -> Option<u64> {
         None
     }

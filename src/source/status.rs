@@ -43,6 +43,9 @@ pub struct SourceStatus {
     pub files: usize,
     /// What is wrong, in words. Contains paths: not yet safe for a terminal.
     pub problem: Option<String>,
+    /// What was met on the way and can't be made good, each once: a rotation that
+    /// loses lines, an older file that can't be read. Contains paths.
+    pub findings: Vec<String>,
     /// The log format, once known; of the first file where they differ.
     pub format: Option<String>,
 }

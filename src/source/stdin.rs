@@ -57,8 +57,15 @@ impl Stream {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             }
-            let bytes = self.buffer.get(..self.filled).unwrap_or_default();
-            let used = lines.take(bytes, clock(), out);
+            let (received, mut used) = (clock(), 0);
+            loop {
+                let bytes = self.buffer.get(used..self.filled).unwrap_or_default();
+                used += lines.take(bytes, received, out);
+                if !out.is_full() {
+                    break;
+                }
+                out.send();
+            }
             self.buffer.copy_within(used..self.filled, 0);
             self.filled -= used;
             out.counters.totals.pending_bytes =

@@ -1,18 +1,32 @@
 //! Follows files: `turn` reads on wherever something is new.
 //!
-//! No thread and no clock in here. Whoever calls `turn` after a file event and
-//! at least each [`POLL`] gets every line of every file exactly once, through
-//! rotation, truncation, deletion and reappearance. It must not know what a
-//! line means, nor that events exist: they are only a reason to call sooner.
+//! No thread and no clock in here. Whoever calls `turn` after a file event, and
+//! often enough without one, gets every line of every file exactly once, through
+//! rotation, truncation, deletion and reappearance. With [`Resume::From`] that
+//! holds over restarts too: each batch carries the checkpoints of the files whose
+//! lines it holds, and what is committed with it is never read again. It must
+//! not know what a line means, nor that events exist: they are only a reason to
+//! call sooner.
 //!
 //! Not covered: a generation that comes and goes between two turns, so that
-//! nothing of it was ever read; and a file cut back to a part of itself, which
-//! is read again from its first byte, as a new one.
+//! nothing of it was ever read (a restart still finds it beside what was read);
+//! what a truncation destroys; a file cut back to a part of itself, which is
+//! read again from its first byte, as a new one; a rotated file that a restart
+//! would have to look for in another directory; what is added to a rotated file
+//! more than [`ROTATE_WAIT`] after its last line; and, where more files are
+//! followed than may be open, the rest of one that is deleted while it is closed.
 
+mod archive;
+mod chain;
+mod consumed;
+mod copies;
 pub(super) mod file;
 mod files;
+mod findings;
 pub(super) mod generation;
 mod group;
+mod handles;
+mod known;
 pub(super) mod lines;
 
 use std::collections::BTreeSet;
@@ -21,8 +35,9 @@ use std::time::Duration;
 
 use self::file::Buffer;
 use self::group::Group;
+use self::handles::Handles;
 use super::{SourceError, SourceSpec, SourceStatus};
-use crate::domain::{Batch, Mono, SourceId, Stamp};
+use crate::domain::{Batch, Checkpoint, Mono, SourceId, Stamp};
 
 pub use self::lines::Deliver;
 
@@ -44,10 +59,21 @@ pub enum Turn {
     More,
 }
 
+/// What earlier runs have left, and whether this one leaves something.
+#[derive(Clone, Debug, Default)]
+pub enum Resume {
+    /// Nothing is known and nothing is kept.
+    #[default]
+    Never,
+    /// Go on where these say, and say with each [`Batch`] how far it goes.
+    From(Vec<Checkpoint>),
+}
+
 /// Follows the files of all sources.
 pub struct Tail {
     groups: Vec<Group>,
     sinks: Box<super::Sinks>,
+    handles: Handles,
     buffer: Buffer,
     batch: Batch,
     polled: Option<Mono>,
@@ -61,14 +87,15 @@ impl Tail {
     pub fn new(
         sources: &[(SourceId, SourceSpec)],
         sinks: Box<super::Sinks>,
+        resume: &Resume,
     ) -> Result<Tail, SourceError> {
-        let groups: Result<Vec<_>, _> =
-            sources.iter().map(|(id, spec)| Group::new(*id, spec)).collect();
-        let groups = groups?;
+        let groups = sources.iter().map(|(id, spec)| Group::new(*id, spec, resume));
+        let groups = groups.collect::<Result<Vec<_>, _>>()?;
         Ok(Tail {
             statuses: groups.iter().map(Group::status).collect(),
             groups,
             sinks,
+            handles: Handles::of_process(),
             buffer: Buffer::default(),
             batch: Batch::default(),
             polled: None,
@@ -83,15 +110,17 @@ impl Tail {
         let poll = due(self.polled, POLL);
         let scan = poll && due(self.scanned, SCAN);
         let mut turn = Turn::Idle;
+        self.handles.count(self.groups.iter().flat_map(Group::open_files));
         for (group, status) in self.groups.iter_mut().zip(&mut self.statuses) {
             if scan {
                 group.scan();
             }
             if poll {
-                group.poll(now, &mut *self.sinks);
+                group.poll(now, &mut self.handles, &mut *self.sinks);
             }
-            let (buffer, sinks) = (&mut self.buffer, &mut *self.sinks);
-            if group.read(now, buffer, sinks, &mut self.batch, deliver) == Turn::More {
+            let (handles, buffer) = (&mut self.handles, &mut self.buffer);
+            let (sinks, batch) = (&mut *self.sinks, &mut self.batch);
+            if group.read(now, handles, buffer, sinks, batch, deliver) == Turn::More {
                 turn = Turn::More;
             }
             if poll {

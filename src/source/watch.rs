@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +14,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use super::tail::POLL;
 use super::tail::generation::FileId;
+
+/// Longest time between two looks where the system tells of each change. It is
+/// the limit of what a lost event can delay.
+pub const HEARD_POLL: Duration = Duration::from_secs(1);
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +40,7 @@ pub struct Watcher {
     /// What is watched, and which directory that was then.
     watched: BTreeMap<PathBuf, FileId>,
     problem: Option<String>,
+    cadence: Duration,
 }
 
 impl Default for Watcher {
@@ -56,7 +62,7 @@ impl Watcher {
             Ok(inner) => (Some(inner), None),
             Err(e) => (None, Some(format!("no file events ({e}); polling instead"))),
         };
-        Watcher { inner, bell, moved, watched: BTreeMap::new(), problem }
+        Watcher { inner, bell, moved, watched: BTreeMap::new(), problem, cadence: POLL }
     }
 
     /// Watch exactly these directories. One that was deleted and made again is
@@ -64,6 +70,11 @@ impl Watcher {
     pub fn watch(&mut self, dirs: &BTreeSet<PathBuf>) {
         let Some(inner) = &mut self.inner else { return };
         self.problem = None;
+        let deaf = dirs.iter().find_map(|dir| Some((dir, without_events(dir)?)));
+        if let Some((dir, kind)) = deaf {
+            let text = format!("{}: {kind}: not all file events come; polling", dir.display());
+            self.problem = Some(text);
+        }
         let id_of = |dir: &PathBuf| fs::metadata(dir).ok().map(|meta| FileId::of(&meta));
         self.watched.retain(|dir, id| {
             let keep = dirs.contains(dir) && id_of(dir) == Some(*id);
@@ -83,6 +94,14 @@ impl Watcher {
                 }
             }
         }
+        self.cadence = if self.problem.is_none() { HEARD_POLL } else { POLL };
+    }
+
+    /// How long to wait at most before all files are looked at: longer where
+    /// events come for all of them.
+    #[must_use]
+    pub fn cadence(&self) -> Duration {
+        self.cadence
     }
 
     /// Wait until something happens, but not longer than `at_most`.
@@ -110,6 +129,31 @@ impl Watcher {
     }
 }
 
+/// The kind of a file system whose changes are made, at least in part, where
+/// this machine does not see them.
+fn without_events(dir: &Path) -> Option<&'static str> {
+    let magic = rustix::fs::statfs(dir).ok()?.f_type;
+    kind_of(u32::try_from(magic & 0xffff_ffff).ok()?)
+}
+
+/// Numbers of `statfs(2)`.
+fn kind_of(magic: u32) -> Option<&'static str> {
+    Some(match magic {
+        0x6969 => "nfs",
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "smb",
+        0x0102_1997 => "9p",
+        0x6573_5546 => "fuse",
+        0x794c_7630 => "overlay",
+        0x00c3_6400 => "ceph",
+        0x0bd0_0bd0 => "lustre",
+        0x0116_1970 => "gfs2",
+        0x7461_636f => "ocfs2",
+        0x5346_414f | 0x6b41_4653 => "afs",
+        0x786f_4256 => "vboxsf",
+        _ => return None,
+    })
+}
+
 fn on_event(event: notify::Result<Event>, moved: &AtomicBool, ring: &Sender<()>) {
     let moves = match event {
         Ok(event) if event.need_rescan() => true,
@@ -128,4 +172,18 @@ fn on_event(event: notify::Result<Event>, moved: &AtomicBool, ring: &Sender<()>)
     }
     // A full channel is rung already.
     let _rung = ring.try_send(());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_hears_only_half_is_named() {
+        assert_eq!(kind_of(0x6969), Some("nfs"));
+        assert_eq!(kind_of(0xff53_4d42), Some("smb"));
+        assert_eq!(kind_of(0xef53), None, "ext4");
+        // `/proc` changes without events too, but nobody keeps logs there.
+        assert_eq!(without_events(Path::new("/proc")), None);
+    }
 }

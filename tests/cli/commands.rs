@@ -7,7 +7,7 @@ use std::process::Stdio;
 use super::sandbox::{Sandbox, here};
 
 /// Every command that has a help text.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["demo"],
     &["once"],
@@ -23,6 +23,12 @@ const COMMANDS: [&[&str]; 19] = [
     &["audit"],
     &["audit", "show"],
     &["audit", "verify"],
+    &["ledger"],
+    &["ledger", "show"],
+    &["ledger", "export"],
+    &["ledger", "prune"],
+    &["ledger", "verify"],
+    &["report"],
     &["config"],
     &["config", "check"],
     &["config", "show"],

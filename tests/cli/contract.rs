@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-const SECTIONS: [&str; 10] = [
-    "limits", "caps", "queues", "traffic", "retries", "keys", "alerts", "switches", "sources",
-    "findings",
+const SECTIONS: [&str; 11] = [
+    "limits", "caps", "queues", "metrics", "traffic", "retries", "keys", "alerts", "switches",
+    "sources", "findings",
 ];
 
 /// Complaints about a snapshot.

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::contract;
@@ -19,6 +23,41 @@ fn once_keeps_the_contract_on_every_log() {
         let bytes = source["bytes"].as_u64().unwrap() + source["pending_bytes"].as_u64().unwrap();
         assert_eq!(bytes, fs::metadata(&log).unwrap().len(), "{}: bytes add up", log.display());
     }
+}
+
+#[test]
+fn compressed_logs_say_what_the_plain_ones_say() {
+    let sandbox = Sandbox::new();
+    let log = here("tests/corpus/hostile/10-numbers.jsonl");
+    let log = if log.exists() { log } else { corpus_logs().remove(0) };
+    let plain = fs::read(&log).unwrap();
+    // Two members, cut in the middle of a line.
+    let (first, second) = plain.split_at(plain.len() / 2);
+    let mut packed = Vec::new();
+    for part in [first, second] {
+        let mut member = GzEncoder::new(&mut packed, Compression::fast());
+        member.write_all(part).unwrap();
+        member.finish().unwrap();
+    }
+    let zipped = sandbox.file("app.log.1.gz", packed);
+    let (a, b) = (sandbox.once(&log), sandbox.once(&zipped));
+    assert_eq!(a["totals"], b["totals"]);
+    assert!(b["totals"]["requests"].as_u64().unwrap() > 0);
+    assert_eq!(b["sources"][0]["bytes"], plain.len());
+    let pattern = sandbox.path("app.log*.gz");
+    assert_eq!(sandbox.once(&pattern)["totals"], a["totals"], "a pattern that ends in .gz");
+    let parse = |path: &Path| sandbox.run(["parse".as_ref(), path.as_os_str()]).ok().0.stdout;
+    assert_eq!(parse(&log).len(), parse(&zipped).len());
+    let replay = |path: &Path| {
+        let args = ["replay".as_ref(), "--json".as_ref(), path.as_os_str()];
+        sandbox.run(args).ok().lines().pop().unwrap()["totals"].clone()
+    };
+    assert_eq!(replay(&log), replay(&zipped));
+    let broken = sandbox.file("broken.log.gz", "there is no gzip in here\n");
+    let said = sandbox.run(["parse".as_ref(), broken.as_os_str()]);
+    assert!(!said.0.status.success());
+    let said = String::from_utf8_lossy(&said.0.stderr).into_owned();
+    assert!(said.contains("invalid gzip header"), "{said}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Sandbox {
             all.extend(path.as_os_str().as_encoded_bytes());
             if path.is_dir() {
                 all.extend(Sandbox::everything_in(&path));
-            } else {
+            } else if path.is_file() {
                 all.extend(fs::read(path).unwrap());
             }
         }

@@ -92,9 +92,10 @@ fn example_part(table: &config::Table) -> String {
     let mut part = String::new();
     for line in config::example().lines() {
         if line.starts_with('[') {
-            current = line.trim_matches(['[', ']']).split('.').next().unwrap_or("");
+            current = line.trim_matches(['[', ']']);
         }
-        if current == table.name {
+        let is_part = current.split(".\"").next() == Some(table.name);
+        if is_part {
             part.push_str(line);
             part.push('\n');
         }
@@ -118,7 +119,7 @@ fn every_commented_key_of_the_example_is_accepted() {
     let config = load(&live);
     assert_eq!(config.sources[0].host.as_deref(), Some("gw-1"));
     let kinds: Vec<&str> = config.sources.iter().map(SourceSpec::kind).collect();
-    assert_eq!(kinds, ["file", "probe"]);
+    assert_eq!(kinds, ["file", "probe", "scrape"]);
     assert_eq!(config.switch.dir, Some(PathBuf::from("/run/tripline/kill.d")));
     assert_eq!(config.switch.allow_network_fs, NetworkFs::Allow("nfs".to_owned()));
 }

@@ -248,3 +248,57 @@ fn no_secret_and_no_raw_control_character_is_printed() {
     let config = load(&rule_with("match = { key = \"sk-proj-hunter2hunter2\" }"));
     assert!(!config.show(Origins::Show).contains("hunter2"));
 }
+
+#[test]
+fn sources_that_are_asked_need_an_address_a_budget_and_no_key_in_the_file() {
+    let probe = |lines: &str| {
+        format!(
+            "[[source]]\nkind = \"probe\"\nname = \"p\"\nurl = \"https://api.example.com/\"\n{lines}"
+        )
+    };
+    let hint = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"…\"] }, and `prefix` for what stands before the key";
+    for (text, expected) in [
+        ("[[source]]\nkind = \"prob\"".to_owned(), "2:8: 'kind' has an unknown value 'prob' | did you mean 'probe'?".to_owned()),
+        ("[[source]]\nkind = \"scrape\"".to_owned(), "1:1: [[source]] needs 'url'".to_owned()),
+        (
+            "[[source]]\nkind = \"scrape\"\nurl = \"http://10.0.0.7:8000/metrics\"".to_owned(),
+            "3:7: 'url' must be https:// for another machine than this one".to_owned(),
+        ),
+        (
+            "[[source]]\nkind = \"scrape\"\nurl = \"http://[::1]/\"\nbody = \"x\"".to_owned(),
+            "4:8: 'body' is not for a source of kind \"scrape\" | add `kind = \"probe\"`".to_owned(),
+        ),
+        (
+            "[[source]]\npaths = [\"a\"]\nurl = \"http://[::1]/\"".to_owned(),
+            "3:7: 'url' is not for a source of kind \"file\" | add `kind = \"probe\"`".to_owned(),
+        ),
+        (probe("every = \"59s\""), "5:9: 'every' must be at least \"1m\": a provider is not asked more often".to_owned()),
+        (probe("max_per_day = 0"), "5:15: 'max_per_day' must be 1 to 100000".to_owned()),
+        (probe("max_usd_per_day = 0"), "5:19: 'max_usd_per_day' must be above 0".to_owned()),
+        (probe("headers = { Authorization = \"Bearer hunter2\" }"), format!("5:29: 'headers' 'Authorization' must not be written out here | {hint}")),
+        (probe("headers = { x-note = \"sk-proj-abcdefgh12345678ABCDEFGH\" }"), format!("5:22: 'headers' 'x-note' must not be written out here | {hint}")),
+        (probe("headers = { x-api-key = { env = \"A\", file = \"b\" } }"), format!("5:25: 'headers' 'x-api-key' needs exactly one of env, file and command | {hint}")),
+        (probe("headers = { x-api-key = { evn = \"A\" } }"), "5:27: 'headers' 'x-api-key' has an unknown part 'evn' | did you mean 'env'?".to_owned()),
+        (probe("headers = { x-api-key = { env = \"$A\" } }"), "5:33: 'headers' 'x-api-key' must be the name of a variable, without `$`".to_owned()),
+        (probe("headers = { \"a b\" = \"c\" }"), "5:13: 'headers' has a name that is no header's: 'a b'".to_owned()),
+        (probe("body = \"key sk-proj-abcdefgh12345678ABCDEFGH\""), "5:8: 'body' must not hold a key".to_owned()),
+        ("[scrape]\nmap = 1".to_owned(), "2:7: 'scrape.map' must be written [[scrape.map]]".to_owned()),
+        ("[[scrape.map]]\nmetric = \"a\"\nqueue = \"depht\"\nname = \"q\"".to_owned(), "3:9: 'queue' must be one of: depth, running, oldest_age_s, enqueued_total, dequeued_total, dropped_total".to_owned()),
+        ("[[scrape.map]]\nmetric = \"a\"".to_owned(), "2:10: 'metric' must become exactly one of `queue`, `limit` and `show`".to_owned()),
+        ("[[scrape.map]]\nmetric = \"a\"\nshow = \"b\"\nlabel = []".to_owned(), "4:1: unknown key 'label' | did you mean 'labels'?".to_owned()),
+        ("[scrape]\nfoo = 1\n[[scrape.map]]\nmetric = \"a\"\nshow = \"b\"".to_owned(), "2:1: unknown key 'foo' | scrape.map is written [[scrape.map]]".to_owned()),
+    ] {
+        refused(&[(&text, &expected)]);
+    }
+}
+
+#[test]
+fn a_key_that_was_pasted_in_is_not_shown_in_the_complaint() {
+    for header in ["Authorization", "Ocp-Apim-Subscription-Key", "Cookie", "x-auth-token"] {
+        let text = format!(
+            "[[source]]\nkind = \"scrape\"\nurl = \"http://[::1]/\"\nheaders = {{ {header} = \"hunter2\" }}\n"
+        );
+        let error = load_bytes(text).unwrap_err().to_string();
+        assert!(error.contains("must not be written out") && !error.contains("hunter2"), "{error}");
+    }
+}

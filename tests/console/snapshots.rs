@@ -154,6 +154,7 @@ pub fn alarm() -> Snapshot {
         .into(),
         findings: [Finding {
             kind: "quarantined",
+            severity: None,
             at: "2026-11-20T14:01:00.000Z".into(),
             text: "gw-1.jsonl line 8812: cost_ambiguous".into(),
             count: 3,
@@ -288,7 +289,13 @@ pub fn named(names: &[&str]) -> Snapshot {
             .collect(),
         findings: names
             .iter()
-            .map(|name| Finding { kind: "odd", at: (*name).into(), text: (*name).into(), count: 1 })
+            .map(|name| Finding {
+                kind: "odd",
+                severity: None,
+                at: (*name).into(),
+                text: (*name).into(),
+                count: 1,
+            })
             .collect(),
         load: names
             .iter()
@@ -488,6 +495,7 @@ fn queue(priority: &'static str, depth: u64, oldest_age_s: f64, dropped_per_s: f
         name: Some("main".into()),
         priority: Some(priority),
         depth: Some(depth),
+        running: None,
         oldest_age_s: Some(oldest_age_s),
         in_per_s: Some(21.0),
         out_per_s: Some(20.4),

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::error::SwitchError;
 use crate::action::durable;
+use crate::mount;
 
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 const OTHERS_WRITE: u32 = 0o002;
@@ -24,29 +25,9 @@ pub enum NetworkFs {
     /// It may not.
     #[default]
     Refuse,
-    /// It may be on the one of this name: one of [`NETWORK_FS`].
+    /// It may be on the one of this name: one of [`NETWORK_FS`](mount::NETWORK_FS).
     Allow(String),
 }
-
-/// Network file systems by magic number. On these a rename may be late or lost
-/// on other hosts, and a lock may lock nothing.
-pub const NETWORK_FS: &[(u64, &str)] = &[
-    (0x6969, "nfs"),
-    (0x517b, "smb"),
-    (0xff53_4d42, "cifs"),
-    (0xfe53_4d42, "smb2"),
-    (0x6573_5546, "fuse"),
-    (0x0102_1997, "9p"),
-    (0x00c3_6400, "ceph"),
-    (0x5346_414f, "afs"),
-    (0x6b41_4653, "afs"),
-    (0x7375_7245, "coda"),
-    (0x0bd0_0bd0, "lustre"),
-    (0x4750_4653, "gpfs"),
-    (0x0116_1970, "gfs2"),
-    (0x7461_636f, "ocfs2"),
-    (0x564c, "ncp"),
-];
 
 /// Who can see kill files in the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +122,7 @@ impl Handle {
         if let Some(parent) = self.path.parent() {
             check_above(parent)?;
         }
-        match (network_kind(&self.dir).map_err(|e| self.failed("look at", e))?, network) {
+        match (mount::network_kind(&self.dir).map_err(|e| self.failed("look at", e))?, network) {
             (None, _) => Ok(()),
             (Some(kind), NetworkFs::Allow(name)) if name == kind => Ok(()),
             (Some(kind), _) => Err(SwitchError::NetworkFs { path: path(), kind }),
@@ -199,11 +180,4 @@ fn not_opened(path: &Path, source: io::Error) -> SwitchError {
         _ if source.kind() == io::ErrorKind::NotADirectory => SwitchError::NotADirectory { path },
         _ => SwitchError::Io { doing: "open", path, source },
     }
-}
-
-fn network_kind(fd: &File) -> io::Result<Option<&'static str>> {
-    // The field's type and sign differ between platforms; the magic has 32 bits.
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "only the bits count")]
-    let magic = rustix::fs::fstatfs(fd)?.f_type as u64 & 0xffff_ffff;
-    Ok(NETWORK_FS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name))
 }

@@ -4,13 +4,16 @@ use super::{Anchor, Content, Ending, Gap, Literal, Sighting, Skeletons};
 use crate::scan::Shape;
 use crate::scan::found::Hit;
 use crate::scan::lanes::HALF;
-use crate::scan::lex::{self, Span, Token};
+use crate::scan::lex::{Span, Token};
 use crate::scan::paths::Node;
 use crate::scan::value::Kind;
 
-/// Literals and bytes of long ones kept; when there would be more, all are forgotten.
-const MAX_LITERALS: usize = 1024;
+/// Literals kept, and bytes of long ones.
+pub(super) const MAX_LITERALS: usize = 4096;
 const MAX_TAILS: usize = 64 * 1024;
+
+/// How many lines find no room before what is kept has to go for them.
+const PATIENCE: u32 = 4096;
 
 /// Longest literal kept, in bytes.
 const LONGEST: usize = 1024;
@@ -60,13 +63,13 @@ impl Marks {
 
     /// Notes a value of the line; `node` is what is wanted of it and beneath.
     #[inline]
-    pub(in crate::scan) fn note(&mut self, bytes: &[u8], span: Span, node: Option<&Node>) {
+    pub(in crate::scan) fn note(&mut self, span: Span, node: Option<&Node>) {
         if self.usable {
-            self.note_usable(bytes, span, node.is_some_and(|node| node.deeper));
+            self.note_usable(span, node.is_some_and(|node| node.deeper));
         }
     }
 
-    fn note_usable(&mut self, bytes: &[u8], span: Span, deeper: bool) {
+    fn note_usable(&mut self, span: Span, deeper: bool) {
         let Span { token, start, end, .. } = span;
         let (start, end, gap) = match token {
             Token::Text if deeper => (start + 1, end - 1, Gap::TextDeeper),
@@ -74,10 +77,8 @@ impl Marks {
             // Its own values were noted.
             Token::Object | Token::Array if deeper => return,
             Token::Object | Token::Array => (start + 1, end, Gap::Container),
-            Token::Word if lex::is_plain_word(bytes.get(start..end).unwrap_or_default()) => {
-                (start, end, Gap::Word)
-            }
-            Token::Word | Token::Single | Token::Spoiled => return self.give_up(),
+            Token::Word => (start, end, Gap::Word),
+            Token::Single | Token::Spoiled => return self.give_up(),
         };
         self.values.push(Mark { start, end, gap });
     }
@@ -89,54 +90,55 @@ impl Skeletons {
         if !self.marks.usable || self.marks.values.is_empty() {
             return;
         }
-        self.marks.credit = self.marks.credit.saturating_sub(PRICE);
-        self.marks.values.push(Mark { start: line.len(), end: line.len(), gap: Gap::End });
-        let outline = Outline { line, marks: &self.marks.values };
-        let sightings: Option<Box<[Sighting]>> =
-            hits.iter().map(|hit| outline.sighting(*hit)).collect();
-        let Some(hits) =
-            sightings.filter(|_| outline.literals().all(|(text, _)| text.len() <= LONGEST))
-        else {
-            return;
-        };
-        let tails: usize = outline.literals().map(|(text, _)| halves(text).1.len()).sum();
-        if self.literals.len() + self.marks.values.len() > MAX_LITERALS
-            || self.tails.len() + tails > MAX_TAILS
-        {
-            self.forget();
-        }
-        self.insert(line, Ending { shape, hits });
-    }
-
-    /// Adds the literals of the line whose values were noted, from the first on
-    /// that is new.
-    fn insert(&mut self, line: &[u8], ending: Ending) {
-        let marks = std::mem::take(&mut self.marks.values);
-        let mut literals = (Outline { line, marks: &marks }).literals();
-        let mut number = 0;
-        while let Some((text, gap)) = literals.next() {
-            match self.find(number, text, gap) {
-                Ok(known) => number = known + 1,
-                Err(fork) => {
-                    let new = narrow(self.literals.len());
-                    if let Some(fork) = fork.and_then(|fork| self.literals.get_mut(fork)) {
-                        fork.other = new;
-                    }
-                    self.add(text, gap);
-                    literals.by_ref().for_each(|(text, gap)| self.add(text, gap));
-                    self.endings.push(ending);
-                    break;
-                }
-            }
-        }
-        drop(literals);
+        let mut marks = std::mem::take(&mut self.marks.values);
+        marks.push(Mark { start: line.len(), end: line.len(), gap: Gap::End });
+        self.insert(Outline { line, marks: &marks }, shape, hits);
         self.starts.resize(self.starts.len().max(marks.len()), 0);
         self.marks.values = marks;
     }
 
+    /// Adds the literals of a line from the first on that is new.
+    fn insert(&mut self, outline: Outline<'_>, shape: Shape, hits: &[Hit]) {
+        let mut literals = outline.literals();
+        let mut place = 0;
+        let (first, fork) = loop {
+            let Some(literal) = literals.next() else { return };
+            match self.find(place, literal) {
+                Ok(known) => place = known + 1,
+                Err(fork) => break (literal, fork),
+            }
+        };
+        let sightings: Option<Box<[Sighting]>> =
+            hits.iter().map(|hit| outline.sighting(*hit)).collect();
+        let Some(hits) = sightings.filter(|_| outline.is_moderate()) else { return };
+        if self.is_full(outline) {
+            return;
+        }
+        self.marks.credit = self.marks.credit.saturating_sub(PRICE);
+        let new = narrow(self.literals.len());
+        if let Some(fork) = fork.and_then(|fork| self.literals.get_mut(fork)) {
+            fork.other = new;
+        }
+        std::iter::once(first).chain(literals).for_each(|literal| self.add(literal));
+        self.endings.push(Ending { shape, hits });
+    }
+
+    /// Whether a line has no room. If too many had none, all is forgotten, and
+    /// the next ones have.
+    fn is_full(&mut self, outline: Outline<'_>) -> bool {
+        let tails: usize = outline.literals().map(|(text, _)| halves(text).1.len()).sum();
+        let full = self.literals.len() + outline.marks.len() > MAX_LITERALS
+            || self.tails.len() + tails > MAX_TAILS;
+        self.turned_away += u32::from(full);
+        if self.turned_away > PATIENCE {
+            self.forget();
+        }
+        full
+    }
+
     /// The one of the literals that may stand where `number` does that is this
     /// one, or else the last of them.
-    fn find(&self, mut number: usize, text: &[u8], gap: Gap) -> Result<usize, Option<usize>> {
+    fn find(&self, mut number: usize, (text, gap): (&[u8], Gap)) -> Result<usize, Option<usize>> {
         let mut last = None;
         while let Some(literal) = self.literals.get(number) {
             let (head, rest) = halves(text);
@@ -156,7 +158,7 @@ impl Skeletons {
         Err(last)
     }
 
-    fn add(&mut self, text: &[u8], gap: Gap) {
+    fn add(&mut self, (text, gap): (&[u8], Gap)) {
         let (head, rest) = halves(text);
         let tail = narrow(self.tails.len());
         self.tails.extend_from_slice(rest);
@@ -195,6 +197,11 @@ impl<'a> Outline<'a> {
         both.map(move |(start, mark)| {
             (self.line.get(start..mark.start).unwrap_or_default(), mark.gap)
         })
+    }
+
+    /// Whether no literal is so long that it had better be walked.
+    fn is_moderate(self) -> bool {
+        self.literals().all(|(text, _)| text.len() <= LONGEST)
     }
 
     /// Where literal `number` starts.

@@ -1,5 +1,6 @@
 //! Following earlier lines against walking each one, and against the scan in parts.
 
+use super::learn::MAX_LITERALS;
 use crate::scan::{
     CAPTURE_LIMIT, Found, Kind, LongScan, Paths, PathsBuilder, Scan, Shape, Slot, scan_line, walked,
 };
@@ -261,6 +262,26 @@ fn long_values_are_cut_alike() {
 }
 
 #[test]
+fn json_in_a_string_is_found_in_its_own_line_alone() {
+    let mut reader = Reader::new();
+    let line = |a: &str| format!(r#"{{"a":"{a}","e":1,"x":"something to fill the line"}}"#);
+    for a in [r#"{\"b\":1}"#, "plain", r#" {\"b\":2}"#, "other", r#"\u007b\"b\":3}"#, "[1]", "last"]
+    {
+        reader.read(line(a).as_bytes());
+    }
+    assert_eq!(reader.followed, 2, "plain text behind plain text");
+}
+
+#[test]
+fn odd_words_are_walked() {
+    let mut reader = Reader::new();
+    for word in ["0.5, 0.8", "1", "", "1 x", "2", "[1} y", "it's", "3", "NaN", "- , 0.1", "4 "] {
+        reader.read(format!(r#"{{"a":{word},"e":"something to fill the line"}}"#).as_bytes());
+    }
+    assert!(reader.followed >= 3, "{}", reader.followed);
+}
+
+#[test]
 fn many_long_values_are_cut_alike() {
     let mut reader = Reader::new();
     for len in [1, 2, CAPTURE_LIMIT / 2, CAPTURE_LIMIT - 10, 1] {
@@ -294,7 +315,7 @@ fn what_is_learnt_of_lines_that_are_all_different_is_bounded() {
     for number in 0..5000 {
         let keys: Vec<String> = (0..20).map(|_| format!(r#""k{}":1"#, dice.below(1000))).collect();
         reader.read(format!(r#"{{"n":{number},{}}}"#, keys.join(",")).as_bytes());
-        assert!(reader.found.skeletons.literals.len() <= 1024);
+        assert!(reader.found.skeletons.literals.len() <= MAX_LITERALS);
     }
     let before = reader.followed;
     for len in 0..40 {

@@ -64,6 +64,13 @@ impl Address {
         Ok(Address(url))
     }
 
+    /// Host and port, as people write them.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        self.0.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     /// As it is asked.
     #[must_use]
     pub fn url(&self) -> &Url {

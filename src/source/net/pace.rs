@@ -54,7 +54,7 @@ impl Pace {
     /// Doubles with each failure, up to a time in which a server that is back
     /// should have been noticed.
     fn back_off(&self) -> Duration {
-        let most = (self.every * 12).clamp(Duration::from_secs(30), Duration::from_secs(900));
+        let most = (self.every * 12).clamp(Duration::from_secs(10), Duration::from_secs(900));
         let doubled = 1u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
         self.every.saturating_mul(doubled).min(most.max(self.every))
     }

@@ -8,14 +8,15 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use super::consumed::Consumed;
 use super::generation::{FileId, Generation};
 use super::lines::{Lines, Outlet};
-use crate::domain::{Mono, Stamp};
+use crate::domain::{Checkpoint, Mono, Stamp};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
 /// The buffer all files share. It grows to the longest line that is gathered.
@@ -38,14 +39,12 @@ pub enum Step {
 
 /// A file being followed.
 pub struct Followed {
-    /// The path it was opened by.
-    pub path: PathBuf,
-    /// Its id, while open.
-    pub id: FileId,
-    /// What was consumed.
-    pub generation: Generation,
-    file: File,
-    lines: Lines,
+    /// What was taken of it.
+    pub content: Consumed,
+    /// Closed while it is idle, where there are more files than may be open.
+    file: Option<File>,
+    /// Something has happened to it since it was closed.
+    stale: bool,
     /// Size and time of last change, at the last look.
     size: u64,
     changed: (i64, i64),
@@ -62,63 +61,13 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// Read `file` from its first byte.
-    pub fn from_first_byte(
-        path: &Path,
-        file: File,
-        meta: &Metadata,
-        sink: Box<dyn LineSink + Send>,
-        now: Mono,
-    ) -> Self {
-        let lines = Lines::starting_at(0, sink);
-        Self::at(path, file, meta, lines, Generation::new(), now)
-    }
-
-    /// Read a file that was there before the start.
-    pub fn with_backlog(
-        path: &Path,
-        file: File,
-        meta: &Metadata,
-        sink: Box<dyn LineSink + Send>,
-        start: Start,
-        now: Mono,
-    ) -> io::Result<Self> {
-        let generation = match start {
-            Start::Beginning => Generation::new(),
-            Start::End => Generation::consumed(&file, start_of_last_line(&file, meta.len())?)?,
-        };
-        let lines = Lines::starting_at(generation.offset(), sink);
-        let backlog_end = meta.len();
-        Ok(Followed { backlog_end, ..Self::at(path, file, meta, lines, generation, now) })
-    }
-
-    /// Read on in a known generation, for which `lines` were taken so far.
-    pub fn resume(
-        path: &Path,
-        file: File,
-        meta: &Metadata,
-        lines: Lines,
-        generation: Generation,
-        now: Mono,
-    ) -> Self {
-        Self::at(path, file, meta, lines, generation, now)
-    }
-
-    fn at(
-        path: &Path,
-        file: File,
-        meta: &Metadata,
-        lines: Lines,
-        generation: Generation,
-        now: Mono,
-    ) -> Self {
+    /// Read a file that was just opened, on from what was taken of it before.
+    pub fn new(content: Consumed, file: File, meta: &Metadata, now: Mono) -> Self {
         Followed {
-            path: path.to_owned(),
-            id: FileId::of(meta),
-            scanned: generation.offset(),
-            generation,
-            file,
-            lines,
+            scanned: content.position(),
+            content,
+            file: Some(file),
+            stale: false,
             size: meta.len(),
             changed: (0, 0),
             backlog_end: 0,
@@ -126,6 +75,12 @@ impl Followed {
             failed: None,
             cut: None,
         }
+    }
+
+    /// All that is there now was there before the start.
+    #[must_use]
+    pub fn with_backlog(self) -> Self {
+        Followed { backlog_end: self.size, ..self }
     }
 
     /// Read at most one block on.
@@ -139,32 +94,53 @@ impl Followed {
         buffer: &mut Buffer,
         out: &mut Outlet<'_>,
     ) -> io::Result<Step> {
-        let meta = self.file.metadata()?;
-        let changed = (meta.mtime(), meta.mtime_nsec());
+        if self.file.is_none() && !self.stale {
+            return Ok(Step::Idle);
+        }
+        let file = match self.unshelve() {
+            Ok(file) => file,
+            // Moved or deleted: the next look at the path will tell.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Step::Idle),
+            Err(e) => return Err(e),
+        };
+        let step = self.read_on(&file, now, buffer, out);
+        self.file = Some(file);
+        step
+    }
+
+    fn read_on(
+        &mut self,
+        file: &File,
+        now: Stamp,
+        buffer: &mut Buffer,
+        out: &mut Outlet<'_>,
+    ) -> io::Result<Step> {
+        let meta = file.metadata()?;
+        let changed = time_of(&meta);
         out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
         self.size = meta.len();
         if self.scanned == self.size {
-            if changed != self.changed && !self.generation.holds(&self.file)? {
+            if changed != self.changed && !self.content.generation.holds(file)? {
                 return Ok(Step::Truncated);
             }
             self.changed = changed;
+            self.content.save(out);
             return Ok(Step::Idle);
         }
-        let from = self.lines.position();
+        let from = self.content.position();
         // A batch ends where the backlog ends, so that no fresh line passes for old.
         let end = if self.catching_up() { self.backlog_end.min(self.size) } else { self.size };
         let most = end.saturating_sub(from).min(self.scanned - from + BLOCK as u64);
-        let bytes = buffer.read(&self.file, from, most)?;
+        let bytes = buffer.read(file, from, most)?;
         // Asked after the read: what was there before it proves nothing.
-        if !self.generation.holds(&self.file)? {
+        if !self.content.generation.holds(file)? {
             return Ok(Step::Truncated);
         }
         let read_to = from + bytes.len() as u64;
         if read_to < self.scanned {
             return Ok(Step::Truncated);
         }
-        let used = self.lines.take(bytes, now.wall, out);
-        self.generation.advance(bytes.get(..used).unwrap_or_default());
+        self.content.take(bytes, now, out);
         if read_to > self.scanned {
             self.stirred = now.mono;
         }
@@ -173,28 +149,28 @@ impl Followed {
         Ok(if read_to < self.size && !bytes.is_empty() { Step::More } else { Step::Idle })
     }
 
-    /// The file starts anew. Gives what was read of it until now.
-    pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> (Lines, Generation) {
+    /// The file starts anew. Gives what was taken of it until now.
+    pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> Consumed {
         self.cut = None;
         self.size = 0;
         self.scanned = 0;
         self.backlog_end = 0;
         self.changed = (0, 0);
-        let lines = std::mem::replace(&mut self.lines, Lines::starting_at(0, sink));
-        (lines, std::mem::replace(&mut self.generation, Generation::new()))
+        let anew = Consumed::nothing(self.content.path.clone(), self.content.id, sink);
+        std::mem::replace(&mut self.content, anew)
     }
 
     /// The end: nobody has written to it for long. Its last line counts even
     /// without a newline.
-    pub fn finish(&mut self, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> bool {
-        let from = self.lines.position();
-        let Ok(rest) = buffer.read(&self.file, from, self.scanned - from) else { return false };
-        if rest.len() as u64 != self.scanned - from {
-            return false;
-        }
-        self.lines.finish(rest, now.wall, out);
-        self.generation.advance(rest);
-        true
+    pub fn finish(
+        &mut self,
+        now: Stamp,
+        buffer: &mut Buffer,
+        out: &mut Outlet<'_>,
+    ) -> Option<Checkpoint> {
+        let from = self.content.position();
+        let rest = buffer.read(self.file.as_ref()?, from, self.scanned - from).ok()?;
+        (rest.len() as u64 == self.scanned - from).then(|| self.content.finish(rest, now, out))
     }
 
     /// Its path names another file now, or none.
@@ -213,15 +189,49 @@ impl Followed {
         self.failed.is_none() && self.cut.is_none()
     }
 
-    /// Whether no name leads to it any more.
+    /// Whether no name leads to it any more, as far as one can know.
     pub fn unlinked(&self) -> bool {
-        self.file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+        let Some(file) = &self.file else { return true };
+        file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+    }
+
+    /// Whether it takes one of the handles that a process may have.
+    pub fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Close it for now. What its path leads to is opened again when it has
+    /// changed; what rotation has moved must be given to [`reopened`](Self::reopened).
+    pub fn shelve(&mut self) {
+        self.file = None;
+        self.stale = self.scanned < self.size;
+    }
+
+    /// What its path leads to, while it is closed.
+    pub fn looked_at(&mut self, meta: &Metadata) {
+        self.stale |= (meta.len(), time_of(meta)) != (self.size, self.changed);
+    }
+
+    fn unshelve(&mut self) -> io::Result<File> {
+        if let Some(file) = self.file.take() {
+            return Ok(file);
+        }
+        let (file, meta) = open(&self.content.path).map_err(|e| match e {
+            SourceError::Open { why, .. } => why,
+            // Something else is there now.
+            _ => io::ErrorKind::NotFound.into(),
+        })?;
+        if FileId::of(&meta) != self.content.id {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.stale = false;
+        Ok(file)
     }
 
     /// Go on reading through another handle of the same content.
     pub fn reopened(&mut self, file: File, meta: &Metadata) {
-        self.file = file;
-        self.id = FileId::of(meta);
+        self.file = Some(file);
+        self.content.id = FileId::of(meta);
         self.failed = None;
     }
 
@@ -232,18 +242,29 @@ impl Followed {
 
     /// Bytes that were read and make no line yet.
     pub fn pending(&self) -> u64 {
-        self.scanned.saturating_sub(self.lines.offset())
+        self.scanned.saturating_sub(self.content.lines.offset())
     }
 
     /// Still reading what was there before the start.
     pub fn catching_up(&self) -> bool {
         self.scanned < self.backlog_end
     }
+}
 
-    /// The format, once known.
-    pub fn format(&self) -> Option<&str> {
-        self.lines.format()
-    }
+/// What is taken of a file that was there before anything of it is known.
+pub fn from_start(
+    path: &Path,
+    file: &File,
+    meta: &Metadata,
+    sink: Box<dyn LineSink + Send>,
+    start: Start,
+) -> io::Result<Consumed> {
+    let generation = match start {
+        Start::Beginning => Generation::new(),
+        Start::End => Generation::consumed(file, start_of_last_line(file, meta.len())?)?,
+    };
+    let lines = Lines::starting_at(generation.offset(), sink);
+    Ok(Consumed::all_of(path.to_owned(), FileId::of(meta), generation, lines))
 }
 
 impl Buffer {
@@ -264,6 +285,10 @@ impl Buffer {
         }
         Ok(self.0.get(..filled).unwrap_or_default())
     }
+}
+
+fn time_of(meta: &Metadata) -> (i64, i64) {
+    (meta.mtime(), meta.mtime_nsec())
 }
 
 /// Open a regular file for reading, without ever waiting for anything.

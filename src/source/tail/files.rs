@@ -1,18 +1,28 @@
 //! Which path of a source leads to which open file, and the files that no path
 //! leads to any more. It opens and reads nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::archive::Archive;
+use super::chain::Older;
 use super::file::Followed;
 use super::generation::FileId;
 use crate::domain::{Mono, Progress};
 use crate::source::SourceState;
 use crate::source::glob::Found;
+
+/// Something to read on.
+pub enum Reading<'a> {
+    /// A file that is followed, or drained.
+    File(&'a mut Followed),
+    /// What must be read before the file that this path leads to.
+    Older(&'a Path, &'a mut Older),
+}
 
 /// The files of one source.
 #[derive(Default)]
@@ -25,6 +35,10 @@ pub struct Files {
 #[derive(Default)]
 struct Slot {
     file: Option<Followed>,
+    /// Older generations of an earlier run, to be read before the file.
+    older: VecDeque<Older>,
+    /// What earlier runs have left of it was looked for.
+    resolved: bool,
     trouble: Option<(SourceState, String)>,
 }
 
@@ -42,7 +56,8 @@ impl Files {
                 self.paths.insert(path.clone(), Slot::default());
             }
         }
-        self.paths.retain(|path, slot| slot.file.is_some() || found.has(path));
+        self.paths
+            .retain(|path, slot| slot.file.is_some() || !slot.older.is_empty() || found.has(path));
     }
 
     /// Paths that do not lead to the file that is read for them, each with
@@ -50,10 +65,14 @@ impl Files {
     pub fn moved(&mut self) -> Vec<(PathBuf, io::Result<FileId>)> {
         let mut moved = Vec::new();
         for (path, slot) in &mut self.paths {
-            let id = fs::metadata(path).map(|meta| FileId::of(&meta));
+            let meta = fs::metadata(path);
+            if let (Some(file), Ok(meta)) = (&mut slot.file, &meta) {
+                file.looked_at(meta);
+            }
+            let id = meta.map(|meta| FileId::of(&meta));
             let open = slot.file.as_ref().filter(|file| file.failed.is_none());
             match (open, &id) {
-                (Some(open), Ok(id)) if open.id == *id => slot.trouble = None,
+                (Some(open), Ok(id)) if open.content.id == *id => slot.trouble = None,
                 _ => moved.push((path.clone(), id)),
             }
         }
@@ -65,7 +84,13 @@ impl Files {
         let Some(slot) = self.paths.get_mut(path) else { return };
         if let Some(mut old) = mem::replace(&mut slot.file, file) {
             old.left_behind(now);
-            self.drained.push(old);
+            // Nothing newer is begun before all that is older was: to another run
+            // it would look as if all of it had been read.
+            if slot.older.is_empty() {
+                self.drained.push(old);
+            } else {
+                slot.older.push_back(Older::Plain(Box::new(old)));
+            }
         }
     }
 
@@ -84,7 +109,43 @@ impl Files {
     /// Whether another path already leads to this file.
     pub fn held_elsewhere(&self, id: FileId, path: &Path) -> bool {
         let mut others = self.paths.iter().filter(|(other, _)| *other != path);
-        others.any(|(_, slot)| slot.file.as_ref().is_some_and(|file| file.id == id))
+        others.any(|(_, slot)| slot.file.as_ref().is_some_and(|file| file.content.id == id))
+    }
+
+    /// Whether what earlier runs have left of this path was not looked for yet.
+    pub fn is_new(&self, path: &Path) -> bool {
+        self.paths.get(path).is_some_and(|slot| !slot.resolved)
+    }
+
+    /// Read these, in order, before the file that the path leads to.
+    pub fn read_first(&mut self, path: &Path, older: impl Iterator<Item = Older>) {
+        if let Some(slot) = self.paths.get_mut(path) {
+            slot.resolved = true;
+            slot.older.extend(older);
+        }
+    }
+
+    /// Whether a file is open under any name.
+    pub fn holds(&self, id: FileId) -> bool {
+        self.open().any(|file| file.content.id == id)
+    }
+
+    /// The files to be read now: for each path the oldest generation, and before
+    /// all those that no path leads to any more.
+    pub fn readable_mut(&mut self) -> impl Iterator<Item = Reading<'_>> {
+        let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
+            if let Some(older) = slot.older.front_mut() {
+                return Some(Reading::Older(path, older));
+            }
+            slot.file.as_mut().map(Reading::File)
+        });
+        let all = self.drained.iter_mut().map(Reading::File).chain(slots);
+        all.filter(|reading| !matches!(reading, Reading::File(file) if !file.readable()))
+    }
+
+    /// The first of the older generations of a path was read, or can't be.
+    pub fn next_older(&mut self, path: &Path) -> Option<Older> {
+        self.paths.get_mut(path)?.older.pop_front()
     }
 
     /// Read a file to its end that no path leads to.
@@ -99,8 +160,22 @@ impl Files {
 
     /// A drained file to which a path leads again.
     pub fn take_drained(&mut self, id: FileId) -> Option<Followed> {
-        let at = self.drained.iter().position(|file| file.id == id)?;
+        let at = self.drained.iter().position(|file| file.content.id == id)?;
         Some(self.drained.swap_remove(at))
+    }
+
+    /// Drained files that are closed, and can't be found by their path any more.
+    pub fn take_shelved(&mut self) -> Vec<Followed> {
+        self.drained.extract_if(.., |file| !file.is_open()).collect()
+    }
+
+    /// Close files that have been idle for a while.
+    pub fn shelve_idle(&mut self, now: Mono, wait: Duration) {
+        for file in self.paths.values_mut().filter_map(|slot| slot.file.as_mut()) {
+            if file.quiet_for(now) >= Some(wait) {
+                file.shelve();
+            }
+        }
     }
 
     /// Drained files that were read and have not grown for `wait`.
@@ -110,12 +185,27 @@ impl Files {
 
     /// All open files, each once.
     pub fn open(&self) -> impl Iterator<Item = &Followed> {
-        self.paths.values().filter_map(|slot| slot.file.as_ref()).chain(&self.drained)
+        let older = self.older().filter_map(|older| match older {
+            Older::Plain(file) => Some(&**file),
+            Older::Packed(_) => None,
+        });
+        self.paths.values().filter_map(|slot| slot.file.as_ref()).chain(&self.drained).chain(older)
     }
 
-    /// All open files, each once.
+    /// All open files that are read, each once: not those that wait their turn.
     pub fn open_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
         self.paths.values_mut().filter_map(|slot| slot.file.as_mut()).chain(&mut self.drained)
+    }
+
+    fn older(&self) -> impl Iterator<Item = &Older> {
+        self.paths.values().flat_map(|slot| &slot.older)
+    }
+
+    fn archives(&self) -> impl Iterator<Item = &Archive> {
+        self.older().filter_map(|older| match older {
+            Older::Plain(_) => None,
+            Older::Packed(archive) => Some(&**archive),
+        })
     }
 
     /// All paths followed.
@@ -125,13 +215,15 @@ impl Files {
 
     /// Some file still has content from before the start to read.
     pub fn catching_up(&self) -> bool {
-        self.open().any(Followed::catching_up)
+        self.archives().next().is_some() || self.open().any(Followed::catching_up)
     }
 
     /// Set what is behind and pending over all open files.
     pub fn count_into(&self, totals: &mut Progress) {
-        totals.bytes_behind = self.open().map(Followed::behind).sum();
-        totals.pending_bytes = self.open().map(Followed::pending).sum();
+        totals.bytes_behind = self.open().map(Followed::behind).sum::<u64>()
+            + self.archives().map(Archive::behind).sum::<u64>();
+        totals.pending_bytes = self.open().map(Followed::pending).sum::<u64>()
+            + self.archives().map(Archive::pending).sum::<u64>();
     }
 
     /// The state of the whole: its worst trouble with its words.

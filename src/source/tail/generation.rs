@@ -6,10 +6,11 @@
 //! have reached are still there.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::SystemTime;
 
+/// Bytes at the start of a file that tell it from others.
 const HEAD: usize = 4096;
 const WINDOW: usize = 256;
 
@@ -27,6 +28,26 @@ impl FileId {
     pub fn of(meta: &Metadata) -> Self {
         FileId { dev: meta.dev(), inode: meta.ino(), born: meta.created().ok() }
     }
+
+    /// Device and inode, the part that another process can compare.
+    pub fn place(&self) -> (u64, u64) {
+        (self.dev, self.inode)
+    }
+}
+
+/// What identifies consumed content, as hashes: it holds no byte of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Hash of the first `head_len` bytes.
+    pub head: u64,
+    /// Bytes that `head` covers.
+    pub head_len: u32,
+    /// Hash of the `window_len` bytes before the offset.
+    pub window: u64,
+    /// Bytes that `window` covers.
+    pub window_len: u32,
+    /// Bytes consumed.
+    pub offset: u64,
 }
 
 /// The consumed content of one file, from its creation or truncation on.
@@ -57,6 +78,19 @@ impl Generation {
     /// Bytes consumed.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// What is left of it for another process to compare.
+    pub fn mark(&self) -> Mark {
+        let mut window = Fnv::default();
+        window.add(&self.window);
+        Mark {
+            head: self.head.0,
+            head_len: u32::try_from(self.head_len).unwrap_or(u32::MAX),
+            window: window.0,
+            window_len: u32::try_from(self.window.len()).unwrap_or(u32::MAX),
+            offset: self.offset,
+        }
     }
 
     /// `bytes` were consumed.
@@ -110,6 +144,53 @@ fn fill(file: &File, start: u64, into: &mut [u8]) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(e) => Err(e),
+    }
+}
+
+/// The first bytes of a file, to be compared with many marks at once.
+#[derive(Debug, Default)]
+pub struct Head(Vec<u8>);
+
+impl Head {
+    /// The head of an open file.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let mut bytes = vec![0; HEAD];
+        let mut filled = 0;
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match file.read_at(room, filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(Head(bytes))
+    }
+
+    /// The head of content that is read in order.
+    pub fn from_stream(from: &mut dyn Read) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        from.take(HEAD as u64).read_to_end(&mut bytes)?;
+        Ok(Head(bytes))
+    }
+
+    /// The hashes that marks with these head lengths would have, shortest first.
+    pub fn hashes(&self, lengths: impl Iterator<Item = u32>) -> Vec<(u32, u64)> {
+        let (mut hash, mut done) = (Fnv::default(), 0);
+        let mut hashes = Vec::new();
+        for len in lengths {
+            let Some(next) = self.0.get(done..len as usize) else { break };
+            hash.add(next);
+            done = len as usize;
+            hashes.push((len, hash.0));
+        }
+        hashes
+    }
+
+    /// Whether the other starts with all of this one's bytes.
+    pub fn starts(&self, other: &Head) -> bool {
+        other.0.starts_with(&self.0)
     }
 }
 

@@ -1,22 +1,28 @@
 //! The files of one source and the counters over all of them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::chain::{self, Listings, Older};
+use super::consumed::Consumed;
+use super::copies::{self, CopyOf};
 use super::file::{self, Buffer, Followed, Step};
-use super::files::Files;
-use super::generation::{FileId, Generation};
-use super::lines::{Counters, Deliver, Lines, Outlet};
-use super::{ROTATE_WAIT, Turn};
-use crate::domain::{Batch, SourceId, Stamp};
+use super::files::{Files, Reading};
+use super::findings::{Finding, Findings};
+use super::generation::{self, FileId};
+use super::handles::Handles;
+use super::known::{Known, Past, finished};
+use super::lines::{Counters, Deliver, Keep, Outlet};
+use super::{ROTATE_WAIT, Resume, Turn};
+use crate::domain::{Batch, Checkpoint, Generation, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
-/// Finished generations remembered, in case another path still leads to one.
-const RETIRED: usize = 1024;
+/// Idle files are closed after this time, if there are too many of them.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a truncated file waits for a sibling that can't be read just now.
 const COPY_WAIT: Duration = Duration::from_secs(10);
@@ -28,22 +34,46 @@ pub struct Group {
     patterns: Vec<Pattern>,
     found: Found,
     files: Files,
-    retired: VecDeque<(FileId, Generation)>,
+    memory: Memory,
     counters: Counters,
     started: bool,
 }
 
+/// What is remembered of generations that are not open.
+struct Memory {
+    keep: Keep,
+    known: Known,
+    /// Inodes of generations that are not where an earlier run has left them.
+    orphans: HashMap<PathBuf, HashSet<u64>>,
+    listings: Listings,
+    findings: Findings,
+    /// Checkpoints that no open file stands for any more, still to be said.
+    unsaid: Vec<Checkpoint>,
+}
+
 impl Group {
     /// A source with its paths checked, nothing opened.
-    pub fn new(id: SourceId, spec: &SourceSpec) -> Result<Group, SourceError> {
+    pub fn new(id: SourceId, spec: &SourceSpec, resume: &Resume) -> Result<Group, SourceError> {
         let paths = spec.paths.iter().filter(|path| *path != STDIN);
+        let (keep, known) = match resume {
+            Resume::Never => (Keep::Nothing, Known::default()),
+            Resume::From(checkpoints) => (Keep::Checkpoints, Known::recall(checkpoints)),
+        };
+        let memory = Memory {
+            keep,
+            known,
+            orphans: HashMap::new(),
+            listings: Listings::default(),
+            findings: Findings::default(),
+            unsaid: Vec::new(),
+        };
         Ok(Group {
             id,
             start: spec.start,
             patterns: paths.map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?,
             found: Found::default(),
             files: Files::default(),
-            retired: VecDeque::new(),
+            memory,
             counters: Counters::default(),
             started: false,
         })
@@ -55,17 +85,26 @@ impl Group {
         for pattern in &self.patterns {
             pattern.find(&mut found, &|path| self.files.knows(path));
         }
+        found.leave_out_packed();
         self.files.follow_only(&found);
         self.found = found;
     }
 
     /// Look where each path leads now.
-    pub fn poll(&mut self, now: Stamp, sinks: &mut Sinks) {
+    pub fn poll(&mut self, now: Stamp, handles: &mut Handles, sinks: &mut Sinks) {
         self.files.retry_drained();
+        if handles.are_spent() {
+            self.files.shelve_idle(now.mono, IDLE);
+        }
+        if !self.started {
+            self.memory.orphans = self.memory.known.orphans();
+        }
         for (path, place) in self.files.moved() {
-            let trouble = self.look(&path, place, now, sinks).err();
+            let trouble = self.look(&path, place, now, handles, sinks).err();
             self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
         }
+        self.find_shelved(now);
+        self.memory.listings = Listings::default();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
         self.counters.totals.catching_up = self.files.catching_up();
@@ -75,36 +114,66 @@ impl Group {
     pub fn read(
         &mut self,
         now: Stamp,
+        handles: &mut Handles,
         buffer: &mut Buffer,
         sinks: &mut Sinks,
         batch: &mut Batch,
         deliver: &mut Deliver<'_>,
     ) -> Turn {
-        let mut out = Outlet::new(self.id, &mut self.counters, batch, deliver);
-        let mut turn = Turn::Idle;
-        for file in self.files.open_mut().filter(|file| file.readable()) {
-            match file.step(now, buffer, &mut out) {
-                Step::Idle => {}
-                Step::More => turn = Turn::More,
-                Step::Truncated => file.cut = Some(now.mono),
-                Step::Failed(why) => {
-                    let path = file.path.clone();
-                    file.failed = Some(SourceError::Read { path, why }.to_string());
-                }
+        let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
+        let mut out = out.keeping(self.memory.keep);
+        for checkpoint in self.memory.unsaid.drain(..) {
+            // What is open in that place now says so itself.
+            let place = checkpoint.place;
+            let replaced = || self.files.open().any(|file| file.content.id.place() == place);
+            if checkpoint.progress == Generation::Open || !replaced() {
+                out.checkpoint(checkpoint);
             }
         }
+        let mut turn = Turn::Idle;
+        let mut read = Vec::new();
+        for reading in self.files.readable_mut() {
+            let more = match reading {
+                Reading::File(file) => {
+                    let was_open = file.is_open();
+                    let more = step(file, now, buffer, &mut out);
+                    if !was_open && file.is_open() {
+                        handles.opened(file);
+                    }
+                    more
+                }
+                Reading::Older(path, older) => {
+                    let more = step_older(older, now, buffer, &mut out);
+                    if more == Turn::Idle {
+                        read.push(path.to_owned());
+                    }
+                    Turn::More
+                }
+            };
+            if more == Turn::More {
+                turn = Turn::More;
+            }
+        }
+        for path in read {
+            end_older(&mut self.files, &mut self.memory, &path);
+        }
         if self.files.open().any(|file| file.cut.is_some())
-            && restart_cut(self.id, &mut self.files, now, sinks, &mut out)
+            && restart_cut(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
         {
             turn = Turn::More;
         }
-        retire_quiet(&mut self.files, &mut self.retired, now, buffer, &mut out);
+        retire_quiet(&mut self.files, &mut self.memory.known, now, buffer, &mut out);
         self.files.count_into(&mut out.counters.totals);
         out.flush();
         // Only now: what is in the batch above belongs to the backlog.
         out.counters.totals.catching_up = self.files.catching_up();
         out.flush();
         turn
+    }
+
+    /// All files.
+    pub fn open_files(&self) -> impl Iterator<Item = &Followed> {
+        self.files.open()
     }
 
     /// How this source is doing.
@@ -120,7 +189,12 @@ impl Group {
             state,
             files: self.files.open().count(),
             problem: problem.or_else(|| (state == SourceState::Waiting).then(missing).flatten()),
-            format: self.files.open().find_map(Followed::format).map(str::to_owned),
+            findings: self.memory.findings.texts(),
+            format: self
+                .files
+                .open()
+                .find_map(|file| file.content.lines.format())
+                .map(str::to_owned),
         }
     }
 
@@ -146,6 +220,7 @@ impl Group {
         path: &Path,
         place: io::Result<FileId>,
         now: Stamp,
+        handles: &mut Handles,
         sinks: &mut Sinks,
     ) -> Result<(), SourceError> {
         let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
@@ -153,6 +228,9 @@ impl Group {
             Ok(id) => id,
             Err(e) if is_missing(&e) => {
                 self.files.place(path, None, now.mono);
+                if self.files.is_new(path) && !self.memory.known.is_empty() {
+                    self.resolve(path, None, now, sinks)?;
+                }
                 return Ok(());
             }
             Err(why) => return Err(SourceError::Open { path: path.to_owned(), why }),
@@ -183,10 +261,10 @@ impl Group {
             return Ok(()); // Replaced under our hands: the next look will tell.
         }
         if let Some(own) = self.files.at_mut(path) {
-            let same_file = own.id == id;
+            let same_file = own.content.id == id;
             // A rewritten copy took the place of the deleted original.
             if (same_file || own.unlinked())
-                && own.generation.continues_in(&file).map_err(unreadable)?
+                && own.content.generation.continues_in(&file).map_err(unreadable)?
             {
                 own.reopened(file, &meta);
                 return Ok(());
@@ -196,21 +274,172 @@ impl Group {
                 return Ok(());
             }
         }
-        let sink = sinks(self.id, path);
-        let known = self.retired.iter().find(|(old, generation)| {
-            *old == id && generation.continues_in(&file).unwrap_or(false)
-        });
-        let followed = match known {
-            Some((_, generation)) => {
-                let lines = Lines::starting_at(generation.offset(), sink);
-                Followed::resume(path, file, &meta, lines, generation.clone(), now.mono)
+        self.open(path, (file, meta), now, handles, sinks)
+    }
+
+    /// Follow a file that was not open until now.
+    fn open(
+        &mut self,
+        path: &Path,
+        (file, meta): (File, Metadata),
+        now: Stamp,
+        handles: &mut Handles,
+        sinks: &mut Sinks,
+    ) -> Result<(), SourceError> {
+        let meta = &meta;
+        let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
+        let is_first = self.files.is_new(path);
+        let (past, is_known) = if is_first {
+            self.resolve(path, Some((&file, meta)), now, sinks)?
+        } else {
+            let known = &mut self.memory.known;
+            let past = chain::recognise(&file, meta, known).map_err(unreadable)?;
+            if let Some((past, _)) = &past {
+                known.take(past);
             }
-            None if self.started => Followed::from_first_byte(path, file, &meta, sink, now.mono),
-            None => Followed::with_backlog(path, file, &meta, sink, self.start, now.mono)
-                .map_err(unreadable)?,
+            (past, true)
         };
+        let sink = sinks(self.id, path);
+        let is_back = past.is_some();
+        let content = match past {
+            Some((past, generation)) => {
+                self.memory.moved(&past, meta);
+                let lines = chain::lines_after(Some(&past), sink);
+                let id = FileId::of(meta);
+                let mut content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                content.is_known();
+                content
+            }
+            None if self.started || is_known => {
+                Consumed::nothing(path.to_owned(), FileId::of(meta), sink)
+            }
+            None => file::from_start(path, &file, meta, sink, self.start).map_err(unreadable)?,
+        };
+        let followed = Followed::new(content, file, meta, now.mono);
+        let is_backlog = !self.started || (is_first && is_back);
+        let mut followed = if is_backlog { followed.with_backlog() } else { followed };
+        handles.opened(&mut followed);
         self.files.place(path, Some(followed), now.mono);
         Ok(())
+    }
+
+    /// Rotated files that were closed: where they are now they are read on.
+    fn find_shelved(&mut self, now: Stamp) {
+        for mut old in self.files.take_shelved() {
+            let beside =
+                self.memory.listings.find_inode(&old.content.path, old.content.id.place().1);
+            let opened = beside.iter().filter_map(|path| file::open(path).ok());
+            let mut found = opened.filter(|(_, meta)| FileId::of(meta) == old.content.id);
+            if let Some((file, meta)) = found.next() {
+                old.reopened(file, &meta);
+                old.left_behind(now.mono);
+                self.files.drain(old);
+            } else {
+                let left = old.content.left();
+                self.memory.unsaid.push(left.clone());
+                self.memory.known.add(left, Some(old.content.id));
+            }
+        }
+    }
+
+    /// Find out what became of a path since an earlier run. Says how `live` goes
+    /// on and whether anything is known of its past.
+    fn resolve(
+        &mut self,
+        path: &Path,
+        live: Option<(&File, &Metadata)>,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Result<(Option<(Past, generation::Generation)>, bool), SourceError> {
+        let Memory { known, orphans, listings, .. } = &mut self.memory;
+        if known.is_empty() {
+            self.files.read_first(path, std::iter::empty());
+            return Ok((None, false));
+        }
+        let orphans = orphans.get(path).cloned().unwrap_or_default();
+        let mut beside = listings.beside(path, &orphans);
+        beside.retain(|sibling| !self.files.knows(sibling));
+        let files = &self.files;
+        let is_own = |id| files.holds(id);
+        let chain = chain::resolve(path, live, known, &beside, &is_own)?;
+        if let Some(problem) = chain.problem {
+            self.memory.findings.add(Finding::Unreadable, problem);
+        }
+        if !chain.is_found && live.is_none() {
+            return Ok((None, false));
+        }
+        let is_known = !chain.older.is_empty() || !chain.gone.is_empty();
+        self.memory.unsaid.extend(chain.gone);
+        let mut older = Vec::new();
+        for rest in chain.older {
+            let sibling = rest.path().to_owned();
+            self.memory.findings.came_by(path, &sibling);
+            if let Some(past) = rest.past() {
+                self.memory.left(past, rest.id());
+            }
+            let opened = rest.open(path, sinks(self.id, path), now.mono);
+            older.push(opened.map_err(|why| SourceError::Read { path: sibling, why })?);
+        }
+        self.files.read_first(path, older.into_iter());
+        Ok((chain.live, is_known))
+    }
+}
+
+/// The first of the older generations of a path is read as far as it goes.
+fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
+    match files.next_older(path) {
+        Some(Older::Plain(file)) => files.drain(*file),
+        Some(Older::Packed(mut archive)) => {
+            if let Some((checkpoint, id)) = archive.done() {
+                memory.known.add(checkpoint, Some(id));
+            }
+            if let Some(why) = archive.failed.take() {
+                memory.lost(archive.path(), why);
+            }
+        }
+        None => {}
+    }
+}
+
+impl Memory {
+    /// What was left to read of a file can't be read.
+    fn lost(&mut self, path: &Path, why: io::Error) {
+        let path = path.to_owned();
+        let text = SourceError::Read { path, why }.to_string();
+        self.findings.add(Finding::Unreadable, text);
+    }
+
+    /// A generation goes on in another place than it was left.
+    fn left(&mut self, past: &Past, now: FileId) {
+        if past.checkpoint.place != now.place() {
+            let past = &past.checkpoint;
+            self.unsaid.push(finished(past.clone()));
+            self.unsaid.push(Checkpoint { place: now.place(), ..past.clone() });
+        }
+    }
+
+    fn moved(&mut self, past: &Past, now: &Metadata) {
+        self.left(past, FileId::of(now));
+    }
+}
+
+fn step(file: &mut Followed, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
+    match file.step(now, buffer, out) {
+        Step::Idle => return Turn::Idle,
+        Step::More => return Turn::More,
+        Step::Truncated => file.cut = Some(now.mono),
+        Step::Failed(why) => {
+            let path = file.content.path.clone();
+            file.failed = Some(SourceError::Read { path, why }.to_string());
+        }
+    }
+    Turn::Idle
+}
+
+fn step_older(older: &mut Older, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
+    match older {
+        Older::Plain(file) => step(file, now, buffer, out),
+        Older::Packed(archive) => archive.step(now, out),
     }
 }
 
@@ -219,82 +448,72 @@ impl Group {
 fn restart_cut(
     id: SourceId,
     files: &mut Files,
+    memory: &mut Memory,
     now: Stamp,
     sinks: &mut Sinks,
     out: &mut Outlet<'_>,
 ) -> bool {
-    let held: Vec<FileId> = files.open().map(|file| file.id).collect();
+    let held: Vec<FileId> = files.open().map(|file| file.content.id).collect();
     let (mut copies, mut any) = (Vec::new(), false);
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
-        let copy = match find_copy(&file.path, &file.generation, &held) {
+        let copy = match copies::find(&file.content, &held) {
             Ok(copy) => copy,
             // Perhaps that was the copy: ask again, but not for ever.
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
             Err(_) => None,
         };
         let torn = file.pending();
-        let (mut lines, generation) = file.restart(sinks(id, &file.path));
-        match copy {
-            Some((path, copy, meta)) => {
-                copies.push(Followed::resume(&path, copy, &meta, lines, generation, now.mono));
-            }
-            None => lines.finish_torn(torn, now.wall, out),
+        let mut content = file.restart(sinks(id, &file.content.path));
+        memory.findings.cut(&file.content.path, copy.as_ref().map(CopyOf::path));
+        if let Some(copy) = copy {
+            copies.push((file.content.path.clone(), copy, content));
+        } else {
+            let id = content.id;
+            memory.known.add(content.finish_torn(torn, now, out), Some(id));
         }
         any = true;
     }
-    for copy in copies {
-        files.drain(copy);
+    for (path, copy, content) in copies {
+        match go_on_in(copy, &path, content, now) {
+            Ok(mut older) => {
+                older.content_mut().save(out);
+                match older {
+                    Older::Plain(copy) => files.drain(*copy),
+                    packed @ Older::Packed(_) => files.read_first(&path, std::iter::once(packed)),
+                }
+            }
+            Err(why) => memory.lost(&path, why),
+        }
     }
+    // In one batch with the copies: what begins takes the place of what went on.
+    files.open_mut().for_each(|file| file.content.save(out));
     any
 }
 
-/// A sibling (`app.log.1`, `app.log-20260101`) that is a copy of a generation.
-/// An error says that one of them could not be asked and no other is the copy.
-fn find_copy(
-    path: &Path,
-    generation: &Generation,
-    held: &[FileId],
-) -> io::Result<Option<(PathBuf, File, Metadata)>> {
-    let Some(name) = path.file_name() else { return Ok(None) };
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut unsure = Ok(None);
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let sibling = entry.file_name();
-        let suffix = sibling.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
-        if !suffix.is_some_and(|suffix| matches!(suffix.first(), Some(b'.' | b'-'))) {
-            continue;
+fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
+    match copy {
+        CopyOf::Plain(_, file, meta) => {
+            let content = content.moved_to(FileId::of(&meta));
+            Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }
-        let Ok((file, meta)) = file::open(&entry.path()) else { continue };
-        if held.contains(&FileId::of(&meta)) {
-            continue;
-        }
-        match generation.continues_in(&file) {
-            Ok(true) => return Ok(Some((entry.path(), file, meta))),
-            Ok(false) => {}
-            Err(why) => unsure = Err(why),
-        }
+        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(path, content.lines)?))),
     }
-    unsure
 }
 
 /// Close rotated and deleted files to which nothing was added for long.
 fn retire_quiet(
     files: &mut Files,
-    retired: &mut VecDeque<(FileId, Generation)>,
+    known: &mut Known,
     now: Stamp,
     buffer: &mut Buffer,
     out: &mut Outlet<'_>,
 ) {
     for mut file in files.take_quiet(now.mono, ROTATE_WAIT) {
-        if !file.finish(now, buffer, out) {
-            files.drain(file);
-            continue;
+        match file.finish(now, buffer, out) {
+            Some(checkpoint) => known.add(checkpoint, Some(file.content.id)),
+            None => files.drain(file),
         }
-        if retired.len() >= RETIRED {
-            retired.pop_front();
-        }
-        retired.push_back((file.id, file.generation));
     }
 }
 

@@ -7,7 +7,9 @@ use std::mem;
 
 use memchr::memchr_iter;
 
-use crate::domain::{Batch, FaultReason, Item, LineAt, Observation, Progress, SourceId, Wall};
+use crate::domain::{
+    Batch, Checkpoint, FaultReason, Item, LineAt, Observation, Progress, SourceId, Wall,
+};
 use crate::source::{BLOCK, LONG_LINE, LineSink};
 
 /// Takes a full batch, gives back an empty one to fill.
@@ -21,9 +23,19 @@ pub struct Counters {
     sent: Progress,
 }
 
+/// What a run leaves for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: it reads all there is, or only what comes.
+    Nothing,
+    /// How far each file is read, with the batch that says so.
+    Checkpoints,
+}
+
 /// Where the observations of one source go.
 pub struct Outlet<'a> {
     source: SourceId,
+    keep: Keep,
     /// Kept up to date while lines are taken.
     pub counters: &'a mut Counters,
     batch: &'a mut Batch,
@@ -38,12 +50,42 @@ impl<'a> Outlet<'a> {
         batch: &'a mut Batch,
         deliver: &'a mut Deliver<'a>,
     ) -> Self {
-        Outlet { source, counters, batch, deliver }
+        Outlet { source, keep: Keep::Nothing, counters, batch, deliver }
+    }
+
+    /// The same, for files whose checkpoints are kept or not.
+    #[must_use]
+    pub fn keeping(self, keep: Keep) -> Self {
+        Outlet { keep, ..self }
+    }
+
+    /// Whether checkpoints are wanted.
+    pub fn keeps(&self) -> bool {
+        self.keep == Keep::Checkpoints
+    }
+
+    /// The batch holds all lines of a file up to here.
+    pub fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        if self.keeps() {
+            self.batch.checkpoints.push(checkpoint);
+        }
+    }
+
+    /// Say that `len` bytes from `offset` on, in this line, can't be trusted.
+    pub fn quarantine(&mut self, line: u64, reason: FaultReason, offset: u64, len: u64) {
+        let seen = Observation::Quarantined { reason, offset, len };
+        self.batch.items.push(Item { line, seen });
+    }
+
+    /// Whether the batch must go before another line is taken.
+    pub fn is_full(&self) -> bool {
+        self.batch.items.len() >= Batch::FULL
     }
 
     /// Send what is there, if it says anything new.
     pub fn flush(&mut self) {
-        if !self.batch.items.is_empty() || self.counters.totals != self.counters.sent {
+        let says = !self.batch.items.is_empty() || !self.batch.checkpoints.is_empty();
+        if says || self.counters.totals != self.counters.sent {
             self.send();
         }
     }
@@ -53,12 +95,10 @@ impl<'a> Outlet<'a> {
         totals.lines += 1;
         totals.bytes += bytes;
         totals.bytes_behind = totals.bytes_behind.saturating_sub(bytes);
-        if self.batch.items.len() >= Batch::FULL {
-            self.send();
-        }
     }
 
-    fn send(&mut self) {
+    /// Send the batch, with all that was said about it.
+    pub fn send(&mut self) {
         self.batch.source = self.source;
         self.batch.progress = self.counters.totals;
         self.counters.sent = self.counters.totals;
@@ -81,6 +121,30 @@ impl Lines {
         Lines { sink, number: 0, offset, long: None }
     }
 
+    /// Lines that go on where another reader has left them.
+    pub fn resume(past: &Checkpoint, mut sink: Box<dyn LineSink + Send>) -> Self {
+        if !past.memo.is_empty() {
+            sink.recall(&past.memo);
+        }
+        Lines { sink, number: past.lines, offset: past.offset, long: None }
+    }
+
+    /// Lines taken.
+    pub fn count(&self) -> u64 {
+        self.number
+    }
+
+    /// Everything before this byte is in observations: nothing of it is needed
+    /// to read on.
+    pub fn settled(&self) -> u64 {
+        self.sink.open_since().map_or(self.offset, |since| since.min(self.offset))
+    }
+
+    /// What the sink must know to read on.
+    pub fn memo(&self) -> String {
+        self.sink.memo()
+    }
+
     /// Where the first line that is not yet complete starts.
     pub fn offset(&self) -> u64 {
         self.offset
@@ -96,14 +160,17 @@ impl Lines {
         self.sink.format()
     }
 
-    /// Take all complete lines off bytes that stand at [`position`](Self::position);
-    /// says how many bytes were used. A rest longer than [`LONG_LINE`] is used
-    /// too, in parts.
+    /// Take complete lines off bytes that stand at [`position`](Self::position),
+    /// all of them or until the batch is full; says how many bytes were used. A
+    /// rest longer than [`LONG_LINE`] is used too, in parts.
     pub fn take(&mut self, bytes: &[u8], received: Wall, out: &mut Outlet<'_>) -> usize {
         let mut start = 0;
         for end in memchr_iter(b'\n', bytes) {
             self.end_line(bytes.get(start..end).unwrap_or_default(), 1, received, out);
             start = end + 1;
+            if out.is_full() {
+                return start;
+            }
         }
         let rest = bytes.get(start..).unwrap_or_default();
         if rest.is_empty() || (self.long.is_none() && rest.len() <= LONG_LINE) {
@@ -129,8 +196,7 @@ impl Lines {
             return;
         }
         self.number += 1;
-        let seen = Observation::Quarantined { reason: FaultReason::Torn, offset: self.offset, len };
-        out.batch.items.push(Item { line: self.number, seen });
+        out.quarantine(self.number, FaultReason::Torn, self.offset, len);
         self.offset += len;
         out.took(len);
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::layout::nothing_read;
 use super::pen::Canvas;
 use super::table::{Cell, Table, cell, left, path_end, plain, right};
-use crate::snapshot::Source;
+use crate::snapshot::{Source, State};
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::Tone;
@@ -54,8 +54,12 @@ pub fn draw_findings(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let findings = model.shown().map_or(&[][..], |snapshot| &snapshot.findings);
     table.draw(canvas, area, model, |index| {
         let Some(finding) = findings.get(index) else { return Vec::new() };
+        let (mark, tone) = match finding.severity {
+            Some(State::Critical) => ("!", Tone::Critical),
+            _ => ("~", Tone::Warning),
+        };
         vec![
-            cell("~", Tone::Warning),
+            cell(mark, tone),
             cell(finding.kind, Tone::Strong),
             plain(count(finding.count)),
             plain(&*finding.text),
@@ -78,6 +82,7 @@ fn cells(source: &Source, elapsed_s: f64, name_columns: usize) -> Vec<Cell> {
         None if source.bytes_behind > 0 => fmt::size(source.bytes_behind),
         None => ABSENT.into(),
     };
+    let note = source.problem.as_deref().map(ToOwned::to_owned).or_else(|| catch_up(source));
     vec![
         cell(mark, tone),
         cell(path_end(&source.name, name_columns), tone),
@@ -87,8 +92,15 @@ fn cells(source: &Source, elapsed_s: f64, name_columns: usize) -> Vec<Cell> {
         plain(behind),
         plain(last.map_or(ABSENT.into(), fmt::age)),
         plain(source.format.as_deref().unwrap_or(UNKNOWN)),
-        cell(source.problem.as_deref().unwrap_or_default(), Tone::Warning),
+        cell(note.unwrap_or_default(), Tone::Warning),
     ]
+}
+
+/// `42% read, 12s to go`.
+fn catch_up(source: &Source) -> Option<String> {
+    let ratio = source.catch_up_ratio?;
+    let left = source.catch_up_in_s.map(|s| format!(", {} to go", fmt::age(s)));
+    Some(format!("{:.0}% read{}", (ratio * 100.0).floor(), left.unwrap_or_default()))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown with two digits")]

@@ -12,6 +12,7 @@ const INPUTS: &[(&str, Input)] = &[
     ("otlp-spans", Input::OtlpSpans),
     ("otlp-logs", Input::OtlpLogs),
     ("otlp-metrics", Input::OtlpMetrics),
+    ("prometheus", Input::Prometheus),
 ];
 
 pub(super) fn input(table: &Table<'_>) -> Read<Input> {

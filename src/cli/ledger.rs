@@ -1,0 +1,242 @@
+//! `tripline ledger`: what outlives a run.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+
+use super::args::{Ledger as Command, Prune};
+use super::env::host_name;
+use super::failure::{Failure, Kind};
+use super::out::{Ended, Out, finish};
+use super::period::{Every, Here, Span};
+use super::setup::Context;
+use super::spend::{self, fields, first_column, heads, numbers};
+use crate::domain::{Bucket, Names, SourceCounters, Wall};
+use crate::ledger::{
+    Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size,
+};
+use crate::runtime::Clock;
+use crate::text::printable;
+
+/// Days that `show` lists.
+const DAYS: u64 = 14;
+
+/// Run it.
+pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Show { json } => show(context, *json),
+        Command::Export(args) => spend::export(context, args),
+        Command::Prune(args) => prune(context, args),
+        Command::Verify => verify(context),
+    }
+}
+
+/// The ledger of the state directory, for reading.
+pub fn open(context: &Context) -> Result<Reader, Failure> {
+    Reader::open(&context.state_dir).map_err(|error| refused(&error))
+}
+
+/// Now, and where days begin.
+pub fn here(context: &Context) -> Here {
+    let utc = context.config.display.utc;
+    let zone = if utc { TimeZone::UTC } else { context.config.timezone.zone.clone() };
+    Here { now: Clock::start().now().wall, zone }
+}
+
+/// What an error of the ledger means for the exit code.
+pub fn refused(error: &LedgerError) -> Failure {
+    let kind = match error {
+        LedgerError::Held { .. } | LedgerError::Missing { .. } => Kind::Unavailable,
+        LedgerError::NetworkFs { .. } | LedgerError::ReadOnly { .. } => Kind::Refused,
+        LedgerError::Newer { .. } | LedgerError::Older { .. } | LedgerError::Corrupt { .. } => {
+            Kind::Data
+        }
+        _ => Kind::Failed,
+    };
+    let failure = Failure::new(kind, error);
+    match error {
+        LedgerError::Missing { .. } => failure
+            .hint("it is made by the first run that keeps spend; --state DIR looks elsewhere"),
+        LedgerError::Corrupt { .. } => {
+            failure.hint("the next run sets it aside and reads the logs that still exist again")
+        }
+        LedgerError::NetworkFs { .. } => failure.hint("name a local directory with --state DIR"),
+        _ => failure,
+    }
+}
+
+fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
+    let reader = open(context)?;
+    let here = here(context);
+    let known = || Ok((reader.size()?, reader.totals()?, reader.sources()?));
+    let (size, totals, sources) = known().map_err(|error: LedgerError| refused(&error))?;
+    let days = last_days(&reader, &here, &size).map_err(|error| refused(&error))?;
+    let mut out = Out::new();
+    let path = context.state_dir.join(LEDGER_FILE).display().to_string();
+    let printed = if as_json {
+        out.json(&show_json(&path, &size, &totals, &sources, &days))
+    } else {
+        show_text(&mut out, context, &here, (&path, &size, &totals), &days)
+    };
+    finish(out, printed)
+}
+
+/// The last days with spend, oldest first.
+fn last_days(
+    reader: &Reader,
+    here: &Here,
+    size: &Size,
+) -> Result<Vec<(Span, Bucket)>, LedgerError> {
+    let Some((first, end)) = size.period else { return Ok(Vec::new()) };
+    let last = here.period(Every::Day, end.offset_nanos(-1));
+    let shown = Duration::from_secs((DAYS - 1) * 86_400);
+    let first = here.period(Every::Day, first.max(last.from.minus(shown))).from;
+    let span = Span { from: first, to: last.to };
+    let mut days = Vec::new();
+    for day in span.each(here, Every::Day) {
+        let mut sum = Bucket::default();
+        reader.spent(day.from, Some(day.to))?.iter().for_each(|(_, part)| sum.add(part));
+        days.push((day, sum));
+    }
+    Ok(days)
+}
+
+fn show_json(
+    path: &str,
+    size: &Size,
+    totals: &Bucket,
+    sources: &[(String, SourceCounters)],
+    days: &[(Span, Bucket)],
+) -> Value {
+    let source = |(name, counters): &(String, SourceCounters)| {
+        json!({
+            "name": name,
+            "lines": counters.lines,
+            "faults": counters.faults,
+            "quarantined": counters.quarantined,
+            "ignored": counters.ignored,
+            "duplicates": counters.duplicates,
+        })
+    };
+    let day = |(span, sum): &(Span, Bucket)| {
+        let mut day = Map::new();
+        day.insert("from".into(), json!(span.from));
+        day.insert("to".into(), json!(span.to));
+        day.extend(fields(sum));
+        Value::Object(day)
+    };
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+    put("schema", json!("tripline.ledger/v1"));
+    put("path", json!(path));
+    put("file_bytes", json!(size.file_bytes));
+    put("wal_bytes", json!(size.wal_bytes));
+    if let Some((from, to)) = size.period {
+        put("from", json!(from));
+        put("to", json!(to));
+    }
+    put("totals", Value::Object(fields(totals)));
+    put("sources", sources.iter().map(source).collect());
+    put("days", days.iter().map(day).collect());
+    Value::Object(shown)
+}
+
+fn show_text(
+    out: &mut Out,
+    context: &Context,
+    here: &Here,
+    (path, size, totals): (&str, &Size, &Bucket),
+    days: &[(Span, Bucket)],
+) -> Result<(), Ended> {
+    out.line(&printable(path))?;
+    let covers = size.period.map_or("nothing is in it yet".to_owned(), |(first, last)| {
+        format!("from {} to {}", here.written(first), here.written(last))
+    });
+    let (file, wal) = (megabytes(size.file_bytes), megabytes(size.wal_bytes));
+    out.line(&format!("{file} MB, and {wal} MB still to be merged; {covers}"))?;
+    out.line("")?;
+    let zone = spend::zone_name(context);
+    out.line(&format!("{} {}", first_column(&format!("DAY ({zone})")), heads()))?;
+    for (day, sum) in days {
+        let date = here.written(day.from);
+        let date = date.split(' ').next().unwrap_or_default();
+        out.line(&format!("{} {}", first_column(date), numbers(sum)))?;
+    }
+    out.line(&format!("{} {}", first_column("ever"), numbers(totals)))
+}
+
+fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
+    context.refuse_if_read_only()?;
+    let here = here(context);
+    let before = here.begin(&args.older_than)?;
+    if before > here.month_begin() && !args.force {
+        let message = format!(
+            "spend of this month would be cut, up to {}, and caps may count it",
+            here.written(before)
+        );
+        return Err(Failure::new(Kind::Refused, message)
+            .hint("say --force if no cap counts it, or --older-than 31d"));
+    }
+    // Nothing is made where there is nothing to cut.
+    drop(open(context)?);
+    let mut ledger = writer(context, here.now)?;
+    let mut removed = Pruned::default();
+    loop {
+        removed.add(&ledger.prune(before).map_err(|error| refused(&error))?);
+        if removed.aged == Aged::Done {
+            break;
+        }
+    }
+    let mut out = Out::new();
+    let printed = out.line(&format!(
+        "removed {} days of a series from before {} ({} requests, {} USD) and {} events; the totals stay, and \
+         the file uses the space again",
+        removed.days,
+        here.written(before),
+        removed.sums.requests,
+        removed.sums.cost,
+        removed.events
+    ));
+    finish(out, printed)
+}
+
+fn verify(context: &Context) -> Result<(), Failure> {
+    let reader = open(context)?;
+    let wrong = reader.verify().map_err(|error| refused(&error))?;
+    if wrong.is_empty() {
+        let Kept { totals, checkpoints, .. } = reader.load().map_err(|error| refused(&error))?;
+        let mut out = Out::new();
+        let printed = out.line(&format!(
+            "sound: {} requests, {} USD, {} files followed",
+            totals.requests,
+            totals.cost,
+            checkpoints.len()
+        ));
+        return finish(out, printed);
+    }
+    let failure = Failure::new(Kind::Failed, "the ledger is damaged");
+    Err(wrong.iter().fold(failure, Failure::hint))
+}
+
+fn writer(context: &Context, now: Wall) -> Result<Ledger, Failure> {
+    let us = Holder { pid: std::process::id(), host: host_name(), since: now.rfc3339() };
+    let setup = Setup {
+        state_dir: context.state_dir.clone(),
+        us,
+        names: Names::default(),
+        sources: Vec::new(),
+    };
+    let opened = Ledger::open(setup, now).map_err(|error| refused(&error))?;
+    match opened.set_aside {
+        None => Ok(opened.ledger),
+        Some(aside) => {
+            Err(Failure::new(Kind::Data, format!("the ledger is damaged: {}", aside.why))
+                .hint(format!("it was set aside as {}", aside.path.display())))
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}

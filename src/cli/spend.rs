@@ -1,0 +1,405 @@
+//! Spend as rows: `tripline report` and `tripline ledger export`.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::args::{Export, Report};
+use super::failure::{Failure, Kind};
+use super::ledger::{here, open, refused};
+use super::out::{Ended, Out, finish};
+use super::period::{Every, Here, Span};
+use super::setup::Context;
+use crate::domain::limit::words;
+use crate::domain::{Bucket, NanoUsd};
+use crate::ledger::{Dimension, Reader, Who};
+use crate::snapshot::Usd;
+use crate::text::{Ellipsis, cut, printable, width};
+
+/// Columns of a printed name.
+const NAME_COLUMNS: usize = 26;
+
+/// What an export is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
+}
+
+words!(Format { Csv = "csv", Json = "json" });
+
+/// `tripline report`.
+pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
+    let by = dimensions(&args.by)?;
+    let here = here(context);
+    let span = here.span(&args.period)?;
+    let mut rows = grouped(&open(context)?, span, &by)?;
+    rows.sort_by(|(a, one), (b, other)| {
+        let most = |bucket: &Bucket| (bucket.cost, bucket.requests);
+        most(other).cmp(&most(one)).then_with(|| a.cmp(b))
+    });
+    let mut out = Out::new();
+    let printed = if args.json {
+        out.json(&report_json(span, context, &by, &rows))
+    } else {
+        table(&mut out, span, &here, context, &by, &rows)
+    };
+    finish(out, printed)
+}
+
+/// `tripline ledger export`.
+pub fn export(context: &Context, args: &Export) -> Result<(), Failure> {
+    let by = dimensions(&args.by)?;
+    let every = Every::from_word(&args.every).ok_or_else(|| {
+        let known: Vec<&str> = Every::ALL.iter().map(|known| known.word()).collect();
+        Failure::new(Kind::Usage, format!("'{}' is no period", args.every))
+            .hint(format!("it is one of {}", known.join(", ")))
+    })?;
+    let format = Format::from_word(&args.format).ok_or_else(|| {
+        let known: Vec<&str> = Format::ALL.iter().map(|known| known.word()).collect();
+        Failure::new(Kind::Usage, format!("'{}' is no format", args.format))
+            .hint(format!("it is one of {}", known.join(", ")))
+    })?;
+    let here = here(context);
+    let span = here.span(&args.period)?;
+    let reader = open(context)?;
+    let mut out = Out::new();
+    let mut printed = match format {
+        Format::Csv => csv_head(&mut out, &by),
+        Format::Json => Ok(()),
+    };
+    for part in covered(&reader, span)?.into_iter().flat_map(|span| span.each(&here, every)) {
+        if printed.is_err() {
+            break;
+        }
+        let mut rows = grouped(&reader, part, &by)?;
+        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        printed = rows.iter().try_for_each(|(who, sum)| match format {
+            Format::Csv => csv_row(&mut out, part, &by, who, sum),
+            Format::Json => json_row(&mut out, part, &by, who, sum),
+        });
+    }
+    finish(out, printed)
+}
+
+/// Sums as fields of JSON. What no call told is absent.
+pub fn fields(sum: &Bucket) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    put("requests", json!(sum.requests));
+    put("failed", json!(sum.failed));
+    if tokens_known(sum) {
+        put("input_tokens", json!(sum.input_tokens));
+        put("cached_input_tokens", json!(sum.cached_input_tokens));
+        put("cache_write_tokens", json!(sum.cache_write_tokens));
+        put("output_tokens", json!(sum.output_tokens));
+        put("reasoning_tokens", json!(sum.reasoning_tokens));
+    }
+    if cost_known(sum) {
+        put("cost_usd", json!(Usd(sum.cost)));
+    }
+    put("unpriced", json!(sum.unpriced));
+    fields
+}
+
+/// One line of numbers under [`heads`].
+pub fn numbers(sum: &Bucket) -> String {
+    let tokens = |count: i64| if tokens_known(sum) { short(count) } else { "?".into() };
+    let cost = if cost_known(sum) { dollars(sum.cost) } else { "?".into() };
+    format!(
+        "{:>10} {:>7} {:>7} {:>12} {:>5} {:>5}",
+        separated(sum.requests),
+        tokens(sum.input_tokens),
+        tokens(sum.output_tokens),
+        cost,
+        share(sum.unpriced, sum.requests),
+        share(sum.failed, sum.requests)
+    )
+}
+
+/// What stands above [`numbers`].
+pub fn heads() -> String {
+    format!("{:>10} {:>7} {:>7} {:>12} {:>5} {:>5}", "REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL")
+}
+
+/// A name in the first column of a table.
+pub fn first_column(text: &str) -> String {
+    let text = printable(text);
+    let text = cut(&text, NAME_COLUMNS, Ellipsis::Unicode);
+    format!("{text}{}", " ".repeat(NAME_COLUMNS.saturating_sub(width(&text))))
+}
+
+fn dimensions(words: &[String]) -> Result<Vec<Dimension>, Failure> {
+    let mut by = Vec::new();
+    for word in words.iter().filter(|word| !word.is_empty()) {
+        let dimension = Dimension::from_word(word).ok_or_else(|| {
+            let known: Vec<&str> = Dimension::ALL.iter().map(|known| known.word()).collect();
+            Failure::new(Kind::Usage, format!("'{word}' is nothing to group by"))
+                .hint(format!("it is one of {}", known.join(", ")))
+        })?;
+        if !by.contains(&dimension) {
+            by.push(dimension);
+        }
+    }
+    Ok(by)
+}
+
+fn grouped(reader: &Reader, span: Span, by: &[Dimension]) -> Result<Vec<(Who, Bucket)>, Failure> {
+    let mut sums: HashMap<Who, Bucket> = HashMap::new();
+    for (who, part) in reader.spent(span.from, Some(span.to)).map_err(|error| refused(&error))? {
+        sums.entry(who.only(by)).or_default().add(&part);
+    }
+    Ok(sums.into_iter().collect())
+}
+
+/// The part of a span in which there is anything.
+fn covered(reader: &Reader, span: Span) -> Result<Option<Span>, Failure> {
+    let size = reader.size().map_err(|error| refused(&error))?;
+    Ok(size.period.and_then(|(first, end)| {
+        let part = Span { from: span.from.max(first), to: span.to.min(end) };
+        (part.from < part.to).then_some(part)
+    }))
+}
+
+fn report_json(span: Span, context: &Context, by: &[Dimension], rows: &[(Who, Bucket)]) -> Value {
+    let row = |(who, sum): &(Who, Bucket)| {
+        let mut row = names(by, who);
+        row.extend(fields(sum));
+        Value::Object(row)
+    };
+    json!({
+        "schema": "tripline.report/v1",
+        "from": span.from,
+        "to": span.to,
+        "time_zone": zone_name(context),
+        "by": by,
+        "rows": rows.iter().map(row).collect::<Vec<_>>(),
+        "total": fields(&total(rows)),
+    })
+}
+
+fn table(
+    out: &mut Out,
+    span: Span,
+    here: &Here,
+    context: &Context,
+    by: &[Dimension],
+    rows: &[(Who, Bucket)],
+) -> Result<(), Ended> {
+    let (from, to) = (here.written(span.from), here.written(span.to));
+    out.line(&format!("Spend from {from} to {to} ({})", zone_name(context)))?;
+    if rows.is_empty() {
+        return out.line("nothing was counted in that time");
+    }
+    out.line("")?;
+    let head: Vec<String> = by.iter().map(|by| by.word().to_uppercase()).collect();
+    out.line(&format!("{} {}", first_column(&head.join(" / ")), heads()))?;
+    for (who, sum) in rows {
+        let name = |by: &Dimension| who.get(*by).map_or("-", |name| name).to_owned();
+        let names: Vec<String> = by.iter().map(name).collect();
+        out.line(&format!("{} {}", first_column(&names.join(" / ")), numbers(sum)))?;
+    }
+    out.line(&format!("{} {}", first_column("total"), numbers(&total(rows))))
+}
+
+fn total(rows: &[(Who, Bucket)]) -> Bucket {
+    rows.iter().fold(Bucket::default(), |mut total, (_, part)| {
+        total.add(part);
+        total
+    })
+}
+
+/// The zone in which days are counted.
+pub fn zone_name(context: &Context) -> &str {
+    if context.config.display.utc { "UTC" } else { &context.config.timezone.name }
+}
+
+fn json_row(
+    out: &mut Out,
+    span: Span,
+    by: &[Dimension],
+    who: &Who,
+    sum: &Bucket,
+) -> Result<(), Ended> {
+    let mut row = Map::new();
+    row.insert("schema".into(), json!("tripline.spend/v1"));
+    row.insert("from".into(), json!(span.from));
+    row.insert("to".into(), json!(span.to));
+    row.extend(names(by, who));
+    row.extend(fields(sum));
+    out.json(&row)
+}
+
+fn names(by: &[Dimension], who: &Who) -> Map<String, Value> {
+    let name = |by: &Dimension| Some((by.word().to_owned(), json!(who.get(*by)?.as_ref())));
+    by.iter().filter_map(name).collect()
+}
+
+fn csv_head(out: &mut Out, by: &[Dimension]) -> Result<(), Ended> {
+    let names = by.iter().map(|by| by.word());
+    let sums = [
+        "requests",
+        "failed",
+        "input_tokens",
+        "cached_input_tokens",
+        "cache_write_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "cost_usd",
+        "unpriced",
+    ];
+    let cells: Vec<&str> = ["from", "to"].into_iter().chain(names).chain(sums).collect();
+    out.line(&cells.join(","))
+}
+
+fn csv_row(
+    out: &mut Out,
+    span: Span,
+    by: &[Dimension],
+    who: &Who,
+    sum: &Bucket,
+) -> Result<(), Ended> {
+    let tokens = |count: i64| if tokens_known(sum) { count.to_string() } else { String::new() };
+    let cost = if cost_known(sum) { sum.cost.to_string() } else { String::new() };
+    let names = by.iter().map(|by| who.get(*by).map(|name| cell(name)).unwrap_or_default());
+    let sums = [
+        sum.requests.to_string(),
+        sum.failed.to_string(),
+        tokens(sum.input_tokens),
+        tokens(sum.cached_input_tokens),
+        tokens(sum.cache_write_tokens),
+        tokens(sum.output_tokens),
+        tokens(sum.reasoning_tokens),
+        cost,
+        sum.unpriced.to_string(),
+    ];
+    let times = [span.from.rfc3339(), span.to.rfc3339()];
+    let cells: Vec<String> = times.into_iter().chain(names).chain(sums).collect();
+    out.line(&cells.join(","))
+}
+
+/// A name as a cell: no spreadsheet takes it for a formula, no terminal for a
+/// command, no reader for two cells.
+fn cell(name: &str) -> String {
+    let text = printable(name);
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']);
+    let quote = if formula { "'" } else { "" };
+    if formula || text.contains([',', '"', '\n', ' ', ';']) {
+        return format!("\"{quote}{}\"", text.replace('"', "\"\""));
+    }
+    text.into_owned()
+}
+
+/// Whether any call told its tokens: successful ones use some.
+fn tokens_known(sum: &Bucket) -> bool {
+    sum.requests <= sum.failed || sum.input_tokens != 0 || sum.output_tokens != 0
+}
+
+/// Whether any successful call had a price.
+fn cost_known(sum: &Bucket) -> bool {
+    sum.unpriced == 0 || sum.cost != NanoUsd::ZERO || sum.unpriced < sum.requests - sum.failed
+}
+
+fn separated(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut out = String::from(if count < 0 { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// At most six characters: `812`, `9.1k`, `120M`.
+fn short(count: i64) -> String {
+    let sign = if count < 0 { "-" } else { "" };
+    let count = count.unsigned_abs();
+    let units = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")];
+    let Some((unit, letter)) = units.into_iter().find(|(unit, _)| count >= *unit) else {
+        return format!("{sign}{count}");
+    };
+    let (whole, tenth) = (count / unit, count % unit * 10 / unit);
+    if whole < 100 {
+        format!("{sign}{whole}.{tenth}{letter}")
+    } else {
+        format!("{sign}{whole}{letter}")
+    }
+}
+
+/// Whole cents, rounded; what is less than a cent but not nothing says so.
+fn dollars(cost: NanoUsd) -> String {
+    let (sign, nano) = (if cost.0 < 0 { "-" } else { "" }, cost.0.unsigned_abs());
+    let cents = (nano + 5_000_000) / 10_000_000;
+    if cents == 0 && nano > 0 {
+        return "<0.01".into();
+    }
+    let whole = separated(i64::try_from(cents / 100).unwrap_or(i64::MAX));
+    format!("{sign}{whole}.{:02}", cents % 100)
+}
+
+/// `0%`, `<1%`, `42%`.
+fn share(part: i64, whole: i64) -> String {
+    if whole <= 0 || part <= 0 {
+        return if whole > 0 { "0%".into() } else { "-".into() };
+    }
+    match (i128::from(part) * 100 + i128::from(whole) / 2) / i128::from(whole) {
+        0 => "<1%".into(),
+        percent => format!("{percent}%"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_never_nothing_where_there_is_something() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1.0k"),
+            (99_999, "99.9k"),
+            (123_456, "123k"),
+            (-1500, "-1.5k"),
+        ] {
+            assert_eq!(short(count), text);
+        }
+        for (nano, text) in [
+            (0, "0.00"),
+            (1, "<0.01"),
+            (5_000_000, "0.01"),
+            (1_234_565_000_000, "1,234.57"),
+            (-2_500_000_000, "-2.50"),
+        ] {
+            assert_eq!(dollars(NanoUsd(nano)), text);
+        }
+        assert_eq!(
+            [share(0, 5), share(1, 1000), share(1, 2), share(0, 0)],
+            ["0%", "<1%", "50%", "-"]
+        );
+        assert_eq!(separated(-1_234_567), "-1,234,567");
+    }
+
+    #[test]
+    fn no_name_becomes_a_formula_or_two_cells() {
+        for (name, expected) in [
+            ("gpt-4o", "gpt-4o"),
+            ("", ""),
+            ("=1+1", "\"'=1+1\""),
+            ("+cmd", "\"'+cmd\""),
+            ("-2", "\"'-2\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("'=1", "\"''=1\""),
+        ] {
+            assert_eq!(cell(name), expected, "{name}");
+        }
+        for hidden in ["\t=1", "a\nb", "\u{1b}[2J", "\u{202e}x"] {
+            let cell = cell(hidden);
+            assert!(!cell.contains(['\t', '\n', '\u{1b}', '\u{202e}']), "{cell:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The socket file: private from its first moment, one listener, and no file of
+//! somebody else's touched.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+/// Clients that may wait to be let in.
+const BACKLOG: i32 = 16;
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Somebody answers on it.
+    #[error("another tripline serves on {}", .0.display())]
+    InUse(PathBuf),
+    /// Something else is in its place.
+    #[error("{} is not a socket: it is left alone", .0.display())]
+    NotASocket(PathBuf),
+    /// A path longer than the system allows for sockets.
+    #[error("{} is too long for a socket (108 bytes)", .0.display())]
+    TooLong(PathBuf),
+    /// The system said no.
+    #[error("cannot listen on {}: {why}", .path.display())]
+    Failed {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+}
+
+/// A bound socket; its file goes with it.
+#[derive(Debug)]
+pub struct Bound {
+    /// Where clients come in.
+    pub listener: UnixListener,
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Bound {
+    /// Listen on `path`, replacing what a dead process left there.
+    pub fn new(path: &Path) -> Result<Bound, SocketError> {
+        let failed = |why: io::Error| SocketError::Failed { path: path.to_owned(), why };
+        clear(path)?;
+        let address =
+            SocketAddrUnix::new(path).map_err(|_| SocketError::TooLong(path.to_owned()))?;
+        let open = || -> rustix::io::Result<OwnedFd> {
+            let family = AddressFamily::UNIX;
+            let socket =
+                rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+            // Before it has a name: the file gets this mode at once.
+            fchmod(&socket, Mode::from_raw_mode(0o600))?;
+            rustix::net::bind(&socket, &address)?;
+            rustix::net::listen(&socket, BACKLOG)?;
+            Ok(socket)
+        };
+        let listener = UnixListener::from(open().map_err(|error| failed(error.into()))?);
+        listener.set_nonblocking(true).map_err(failed)?;
+        let inode = path.symlink_metadata().map_err(failed)?.ino();
+        Ok(Bound { listener, path: path.to_owned(), inode })
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let ours = self.path.symlink_metadata().is_ok_and(|meta| meta.ino() == self.inode);
+        if ours {
+            // A file that stays is found dead, and replaced, by the next one.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Make sure that nobody is at `path`.
+fn clear(path: &Path) -> Result<(), SocketError> {
+    let failed = |why: io::Error| SocketError::Failed { path: path.to_owned(), why };
+    let meta = match path.symlink_metadata() {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        meta => meta.map_err(failed)?,
+    };
+    if !meta.file_type().is_socket() {
+        return Err(SocketError::NotASocket(path.to_owned()));
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(SocketError::InUse(path.to_owned())),
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(failed)
+        }
+        Err(why) => Err(failed(why)),
+    }
+}

@@ -1,0 +1,71 @@
+//! How the ledger is doing, as far as the engine must know: what is not kept yet
+//! is lost with the process, so falling behind is an alert.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::alerts::{Grounds, Series};
+use super::effect::{Effect, Labels};
+use crate::domain::{Mono, Stamp};
+use crate::rules::{Family, Sample};
+
+/// What the ledger's keeper says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerStatus {
+    /// Where it is.
+    pub path: Arc<str>,
+    /// When the oldest call happened that it does not hold yet.
+    pub behind_since: Option<Mono>,
+    /// Why it could not take the last commit, in words.
+    pub problem: Option<String>,
+}
+
+/// The ledger of this run.
+#[derive(Debug)]
+pub struct LedgerRow {
+    /// What is said of it.
+    pub status: LedgerStatus,
+    rules: Box<[u16]>,
+}
+
+impl LedgerRow {
+    /// Age of the oldest call it does not hold yet, in seconds; `None` while it
+    /// holds all.
+    #[must_use]
+    pub fn behind_s(&self, now: Mono) -> Option<f64> {
+        self.status.behind_since.map(|since| now.since(since).as_secs_f64())
+    }
+}
+
+impl Engine {
+    /// Learn how the ledger is doing.
+    pub fn set_ledger(&mut self, status: LedgerStatus) {
+        if let Some(row) = &mut self.ledger {
+            row.status = status;
+            return;
+        }
+        let rules = self.book.matching(Family::Ledger, &labels(&status));
+        self.ledger = Some(LedgerRow { status, rules });
+    }
+
+    /// The ledger, where there is one.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&LedgerRow> {
+        self.ledger.as_ref()
+    }
+
+    pub(super) fn judge_ledger(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(row) = &self.ledger else { return };
+        for rule in &row.rules {
+            let value = Some(row.behind_s(now.mono).unwrap_or(0.0));
+            let sample = Sample { value, evidence: u64::MAX, period: None };
+            let labels = || labels(&row.status);
+            let judged = (sample, Grounds::Fresh);
+            self.book.judge(*rule, Series::Ledger, judged, now, &labels, out);
+        }
+    }
+}
+
+fn labels(status: &LedgerStatus) -> Labels {
+    Labels::from([("ledger", Arc::clone(&status.path))])
+}

@@ -1,0 +1,30 @@
+//! What must outlive the process: spend, how far files are read, which calls
+//! were counted, and what happened, in one SQLite file.
+//!
+//! A [`Commit`](crate::domain::Commit) is kept whole or not at all, so that a
+//! process killed at any moment neither loses nor doubles a cent. It does its
+//! own file I/O, reads no clock, and knows neither the engine nor its caps: it
+//! keeps sums by name and hands them back.
+
+mod checkpoints;
+mod commit;
+mod error;
+mod file;
+mod grain;
+mod ids;
+mod lock;
+mod prune;
+mod read;
+mod schema;
+mod seen;
+mod sums;
+mod verify;
+mod write;
+
+pub use commit::{Committed, Ledger, Opened, Setup};
+pub use error::LedgerError;
+pub use file::{LEDGER_FILE, SetAside};
+pub use lock::{Holder, LOCK_FILE};
+pub use prune::{Aged, Pruned};
+pub use read::{Kept, Reader, Size};
+pub use sums::{Dimension, Who};

@@ -1,0 +1,218 @@
+//! What the ledger knows.
+
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use rustc_hash::FxHashMap;
+
+use super::error::LedgerError;
+use super::grain::{self, Piece};
+use super::sums::{COLUMNS, Dimension, Who, bucket};
+use super::{LEDGER_FILE, checkpoints, file, seen};
+use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
+
+/// A ledger that can be read; beside a writer, and never in its way.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+    path: PathBuf,
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// Sums of everything ever counted, also of what was pruned.
+    pub totals: Bucket,
+    /// Counters by name of the source.
+    pub sources: Vec<(String, SourceCounters)>,
+    /// How far files are read.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Calls counted last, oldest first.
+    pub seen: Vec<SeenCall>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes of the database.
+    pub file_bytes: u64,
+    /// Bytes of its write-ahead log.
+    pub wal_bytes: u64,
+    /// The time with spend, if there is any: `[from, to)`, to the quarter of an
+    /// hour as far as those are kept.
+    pub period: Option<(Wall, Wall)>,
+}
+
+impl Reader {
+    /// Open the ledger of a state directory.
+    pub fn open(state_dir: &Path) -> Result<Reader, LedgerError> {
+        let dir = match state_dir.canonicalize() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(LedgerError::Missing { path: state_dir.join(LEDGER_FILE) });
+            }
+            dir => dir.map_err(|error| LedgerError::io("look at", state_dir, error))?,
+        };
+        let path = dir.join(LEDGER_FILE);
+        Ok(Reader { db: file::open_reader(&path)?, path })
+    }
+
+    pub(super) fn over(db: Connection, path: PathBuf) -> Reader {
+        Reader { db, path }
+    }
+
+    pub(super) fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    /// Everything that a run begins with.
+    pub fn load(&self) -> Result<Kept, LedgerError> {
+        Ok(Kept {
+            totals: self.totals()?,
+            sources: self.sources()?,
+            checkpoints: self.whole("a checkpoint", checkpoints::load)?,
+            seen: self.whole("the memory of counted calls", seen::load)?,
+        })
+    }
+
+    /// Sums of everything ever counted, also of what was pruned.
+    pub fn totals(&self) -> Result<Bucket, LedgerError> {
+        let select = format!("SELECT {COLUMNS} FROM totals WHERE what = 'all'");
+        self.ask(|db| db.query_row(&select, [], |row| bucket(row, 0)))
+    }
+
+    /// Commits that are in the file.
+    pub(super) fn commits(&self) -> Result<i64, LedgerError> {
+        let select = "SELECT value FROM state WHERE key = 'commits'";
+        self.ask(|db| db.query_row(select, [], |row| row.get(0)))
+    }
+
+    /// Counters by name of the source.
+    pub fn sources(&self) -> Result<Vec<(String, SourceCounters)>, LedgerError> {
+        let select = "SELECT name, lines, faults, quarantined, ignored, duplicates FROM source";
+        self.ask(|db| db.prepare(select)?.query_map([], source)?.collect())
+    }
+
+    /// What was spent by whom in the minutes that begin in `[from, to)`, in no
+    /// order. Where `to` is `None`, up to the last. Where minutes are no longer
+    /// kept, in the quarters of an hour that begin there, and before those in the
+    /// days of UTC that do.
+    pub fn spent(&self, from: Wall, to: Option<Wall>) -> Result<Vec<(Who, Bucket)>, LedgerError> {
+        let (from, to) = (grain::minute_from(from), to.map_or(i64::MAX, grain::minute_from));
+        self.ask(|db| {
+            let mut sums = FxHashMap::default();
+            for piece in grain::pieces(from, to, &grain::floors(db)?) {
+                add_by_series(db, &piece, &mut sums)?;
+            }
+            let mut names = FxHashMap::default();
+            sums.into_iter().map(|(id, sum)| Ok((who(db, id, &mut names)?, sum))).collect()
+        })
+    }
+
+    /// The last events, oldest first.
+    pub fn history(&self, most: u32) -> Result<Vec<(Wall, String)>, LedgerError> {
+        let select = "SELECT at, event FROM history ORDER BY id DESC LIMIT ?1";
+        let mut last: Vec<_> = self.ask(|db| {
+            let mut select = db.prepare(select)?;
+            let rows = select.query_map([most], |row| Ok((Wall(row.get(0)?), row.get(1)?)))?;
+            rows.collect()
+        })?;
+        last.reverse();
+        Ok(last)
+    }
+
+    /// How much there is.
+    pub fn size(&self) -> Result<Size, LedgerError> {
+        let ends = "SELECT \
+             coalesce((SELECT min(quarter) FROM quarter WHERE quarter < first + 1440), first), \
+             coalesce((SELECT max(quarter) + 15 FROM quarter WHERE quarter >= last), last + 1440) \
+             FROM (SELECT min(day) AS first, max(day) AS last FROM day)";
+        let (first, end): (Option<i64>, Option<i64>) =
+            self.ask(|db| db.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        Ok(Size {
+            file_bytes: self.path.metadata().map_or(0, |meta| meta.len()),
+            wal_bytes: file::wal_bytes(&self.path),
+            period: first.zip(end).map(|(a, b)| (grain::begin_of(a), grain::begin_of(b))),
+        })
+    }
+
+    pub(super) fn ask<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        question(&self.db).map_err(|error| LedgerError::of(&self.path, &error))
+    }
+
+    /// Rows of which each must be as it was written.
+    fn whole<T>(
+        &self,
+        what: &str,
+        load: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
+    ) -> Result<T, LedgerError> {
+        self.ask(load)?.ok_or_else(|| LedgerError::Corrupt {
+            path: self.path.clone(),
+            what: format!("{what} is not as it was written"),
+        })
+    }
+}
+
+fn source(row: &Row<'_>) -> rusqlite::Result<(String, SourceCounters)> {
+    let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let counters = SourceCounters {
+        lines: count(1)?,
+        faults: count(2)?,
+        quarantined: count(3)?,
+        ignored: count(4)?,
+        duplicates: count(5)?,
+    };
+    Ok((row.get(0)?, counters))
+}
+
+/// Adding up here is several times faster than SQLite's sorting `GROUP BY`.
+fn add_by_series(
+    db: &Connection,
+    piece: &Piece,
+    sums: &mut FxHashMap<i64, Bucket>,
+) -> rusqlite::Result<()> {
+    let table = piece.table;
+    let select =
+        format!("SELECT series, {COLUMNS} FROM {table} WHERE {table} >= ?1 AND {table} < ?2");
+    let mut select = db.prepare_cached(&select)?;
+    let mut rows = select.query([piece.from, piece.to])?;
+    while let Some(row) = rows.next()? {
+        sums.entry(row.get(0)?).or_default().add(&bucket(row, 1)?);
+    }
+    Ok(())
+}
+
+fn who(
+    db: &Connection,
+    series: i64,
+    names: &mut FxHashMap<i64, Option<Arc<str>>>,
+) -> rusqlite::Result<Who> {
+    let mut find = db.prepare_cached(
+        "SELECT host, provider, model, key, team, user, environment FROM series WHERE id = ?1",
+    )?;
+    let mut rows = find.query([series])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let mut who = Who::default();
+    for (column, dimension) in Dimension::ALL.iter().enumerate() {
+        let id: i64 = row.get(column)?;
+        let text = match names.entry(id) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(free) => free.insert(name(db, id)?).clone(),
+        };
+        who = who.with(*dimension, text);
+    }
+    Ok(who)
+}
+
+fn name(db: &Connection, id: i64) -> rusqlite::Result<Option<Arc<str>>> {
+    if id == 0 {
+        return Ok(None);
+    }
+    let mut find = db.prepare_cached("SELECT text FROM name WHERE id = ?1")?;
+    let text: Option<String> = find.query_row([id], |row| row.get(0)).optional()?;
+    text.map(|text| Some(text.into())).ok_or(rusqlite::Error::QueryReturnedNoRows)
+}

@@ -1,0 +1,190 @@
+//! The `ledger` thread: the one writer of the ledger. A commit that can't be
+//! kept is tried again until it can; what comes meanwhile adds up in the engine.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use super::keeper::Keeper;
+use crate::domain::{BucketId, Checkpoint, Commit, NameKind, Names, SourceId, Stamp, Sym};
+use crate::engine::{Engine, EngineSpec, Restored, SourceName, SourceStatus};
+use crate::ledger::{
+    self, Committed, Dimension, Holder, Kept, Ledger, LedgerError, Opened, Reader, Who,
+};
+
+/// Pause after the first failure; each further one doubles it.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// Where the ledger is, and who we are.
+#[derive(Clone, Debug)]
+pub struct LedgerSetup {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// This machine.
+    pub host: String,
+}
+
+/// What became of a commit.
+pub enum Word {
+    /// It is kept.
+    Kept,
+    /// It is kept, after the disk failed.
+    KeptAfter(String),
+    /// It is not kept yet, and tried again.
+    Failed(String),
+}
+
+/// An open ledger, its past taken over by the engine.
+pub struct Begun {
+    /// The engine thread's end of it.
+    pub keeper: Keeper,
+    /// How far the files are read.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Its thread.
+    pub thread: io::Result<JoinHandle<()>>,
+}
+
+/// Open the ledger, let the engine go on where it ends, and start the thread.
+pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begun, LedgerError> {
+    let us = Holder { pid: std::process::id(), host: setup.host, since: now.wall.rfc3339() };
+    let sources = engine.sources().iter().map(|row| row.name.name.clone()).collect();
+    let path: Arc<str> = setup.dir.join(ledger::LEDGER_FILE).to_string_lossy().into_owned().into();
+    let names = engine.names().clone();
+    let setup = ledger::Setup { state_dir: setup.dir, us, names, sources };
+    let mut opened = Ledger::open(setup, now.wall)?;
+    let (restored, checkpoints) = match past(&mut opened, engine) {
+        Err(error @ LedgerError::Corrupt { .. }) => {
+            opened = opened.ledger.begin_again(&error, now.wall)?;
+            past(&mut opened, engine)?
+        }
+        past => past?,
+    };
+    engine.restore(&restored, now);
+    engine.keep_deltas();
+    if let Some(aside) = &opened.set_aside {
+        let text = format!(
+            "the ledger was damaged ({}) and is set aside as {}: totals begin again with what the logs still hold",
+            aside.why,
+            aside.path.display()
+        );
+        engine.alarm("ledger_set_aside", &text, now);
+    }
+    let (commits, to_keep) = bounded(1);
+    let (say, words) = bounded(16);
+    let (alive, over) = bounded(0);
+    let keeper = Keeper::new(path, commits, words, alive);
+    let ledger = opened.ledger;
+    let thread = thread::Builder::new().name("ledger".into());
+    let thread = thread.spawn(move || keep(ledger, &to_keep, &say, &over));
+    Ok(Begun { keeper, checkpoints, thread })
+}
+
+/// Commit until the engine thread has ended, and then what it left.
+fn keep(
+    mut ledger: Ledger,
+    commits: &Receiver<Commit>,
+    say: &Sender<Word>,
+    over: &Receiver<Infallible>,
+) {
+    for commit in commits {
+        let mut outcome = ledger.commit(commit);
+        let mut pause = PAUSE;
+        let kept = loop {
+            match outcome {
+                Ok(kept) => break kept,
+                Err(error) => {
+                    // Nobody hears it once the engine thread has ended.
+                    let _ = say.send(Word::Failed(error.to_string()));
+                }
+            }
+            let waited = over.recv_timeout(pause);
+            outcome = ledger.commit(Commit::default());
+            if waited == Err(RecvTimeoutError::Disconnected) && outcome.is_err() {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST);
+        };
+        let _ = say.send(match kept {
+            Committed::Kept => Word::Kept,
+            Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
+        });
+    }
+}
+
+/// An engine that only knows what the ledger of a directory holds: for a look at
+/// it while nothing runs. Its sources are those that the ledger knows.
+pub fn remembered(
+    dir: &Path,
+    mut spec: EngineSpec,
+    names: Names,
+    now: Stamp,
+) -> Result<Engine, LedgerError> {
+    let reader = Reader::open(dir)?;
+    let kept = reader.load()?;
+    let name = |(name, _): &(String, _)| SourceName {
+        name: name.clone(),
+        kind: "",
+        every: Duration::ZERO,
+    };
+    spec.sources = kept.sources.iter().map(name).collect();
+    let mut engine = Engine::new(spec, names, now);
+    let restored = restored(&reader, kept, &engine)?;
+    engine.restore(&restored, now);
+    let status = SourceStatus { state: "not_running", ..SourceStatus::default() };
+    for id in (0u32..).map(SourceId).take(engine.sources().len()) {
+        engine.set_source(id, status.clone());
+    }
+    Ok(engine)
+}
+
+/// What the engine and the tail must know of an open ledger.
+fn past(opened: &mut Opened, engine: &Engine) -> Result<(Restored, Vec<Checkpoint>), LedgerError> {
+    let mut kept = std::mem::take(&mut opened.kept);
+    let checkpoints = std::mem::take(&mut kept.checkpoints);
+    Ok((restored(opened.ledger.reader()?, kept, engine)?, checkpoints))
+}
+
+/// What the engine must know of it.
+fn restored(reader: &Reader, kept: Kept, engine: &Engine) -> Result<Restored, LedgerError> {
+    let mut spent = Vec::new();
+    for stretch in engine.stretches() {
+        let parts = reader.spent(stretch.from, stretch.to)?;
+        let parts = parts.iter().map(|(who, part)| (bucket_id(who, engine.names()), *part));
+        spent.push((stretch, parts.collect()));
+    }
+    let mut known = Restored { totals: kept.totals, seen: kept.seen, spent, ..Restored::default() };
+    for (name, counters) in kept.sources {
+        let mut numbered = (0u32..).map(SourceId).zip(engine.sources());
+        match numbered.find(|(_, row)| row.name.name == name) {
+            Some((id, _)) => known.sources.push((id, counters)),
+            None => known.gone.add(&counters),
+        }
+    }
+    Ok(known)
+}
+
+/// Only names that a cap is about are known at start. All others are one to the
+/// caps, and must not take the room of names to come.
+fn bucket_id(who: &Who, names: &Names) -> BucketId {
+    let sym = |dimension, kind| {
+        let text = who.get(dimension)?;
+        Some(names.find(kind, text).unwrap_or(Sym::OTHER))
+    };
+    BucketId {
+        minute: 0,
+        host: sym(Dimension::Host, NameKind::Host),
+        provider: sym(Dimension::Provider, NameKind::Provider),
+        model: sym(Dimension::Model, NameKind::Model),
+        key: sym(Dimension::Key, NameKind::Key),
+        team: sym(Dimension::Team, NameKind::Team),
+        user: sym(Dimension::User, NameKind::User),
+        environment: sym(Dimension::Environment, NameKind::Environment),
+    }
+}

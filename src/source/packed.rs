@@ -1,0 +1,75 @@
+//! Compressed files: read in order, in blocks, with bounds on what a small file
+//! may blow up to. They are complete when they are found and are never followed.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+/// Content up to this length is read whatever its ratio.
+const HARMLESS: u64 = 64 << 20;
+/// A log that expands more than this is none. Plain text stays below 200.
+const MOST_RATIO: u64 = 500;
+/// Content longer than this is not read.
+const MOST: u64 = 1 << 40;
+
+/// The content of a `.gz` file of one or several members.
+pub struct Unpacked {
+    decoder: MultiGzDecoder<BufReader<Counted>>,
+    given: u64,
+}
+
+struct Counted {
+    file: File,
+    taken: u64,
+}
+
+/// Whether the name says that it can be unpacked here.
+pub fn is_packed(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("gz"))
+}
+
+impl Unpacked {
+    /// Unpack an open file from its first byte.
+    pub fn new(file: File) -> Self {
+        let file = Counted { file, taken: 0 };
+        Unpacked { decoder: MultiGzDecoder::new(BufReader::new(file)), given: 0 }
+    }
+
+    /// Compressed bytes read so far.
+    pub fn taken(&self) -> u64 {
+        self.decoder.get_ref().get_ref().taken
+    }
+}
+
+impl Read for Unpacked {
+    /// Fails with `InvalidData` on what is no gzip and on content out of all
+    /// proportion to its file.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.decoder.read(into).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidInput => io::Error::new(io::ErrorKind::InvalidData, e),
+            _ => e,
+        })?;
+        self.given += n as u64;
+        let bomb = self.given > HARMLESS && self.given / MOST_RATIO > self.taken();
+        if bomb || self.given > MOST {
+            let text = format!(
+                "expands to more than {} bytes from {}: not read on",
+                self.given,
+                self.taken()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(n)
+    }
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(into)?;
+        self.taken += n as u64;
+        Ok(n)
+    }
+}

@@ -1,0 +1,169 @@
+//! A rotated generation that was compressed before it was read to its end: its
+//! rest is read once, in order, from inside the `.gz`.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::Turn;
+use super::consumed::Consumed;
+use super::generation::{FileId, Generation, Head};
+use super::known::{Known, Past};
+use super::lines::{Lines, Outlet};
+use crate::domain::{Checkpoint, FaultReason, Stamp};
+use crate::source::BLOCK;
+use crate::source::packed::Unpacked;
+
+/// A compressed file and where its unread rest begins.
+pub struct Found {
+    /// Where.
+    pub path: PathBuf,
+    /// Which file.
+    pub meta: Metadata,
+    /// The generation it continues, where one is known.
+    pub past: Option<Past>,
+    /// Its first bytes, unpacked.
+    pub head: Head,
+}
+
+/// A compressed file being read.
+pub struct Archive {
+    /// What was taken of it.
+    pub content: Consumed,
+    at: PathBuf,
+    input: Unpacked,
+    packed_len: u64,
+    /// Read and not yet taken: the start of a line.
+    carry: Vec<u8>,
+    done: Option<Checkpoint>,
+    /// Why it can't be read on.
+    pub failed: Option<io::Error>,
+}
+
+/// Find out which known generation a compressed file is.
+pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Found> {
+    let again = file.try_clone()?;
+    let head = Head::from_stream(&mut Unpacked::new(again))?;
+    let mut candidates = known.with_head(&head);
+    candidates.retain(|past| past.checkpoint.offset > 0);
+    candidates.reverse(); // Shortest first, for they are met in this order.
+    rewind(&file)?;
+    let mut input = Unpacked::new(file);
+    let mut generation = Generation::new();
+    let mut found = None;
+    for past in candidates {
+        if !skip_to(&mut input, &mut generation, past.checkpoint.offset)? {
+            break;
+        }
+        if generation.mark() == past.mark() {
+            found = Some(past.clone());
+        }
+    }
+    Ok(Found { path: path.to_owned(), meta, past: found, head })
+}
+
+impl Found {
+    /// Read what follows the lines. It is what `path` led to.
+    pub fn open(self, path: &Path, lines: Lines) -> io::Result<Archive> {
+        let mut input = Unpacked::new(File::open(&self.path)?);
+        let mut skipped = Generation::new();
+        skip_to(&mut input, &mut skipped, lines.offset())?;
+        let id = FileId::of(&self.meta);
+        Ok(Archive {
+            content: Consumed::all_of(path.to_owned(), id, skipped, lines),
+            at: self.path,
+            input,
+            packed_len: self.meta.len(),
+            carry: Vec::new(),
+            done: None,
+            failed: None,
+        })
+    }
+}
+
+impl Archive {
+    /// Read at most one block on.
+    pub fn step(&mut self, now: Stamp, out: &mut Outlet<'_>) -> Turn {
+        let start = self.carry.len();
+        self.carry.resize(start + BLOCK, 0);
+        let read = self.input.read(self.carry.get_mut(start..).unwrap_or_default());
+        self.carry.truncate(start + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => {
+                let rest = std::mem::take(&mut self.carry);
+                self.done = Some(self.content.finish(&rest, now, out));
+                Turn::Idle
+            }
+            Ok(_) => {
+                let used = self.content.take(&self.carry, now, out);
+                self.carry.drain(..used);
+                Turn::More
+            }
+            Err(why) if is_broken(&why) => {
+                self.quarantine(now, out);
+                self.failed = Some(why);
+                Turn::Idle
+            }
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => Turn::More,
+            Err(why) => {
+                self.failed = Some(why);
+                Turn::Idle
+            }
+        }
+    }
+
+    /// Read to its end, for good.
+    pub fn done(&mut self) -> Option<(Checkpoint, FileId)> {
+        Some((self.done.take()?, self.content.id))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.at
+    }
+
+    /// Compressed bytes that were not read yet: the content is longer.
+    pub fn behind(&self) -> u64 {
+        self.packed_len.saturating_sub(self.input.taken())
+    }
+
+    /// Bytes that were read and make no line yet.
+    pub fn pending(&self) -> u64 {
+        let lines = &self.content.lines;
+        lines.position() - lines.offset() + self.carry.len() as u64
+    }
+
+    /// What comes after is lost, and that must not go unnoticed. It will not get
+    /// better: it is not tried again.
+    fn quarantine(&mut self, now: Stamp, out: &mut Outlet<'_>) {
+        let lines = &self.content.lines;
+        let (line, offset) = (lines.count() + 1, lines.offset());
+        out.quarantine(line, FaultReason::ReadError, offset, self.pending());
+        self.done = Some(self.content.finish_torn(0, now, out));
+    }
+}
+
+/// Whether the content itself is at fault, and not the disk.
+fn is_broken(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+fn rewind(mut file: &File) -> io::Result<()> {
+    io::Seek::rewind(&mut file)
+}
+
+/// Take the content up to `offset` as consumed; false if it is shorter.
+fn skip_to(input: &mut Unpacked, generation: &mut Generation, offset: u64) -> io::Result<bool> {
+    let mut block = vec![0; BLOCK];
+    while generation.offset() < offset {
+        let left = usize::try_from(offset - generation.offset()).unwrap_or(usize::MAX);
+        let Some(room) = block.get_mut(..left.min(BLOCK)) else { return Ok(false) };
+        match input.read(room) {
+            Ok(0) => return Ok(false),
+            Ok(n) => generation.advance(room.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(true)
+}

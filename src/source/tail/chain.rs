@@ -1,0 +1,378 @@
+//! What became of a file while nobody looked: where its generations are now,
+//! which of them were read, and in which order the rest is to be read.
+//!
+//! Rotation leaves siblings (`app.log.1`, `app.log-20260101.gz`). Each that
+//! continues what was read is read on from there; those that are newer than all
+//! that was ever read are read from their first byte; all others are old news.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::archive::{self, Archive};
+use super::consumed::Consumed;
+use super::file::{self, Followed};
+use super::generation::{FileId, Generation, Head};
+use super::known::{Known, Past};
+use super::lines::Lines;
+use crate::domain::{Checkpoint, Mono};
+use crate::source::packed::is_packed;
+use crate::source::{LineSink, SourceError};
+
+/// A short generation is too easily another's beginning: only its place proves it.
+const TELLING: u64 = 4096;
+
+/// An older generation that is read before the file that followed it.
+pub enum Older {
+    /// A file.
+    Plain(Box<Followed>),
+    /// A compressed one.
+    Packed(Box<Archive>),
+}
+
+/// What was found out about a path that is opened for the first time.
+#[derive(Default)]
+pub struct Chain {
+    /// The generation that the live file continues.
+    pub live: Option<(Past, Generation)>,
+    /// What is to be read before it, oldest first.
+    pub older: Vec<Rest>,
+    /// Generations that had more to come and are nowhere.
+    pub gone: Vec<Checkpoint>,
+    /// What could not be looked into.
+    pub problem: Option<String>,
+    /// Whether there was anything to find out from.
+    pub is_found: bool,
+}
+
+/// An older generation with something to read.
+pub struct Rest {
+    at: At,
+    past: Option<Past>,
+}
+
+/// Where a sibling's bytes are.
+enum At {
+    Plain(PathBuf, File, Metadata, Generation),
+    Packed(archive::Found),
+}
+
+/// The entries of directories, read at most once per look at everything.
+#[derive(Default)]
+pub struct Listings(HashMap<PathBuf, Vec<(OsString, u64)>>);
+
+impl Listings {
+    /// Files beside `path` that rotation may have made of it: by name, or by
+    /// the inode of one that was left unread.
+    pub fn beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
+        let mut found = self.beside_name(path, orphans);
+        // A link's target has siblings of its own.
+        if let Some(target) = path.canonicalize().ok().filter(|target| target != path) {
+            found.extend(self.beside_name(&target, orphans));
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Where a file is now that was at `path`.
+    pub fn find_inode(&mut self, path: &Path, inode: u64) -> Vec<PathBuf> {
+        self.beside(path, &HashSet::from([inode]))
+    }
+
+    fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
+        let Some(name) = path.file_name() else { return Vec::new() };
+        let dir = dir_of(path);
+        let entries = self.0.entry(dir.to_owned()).or_insert_with(|| entries_of(dir));
+        let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
+        let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
+        let behind = entries.get(from..).unwrap_or_default();
+        let named = behind.iter().take_while(|(other, _)| starts(other));
+        let named = named.filter(|(other, _)| is_rotation_of(name, other));
+        let mut found: Vec<_> = named.map(|(other, _)| dir.join(other)).collect();
+        if !orphans.is_empty() {
+            let left = entries.iter().filter(|(_, inode)| orphans.contains(inode));
+            let left = left.filter(|(other, _)| other != name);
+            found.extend(left.map(|(other, _)| dir.join(other)));
+        }
+        found
+    }
+}
+
+/// Where a path's siblings are.
+pub fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn entries_of(dir: &Path) -> Vec<(OsString, u64)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut entries: Vec<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
+    entries.sort();
+    entries
+}
+
+/// Whether a name is another one with `.` or `-` and something behind it.
+pub fn is_rotation_of(name: &OsStr, other: &OsStr) -> bool {
+    let suffix = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+    suffix.is_some_and(|suffix| suffix.len() > 1 && matches!(suffix.first(), Some(b'.' | b'-')))
+}
+
+/// A sibling that was looked into.
+struct Sibling {
+    at: At,
+    head: Head,
+    /// The generation it continues.
+    past: Option<Past>,
+}
+
+/// Rotation goes from old to new: by last change, and of two files that were
+/// changed in the same tick of the clock by their names.
+type Age = ((i64, i64), i64, PathBuf);
+
+impl Sibling {
+    fn plain(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Sibling> {
+        let head = Head::of(&file)?;
+        let (past, generation) = match known.find(&file, &meta)? {
+            Some((past, generation)) => (Some(past), generation),
+            None => (None, Generation::new()),
+        };
+        Ok(Sibling { at: At::Plain(path.to_owned(), file, meta, generation), head, past })
+    }
+
+    fn packed(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Sibling> {
+        let mut found = archive::identify(path, file, meta, known)?;
+        let past = found.past.clone();
+        Ok(Sibling { head: std::mem::take(&mut found.head), past, at: At::Packed(found) })
+    }
+
+    fn meta(&self) -> &Metadata {
+        match &self.at {
+            At::Plain(_, _, meta, _) => meta,
+            At::Packed(found) => &found.meta,
+        }
+    }
+
+    fn age(&self) -> Age {
+        let (path, meta) = match &self.at {
+            At::Plain(path, _, meta, _) => (path, meta),
+            At::Packed(found) => (&found.path, &found.meta),
+        };
+        let name = if is_packed(path) { path.with_extension("") } else { path.clone() };
+        ((meta.mtime(), meta.mtime_nsec()), -counter_of(&name), name)
+    }
+
+    /// The very file that was read, not a copy of it.
+    fn is_home(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.same_place(self.meta()))
+    }
+
+    /// What copying has made of it so far, or a copy that was never completed.
+    fn is_part_of(&self, other: &Sibling) -> bool {
+        matches!(other.at, At::Packed(_)) == matches!(self.at, At::Packed(_))
+            && self.head.starts(&other.head)
+            && self.meta().len() <= other.meta().len()
+    }
+}
+
+/// The generation that a file goes on with in its own right, not as a copy.
+pub fn recognise(
+    file: &File,
+    meta: &Metadata,
+    known: &Known,
+) -> io::Result<Option<(Past, Generation)>> {
+    let found = known.find(file, meta)?;
+    Ok(found.filter(|(past, _)| past.same_place(meta) || past.checkpoint.offset >= TELLING))
+}
+
+/// Find out what to read for `path`, where `live` is now. `is_own` says which
+/// files are followed for themselves.
+pub fn resolve(
+    path: &Path,
+    live: Option<(&File, &Metadata)>,
+    known: &mut Known,
+    beside: &[PathBuf],
+    is_own: &dyn Fn(FileId) -> bool,
+) -> Result<Chain, SourceError> {
+    let mut chain = Chain::default();
+    if known.is_empty() {
+        return Ok(chain);
+    }
+    let live_id = live.map(|(_, meta)| FileId::of(meta));
+    let is_own = |id| live_id == Some(id) || is_own(id);
+    let mut siblings = Vec::new();
+    let plain = beside.iter().filter(|sibling| !is_packed(sibling));
+    chain.look_into(plain, &is_own, known, Sibling::plain, &mut siblings);
+    if let Some((file, meta)) = live {
+        let found = recognise(file, meta, known);
+        let found = found.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
+        chain.live = found.filter(|(past, _)| {
+            let moved = siblings.iter().any(|other| other.is_home() && other.is_the_same_as(past));
+            past.same_place(meta) || !moved
+        });
+    }
+    let is_found = |past: &Past| {
+        chain.live.as_ref().is_some_and(|(live, _)| live.number() == past.number())
+            || siblings.iter().any(|sibling| sibling.is_the_same_as(past))
+    };
+    let missing = known.open_at(path).any(|past| !is_found(past));
+    if missing || chain.is_new() {
+        let packed = beside
+            .iter()
+            .filter(|sibling| is_packed(sibling) && !beside.contains(&sibling.with_extension("")));
+        chain.look_into(packed, &is_own, known, Sibling::packed, &mut siblings);
+    }
+    if live.is_none() && siblings.iter().all(|sibling| sibling.past.is_none()) {
+        // Nothing is there (yet): a file system may have to be mounted first.
+        return Ok(chain);
+    }
+    chain.sort_out(siblings);
+    chain.is_found = true;
+    let live = chain.live.iter().map(|(past, _)| past);
+    live.chain(chain.older.iter().filter_map(|rest| rest.past.as_ref()))
+        .for_each(|past| known.take(past));
+    chain.gone = known.give_up(path);
+    Ok(chain)
+}
+
+/// The number of `app.log.3`: the higher, the older. A date is none.
+fn counter_of(path: &Path) -> i64 {
+    let ending = path.extension().and_then(OsStr::to_str).filter(|ending| ending.len() < 5);
+    ending.and_then(|ending| ending.parse().ok()).unwrap_or(0)
+}
+
+type LookInto = fn(&Path, File, Metadata, &Known) -> io::Result<Sibling>;
+
+impl Chain {
+    fn look_into<'a>(
+        &mut self,
+        paths: impl Iterator<Item = &'a PathBuf>,
+        is_own: &dyn Fn(FileId) -> bool,
+        known: &Known,
+        look: LookInto,
+        siblings: &mut Vec<Sibling>,
+    ) {
+        for path in paths {
+            let (file, meta) = match file::open(path) {
+                Ok((_, meta)) if is_own(FileId::of(&meta)) => continue,
+                Ok(opened) => opened,
+                Err(SourceError::NotAFile { .. }) => continue,
+                Err(e) => {
+                    self.problem.get_or_insert(e.to_string());
+                    continue;
+                }
+            };
+            match look(path, file, meta, known) {
+                Ok(sibling) => siblings.push(sibling),
+                Err(why) => {
+                    let e = SourceError::Read { path: path.clone(), why };
+                    self.problem.get_or_insert(e.to_string());
+                }
+            }
+        }
+    }
+
+    /// Nothing consumed is no proof that the live file is not a new one.
+    fn is_new(&self) -> bool {
+        self.live.as_ref().is_none_or(|(past, _)| past.mark().offset == 0)
+    }
+
+    /// Which siblings have something to read: those that go on where reading
+    /// stopped, and those newer than all that was ever read.
+    fn sort_out(&mut self, mut siblings: Vec<Sibling>) {
+        // A file in its place comes before copies of it, however old they are.
+        siblings.sort_by_key(|sibling| (!sibling.is_home(), sibling.age()));
+        let (seen, mut unseen): (Vec<_>, Vec<_>) =
+            siblings.into_iter().partition(|sibling| sibling.past.is_some());
+        let newest = seen.iter().map(Sibling::age).max();
+        let is_new = self.is_new();
+        unseen.retain(|sibling| {
+            // With no link to what was read, nothing says what is new.
+            is_new
+                && newest.as_ref().is_some_and(|newest| sibling.age() > *newest)
+                && !seen.iter().any(|other| sibling.is_part_of(other))
+        });
+        let mut taken: Vec<_> = self.live.iter().map(|(past, _)| past.number()).collect();
+        let mut rests = Vec::new();
+        for sibling in seen.into_iter().chain(unseen) {
+            if let Some(past) = &sibling.past {
+                if !past.is_open() || taken.contains(&past.number()) {
+                    continue;
+                }
+                taken.push(past.number());
+            }
+            rests.push(sibling);
+        }
+        rests.sort_by_cached_key(Sibling::age);
+        let rests = rests.into_iter().map(|Sibling { at, past, .. }| Rest { at, past });
+        self.older = rests.collect();
+    }
+}
+
+impl Sibling {
+    fn is_the_same_as(&self, past: &Past) -> bool {
+        self.past.as_ref().is_some_and(|found| found.number() == past.number())
+    }
+}
+
+impl Rest {
+    /// What was read of it before.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref()
+    }
+
+    /// Where it is now.
+    pub fn path(&self) -> &Path {
+        match &self.at {
+            At::Plain(path, ..) => path,
+            At::Packed(found) => &found.path,
+        }
+    }
+
+    /// Which file that is.
+    pub fn id(&self) -> FileId {
+        FileId::of(match &self.at {
+            At::Plain(_, _, meta, _) => meta,
+            At::Packed(found) => &found.meta,
+        })
+    }
+
+    /// Begin to read what `path` led to.
+    pub fn open(self, path: &Path, sink: Box<dyn LineSink + Send>, now: Mono) -> io::Result<Older> {
+        let is_known = self.past.is_some();
+        let lines = lines_after(self.past.as_ref(), sink);
+        let mut older = match self.at {
+            At::Packed(found) => Older::Packed(Box::new(found.open(path, lines)?)),
+            At::Plain(_, file, meta, generation) => {
+                let id = FileId::of(&meta);
+                let content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                let followed = Followed::new(content, file, &meta, now);
+                Older::Plain(Box::new(followed.with_backlog()))
+            }
+        };
+        if is_known {
+            older.content_mut().is_known();
+        }
+        Ok(older)
+    }
+}
+
+impl Older {
+    /// What is taken of it.
+    pub fn content_mut(&mut self) -> &mut Consumed {
+        match self {
+            Older::Plain(file) => &mut file.content,
+            Older::Packed(archive) => &mut archive.content,
+        }
+    }
+}
+
+/// Lines that go on where an earlier run has left them, or begin.
+pub fn lines_after(past: Option<&Past>, sink: Box<dyn LineSink + Send>) -> Lines {
+    match past {
+        Some(past) => Lines::resume(&past.checkpoint, sink),
+        None => Lines::starting_at(0, sink),
+    }
+}

@@ -1,0 +1,154 @@
+//! What was taken of one generation: its lines, what proves it, and from where
+//! another run would read on.
+//!
+//! It must not know where bytes come from: a followed file and a compressed one
+//! both end here.
+
+use std::path::PathBuf;
+
+use super::generation::{FileId, Generation, Mark};
+use super::lines::{Lines, Outlet};
+use crate::domain::{Checkpoint, Stamp, checkpoint};
+use crate::source::LineSink;
+
+/// One generation and how far it is read.
+pub struct Consumed {
+    /// The path by which it is, or was, followed.
+    pub path: PathBuf,
+    /// Its id, while open.
+    pub id: FileId,
+    /// What proves it.
+    pub generation: Generation,
+    /// Its lines.
+    pub lines: Lines,
+    /// Where another run reads on: kept up to date where checkpoints are kept.
+    settled: Mark,
+    /// Lines up to there.
+    settled_lines: u64,
+    /// Read on since its last checkpoint, or never had one.
+    unsaved: bool,
+}
+
+impl Consumed {
+    /// Nothing was taken of it yet.
+    pub fn nothing(path: PathBuf, id: FileId, sink: Box<dyn LineSink + Send>) -> Self {
+        Self::all_of(path, id, Generation::new(), Lines::starting_at(0, sink))
+    }
+
+    /// As much was taken as the generation and the lines say.
+    pub fn all_of(path: PathBuf, id: FileId, generation: Generation, lines: Lines) -> Self {
+        let (settled, settled_lines) = (generation.mark(), lines.count());
+        Consumed { path, id, generation, lines, settled, settled_lines, unsaved: true }
+    }
+
+    /// Its checkpoint is known to whoever keeps them.
+    pub fn is_known(&mut self) {
+        self.unsaved = false;
+    }
+
+    /// The same content, which is to be read on in another file.
+    #[must_use]
+    pub fn moved_to(self, id: FileId) -> Self {
+        Consumed { id, unsaved: true, ..self }
+    }
+
+    /// The first byte not yet given to the sink.
+    pub fn position(&self) -> u64 {
+        self.lines.position()
+    }
+
+    /// Take all complete lines, in as many batches as they need. Each batch says
+    /// how far it goes. Says how many bytes were used.
+    pub fn take(&mut self, bytes: &[u8], now: Stamp, out: &mut Outlet<'_>) -> usize {
+        let mut used = 0;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let taken = self.lines.take(rest, now.wall, out);
+            self.advance(rest.get(..taken).unwrap_or_default(), out);
+            used += taken;
+            self.save(out);
+            if !out.is_full() {
+                return used;
+            }
+            out.send();
+        }
+    }
+
+    /// The end, for good: `rest` is the last line, which has no newline.
+    pub fn finish(&mut self, rest: &[u8], now: Stamp, out: &mut Outlet<'_>) -> Checkpoint {
+        self.lines.finish(rest, now.wall, out);
+        self.generation.advance(rest);
+        self.finished(out)
+    }
+
+    /// The end, for good: `torn` bytes of a line were seen whose rest is lost.
+    pub fn finish_torn(&mut self, torn: u64, now: Stamp, out: &mut Outlet<'_>) -> Checkpoint {
+        self.lines.finish_torn(torn, now.wall, out);
+        self.finished(out)
+    }
+
+    /// Say with the batch how far this is read, if that is news.
+    pub fn save(&mut self, out: &mut Outlet<'_>) {
+        if self.unsaved && out.keeps() {
+            self.unsaved = false;
+            let progress = checkpoint::Generation::Open;
+            out.checkpoint(self.as_checkpoint(self.settled, self.settled_lines, progress));
+        }
+    }
+
+    /// How far it was read, for the case that it comes back.
+    pub fn left(&self) -> Checkpoint {
+        let progress = checkpoint::Generation::Finished;
+        self.as_checkpoint(self.generation.mark(), self.lines.count(), progress)
+    }
+
+    fn finished(&mut self, out: &mut Outlet<'_>) -> Checkpoint {
+        let left = self.left();
+        if out.keeps() {
+            out.checkpoint(left.clone());
+        }
+        if out.is_full() {
+            out.send();
+        }
+        left
+    }
+
+    fn advance(&mut self, taken: &[u8], out: &Outlet<'_>) {
+        if taken.is_empty() {
+            return;
+        }
+        self.unsaved = true;
+        let open_from = self.lines.settled().checked_sub(self.generation.offset());
+        let open_from = open_from.filter(|_| out.keeps()).map(|at| at.min(taken.len() as u64));
+        let Some(open_from) = open_from.and_then(|at| usize::try_from(at).ok()) else {
+            // A record that was open before is open still: another run begins there.
+            return self.generation.advance(taken);
+        };
+        let (closed, open) = taken.split_at(open_from);
+        self.generation.advance(closed);
+        let again = memchr::memchr_iter(b'\n', open).count() as u64;
+        self.settled = self.generation.mark();
+        self.settled_lines = self.lines.count().saturating_sub(again);
+        self.generation.advance(open);
+    }
+
+    fn as_checkpoint(
+        &self,
+        mark: Mark,
+        lines: u64,
+        progress: checkpoint::Generation,
+    ) -> Checkpoint {
+        Checkpoint {
+            path: self.path.clone(),
+            place: self.id.place(),
+            head: mark.head,
+            head_len: mark.head_len,
+            window: mark.window,
+            window_len: mark.window_len,
+            offset: mark.offset,
+            lines,
+            memo: self.lines.memo(),
+            progress,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! How many files may be open at once. With more files than that, idle ones are
+//! closed and found again by path and identity when they have changed.
+
+use rustix::process::{Resource, getrlimit};
+
+use super::file::Followed;
+
+/// Handles that are left to the rest of the process.
+const SPARED: u64 = 64;
+/// More than this helps nobody.
+const MOST: u64 = 4096;
+/// Fewer make no sense.
+const LEAST: u64 = 16;
+
+/// The handles of all sources.
+pub struct Handles {
+    open: usize,
+    most: usize,
+}
+
+impl Handles {
+    /// As many as the process may have, less some for the rest of it.
+    pub fn of_process() -> Self {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most = (limit / 2).min(limit.saturating_sub(SPARED)).clamp(LEAST, MOST);
+        Handles { open: 0, most: usize::try_from(most).unwrap_or(usize::MAX) }
+    }
+
+    /// Count anew.
+    pub fn count<'a>(&mut self, files: impl Iterator<Item = &'a Followed>) {
+        self.open = files.filter(|file| file.is_open()).count();
+    }
+
+    /// Whether idle files should be closed.
+    pub fn are_spent(&self) -> bool {
+        self.open >= self.most
+    }
+
+    /// A file was opened: it is closed again if there are too many.
+    pub fn opened(&mut self, file: &mut Followed) {
+        if self.are_spent() {
+            file.shelve();
+        } else {
+            self.open += 1;
+        }
+    }
+}

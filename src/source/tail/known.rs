@@ -1,0 +1,223 @@
+//! Generations that were read, in this run or an earlier one, and are not open:
+//! so that each is found again under whatever name, and none is read twice.
+//!
+//! They are looked up by content. It opens nothing and follows nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::generation::{FileId, Generation, Head, Mark};
+use crate::domain::{Checkpoint, checkpoint};
+
+/// Finished generations remembered.
+const MOST: usize = 1024;
+
+/// A generation that was read up to a mark.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// As it was left.
+    pub checkpoint: Checkpoint,
+    /// Which file that was, if this process has had it open.
+    id: Option<FileId>,
+    /// When it came here: the oldest goes first.
+    turn: u64,
+}
+
+/// All generations of a source that are not open now.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// By the order in which they came.
+    all: BTreeMap<u64, Past>,
+    by_head: HashMap<(u32, u64), Vec<u64>>,
+    by_path: HashMap<PathBuf, Vec<u64>>,
+    head_lens: BTreeMap<u32, usize>,
+    turn: u64,
+}
+
+impl Past {
+    /// Which of all that are known.
+    pub fn number(&self) -> u64 {
+        self.turn
+    }
+
+    /// What was consumed.
+    pub fn mark(&self) -> Mark {
+        mark_of(&self.checkpoint)
+    }
+
+    /// More may come of it.
+    pub fn is_open(&self) -> bool {
+        self.checkpoint.progress == checkpoint::Generation::Open
+    }
+
+    /// Whether this file stands where the generation was. The number of a
+    /// device may be another after a restart of the machine.
+    pub fn same_place(&self, meta: &Metadata) -> bool {
+        let same_inode = self.checkpoint.place.1 == meta.ino();
+        self.id.map_or(same_inode, |known| known == FileId::of(meta))
+    }
+
+    fn key(&self) -> (u32, u64) {
+        (self.checkpoint.head_len, self.checkpoint.head)
+    }
+}
+
+impl Known {
+    /// What earlier runs have left.
+    pub fn recall(checkpoints: &[Checkpoint]) -> Self {
+        let mut known = Known::default();
+        for checkpoint in checkpoints {
+            known.add(checkpoint.clone(), None);
+        }
+        known
+    }
+
+    /// Remember another one.
+    pub fn add(&mut self, checkpoint: Checkpoint, id: Option<FileId>) {
+        if checkpoint.offset == 0 && checkpoint.progress == checkpoint::Generation::Finished {
+            return; // Nothing of it was consumed: it can't be known again.
+        }
+        self.turn += 1;
+        let past = Past { checkpoint, id, turn: self.turn };
+        *self.head_lens.entry(past.checkpoint.head_len).or_default() += 1;
+        self.by_head.entry(past.key()).or_default().push(past.turn);
+        self.by_path.entry(past.checkpoint.path.clone()).or_default().push(past.turn);
+        self.all.insert(past.turn, past);
+        // Now and then only, for finding the oldest is a look at all.
+        if self.turn.is_multiple_of(MOST as u64) {
+            self.forget_old();
+        }
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Generations of this path that may have more to read.
+    pub fn open_at(&self, path: &Path) -> impl Iterator<Item = &Past> {
+        let turns = self.by_path.get(path).into_iter().flatten();
+        turns.filter_map(|turn| self.all.get(turn)).filter(|past| past.is_open())
+    }
+
+    /// Paths that do not lead any more to what was left there, with its inodes.
+    pub fn orphans(&self) -> HashMap<PathBuf, HashSet<u64>> {
+        let inode = |path: &Path| std::fs::metadata(path).ok().map(|meta| meta.ino());
+        let mut orphans: HashMap<PathBuf, HashSet<u64>> = HashMap::new();
+        for Checkpoint { path, place, .. } in
+            self.all.values().filter(|past| past.is_open()).map(|past| &past.checkpoint)
+        {
+            if inode(path) != Some(place.1) {
+                orphans.entry(path.clone()).or_default().insert(place.1);
+            }
+        }
+        orphans
+    }
+
+    /// The generations that content with this head may continue, longest first.
+    pub fn with_head(&self, head: &Head) -> Vec<&Past> {
+        let keys = head.hashes(self.head_lens.keys().copied());
+        let turns = keys.iter().filter_map(|key| self.by_head.get(key)).flatten();
+        let mut found: Vec<&Past> = turns.filter_map(|turn| self.all.get(turn)).collect();
+        // To read on from the same place repeats nothing: open comes first.
+        found.sort_by_key(|past| (u64::MAX - past.checkpoint.offset, !past.is_open(), past.turn));
+        found
+    }
+
+    /// The longest generation that this file continues, and its content.
+    pub fn find(&self, file: &File, meta: &Metadata) -> io::Result<Option<(Past, Generation)>> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let head = Head::of(file)?;
+        for past in self.with_head(&head) {
+            let mark = past.mark();
+            // Nothing consumed proves nothing: then only the place is known.
+            if mark.offset > meta.len() || (mark.offset == 0 && !past.same_place(meta)) {
+                continue;
+            }
+            match Generation::consumed(file, mark.offset) {
+                Ok(generation) if generation.mark() == mark => {
+                    return Ok(Some((past.clone(), generation)));
+                }
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(None)
+    }
+
+    /// This one is open again: forget it, and what was said of it before.
+    pub fn take(&mut self, past: &Past) {
+        let Past { checkpoint, turn, .. } = past;
+        let earlier = self.open_at(&checkpoint.path).filter(|other| {
+            let other = &other.checkpoint;
+            other.place == checkpoint.place && other.offset <= checkpoint.offset
+        });
+        let turns: Vec<u64> = earlier.map(|other| other.turn).chain([*turn]).collect();
+        for turn in turns {
+            self.remove(turn);
+        }
+    }
+
+    /// Expect no more of the open ones of this path, and give them back as finished.
+    pub fn give_up(&mut self, path: &Path) -> Vec<Checkpoint> {
+        let turns: Vec<u64> = self.open_at(path).map(|past| past.turn).collect();
+        let gone = turns.into_iter().filter_map(|turn| self.remove(turn));
+        let gone: Vec<_> = gone.map(|past| finished(past.checkpoint)).collect();
+        for checkpoint in &gone {
+            self.add(checkpoint.clone(), None);
+        }
+        gone
+    }
+
+    fn remove(&mut self, turn: u64) -> Option<Past> {
+        let past = self.all.remove(&turn)?;
+        without(&mut self.by_head, &past.key(), turn);
+        without(&mut self.by_path, &past.checkpoint.path, turn);
+        if let Some(count) = self.head_lens.get_mut(&past.checkpoint.head_len) {
+            *count -= 1;
+            if *count == 0 {
+                self.head_lens.remove(&past.checkpoint.head_len);
+            }
+        }
+        Some(past)
+    }
+
+    fn forget_old(&mut self) {
+        let finished = self.all.values().rev().filter(|past| !past.is_open());
+        let old: Vec<u64> = finished.skip(MOST).map(|past| past.turn).collect();
+        for turn in old {
+            self.remove(turn);
+        }
+    }
+}
+
+fn without<K: Eq + std::hash::Hash>(index: &mut HashMap<K, Vec<u64>>, key: &K, turn: u64) {
+    if let Some(turns) = index.get_mut(key) {
+        turns.retain(|other| *other != turn);
+        if turns.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+/// The same place, of which nothing more is expected.
+pub fn finished(checkpoint: Checkpoint) -> Checkpoint {
+    Checkpoint { progress: checkpoint::Generation::Finished, ..checkpoint }
+}
+
+/// The hashes of a checkpoint.
+fn mark_of(checkpoint: &Checkpoint) -> Mark {
+    Mark {
+        head: checkpoint.head,
+        head_len: checkpoint.head_len,
+        window: checkpoint.window,
+        window_len: checkpoint.window_len,
+        offset: checkpoint.offset,
+    }
+}

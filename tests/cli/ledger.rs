@@ -1,0 +1,306 @@
+//! What a ledger says through the binary.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tripline::domain::{
+    Bucket, BucketId, Commit, NameKind, Names, NanoUsd, SourceCounters, SourceId, Wall,
+};
+use tripline::ledger::{Committed, Holder, LEDGER_FILE, Ledger, Setup};
+
+use super::sandbox::Sandbox;
+
+/// 2026-03-28T22:30:00Z: 23:30 in Berlin, an hour and a half before its short day.
+const MARCH: i64 = 29_578_950;
+
+/// A ledger in the making.
+struct Books<'s> {
+    sandbox: &'s Sandbox,
+    names: Names,
+    commit: Commit,
+}
+
+impl<'s> Books<'s> {
+    fn new(sandbox: &'s Sandbox) -> Books<'s> {
+        Books { sandbox, names: Names::default(), commit: Commit::default() }
+    }
+
+    /// Calls of a key, each of 100 tokens in and 10 out.
+    fn spend(mut self, minute: i64, key: &str, model: &str, calls: i64, nano: i64) -> Self {
+        let id = BucketId {
+            minute,
+            host: None,
+            provider: Some(self.names.intern(NameKind::Provider, "openai")),
+            model: Some(self.names.intern(NameKind::Model, model)),
+            key: (!key.is_empty()).then(|| self.names.intern(NameKind::Key, key)),
+            team: None,
+            user: None,
+            environment: None,
+        };
+        let bucket = Bucket {
+            requests: calls,
+            failed: calls / 10,
+            input_tokens: calls * 100,
+            output_tokens: calls * 10,
+            cost: NanoUsd(nano.into()),
+            ..Bucket::default()
+        };
+        self.commit.buckets.push((id, bucket));
+        self
+    }
+
+    /// Calls without tokens or price.
+    fn unknown(mut self, minute: i64, key: &str, calls: i64) -> Self {
+        self = self.spend(minute, key, "mystery", 0, 0);
+        let bucket = Bucket { requests: calls, unpriced: calls, ..Bucket::default() };
+        self.commit.buckets.last_mut().unwrap().1 = bucket;
+        self
+    }
+
+    /// Write it; the ledger stays open for as long as it is held.
+    fn open(self) -> Ledger {
+        let setup = Setup {
+            state_dir: self.sandbox.state(),
+            us: Holder { pid: 4711, host: "gw-1".into(), since: "2026-03-28T22:00:00.000Z".into() },
+            names: self.names,
+            sources: vec!["gateway".into()],
+        };
+        let mut ledger = Ledger::open(setup, Wall(0)).unwrap().ledger;
+        let counters = SourceCounters { lines: 900, faults: 3, ..SourceCounters::default() };
+        let sources = vec![(SourceId(0), counters)];
+        let committed = ledger.commit(Commit { sources, ..self.commit }).unwrap();
+        assert_eq!(committed, Committed::Kept);
+        ledger
+    }
+
+    fn write(self) {
+        drop(self.open());
+    }
+}
+
+fn this_minute() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs() / 60).unwrap()
+}
+
+#[test]
+fn without_a_ledger_every_command_says_so_and_makes_none() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["ledger", "show"][..],
+        &["ledger", "verify"],
+        &["ledger", "export"],
+        &["ledger", "prune", "--older-than", "90d"],
+        &["report"],
+    ] {
+        sandbox.run(args).exits(69).says("there is no ledger").says("hint: ");
+        assert!(!sandbox.state().join(LEDGER_FILE).exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_report_is_sorted_by_cost_and_fits_eighty_columns() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH, "prod-web", "gpt-4o", 1200, 1_234_567_891_234)
+        .spend(MARCH + 5, "prod-web", "o3", 30, 2_000_000_000)
+        .spend(MARCH, "batch", "gpt-4o", 7, 1_000)
+        .spend(MARCH, "a-key-with-a-very-long-name-that-nobody-can-read", "gpt-4o", 1, 70_000_000)
+        .unknown(MARCH, "old", 5)
+        .write();
+    let day = ["--from", "2026-03-28", "--to", "2026-03-28"];
+    let report = sandbox.run(["report"].iter().chain(&day)).ok().out();
+    let expected = "\
+Spend from 2026-03-28 00:00 to 2026-03-29 00:00 (UTC)
+
+KEY                          REQUESTS      IN     OUT          USD  UNPR  FAIL
+prod-web                        1,230    123k   12.3k     1,236.57    0%   10%
+a-key-with-a-very-long-na…          1     100      10         0.07    0%    0%
+batch                               7     700      70        <0.01    0%    0%
+old                                 5       ?       ?            ?  100%    0%
+total                           1,243    123k   12.3k     1,236.64   <1%   10%
+";
+    assert_eq!(report, expected);
+    assert!(report.lines().all(|line| line.chars().count() <= 80));
+    let both = sandbox.run(["report", "--by", "key,model"].iter().chain(&day)).ok().out();
+    assert!(both.contains("KEY / MODEL") && both.contains("prod-web / o3"), "{both}");
+    let none = sandbox.run(["report", "--from", "2025-01-01", "--to", "2025-01-01"]).ok().out();
+    assert!(none.contains("nothing was counted"), "{none}");
+}
+
+#[test]
+fn a_report_as_json_leaves_out_what_is_not_known() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH, "prod-web", "gpt-4o", 20, 4_210_000)
+        .spend(MARCH, "", "gpt-4o", 1, 0)
+        .unknown(MARCH, "old", 5)
+        .write();
+    let args = ["report", "--json", "--from", "2026-03-28", "--to", "2026-03-28"];
+    let report = sandbox.run(args).ok().json();
+    assert_eq!(report["schema"], "tripline.report/v1");
+    assert_eq!(report["from"], "2026-03-28T00:00:00.000Z");
+    assert_eq!(report["to"], "2026-03-29T00:00:00.000Z");
+    assert_eq!((&report["time_zone"], &report["by"]), (&json!("UTC"), &json!(["key"])));
+    assert_eq!(
+        report["rows"],
+        json!([
+            {"key": "prod-web", "requests": 20, "failed": 2, "input_tokens": 2000,
+             "cached_input_tokens": 0, "cache_write_tokens": 0, "output_tokens": 200,
+             "reasoning_tokens": 0, "cost_usd": "0.004210", "unpriced": 0},
+            {"key": "old", "requests": 5, "failed": 0, "unpriced": 5},
+            {"requests": 1, "failed": 0, "input_tokens": 100, "cached_input_tokens": 0,
+             "cache_write_tokens": 0, "output_tokens": 10, "reasoning_tokens": 0,
+             "cost_usd": "0.000000", "unpriced": 0},
+        ])
+    );
+    assert_eq!(report["total"]["cost_usd"], "0.004210");
+}
+
+#[test]
+fn days_begin_where_the_configuration_says() {
+    let sandbox = Sandbox::new();
+    // 23:30 and 00:30 in Berlin; the second day has 23 hours.
+    Books::new(&sandbox)
+        .spend(MARCH, "k", "m", 1, 1_000_000_000)
+        .spend(MARCH + 60, "k", "m", 2, 2_000_000_000)
+        .spend(MARCH + 60 + 23 * 60, "k", "m", 4, 4_000_000_000)
+        .write();
+    let config = sandbox.file("c.toml", "timezone = \"Europe/Berlin\"\n");
+    let export = |extra: &[&str]| {
+        let mut args = vec!["ledger", "export", "--from", "2026-03-01", "--to", "2026-04-01"];
+        args.extend(["--format", "json", "--config", config.to_str().unwrap()]);
+        args.extend(extra);
+        let lines = sandbox.run(args).ok().lines();
+        let row = |row: &Value| {
+            (row["from"].as_str().unwrap().to_owned(), row["requests"].as_i64().unwrap())
+        };
+        lines.iter().map(row).collect::<Vec<_>>()
+    };
+    let rows = |rows: &[(&str, i64)]| -> Vec<(String, i64)> {
+        rows.iter().map(|(at, calls)| (format!("{at}:00.000Z"), *calls)).collect()
+    };
+    // What lies before the first row is cut off the first day.
+    let berlin = [("2026-03-28T22:30", 1), ("2026-03-28T23:00", 2), ("2026-03-29T22:00", 4)];
+    assert_eq!(export(&["--every", "day"]), rows(&berlin));
+    let utc = [("2026-03-28T22:30", 3), ("2026-03-29T00:00", 4)];
+    assert_eq!(export(&["--every", "day", "--utc"]), rows(&utc));
+    assert_eq!(export(&["--every", "month"]), rows(&[("2026-03-28T22:30", 7)]));
+    let minutes = [("2026-03-28T22:30", 1), ("2026-03-28T23:30", 2), ("2026-03-29T22:30", 4)];
+    assert_eq!(export(&["--every", "minute"]), rows(&minutes));
+    assert_eq!(export(&["--every", "hour"]).len(), 3);
+}
+
+#[test]
+fn an_export_as_csv_holds_no_formula_and_no_control() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH, "=HYPERLINK(\"http://x\",\"y\")", "m", 1, 1_000_000_000)
+        .spend(MARCH, "\u{1b}[2J,x", "@m", 2, 5)
+        .unknown(MARCH, "+1", 3)
+        .write();
+    let args = ["ledger", "export", "--from", "2026-03-28", "--by", "key,model"];
+    let out = sandbox.run(args).ok().out();
+    let mut lines = out.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        "from,to,key,model,requests,failed,input_tokens,cached_input_tokens,cache_write_tokens,\
+         output_tokens,reasoning_tokens,cost_usd,unpriced"
+    );
+    let rows: Vec<&str> = lines.map(|line| line.split_once("Z,\"").unwrap().1).collect();
+    assert_eq!(rows.len(), 3, "{out}");
+    assert!(rows.contains(&"'+1\",mystery,3,0,,,,,,,3"), "{out}");
+    assert!(
+        rows.iter()
+            .any(|row| row.starts_with("'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\",m,1,0,100,"))
+    );
+    assert!(!out.contains('\u{1b}'));
+    for wrong in [["--every", "year"], ["--by", "colour"], ["--format", "xml"], ["--from", "soon"]]
+    {
+        sandbox.run(["ledger", "export"].iter().chain(&wrong)).exits(64).says("hint: ");
+    }
+}
+
+#[test]
+fn show_tells_size_period_totals_and_days() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH - 40 * 1440, "k", "m", 1000, 5_000_000_000)
+        .spend(MARCH, "k", "m", 10, 1_000_000_000)
+        .write();
+    let shown = sandbox.run(["ledger", "show"]).ok().out();
+    assert!(shown.contains("from 2026-02-16 22:30 to 2026-03-28 22:45"), "{shown}");
+    assert!(shown.contains("2026-03-28                         10"), "{shown}");
+    assert!(shown.lines().last().unwrap().starts_with("ever                            1,010"));
+    let json = sandbox.run(["ledger", "show", "--json"]).ok().json();
+    assert_eq!(json["schema"], "tripline.ledger/v1");
+    assert_eq!(
+        (&json["totals"]["requests"], &json["totals"]["cost_usd"]),
+        (&json!(1010), &json!("6.000000"))
+    );
+    assert_eq!(json["from"], "2026-02-16T22:30:00.000Z");
+    assert_eq!(json["to"], "2026-03-28T22:45:00.000Z");
+    assert_eq!(json["days"].as_array().unwrap().last().unwrap()["requests"], 10);
+    assert_eq!(json["sources"][0]["name"], "gateway");
+    assert_eq!(
+        (&json["sources"][0]["lines"], &json["sources"][0]["faults"]),
+        (&json!(900), &json!(3))
+    );
+    assert!(json["file_bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn pruning_keeps_the_totals_and_spares_this_month() {
+    let sandbox = Sandbox::new();
+    let now = this_minute();
+    Books::new(&sandbox)
+        .spend(now - 100 * 1440, "old", "m", 5, 5_000_000_000)
+        .spend(now, "new", "m", 3, 1_000_000_000)
+        .write();
+    sandbox.run(["ledger", "prune", "--older-than", "90d", "--read-only"]).exits(77);
+    let said = sandbox.run(["ledger", "prune", "--older-than", "90d"]).ok().out();
+    assert!(said.contains("removed 1 days") && said.contains("5 requests, 5.000000 USD"), "{said}");
+    let shown = sandbox.run(["ledger", "show", "--json"]).ok().json();
+    assert_eq!(shown["totals"]["requests"], 8);
+    assert_eq!(shown["days"].as_array().unwrap().len(), 1);
+    sandbox.run(["ledger", "verify"]).ok();
+    let export = sandbox.run(["ledger", "export", "--from", "365d", "--by", "key"]).ok().out();
+    assert!(export.contains(",new,") && !export.contains("old"), "{export}");
+    // A later date than the first of this month is refused.
+    let tomorrow = Wall::from_secs((now + 1440) * 60).rfc3339();
+    let cut = ["ledger", "prune", "--older-than", &tomorrow];
+    sandbox.run(cut).exits(77).says("--force");
+    sandbox.run(cut.iter().chain(&["--force"])).ok();
+    let shown = sandbox.run(["ledger", "show", "--json"]).ok().json();
+    assert_eq!((&shown["totals"]["requests"], &shown["days"]), (&json!(8), &json!([])));
+    sandbox.run(["ledger", "verify"]).ok();
+}
+
+#[test]
+fn a_ledger_in_use_can_be_read_and_not_pruned() {
+    let sandbox = Sandbox::new();
+    let held = Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).open();
+    let report = sandbox.run(["report", "--from", "2026-03-28"]).ok().out();
+    assert!(report.contains("3.00"), "{report}");
+    sandbox.run(["ledger", "verify"]).ok();
+    let refused = sandbox.run(["ledger", "prune", "--older-than", "90d"]).exits(69);
+    refused.says("written by process 4711 on gw-1 since 2026-03-28T22:00:00.000Z");
+    drop(held);
+    sandbox.run(["ledger", "prune", "--older-than", "90d"]).ok();
+}
+
+#[test]
+fn verify_tells_what_is_wrong_and_ends_with_one() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
+    let sound = sandbox.run(["ledger", "verify"]).ok().out();
+    assert!(sound.starts_with("sound: 3 requests, 3.000000 USD"), "{sound}");
+    let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
+    db.execute("UPDATE day SET cost_nano_usd = cost_nano_usd - 1", []).unwrap();
+    drop(db);
+    let wrong = sandbox.run(["ledger", "verify"]).exits(1);
+    let wrong = wrong.says("cost: the total is 3.000000 USD, the parts add up to 2.999999999 USD");
+    wrong.says("1 rows by day are not the sum of those by quarter");
+    std::fs::write(sandbox.state().join(LEDGER_FILE), b"no database at all, just text").unwrap();
+    sandbox.run(["ledger", "show"]).exits(65).says("damaged").says("reads the logs");
+}

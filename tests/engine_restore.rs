@@ -1,0 +1,285 @@
+//! What an engine hands to a ledger, and what a later engine makes of it: sums
+//! that go on as if there had been one run.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use tripline::domain::{
+    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, Dedup, Generation, Item, Keep,
+    Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym, TextRef,
+    Wall,
+};
+use tripline::engine::{
+    CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, Stretch,
+};
+
+/// 2026-11-20 12:00 UTC.
+const NOON: i64 = 1_795_176_000;
+
+fn at(second: i64) -> Stamp {
+    let since = u64::try_from(second).unwrap() + 1_000_000;
+    Stamp { mono: Mono(since * 1_000_000_000), wall: Wall::from_secs(NOON + second) }
+}
+
+fn spec() -> EngineSpec {
+    let cap = |name: &str, period, label: Option<(&str, &str)>| CapSpec {
+        name: name.into(),
+        matches: label.iter().map(|(l, value)| ((*l).to_owned(), (*value).to_owned())).collect(),
+        period,
+        cap: NanoUsd(1_000_000_000),
+    };
+    EngineSpec {
+        caps: vec![
+            cap("day", Period::Day, None),
+            cap("month", Period::Month, None),
+            cap("web", Period::Day, Some(("key", "key-1"))),
+            cap("any key", Period::Month, Some(("key", "*"))),
+            cap("model", Period::Month, Some(("model", "model-2"))),
+        ],
+        rules: Vec::new(),
+        limits: Limits::default(),
+        timezone: TimeZone::UTC,
+        sources: vec![SourceName {
+            name: "gw".into(),
+            kind: "file",
+            every: std::time::Duration::ZERO,
+        }],
+        prices_of: None,
+    }
+}
+
+/// A call: seconds after noon, who, and what it cost.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    second: i64,
+    who: u8,
+    nano: Option<u32>,
+    dedup: Option<u8>,
+}
+
+fn request(call: Call, names: &Names) -> Request {
+    let mut request = Request::at(Wall::from_secs(NOON + call.second));
+    let name = |kind, what: &str, n: u8| names.intern(kind, &format!("{what}-{n}"));
+    request.provider = Some(name(NameKind::Provider, "provider", call.who % 2));
+    request.model = Some(name(NameKind::Model, "model", call.who % 3));
+    request.caller.key =
+        (!call.who.is_multiple_of(5)).then(|| name(NameKind::Key, "key", call.who % 4));
+    request.caller.user = Some(name(NameKind::User, "user", call.who));
+    request.tokens.input = Some(u64::from(call.who));
+    request.tokens.output = Some(7);
+    request.cost =
+        call.nano.map(|nano| Cost { usd: NanoUsd(nano.into()), source: CostSource::Reported });
+    let keep = |n: u8| if n.is_multiple_of(2) { Keep::First } else { Keep::Last };
+    request.dedup = call.dedup.map(|n| Dedup { fingerprint: n.into(), keep: keep(n) });
+    request
+}
+
+fn batch(calls: &[Call], names: &Names, lines: u64) -> Batch {
+    let seen = |call: &Call| Observation::Request {
+        request: request(*call, names),
+        request_id: TextRef::default(),
+        dedup_key: TextRef::default(),
+        finish_reason: TextRef::default(),
+    };
+    Batch {
+        items: calls.iter().map(|call| Item { line: 1, seen: seen(call) }).collect(),
+        progress: Progress { lines, ..Progress::default() },
+        checkpoints: vec![checkpoint(1, lines, Generation::Open)],
+        ..Batch::default()
+    }
+}
+
+fn checkpoint(inode: u64, offset: u64, progress: Generation) -> Checkpoint {
+    Checkpoint {
+        path: "/log".into(),
+        place: (1, inode),
+        head: inode,
+        head_len: 1,
+        window: offset,
+        window_len: 1,
+        offset,
+        lines: offset,
+        memo: String::new(),
+        progress,
+    }
+}
+
+/// What a ledger makes of commits.
+#[derive(Default)]
+struct Book {
+    buckets: HashMap<BucketId, Bucket>,
+    restored: Restored,
+    offset: u64,
+}
+
+impl Book {
+    fn take(&mut self, commit: Commit) {
+        for (id, part) in commit.buckets {
+            self.buckets.entry(id).or_default().add(&part);
+            self.restored.totals.add(&part);
+        }
+        self.restored.seen.extend(commit.seen);
+        if !commit.sources.is_empty() {
+            self.restored.sources = commit.sources;
+        }
+        self.offset = commit.checkpoints.last().map_or(self.offset, |file| file.offset);
+    }
+
+    fn restore(&self, engine: &mut Engine, now: Stamp) {
+        let mut restored = self.restored.clone();
+        for stretch in engine.stretches() {
+            let Stretch { from, to } = stretch;
+            let within = |id: &BucketId| {
+                let minute = Wall::from_secs(id.minute * 60);
+                minute >= from && to.is_none_or(|to| minute < to)
+            };
+            let parts = self.buckets.iter().filter(|(id, _)| within(id));
+            restored.spent.push((stretch, parts.map(|(id, part)| (*id, *part)).collect()));
+        }
+        engine.restore(&restored, now);
+    }
+}
+
+fn spent(engine: &Engine, now: Stamp) -> Vec<(NanoUsd, u64, u64)> {
+    let views = engine.caps().iter().map(|cap| cap.view(now));
+    views.map(|view| (view.spent, view.calls, view.unpriced)).collect()
+}
+
+proptest! {
+    #[test]
+    fn runs_that_end_anywhere_add_up_to_one_run(
+        calls in prop::collection::vec(
+            (-100_000i64..100, any::<u8>(), prop::option::of(any::<u32>()), prop::option::of(0u8..40))
+                .prop_map(|(second, who, nano, dedup)| Call { second, who, nano, dedup }),
+            1..120,
+        ),
+        commits in prop::collection::vec(any::<bool>(), 12),
+        ends in prop::collection::vec(any::<bool>(), 12),
+    ) {
+        let names = Names::default();
+        let now = at(200);
+        let mut whole = Engine::new(spec(), names.clone(), now);
+        let mut book = Book::default();
+        let begin = |book: &Book| {
+            let mut engine = Engine::new(spec(), names.clone(), now);
+            book.restore(&mut engine, now);
+            engine.keep_deltas();
+            engine
+        };
+        let mut engine = begin(&book);
+        let (mut lines, mut out) = (0, Vec::new());
+        let mut lines_of_run = 0;
+        for (n, calls) in calls.chunks(10).enumerate() {
+            lines += calls.len() as u64;
+            lines_of_run += calls.len() as u64;
+            // What a better line of a later run would take back is not known then.
+            let only_here = |mut batch: Batch| {
+                for item in &mut batch.items {
+                    if let Observation::Request { request, .. } = &mut item.seen
+                        && let Some(id) = request.dedup.as_mut().filter(|id| id.keep == Keep::Last)
+                    {
+                        id.fingerprint += 1000 * (n as u64 + 1);
+                    }
+                }
+                batch
+            };
+            whole.apply(&only_here(batch(calls, &names, lines)), now, &mut out);
+            engine.apply(&only_here(batch(calls, &names, lines_of_run)), now, &mut out);
+            if commits[n % 12] || ends[n % 12] {
+                book.take(engine.take_commit(now));
+                prop_assert!(!engine.has_deltas());
+                prop_assert!(engine.take_commit(now).is_empty());
+                prop_assert_eq!(book.offset, lines_of_run);
+            }
+            if ends[n % 12] {
+                engine = begin(&book);
+                lines_of_run = 0;
+            }
+        }
+        prop_assert_eq!(engine.totals(), whole.totals());
+        prop_assert_eq!(engine.counters(), whole.counters());
+        prop_assert_eq!(spent(&engine, now), spent(&whole, now));
+        book.take(engine.take_commit(now));
+        prop_assert_eq!(book.restored.totals.cost, whole.totals().cost);
+        prop_assert_eq!(book.restored.totals.unpriced.unsigned_abs(), whole.totals().unpriced);
+    }
+}
+
+#[test]
+fn without_a_ledger_nothing_is_remembered() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    let call = Call { second: 0, who: 1, nano: Some(5), dedup: None };
+    engine.apply(&batch(&[call], &names, 1), at(0), &mut Vec::new());
+    assert!(!engine.has_deltas() && engine.take_commit(at(0)).is_empty());
+    assert_eq!(engine.totals().requests, 1);
+}
+
+#[test]
+fn a_cap_that_was_spent_before_is_spent_and_no_call_of_then_counts_as_let_through() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    let mut book = Book::default();
+    engine.keep_deltas();
+    let dear = Call { second: 0, who: 1, nano: Some(u32::MAX), dedup: None };
+    engine.apply(&batch(&[dear], &names, 1), at(0), &mut Vec::new());
+    book.take(engine.take_commit(at(0)));
+    let mut later = Engine::new(spec(), names.clone(), at(60));
+    book.restore(&mut later, at(60));
+    let view = later.caps()[0].view(at(60));
+    assert!(view.used_ratio > 4.0 && view.usd_per_hour.is_none());
+    // What is read late was logged before anybody could stop it.
+    let late = Call { second: 50, who: 1, nano: Some(1), dedup: None };
+    later.apply(&batch(&[late], &names, 1), at(61), &mut Vec::new());
+    assert_eq!(later.caps()[0].view(at(61)).not_enforced, 0);
+    let passed = Call { second: 100, ..late };
+    later.apply(&batch(&[passed], &names, 2), at(101), &mut Vec::new());
+    assert_eq!(later.caps()[0].view(at(101)).not_enforced, 1);
+}
+
+#[test]
+fn a_flood_of_users_is_folded_said_and_still_counted() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    engine.keep_deltas();
+    let mut out = Vec::new();
+    let calls = 70_000;
+    for minute in 0..20i64 {
+        let minutes: Vec<Call> = (0..calls / 20)
+            .map(|_| Call { second: -minute * 60, who: 1, nano: Some(1), dedup: None })
+            .collect();
+        let mut batch = batch(&minutes, &names, 1);
+        for (n, item) in batch.items.iter_mut().enumerate() {
+            if let Observation::Request { request, .. } = &mut item.seen {
+                request.caller.user = Some(names.intern(NameKind::User, &format!("u-{n}")));
+            }
+        }
+        engine.apply(&batch, at(0), &mut out);
+    }
+    let commit = engine.take_commit(at(0));
+    assert!(commit.buckets.len() <= 65_536 + 20, "{}", commit.buckets.len());
+    let requests: i64 = commit.buckets.iter().map(|(_, part)| part.requests).sum();
+    assert_eq!(requests, calls);
+    assert!(commit.buckets.iter().any(|(id, _)| id.user == Some(Sym::OTHER)));
+    assert!(engine.findings().rows().iter().any(|finding| finding.kind == "ledger_folded"));
+}
+
+#[test]
+fn of_each_place_the_newest_checkpoint_goes_and_finished_ones_all_do() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    engine.keep_deltas();
+    for checkpoints in [
+        vec![checkpoint(1, 10, Generation::Open), checkpoint(2, 5, Generation::Open)],
+        vec![checkpoint(1, 20, Generation::Finished)],
+        vec![checkpoint(1, 3, Generation::Open), checkpoint(2, 9, Generation::Open)],
+    ] {
+        let batch = Batch { source: SourceId(0), checkpoints, ..Batch::default() };
+        engine.apply(&batch, at(0), &mut Vec::new());
+    }
+    let files = engine.take_commit(at(0)).checkpoints;
+    let said: Vec<_> = files.iter().map(|file| (file.place.1, file.offset)).collect();
+    assert_eq!(said, [(1, 20), (1, 3), (2, 9)]);
+}

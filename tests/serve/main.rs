@@ -1,0 +1,18 @@
+//! `tripline serve` and `tripline status`, through the real binary: what survives
+//! a restart, a crash and a full disk, and what never stops anything.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "processes run in real time")]
+
+#[path = "../cli/contract.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod contract;
+#[path = "../cli/sandbox.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod sandbox;
+
+mod backlog;
+mod calls;
+mod daemon;
+mod restart;
+mod socket;
+mod trouble;

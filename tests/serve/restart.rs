@@ -1,0 +1,256 @@
+//! A restart, planned or not, goes on exactly where the last run ended.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use super::calls::{Truth, decimal};
+use super::daemon::{Daemon, kept, serve, status, status_until};
+use super::sandbox::{Running, Sandbox};
+
+const CAPS: &str = "
+[[cap]]
+name = \"everything\"
+usd = 1
+period = \"month\"
+[[cap]]
+name = \"web\"
+usd = 1
+period = \"month\"
+match = { key = \"web\", provider = \"openai\" }
+[[cap]]
+name = \"nobody\"
+usd = 1
+period = \"month\"
+match = { key = \"nobody\" }
+";
+
+/// Of the calls of key `web`.
+fn web(truth: &Truth) -> String {
+    decimal((0..truth.requests).step_by(2).map(super::calls::nano_usd).sum())
+}
+
+#[test]
+fn totals_caps_and_counters_go_on_after_a_stop_and_after_a_kill() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let mut lines = 0;
+    for round in 0..4 {
+        let daemon = Daemon::start(serve(&sandbox, CAPS, &[&log]));
+        truth.log(&log, 50);
+        // A line that repeats one, and two that can't be trusted.
+        let last = fs::read_to_string(&log).unwrap().lines().last().unwrap().to_owned();
+        append(
+            &log,
+            &format!(
+                "{last}\n{{broken\n{{\"litellm_call_id\":\"x\",\"call_type\":\"acompletion\",\"response_cost\":-5,\"status\":\"success\"}}\n"
+            ),
+        );
+        lines += 53;
+        let seen = status_until(&sandbox, "all of it", |status| {
+            truth.is(status) && status["sources"][0]["lines"] == lines
+        });
+        let rounds = round + 1;
+        assert_eq!(seen["totals"]["duplicates"], rounds);
+        assert_eq!(seen["totals"]["quarantined"], 2 * rounds);
+        let cap = |name: &str| {
+            let caps = seen["caps"].as_array().unwrap();
+            caps.iter().find(|cap| cap["name"] == name).unwrap()["spent_usd"].clone()
+        };
+        assert_eq!(cap("everything"), seen["totals"]["cost_usd"]);
+        assert_eq!(
+            super::calls::nanos(cap("web").as_str().unwrap()),
+            super::calls::nanos(&web(&truth))
+        );
+        assert_eq!(cap("nobody"), "0.000000");
+        if round % 2 == 0 {
+            daemon.stop();
+            let kept = status(&sandbox);
+            assert_eq!(kept["totals"], seen["totals"]);
+            assert_eq!(kept["sources"][0]["lines"], lines);
+        } else {
+            daemon.kill();
+        }
+    }
+}
+
+fn append(log: &Path, text: &str) {
+    let mut file = OpenOptions::new().append(true).open(log).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_line_of_before_the_restart_that_comes_again_counts_once() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    truth.log(&log, 30);
+    status_until(&sandbox, "all calls", |status| truth.is(status));
+    daemon.stop();
+    let again = fs::read_to_string(&log).unwrap();
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    append(&log, &again);
+    let seen = status_until(&sandbox, "read", |status| status["sources"][0]["lines"] == 60);
+    assert!(truth.is(&seen), "{seen:#}");
+    assert_eq!(seen["totals"]["duplicates"], 30);
+    daemon.stop();
+}
+
+#[test]
+fn rotations_while_nothing_runs_lose_nothing() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    for round in 0..3 {
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        truth.log(&log, 20);
+        status_until(&sandbox, "all calls", |status| truth.is(status));
+        if round % 2 == 0 {
+            daemon.stop()
+        } else {
+            daemon.kill();
+            String::new()
+        };
+        truth.log(&log, 20);
+        fs::rename(&log, sandbox.path(&format!("gw.log.{round}"))).unwrap();
+        truth.log(&log, 20);
+    }
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_until(&sandbox, "all calls", |status| truth.is(status));
+    daemon.stop();
+    assert!(truth.is(&status(&sandbox)));
+}
+
+#[test]
+fn a_cap_that_was_spent_is_shown_spent_at_once_and_trips_nothing_until_fresh_calls_come() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let config = "
+[switch]
+armed = true
+[[cap]]
+name = \"small\"
+usd = 0.01
+period = \"month\"
+[[rule]]
+name = \"stop\"
+metric = \"spend.used_ratio\"
+match = { cap = \"small\" }
+above = 1
+for = \"0s\"
+min_requests = 1
+severity = \"critical\"
+actions = [\"trip:all\"]
+";
+    // What tripped once would be shown as tripped: so it is spent without a rule.
+    let daemon =
+        Daemon::start(serve(&sandbox, &config[..config.find("[[rule]]").unwrap()], &[&log]));
+    truth.log(&log, 30);
+    status_until(&sandbox, "all calls", |status| truth.is(status));
+    daemon.stop();
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let seen = status(&sandbox);
+    assert!(truth.is(&seen), "{seen:#}");
+    assert_eq!(
+        (&seen["caps"][0]["state"], &seen["state"]),
+        (&"critical".into(), &"critical".into())
+    );
+    assert!(seen["verdict"].as_str().unwrap().contains("cap small is spent"), "{seen:#}");
+    let tripped = || sandbox.path("state/kill.d/all.kill").exists();
+    // It has been judged, more than once, and nothing was stopped on old spend.
+    let first = seen["at"].as_str().unwrap().to_owned();
+    let later = |status: &serde_json::Value| {
+        let second = |at: &str| at[..19].to_owned();
+        second(status["at"].as_str().unwrap()) > second(&first)
+    };
+    status_until(&sandbox, "another second", later);
+    assert!(!tripped());
+    truth.log(&log, 1);
+    super::sandbox::until("fresh calls trip it", tripped);
+    daemon.stop();
+}
+
+#[test]
+fn only_what_is_meant_to_last_is_kept() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 3);
+    let ledger = sandbox.path("state/ledger.db");
+    sandbox.once(&log);
+    let stream = |config: &str, more: &[&str]| {
+        let config = sandbox.file("config.toml", config);
+        let mut command = sandbox.command();
+        command.arg("--config").arg(config).args(["watch", "--every", "50ms"]).args(more);
+        let running = Running::start(command);
+        let seen = running.wait_for("all calls", |line| truth.is(line));
+        running.signal("TERM");
+        let mut running = running;
+        assert_eq!(running.end(), Some(0));
+        seen
+    };
+    stream("", &[log.to_str().unwrap()]);
+    assert!(!ledger.exists(), "a look at a file leaves nothing");
+    let source = format!("[[source]]\nname = \"gw\"\npaths = [{:?}]\n", log.to_str().unwrap());
+    stream(&format!("{source}[ledger]\nenabled = false\n"), &[]);
+    assert!(!ledger.exists(), "nobody wants it");
+    let seen = stream(&source, &[]);
+    assert_eq!(seen["ledger"]["state"], "ok");
+    assert!(ledger.exists());
+    // And the second time it is not read again.
+    stream(&source, &[]);
+    let elsewhere = sandbox.path("elsewhere");
+    stream(&format!("{source}[ledger]\ndir = {:?}\n", elsewhere.to_str().unwrap()), &[]);
+    assert!(elsewhere.join("ledger.db").exists());
+}
+
+#[test]
+fn what_happened_is_kept_with_the_spend() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let config = "[[cap]]\nname = \"small\"\nusd = 0.01\nperiod = \"month\"\n";
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    truth.log(&log, 30);
+    status_until(&sandbox, "it fires", |status| {
+        status["alerts"].as_array().unwrap().iter().any(|alert| alert["rule"] == "spend-cap")
+    });
+    daemon.stop();
+    let ledger = tripline::ledger::Reader::open(&sandbox.state()).unwrap();
+    let events: Vec<serde_json::Value> = ledger
+        .history(100)
+        .unwrap()
+        .iter()
+        .map(|(_, event)| serde_json::from_str(event).unwrap())
+        .collect();
+    assert!(
+        events.iter().any(|event| event["event"] == "alert.firing" && event["rule"] == "spend-cap"),
+        "{events:?}"
+    );
+    assert!(events.iter().all(|event| event["schema"] == "tripline.event/v1"));
+}
+
+#[test]
+fn no_secret_and_no_prompt_is_kept() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file(
+        "gw.log",
+        concat!(
+            r#"{"litellm_call_id":"c","call_type":"acompletion","status":"success","model":"m","#,
+            r#""response_cost":1.5,"api_key":"sk-PLANTEDKEY0123456789abcdefABCDEF0123456789","#,
+            r#""metadata":{"user_api_key_alias":"sk-PLANTEDALIAS0123456789abcdefABCDEF01234"},"#,
+            r#""messages":[{"role":"user","content":"PLANTED-PROMPT"}],"#,
+            r#""response":{"choices":[{"message":{"content":"PLANTED-ANSWER"}}]}}"#,
+            "\n",
+        ),
+    );
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_until(&sandbox, "read", |status| status["sources"][0]["lines"] == 1);
+    assert_eq!(seen["totals"]["cost_usd"], "1.500000");
+    status_until(&sandbox, "kept", kept);
+    // Also what is in files only while it runs.
+    let running = Sandbox::everything_in(&sandbox.state());
+    daemon.stop();
+    for kept in [running, Sandbox::everything_in(&sandbox.state())] {
+        let found = kept.windows(7).any(|bytes| bytes == b"PLANTED");
+        assert!(!found, "{}", String::from_utf8_lossy(&kept));
+        assert!(kept.len() > 10_000);
+    }
+}

@@ -1,0 +1,194 @@
+//! A ledger in trouble: said, never in the engine's way, and exact again once
+//! the trouble is over.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::calls::Truth;
+use super::daemon::{Daemon, kept, serve, status, status_until};
+use super::sandbox::Sandbox;
+
+fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
+    status["findings"].as_array().unwrap().iter().find(|finding| finding["kind"] == kind)
+}
+
+#[test]
+fn a_damaged_ledger_is_set_aside_loudly_and_the_logs_are_read_again() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 40);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_until(&sandbox, "all calls", |status| truth.is(status));
+    daemon.stop();
+    let ledger = sandbox.path("state/ledger.db");
+    let mut bytes = fs::read(&ledger).unwrap();
+    let middle = bytes.len() / 8;
+    bytes[middle..].fill(0xa5);
+    fs::write(&ledger, bytes).unwrap();
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    truth.log(&log, 5);
+    let seen = status_until(&sandbox, "all of it again", |status| truth.is(status));
+    let found = finding(&seen, "ledger_set_aside").expect("it is said");
+    assert_eq!(found["severity"], "critical");
+    let text = found["text"].as_str().unwrap();
+    let aside = sandbox.state().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let aside: Vec<PathBuf> =
+        aside.filter(|path| path.to_string_lossy().contains("corrupt")).collect();
+    assert!(!aside.is_empty(), "the evidence stays");
+    assert!(aside.iter().any(|path| text.contains(path.to_str().unwrap())), "{text}");
+    daemon.stop();
+    assert!(truth.is(&status(&sandbox)));
+}
+
+#[test]
+fn a_state_directory_that_goes_away_is_an_alarm_and_the_engine_goes_on() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    // The socket must outlive what is removed here.
+    let config = format!(
+        "[serve]\nsocket = {:?}\n[[rule]]\nname = \"ledger-late\"\nmetric = \"ledger.behind_s\"\nabove = 0.5\nseverity = \"critical\"\n",
+        sandbox.path("sock").to_str().unwrap()
+    );
+    let mut daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    truth.log(&log, 10);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
+    fs::remove_dir_all(sandbox.state()).unwrap();
+    truth.log(&log, 10);
+    let seen = status_until(&sandbox, "it is said", |status| {
+        let fires = |alert: &Value| alert["rule"] == "ledger-late" && alert["state"] == "firing";
+        truth.is(status)
+            && status["ledger"]["state"] == "behind"
+            && status["alerts"].as_array().unwrap().iter().any(fires)
+    });
+    assert!(seen["ledger"]["problem"].is_string(), "{seen:#}");
+    assert!(finding(&seen, "ledger_behind").is_some());
+    assert!(seen["verdict"].as_str().unwrap().contains("ledger behind by "), "{seen:#}");
+    assert_eq!(seen["state"], "critical");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(1), "it does not end as if all were kept");
+}
+
+#[test]
+fn a_state_directory_that_may_not_be_written_is_refused_at_the_start() {
+    if rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: root may write everywhere; see the test on a read-only file system");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.state()).unwrap();
+    fs::set_permissions(sandbox.state(), fs::Permissions::from_mode(0o500)).unwrap();
+    refused(&sandbox, &log);
+    fs::set_permissions(sandbox.state(), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+fn refused(sandbox: &Sandbox, log: &Path) {
+    let output = serve(sandbox, "", &[log]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("ledger") && said.contains("hint: "), "{said}");
+}
+
+#[test]
+fn a_read_only_file_system_is_refused_at_the_start() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let Some(_mounted) = Tmpfs::mount(sandbox.state(), "size=1m,ro") else { return };
+    refused(&sandbox, &log);
+}
+
+#[test]
+fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
+    let config = "[[cap]]\nname = \"all\"\nusd = 100\nperiod = \"month\"\n";
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    truth.log(&log, 100);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
+    let filler = sandbox.path("state/filler");
+    // Until nothing fits any more.
+    let _ = fs::write(&filler, vec![0; 2 << 20]);
+    let seen = loop {
+        truth.log(&log, 400);
+        let seen = status_until(&sandbox, "the engine goes on", |status| truth.is(status));
+        if seen["ledger"]["problem"].is_string() {
+            break seen;
+        }
+    };
+    assert_eq!(seen["ledger"]["state"], "behind");
+    assert!(seen["ledger"]["problem"].as_str().unwrap().contains("space"), "{seen:#}");
+    assert!(finding(&seen, "ledger_behind").is_some());
+    assert_eq!(seen["totals"]["cost_usd"], seen["caps"][0]["spent_usd"]);
+    // A crash now loses what is not kept, and reads it again.
+    disk.remount("size=40m");
+    status_until(&sandbox, "it recovers", |status| status["ledger"]["state"] == "ok");
+    truth.log(&log, 100);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
+    daemon.kill();
+    assert!(truth.is(&status(&sandbox)), "{:#}", status(&sandbox));
+    drop(disk);
+}
+
+#[test]
+fn a_crash_with_a_full_disk_counts_once_afterwards() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    truth.log(&log, 100);
+    status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
+    let _ = fs::write(sandbox.path("state/filler"), vec![0; 2 << 20]);
+    loop {
+        truth.log(&log, 400);
+        let seen = status_until(&sandbox, "the engine goes on", |status| truth.is(status));
+        if seen["ledger"]["problem"].is_string() {
+            break;
+        }
+    }
+    daemon.kill();
+    fs::remove_file(sandbox.path("state/filler")).unwrap();
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_until(&sandbox, "all of it, once", |status| truth.is(status));
+    daemon.stop();
+    assert!(truth.is(&status(&sandbox)));
+    drop(disk);
+}
+
+/// A small disk of its own.
+struct Tmpfs {
+    path: PathBuf,
+}
+
+impl Tmpfs {
+    /// `None`, loudly, where mounting is not allowed.
+    fn mount(path: PathBuf, options: &str) -> Option<Tmpfs> {
+        fs::create_dir_all(&path).unwrap();
+        let mut mount = Command::new("mount");
+        match mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output() {
+            Ok(output) if output.status.success() => Some(Tmpfs { path }),
+            other => {
+                let why = format!("SKIPPED: no file system can be mounted here: {other:?}\n");
+                let _ = std::io::stderr().write_all(why.as_bytes());
+                None
+            }
+        }
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let done = Command::new("mount").args(["-o", &options]).arg(&self.path).status().unwrap();
+        assert!(done.success());
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
+    }
+}
