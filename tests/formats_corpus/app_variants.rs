@@ -82,7 +82,7 @@ fn an_event_of_tracing_is_a_call_only_if_it_says_how_one_went() {
     assert_eq!(calls[1].failure.kind, Some(ErrorKind::RateLimit));
 }
 
-fn entry(url: &str, status: u16, timings: Value, text: &str) -> Value {
+fn entry(url: &str, status: u16, timings: &Value, text: &str) -> Value {
     json!({"startedDateTime": "2026-11-20T15:15:08.288Z", "time": 435.5, "timings": timings,
         "request": {"method": "POST", "url": url, "postData": {"mimeType": "application/json",
             "text": "{\"model\":\"gpt-4o-mini\"}"}},
@@ -94,12 +94,12 @@ fn entry(url: &str, status: u16, timings: Value, text: &str) -> Value {
 fn of_an_archive_the_calls_of_models_count() {
     let unused = json!({"blocked": -1, "dns": -1, "connect": -1, "ssl": -1, "send": 0.5, "wait": 30, "receive": 1});
     let archive = json!({"log": {"version": "1.2", "creator": {"name": "WebInspector"}, "entries": [
-        entry("https://app.example/cart", 200, unused.clone(), "{}"),
-        entry("https://api.openai.com/v1/chat/completions", 429, unused.clone(),
+        entry("https://app.example/cart", 200, &unused, "{}"),
+        entry("https://api.openai.com/v1/chat/completions", 429, &unused,
             "{\"error\":{\"message\":\"on tokens per min (TPM)\",\"code\":\"rate_limit_exceeded\"}}"),
         entry("https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent?key=x", 200,
-            unused.clone(), "{\"usageMetadata\":{\"promptTokenCount\":5,\"candidatesTokenCount\":7,\"thoughtsTokenCount\":1}}"),
-        entry("https://api.openai.com/v1/responses", 0, unused, ""),
+            &unused, "{\"usageMetadata\":{\"promptTokenCount\":5,\"candidatesTokenCount\":7,\"thoughtsTokenCount\":1}}"),
+        entry("https://api.openai.com/v1/responses", 0, &unused, ""),
     ]}});
     let pretty = serde_json::to_string_pretty(&archive).unwrap_or_default();
     let read = Read::of(pretty.as_bytes());

@@ -157,7 +157,11 @@ fn a_call_that_several_spans_and_an_event_tell_of_counts_once() {
     let details = event("b", &chat("r1", 5));
     for lines in [
         vec![spans(&[sdk.clone(), around.clone()]), details.clone()],
-        vec![details.clone(), spans(std::slice::from_ref(&around)), spans(&[sdk.clone()])],
+        vec![
+            details.clone(),
+            spans(std::slice::from_ref(&around)),
+            spans(std::slice::from_ref(&sdk)),
+        ],
     ] {
         let call = Read::lines(&lines).one();
         assert_eq!((call.tokens.output, call.tokens.input), (Some(5), Some(9)));
