@@ -323,6 +323,12 @@ pub(super) const FORMAT: Table = Table {
             Some("false"),
             "Whether an id alone makes lines equal: only where no client chooses it.",
         ),
+        key(
+            "id_space",
+            "string",
+            Some("the id"),
+            "Formats with the same word here have the same ids: their lines may tell of one call.",
+        ),
         key("count", "boolean", Some("true"), "false: only limits are read, no call is counted."),
         key("tokens", "table", None, "What the token counts include."),
         key("sticky", "table", None, "Values remembered from earlier lines of the file."),
