@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tripline::domain::{
-    Batch, BillReading, Cost, CostSource, Dimension, Item, Mono, NameKind, Names, NanoUsd,
-    Observation, Request, SourceId, Stamp, TextRef, Wall,
+    Batch, BillReading, Bucket, BucketId, Cost, CostSource, Dimension, Item, Mono, NameKind, Names,
+    NanoUsd, Observation, Request, SourceId, Stamp, TextRef, Wall,
 };
-use tripline::engine::{CapSpec, Engine, EngineSpec, Limits, Period, SourceName};
+use tripline::engine::{CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName};
 use tripline::snapshot::{self, Cap};
 
 /// 2026-11-20 00:00 UTC, a Friday.
@@ -17,7 +17,7 @@ const DAY: i64 = 86_400;
 
 /// Seconds after midnight of that day.
 fn at(second: i64) -> Stamp {
-    let since = u64::try_from(second).unwrap() + 10_000_000;
+    let since = u64::try_from(second + 10_000_000).unwrap();
     Stamp { mono: Mono(since * 1_000_000_000), wall: Wall::from_secs(MIDNIGHT + second) }
 }
 
@@ -63,8 +63,8 @@ impl Rig {
         Rig { engine: Engine::new(spec, names.clone(), at(0)), names }
     }
 
-    fn see(&mut self, source: u32, seen: Observation, now: Stamp) {
-        let items = vec![Item { line: 1, seen }];
+    fn see(&mut self, source: u32, seen: &Observation, now: Stamp) {
+        let items = vec![Item { line: 1, seen: *seen }];
         let batch = Batch { source: SourceId(source), items, ..Batch::default() };
         self.engine.apply(&batch, now, &mut Vec::new());
     }
@@ -82,7 +82,7 @@ impl Rig {
             dedup_key: none,
             finish_reason: none,
         };
-        self.see(0, seen, at(second));
+        self.see(0, &seen, at(second));
     }
 
     /// The bill of a day, read at some second.
@@ -111,7 +111,7 @@ impl Rig {
             complete: end < at(second).wall,
         };
         change(&mut reading);
-        self.see(source, Observation::Bill(reading), at(second));
+        self.see(source, &Observation::Bill(reading), at(second));
     }
 
     fn cap(&mut self, name: &str, second: i64) -> Cap {
@@ -221,6 +221,34 @@ fn a_cent_or_one_percent_is_no_difference() {
     rig.call(10, "prod", cent / 2);
     rig.bill(1, 0, 0, DAY + 100);
     assert!(rig.differences(DAY + 200).is_empty(), "half a cent of nothing");
+}
+
+#[test]
+fn days_that_an_earlier_run_counted_are_compared_too() {
+    let mut rig = Rig::new();
+    let openai = rig.names.intern(NameKind::Provider, "openai");
+    let now = at(0);
+    let mut restored = Restored { since: Some(at(-9 * DAY).wall), ..Restored::default() };
+    for stretch in rig.engine.stretches(now) {
+        let days = stretch.step_minutes == Some(24 * 60);
+        let part = |day: i64| {
+            let minute = (MIDNIGHT + day * DAY) / 60;
+            let who = BucketId { minute, provider: Some(openai), ..BucketId::default() };
+            (who, Bucket { requests: 3, cost: NanoUsd(2 * USD), unpriced: 2, ..Bucket::default() })
+        };
+        restored.spent.push((stretch, (-10..0).map(part).filter(|_| days).collect()));
+    }
+    rig.engine.restore(&restored, now);
+    for day in -10..0 {
+        rig.bill(1, day, if day == -4 || day == -10 { 3 * USD } else { 2 * USD }, 100);
+    }
+    assert_eq!(
+        rig.differences(200),
+        ["openai billed $3.000000 for 2026-11-16, and its calls add up to $2.000000 (-33.3%); \
+          2 calls of then have no price"],
+        "and the tenth day ago is not known whole"
+    );
+    assert_eq!(rig.cap("day", 200).estimate_error_ratio, Some(0.0));
 }
 
 #[test]

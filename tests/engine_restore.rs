@@ -289,6 +289,29 @@ fn a_flood_of_users_is_folded_said_and_still_counted() {
 }
 
 #[test]
+fn names_without_a_row_of_their_own_count_as_others() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    let mut calls = vec![Call { second: 0, who: 1, nano: Some(1), dedup: None }; 5000];
+    calls.extend_from_within(..);
+    let mut batch = batch(&calls, &names, 1);
+    for (n, item) in batch.items.iter_mut().enumerate() {
+        if let Observation::Request { request, .. } = &mut item.seen {
+            request.caller.user = Some(names.intern(NameKind::User, &format!("u-{}", n % 5000)));
+        }
+    }
+    engine.apply(&batch, at(0), &mut Vec::new());
+    let rows = engine.caps().iter().filter(|cap| cap.spec.name == "each user");
+    let rows: Vec<(Option<Sym>, i128)> =
+        rows.map(|cap| (cap.of.map(|(_, name)| name), cap.view(at(0)).spent.0)).collect();
+    assert!(rows.len() <= 4097, "{}", rows.len());
+    assert_eq!(rows.iter().map(|(_, spent)| spent).sum::<i128>(), 10_000);
+    let other: i128 =
+        rows.iter().filter(|(of, _)| *of == Some(Sym::OTHER)).map(|(_, spent)| spent).sum();
+    assert!((1808..=1810).contains(&other), "{other}");
+}
+
+#[test]
 fn of_each_place_the_newest_checkpoint_goes_and_finished_ones_all_do() {
     let names = Names::default();
     let mut engine = Engine::new(spec(), names.clone(), at(0));

@@ -37,7 +37,7 @@ words!(Dimension {
 });
 
 /// What a bucket of spend is kept by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BucketId {
     /// Minutes since 1970, of the end of the call.
     pub minute: i64,

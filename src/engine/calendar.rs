@@ -124,8 +124,9 @@ mod tests {
 
     #[test]
     fn what_just_passed_begins_with_a_step_of_the_clock() {
-        let window = |hours| super::super::spec::Window::new(Duration::from_secs(hours * 3600));
-        let rolling = |hours| Period::Rolling(window(hours).unwrap());
+        let window =
+            |hours: u64| super::super::spec::Window::new(Duration::from_secs(hours * 3600));
+        let rolling = |hours: u64| Period::Rolling(window(hours).unwrap());
         let at = "2026-11-20T12:34:56Z";
         check("UTC", rolling(1), at, ["2026-11-20T11:34:00Z", at], 1.0 + 56.0 / 3600.0);
         check("UTC", rolling(24), at, ["2026-11-19T12:30:00Z", at], 24.0 + 296.0 / 3600.0);

@@ -35,7 +35,8 @@ impl Rolling {
     /// Forget what is out of the window.
     pub fn roll(&mut self, now: Wall) {
         self.first = self.step_of(now.minus(self.window.span()));
-        while let Some((_, sums)) = self.steps.pop_front_if(|(step, _)| *step < self.first) {
+        let out = self.steps.partition_point(|(step, _)| *step < self.first);
+        for (_, sums) in self.steps.drain(..out) {
             self.sum.take(&sums);
         }
     }

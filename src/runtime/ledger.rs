@@ -164,12 +164,11 @@ fn restored(
     let mut spent = Vec::new();
     for stretch in engine.stretches(now) {
         let each = engine.each(&stretch, now);
-        let mut parts = match stretch.step_minutes {
-            Some(minutes) => reader.spent_by(minutes, stretch.from)?,
-            None => {
-                let parts = reader.spent(stretch.from, stretch.to)?.into_iter();
-                parts.map(|(who, part)| (who, 0, part)).collect()
-            }
+        let mut parts = if let Some(minutes) = stretch.step_minutes {
+            reader.spent_by(minutes, stretch.from)?
+        } else {
+            let parts = reader.spent(stretch.from, stretch.to)?.into_iter();
+            parts.map(|(who, part)| (who, 0, part)).collect()
         };
         // Where names find no more room, it is those who spent least.
         parts.sort_by_key(|(_, _, part)| Reverse(part.cost));
