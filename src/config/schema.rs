@@ -346,13 +346,25 @@ pub(super) const CAP: Table = Table {
     keys: &[
         key("name", "name", None, "Unique."),
         key("usd", "dollars", None, "How much, as a plain decimal."),
-        key("period", "day|month", None, "Over which period."),
+        key(
+            "period",
+            "day|week|month|duration",
+            None,
+            "Over which period; a duration of 1h to 31d is the time just past.",
+        ),
         key(
             "match",
             "labels",
             None,
-            "What it covers: provider, model, key, team, environment; everything where absent.",
+            "What it covers: provider, model, key, team, user, environment, host; everything where absent.",
         ),
+        key(
+            "each",
+            "key|team|user|model|environment|provider|host",
+            None,
+            "Counts for each of these by itself, up to 4,096 of them.",
+        ),
+        key("timezone", "time zone", None, "Where its days begin; `timezone` where absent."),
     ],
 };
 
