@@ -76,7 +76,7 @@ fn keys_balances_and_budgets_are_limits_with_an_age_and_a_provider() {
             "moonshot-balance",
             "balances.json",
             "/v1/users/me/balance",
-            json!({ "provider": "moonshot", "resource": "credits", "remaining": 49.58894 }),
+            json!({ "provider": "moonshot", "resource": "credits", "remaining": 49.59 }),
         ),
     ] {
         let body = corpus(file, path);

@@ -130,6 +130,7 @@ pub fn openrouter_key(
     found: &mut Found,
 ) -> Result<(), Strange> {
     let data = page.get("data").ok_or(Strange::No("data"))?;
+    amount(data, "usage").ok_or(Strange::No("data.usage"))?;
     let subject = data.get("label").and_then(Node::text);
     if let Some(today) = data.get("usage_daily").and_then(Node::decimal) {
         let billed = Billed { day: day_of(context.now), provider: None, key: subject.clone() };

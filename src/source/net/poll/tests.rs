@@ -180,9 +180,9 @@ fn budgets_and_balances_become_limits() {
     assert_eq!(
         told("openrouter-key", &key, now).unwrap(),
         [
-            "2026-11-20 openrouter sk-or-v1-0e6...1c96 5.500000 so far",
-            "upstream key spend provider=openrouter subject=sk-or-v1-0e6...1c96 window=2592000 limit=100 left=74.5 used=25.5 reset=2026-12-01T00:00:00.000Z",
-            "upstream key requests provider=openrouter subject=sk-or-v1-0e6...1c96 label=free window=86400 limit=1000 left=997 used=3",
+            "2026-11-20 openrouter sk-or-v1-…#292a 5.500000 so far",
+            "upstream key spend provider=openrouter subject=sk-or-v1-…#292a window=2592000 limit=100 left=74.5 used=25.5 reset=2026-12-01T00:00:00.000Z",
+            "upstream key requests provider=openrouter subject=sk-or-v1-…#292a label=free window=86400 limit=1000 left=997 used=3",
         ]
     );
     let endless = key[0].replace("\"budgets\"", "\"other\"").replace("\"limit\": 100,", "");
