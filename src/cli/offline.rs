@@ -21,13 +21,14 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let sources = context.sources(&args.paths)?;
     let missing = if args.paths.is_empty() { Missing::Waits } else { Missing::Fails };
     let mut run = Run::new(context, sources)?;
+    let net = context.net(&run.names);
     let snapshot = runtime::once(
         &run.sources,
         missing,
         run.engine,
         run.names,
         &mut *run.sinks,
-        &context.net(),
+        &net,
         &mut io::stdin(),
     )
     .map_err(|error| match error {

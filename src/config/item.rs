@@ -100,11 +100,20 @@ enum Kind {
     Journald,
     Probe,
     Scrape,
+    Poll,
+    Redis,
 }
 
 impl Kind {
-    const ALL: &'static [Kind] =
-        &[Kind::File, Kind::Command, Kind::Journald, Kind::Probe, Kind::Scrape];
+    const ALL: &'static [Kind] = &[
+        Kind::File,
+        Kind::Command,
+        Kind::Journald,
+        Kind::Probe,
+        Kind::Scrape,
+        Kind::Poll,
+        Kind::Redis,
+    ];
 
     const fn word(self) -> &'static str {
         match self {
@@ -113,6 +122,8 @@ impl Kind {
             Kind::Journald => "journald",
             Kind::Probe => "probe",
             Kind::Scrape => "scrape",
+            Kind::Poll => "poll",
+            Kind::Redis => "redis",
         }
     }
 
@@ -122,7 +133,9 @@ impl Kind {
             Kind::File => &["paths", "format", "timezone", "start"],
             Kind::Command => &["command", "format", "timezone"],
             Kind::Journald => &["units", "format", "timezone", "start"],
-            Kind::Scrape => &["url", "headers", "every"],
+            Kind::Scrape => &["url", "headers", "every", "allow_plain"],
+            Kind::Poll => &["api", "url", "headers", "every", "allow_plain"],
+            Kind::Redis => &["url", "user", "password", "queues", "every", "allow_plain"],
             Kind::Probe => &[
                 "url",
                 "headers",
@@ -147,23 +160,23 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
             Kind::Journald => program(&mut reader, around, program::journal),
             Kind::Probe => Some(asked(net::probe(&mut reader, around.base)?, Some("headers"))),
             Kind::Scrape => Some(asked(net::scrape(&mut reader, around.base)?, Some("prometheus"))),
+            Kind::Poll => Some(asked(net::poll(&mut reader, around.base)?, None)),
+            Kind::Redis => Some(asked(net::redis(&mut reader, around.base)?, None)),
         }
     });
     let name = reader.take("name", value::name).or_else(|| {
         let spec = spec.as_ref()?;
-        let address = spec.net().map(|net| net.ask.address().to_string());
+        let address = spec.net().map(|net| net.ask.address());
         address.or_else(|| program::name(spec)).or_else(|| spec.paths.first().cloned())
     });
     if let Some(name) = &name {
         around.unique.claim(name, &mut reader);
     }
-    // Servers that are scraped have queues of their own, also on one machine.
-    let scraped = spec.as_ref().and_then(SourceSpec::net).filter(|_| kind == Some(Kind::Scrape));
+    // Servers that are asked for queues have their own, also on one machine.
+    let server = spec.as_ref().and_then(SourceSpec::net).and_then(|net| net.ask.host());
     let named = SourceSpec {
         name: name.unwrap_or_default(),
-        host: reader
-            .take("host", value::name)
-            .or_else(|| scraped.map(|net| net.ask.address().host())),
+        host: reader.take("host", value::name).or(server),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
         count: reader.take("count", value::boolean).unwrap_or(true),

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
-    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind,
-    Resource, Scope, Stamp, Sym, Wall, WindowFrom,
+    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
+    ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -16,6 +16,8 @@ use crate::stats::{Drain, Sliding};
 const CAP: usize = 8192;
 /// Window assumed for staleness where none is known.
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
+/// What an administration API says is asked for seldom, and holds for longer.
+const POLLED: Duration = Duration::from_secs(3600);
 /// Without a reading for this long, nobody draws from it any more.
 const STILL: Duration = Duration::from_secs(5);
 /// Clocks of hosts may be this far ahead of ours.
@@ -221,7 +223,7 @@ impl Gauges {
             reset: None,
             status: None,
             window_from: None,
-            source: crate::domain::ReadingSource::Log,
+            source: ReadingSource::Log,
         };
         self.read(&reading, now).map(|(position, _)| position)
     }
@@ -393,6 +395,8 @@ impl Gauge {
     pub fn view(&self, now: Stamp) -> View {
         let age = now.mono.since(self.read_at);
         let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
+        let is_polled = self.last.source == ReadingSource::Api;
+        let window = if is_polled { window.max(POLLED) } else { window };
         let refused = self.refused.filter(|refusal| now.wall < refusal.until);
         let turned = self.turned_over(now);
         let stale = refused.is_none() && (age > window || turned);

@@ -8,7 +8,9 @@ use super::{
     Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
     Usd, verdict,
 };
-use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Scope, Stamp, Sym};
+use crate::domain::{
+    Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Resource, Scope, Stamp, Sym,
+};
 use crate::engine::gauges::Gauge;
 use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
@@ -98,7 +100,10 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         window_s: id.window_s,
         limit: last.limit.map(|limit| Number(limit.as_f64())),
         // Of a bare utilisation no amount is known.
-        remaining: view.remaining.filter(|_| has_amount(gauge)).map(rounded),
+        remaining: view
+            .remaining
+            .filter(|_| has_amount(gauge))
+            .map(|level| rounded(level, id.resource)),
         remaining_ratio: if view.exhausted { Some(0.0) } else { view.remaining_ratio },
         used_ratio: last.used_ratio.or_else(|| used_ratio(view.remaining, last.limit)),
         reset_at: view.reset_at.map(|at| at.rfc3339().into()),
@@ -129,9 +134,13 @@ fn used_ratio(remaining: Option<f64>, limit: Option<Amount>) -> Option<f64> {
     Some(((limit - remaining?) / limit).max(0.0))
 }
 
-/// A level that was projected is a whole number to a reader.
-fn rounded(level: f64) -> Number {
-    Number(if level.abs() >= 10.0 { level.round() } else { level })
+/// A level that was projected is a whole number to a reader; of money cents count.
+fn rounded(level: f64, resource: Resource) -> Number {
+    Number(match resource {
+        _ if level.abs() < 10.0 => level,
+        Resource::Spend | Resource::Credits => (level * 100.0).round() / 100.0,
+        _ => level.round(),
+    })
 }
 
 fn to_ms(seconds: f64) -> f64 {

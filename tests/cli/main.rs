@@ -17,7 +17,10 @@ mod formats;
 mod ledger;
 mod live;
 mod logs;
+mod poll;
 mod probe;
+
+mod redis_queues;
 mod replay;
 mod sandbox;
 mod scrape;
