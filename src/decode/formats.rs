@@ -60,6 +60,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
     ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
     ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
+    ("haproxy-json.toml", include_str!("../../data/formats/haproxy-json.toml")),
     ("envoy-text.toml", include_str!("../../data/formats/envoy-text.toml")),
     ("app-logfmt.toml", include_str!("../../data/formats/app-logfmt.toml")),
     ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
