@@ -537,7 +537,7 @@ impl World {
         }
         KILLS.fetch_add(1, Ordering::Relaxed);
         let heard: HashSet<&[u8]> = self.rig.heard.iter().map(String::as_bytes).collect();
-        for one in &mut self.generations {
+        for one in self.generations.iter_mut().filter(|one| !one.finished) {
             let mut due = 0;
             for line in one.bytes.split_inclusive(|byte| *byte == b'\n') {
                 if heard.contains(line.strip_suffix(b"\n").unwrap_or(line)) {

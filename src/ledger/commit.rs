@@ -267,3 +267,135 @@ impl Open {
 fn place_of(path: &Path) -> Option<(u64, u64)> {
     path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Bucket, BucketId};
+
+    fn ledger(dir: &Path) -> Ledger {
+        let us = Holder { pid: 1, host: "h".into(), since: "now".into() };
+        let names = Names::default();
+        let setup = Setup { state_dir: dir.to_owned(), us, names, sources: Vec::new() };
+        Ledger::open(setup, Wall(0)).unwrap().ledger
+    }
+
+    fn calls(requests: i64) -> Commit {
+        let id = BucketId {
+            minute: 7,
+            host: None,
+            provider: None,
+            model: None,
+            key: None,
+            team: None,
+            user: None,
+            environment: None,
+        };
+        let bucket = Bucket { requests, ..Bucket::default() };
+        Commit { buckets: vec![(id, bucket)], ..Commit::default() }
+    }
+
+    fn total(ledger: &mut Ledger) -> i64 {
+        ledger.reader().unwrap().totals().unwrap().requests
+    }
+
+    /// The disk fails while a commit is written, before or after it has landed.
+    fn fail(ledger: &mut Ledger, commit: Commit, landed: bool) {
+        if landed {
+            ledger.write(&commit).unwrap();
+        }
+        ledger.in_doubt = Some(commit);
+        ledger.open = None;
+    }
+
+    #[test]
+    fn a_commit_in_doubt_is_counted_once_whether_it_landed_or_not() {
+        for landed in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut ledger = ledger(dir.path());
+            assert_eq!(ledger.commit(calls(1)).unwrap(), Committed::Kept);
+            fail(&mut ledger, calls(10), landed);
+            assert_eq!(ledger.held().buckets[0].1.requests, 10);
+            assert_eq!(ledger.commit(calls(100)).unwrap(), Committed::Kept);
+            assert_eq!(total(&mut ledger), 111, "landed: {landed}");
+            assert!(ledger.held().is_empty());
+            assert_eq!(ledger.commit(calls(1000)).unwrap(), Committed::Kept);
+            drop(ledger);
+            assert_eq!(total(&mut self::ledger(dir.path())), 1111);
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fails_after_the_commit_is_told_and_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(dir.path());
+        fail(&mut ledger, calls(10), true);
+        let error = LedgerError::Disk { path: dir.path().to_owned(), what: "EIO".into() };
+        let answer = ledger.after(error).unwrap();
+        assert!(matches!(answer, Committed::KeptAfter { trouble } if trouble.contains("EIO")));
+        assert_eq!(total(&mut ledger), 10);
+    }
+
+    #[test]
+    fn commits_that_the_disk_lost_stop_the_ledger_until_a_new_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(dir.path());
+        assert_eq!(ledger.commit(calls(1)).unwrap(), Committed::Kept);
+        ledger.commits += 2;
+        ledger.open = None;
+        for _ in 0..2 {
+            let error = ledger.commit(calls(1)).unwrap_err();
+            assert!(matches!(error, LedgerError::Lost { in_file: 1, made: 3, .. }), "{error}");
+        }
+        drop(ledger);
+        assert_eq!(total(&mut self::ledger(dir.path())), 1);
+    }
+
+    #[test]
+    fn without_space_nothing_is_half_written_and_nothing_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(dir.path());
+        assert_eq!(ledger.commit(calls(1)).unwrap(), Committed::Kept);
+        let limit = |ledger: &Ledger, pages: i64| {
+            let db = ledger.open.as_ref().unwrap().reader.db();
+            db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+        };
+        limit(&ledger, 1);
+        let many = |minute: i64| {
+            let mut commit = calls(1);
+            let id = commit.buckets[0].0;
+            commit.buckets = (0..900)
+                .map(|n| {
+                    (
+                        BucketId { minute: minute + n, ..id },
+                        Bucket { requests: 1, ..Bucket::default() },
+                    )
+                })
+                .collect();
+            commit
+        };
+        for full in 1..5 {
+            let error = ledger.commit(many(full)).unwrap_err();
+            assert!(matches!(error, LedgerError::Full { .. }), "{error}");
+            assert_eq!(total(&mut ledger), 1);
+        }
+        limit(&ledger, 1_000_000);
+        assert_eq!(ledger.commit(Commit::default()).unwrap(), Committed::Kept);
+        assert_eq!(total(&mut ledger), 1 + 4 * 900);
+        assert_eq!(ledger.reader().unwrap().verify().unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_ledger_begun_again_keeps_the_lock_and_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(dir.path());
+        assert_eq!(ledger.commit(calls(1)).unwrap(), Committed::Kept);
+        let why = LedgerError::Corrupt { path: dir.path().to_owned(), what: "a row".into() };
+        let opened = ledger.begin_again(&why, Wall(0)).unwrap();
+        let aside = opened.set_aside.unwrap();
+        assert!(aside.path.exists() && aside.why.contains("a row"));
+        let mut ledger = opened.ledger;
+        assert_eq!(ledger.commit(calls(5)).unwrap(), Committed::Kept);
+        assert_eq!(total(&mut ledger), 5);
+    }
+}

@@ -39,7 +39,14 @@ impl Holder {
 /// The lock. It ends with its process, however that ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would not do: a child that is just being started has the file, too.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -65,7 +72,7 @@ impl Lock {
             if is_there.is_some_and(|(there, ours)| there.ino() == ours.ino()) {
                 // Without a note the lock still holds; only its holder stays unnamed.
                 let _ = note(&mut file, us);
-                return Ok(Lock { _file: file });
+                return Ok(Lock { file });
             }
         }
     }

@@ -2,6 +2,7 @@
 //! would cost more than all the rest.
 
 use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
 
 use crate::domain::{Commit, SeenCall, Wall};
 
@@ -20,8 +21,9 @@ pub(super) fn append(db: &Connection, calls: &[SeenCall], kept: &mut u32) -> rus
         return Ok(());
     }
     let packed: Vec<u8> = newest.iter().flat_map(pack).collect();
-    let mut insert = db.prepare_cached("INSERT INTO seen (calls, packed) VALUES (?1, ?2)")?;
-    insert.execute(params![count, packed])?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO seen (calls, packed, digest) VALUES (?1, ?2, ?3)")?;
+    insert.execute(params![count, packed, digest(&packed)])?;
     *kept = kept.saturating_add(count);
     let mut oldest = db.prepare_cached("SELECT id, calls FROM seen ORDER BY id LIMIT 1")?;
     let mut delete = db.prepare_cached("DELETE FROM seen WHERE id = ?1")?;
@@ -45,17 +47,23 @@ pub(super) fn count(db: &Connection) -> rusqlite::Result<u32> {
 /// All of them, oldest first; `None` where a row is not what [`append`] wrote.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<SeenCall>>> {
     let mut all = Vec::new();
-    let mut select = db.prepare("SELECT calls, packed FROM seen ORDER BY id")?;
+    let mut select = db.prepare("SELECT calls, packed, digest FROM seen ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (calls, packed): (u32, &[u8]) = (row.get(0)?, row.get_ref(1)?.as_blob()?);
         let (whole, rest) = packed.as_chunks::<CALL_BYTES>();
-        if whole.len() != calls as usize || !rest.is_empty() {
+        let same = row.get::<_, i64>(2)? == digest(packed);
+        if whole.len() != calls as usize || !rest.is_empty() || !same {
             return Ok(None);
         }
         all.extend(whole.iter().map(unpack));
     }
     Ok(Some(all))
+}
+
+/// A flipped bit here would let a line count twice.
+fn digest(packed: &[u8]) -> i64 {
+    Sha256::digest(packed).first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }
 
 fn pack(call: &SeenCall) -> [u8; CALL_BYTES] {

@@ -354,11 +354,11 @@ impl Asker {
         self.refused = denied.then_some(turn.mark);
         self.reader.flush(world);
         (world.say)(SourceStatus {
+            findings: Vec::new(),
             source: self.id,
             state: outcome.state(),
             files: 0,
             problem: outcome.problem().map(str::to_owned),
-            findings: Vec::new(),
             format: self.format.or(self.reader.format()).map(str::to_owned),
         });
         outcome

@@ -18,21 +18,21 @@ pub trait LineSink {
     fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch);
     /// Nothing follows. Comes once; parts of an unfinished long line are void.
     fn finish(&mut self, at: LineAt, out: &mut Batch);
+    /// What is to be kept beside the place in a file, so that another sink that
+    /// goes on from there understands what follows; empty if nothing is. JSON. It
+    /// tells of the lines before [`open_since`](Self::open_since), where a record
+    /// is open.
+    fn memo(&self) -> String;
+    /// Goes on after what [`memo`](Self::memo) was asked for. Comes before lines.
+    fn recall(&mut self, memo: &str);
     /// The format, once it is known.
     fn format(&self) -> Option<&str>;
-    /// First byte of a record of several lines that is still open. Another run
-    /// begins there. Never moves to a byte before the last line given.
+    /// First byte of a record of several lines that is not complete: another run,
+    /// without what is kept here, begins there. Never moves to a byte before the
+    /// last line given.
     fn open_since(&self) -> Option<u64> {
         None
     }
-    /// What another run must know of the lines before [`open_since`](Self::open_since),
-    /// or of all lines if nothing is open: in the sink's own words.
-    fn memo(&self) -> String {
-        String::new()
-    }
-    /// The lines before the first one given were read by another run, which
-    /// left this memo.
-    fn recall(&mut self, _memo: &str) {}
 }
 
 /// Makes the sink for a file (or, with the path `-`, for standard input).

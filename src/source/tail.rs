@@ -1,13 +1,20 @@
 //! Follows files: `turn` reads on wherever something is new.
 //!
-//! No thread and no clock in here. Whoever calls `turn` after a file event and
-//! at least each [`POLL`] gets every line of every file exactly once, through
-//! rotation, truncation, deletion and reappearance. It must not know what a
-//! line means, nor that events exist: they are only a reason to call sooner.
+//! No thread and no clock in here. Whoever calls `turn` after a file event, and
+//! often enough without one, gets every line of every file exactly once, through
+//! rotation, truncation, deletion and reappearance. With [`Resume::From`] that
+//! holds over restarts too: each batch carries the checkpoints of the files whose
+//! lines it holds, and what is committed with it is never read again. It must
+//! not know what a line means, nor that events exist: they are only a reason to
+//! call sooner.
 //!
 //! Not covered: a generation that comes and goes between two turns, so that
-//! nothing of it was ever read; and a file cut back to a part of itself, which
-//! is read again from its first byte, as a new one.
+//! nothing of it was ever read (a restart still finds it beside what was read);
+//! what a truncation destroys; a file cut back to a part of itself, which is
+//! read again from its first byte, as a new one; a rotated file that a restart
+//! would have to look for in another directory; what is added to a rotated file
+//! more than [`ROTATE_WAIT`] after its last line; and, where more files are
+//! followed than may be open, the rest of one that is deleted while it is closed.
 
 mod archive;
 mod chain;

@@ -161,3 +161,69 @@ fn arming_and_disarming_reach_a_running_process() {
     let kill_file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");
     assert!(!kill_file.exists(), "disarmed");
 }
+
+/// `watch` as the child of another program, which does something to it.
+fn watch_under(sandbox: &Sandbox, log: &Path, around: &[&str]) -> Running {
+    let config = sandbox.file("config.toml", CONFIG);
+    let plain = sandbox.command();
+    let mut command = Command::new(around[0]);
+    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin").current_dir(sandbox.path(""));
+    command.args(&around[1..]).arg(plain.get_program()).args(plain.get_args());
+    command.arg("--config").arg(config).args(["watch", "--ndjson", "--every", "100ms"]).arg(log);
+    Running::start(command)
+}
+
+#[allow(clippy::print_stderr, reason = "a skipped test must be heard")]
+fn can_run(what: &str, args: &[&str]) -> bool {
+    let ran = Command::new(args[0]).args(&args[1..]).arg("true").output();
+    let can = ran.is_ok_and(|ran| ran.status.success());
+    if !can {
+        eprintln!("SKIPPED: {what} can't be produced here: `{}` fails", args.join(" "));
+    }
+    can
+}
+
+#[test]
+fn without_a_watch_left_it_polls_and_says_so() {
+    let limited = "echo 0 > /proc/sys/user/max_inotify_watches && exec \"$0\" \"$@\"";
+    let around = ["unshare", "-Ur", "sh", "-c", limited];
+    if !can_run("a lack of watches", &around) {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let running = watch_under(&sandbox, &log, &around);
+    let said = running.wait_for("polling", |line| {
+        let problem = line["sources"][0]["problem"].as_str();
+        problem.is_some_and(|problem| problem.contains("polling"))
+    });
+    assert_eq!(said["sources"][0]["state"], "live");
+    append(&log, 3, 200);
+    running.wait_for("three calls", |line| line["totals"]["requests"] == 3);
+}
+
+#[test]
+fn a_disk_that_fails_for_a_while_loses_and_repeats_nothing() {
+    let around = ["strace", "-qq", "-f", "-o", "/dev/null"];
+    if !can_run("a failing disk", &around) {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    append(&log, 500, 200);
+    let path = log.to_str().unwrap();
+    let inject = "inject=pread64,read:error=EIO:when=1..12";
+    let failing = ["-P", path, "-e", "trace=pread64,read", "-e", inject];
+    let running = watch_under(&sandbox, &log, &[&around[..], &failing[..]].concat());
+    let failed = running.wait_for("an error", |line| line["sources"][0]["state"] == "error");
+    let problem = failed["sources"][0]["problem"].as_str().unwrap();
+    assert!(problem.contains("gw.log: can't be read: Input/output error"), "{problem}");
+    running.wait_for("all of it", |line| {
+        line["totals"]["requests"] == 500 && line["sources"][0]["state"] == "live"
+    });
+    append(&log, 5, 200);
+    let end = running.wait_for("more", |line| line["totals"]["requests"].as_u64() > Some(500));
+    assert_eq!(end["sources"][0]["duplicates"].as_u64().unwrap_or(0) % 505, 0);
+    running.wait_for("the rest", |line| line["totals"]["requests"] == 505);
+}

@@ -13,7 +13,7 @@ use tripline::ledger::{
     Committed, Dimension, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Opened, Setup, Who,
 };
 
-/// 2026-11-20T14:00:00Z, in minutes.
+/// 2026-11-20T06:00:00Z, in minutes.
 pub const START: i64 = 29_919_240;
 
 pub struct Book {
@@ -77,7 +77,7 @@ pub fn setup(state: &Path, names: &Names) -> Setup {
         us: Holder {
             pid: std::process::id(),
             host: "gw-1".into(),
-            since: "2026-11-20T14:00:00.000Z".into(),
+            since: "2026-11-20T06:00:00.000Z".into(),
         },
         names: names.clone(),
         sources: (0..4).map(|n| format!("source-{n}")).collect(),

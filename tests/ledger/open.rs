@@ -1,11 +1,12 @@
 //! Who may open a ledger, and what it finds.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use tripline::domain::Commit;
-use tripline::ledger::{LedgerError, Reader};
+use tripline::domain::{Commit, Names};
+use tripline::ledger::{Committed, Ledger, LedgerError, Reader};
 
-use super::book::{Book, START, bucket, kept};
+use super::book::{Book, START, bucket, checkpoint, kept, minute, seen, setup};
 
 #[test]
 fn the_files_are_private_to_their_owner() {
@@ -45,4 +46,120 @@ fn a_second_writer_is_told_who_holds_it_and_readers_are_not_in_the_way() {
     assert_eq!(reader.totals().unwrap().requests, 2);
     drop(ledger);
     assert_eq!(book.open().kept.totals.requests, 2);
+}
+
+fn one(book: &Book) -> Commit {
+    Commit { buckets: vec![(book.id(START, &[]), bucket(1, 1))], ..Commit::default() }
+}
+
+#[test]
+fn a_ledger_that_vanishes_is_noticed_and_not_written_on() {
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    kept(&mut ledger, one(&book));
+    std::fs::remove_dir_all(book.state()).unwrap();
+    for waiting in 1..4 {
+        let error = ledger.commit(one(&book)).unwrap_err();
+        assert!(matches!(error, LedgerError::Moved { .. }), "{error}");
+        assert_eq!(ledger.held().buckets[0].1.requests, waiting);
+    }
+    drop(ledger);
+    assert_eq!(book.open().kept.totals.requests, 0);
+}
+
+#[test]
+fn a_program_that_holds_sqlites_lock_makes_the_ledger_wait_and_nothing_is_lost() {
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    let other = rusqlite::Connection::open(book.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = ledger.commit(one(&book)).unwrap_err();
+    assert!(matches!(error, LedgerError::Busy { .. }), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    kept(&mut ledger, one(&book));
+    assert_eq!(ledger.reader().unwrap().totals().unwrap().requests, 2);
+    assert!(ledger.held().is_empty());
+}
+
+/// A file system of its own, if we may mount one.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn new(book: &Book, size: &str) -> Option<Mounted> {
+        let at = book.dir.path().join("disk");
+        std::fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&at);
+        let done = mount.output().is_ok_and(|ran| ran.status.success());
+        if !done {
+            println!("SKIPPED: no file system can be mounted here");
+        }
+        done.then_some(Mounted(at))
+    }
+
+    fn remount(&self, options: &str) {
+        let mut mount = Command::new("mount");
+        let ran = mount.args(["-o", &format!("remount,{options}")]).arg(&self.0).status();
+        assert!(ran.unwrap().success());
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
+    let book = Book::new();
+    let Some(disk) = Mounted::new(&book, "400k") else { return };
+    let state = disk.0.join("state");
+    let mut ledger = Ledger::open(setup(&state, &book.names), minute(START)).unwrap().ledger;
+    let (mut calls, mut full) = (0, 0);
+    for n in 0..300u32 {
+        let at = START + i64::from(n) * 3;
+        let commit = Commit {
+            buckets: vec![(book.id(at, &[]), bucket(2, 7))],
+            checkpoints: vec![checkpoint(1, n.into())],
+            seen: (0..100).map(|k| seen(u64::from(n) * 100 + k)).collect(),
+            ..Commit::default()
+        };
+        calls += 2;
+        match ledger.commit(commit) {
+            Ok(Committed::Kept) => {}
+            Ok(Committed::KeptAfter { trouble }) => assert!(!trouble.is_empty()),
+            Err(LedgerError::Full { .. } | LedgerError::Disk { .. }) => full += 1,
+            Err(other) => panic!("{other}"),
+        }
+        if full > 20 {
+            break;
+        }
+    }
+    assert!(full > 20, "the disk was never full");
+    disk.remount("size=40M");
+    let _ = ledger.commit(Commit::default()).unwrap();
+    assert!(ledger.held().is_empty());
+    let reader = ledger.reader().unwrap();
+    assert_eq!(reader.totals().unwrap().requests, calls);
+    assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_read_only_directory_refuses_a_writer_and_serves_readers() {
+    let book = Book::new();
+    let Some(disk) = Mounted::new(&book, "4M") else { return };
+    let state = disk.0.join("state");
+    let open = || Ledger::open(setup(&state, &Names::default()), minute(START));
+    disk.remount("ro");
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("create the directory"), "{error}");
+    disk.remount("rw");
+    let mut ledger = Ledger::open(setup(&state, &book.names), minute(START)).unwrap().ledger;
+    kept(&mut ledger, one(&book));
+    drop(ledger);
+    disk.remount("ro");
+    let error = open().unwrap_err();
+    assert!(error.to_string().contains("ledger.lock"), "{error}");
+    assert_eq!(Reader::open(&state).unwrap().totals().unwrap().requests, 1);
 }

@@ -281,7 +281,7 @@ pub fn moonshot_balance(
     let balance = page.get("data").and_then(|data| amount(data, "available_balance"));
     found.limits.push(Limited {
         remaining: Some(balance.ok_or(Strange::No("data.available_balance"))?),
-        label: context.host.ends_with(".cn").then(|| "CNY".to_owned()),
+        label: (context.host.rsplit('.').next() == Some("cn")).then(|| "CNY".to_owned()),
         ..Limited::of(Scope::Org, Resource::Credits)
     });
     Ok(())

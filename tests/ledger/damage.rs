@@ -1,0 +1,234 @@
+//! Damaged, foreign, old and new files.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use tripline::domain::{Commit, SourceCounters, Wall};
+use tripline::ledger::{Dimension, Ledger, LedgerError, Reader};
+
+use super::book::{Book, Model, START, bucket, checkpoint, kept, minute, seen, sum};
+
+/// Bytes that are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+}
+
+/// A ledger with something in every table; answers what it holds.
+fn fill(book: &Book) -> Model {
+    let mut ledger = book.open().ledger;
+    let mut model = Model::default();
+    for n in 0..30u8 {
+        let key = format!("key-{}", n % 7);
+        let at = START + i64::from(n) * 97;
+        let id = book.id(at, &[(Dimension::Key, &key), (Dimension::Provider, "openai")]);
+        let commit = Commit {
+            buckets: vec![(id, bucket(1 + i64::from(n), 1_000_000_007 * i64::from(n)))],
+            checkpoints: vec![checkpoint(u64::from(n % 4), u64::from(n) * 1000)],
+            seen: vec![seen(n.into())],
+            history: vec![(minute(at), format!("{{\"n\":{n}}}"))],
+            ..Commit::default()
+        };
+        model.take(&commit);
+        kept(&mut ledger, commit);
+    }
+    model
+}
+
+#[test]
+fn flipped_bytes_never_panic_and_never_give_wrong_totals_unnoticed() {
+    let whole = Book::new();
+    let model = fill(&whole);
+    let bytes = fs::read(whole.file()).unwrap();
+    let (mut noticed, mut harmless, mut set_aside) = (0, 0, 0);
+    for round in 0..400u64 {
+        let mut random = Random(round * 7919 + 1);
+        let mut damaged = bytes.clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(damaged.len());
+            damaged[at] ^= 1 << random.below(8);
+        }
+        let book = Book::new();
+        fs::create_dir(book.state()).unwrap();
+        fs::write(book.file(), &damaged).unwrap();
+        let look = || {
+            let reader = Reader::open(&book.state())?;
+            let wrong = reader.verify()?;
+            let spent = reader.spent(Wall(i64::MIN), None);
+            Ok::<_, LedgerError>((wrong, reader.load(), spent, reader.history(100)))
+        };
+        match look() {
+            Ok((wrong, kept, spent, _)) if wrong.is_empty() => {
+                model.equals(&kept.unwrap());
+                let spent = spent.unwrap();
+                assert_eq!(sum(spent.iter().map(|(_, part)| part)), model.totals(), "{round}");
+                harmless += 1;
+            }
+            _ => noticed += 1,
+        }
+        // Whatever it is, a run begins, and its first commit is kept.
+        let opened = match Ledger::open(book.setup(), minute(START)) {
+            Ok(opened) => opened,
+            // A header that claims a later version is left alone.
+            Err(error) => {
+                assert!(matches!(error, LedgerError::Newer { .. }), "{round}: {error}");
+                continue;
+            }
+        };
+        set_aside += u32::from(opened.set_aside.is_some());
+        let mut ledger = opened.ledger;
+        let id = book.id(START, &[(Dimension::Key, "new")]);
+        let commit = Commit { buckets: vec![(id, bucket(1, 1))], ..Commit::default() };
+        match ledger.commit(commit) {
+            Ok(_) => {}
+            Err(LedgerError::Corrupt { .. } | LedgerError::Overflow { .. }) => {
+                assert_eq!(ledger.held().buckets.len(), 1);
+            }
+            Err(error) => panic!("{round}: {error}"),
+        }
+    }
+    assert!(noticed > 50 && harmless > 50 && set_aside > 20, "{noticed} {harmless} {set_aside}");
+}
+
+#[test]
+fn a_damaged_ledger_is_set_aside_whole_and_a_new_one_begun() {
+    let book = Book::new();
+    fill(&book);
+    for (n, content) in [&b"no database"[..], &[0x55; 9000], b"SQLite format 3\0 and then nothing"]
+        .iter()
+        .enumerate()
+    {
+        fs::write(book.file(), content).unwrap();
+        let opened = book.open();
+        let aside = opened.set_aside.unwrap();
+        assert_eq!(&fs::read(&aside.path).unwrap(), content, "nothing is deleted");
+        let name = aside.path.file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(name, format!("ledger.db.corrupt-20261120T060000000Z{}", "x".repeat(n)));
+        assert!(!aside.why.is_empty());
+        assert_eq!(opened.kept, tripline::ledger::Kept::default());
+        let mut ledger = opened.ledger;
+        let id = book.id(START, &[]);
+        kept(&mut ledger, Commit { buckets: vec![(id, bucket(1, 1))], ..Commit::default() });
+        drop(ledger);
+        assert_eq!(book.open().kept.totals.requests, 1);
+    }
+}
+
+#[test]
+fn another_programs_database_is_not_written() {
+    let book = Book::new();
+    fs::create_dir(book.state()).unwrap();
+    let db = rusqlite::Connection::open(book.file()).unwrap();
+    db.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (7)").unwrap();
+    drop(db);
+    let aside = book.open().set_aside.unwrap();
+    assert!(aside.why.contains("no ledger"), "{}", aside.why);
+    let db = rusqlite::Connection::open(&aside.path).unwrap();
+    assert_eq!(db.query_row("SELECT x FROM theirs", [], |row| row.get::<_, i64>(0)).unwrap(), 7);
+}
+
+#[test]
+fn a_part_that_can_no_longer_be_read_sets_the_ledger_aside() {
+    for damage in [
+        "UPDATE checkpoint SET bytes = bytes + 1",
+        "UPDATE seen SET packed = x'00' WHERE id = 3",
+        "UPDATE seen SET calls = 9 WHERE id = 3",
+        "DELETE FROM totals",
+        "DELETE FROM state",
+        "DROP TABLE source",
+    ] {
+        let book = Book::new();
+        fill(&book);
+        let db = rusqlite::Connection::open(book.file()).unwrap();
+        db.execute_batch(damage).unwrap();
+        drop(db);
+        assert!(!Reader::open(&book.state()).unwrap().verify().unwrap().is_empty(), "{damage}");
+        assert!(book.open().set_aside.is_some(), "{damage}");
+    }
+}
+
+#[test]
+fn sums_that_do_not_add_up_are_found() {
+    for (damage, said) in [
+        ("UPDATE day SET requests = requests + 1", "requests: the total is"),
+        ("UPDATE totals SET unpriced = 77 WHERE what = 'pruned'", "unpriced: the total is"),
+        ("UPDATE quarter SET failed = failed - 1 WHERE series = 2", "rows by day"),
+        ("UPDATE minute SET output_tokens = 0", "rows by quarter"),
+        ("DELETE FROM minute WHERE series = 1", "rows by quarter"),
+        ("UPDATE minute SET series = 9000 WHERE series = 1", "belong to no series"),
+        ("UPDATE series SET key = 9000 WHERE id = 1", "a name that is missing"),
+        ("CREATE TABLE more (x)", "its tables"),
+        ("CREATE TRIGGER t AFTER INSERT ON day BEGIN DELETE FROM day; END", "its tables"),
+    ] {
+        let book = Book::new();
+        fill(&book);
+        let db = rusqlite::Connection::open(book.file()).unwrap();
+        db.execute_batch(damage).unwrap();
+        drop(db);
+        let wrong = Reader::open(&book.state()).unwrap().verify().unwrap().join("\n");
+        assert!(wrong.contains(said), "{damage}: {wrong}");
+    }
+}
+
+#[test]
+fn a_later_version_is_refused_and_left_alone() {
+    let book = Book::new();
+    fill(&book);
+    let db = rusqlite::Connection::open(book.file()).unwrap();
+    db.pragma_update(None, "user_version", 3).unwrap();
+    drop(db);
+    let before = fs::read(book.file()).unwrap();
+    let error = book.try_open().unwrap_err();
+    assert!(matches!(error, LedgerError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Newer { .. })));
+    assert_eq!(fs::read(book.file()).unwrap(), before);
+}
+
+#[test]
+fn version_1_is_brought_up_to_date_and_kept_beside() {
+    let book = Book::new();
+    fs::create_dir(book.state()).unwrap();
+    let db = rusqlite::Connection::open(book.file()).unwrap();
+    db.execute_batch(include_str!("v1.sql")).unwrap();
+    drop(db);
+    assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Older { found: 1, .. })));
+    let mut opened = book.open();
+    assert_eq!(opened.set_aside, None);
+    assert_eq!((opened.kept.totals.requests, opened.kept.totals.unpriced), (15, 5));
+    let counters =
+        SourceCounters { lines: 100, faults: 1, quarantined: 2, ignored: 3, duplicates: 4 };
+    assert_eq!(opened.kept.sources, [("gateway".to_owned(), counters)]);
+    assert_eq!((opened.kept.seen[0].fingerprint, opened.kept.seen[0].at), (1, Wall(2)));
+    let reader = opened.ledger.reader().unwrap();
+    assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
+    let spent = |from: i64, to: Option<i64>| -> BTreeMap<Option<String>, i64> {
+        let rows = reader.spent(minute(from), to.map(minute)).unwrap();
+        let key = |key: &std::sync::Arc<str>| key.to_string();
+        rows.iter().map(|(who, sum)| (who.get(Dimension::Key).map(key), sum.requests)).collect()
+    };
+    let named = |calls| (Some("prod-web".to_owned()), calls);
+    assert_eq!(spent(START, None), BTreeMap::from([named(7), (None, 5)]));
+    assert_eq!(spent(START - 1, Some(START)), BTreeMap::from([named(2)]));
+    assert_eq!(spent(-1440, Some(0)), BTreeMap::from([(None, 1)]));
+    // And it goes on.
+    let id = book.id(START, &[(Dimension::Key, "prod-web")]);
+    kept(&mut opened.ledger, Commit { buckets: vec![(id, bucket(1, 1))], ..Commit::default() });
+    assert_eq!(opened.ledger.reader().unwrap().verify().unwrap(), Vec::<String>::new());
+    let copy = rusqlite::Connection::open(book.state().join("ledger.db.v1")).unwrap();
+    let version: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+    assert_eq!(book.open_twice(opened), 16);
+}
+
+impl Book {
+    /// Close and open again; answers all requests.
+    fn open_twice(&self, opened: tripline::ledger::Opened) -> i64 {
+        drop(opened);
+        self.open().kept.totals.requests
+    }
+}
