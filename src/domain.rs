@@ -27,5 +27,5 @@ pub use request::{
     Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
-pub use spend::{Bucket, BucketId, Commit, SeenCall, SourceCounters};
+pub use spend::{Bucket, BucketId, Commit, Dimension, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};

@@ -180,19 +180,31 @@ pub(super) const SOURCE: Table = Table {
     shape: Shape::Many,
     about: "What is read: log files, or something that is asked over the network.",
     keys: &[
-        key("name", "name", None, "Unique; the first path or the address where absent."),
+        key(
+            "name",
+            "name",
+            None,
+            "Unique; the first path, unit, address or the command where absent.",
+        ),
         key(
             "kind",
-            "file|probe|scrape|poll|redis",
+            "file|command|journald|probe|scrape|poll|redis",
             Some("\"file\""),
-            "How it is read: log files, a request whose answer's headers count, a page of metrics, an API's numbers, queues in Redis.",
+            "How it is read: log files, a command's output, the system's journal, a request whose answer's headers count, a page of metrics, an API's numbers, queues in Redis.",
         ),
         key(
             "paths",
             "list of paths",
             None,
-            "Files, directories, globs; \"-\" is standard input. Relative to this file.",
+            "Files, directories, globs, or one named pipe; \"-\" is standard input. Relative to this file.",
         ),
+        key(
+            "command",
+            "list of words",
+            None,
+            "A program and its arguments, without a shell; started again when it ends.",
+        ),
+        key("units", "list of names", None, "Units of the journal, such as \"litellm.service\"."),
         key("format", "format name", None, "Format of the lines; detected where absent."),
         key("timezone", "IANA name", None, "Zone of times that carry none; UTC where absent."),
         key("host", "name", None, "Host label; the machine's own name where absent."),
@@ -202,7 +214,13 @@ pub(super) const SOURCE: Table = Table {
             "start",
             "beginning|end",
             Some("\"beginning\""),
-            "Where to start in a file that has content.",
+            "Where to start in a file that has content; in the journal, \"end\" where absent.",
+        ),
+        key(
+            "silent_after",
+            "duration",
+            None,
+            "How long it may say nothing; else `silent_after` of [engine].",
         ),
         key(
             "count",
@@ -320,6 +338,12 @@ pub(super) const FORMAT: Table = Table {
             Some("false"),
             "Whether an id alone makes lines equal: only where no client chooses it.",
         ),
+        key(
+            "id_space",
+            "string",
+            Some("the id"),
+            "Formats with the same word here have the same ids: their lines may tell of one call.",
+        ),
         key("count", "boolean", Some("true"), "false: only limits are read, no call is counted."),
         key("tokens", "table", None, "What the token counts include."),
         key("sticky", "table", None, "Values remembered from earlier lines of the file."),
@@ -337,13 +361,25 @@ pub(super) const CAP: Table = Table {
     keys: &[
         key("name", "name", None, "Unique."),
         key("usd", "dollars", None, "How much, as a plain decimal."),
-        key("period", "day|month", None, "Over which period."),
+        key(
+            "period",
+            "day|week|month|duration",
+            None,
+            "Over which period; a duration of 1h to 31d is the time just past.",
+        ),
         key(
             "match",
             "labels",
             None,
-            "What it covers: provider, model, key, team, environment; everything where absent.",
+            "What it covers: provider, model, key, team, user, environment, host; everything where absent.",
         ),
+        key(
+            "each",
+            "key|team|user|model|environment|provider|host",
+            None,
+            "Counts for each of these by itself, up to 4,096 of them.",
+        ),
+        key("timezone", "time zone", None, "Where its days begin; `timezone` where absent."),
     ],
 };
 

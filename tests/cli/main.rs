@@ -27,3 +27,4 @@ mod scrape;
 mod secrets;
 mod switch;
 mod tls;
+mod ways;
