@@ -131,11 +131,11 @@ impl Kind {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::File => &["paths", "format", "timezone", "start"],
-            Kind::Command => &["command", "format", "timezone"],
-            Kind::Journald => &["units", "format", "timezone", "start"],
             Kind::Scrape => &["url", "headers", "every", "allow_plain"],
             Kind::Poll => &["api", "url", "headers", "every", "allow_plain"],
             Kind::Redis => &["url", "user", "password", "queues", "every", "allow_plain"],
+            Kind::Command => &["command", "format", "timezone"],
+            Kind::Journald => &["units", "format", "timezone", "start"],
             Kind::Probe => &[
                 "url",
                 "headers",

@@ -20,7 +20,7 @@ use crate::source::http::{Address, AddressError, Plain};
 use crate::source::net::secret::{HeaderFrom, HeaderSpec, SecretFrom};
 use crate::source::net::{
     APIS, Api, Ask, Budget, Convention, Holds, NetSpec, PollSpec, ProbeSpec, QueueSpec,
-    RedisAddress, RedisSpec, ScrapeSpec,
+    RedisAddress, RedisAddressError, RedisSpec, ScrapeSpec,
 };
 use crate::text;
 
@@ -39,6 +39,7 @@ const MOST_BODY: usize = 64 * 1024;
 const KEY_HEADERS: &[&str] =
     &["auth", "key", "token", "secret", "cookie", "passw", "credential", "signature"];
 
+const ALLOW_PLAIN: &str = "or `allow_plain = true`, where no key or password is sent";
 const NO_KEY_HERE: &str = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"…\"] }, and `prefix` for what stands before the key";
 
 /// A request made for its answer's headers.
@@ -71,7 +72,7 @@ pub(super) fn probe(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
 /// A page of metrics.
 pub(super) fn scrape(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
     let plain = plain_way(reader);
-    let address = reader.need("url", |raw| address(raw, plain));
+    let address = reader.need("url", |raw| local_address(raw, plain));
     let headers = reader.take("headers", |raw| headers(raw, base)).unwrap_or_default();
     let every = reader.take("every", local_every).unwrap_or(SCRAPE_EVERY);
     let address = address?;
@@ -81,16 +82,16 @@ pub(super) fn scrape(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
 
 /// Usage, costs, balances and keys.
 pub(super) fn poll(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
-    let api = reader.need("api", api);
+    // Without it nobody knows what else is needed.
+    let api = reader.need("api", api)?;
     let plain = plain_way(reader);
-    let usual = api.and_then(|api| api.base);
-    let address = match usual.filter(|_| !reader.has("url")) {
+    let address = match api.base.filter(|_| !reader.has("url")) {
         Some(base) => Address::parse(base, Plain::Here).ok(),
-        None => reader.need("url", |raw| address(raw, plain)),
+        None => reader.need("url", |raw| local_address(raw, plain)),
     };
     let headers = reader.take("headers", |raw| headers(raw, base)).unwrap_or_default();
     let every = reader.take("every", provider_every);
-    let (api, address) = (api?, address?);
+    let address = address?;
     refuse_readable_keys(reader, &address, &headers);
     let every = every.unwrap_or(api.every);
     Some(NetSpec { every, ask: Ask::Poll(PollSpec { api, address, headers }) })
@@ -144,8 +145,10 @@ fn refuse_readable_keys(reader: &mut Reader, address: &Address, headers: &[Heade
 }
 
 fn redis_address(raw: &Raw, plain: Plain) -> Read<RedisAddress> {
-    RedisAddress::parse(&value::text(raw)?, plain)
-        .map_err(|error| Complaint::new(error.to_string()))
+    RedisAddress::parse(&value::text(raw)?, plain).map_err(|error| {
+        let hint = (error == RedisAddressError::Plain).then(|| ALLOW_PLAIN.to_owned());
+        Complaint::new(error.to_string()).maybe(hint)
+    })
 }
 
 fn queues(raw: &Raw) -> Read<Vec<QueueSpec>> {
@@ -305,8 +308,16 @@ fn labels(raw: &Raw) -> Read<BTreeMap<String, String>> {
 }
 
 fn address(raw: &Raw, plain: Plain) -> Read<Address> {
-    Address::parse(&value::text(raw)?, plain)
-        .map_err(|error: AddressError| Complaint::new(error.to_string()))
+    let address = Address::parse(&value::text(raw)?, plain);
+    address.map_err(|error| Complaint::new(error.to_string()))
+}
+
+/// An address of something that may be on another machine of ours.
+fn local_address(raw: &Raw, plain: Plain) -> Read<Address> {
+    Address::parse(&value::text(raw)?, plain).map_err(|error| {
+        let hint = (error == AddressError::Plain).then(|| ALLOW_PLAIN.to_owned());
+        Complaint::new(error.to_string()).maybe(hint)
+    })
 }
 
 fn method(raw: &Raw) -> Read<Method> {

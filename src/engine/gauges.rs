@@ -527,3 +527,37 @@ fn resource_is(resource: Resource, by: LimitedBy) -> bool {
             | (LimitedBy::SpendCap, Resource::Spend)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_polled_holds_for_an_hour_and_a_header_for_its_window() {
+        let start = Stamp { mono: Mono(0), wall: Wall::from_secs(1_795_176_000) };
+        for (source, window_s, age_s, stale) in [
+            (ReadingSource::Api, None, 3599, false),
+            (ReadingSource::Api, Some(60), 3599, false),
+            (ReadingSource::Api, None, 3601, true),
+            (ReadingSource::Api, Some(86_400), 3601, false),
+            (ReadingSource::Header, None, 61, true),
+        ] {
+            let reading = LimitReading {
+                id: LimitId { window_s, ..LimitId::of(Resource::Credits) },
+                at: start.wall,
+                limit: None,
+                remaining: Some(Amount::whole(5)),
+                used: None,
+                used_ratio: None,
+                reset: None,
+                status: None,
+                window_from: None,
+                source,
+            };
+            let age = Duration::from_secs(age_s);
+            let now = Stamp { mono: start.mono.plus(age), wall: start.wall.plus(age) };
+            let view = Gauge::new(&reading, start).view(now);
+            assert_eq!(view.stale, stale, "{source:?} {window_s:?} {age_s}");
+        }
+    }
+}

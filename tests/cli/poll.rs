@@ -46,7 +46,7 @@ fn corpus(file: &str, path: &str) -> String {
 }
 
 #[test]
-fn keys_balances_and_budgets_are_limits_with_an_age_and_a_provider() {
+fn keys_balances_and_budgets_are_limits_with_an_age_and_an_owner() {
     for (api, file, path, expected) in [
         (
             "openrouter-credits",
@@ -64,7 +64,7 @@ fn keys_balances_and_budgets_are_limits_with_an_age_and_a_provider() {
             "litellm-key",
             "litellm_keys.json",
             "/key/info",
-            json!({ "provider": "litellm", "layer": "gateway", "resource": "spend", "limit": 50, "remaining": 37.5 }),
+            json!({ "key": "prod-app", "layer": "gateway", "resource": "spend", "limit": 50, "remaining": 37.5 }),
         ),
         (
             "deepseek-balance",

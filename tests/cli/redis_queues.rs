@@ -112,7 +112,7 @@ fn celery_rq_and_bullmq_queues_have_their_length_and_age() {
     let sandbox = Sandbox::new();
     let Some(mut server) = Server::start(&sandbox, None) else { return };
     // Celery: filled on the left, a list for each step of priority.
-    let message = |at: Option<f64>| {
+    let message = |at: Option<u64>| {
         let mut headers = json!({ "lang": "py", "task": "tasks.add", "id": "5d1a", "eta": null });
         if let Some(at) = at {
             headers["timestamp"] = at.into();
@@ -120,8 +120,7 @@ fn celery_rq_and_bullmq_queues_have_their_length_and_age() {
         let properties = json!({ "correlation_id": "5d1a", "delivery_mode": 2, "priority": 0 });
         json!({ "body": "W1tdLCB7fV0=", "headers": headers, "properties": properties }).to_string()
     };
-    #[allow(clippy::cast_precision_loss, reason = "a time of this century in milliseconds")]
-    let epoch = |seconds| ms_ago(seconds) as f64 / 1000.0;
+    let epoch = |seconds| ms_ago(seconds) / 1000;
     server.say(&["LPUSH", "celery", &message(Some(epoch(300)))]);
     server.say(&["LPUSH", "celery", &message(Some(epoch(100)))]);
     server.say(&["LPUSH", "celery\u{6}\u{16}3", &message(Some(epoch(900)))]);

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Teller;
 use crate::domain::{
-    Amount, BillReading, LimitId, LimitReading, LimitStatus, MetricKind, MetricReading, NameKind,
-    NanoUsd, Observation, ReadingSource, Reset, ResetKind, Resource, Scope, Wall, WindowFrom,
+    Amount, BillReading, Layer, LimitId, LimitReading, LimitStatus, MetricKind, MetricReading,
+    NameKind, NanoUsd, Observation, ReadingSource, Reset, ResetKind, Resource, Scope, Wall,
+    WindowFrom,
 };
 
 pub const DAY_S: i64 = 86_400;
@@ -155,10 +156,12 @@ fn bill(billed: &Billed, sum: Cents, teller: &Teller<'_>, at: Wall) -> Option<Ob
 
 fn limit(limited: &Limited, teller: &Teller<'_>, at: Wall) -> LimitReading {
     let name = |kind, text: Option<&String>| text.and_then(|text| teller.name(kind, text));
+    // A gateway's own limit holds whatever the provider, as its metrics say it too.
+    let provider = Some(teller.provider).filter(|_| teller.api.layer != Layer::Gateway);
     LimitReading {
         id: LimitId {
             layer: teller.api.layer,
-            provider: teller.name(NameKind::Provider, teller.provider),
+            provider: provider.and_then(|name| teller.name(NameKind::Provider, name)),
             model: None,
             scope: limited.scope,
             subject: name(NameKind::Key, limited.subject.as_ref()),

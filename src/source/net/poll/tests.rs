@@ -215,7 +215,7 @@ fn budgets_and_balances_become_limits() {
 fn a_gateways_key_has_a_budget_and_limits_and_its_spend_is_booked_by_day() {
     let now = "2026-11-20T15:00:00Z";
     let info = replies("litellm_keys", "/key/info").remove(0);
-    let budget = "gateway key spend provider=litellm subject=prod-app window=2592000 limit=50 left=37.5 used=12.5 reset=2026-12-01T00:00:00.000Z";
+    let budget = "gateway key spend subject=prod-app window=2592000 limit=50 left=37.5 used=12.5 reset=2026-12-01T00:00:00.000Z";
     assert_eq!(told("litellm-key", &[&info], now).unwrap(), [format!("{budget} status=rejected")]);
     let open = info.replace("\"blocked\": true", "\"blocked\": false").replace("revoked", "active");
     let open = open
@@ -225,8 +225,8 @@ fn a_gateways_key_has_a_budget_and_limits_and_its_spend_is_booked_by_day() {
         told("litellm-key", &[open], now).unwrap(),
         [
             budget,
-            "gateway key requests provider=litellm subject=prod-app window=60 limit=60",
-            "gateway key tokens provider=litellm subject=prod-app window=60 limit=9000",
+            "gateway key requests subject=prod-app window=60 limit=60",
+            "gateway key tokens subject=prod-app window=60 limit=9000",
         ]
     );
     let endless = info.replace("50.0", "null");

@@ -34,7 +34,7 @@ pub enum RedisAddressError {
     )]
     NotOne,
     /// A user name or password stands in it.
-    #[error("must not hold a user name or password: they have keys of their own")]
+    #[error("must not hold a user name or password")]
     UserInfo,
     /// Not encrypted, to another machine.
     #[error("must be rediss:// for another machine than this one")]
