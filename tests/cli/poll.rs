@@ -229,3 +229,22 @@ fn a_watch_shows_it_while_it_runs() {
     });
     assert_eq!(line["sources"][0]["format"], "openrouter-credits");
 }
+
+#[test]
+fn what_was_billed_today_stands_beside_the_cap() {
+    let sandbox = Sandbox::new();
+    let fake = Fake::start(|_, asked| {
+        let today = &super::sandbox::now()[..10];
+        assert!(asked.head.contains("bucket_width=1d"), "{}", asked.head);
+        let result = |cents: &str| json!({ "currency": "USD", "amount": cents });
+        let results = [result("100.5"), result("0.25")];
+        let bucket = json!({ "starting_at": format!("{today}T00:00:00Z"), "results": results });
+        answer("200 OK", &[], &json!({ "data": [bucket], "has_more": false }).to_string())
+    });
+    let cap =
+        "[[cap]]\nname = \"c\"\nperiod = \"day\"\nusd = 10\nmatch = { provider = \"anthropic\" }\n";
+    let snapshot = once(&sandbox, &config(&fake, "anthropic-cost", cap)).ok().json();
+    let cap = &snapshot["caps"][0];
+    assert_eq!(cap["provider_usd"], "1.007500", "{cap}");
+    assert!(cap["provider_age_s"].as_f64().unwrap() < 30.0);
+}
