@@ -13,6 +13,7 @@ mod sandbox;
 mod backlog;
 mod calls;
 mod daemon;
+mod open_records;
 mod restart;
 mod socket;
 mod trouble;
