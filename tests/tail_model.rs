@@ -608,7 +608,10 @@ impl World {
             }
             assert!(due >= one.due, "a line is not taken back");
             one.due = due;
-            one.opened |= due > 0 || self.rig.store.has_empty(self.files[one.file].inode);
+            let is_begun = self.rig.store.has_empty(self.files[one.file].inode);
+            one.opened |= due > 0 || is_begun;
+            // What was missed is known by the place where it was found.
+            one.home |= is_begun;
         }
         self.stop();
     }

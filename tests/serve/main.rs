@@ -16,4 +16,5 @@ mod daemon;
 mod open_records;
 mod restart;
 mod socket;
+mod stopped;
 mod trouble;
