@@ -13,7 +13,9 @@ fn twenty_thousand_writes_and_many_rotations_while_it_is_stopped() {
     let sandbox = Sandbox::new();
     let logs: Vec<PathBuf> = (0..50).map(|n| sandbox.path(&format!("gw-{n}.log"))).collect();
     let mut truth = Truth::default();
-    logs.iter().for_each(|log| truth.log(log, 1));
+    for log in &logs {
+        truth.log(log, 1);
+    }
     let paths: Vec<_> = logs.iter().map(PathBuf::as_path).collect();
     let daemon = Daemon::start(serve(&sandbox, "", &paths));
     status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
