@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status_until};
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, rfc3339};
 
 #[test]
 fn twenty_thousand_writes_and_many_rotations_while_it_is_stopped() {
@@ -30,6 +31,42 @@ fn twenty_thousand_writes_and_many_rotations_while_it_is_stopped() {
         }
     }
     daemon.signal("CONT");
+    let seen = status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    assert_eq!(seen["totals"]["duplicates"], 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_clock_that_is_set_back_and_forward_loses_and_doubles_nothing() {
+    let found = fs::read_dir("/usr/lib").unwrap().flatten();
+    let found = found.map(|dir| dir.path().join("faketime/libfaketime.so.1"));
+    let Some(library) = found.into_iter().find(|path| path.exists()) else {
+        eprintln!("SKIPPED: libfaketime is not installed");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let clock = sandbox.file("clock", "+0");
+    let start = || {
+        let mut command = serve(&sandbox, "", &[&log]);
+        command.env("LD_PRELOAD", &library).env("FAKETIME_TIMESTAMP_FILE", &clock);
+        command.env("FAKETIME_NO_CACHE", "1").env("DONT_FAKE_MONOTONIC", "1");
+        command.env("NO_FAKE_STAT", "1");
+        Daemon::start(command)
+    };
+    let mut daemon = start();
+    for step in ["+0", "-90d", "+365d", "-1h", "+0"] {
+        sandbox.file("clock", step);
+        truth.log(&log, 20);
+        let seen = status_until(&sandbox, step, |status| truth.is(status) && kept(status));
+        let is_now = seen["at"].as_str().unwrap()[..4] == rfc3339(SystemTime::now())[..4];
+        assert_eq!(is_now, step != "+365d", "the clock is another one: {}", seen["at"]);
+        fs::rename(&log, sandbox.path(&format!("gw.log.{}", truth.requests))).unwrap();
+        truth.log(&log, 20);
+        status_until(&sandbox, step, |status| truth.is(status) && kept(status));
+        daemon.kill();
+        daemon = start();
+    }
     let seen = status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
     assert_eq!(seen["totals"]["duplicates"], 0);
     daemon.stop();
