@@ -27,6 +27,7 @@ pub use decoder::Decoder;
 pub use formats::FORMAT_KEYS;
 pub use formats::{FormatError, FormatId, FormatMaps, FormatMistake, Formats};
 pub use metrics::{MapError, MetricMap, MetricMaps, RawMap};
+pub use names::intern;
 
 use crate::domain::NanoUsd;
 

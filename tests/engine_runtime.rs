@@ -68,9 +68,14 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
             timezone: config.timezone.zone,
             sources: Vec::new(),
         },
+        net: NetSetup {
+            state_dir: root.join("state"),
+            env: |_| None,
+            names: names.clone(),
+            key_salt: 0,
+        },
         names,
         sinks: Box::new(move |_, _| Box::new(recipe.pipeline())),
-        net: NetSetup { state_dir: root.join("state"), env: |_| None },
         ledger: None,
         switch: Some(SwitchSetup {
             dir: root.join("kill.d"),

@@ -1,16 +1,28 @@
 //! Real captures of each format decode to what is expected of them, field by field.
 
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 mod support;
 
+#[path = "formats_corpus/agent_variants.rs"]
+mod agent_variants;
 #[path = "formats_corpus/agents.rs"]
 mod agents;
+#[path = "formats_corpus/app_variants.rs"]
+mod app_variants;
 #[path = "formats_corpus/apps.rs"]
 mod apps;
 #[path = "formats_corpus/check.rs"]
 mod check;
 #[path = "formats_corpus/dumps.rs"]
 mod dumps;
+#[path = "formats_corpus/gateway_variants.rs"]
+mod gateway_variants;
 #[path = "formats_corpus/gateways.rs"]
 mod gateways;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
+#[path = "formats_corpus/refusals.rs"]
+mod refusals;
+#[path = "formats_corpus/trace_variants.rs"]
+mod trace_variants;

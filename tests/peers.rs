@@ -1,5 +1,5 @@
-//! tripline among programs that are not ours: real nginx with our files, the
-//! `OpenAI` SDK, and a provider that says what it believes.
+//! tripline among programs that are not ours: real gateways with our files, real
+//! SDKs, and a provider that says what it believes. This file is about nginx.
 //!
 //! `scripts/peers` installs them. Without them these tests say so and pass,
 //! unless `TRIPLINE_PEERS=required`.
@@ -15,14 +15,26 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+#[path = "peers/edges.rs"]
+mod edges;
 #[path = "peers/http.rs"]
 mod http;
+#[path = "peers/litellm.rs"]
+mod litellm;
+#[path = "peers/need.rs"]
+mod need;
+#[path = "peers/nginx.rs"]
+mod nginx;
 #[path = "peers/process.rs"]
 mod process;
 #[path = "peers/rig.rs"]
 mod rig;
+#[path = "peers/telemetry.rs"]
+mod telemetry;
 
-use rig::{Gateway, MODEL, Peers, RPM, Rig, TPM, Watch, skipped};
+use need::skipped;
+use nginx::Nginx;
+use rig::{MODEL, RPM, Rig, TPM, Watch};
 
 /// What the switch promises.
 const WITHIN: Duration = Duration::from_secs(1);
@@ -45,8 +57,7 @@ const HALF_GONE: &str = r#"
 
 #[test]
 fn a_crossed_line_stops_real_traffic_and_the_proof_is_in_the_log() {
-    let Some(peers) = Peers::find() else { return };
-    let mut rig = Rig::start(&peers, Gateway::Proper);
+    let Some(mut rig) = nginx::rig(Nginx::Proper) else { return };
     let mut watch = rig.watch(HALF_GONE);
     for _ in 0..2 {
         assert_eq!(rig.sdk.call()["status"], 200);
@@ -90,7 +101,7 @@ fn a_crossed_line_stops_real_traffic_and_the_proof_is_in_the_log() {
     let after = watch.snapshot(|snapshot| snapshot["sources"][0]["lines"] == calls);
     assert!(host_of_the_trip(&after).is_none(), "tripped again: {}", after["switches"]);
 
-    let log = rig.log();
+    let log = rig.json_log();
     let by_sdk =
         log.iter().filter(|line| line["kill_switch"] == "all" && line["retry_count"] != "");
     assert_eq!(by_sdk.count(), 1, "the SDK retried what it was told not to retry");
@@ -98,19 +109,17 @@ fn a_crossed_line_stops_real_traffic_and_the_proof_is_in_the_log() {
 
 #[test]
 fn a_gateway_that_knows_no_switch_is_reported() {
-    let Some(peers) = Peers::find() else { return };
-    let mut rig = Rig::start(&peers, Gateway::WithoutSwitch);
+    let Some(mut rig) = nginx::rig(Nginx::WithoutSwitch) else { return };
     disobedience_is_reported(&mut rig);
 }
 
 #[test]
 fn a_gateway_that_cannot_see_the_directory_is_reported() {
-    let Some(peers) = Peers::find() else { return };
     if !rustix::process::geteuid().is_root() {
         skipped("only root can give nginx's workers another user");
         return;
     }
-    let mut rig = Rig::start(&peers, Gateway::ClosedDirectory);
+    let Some(mut rig) = nginx::rig(Nginx::ClosedDirectory) else { return };
     disobedience_is_reported(&mut rig);
     let status: Value = serde_json::from_str(&rig.switch(&["status", "--json"])).unwrap();
     let problem = status["problems"][0].as_str().unwrap();
@@ -119,23 +128,21 @@ fn a_gateway_that_cannot_see_the_directory_is_reported() {
 
 #[test]
 fn a_drill_tells_who_obeys_and_stops_nothing_else() {
-    let Some(peers) = Peers::find() else { return };
-    let mut rig = Rig::start(&peers, Gateway::Proper);
+    let Some(mut rig) = nginx::rig(Nginx::Proper) else { return };
     let _watch = rig.watch("");
     assert_eq!(rig.drill(), (Some(0), true));
     // The same key again: the drill left nothing behind.
     assert_eq!(rig.sdk.call()["status"], 200);
-    assert!(rig.log().iter().any(|line| line["kill_switch"] == "key/7%51m2"));
+    assert!(rig.json_log().iter().any(|line| line["kill_switch"] == "key/7%51m2"));
 
-    let rig = Rig::start(&peers, Gateway::WithoutSwitch);
+    let Some(rig) = nginx::rig(Nginx::WithoutSwitch) else { return };
     let _watch = rig.watch("");
     assert_eq!(rig.drill(), (Some(1), false));
 }
 
 #[test]
 fn every_kind_of_call_is_read_from_nginx_s_log() {
-    let Some(peers) = Peers::find() else { return };
-    let mut rig = Rig::start(&peers, Gateway::Proper);
+    let Some(mut rig) = nginx::rig(Nginx::Proper) else { return };
     let _watch = rig.watch("");
     assert_eq!(rig.sdk.call()["status"], 200);
     let streamed = rig.sdk.call_with(&json!({"stream": true, "max_tokens": 100}));
@@ -172,8 +179,7 @@ fn every_kind_of_call_is_read_from_nginx_s_log() {
 
 #[test]
 fn no_call_is_lost_or_counted_twice_when_the_log_is_rotated() {
-    let Some(peers) = Peers::find() else { return };
-    let rig = Rig::start(&peers, Gateway::Proper);
+    let Some(rig) = nginx::rig(Nginx::Proper) else { return };
     let mut watch = rig.watch("");
     let volley =
         || (0..100).for_each(|_| assert_eq!(http::get(rig.gateway, "/v1/models").status, 200));

@@ -131,9 +131,9 @@ pub(super) fn begin(
     let setup = Setup {
         sources,
         engine: context.engine(),
+        net: context.net(&names),
         names,
         sinks,
-        net: context.net(),
         switch: Some(context.switch()),
         ledger,
         // Without a screen a picture is for `--every` and the end only.

@@ -21,18 +21,19 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let sources = context.sources(&args.paths)?;
     let missing = if args.paths.is_empty() { Missing::Waits } else { Missing::Fails };
     let mut run = Run::new(context, sources)?;
+    let net = context.net(&run.names);
     let snapshot = runtime::once(
         &run.sources,
         missing,
         run.engine,
         run.names,
         &mut *run.sinks,
-        &context.net(),
+        &net,
         &mut io::stdin(),
     )
     .map_err(|error| match error {
         OnceError::Source(error) => unavailable(&error),
-        OnceError::Net(_) => Failure::new(Kind::Failed, error),
+        OnceError::Net(_) | OnceError::Command(_) => Failure::new(Kind::Failed, error),
     })?;
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };

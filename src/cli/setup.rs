@@ -158,8 +158,13 @@ impl Context {
 
     /// What asking over the network needs.
     #[must_use]
-    pub fn net(&self) -> NetSetup {
-        NetSetup { state_dir: self.state_dir.clone(), env: super::env::variable }
+    pub fn net(&self, names: &Names) -> NetSetup {
+        NetSetup {
+            state_dir: self.state_dir.clone(),
+            env: super::env::variable,
+            names: names.clone(),
+            key_salt: key_salt(&host_name()),
+        }
     }
 
     /// Make the state directory, private to its owner.

@@ -1,25 +1,25 @@
 //! The tables that are written many times: sources, caps and prices.
 
 use std::path::Path;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::document::Document;
-use super::net;
 use super::reader::{Item, Reader, Report, Unique, items};
-use super::schema;
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
+use super::{net, program, schema};
 use crate::decode::FormatMaps;
-use crate::domain::NanoUsd;
-use crate::engine::{CapSpec, Period};
+use crate::domain::{Dimension, NanoUsd};
+use crate::engine::{CapSpec, Period, Window};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
 use crate::rules::Match;
 use crate::source::net::NetSpec;
 use crate::source::{SourceSpec, Start, Way};
 
 /// Labels a cap can cover.
-const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
+const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "user", "environment", "host"];
 
 pub(super) fn sources(
     document: &Document,
@@ -96,18 +96,34 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
+    Command,
+    Journald,
     Probe,
     Scrape,
+    Poll,
+    Redis,
 }
 
 impl Kind {
-    const ALL: &'static [Kind] = &[Kind::File, Kind::Probe, Kind::Scrape];
+    const ALL: &'static [Kind] = &[
+        Kind::File,
+        Kind::Command,
+        Kind::Journald,
+        Kind::Probe,
+        Kind::Scrape,
+        Kind::Poll,
+        Kind::Redis,
+    ];
 
     const fn word(self) -> &'static str {
         match self {
             Kind::File => "file",
+            Kind::Command => "command",
+            Kind::Journald => "journald",
             Kind::Probe => "probe",
             Kind::Scrape => "scrape",
+            Kind::Poll => "poll",
+            Kind::Redis => "redis",
         }
     }
 
@@ -115,7 +131,11 @@ impl Kind {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::File => &["paths", "format", "timezone", "start"],
-            Kind::Scrape => &["url", "headers", "every"],
+            Kind::Scrape => &["url", "headers", "every", "allow_plain"],
+            Kind::Poll => &["api", "url", "headers", "every", "allow_plain"],
+            Kind::Redis => &["url", "user", "password", "queues", "every", "allow_plain"],
+            Kind::Command => &["command", "format", "timezone"],
+            Kind::Journald => &["units", "format", "timezone", "start"],
             Kind::Probe => &[
                 "url",
                 "headers",
@@ -136,28 +156,31 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         refuse_others(&mut reader, kind);
         match kind {
             Kind::File => files(&mut reader, around),
+            Kind::Command => program(&mut reader, around, program::command),
+            Kind::Journald => program(&mut reader, around, program::journal),
             Kind::Probe => Some(asked(net::probe(&mut reader, around.base)?, Some("headers"))),
             Kind::Scrape => Some(asked(net::scrape(&mut reader, around.base)?, Some("prometheus"))),
+            Kind::Poll => Some(asked(net::poll(&mut reader, around.base)?, None)),
+            Kind::Redis => Some(asked(net::redis(&mut reader, around.base)?, None)),
         }
     });
     let name = reader.take("name", value::name).or_else(|| {
         let spec = spec.as_ref()?;
-        let address = spec.net().map(|net| net.ask.address().to_string());
-        address.or_else(|| spec.paths.first().cloned())
+        let address = spec.net().map(|net| net.ask.address());
+        address.or_else(|| program::name(spec)).or_else(|| spec.paths.first().cloned())
     });
     if let Some(name) = &name {
         around.unique.claim(name, &mut reader);
     }
-    // Servers that are scraped have queues of their own, also on one machine.
-    let scraped = spec.as_ref().and_then(SourceSpec::net).filter(|_| kind == Some(Kind::Scrape));
+    // Servers that are asked for queues have their own, also on one machine.
+    let server = spec.as_ref().and_then(SourceSpec::net).and_then(|net| net.ask.host());
     let named = SourceSpec {
         name: name.unwrap_or_default(),
-        host: reader
-            .take("host", value::name)
-            .or_else(|| scraped.map(|net| net.ask.address().host())),
+        host: reader.take("host", value::name).or(server),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
         count: reader.take("count", value::boolean).unwrap_or(true),
+        silent_after: reader.take("silent_after", value::positive_duration),
         ..SourceSpec::default()
     };
     reader.finish();
@@ -189,6 +212,18 @@ fn files(reader: &mut Reader, around: &Around) -> Option<SourceSpec> {
     Some(SourceSpec { paths: paths?, ..spec })
 }
 
+/// A program whose output is read.
+fn program(
+    reader: &mut Reader,
+    around: &Around,
+    read: impl FnOnce(&mut Reader) -> Option<SourceSpec>,
+) -> Option<SourceSpec> {
+    let spec = read(reader);
+    let format = reader.take("format", |raw| format(raw, around.formats));
+    let timezone = reader.take("timezone", value::zone).map(|zone| zone.name);
+    Some(SourceSpec { format, timezone, ..spec? })
+}
+
 /// A source that is asked; its answers are in one format.
 fn asked(net: NetSpec, format: Option<&str>) -> SourceSpec {
     SourceSpec {
@@ -209,7 +244,7 @@ fn format(raw: &Raw, known: &FormatMaps) -> Read<String> {
     Err(Complaint::new(format!("names an unknown format '{name}'")).hint(hint))
 }
 
-fn start(raw: &Raw) -> Read<Start> {
+pub(super) fn start(raw: &Raw) -> Read<Start> {
     let word = |start| match start {
         Start::Beginning => "beginning",
         Start::End => "end",
@@ -255,10 +290,44 @@ fn cap(mut reader: Reader, unique: &mut Unique) -> Option<CapSpec> {
         unique.claim(name, &mut reader);
     }
     let usd = reader.need("usd", value::positive_money);
-    let period = reader.need("period", |raw| value::word(raw, Period::ALL, Period::word));
-    let matches = reader.take("match", |raw| matches(raw, CAP_LABELS));
+    let period = reader.need("period", period);
+    let matches = reader.take("match", |raw| matches(raw, CAP_LABELS)).unwrap_or_default();
+    let each = reader.take("each", |raw| value::word(raw, Dimension::ALL, Dimension::word));
+    if let Some(each) = each
+        && let Some(one) = matches.get(each.word()).filter(|one| *one != "*")
+    {
+        let complaint = format!("is \"{}\", of which 'match' leaves only '{one}'", each.word());
+        reader.complain("each", Complaint::new(complaint).hint("leave one of them out"));
+    }
+    let zone = reader.take("timezone", value::zone).map(|zone| zone.zone);
+    if zone.is_some() && matches!(period, Some(Period::Rolling(_))) {
+        let complaint = Complaint::new("is not for a rolling period, which has no first day");
+        reader.complain("timezone", complaint.hint("leave it out"));
+    }
     reader.finish();
-    Some(CapSpec { name: name?, matches: matches.unwrap_or_default(), period: period?, cap: usd? })
+    Some(CapSpec { name: name?, matches, each, period: period?, zone, cap: usd? })
+}
+
+/// A period of the calendar, or the length of a rolling one.
+pub(super) fn period(raw: &Raw) -> Read<Period> {
+    let text = value::text(raw)?;
+    if let Some((_, period)) = Period::CALENDAR.iter().find(|(word, _)| *word == text) {
+        return Ok(*period);
+    }
+    let span = match text.strip_suffix('d').and_then(|days| days.parse::<u8>().ok()) {
+        Some(days) => Ok(Duration::from_secs(u64::from(days) * 86_400)),
+        None => value::duration(raw),
+    };
+    let words = "\"day\", \"week\", \"month\" or the length of a rolling period";
+    let wrong = |what: &str| {
+        let hint = did_you_mean(&text, Period::CALENDAR.iter().map(|(word, _)| *word));
+        let hint = hint.unwrap_or_else(|| {
+            "a rolling period is \"1h\" to \"31d\", in whole minutes".to_owned()
+        });
+        Complaint::new(format!("must be {words}{what}, not '{text}'")).hint(hint)
+    };
+    let window = Window::new(span.map_err(|_| wrong(""))?);
+    window.map(Period::Rolling).ok_or_else(|| wrong(" of 1 hour to 31 days"))
 }
 
 fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {

@@ -15,9 +15,13 @@ use super::reader::{Reader, Report, items};
 use super::schema;
 use super::value::{self, Complaint, Raw, Read};
 use crate::decode::{MapError, MetricMap, RawMap};
-use crate::source::http::Address;
+use crate::domain::Priority;
+use crate::source::http::{Address, AddressError, Plain};
 use crate::source::net::secret::{HeaderFrom, HeaderSpec, SecretFrom};
-use crate::source::net::{Ask, Budget, NetSpec, ProbeSpec, ScrapeSpec};
+use crate::source::net::{
+    APIS, Api, Ask, Budget, Convention, Holds, NetSpec, PollSpec, ProbeSpec, QueueSpec,
+    RedisAddress, RedisAddressError, RedisSpec, ScrapeSpec,
+};
 use crate::text;
 
 /// A provider is never asked more often.
@@ -25,6 +29,9 @@ const LEAST_APART: Duration = Duration::from_secs(60);
 const PROBE_EVERY: Duration = Duration::from_secs(600);
 const LEAST_SCRAPE: Duration = Duration::from_secs(1);
 const SCRAPE_EVERY: Duration = Duration::from_secs(10);
+const REDIS_EVERY: Duration = Duration::from_secs(10);
+/// Queues of one source.
+const MOST_QUEUES: usize = 256;
 /// Largest body of a request that only wants headers.
 const MOST_BODY: usize = 64 * 1024;
 
@@ -32,11 +39,12 @@ const MOST_BODY: usize = 64 * 1024;
 const KEY_HEADERS: &[&str] =
     &["auth", "key", "token", "secret", "cookie", "passw", "credential", "signature"];
 
+const ALLOW_PLAIN: &str = "or `allow_plain = true`, where no key or password is sent";
 const NO_KEY_HERE: &str = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"…\"] }, and `prefix` for what stands before the key";
 
 /// A request made for its answer's headers.
 pub(super) fn probe(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
-    let address = reader.need("url", address);
+    let address = reader.need("url", |raw| address(raw, Plain::Here));
     let headers = reader.take("headers", |raw| headers(raw, base));
     let body = reader.take("body", body).unwrap_or_default();
     let method = reader.take("method", method);
@@ -63,10 +71,174 @@ pub(super) fn probe(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
 
 /// A page of metrics.
 pub(super) fn scrape(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
-    let address = reader.need("url", address);
+    let plain = plain_way(reader);
+    let address = reader.need("url", |raw| local_address(raw, plain));
     let headers = reader.take("headers", |raw| headers(raw, base)).unwrap_or_default();
-    let every = reader.take("every", scrape_every).unwrap_or(SCRAPE_EVERY);
-    Some(NetSpec { every, ask: Ask::Scrape(ScrapeSpec { address: address?, headers }) })
+    let every = reader.take("every", local_every).unwrap_or(SCRAPE_EVERY);
+    let address = address?;
+    refuse_readable_keys(reader, &address, &headers);
+    Some(NetSpec { every, ask: Ask::Scrape(ScrapeSpec { address, headers }) })
+}
+
+/// Usage, costs, balances and keys.
+pub(super) fn poll(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
+    // Without it nobody knows what else is needed.
+    let api = reader.need("api", api)?;
+    let plain = plain_way(reader);
+    let address = match api.base.filter(|_| !reader.has("url")) {
+        Some(base) => Address::parse(base, Plain::Here).ok(),
+        None => reader.need("url", |raw| local_address(raw, plain)),
+    };
+    let headers = reader.take("headers", |raw| headers(raw, base)).unwrap_or_default();
+    let every = reader.take("every", provider_every);
+    let address = address?;
+    refuse_readable_keys(reader, &address, &headers);
+    let every = every.unwrap_or(api.every);
+    Some(NetSpec { every, ask: Ask::Poll(PollSpec { api, address, headers }) })
+}
+
+/// Queues in a Redis.
+pub(super) fn redis(reader: &mut Reader, base: &Path) -> Option<NetSpec> {
+    let plain = plain_way(reader);
+    let address = reader.need("url", |raw| redis_address(raw, plain));
+    let user = reader.take("user", value::name);
+    let password = reader.take("password", |raw| password(raw, base));
+    let queues = reader.need("queues", queues);
+    let every = reader.take("every", local_every).unwrap_or(REDIS_EVERY);
+    let address = address?;
+    if address.is_readable() && password.is_some() {
+        let complaint = Complaint::new("would be readable on the way: use rediss://");
+        reader.complain("password", complaint);
+    }
+    Some(NetSpec { every, ask: Ask::Redis(RedisSpec { address, user, password, queues: queues? }) })
+}
+
+/// Like a header's key, without anything before it.
+fn password(raw: &Raw, base: &Path) -> Read<SecretFrom> {
+    let is_table = raw.get_ref().as_table().is_some();
+    match is_table.then(|| secret(raw, base)).transpose()? {
+        Some(HeaderFrom::Secret { from, prefix }) if prefix.is_empty() => Ok(from),
+        _ => Err(Complaint::new("must not be written out here").hint(NO_KEY_HERE)),
+    }
+}
+
+fn api(raw: &Raw) -> Read<&'static Api> {
+    let given = value::text(raw)?;
+    let found = APIS.iter().find(|api| api.name == given);
+    found.ok_or_else(|| value::unknown_word(&given, APIS.iter().map(|api| api.name)))
+}
+
+fn plain_way(reader: &mut Reader) -> Plain {
+    match reader.take("allow_plain", value::boolean) {
+        Some(true) => Plain::Anywhere,
+        _ => Plain::Here,
+    }
+}
+
+fn refuse_readable_keys(reader: &mut Reader, address: &Address, headers: &[HeaderSpec]) {
+    let is_key = |header: &HeaderSpec| matches!(header.value, HeaderFrom::Secret { .. });
+    if address.is_readable() && headers.iter().any(is_key) {
+        let complaint =
+            Complaint::new("hold a key that would be readable on the way: use https://");
+        reader.complain("headers", complaint);
+    }
+}
+
+fn redis_address(raw: &Raw, plain: Plain) -> Read<RedisAddress> {
+    RedisAddress::parse(&value::text(raw)?, plain).map_err(|error| {
+        let hint = (error == RedisAddressError::Plain).then(|| ALLOW_PLAIN.to_owned());
+        Complaint::new(error.to_string()).maybe(hint)
+    })
+}
+
+fn queues(raw: &Raw) -> Read<Vec<QueueSpec>> {
+    let queues = value::list(raw, queue)?;
+    if queues.is_empty() || queues.len() > MOST_QUEUES {
+        return Err(Complaint::new(format!("must be 1 to {MOST_QUEUES} queues")));
+    }
+    for (index, queue) in queues.iter().enumerate() {
+        let same = |other: &QueueSpec| other.name == queue.name && other.priority == queue.priority;
+        if queues.iter().take(index).any(same) {
+            let message = format!("has two queues '{}' of the same priority", queue.name);
+            return Err(Complaint::new(message).hint("give each a `name` of its own"));
+        }
+    }
+    Ok(queues)
+}
+
+/// One queue: `{ key = "…", priority = "…", … }`.
+fn queue(raw: &Raw) -> Read<QueueSpec> {
+    let DeValue::Table(table) = raw.get_ref() else {
+        return Err(value::wrong("a queue such as { key = \"celery\" }", raw));
+    };
+    let (mut key, mut name, mut priority, mut group) = (None, None, None, None);
+    let (mut holds, mut convention) = (Holds::Auto, Convention::Plain);
+    for (word, raw) in table {
+        let read = match &**word.get_ref() {
+            "key" => value::text(raw).map(|text| key = Some(text)),
+            "name" => value::name(raw).map(|text| name = Some(text)),
+            "group" => value::text(raw).map(|text| group = Some(text)),
+            "priority" => {
+                value::word(raw, Priority::ALL, Priority::word).map(|word| priority = Some(word))
+            }
+            "type" => value::word(raw, ALL_HOLDS, holds_word).map(|word| holds = word),
+            "convention" => {
+                value::word(raw, ALL_CONVENTIONS, convention_word).map(|word| convention = word)
+            }
+            other => {
+                let known = ["key", "name", "group", "priority", "type", "convention"];
+                let hint = value::unknown_word(other, known).hint;
+                let complaint = Complaint::new(format!("has an unknown part '{other}'"));
+                Err(complaint.maybe(hint).at(word.span()))
+            }
+        };
+        read.map_err(|mut complaint| {
+            if complaint.span.is_none() {
+                complaint.message = format!("'{}' {}", word.get_ref(), complaint.message);
+            }
+            complaint.at(raw.span())
+        })?;
+    }
+    let key = key.ok_or_else(|| Complaint::new("has a queue without a `key`"))?;
+    if convention != Convention::Plain && (holds != Holds::Auto || group.is_some()) {
+        return Err(Complaint::new(
+            "has a `type` or `group` beside a convention, which says it all",
+        ));
+    }
+    if group.is_some() && !matches!(holds, Holds::Auto | Holds::Stream) {
+        return Err(Complaint::new("has a `group` of something that is no stream"));
+    }
+    Ok(QueueSpec {
+        name: name.unwrap_or_else(|| key.clone()),
+        key,
+        priority,
+        holds,
+        convention,
+        group,
+    })
+}
+
+const ALL_HOLDS: &[Holds] = &[Holds::Auto, Holds::List, Holds::Stream, Holds::SortedSet];
+
+const fn holds_word(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Auto => "auto",
+        Holds::List => "list",
+        Holds::Stream => "stream",
+        Holds::SortedSet => "zset",
+    }
+}
+
+const ALL_CONVENTIONS: &[Convention] =
+    &[Convention::Plain, Convention::Celery, Convention::Rq, Convention::BullMq];
+
+const fn convention_word(convention: Convention) -> &'static str {
+    match convention {
+        Convention::Plain => "plain",
+        Convention::Celery => "celery",
+        Convention::Rq => "rq",
+        Convention::BullMq => "bullmq",
+    }
 }
 
 /// What a metric means: `[[scrape.map]]`, in the language of the shipped maps.
@@ -135,8 +307,17 @@ fn labels(raw: &Raw) -> Read<BTreeMap<String, String>> {
     table.iter().map(label).collect()
 }
 
-fn address(raw: &Raw) -> Read<Address> {
-    Address::parse(&value::text(raw)?).map_err(|error| Complaint::new(error.to_string()))
+fn address(raw: &Raw, plain: Plain) -> Read<Address> {
+    let address = Address::parse(&value::text(raw)?, plain);
+    address.map_err(|error| Complaint::new(error.to_string()))
+}
+
+/// An address of something that may be on another machine of ours.
+fn local_address(raw: &Raw, plain: Plain) -> Read<Address> {
+    Address::parse(&value::text(raw)?, plain).map_err(|error| {
+        let hint = (error == AddressError::Plain).then(|| ALLOW_PLAIN.to_owned());
+        Complaint::new(error.to_string()).maybe(hint)
+    })
 }
 
 fn method(raw: &Raw) -> Read<Method> {
@@ -152,7 +333,7 @@ fn provider_every(raw: &Raw) -> Read<Duration> {
     Ok(every)
 }
 
-fn scrape_every(raw: &Raw) -> Read<Duration> {
+fn local_every(raw: &Raw) -> Read<Duration> {
     let every = value::duration(raw)?;
     if every < LEAST_SCRAPE {
         return Err(Complaint::new("must be at least \"1s\""));

@@ -106,8 +106,9 @@ impl Named {
     }
 }
 
-/// The symbol of a name, made safe: no key material, nothing invisible.
-pub(super) fn intern(
+/// The symbol of a name, made safe: no key material, nothing invisible. `masked`
+/// becomes true where there was any.
+pub fn intern(
     names: &Names,
     kind: NameKind,
     text: &str,

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
-    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, Request, Reset, ResetKind,
-    Resource, Scope, Stamp, Sym, Wall, WindowFrom,
+    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
+    ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -16,6 +16,8 @@ use crate::stats::{Drain, Sliding};
 const CAP: usize = 8192;
 /// Window assumed for staleness where none is known.
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
+/// What an administration API says is asked for seldom, and holds for longer.
+const POLLED: Duration = Duration::from_secs(3600);
 /// Without a reading for this long, nobody draws from it any more.
 const STILL: Duration = Duration::from_secs(5);
 /// Clocks of hosts may be this far ahead of ours.
@@ -221,7 +223,7 @@ impl Gauges {
             reset: None,
             status: None,
             window_from: None,
-            source: crate::domain::ReadingSource::Log,
+            source: ReadingSource::Log,
         };
         self.read(&reading, now).map(|(position, _)| position)
     }
@@ -393,6 +395,8 @@ impl Gauge {
     pub fn view(&self, now: Stamp) -> View {
         let age = now.mono.since(self.read_at);
         let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
+        let is_polled = self.last.source == ReadingSource::Api;
+        let window = if is_polled { window.max(POLLED) } else { window };
         let refused = self.refused.filter(|refusal| now.wall < refusal.until);
         let turned = self.turned_over(now);
         let stale = refused.is_none() && (age > window || turned);
@@ -522,4 +526,38 @@ fn resource_is(resource: Resource, by: LimitedBy) -> bool {
             | (LimitedBy::Quota, Resource::Credits)
             | (LimitedBy::SpendCap, Resource::Spend)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_polled_holds_for_an_hour_and_a_header_for_its_window() {
+        let start = Stamp { mono: Mono(0), wall: Wall::from_secs(1_795_176_000) };
+        for (source, window_s, age_s, stale) in [
+            (ReadingSource::Api, None, 3599, false),
+            (ReadingSource::Api, Some(60), 3599, false),
+            (ReadingSource::Api, None, 3601, true),
+            (ReadingSource::Api, Some(86_400), 3601, false),
+            (ReadingSource::Header, None, 61, true),
+        ] {
+            let reading = LimitReading {
+                id: LimitId { window_s, ..LimitId::of(Resource::Credits) },
+                at: start.wall,
+                limit: None,
+                remaining: Some(Amount::whole(5)),
+                used: None,
+                used_ratio: None,
+                reset: None,
+                status: None,
+                window_from: None,
+                source,
+            };
+            let age = Duration::from_secs(age_s);
+            let now = Stamp { mono: start.mono.plus(age), wall: start.wall.plus(age) };
+            let view = Gauge::new(&reading, start).view(now);
+            assert_eq!(view.stale, stale, "{source:?} {window_s:?} {age_s}");
+        }
+    }
 }

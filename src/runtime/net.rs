@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::reading::{Reading, in_words};
-use crate::domain::{Batch, SourceId};
+use crate::domain::{Batch, Names, SourceId};
 use crate::engine::SourceStatus;
 use crate::source::net::secret::Env;
-use crate::source::net::{self, Asker, Shared, Times, World};
-use crate::source::{Sinks, SourceSpec};
+use crate::source::net::{self, Asker, Shared, Times};
+use crate::source::{Sinks, SourceSpec, World};
 
 /// What asking needs from outside.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ pub struct NetSetup {
     pub state_dir: PathBuf,
     /// Reads the environment, for keys that stand there.
     pub env: Env,
+    /// The table of names.
+    pub names: Names,
+    /// Salt of key fingerprints.
+    pub key_salt: u64,
 }
 
 /// The askers of all sources that are asked.
@@ -32,7 +36,7 @@ pub fn askers(sources: &[SourceSpec], sinks: &mut Sinks, setup: &NetSetup) -> Ve
     if asked.is_empty() {
         return Vec::new();
     }
-    let shared = Shared::new(&setup.state_dir, setup.env);
+    let shared = Shared::new(&setup.state_dir, setup.env, setup.names.clone(), setup.key_salt);
     let asker = |(id, spec): (SourceId, &SourceSpec)| {
         Asker::of(id, spec, sinks(id, spec.name.as_ref()), &shared)
     };

@@ -8,13 +8,15 @@ use super::{
     Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
     Usd, verdict,
 };
-use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Scope, Stamp, Sym};
+use crate::domain::{
+    Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Resource, Scope, Stamp, Sym,
+};
 use crate::engine::gauges::Gauge;
 use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
 use crate::engine::switches::Armed;
 use crate::engine::traffic::Row;
-use crate::engine::{Engine, SourceRow};
+use crate::engine::{Calls, Engine, SourceRow};
 use crate::rules::{Phase, Severity};
 use crate::stats::Durations;
 
@@ -98,7 +100,10 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         window_s: id.window_s,
         limit: last.limit.map(|limit| Number(limit.as_f64())),
         // Of a bare utilisation no amount is known.
-        remaining: view.remaining.filter(|_| has_amount(gauge)).map(rounded),
+        remaining: view
+            .remaining
+            .filter(|_| has_amount(gauge))
+            .map(|level| rounded(level, id.resource)),
         remaining_ratio: if view.exhausted { Some(0.0) } else { view.remaining_ratio },
         used_ratio: last.used_ratio.or_else(|| used_ratio(view.remaining, last.limit)),
         reset_at: view.reset_at.map(|at| at.rfc3339().into()),
@@ -129,9 +134,13 @@ fn used_ratio(remaining: Option<f64>, limit: Option<Amount>) -> Option<f64> {
     Some(((limit - remaining?) / limit).max(0.0))
 }
 
-/// A level that was projected is a whole number to a reader.
-fn rounded(level: f64) -> Number {
-    Number(if level.abs() >= 10.0 { level.round() } else { level })
+/// A level that was projected is a whole number to a reader; of money cents count.
+fn rounded(level: f64, resource: Resource) -> Number {
+    Number(match resource {
+        _ if level.abs() < 10.0 => level,
+        Resource::Spend | Resource::Credits => (level * 100.0).round() / 100.0,
+        _ => level.round(),
+    })
 }
 
 fn to_ms(seconds: f64) -> f64 {
@@ -139,7 +148,10 @@ fn to_ms(seconds: f64) -> f64 {
 }
 
 fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
-    let mut rows: Vec<Cap> = engine.caps().iter().map(|c| cap(c, &c.view(now))).collect();
+    let views = engine.caps().iter().map(|cap| (cap, cap.view(now)));
+    // Of those that count for each, the ones with a call in this period.
+    let shown = views.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
+    let mut rows: Vec<Cap> = shown.map(|(c, view)| cap(engine, c, &view, now)).collect();
     rows.sort_by(|a, b| {
         let soonest = |c: &Cap| c.cap_in_s.unwrap_or(f64::MAX);
         let rank = b.state.cmp(&a.state);
@@ -148,7 +160,8 @@ fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
     rows
 }
 
-fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
+fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap {
+    let billed = engine.billed(cap, now.wall);
     let scope: Vec<String> =
         cap.spec.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
@@ -156,7 +169,9 @@ fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
     let mut row = Cap {
         name: cap.spec.name.as_str().into(),
         scope: if scope.is_empty() { "all".into() } else { scope.join(" ").into() },
-        period: cap.spec.period.word(),
+        each: cap.of.map(|(dimension, _)| dimension.word()),
+        of: cap.of.map(|(_, name)| engine.names().text(name)),
+        period: cap.spec.period.to_string().into(),
         period_start: cap.period.start.rfc3339().into(),
         spent_usd: Usd(view.spent),
         cap_usd: Usd(cap.spec.cap),
@@ -167,8 +182,9 @@ fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
         burn_long: view.burn_long,
         unpriced_requests: view.unpriced,
         unpriced_ratio,
-        provider_usd: None,
-        provider_age_s: None,
+        provider_usd: billed.billed.map(|(usd, _)| Usd(usd)),
+        provider_age_s: billed.billed.map(|(_, age)| to_ms(age.as_secs_f64())),
+        estimate_error_ratio: billed.error_ratio,
         state: State::Ok,
     };
     row.state = verdict::cap_state(&row);
@@ -413,11 +429,13 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         name: row.name.name.as_str().into(),
         kind: row.name.kind,
         state: state.into(),
+        counts: row.name.calls == Calls::Counted,
         lines: row.lines(),
         blank: row.progress.blank,
         bytes: row.progress.bytes,
         faults: row.faults,
         quarantined: row.quarantined,
+        faults_by: row.by_reason.clone(),
         ignored: row.ignored,
         duplicates: row.duplicates,
         bytes_behind: row.progress.bytes_behind,

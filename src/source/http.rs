@@ -13,7 +13,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::domain::Wall;
 use crate::scan::{number, time};
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, Plain, Reach, reach};
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -28,12 +28,17 @@ pub const MOST: usize = 1024 * 1024;
 /// Certificates are held against the system's own store, or against what
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
 pub fn client() -> reqwest::ClientBuilder {
+    use_ring();
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
+}
+
+/// Makes ring encrypt everything that goes out of this process.
+pub fn use_ring() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // It fails only where there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
 /// Asks, within limits of time and size.

@@ -1,15 +1,17 @@
 //! Ways in over the network: things that are asked every so often.
 //!
 //! All of them run on one thread, each as a task of its own with at most one
-//! question in flight. What an answer says goes to a [`LineSink`] like the lines
-//! of a file, so there is one reader for each kind of text. It reads no clock:
-//! [`World`] says what time it is and takes what was found. It must not know what
-//! becomes of that.
+//! question in flight. An answer that is text goes to a [`LineSink`] like the lines
+//! of a file, so there is one reader for each kind of text; other answers are read
+//! where they are asked for. It reads no clock: [`World`] says what time it is and
+//! takes what was found. It must not know what becomes of that.
 
 mod account;
 mod pace;
+mod poll;
 mod probe;
 mod reader;
+mod redis;
 mod scrape;
 pub mod secret;
 
@@ -20,18 +22,26 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::task::LocalSet;
 
-use super::http::{Address, Client};
+use super::http::Client;
+use super::jitter::Jitter;
 use super::status::{SourceState, SourceStatus};
+use super::world::World;
 use super::{LineSink, SourceSpec};
-use crate::domain::{Batch, SourceId, Stamp};
+use crate::decode;
+use crate::domain::{NameKind, Names, SourceId, Sym};
 
 use account::Accounts;
 pub use account::Budget;
 use pace::Pace;
+pub use poll::{APIS, Api, PollSpec};
 pub use probe::ProbeSpec;
 use reader::Reader;
+pub use redis::{Convention, Holds, QueueSpec, RedisAddress, RedisAddressError, RedisSpec};
 pub use scrape::ScrapeSpec;
-use secret::{HeaderSpec, Secrets};
+use secret::{HeaderSpec, SecretFrom, Secrets};
+
+/// No source is asked more often than this over restarts, where that is kept.
+const LEAST_APART: Duration = Duration::from_secs(60);
 
 /// A source that is asked over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +59,10 @@ pub enum Ask {
     Probe(ProbeSpec),
     /// A page of metrics.
     Scrape(ScrapeSpec),
+    /// Numbers of an administration API.
+    Poll(PollSpec),
+    /// Queues in a Redis.
+    Redis(RedisSpec),
 }
 
 impl Ask {
@@ -58,27 +72,40 @@ impl Ask {
         match self {
             Ask::Probe(_) => "probe",
             Ask::Scrape(_) => "scrape",
+            Ask::Poll(_) => "poll",
+            Ask::Redis(_) => "redis",
         }
     }
 
-    /// Where it goes.
+    /// Where it goes, without anything secret.
     #[must_use]
-    pub const fn address(&self) -> &Address {
+    pub fn address(&self) -> String {
         match self {
-            Ask::Probe(probe) => &probe.address,
-            Ask::Scrape(scrape) => &scrape.address,
+            Ask::Probe(probe) => probe.address.to_string(),
+            Ask::Scrape(scrape) => scrape.address.to_string(),
+            Ask::Poll(poll) => format!("{} {}", poll.api.name, poll.address),
+            Ask::Redis(redis) => redis.address.to_string(),
         }
     }
-}
 
-/// What network sources are given by whoever runs them.
-pub struct World {
-    /// The clock.
-    pub now: Box<dyn Fn() -> Stamp>,
-    /// Takes a batch; gives back an empty one.
-    pub deliver: Box<dyn Fn(Batch) -> Batch>,
-    /// Takes how a source is doing.
-    pub say: Box<dyn Fn(SourceStatus)>,
+    /// The host of queues it tells of, where it tells of any.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        match self {
+            Ask::Scrape(scrape) => Some(scrape.address.host()),
+            Ask::Redis(redis) => Some(redis.address.host()),
+            Ask::Probe(_) | Ask::Poll(_) => None,
+        }
+    }
+
+    /// How its answers are read, where that is no format of lines.
+    const fn format(&self) -> Option<&'static str> {
+        match self {
+            Ask::Poll(poll) => Some(poll.api.name),
+            Ask::Redis(_) => Some("redis"),
+            Ask::Probe(_) | Ask::Scrape(_) => None,
+        }
+    }
 }
 
 /// What all network sources of a run share.
@@ -87,17 +114,49 @@ pub struct Shared {
     client: Client,
     secrets: Secrets,
     accounts: Accounts,
+    names: Names,
+    key_salt: u64,
 }
 
 impl Shared {
-    /// For a run whose state is kept in `state_dir`; `env` reads the environment.
+    /// For a run whose state is kept in `state_dir`; `env` reads the environment,
+    /// `key_salt` makes fingerprints of keys differ from other installations'.
     #[must_use]
-    pub fn new(state_dir: &Path, env: secret::Env) -> Shared {
+    pub fn new(state_dir: &Path, env: secret::Env, names: Names, key_salt: u64) -> Shared {
         Shared {
             client: Client::new(),
             secrets: Secrets::new(env),
             accounts: Accounts::new(state_dir),
+            names,
+            key_salt,
         }
+    }
+
+    fn naming(&self, spec: &SourceSpec) -> Naming {
+        Naming {
+            names: self.names.clone(),
+            key_salt: self.key_salt,
+            host: spec.host.clone(),
+            provider: spec.provider.clone(),
+            environment: spec.environment.clone(),
+        }
+    }
+}
+
+/// Makes names of what the answers of one source say.
+#[derive(Clone, Debug)]
+struct Naming {
+    names: Names,
+    key_salt: u64,
+    host: Option<String>,
+    provider: Option<String>,
+    environment: Option<String>,
+}
+
+impl Naming {
+    /// The symbol of a text, without key material.
+    fn name(&self, kind: NameKind, text: &str) -> Option<Sym> {
+        decode::intern(&self.names, kind, text, self.key_salt, &mut false)
     }
 }
 
@@ -179,6 +238,7 @@ pub struct Asker {
     shared: Shared,
     kind: Kind,
     reader: Reader,
+    format: Option<&'static str>,
     /// Mark of the keys that were refused.
     refused: Option<u64>,
 }
@@ -186,6 +246,8 @@ pub struct Asker {
 enum Kind {
     Probe(Box<probe::Probe>),
     Scrape(ScrapeSpec),
+    Poll(Box<poll::Poll>),
+    Redis(Box<redis::Redis>),
 }
 
 /// What a kind of source works with while it asks.
@@ -205,12 +267,25 @@ impl Turn<'_> {
     ) -> Result<Vec<(HeaderName, HeaderValue)>, Outcome> {
         let read = self.shared.secrets.headers(specs).await;
         let (headers, mark) = read.map_err(|error| Outcome::failed(&error))?;
+        self.not_refused(mark)?;
+        Ok(headers)
+    }
+
+    /// A password, if there is one, unless this very one was refused before.
+    async fn secret(&mut self, from: Option<&SecretFrom>) -> Result<Option<String>, Outcome> {
+        let read = self.shared.secrets.plain(from).await;
+        let (secret, mark) = read.map_err(|error| Outcome::failed(&error))?;
+        self.not_refused(mark)?;
+        Ok(secret)
+    }
+
+    fn not_refused(&mut self, mark: u64) -> Result<(), Outcome> {
         self.mark = mark;
         if self.refused == Some(mark) {
             let problem = "the key was refused; asked again with another".to_owned();
             return Err(Outcome::Denied { problem });
         }
-        Ok(headers)
+        Ok(())
     }
 }
 
@@ -230,6 +305,14 @@ impl Asker {
                 Kind::Probe(Box::new(probe::Probe::new(probe.clone(), account)))
             }
             Ask::Scrape(scrape) => Kind::Scrape(scrape.clone()),
+            Ask::Poll(poll) => {
+                let budget = Budget { apart: LEAST_APART, per_day: None, usd_per_day: None };
+                let account = shared.accounts.account(&spec.name, budget);
+                Kind::Poll(Box::new(poll::Poll::new(poll.clone(), account, shared.naming(spec))))
+            }
+            Ask::Redis(redis) => {
+                Kind::Redis(Box::new(redis::Redis::new(redis.clone(), shared.naming(spec))))
+            }
         };
         Some(Asker {
             id,
@@ -238,6 +321,7 @@ impl Asker {
             shared: shared.clone(),
             kind,
             reader: Reader::new(id, sink),
+            format: net.ask.format(),
             refused: None,
         })
     }
@@ -254,6 +338,8 @@ impl Asker {
         let asked = match &mut self.kind {
             Kind::Probe(probe) => probe.ask(&mut turn).await,
             Kind::Scrape(scrape) => scrape.ask(&mut turn).await,
+            Kind::Poll(poll) => poll.ask(&mut turn).await,
+            Kind::Redis(redis) => redis.ask(&mut turn).await,
         };
         let outcome = asked.unwrap_or_else(|outcome| outcome);
         let denied = matches!(outcome, Outcome::Denied { .. });
@@ -265,17 +351,15 @@ impl Asker {
             state: outcome.state(),
             files: 0,
             problem: outcome.problem().map(str::to_owned),
-            format: self.reader.format().map(str::to_owned),
+            format: self.format.or(self.reader.format()).map(str::to_owned),
         });
         outcome
     }
 
     async fn follow(mut self, world: Rc<World>) {
         // Sources that start together must not stay in step.
-        let seed = self.name.bytes().fold((world.now)().wall.0.cast_unsigned(), |seed, byte| {
-            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
-        let mut pace = Pace::new(self.every, seed);
+        let jitter = Jitter::of(&self.name, (world.now)().wall.0);
+        let mut pace = Pace::new(self.every, jitter);
         let mut wait = pace.first();
         loop {
             tokio::time::sleep(wait).await;

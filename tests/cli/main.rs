@@ -17,10 +17,14 @@ mod formats;
 mod ledger;
 mod live;
 mod logs;
+mod poll;
 mod probe;
+
+mod redis_queues;
 mod replay;
 mod sandbox;
 mod scrape;
 mod secrets;
 mod switch;
 mod tls;
+mod ways;

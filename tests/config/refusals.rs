@@ -85,7 +85,7 @@ fn tables_in_the_wrong_shape_say_the_right_one() {
 #[test]
 fn every_problem_is_reported_in_the_order_of_the_file() {
     let text = "timezone = \"Mars/Olympus\"\n[switch]\ndir = \"kill.d\"\n[engine]\nmax_age = 5\n\
-                [[cap]]\nname = \"a\"\nusd = -1\nperiod = \"week\"\n";
+                [[cap]]\nname = \"a\"\nusd = -1\nperiod = \"year\"\n";
     assert_eq!(
         problems(text),
         [
@@ -93,7 +93,7 @@ fn every_problem_is_reported_in_the_order_of_the_file() {
             "3:7: 'dir' must be an absolute path | the working directory of a service is not the one you see",
             "5:11: 'max_age' must be a duration with its unit, such as \"30s\" or \"1h 30m\", not a whole number",
             "8:7: 'usd' must not be negative, not '-1'",
-            "9:10: 'period' has an unknown value 'week' | one of: day, month",
+            "9:10: 'period' must be \"day\", \"week\", \"month\" or the length of a rolling period, not 'year' | a rolling period is \"1h\" to \"31d\", in whole minutes",
         ]
     );
 }
@@ -256,13 +256,19 @@ fn sources_that_are_asked_need_an_address_a_budget_and_no_key_in_the_file() {
             "[[source]]\nkind = \"probe\"\nname = \"p\"\nurl = \"https://api.example.com/\"\n{lines}"
         )
     };
+    let redis = |lines: &str| {
+        format!("[[source]]\nkind = \"redis\"\nname = \"r\"\nqueues = [{{ key = \"a\" }}]\n{lines}")
+    };
+    let queue = |queues: &str| {
+        format!("[[source]]\nkind = \"redis\"\nurl = \"redis://[::1]\"\nqueues = [{queues}]")
+    };
     let hint = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"…\"] }, and `prefix` for what stands before the key";
     for (text, expected) in [
         ("[[source]]\nkind = \"prob\"".to_owned(), "2:8: 'kind' has an unknown value 'prob' | did you mean 'probe'?".to_owned()),
         ("[[source]]\nkind = \"scrape\"".to_owned(), "1:1: [[source]] needs 'url'".to_owned()),
         (
             "[[source]]\nkind = \"scrape\"\nurl = \"http://10.0.0.7:8000/metrics\"".to_owned(),
-            "3:7: 'url' must be https:// for another machine than this one".to_owned(),
+            "3:7: 'url' must be https:// for another machine than this one | or `allow_plain = true`, where no key or password is sent".to_owned(),
         ),
         (
             "[[source]]\nkind = \"scrape\"\nurl = \"http://[::1]/\"\nbody = \"x\"".to_owned(),
@@ -272,6 +278,35 @@ fn sources_that_are_asked_need_an_address_a_budget_and_no_key_in_the_file() {
             "[[source]]\npaths = [\"a\"]\nurl = \"http://[::1]/\"".to_owned(),
             "3:7: 'url' is not for a source of kind \"file\" | add `kind = \"probe\"`".to_owned(),
         ),
+        (
+            "[[source]]\nkind = \"scrape\"\nurl = \"http://vllm:8000/metrics\"\nallow_plain = true\nheaders = { x-api-key = { env = \"A\" } }".to_owned(),
+            "5:11: 'headers' hold a key that would be readable on the way: use https://".to_owned(),
+        ),
+        (
+            "[[source]]\nkind = \"poll\"\napi = \"openai-cost\"".to_owned(),
+            "3:7: 'api' has an unknown value 'openai-cost' | did you mean 'openai-costs'?".to_owned(),
+        ),
+        ("[[source]]\nkind = \"poll\"\napi = \"litellm-key\"".to_owned(), "1:1: [[source]] needs 'url'".to_owned()),
+        (
+            "[[source]]\nkind = \"poll\"\napi = \"openai-costs\"\nevery = \"30s\"".to_owned(),
+            "4:9: 'every' must be at least \"1m\": a provider is not asked more often".to_owned(),
+        ),
+        ("[[source]]\nkind = \"redis\"\nurl = \"redis://[::1]\"".to_owned(), "1:1: [[source]] needs 'queues'".to_owned()),
+        (
+            "[[source]]\nkind = \"redis\"\nurl = \"redis://:hunter2@[::1]\"\nqueues = [{ key = \"a\" }]".to_owned(),
+            "3:7: 'url' must not hold a user name or password".to_owned(),
+        ),
+        (redis("url = \"redis://redis:6379\""), "5:7: 'url' must be rediss:// for another machine than this one | or `allow_plain = true`, where no key or password is sent".to_owned()),
+        (
+            redis("url = \"redis://redis:6379\"\nallow_plain = true\npassword = { env = \"A\" }"),
+            "7:12: 'password' would be readable on the way: use rediss://".to_owned(),
+        ),
+        (redis("url = \"redis://[::1]\"\npassword = \"hunter2\""), format!("6:12: 'password' must not be written out here | {hint}")),
+        (queue("{}"), "4:11: 'queues' has a queue without a `key`".to_owned()),
+        (queue("{ key = \"a\" }, { key = \"a\" }"), "4:10: 'queues' has two queues 'a' of the same priority | give each a `name` of its own".to_owned()),
+        (queue("{ key = \"a\", type = \"zet\" }"), "4:31: 'queues' 'type' has an unknown value 'zet' | did you mean 'zset'?".to_owned()),
+        (queue("{ key = \"a\", prio = \"low\" }"), "4:24: 'queues' has an unknown part 'prio' | one of: key, name, group, priority, type, convention".to_owned()),
+        (queue("{ key = \"a\", group = \"g\", type = \"list\" }"), "4:11: 'queues' has a `group` of something that is no stream".to_owned()),
         (probe("every = \"59s\""), "5:9: 'every' must be at least \"1m\": a provider is not asked more often".to_owned()),
         (probe("max_per_day = 0"), "5:15: 'max_per_day' must be 1 to 100000".to_owned()),
         (probe("max_usd_per_day = 0"), "5:19: 'max_usd_per_day' must be above 0".to_owned()),

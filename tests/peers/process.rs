@@ -2,18 +2,25 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// Longer than anything here takes on a slow, busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for the start of a server: `LiteLLM`'s takes twenty seconds of work.
+const START: Duration = Duration::from_secs(180);
+/// How long a process may take to end.
+const END: Duration = Duration::from_secs(5);
 
-/// A running process; it is asked to end when it is dropped.
+/// A running process; when it is dropped it is asked to end, and what is left of its
+/// group is killed.
 pub struct Process {
     name: &'static str,
     child: Child,
@@ -30,6 +37,7 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&errors).unwrap())
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let (send, lines) = channel();
@@ -63,6 +71,15 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Waits until it listens there.
+    pub fn listens(&mut self, address: SocketAddr) {
+        let deadline = Instant::now() + START;
+        while TcpStream::connect(address).is_err() {
+            assert!(self.runs() && Instant::now() < deadline, "{}: {}", self.name, self.said());
+            pause();
+        }
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let _ended = kill_process(Pid::from_child(&self.child), signal);
@@ -77,12 +94,19 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        if self.runs() {
-            // Not SIGKILL: the workers of nginx would outlive it.
-            self.signal(Signal::TERM);
-            let _ = self.child.wait();
+        self.signal(Signal::TERM);
+        let deadline = Instant::now() + END;
+        while self.runs() && Instant::now() < deadline {
+            pause();
         }
+        let _all_ended = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
     }
+}
+
+/// Between two looks at a condition: leaves the processor to those who work on it.
+pub fn pause() {
+    thread::park_timeout(Duration::from_millis(10));
 }
 
 /// The output of a command that must succeed.

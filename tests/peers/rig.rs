@@ -1,10 +1,8 @@
-//! The scene of a test: our fake provider, real nginx with the files of
-//! `contrib/nginx` before it, the `OpenAI` SDK as the client, and tripline
-//! reading nginx's log.
+//! The scene of a test: our fake provider, a real gateway before it, the SDKs of
+//! `OpenAI` and Anthropic as the client, and tripline reading the gateway's log.
 
 use std::fs::{self, Permissions};
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::http;
-use super::process::{PATIENCE, Process, output};
+use super::process::{PATIENCE, Process, output, pause};
 
 /// The model of all calls.
 pub const MODEL: &str = "gpt-4o";
@@ -26,35 +24,41 @@ pub const RPM: u32 = 60;
 /// Tokens a minute that the provider allows.
 pub const TPM: u32 = 10_000;
 
-/// Whether nginx can see the kill files.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Gateway {
-    /// As in our documentation.
-    Proper,
-    /// Without the include of the kill switch.
-    WithoutSwitch,
-    /// The directory is closed to nginx's workers.
-    ClosedDirectory,
+/// What a gateway must know to stand before the provider.
+pub struct Scene<'s> {
+    /// Its directory.
+    pub dir: &'s Path,
+    /// Where it is to listen.
+    pub address: SocketAddr,
+    /// Where the provider is.
+    pub provider: SocketAddr,
+    /// Where kill files are.
+    pub kill_dir: &'s Path,
 }
 
-/// Programs that are not ours.
-pub struct Peers {
-    nginx: PathBuf,
-    python: PathBuf,
+/// A gateway that is ready to start.
+pub struct Gateway {
+    pub name: &'static str,
+    pub command: Command,
+    /// The log that tripline reads.
+    pub log: PathBuf,
+    /// The switch directory, if it is not that of the scene.
+    pub kill_dir: Option<PathBuf>,
 }
 
 /// Everything that runs in one test. The last field goes last.
 pub struct Rig {
     pub sdk: Sdk,
-    nginx: Process,
+    server: Process,
     _provider: Process,
     pub gateway: SocketAddr,
     provider: SocketAddr,
     kill_dir: PathBuf,
+    log: PathBuf,
     dir: TempDir,
 }
 
-/// A Python process with the SDK.
+/// A Python process with the SDKs.
 pub struct Sdk(Process);
 
 /// `tripline watch` and what it has said.
@@ -63,71 +67,40 @@ pub struct Watch {
     pub events: Vec<Value>,
 }
 
-impl Peers {
-    /// The peers, or a loud word about the first that is missing. Where
-    /// `TRIPLINE_PEERS=required` a missing peer is a failure.
-    #[allow(clippy::disallowed_methods, reason = "a test's own switch, and where programs are")]
-    pub fn find() -> Option<Peers> {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        let nginx = std::env::split_paths(&places)
-            .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-            .map(|place| place.join("nginx"))
-            .find(|file| file.is_file());
-        let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../peers/bin/python");
-        let missing = match (nginx, python.is_file()) {
-            (Some(nginx), true) => return Some(Peers { nginx, python }),
-            (None, _) => "nginx is not installed",
-            (_, false) => "there is no Python with the OpenAI SDK",
-        };
-        let word = format!("{missing}; `scripts/peers` installs the peers of these tests");
-        let required = std::env::var_os("TRIPLINE_PEERS").is_some_and(|word| word == "required");
-        assert!(!required, "{word}");
-        skipped(&word);
-        None
-    }
-}
-
-/// Says that a test did not run, past the test runner's capture.
-pub fn skipped(why: &str) {
-    // In one write: other tests speak at the same time.
-    let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
-}
-
 impl Rig {
-    /// Starts the provider, nginx and the SDK; they are ready when it returns.
-    pub fn start(peers: &Peers, gateway: Gateway) -> Rig {
+    /// Starts the provider, the gateway and the SDKs; they are ready when it returns.
+    pub fn start(python: &Path, gateway: impl FnOnce(&Scene) -> Gateway) -> Rig {
         let dir = TempDir::new().unwrap();
-        // nginx's workers run as another user.
+        // The workers of a gateway run as another user.
         open(dir.path());
-        let closed = dir.path().join("closed");
-        fs::create_dir(&closed).unwrap();
-        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
-        let kill_dir = match gateway {
-            Gateway::ClosedDirectory => closed.join("kill.d"),
-            Gateway::Proper | Gateway::WithoutSwitch => dir.path().join("kill.d"),
-        };
         let (provider_process, provider) = start_provider(dir.path());
         let address = free_address();
-        write_nginx(dir.path(), gateway, address, provider, &kill_dir);
-        let mut command = Command::new(&peers.nginx);
-        command.arg("-p").arg(dir.path()).arg("-c").arg(dir.path().join("nginx.conf"));
-        let mut nginx = Process::start("nginx", dir.path(), &mut command);
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
-            assert!(nginx.runs() && Instant::now() < deadline, "nginx: {}", nginx.said());
-            std::thread::yield_now();
+        let usual = dir.path().join("kill.d");
+        let scene = Scene { dir: dir.path(), address, provider, kill_dir: &usual };
+        let Gateway { name, mut command, log, kill_dir } = gateway(&scene);
+        let kill_dir = kill_dir.unwrap_or_else(|| usual.clone());
+        if kill_dir == usual {
+            fs::create_dir(&usual).unwrap();
+            open(&usual);
         }
-        let mut command = Command::new(&peers.python);
+        let mut server = Process::start(name, dir.path(), &mut command);
+        server.listens(address);
+        let mut command = Command::new(python);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/sdk.py");
-        command.arg(script).arg(format!("http://{address}/v1")).arg(KEY).env("NO_PROXY", "*");
+        command.arg(script).arg(format!("http://{address}")).arg(KEY).env("NO_PROXY", "*");
         let sdk = Sdk(Process::start("sdk", dir.path(), &mut command));
         let gateway = address;
-        Rig { sdk, nginx, _provider: provider_process, gateway, provider, kill_dir, dir }
+        Rig { sdk, server, _provider: provider_process, gateway, provider, kill_dir, log, dir }
     }
 
     /// The buckets of the model as the provider has them: `{rpm: {…}, tpm: {…}}`.
     pub fn belief(&self) -> Value {
-        self.provider_state()[MODEL].clone()
+        self.belief_of(MODEL)
+    }
+
+    /// The buckets of any model.
+    pub fn belief_of(&self, model: &str) -> Value {
+        self.provider_state()[model].clone()
     }
 
     /// Calls that reached the provider.
@@ -141,21 +114,7 @@ impl Rig {
 
     /// Starts `tripline watch` with these rules, armed.
     pub fn watch(&self, rules: &str) -> Watch {
-        let config = format!(
-            "config_version = 1\n\
-             state_dir = \"{state}\"\n\
-             [[source]]\n\
-             name = \"nginx\"\n\
-             paths = [\"{log}\"]\n\
-             [switch]\n\
-             dir = \"{kill_dir}\"\n\
-             armed = true\n\
-             {rules}",
-            state = self.dir.path().join("state").display(),
-            log = self.log_path().display(),
-            kill_dir = self.kill_dir.display(),
-        );
-        fs::write(self.config_path(), config).unwrap();
+        self.configure(rules);
         let mut command = self.tripline();
         command.args(["watch", "--ndjson", "--every", "250ms"]);
         let process = Process::start("watch", self.dir.path(), &mut command);
@@ -164,13 +123,38 @@ impl Rig {
         watch
     }
 
+    /// What `tripline once` shows of the gateway's log, and of what `more` configures.
+    pub fn once(&self, more: &str) -> Value {
+        self.configure(more);
+        let shown = output(self.tripline().args(["once", "--json"]));
+        serde_json::from_str(&shown).unwrap()
+    }
+
+    fn configure(&self, more: &str) {
+        let config = format!(
+            "config_version = 1\n\
+             state_dir = \"{state}\"\n\
+             [[source]]\n\
+             name = \"gateway\"\n\
+             paths = [\"{log}\"]\n\
+             [switch]\n\
+             dir = \"{kill_dir}\"\n\
+             armed = true\n\
+             {more}",
+            state = self.dir.path().join("state").display(),
+            log = self.log.display(),
+            kill_dir = self.kill_dir.display(),
+        );
+        fs::write(self.config_path(), config).unwrap();
+    }
+
     /// Runs `tripline switch …`.
     pub fn switch(&self, args: &[&str]) -> String {
         output(self.tripline().arg("switch").args(args))
     }
 
     /// Runs `tripline switch drill` with our key: its exit code, and whether
-    /// nginx is said to obey.
+    /// the gateway is said to obey.
     pub fn drill(&self) -> (Option<i32>, bool) {
         let mut command = self.tripline();
         command.args(["switch", "drill", "key/7Qm2", "--url"]);
@@ -182,54 +166,61 @@ impl Rig {
         (done.status.code(), !said.contains("NOT OBEYED"))
     }
 
-    /// What `tripline parse` reads from nginx's log.
+    /// What `tripline parse` reads from the gateway's log.
     pub fn parse(&self) -> Vec<Value> {
-        let parsed = output(self.tripline().arg("parse").arg(self.log_path()));
+        let parsed = output(self.tripline().arg("parse").arg(&self.log));
         parsed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// nginx's log as it stands, in whole lines.
-    pub fn log(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.log_path()).unwrap();
+    /// The gateway's log as it stands, in whole lines.
+    pub fn log(&self) -> Vec<String> {
+        // Some make it with the first line.
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
         assert!(!text.contains(&KEY[..20]), "a key in the log");
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        whole.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until nginx has logged so many lines.
-    pub fn logged(&self, lines: usize) -> Vec<Value> {
+    /// The same, of a log of JSON objects.
+    pub fn json_log(&self) -> Vec<Value> {
+        self.log().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until the gateway has logged so many lines.
+    pub fn logged(&self, lines: usize) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let log = self.log();
             if log.len() >= lines {
                 return log;
             }
-            assert!(Instant::now() < deadline, "{log:?} {}", self.nginx.said());
-            std::thread::yield_now();
+            assert!(Instant::now() < deadline, "{log:?} {}", self.server.said());
+            pause();
         }
+    }
+
+    /// A place in the directory of the test.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// Moves nginx's log away, as logrotate does.
     pub fn rename_log(&self, name: &str) {
-        fs::rename(self.log_path(), self.dir.path().join(name)).unwrap();
+        fs::rename(&self.log, self.place(name)).unwrap();
     }
 
     /// Tells nginx to open its log anew; it has done so when this returns.
     pub fn reopen_log(&self) {
-        self.nginx.signal(Signal::USR1);
+        self.server.signal(Signal::USR1);
         let deadline = Instant::now() + PATIENCE;
-        while !self.log_path().exists() {
-            assert!(Instant::now() < deadline, "{}", self.nginx.said());
-            std::thread::yield_now();
+        while !self.log.exists() {
+            assert!(Instant::now() < deadline, "{}", self.server.said());
+            pause();
         }
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.dir.path().join("nginx.jsonl")
-    }
-
     fn config_path(&self) -> PathBuf {
-        self.dir.path().join("tripline.toml")
+        self.place("tripline.toml")
     }
 
     fn tripline(&self) -> Command {
@@ -248,7 +239,7 @@ impl Sdk {
     /// One call with something changed.
     pub fn call_with(&mut self, changes: &Value) -> Value {
         let mut asked = json!({
-            "model": MODEL, "characters": 8000, "max_tokens": 10, "stream": false, "max_retries": 2,
+            "dialect": "openai", "model": MODEL, "characters": 8000, "max_tokens": 10, "stream": false, "max_retries": 2,
         });
         for (name, value) in changes.as_object().unwrap() {
             asked[name] = value.clone();
@@ -290,7 +281,8 @@ impl Watch {
     }
 }
 
-fn start_provider(dir: &Path) -> (Process, SocketAddr) {
+/// The fake provider, as a process of its own.
+pub fn start_provider(dir: &Path) -> (Process, SocketAddr) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.args(["demo", "--provider-only", "127.0.0.1:0", "--rpm", &RPM.to_string()]);
     command.args(["--tpm", &TPM.to_string()]);
@@ -300,57 +292,20 @@ fn start_provider(dir: &Path) -> (Process, SocketAddr) {
     (process, address.unwrap_or_else(|| panic!("no address in {url}")))
 }
 
-/// Our files for nginx with this test's addresses and paths.
-fn write_nginx(
-    dir: &Path,
-    gateway: Gateway,
-    address: SocketAddr,
-    provider: SocketAddr,
-    kill_dir: &Path,
-) {
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/nginx");
-    let read = |name: &str| fs::read_to_string(ours.join(name)).unwrap();
-    let place = |name: &str| dir.join(name).display().to_string();
-    let site = replaced(
-        read("tripline-site.conf"),
-        &[
-            ("default /run/tripline/kill.d;", &format!("default {};", kill_dir.display())),
-            // The choice of a gateway whose clients name the model in a header.
-            ("default \"\";\n    # default $http_x_llm_model;", "default $http_x_llm_model;"),
-            ("# 7Qm2 7%51m2;", "7Qm2 7%51m2;"),
-        ],
-    );
-    let mut whole = replaced(
-        read("example.conf"),
-        &[
-            ("127.0.0.1:18081", &address.to_string()),
-            ("127.0.0.1:18000", &provider.to_string()),
-            ("/tmp/tripline-nginx.pid", &place("nginx.pid")),
-            ("/tmp/tripline-nginx.jsonl", &place("nginx.jsonl")),
-        ],
-    );
-    if gateway == Gateway::WithoutSwitch {
-        whole = replaced(whole, &[("include tripline-kill.conf;", "")]);
-    }
-    fs::write(dir.join("tripline-site.conf"), site).unwrap();
-    fs::write(dir.join("nginx.conf"), whole).unwrap();
-    for name in ["tripline.conf", "tripline-kill.conf"] {
-        fs::copy(ours.join(name), dir.join(name)).unwrap();
-    }
-}
-
-fn replaced(text: String, changes: &[(&str, &str)]) -> String {
+/// A text with each of these changed, which stand in it once.
+pub fn replaced(text: String, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text, |text, (from, to)| {
         assert_eq!(text.matches(from).count(), 1, "{from}");
         text.replace(from, to)
     })
 }
 
-fn open(dir: &Path) {
+/// Lets everybody in.
+pub fn open(dir: &Path) {
     fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
 }

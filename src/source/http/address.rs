@@ -10,6 +10,26 @@ use reqwest::Url;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(Url);
 
+/// Where plain HTTP may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// Nowhere but to this machine.
+    Here,
+    /// Anywhere: nothing secret is sent, and whoever reads along is welcome.
+    Anywhere,
+}
+
+/// How far away a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// This machine.
+    Here,
+    /// This link: cloud metadata services, and what is no address of a host.
+    LinkLocal,
+    /// Anywhere else.
+    Elsewhere,
+}
+
 /// Why an address may not be asked. The texts repeat nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -38,7 +58,7 @@ pub enum AddressError {
 
 impl Address {
     /// Check an address as written.
-    pub fn parse(text: &str) -> Result<Address, AddressError> {
+    pub fn parse(text: &str, plain: Plain) -> Result<Address, AddressError> {
         let url = Url::parse(text).map_err(|_| AddressError::NotOne)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(AddressError::Scheme);
@@ -50,12 +70,11 @@ impl Address {
         if url.fragment().is_some() {
             return Err(AddressError::Fragment);
         }
-        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-        if ip.is_some_and(is_link_local) {
+        let reach = reach(host);
+        if reach == Reach::LinkLocal {
             return Err(AddressError::LinkLocal);
         }
-        let here = host == "localhost" || ip.is_some_and(|ip| ip.to_canonical().is_loopback());
-        if url.scheme() == "http" && !here {
+        if url.scheme() == "http" && reach != Reach::Here && plain == Plain::Here {
             return Err(AddressError::Plain);
         }
         if crate::text::mask(text) != text {
@@ -69,6 +88,28 @@ impl Address {
     pub fn host(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         self.0.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// Whether what is sent can be read on the way.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.0.scheme() == "http" && reach(self.0.host_str().unwrap_or_default()) != Reach::Here
+    }
+
+    /// The same origin, further down its path, with more parameters.
+    #[must_use]
+    pub fn at<'a>(
+        &self,
+        path: &str,
+        query: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Address {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
+        let mut query = query.into_iter().peekable();
+        if query.peek().is_some() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Address(url)
     }
 
     /// As it is asked.
@@ -91,10 +132,20 @@ impl fmt::Debug for Address {
     }
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_link_local() || ip == Ipv4Addr::UNSPECIFIED,
-        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_unspecified(),
+/// How far away a host is, as far as its name says.
+#[must_use]
+pub fn reach(host: &str) -> Reach {
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    match ip.map(|ip| ip.to_canonical()) {
+        Some(ip) if ip.is_loopback() => Reach::Here,
+        Some(IpAddr::V4(ip)) if ip.is_link_local() || ip == Ipv4Addr::UNSPECIFIED => {
+            Reach::LinkLocal
+        }
+        Some(IpAddr::V6(ip)) if ip.is_unicast_link_local() || ip.is_unspecified() => {
+            Reach::LinkLocal
+        }
+        None if host.eq_ignore_ascii_case("localhost") => Reach::Here,
+        _ => Reach::Elsewhere,
     }
 }
 
@@ -114,7 +165,7 @@ mod tests {
             "http://localhost:8000",
             "HTTP://LOCALHOST/",
         ] {
-            assert!(Address::parse(good).is_ok(), "{good}");
+            assert!(Address::parse(good, Plain::Here).is_ok(), "{good}");
         }
         for (bad, why) in [
             ("", E::NotOne),
@@ -135,13 +186,32 @@ mod tests {
             ("https://example.com/?key=AIzaSyA1234567890abcdefghijklmnopqrstuv", E::Secret),
             ("https://example.com/#x", E::Fragment),
         ] {
-            assert_eq!(Address::parse(bad), Err(why), "{bad}");
+            assert_eq!(Address::parse(bad, Plain::Here), Err(why), "{bad}");
         }
     }
 
     #[test]
+    fn plain_http_to_others_must_be_allowed_and_metadata_services_never_are() {
+        let parse = |text| Address::parse(text, Plain::Anywhere);
+        assert!(parse("http://vllm:8000/metrics").unwrap().is_readable());
+        assert!(!parse("http://127.0.0.1:8000/metrics").unwrap().is_readable());
+        assert!(!parse("https://example.com/").unwrap().is_readable());
+        assert_eq!(parse("http://169.254.169.254/"), Err(AddressError::LinkLocal));
+    }
+
+    #[test]
+    fn a_path_and_parameters_are_added_to_those_there_are() {
+        let base = Address::parse("https://example.com/proxy/?a=1", Plain::Here).unwrap();
+        let whole = base.at("/v1/x", [("b[]", "2 3".to_owned())]);
+        assert_eq!(whole.url().as_str(), "https://example.com/proxy/v1/x?a=1&b%5B%5D=2+3");
+        let root = Address::parse("https://example.com", Plain::Here).unwrap();
+        assert_eq!(root.at("/v1/x", []).url().as_str(), "https://example.com/v1/x");
+    }
+
+    #[test]
     fn what_is_shown_of_one_has_no_query() {
-        let address = Address::parse("https://example.com:8443/a?user=bob").unwrap();
+        let text = "https://example.com:8443/a?user=bob";
+        let address = Address::parse(text, Plain::Here).unwrap();
         assert_eq!(
             format!("{address} {address:?}"),
             "https://example.com:8443/a https://example.com:8443/a"

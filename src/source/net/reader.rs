@@ -1,7 +1,8 @@
-//! From an answer to observations: lines for a sink, counted like those of a file.
+//! From an answer to observations: lines for a sink, counted like those of a file,
+//! or what was read of it as a whole, which counts as one line.
 
 use super::World;
-use crate::domain::{Batch, Item, SourceId, Wall};
+use crate::domain::{Batch, Item, Observation, SourceId, Wall};
 use crate::source::LineSink;
 use crate::source::tail::lines::{Counters, Lines, Outlet};
 
@@ -31,7 +32,15 @@ impl Reader {
         self.carry.extend_from_slice(part);
         let mut deliver = |batch| (world.deliver)(batch);
         let mut out = Outlet::new(self.id, &mut self.counters, &mut self.batch, &mut deliver);
-        let used = self.lines.take(&self.carry, received, &mut out);
+        let mut used = 0;
+        loop {
+            let rest = self.carry.get(used..).unwrap_or_default();
+            used += self.lines.take(rest, received, &mut out);
+            if !out.is_full() {
+                break;
+            }
+            out.send();
+        }
         self.carry.drain(..used);
     }
 
@@ -42,6 +51,15 @@ impl Reader {
         let mut out = Outlet::new(self.id, &mut self.counters, &mut self.batch, &mut deliver);
         self.lines.finish(&self.carry, received, &mut out);
         self.carry.clear();
+    }
+
+    /// Takes what an answer of so many bytes said.
+    pub fn tell(&mut self, bytes: usize, seen: impl IntoIterator<Item = Observation>) {
+        let totals = &mut self.counters.totals;
+        totals.lines += 1;
+        totals.bytes += bytes as u64;
+        let line = totals.lines;
+        self.batch.items.extend(seen.into_iter().map(|seen| Item { line, seen }));
     }
 
     /// What was read and not yet sent on.

@@ -138,6 +138,19 @@ impl Secrets {
         Ok(Secret(key.to_owned()))
     }
 
+    /// A secret as text, for a protocol that has no headers, and a mark that changes
+    /// with it.
+    pub async fn plain(
+        &self,
+        from: Option<&SecretFrom>,
+    ) -> Result<(Option<String>, u64), SecretError> {
+        let mut mark = DefaultHasher::new();
+        let Some(from) = from else { return Ok((None, mark.finish())) };
+        let Secret(secret) = self.read(from).await?;
+        secret.hash(&mut mark);
+        Ok((Some(secret), mark.finish()))
+    }
+
     /// Headers with their keys filled in, and a mark that changes with the keys.
     pub async fn headers(
         &self,

@@ -159,6 +159,7 @@ fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
     Facts::default()
         .text("cap", &*cap.name)
         .text("covers", &*cap.scope)
+        .maybe("of each", cap.each.zip(cap.of.as_ref()).map(|(each, of)| format!("{each} {of}")))
         .text("period", format!("{} from {}", cap.period, cap.period_start))
         .usd("spent", Some(cap.spent_usd))
         .usd("cap", Some(cap.cap_usd))
@@ -171,6 +172,7 @@ fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
         .ratio("without price", cap.unpriced_ratio)
         .usd("provider's bill", cap.provider_usd)
         .span("bill age", cap.provider_age_s.map(|seconds| seconds + elapsed_s))
+        .maybe("estimate off by", cap.estimate_error_ratio.map(|e| format!("{:+.2} %", e * 100.0)))
         .done()
 }
 
@@ -272,16 +274,21 @@ fn switch_facts(tripped: &Switch) -> Vec<Fact> {
 }
 
 fn source_facts(source: &Source, elapsed_s: f64) -> Vec<Fact> {
+    let reasons =
+        source.faults_by.iter().map(|(reason, n)| format!("{reason} {}", fmt::grouped(*n)));
+    let reasons = reasons.collect::<Vec<_>>().join("  ");
     Facts::default()
         .text("source", &*source.name)
         .text("kind", source.kind)
         .text("state", &*source.state)
         .maybe("problem", source.problem.as_ref())
+        .maybe("calls", (!source.counts).then_some("counted elsewhere, only limits read"))
         .maybe("format", source.format.as_ref())
         .text("lines", fmt::grouped(source.lines))
         .text("bytes", fmt::grouped(source.bytes))
         .text("not understood", fmt::grouped(source.faults))
         .text("set aside", fmt::grouped(source.quarantined))
+        .maybe("because of", (!reasons.is_empty()).then_some(reasons))
         .text("of no interest", fmt::grouped(source.ignored))
         .text("repeated", fmt::grouped(source.duplicates))
         .text("blank", fmt::grouped(source.blank))
