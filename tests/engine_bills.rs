@@ -1,8 +1,6 @@
 //! The provider's own bill beside what calls add up to.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Duration;
-
 use jiff::tz::TimeZone;
 use tripline::domain::{
     Batch, BillReading, Bucket, BucketId, Cost, CostSource, Dimension, Item, Mono, NameKind, Names,
@@ -50,7 +48,7 @@ impl Rig {
             CapSpec { each: Some(Dimension::Provider), ..cap("each", Period::Day, &[]) },
         ];
         let source =
-            |name: &str| SourceName { name: name.into(), kind: "file", every: Duration::ZERO };
+            |name: &str| SourceName { name: name.into(), kind: "file", ..SourceName::default() };
         let names = Names::default();
         let spec = EngineSpec {
             caps,
