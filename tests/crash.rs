@@ -19,19 +19,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use calls::{Truth, line};
 use daemon::{Daemon, kept, serve, status, status_until};
 use sandbox::Sandbox;
-
-/// Between two rotations under the eyes of a running tail, which looks at a path
-/// at least each 250 ms: a generation that came and went between two looks would
-/// be one that it never saw. While nothing runs there is no such limit.
-const BETWEEN_ROTATIONS: Duration = Duration::from_secs(1);
 
 #[test]
 fn every_call_is_counted_once_whenever_it_is_killed() {
@@ -42,7 +35,6 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
     let log = sandbox.path("gw.log");
     let (stop, stopped) = channel();
     let mut writer = Writer::new(&log, Dice(seed));
-    let down = Arc::clone(&writer.down);
     let config = "[[cap]]\nname = \"all\"\nusd = 1000000\nperiod = \"month\"\n";
     // What was rotated before the log was ever seen is no part of it.
     writer.write();
@@ -53,9 +45,7 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
     let mut dice = Dice(seed + 1);
     for _ in 0..kills {
         if dice.below(2) == 0 {
-            down.store(true, Ordering::Relaxed);
             std::thread::sleep(Duration::from_micros(dice.below(300_000)));
-            down.store(false, Ordering::Relaxed);
         }
         let daemon = Daemon::spawn(serve(&sandbox, config, &[&log]));
         // From before it has opened anything to well into its work.
@@ -118,8 +108,6 @@ struct Writer {
     truth: Truth,
     rotations: u64,
     dice: Dice,
-    /// Whether nothing reads just now.
-    down: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -130,20 +118,14 @@ impl Writer {
             truth: Truth::default(),
             rotations: 0,
             dice,
-            down: Arc::default(),
         }
     }
 
     fn run(mut self, stopped: &Receiver<()>) -> (Truth, u64) {
-        let mut rotated = Instant::now();
         loop {
             self.write();
-            let down = self.down.load(Ordering::Relaxed);
-            if self.dice.below(60) == 0 && (down || rotated.elapsed() >= BETWEEN_ROTATIONS) {
+            if self.dice.below(60) == 0 {
                 self.rotate(stopped);
-                if !down {
-                    rotated = Instant::now();
-                }
             }
             let pause = Duration::from_micros(self.dice.below(4000));
             if stopped.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {

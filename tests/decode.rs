@@ -405,6 +405,21 @@ fn tokens_of_every_dialect_mean_the_same() {
 }
 
 #[test]
+fn a_count_that_no_call_can_have_is_unreadable_and_hides_no_cost() {
+    for (count, is) in [("1000000000000", Some(1_000_000_000_000)), ("1000000000001", None)] {
+        for field in ["input_tokens", "output_tokens"] {
+            let line = format!(r#"{{"ts":1795187477,"model":"m","{field}":{count},"cost":1}}"#);
+            let (_, batch) = one(&line);
+            let tokens = request(&batch).tokens;
+            assert_eq!(tokens.input.or(tokens.output), is, "{line}");
+            assert!(request(&batch).cost.is_some());
+            let fault = is.is_none().then_some(FaultReason::TokensUnreadable);
+            assert_eq!(faults(&batch), Vec::from_iter(fault));
+        }
+    }
+}
+
+#[test]
 fn texts_can_be_left_out_without_losing_the_fingerprint() {
     let litellm = corpus("logs/samples/litellm_standard_logging.jsonl");
     let options = DecodeOptions { texts: Texts::Skip, ..DecodeOptions::default() };

@@ -41,6 +41,9 @@ impl LineSink for Teller {
     fn format(&self) -> Option<&str> {
         None
     }
+    fn open_since(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Gives one piece per read, as a pipe does.

@@ -1,9 +1,11 @@
 //! Random file actions, stops and kills against the real tail and a model that
 //! knows which lines must be delivered: each exactly once, in order.
 //!
-//! The model knows two limits, and those exactly: a generation that comes and
-//! goes between two looks is not seen (unless a restart finds it beside what was
-//! read), and of one that was truncated or unlinked unread nothing is left.
+//! The model knows these limits, and those exactly: of a generation that was
+//! truncated or unlinked unread nothing is left; one that comes and goes between
+//! two looks is found beside what was read, but not where a link has led to it,
+//! for its name says nothing then, nor where the file it was in is the same as
+//! before and nothing of that was consumed.
 //!
 //! `TAIL_MODEL_CASES` sets the number of cases.
 
@@ -91,8 +93,9 @@ struct Generation {
     opened: bool,
     /// Read for good: nothing more of it will be heard.
     finished: bool,
-    /// It was cut off, and its copy is in `file`: the next look finds it.
-    copied: bool,
+    /// It was cut off in this file, and its copy is in `file`: the next look
+    /// finds it.
+    copied: Option<usize>,
     /// No file holds it any more.
     gone: bool,
     /// It is in the file in which it was read last.
@@ -111,6 +114,9 @@ struct Inode {
     inode: u64,
     /// Time of its last change.
     written: u64,
+    /// The same when it was read last, and its length.
+    read: u64,
+    length: usize,
 }
 
 struct World {
@@ -119,6 +125,8 @@ struct World {
     generations: Vec<Generation>,
     files: Vec<Inode>,
     live: Option<usize>,
+    /// Where the tail has seen the path lead last, and of which time that was.
+    led: Option<(Option<usize>, u64)>,
     /// The file that was rotated last.
     last: Option<usize>,
     running: bool,
@@ -138,6 +146,7 @@ impl World {
             generations: Vec::new(),
             files: Vec::new(),
             live: None,
+            led: None,
             last: None,
             running: true,
             resolved: true, // Nothing is known of any past.
@@ -218,6 +227,8 @@ impl World {
             writer: Some(writer),
             held: false,
             written: self.clock,
+            read: 0,
+            length: 0,
         });
         self.live = Some(file);
         self.begin(file, false);
@@ -233,7 +244,7 @@ impl World {
             due: 0,
             opened: known,
             finished: false,
-            copied: false,
+            copied: None,
             gone: false,
             home: true,
             archive: None,
@@ -306,6 +317,8 @@ impl World {
             writer: Some(writer),
             held: false,
             written: 0,
+            read: 0,
+            length: 0,
         });
         self.touch(copy);
         let held = self.files[live].held;
@@ -314,7 +327,7 @@ impl World {
         generation.file = copy;
         generation.home = false;
         // What was never consumed can't be recognised in a copy.
-        generation.copied = held && generation.due > 0;
+        generation.copied = (held && generation.due > 0).then_some(live);
         self.files[live].writer.as_ref().unwrap().set_len(0).unwrap();
         self.begin(live, known);
         self.touch(live);
@@ -373,6 +386,8 @@ impl World {
             writer: None,
             held: false,
             written,
+            read: 0,
+            length: 0,
         });
         let held = self.files[file].held;
         let generation = self.current(file);
@@ -398,6 +413,8 @@ impl World {
     }
 
     fn looked(&mut self) {
+        let noticed = self.led.filter(|(file, _)| *file != self.live).map(|(_, time)| time);
+        let since = noticed.into_iter().chain(self.cut()).min();
         if !self.resolved {
             self.resolve();
         }
@@ -405,9 +422,16 @@ impl World {
             self.files[live].held = true;
         }
         for at in 0..self.generations.len() {
-            if std::mem::take(&mut self.generations[at].copied) {
+            if self.generations[at].copied.take().is_some() {
                 self.read_on(at);
             }
+        }
+        if let Some(since) = since {
+            self.miss_nothing(since);
+        }
+        match self.live {
+            Some(live) => self.led = Some((Some(live), self.files[live].written)),
+            None => self.led = self.led.map(|(_, time)| (None, time)),
         }
         for one in &mut self.generations {
             // A truncation was seen.
@@ -420,6 +444,43 @@ impl World {
                     generation.opened = true;
                     generation.due = generation.complete();
                 }
+                let length = generation.bytes.len();
+                self.files[file].length = length;
+                self.files[file].read = self.files[file].written;
+            }
+        }
+    }
+
+    /// When the files were read last that are found to be truncated.
+    fn cut(&mut self) -> Vec<u64> {
+        let mut cut = Vec::new();
+        for file in 0..self.files.len() {
+            if !self.files[file].held {
+                continue;
+            }
+            let consumed = self.generations.iter().any(|one| {
+                let here = one.copied.unwrap_or(one.file) == file;
+                here && !one.finished && one.due > 0 && (one.gone || one.copied.is_some())
+            });
+            // Of a piece of a line, it is only found out that it became shorter.
+            if consumed || self.current(file).bytes.len() < self.files[file].length {
+                cut.push(self.files[file].read);
+            }
+        }
+        cut
+    }
+
+    /// What came and went since the last look is read, if it is anywhere.
+    fn miss_nothing(&mut self, since: u64) {
+        for at in 0..self.generations.len() {
+            let one = &self.generations[at];
+            let file = &self.files[one.file];
+            let is_beside = file.name.is_some() && Some(one.file) != self.live && !self.linked;
+            let is_known = file.held || (one.opened && one.due > 0);
+            if is_beside && !is_known && !one.gone && file.written >= since {
+                self.generations[at].finished = false;
+                self.read_on(at);
+                MISSED.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -517,9 +578,10 @@ impl World {
     fn stop(&mut self) {
         self.rig.stop();
         self.running = false;
+        self.led = None;
         self.files.iter_mut().for_each(|file| file.held = false);
         for one in &mut self.generations {
-            one.copied = false;
+            one.copied = None;
             if let Some(archive) = one.archive.take() {
                 one.file = archive;
                 one.home = false;
@@ -546,7 +608,10 @@ impl World {
             }
             assert!(due >= one.due, "a line is not taken back");
             one.due = due;
-            one.opened |= due > 0 || self.rig.store.has_empty(self.files[one.file].inode);
+            let is_begun = self.rig.store.has_empty(self.files[one.file].inode);
+            one.opened |= due > 0 || is_begun;
+            // What was missed is known by the place where it was found.
+            one.home |= is_begun;
         }
         self.stop();
     }
@@ -599,6 +664,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 static ACTIONS: AtomicUsize = AtomicUsize::new(0);
 static KILLS: AtomicUsize = AtomicUsize::new(0);
 static STARTS: AtomicUsize = AtomicUsize::new(0);
+/// Generations that came and went between two looks.
+static MISSED: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "only the environment can ask for a longer run")]
@@ -621,9 +688,11 @@ fn every_line_once_whatever_happens_to_the_files() {
         panic!("{e}");
     }
     eprintln!(
-        "{cases} cases, {} actions, {} restarts, {} kills: 0 lines lost, 0 repeated",
+        "{cases} cases, {} actions, {} restarts, {} kills, \
+         {} rotations unseen: 0 lines lost, 0 repeated",
         ACTIONS.load(Ordering::Relaxed),
         STARTS.load(Ordering::Relaxed),
-        KILLS.load(Ordering::Relaxed)
+        KILLS.load(Ordering::Relaxed),
+        MISSED.load(Ordering::Relaxed)
     );
 }

@@ -5,6 +5,10 @@ use super::eval::{Line, Seen};
 use super::map::{Field, Map, Spot};
 use crate::domain::{Tier, Tokens};
 
+/// More tokens than any call has, or a whole company spends in a month. A sum of
+/// what is believed can never leave its type.
+const MOST: u64 = 1_000_000_000_000;
+
 /// Token counts of a line; whether any was there that can't be read.
 pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
     let mut state = Seen::Absent;
@@ -13,7 +17,7 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
         if alts.is_empty() {
             return None;
         }
-        let seen = line.count(alts);
+        let seen = plausible(line.count(alts));
         if seen == Seen::Unreadable {
             state = Seen::Unreadable;
         }
@@ -41,6 +45,13 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
         state = Seen::Is(());
     }
     (tokens, state)
+}
+
+fn plausible(count: Seen<u64>) -> Seen<u64> {
+    match count {
+        Seen::Is(count) if count > MOST => Seen::Unreadable,
+        seen => seen,
+    }
 }
 
 /// The tier a provider calls `word`; its everyday words are the standard tier.

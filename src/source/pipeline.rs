@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
 
 use super::{LineSink, SourceSpec};
 use crate::decode::{DecodeOptions, Decoder, FormatError, FormatId, Formats, Texts};
@@ -66,6 +67,8 @@ impl Recipe {
         Pipeline {
             decoder: Decoder::of(formats, self.format, names, self.options.clone()),
             pricer: Pricer::new(prices.clone(), names.clone()).up_to(self.options.max_request_usd),
+            given: 0,
+            told: 0,
         }
     }
 }
@@ -74,20 +77,35 @@ impl Recipe {
 pub struct Pipeline {
     decoder: Decoder,
     pricer: Pricer,
+    /// Lines that start before this byte were given.
+    given: u64,
+    /// Lines that start before this byte were given to an earlier run, which has
+    /// told of them.
+    told: u64,
 }
 
+/// Where, in a memo, the first line begins that was not yet given.
+const GIVEN: &str = "given";
+
 impl Pipeline {
-    /// Let the decoder fill the batch, then price what it added.
-    fn fill(&mut self, out: &mut Batch, decode: impl FnOnce(&mut Decoder, &mut Batch)) {
+    /// Let the decoder fill the batch, then price what it added. Where a record
+    /// was open, an earlier run has read on and told of what stood between its
+    /// lines: those are read again for the record alone.
+    fn fill(&mut self, at: LineAt, out: &mut Batch, decode: impl FnOnce(&mut Decoder, &mut Batch)) {
         let first = out.items.len();
         decode(&mut self.decoder, out);
+        if at.offset < self.told {
+            out.items.truncate(first);
+            return;
+        }
+        self.given = at.offset + 1;
         self.pricer.price_batch(out.items.get_mut(first..).unwrap_or_default());
     }
 }
 
 impl LineSink for Pipeline {
     fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        self.fill(out, |decoder, out| decoder.line(line, at, out));
+        self.fill(at, out, |decoder, out| decoder.line(line, at, out));
     }
 
     fn long_part(&mut self, part: &[u8]) {
@@ -95,19 +113,27 @@ impl LineSink for Pipeline {
     }
 
     fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
-        self.fill(out, |decoder, out| decoder.long_end(at, len, out));
+        self.fill(at, out, |decoder, out| decoder.long_end(at, len, out));
     }
 
     fn finish(&mut self, at: LineAt, out: &mut Batch) {
-        self.fill(out, |decoder, out| decoder.finish(at, out));
+        self.fill(at, out, |decoder, out| decoder.finish(at, out));
     }
 
     fn memo(&self) -> String {
-        self.decoder.memo()
+        let memo = self.decoder.memo();
+        if self.open_since().is_none() {
+            return memo;
+        }
+        let mut memo: Map<String, Value> = serde_json::from_str(&memo).unwrap_or_default();
+        memo.insert(GIVEN.to_owned(), self.given.max(self.told).into());
+        Value::Object(memo).to_string()
     }
 
     fn recall(&mut self, memo: &str) {
         self.decoder.recall(memo);
+        let memo: Value = serde_json::from_str(memo).unwrap_or_default();
+        self.told = memo.get(GIVEN).and_then(Value::as_u64).unwrap_or(0);
     }
 
     fn format(&self) -> Option<&str> {

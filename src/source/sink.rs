@@ -30,9 +30,7 @@ pub trait LineSink {
     /// First byte of a record of several lines that is not complete: another run,
     /// without what is kept here, begins there. Never moves to a byte before the
     /// last line given.
-    fn open_since(&self) -> Option<u64> {
-        None
-    }
+    fn open_since(&self) -> Option<u64>;
 }
 
 /// Makes the sink for a file (or, with the path `-`, for standard input).

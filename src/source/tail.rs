@@ -8,8 +8,8 @@
 //! not know what a line means, nor that events exist: they are only a reason to
 //! call sooner.
 //!
-//! Not covered: a generation that comes and goes between two turns, so that
-//! nothing of it was ever read (a restart still finds it beside what was read);
+//! Not covered: a generation that comes and goes between two turns and is then
+//! nowhere beside its path (deleted, in another directory, or what a link led to);
 //! what a truncation destroys; a file cut back to a part of itself, which is
 //! read again from its first byte, as a new one; a rotated file that a restart
 //! would have to look for in another directory; what is added to a rotated file

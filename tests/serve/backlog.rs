@@ -2,6 +2,7 @@
 //! stop anything.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -100,4 +101,36 @@ fn catching_up_says_how_far_it_is_while_the_present_is_watched() {
     status_until(&sandbox, "live", |status| source(status, "old.log")["state"] == "live");
     daemon.stop();
     assert_eq!(status(&sandbox)["totals"], seen["totals"]);
+}
+
+/// Peak memory of a process, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_hundred_megabytes_without_a_newline_need_no_room_and_hide_nothing() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 10);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_until(&sandbox, "the first calls", |status| truth.is(status));
+    let before = peak_kib(daemon.pid());
+    let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+    for _ in 0..100 {
+        file.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    }
+    let pending =
+        |status: &Value| status["sources"][0]["pending_bytes"].as_u64() == Some(100 << 20);
+    status_until(&sandbox, "it waits for the end of the line", pending);
+    file.write_all(b"\n").unwrap();
+    truth.log(&log, 10);
+    let seen = status_until(&sandbox, "the calls behind it", |status| truth.is(status));
+    assert_eq!(seen["totals"]["quarantined"], 1, "it is not skipped silently");
+    let grown = peak_kib(daemon.pid()) - before;
+    assert!(grown < 32 << 10, "{grown} KiB more");
+    eprintln!("100 MB without a newline: {grown} KiB more");
+    daemon.stop();
 }

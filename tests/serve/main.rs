@@ -14,6 +14,8 @@ mod backlog;
 mod calls;
 mod caps;
 mod daemon;
+mod open_records;
 mod restart;
 mod socket;
+mod stopped;
 mod trouble;

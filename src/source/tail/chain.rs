@@ -5,6 +5,8 @@
 //! continues what was read is read on from there; those that are newer than all
 //! that was ever read are read from their first byte; all others are old news.
 
+mod missed;
+
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
@@ -21,6 +23,8 @@ use super::lines::Lines;
 use crate::domain::{Checkpoint, Mono};
 use crate::source::packed::is_packed;
 use crate::source::{LineSink, SourceError};
+
+pub use missed::{Held, missed};
 
 /// A short generation is too easily another's beginning: only its place proves it.
 const TELLING: u64 = 4096;
@@ -58,6 +62,15 @@ pub struct Rest {
 enum At {
     Plain(PathBuf, File, Metadata, Generation),
     Packed(archive::Found),
+}
+
+impl At {
+    fn path(&self) -> &Path {
+        match self {
+            At::Plain(path, ..) => path,
+            At::Packed(found) => &found.path,
+        }
+    }
 }
 
 /// The entries of directories, read at most once per look at everything.
@@ -155,12 +168,13 @@ impl Sibling {
         }
     }
 
+    fn path(&self) -> &Path {
+        self.at.path()
+    }
+
     fn age(&self) -> Age {
-        let (path, meta) = match &self.at {
-            At::Plain(path, _, meta, _) => (path, meta),
-            At::Packed(found) => (&found.path, &found.meta),
-        };
-        let name = if is_packed(path) { path.with_extension("") } else { path.clone() };
+        let (path, meta) = (self.path(), self.meta());
+        let name = if is_packed(path) { path.with_extension("") } else { path.to_owned() };
         ((meta.mtime(), meta.mtime_nsec()), -counter_of(&name), name)
     }
 
@@ -325,10 +339,7 @@ impl Rest {
 
     /// Where it is now.
     pub fn path(&self) -> &Path {
-        match &self.at {
-            At::Plain(path, ..) => path,
-            At::Packed(found) => &found.path,
-        }
+        self.at.path()
     }
 
     /// Which file that is.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use super::consumed::Consumed;
-use super::generation::{FileId, Generation};
+use super::generation::{FileId, Generation, Head};
 use super::lines::{Lines, Outlet};
 use crate::domain::{Checkpoint, Mono, Stamp};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
@@ -22,6 +22,9 @@ use crate::source::{BLOCK, LineSink, SourceError, Start};
 /// The buffer all files share. It grows to the longest line that is gathered.
 #[derive(Default)]
 pub struct Buffer(Vec<u8>);
+
+/// When a file was changed last: seconds and nanoseconds of its file system.
+pub type Changed = (i64, i64);
 
 /// What became of one try to read on.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ pub struct Followed {
     stale: bool,
     /// Size and time of last change, at the last look.
     size: u64,
-    changed: (i64, i64),
+    changed: Changed,
     /// Bytes up to here were read; from `lines.offset()` on they make no line yet.
     scanned: u64,
     /// Bytes below this were there before the start.
@@ -147,6 +150,16 @@ impl Followed {
         self.scanned = read_to;
         self.changed = changed;
         Ok(if read_to < self.size && !bytes.is_empty() { Step::More } else { Step::Idle })
+    }
+
+    /// Its last change, as of when all that is taken of it was there.
+    pub fn changed(&self) -> Changed {
+        self.changed
+    }
+
+    /// What it begins with, while it is open.
+    pub fn head(&self) -> Option<Head> {
+        Head::of(self.file.as_ref()?).ok()
     }
 
     /// The file starts anew. Gives what was taken of it until now.
@@ -287,7 +300,8 @@ impl Buffer {
     }
 }
 
-fn time_of(meta: &Metadata) -> (i64, i64) {
+/// When it was changed last.
+pub fn time_of(meta: &Metadata) -> Changed {
     (meta.mtime(), meta.mtime_nsec())
 }
 

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::archive::Archive;
-use super::chain::Older;
-use super::file::Followed;
+use super::chain::{Held, Older};
+use super::consumed::Consumed;
+use super::file::{self, Changed, Followed};
 use super::generation::FileId;
 use crate::domain::{Mono, Progress};
 use crate::source::SourceState;
@@ -35,7 +36,9 @@ pub struct Files {
 #[derive(Default)]
 struct Slot {
     file: Option<Followed>,
-    /// Older generations of an earlier run, to be read before the file.
+    /// Last change of what the path led to, as of when it was last seen there.
+    led: Option<Changed>,
+    /// Older generations, to be read before the file.
     older: VecDeque<Older>,
     /// What earlier runs have left of it was looked for.
     resolved: bool,
@@ -69,6 +72,10 @@ impl Files {
             if let (Some(file), Ok(meta)) = (&mut slot.file, &meta) {
                 file.looked_at(meta);
             }
+            let own = slot.file.as_ref().map(|file| file.content.id);
+            if let Some(meta) = meta.as_ref().ok().filter(|meta| own == Some(FileId::of(meta))) {
+                slot.led = Some(file::time_of(meta));
+            }
             let id = meta.map(|meta| FileId::of(&meta));
             let open = slot.file.as_ref().filter(|file| file.failed.is_none());
             match (open, &id) {
@@ -91,6 +98,18 @@ impl Files {
             } else {
                 slot.older.push_back(Older::Plain(Box::new(old)));
             }
+        }
+    }
+
+    /// The last change of what a path led to, as of when it was last seen there.
+    pub fn led(&self, path: &Path) -> Option<Changed> {
+        self.paths.get(path)?.led
+    }
+
+    /// A path was just found to lead to its file, which was last changed then.
+    pub fn leads(&mut self, path: &Path, changed: Changed) {
+        if let Some(slot) = self.paths.get_mut(path) {
+            slot.led = Some(changed);
         }
     }
 
@@ -127,7 +146,23 @@ impl Files {
 
     /// Whether a file is open under any name.
     pub fn holds(&self, id: FileId) -> bool {
-        self.open().any(|file| file.content.id == id)
+        self.contents().any(|content| content.id == id)
+    }
+
+    /// What is being read, and what of it for this path.
+    pub fn held(&self, path: &Path) -> Held {
+        let own = |content: &&Consumed| content.path == path;
+        let open = self.open().filter(|file| own(&&file.content));
+        Held::new(
+            self.contents().map(|content| content.id).collect(),
+            open.filter_map(Followed::head).collect(),
+            self.contents().filter(own),
+        )
+    }
+
+    fn contents(&self) -> impl Iterator<Item = &Consumed> {
+        let archives = self.archives().map(|archive| &archive.content);
+        self.open().map(|file| &file.content).chain(archives)
     }
 
     /// The files to be read now: for each path the oldest generation, and before

@@ -188,6 +188,11 @@ impl Head {
         hashes
     }
 
+    /// Whether there is none: the content is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the other starts with all of this one's bytes.
     pub fn starts(&self, other: &Head) -> bool {
         other.0.starts_with(&self.0)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::chain::{self, Listings, Older};
 use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
-use super::file::{self, Buffer, Followed, Step};
+use super::file::{self, Buffer, Changed, Followed, Step};
 use super::files::{Files, Reading};
 use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};
@@ -227,10 +227,13 @@ impl Group {
         let id = match place {
             Ok(id) => id,
             Err(e) if is_missing(&e) => {
+                let was_there = self.files.at_mut(path).is_some();
+                let since = self.files.led(path).filter(|_| was_there);
                 self.files.place(path, None, now.mono);
                 if self.files.is_new(path) && !self.memory.known.is_empty() {
                     self.resolve(path, None, now, sinks)?;
                 }
+                self.read_missed(path, since, now, sinks);
                 return Ok(());
             }
             Err(why) => return Err(SourceError::Open { path: path.to_owned(), why }),
@@ -319,8 +322,19 @@ impl Group {
         let is_backlog = !self.started || (is_first && is_back);
         let mut followed = if is_backlog { followed.with_backlog() } else { followed };
         handles.opened(&mut followed);
+        let since = self.files.led(path).filter(|_| !is_first && !is_back);
         self.files.place(path, Some(followed), now.mono);
+        self.files.leads(path, file::time_of(meta));
+        self.read_missed(path, since, now, sinks);
         Ok(())
+    }
+
+    /// A path leads to something else than when it was seen last: what came and
+    /// went meanwhile is read before what is there now.
+    fn read_missed(&mut self, path: &Path, since: Option<Changed>, now: Stamp, sinks: &mut Sinks) {
+        if let Some(since) = since {
+            self.memory.miss_nothing(&mut self.files, (self.id, path), since, now, sinks);
+        }
     }
 
     /// Rotated files that were closed: where they are now they are read on.
@@ -402,6 +416,36 @@ fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
 }
 
 impl Memory {
+    /// Generations that came and went since what a path led to was `since` old
+    /// are read before what it leads to now. Says where the oldest of them is.
+    fn miss_nothing(
+        &mut self,
+        files: &mut Files,
+        (id, path): (SourceId, &Path),
+        since: Changed,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Option<PathBuf> {
+        let beside = self.listings.beside(path, &HashSet::new());
+        if beside.is_empty() {
+            return None;
+        }
+        let missed = chain::missed(since, &self.known, &files.held(path), &beside);
+        if let Some(problem) = missed.problem {
+            self.findings.add(Finding::Unreadable, problem);
+        }
+        let oldest = missed.older.first().map(|rest| rest.path().to_owned());
+        for rest in missed.older {
+            let sibling = rest.path().to_owned();
+            self.findings.came_by(path, &sibling);
+            match rest.open(path, sinks(id, path), now.mono) {
+                Ok(older) => files.read_first(path, std::iter::once(older)),
+                Err(why) => self.lost(&sibling, why),
+            }
+        }
+        oldest
+    }
+
     /// What was left to read of a file can't be read.
     fn lost(&mut self, path: &Path, why: io::Error) {
         let path = path.to_owned();
@@ -454,7 +498,7 @@ fn restart_cut(
     out: &mut Outlet<'_>,
 ) -> bool {
     let held: Vec<FileId> = files.open().map(|file| file.content.id).collect();
-    let (mut copies, mut any) = (Vec::new(), false);
+    let (mut copies, mut cut) = (Vec::new(), Vec::new());
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
         let copy = match copies::find(&file.content, &held) {
@@ -463,16 +507,16 @@ fn restart_cut(
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
             Err(_) => None,
         };
-        let torn = file.pending();
-        let mut content = file.restart(sinks(id, &file.content.path));
-        memory.findings.cut(&file.content.path, copy.as_ref().map(CopyOf::path));
+        let (torn, changed) = (file.pending(), file.changed());
+        let content = file.restart(sinks(id, &file.content.path));
+        let path = content.path.clone();
         if let Some(copy) = copy {
-            copies.push((file.content.path.clone(), copy, content));
+            memory.findings.cut(&path, Some(copy.path()));
+            copies.push((path.clone(), copy, content));
+            cut.push((path, changed, None));
         } else {
-            let id = content.id;
-            memory.known.add(content.finish_torn(torn, now, out), Some(id));
+            cut.push((path, changed, Some((content, torn))));
         }
-        any = true;
     }
     for (path, copy, content) in copies {
         match go_on_in(copy, &path, content, now) {
@@ -486,6 +530,18 @@ fn restart_cut(
             Err(why) => memory.lost(&path, why),
         }
     }
+    let any = !cut.is_empty();
+    for (path, since, gone) in cut {
+        let missed = memory.miss_nothing(files, (id, &path), since, now, sinks);
+        let Some((mut content, torn)) = gone else { continue };
+        // Where nothing was consumed, no copy can be recognised: it was missed.
+        let copy = missed.filter(|_| content.position() == 0);
+        memory.findings.cut(&path, copy.as_deref());
+        let torn = if copy.is_some() { 0 } else { torn };
+        let id = content.id;
+        memory.known.add(content.finish_torn(torn, now, out), Some(id));
+    }
+    memory.listings = Listings::default();
     // In one batch with the copies: what begins takes the place of what went on.
     files.open_mut().for_each(|file| file.content.save(out));
     any

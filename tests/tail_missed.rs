@@ -1,0 +1,138 @@
+//! Generations that come and go between two looks: a burst of rotations, or a
+//! reader that was stopped for a while. What is found beside the file and was
+//! written since is read; what lay there before, and copies, are not.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "files have real times")]
+
+#[path = "support/tail_rig.rs"]
+mod tail_rig;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tail_rig::Rig;
+use tripline::source::tail::POLL;
+
+/// Some lines were read when `tell` happens between two looks.
+fn check(story: &str, tell: impl FnOnce(&mut Rig, File)) {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut before = rig.writer("app.log.7");
+    before.write_all(b"from before the first start\n").unwrap();
+    before.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 50);
+    rig.settle();
+    tell(&mut rig, writer);
+    rig.assert_exact(story);
+    let heard = rig.heard.len();
+    rig.start();
+    rig.assert_exact(story);
+    assert_eq!(rig.heard.len(), heard, "{story}: nothing is new to another run");
+}
+
+/// Rename away as logrotate does, the oldest first; gives the new file.
+fn rotate(rig: &Rig) -> File {
+    for at in (1..9).rev() {
+        for ending in ["", ".gz"] {
+            let from = rig.path(&format!("app.log.{at}{ending}"));
+            if from.exists() {
+                fs::rename(from, rig.path(&format!("app.log.{}{ending}", at + 1))).unwrap();
+            }
+        }
+    }
+    fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    rig.writer("app.log")
+}
+
+/// As `gzip` does: the same content and time of change, and the original goes.
+fn gzip(rig: &Rig, name: &str) {
+    let from = rig.path(name);
+    let to = File::create(rig.path(&format!("{name}.gz"))).unwrap();
+    let mut to = GzEncoder::new(to, Compression::fast());
+    to.write_all(&fs::read(&from).unwrap()).unwrap();
+    let to = to.finish().unwrap();
+    to.set_modified(fs::metadata(&from).unwrap().modified().unwrap()).unwrap();
+    fs::remove_file(from).unwrap();
+}
+
+#[test]
+fn a_burst_of_rotations_with_late_writes_to_the_first() {
+    check("burst", |rig, mut first| {
+        for _ in 0..4 {
+            let mut writer = rotate(rig);
+            rig.lines(&mut writer, 20);
+            rig.lines(&mut first, 3);
+        }
+    });
+}
+
+#[test]
+fn compressed_at_once_and_nothing_lives_in_their_place() {
+    check("compressed", |rig, _| {
+        let mut writer = rotate(rig);
+        rig.lines(&mut writer, 20);
+        let mut writer = rotate(rig);
+        gzip(rig, "app.log.1");
+        rig.lines(&mut writer, 20);
+        drop(rotate(rig));
+        fs::remove_file(rig.path("app.log")).unwrap();
+    });
+}
+
+#[test]
+fn copied_and_truncated_twice() {
+    check("copied", |rig, mut writer| {
+        for _ in 0..2 {
+            rig.lines(&mut writer, 20);
+            drop(rotate(rig));
+            fs::rename(rig.path("app.log.1"), rig.path("app.log")).unwrap();
+            fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+            writer.set_len(0).unwrap();
+        }
+        rig.lines(&mut writer, 20);
+    });
+}
+
+#[test]
+fn copies_and_what_lay_there_before_are_not_read() {
+    check("copies", |rig, mut first| {
+        rig.lines(&mut first, 5);
+        fs::copy(rig.path("app.log"), rig.path("app.log.bak")).unwrap();
+        rig.lines(&mut first, 5);
+        let mut writer = rotate(rig);
+        gzip(rig, "app.log.8");
+        rig.lines(&mut writer, 20);
+        fs::copy(rig.path("app.log"), rig.path("app.log.live")).unwrap();
+    });
+}
+
+#[test]
+fn what_was_empty_when_it_was_opened_is_not_read_again_from_its_archive() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.settle();
+    rig.lines(&mut writer, 20);
+    let mut writer = rotate(&rig);
+    gzip(&rig, "app.log.1");
+    rig.lines(&mut writer, 20);
+    rig.assert_exact("opened empty");
+}
+
+#[test]
+fn they_are_read_in_the_order_of_their_writing() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 5);
+    rig.settle();
+    for _ in 0..5 {
+        writer = rotate(&rig);
+        rig.lines(&mut writer, 5);
+    }
+    rig.pass(POLL);
+    assert_eq!(rig.heard.len(), 30);
+    assert!(rig.heard.is_sorted(), "{:?}", rig.heard);
+}
