@@ -98,8 +98,11 @@ fn a_crossed_line_stops_real_traffic_and_the_proof_is_in_the_log() {
     let reset = watch.event(|event| event["event"] == "switch.reset");
     assert_eq!(reset["scope"], "all");
     let calls = rig.log().len();
-    let after = watch.snapshot(|snapshot| snapshot["sources"][0]["lines"] == calls);
-    assert!(host_of_the_trip(&after).is_none(), "tripped again: {}", after["switches"]);
+    // The next snapshot may have been made before the reset. One that was tripped
+    // again would stay so.
+    watch.snapshot(|snapshot| {
+        snapshot["sources"][0]["lines"] == calls && host_of_the_trip(snapshot).is_none()
+    });
 
     let log = rig.json_log();
     let by_sdk =
