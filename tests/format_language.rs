@@ -627,6 +627,10 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
             "x.toml:2: dedup: needs `trusted_id = true`: with an id that a client can choose, a later line would hide an earlier call",
         ),
         (
+            "id = \"x\"\nfields = { call_key = \"c\" }",
+            "x.toml:2: fields.call_key: needs `trusted_id = true`: with an id that a client can choose, a later line would hide an earlier call",
+        ),
+        (
             "id = \"x\"\n[sticky.model]\nwhen = { has = \"a\" }",
             "x.toml:2: sticky.model.from: is missing",
         ),

@@ -10,7 +10,11 @@ mod apps;
 mod check;
 #[path = "formats_corpus/dumps.rs"]
 mod dumps;
+#[path = "formats_corpus/gateway_variants.rs"]
+mod gateway_variants;
 #[path = "formats_corpus/gateways.rs"]
 mod gateways;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
+#[path = "formats_corpus/refusals.rs"]
+mod refusals;

@@ -303,7 +303,7 @@ pub(super) const FORMAT: Table = Table {
             "trusted_id",
             "boolean",
             Some("false"),
-            "Whether `dedup_key` alone makes lines equal: only where no client chooses it.",
+            "Whether an id alone makes lines equal: only where no client chooses it.",
         ),
         key("count", "boolean", Some("true"), "false: only limits are read, no call is counted."),
         key("tokens", "table", None, "What the token counts include."),

@@ -261,7 +261,9 @@ const RULES: &[Rule] = &[
     quota("insufficient balance", LimitedBy::Quota),
     quota("insufficient_balance", LimitedBy::Quota),
     quota("payment_required", LimitedBy::Quota),
-    // Which rate.
+    quota("key limit exceeded", LimitedBy::SpendCap),
+    // Which rate. Where all are listed, their numbers say it.
+    rule("(actual/limit)", ErrorKind::RateLimit),
     rule("input tokens per minute", ErrorKind::RateLimitInputTokens),
     rule("output tokens per minute", ErrorKind::RateLimitOutputTokens),
     rule("(tpm)", ErrorKind::RateLimitTokens),
@@ -273,7 +275,9 @@ const RULES: &[Rule] = &[
     rule("requests per min", ErrorKind::RateLimitRequests),
     rule("requests per day", ErrorKind::RateLimitRequests),
     rule("requests per second", ErrorKind::RateLimitRequests),
+    rule("free-models-per-", ErrorKind::RateLimitRequests),
     rule("token rate limit", ErrorKind::RateLimitTokens),
+    rule("too many tokens, please wait", ErrorKind::RateLimitTokens),
     rule("call rate limit", ErrorKind::RateLimitRequests),
     rule("limit type: max_parallel_requests", ErrorKind::RateLimitConcurrency),
     rule("max_parallel_requests", ErrorKind::RateLimitConcurrency),

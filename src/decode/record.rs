@@ -19,11 +19,12 @@ use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
 use super::map::{Cond, Counts, Field, Map, Spot};
 use super::moment::Around;
 use super::names::Named;
-use super::tokens::{overlay, tier, tokens};
+use super::tokens::{tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Item, Layer, LineAt, NameKind, Names,
-    NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
+    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Item, Keep, Layer, LineAt, NameKind,
+    Names, NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens,
+    Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
@@ -45,6 +46,8 @@ pub(super) struct Recorder {
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
+    /// Error texts of the present line.
+    error_text: Vec<u8>,
     defaults: Defaults,
     max_request_usd: NanoUsd,
     texts: Texts,
@@ -125,6 +128,7 @@ impl Recorder {
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
+            error_text: Vec::new(),
             defaults,
             max_request_usd: options.max_request_usd,
             texts: options.texts,
@@ -278,7 +282,7 @@ impl Recorder {
         request.status = status;
         self.identify(map, line, place, &mut request);
         let (said, token_state) = tokens(line, map);
-        request.tokens = overlay(said, self.body.tokens);
+        request.tokens = said.or(self.body.tokens);
         let word = |w: &str| Some(tier(w));
         let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
         request.tier = tier.or(self.body.tier).unwrap_or_default();
@@ -288,7 +292,7 @@ impl Recorder {
             }
             Reported::Nothing | Reported::Bad(_) => None,
         };
-        self.read_headers(line, &mut request);
+        self.read_headers(map, line, &mut request);
         self.read_limits(map, line, &request);
         describe(map, line, &mut request);
         request.failure = self.failure(map, line, status);
@@ -336,7 +340,7 @@ impl Recorder {
         }
     }
 
-    fn read_headers(&mut self, line: Line<'_>, request: &mut Request) {
+    fn read_headers(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
         let provider = request.provider.or(self.defaults.provider);
         let failed = request.status.is_some_and(|status| status >= 400);
         if line.headers.is_empty() && self.body.error.is_empty() && !failed {
@@ -347,13 +351,14 @@ impl Recorder {
             request.provider = provider;
             return;
         }
+        self.gather_error_text(map, line, request.status);
         let context = HeaderContext {
             at: request.at,
             status: request.status,
             provider: provider.map(|sym| self.names.text(sym)),
             url: None,
             model: request.model,
-            body: Some(self.body.error.as_slice()).filter(|error| !error.is_empty()),
+            body: Some(self.error_text.as_slice()).filter(|error| !error.is_empty()),
         };
         self.reader.read(line.headers, &context, &mut self.report);
         if let Some(note) = self.trace.as_mut().and_then(|trace| trace.last()) {
@@ -423,17 +428,21 @@ impl Recorder {
         };
         let mut dedup_key = TextRef::default();
         let identity = map.identity;
-        if request.at_logged || identity.trusted {
-            request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
-                dedup_key = kept(key);
-                let fingerprint = if identity.trusted {
-                    trusted(key, &map.id, salt)
-                } else {
-                    fingerprint(key, request, salt)
-                };
-                Some(Dedup { fingerprint, keep: identity.keep })
-            });
-        }
+        // Without a time an id alone is left, which a client may choose.
+        let tells_lines_apart = request.at_logged || identity.trusted;
+        request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
+            dedup_key = kept(key);
+            let fingerprint = if identity.trusted {
+                trusted(key, &map.id, salt)
+            } else {
+                fingerprint(key, request, salt)
+            };
+            tells_lines_apart.then_some(Dedup { fingerprint, keep: identity.keep })
+        });
+        let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
+            Some(Dedup { fingerprint: trusted(key, &map.id, salt), keep: Keep::Join })
+        });
+        request.dedup = parts.or(request.dedup);
         if keep == Texts::Skip {
             return [TextRef::default(); 3];
         }

@@ -60,15 +60,3 @@ pub(super) fn larger(one: Tokens, other: Tokens) -> Tokens {
         reasoning: one.reasoning.max(other.reasoning),
     }
 }
-
-/// What `later` says, and what only `earlier` says.
-pub(super) fn overlay(later: Tokens, earlier: Tokens) -> Tokens {
-    Tokens {
-        input: later.input.or(earlier.input),
-        output: later.output.or(earlier.output),
-        cached_input: later.cached_input.or(earlier.cached_input),
-        cache_write: later.cache_write.or(earlier.cache_write),
-        cache_write_1h: later.cache_write_1h.or(earlier.cache_write_1h),
-        reasoning: later.reasoning.or(earlier.reasoning),
-    }
-}

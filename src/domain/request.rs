@@ -1,5 +1,7 @@
 //! One call to a model, as a log tells it, and the other things a line can say.
 
+mod joined;
+
 use super::amount::NanoUsd;
 use super::limit::{Layer, words};
 use super::names::Sym;
@@ -246,6 +248,8 @@ pub enum Keep {
     Last,
     /// The one with the most output tokens, as streamed answers grow.
     MostOutput,
+    /// All: each says a part of it.
+    Join,
 }
 
 /// What makes lines about one call equal.

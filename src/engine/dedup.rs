@@ -2,8 +2,8 @@
 //! once. A fingerprint is never made of a client-chosen id alone (the decoder
 //! sees to that), so a reused id hides no spend.
 //!
-//! Where a later line about a call can be the better one, what was counted is
-//! remembered too, so that it can be taken back.
+//! Where a later line about a call can be the better one, or say another part of
+//! it, what was counted is remembered too, so that it can be taken back.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use crate::domain::{Dedup as Id, Keep, Mono, Request, Wall};
 
 /// Calls remembered: at 1,000 calls a second, more than a minute.
 const KEPT: usize = 65_536;
-/// Calls remembered that a better line may supersede.
+/// Calls remembered that a later line may supersede or add to.
 const REPLACEABLE: usize = 8192;
 
 /// What a call is to those counted before.
@@ -24,8 +24,13 @@ pub enum Admission {
     New,
     /// It was counted, and this line says nothing better.
     Repeat,
-    /// It was counted as this; the new line counts instead.
-    Supersedes(Box<Counted>),
+    /// It was counted as `old`; now it counts as `new` instead.
+    Supersedes {
+        /// To be taken back.
+        old: Box<Counted>,
+        /// To be counted.
+        new: Box<Request>,
+    },
 }
 
 /// A call as it was counted.
@@ -77,15 +82,28 @@ impl Dedup {
         false
     }
 
-    fn replace(&mut self, fingerprint: u64, keep: Keep, new: Box<Counted>) -> Admission {
+    fn replace(&mut self, fingerprint: u64, keep: Keep, mut new: Box<Counted>) -> Admission {
         if let Some(old) = self.counted.get_mut(&fingerprint) {
             let output = |counted: &Counted| counted.request.tokens.output;
             if keep == Keep::MostOutput && output(&new) <= output(old) {
                 return Admission::Repeat;
             }
-            return Admission::Supersedes(std::mem::replace(old, new));
+            if keep == Keep::Join {
+                let request = old.request.joined(&new.request);
+                if request == old.request {
+                    return Admission::Repeat;
+                }
+                if request.at != new.request.at {
+                    (new.when, new.at) = (old.when, old.at);
+                }
+                new.request = request;
+            }
+            let counts = Box::new(new.request);
+            return Admission::Supersedes { old: std::mem::replace(old, new), new: counts };
         }
-        if self.known.contains(&fingerprint) {
+        // What was spent is not lost because an earlier run saw another part.
+        let adds = keep == Keep::Join && new.request.states_usage();
+        if self.known.contains(&fingerprint) && !adds {
             return Admission::Repeat;
         }
         if self.replaceable.len() == REPLACEABLE
@@ -134,7 +152,7 @@ mod tests {
         {
             Admission::New => "new".to_owned(),
             Admission::Repeat => "repeat".to_owned(),
-            Admission::Supersedes(old) => format!("{:?}", old.request.tokens.output),
+            Admission::Supersedes { old, .. } => format!("{:?}", old.request.tokens.output),
         };
         let mut most = Dedup::default();
         for (output, is) in [
@@ -150,5 +168,30 @@ mod tests {
         assert_eq!(admit(&mut last, Keep::Last, Some(5)), "new");
         assert_eq!(admit(&mut last, Keep::Last, Some(1)), "Some(5)");
         assert_eq!(admit(&mut last, Keep::Last, None), "Some(1)");
+    }
+
+    #[test]
+    fn parts_of_a_call_are_put_together_also_over_a_restart() {
+        let id = Id { fingerprint: 1, keep: Keep::Join };
+        let part = |status, output| {
+            let mut part = call(output);
+            part.request.status = status;
+            part
+        };
+        let usage = || part(None, Some(7));
+        let outcome = || part(Some(200), None);
+        let mut dedup = Dedup::default();
+        assert!(matches!(dedup.admit(id, outcome), Admission::New));
+        let Admission::Supersedes { old, new } = dedup.admit(id, usage) else { panic!("joined") };
+        assert_eq!(old.request, outcome().request);
+        assert_eq!((new.status, new.tokens.output), (Some(200), Some(7)));
+        assert!(matches!(dedup.admit(id, usage), Admission::Repeat));
+        assert!(matches!(dedup.admit(id, outcome), Admission::Repeat));
+
+        let mut restarted = Dedup::default();
+        restarted.remember(1);
+        assert!(matches!(restarted.admit(id, outcome), Admission::Repeat));
+        assert!(matches!(restarted.admit(id, usage), Admission::New));
+        assert!(matches!(restarted.admit(id, outcome), Admission::Supersedes { .. }));
     }
 }

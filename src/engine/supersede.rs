@@ -1,9 +1,10 @@
-//! Calls that several lines tell of: the better line counts, and what another
-//! one counted before is taken back from wherever it went. Never a second call.
+//! Calls that several lines tell of: the better line counts, or what all of them
+//! say, and what another one counted before is taken back from wherever it went.
+//! Never a second call.
 
 use super::dedup::{Admission, Counted};
 use super::{Engine, counted_at};
-use crate::domain::{Outcome, Request, SourceId, Stamp, Timing};
+use crate::domain::{Keep, Outcome, Request, SourceId, Stamp, Timing};
 
 /// How a call is to be counted.
 pub(super) enum Counting {
@@ -11,7 +12,7 @@ pub(super) enum Counting {
     Never,
     /// As a call of its own.
     Anew,
-    /// In the place of an earlier line about it, without the times of that one.
+    /// In the place of what was counted before, without the times of that.
     Instead(Box<Request>),
 }
 
@@ -24,19 +25,20 @@ impl Engine {
         if let Admission::New = admission {
             return Counting::Anew;
         }
+        let adds = id.keep == Keep::Join && !matches!(admission, Admission::Repeat);
         if let Some(row) = self.sources.get_mut(source.0 as usize) {
-            row.duplicates += 1;
+            row.duplicates += u64::from(!adds);
         }
-        let Admission::Supersedes(old) = admission else { return Counting::Never };
+        let Admission::Supersedes { old, new: call } = admission else { return Counting::Never };
         self.take_back(&old);
-        let (new, old) = (request.timing, old.request.timing);
+        let (new, old) = (call.timing, old.request.timing);
         // What was timed once is not timed twice.
         let timing = Timing {
             latency_ms: new.latency_ms.filter(|_| old.latency_ms.is_none()),
             ttft_ms: new.ttft_ms.filter(|_| old.ttft_ms.is_none()),
             queue_ms: new.queue_ms.filter(|_| old.queue_ms.is_none()),
         };
-        Counting::Instead(Box::new(Request { timing, ..*request }))
+        Counting::Instead(Box::new(Request { timing, ..*call }))
     }
 
     fn take_back(&mut self, old: &Counted) {

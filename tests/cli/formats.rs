@@ -121,3 +121,40 @@ fn maps_beside_the_configuration_are_read_and_their_mistakes_located() {
         .exits(78)
         .says("config.toml:5:11: keep.hass: unknown key; did you mean `has`?");
 }
+
+/// What two sources with these logs add up to.
+fn azure(logs: [&str; 2]) -> Value {
+    let sandbox = Sandbox::new();
+    let [one, two] = ["one.log", "two.log"];
+    sandbox.file(one, logs[0]);
+    sandbox.file(two, logs[1]);
+    let [one, two] = [one, two].map(|name| sandbox.path(name));
+    let args = ["replay", "--json", one.to_str().unwrap(), two.to_str().unwrap()];
+    // Events come first.
+    sandbox.run(args).ok().lines().pop().unwrap()
+}
+
+#[test]
+fn the_two_records_of_a_call_count_once_with_what_both_say() {
+    let sample =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/logs/samples/azure_apim_llm.jsonl");
+    let sample = fs::read_to_string(sample).unwrap();
+    let lines: Vec<String> = sample.lines().map(|line| format!("{line}\n")).collect();
+    let [usage, text, outcome, refused] = lines.as_slice() else { panic!("{}", lines.len()) };
+    let orders = [
+        [sample.clone(), String::new()],
+        // Each kind of record has a file of its own, and may come again.
+        [format!("{outcome}{refused}"), format!("{usage}{text}")],
+        [format!("{usage}{text}{usage}"), format!("{outcome}{refused}{outcome}")],
+    ];
+    for [one, two] in &orders {
+        let snapshot = azure([one, two]);
+        let totals = &snapshot["totals"];
+        assert_eq!(totals["requests"], 2, "{snapshot}");
+        assert_eq!((&totals["input_tokens"], &totals["output_tokens"]), (&26.into(), &42.into()));
+        assert_eq!(totals["cost_usd"], "0.0000291", "{totals}");
+        let rows = snapshot["traffic"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["model"] == "gpt-4o-mini-2024-07-18").unwrap();
+        assert_eq!((&row["requests"], &row["outcomes"]["ok"]), (&1.into(), &1.0.into()), "{row}");
+    }
+}

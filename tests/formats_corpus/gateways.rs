@@ -1,6 +1,12 @@
 //! Gateways and proxies.
 
+use std::sync::Arc;
+
+use tripline::decode::{DecodeOptions, Decoder, Formats};
+use tripline::domain::{Batch, Names, Wall};
+
 use crate::check::{Sample, check};
+use crate::support::{Lines, at, corpus};
 
 const SAMPLES: &[Sample] = &[
     Sample { sample: "nginx_json.jsonl", expect: "nginx_json.json", overlook: &[] },
@@ -14,6 +20,31 @@ const SAMPLES: &[Sample] = &[
     Sample { sample: "kong_ai_proxy.jsonl", expect: "kong_ai_proxy.json", overlook: &[] },
     Sample { sample: "azure_apim_llm.jsonl", expect: "azure_apim_llm.json", overlook: &[] },
     Sample { sample: "bedrock_invocation.jsonl", expect: "bedrock_invocation.json", overlook: &[] },
+    Sample {
+        sample: "litellm_json_logs_stdout.log",
+        expect: "litellm_json_logs_stdout.json",
+        overlook: &[],
+    },
+    Sample { sample: "apisix_logger.jsonl", expect: "apisix_logger.json", overlook: &[] },
+    Sample { sample: "envoy_ai_gateway.jsonl", expect: "envoy_ai_gateway.json", overlook: &[] },
+    Sample {
+        sample: "cloudflare_ai_gateway_logs.jsonl",
+        expect: "cloudflare_ai_gateway_logs.json",
+        overlook: &[],
+    },
+    Sample { sample: "portkey_export.jsonl", expect: "portkey_export.json", overlook: &[] },
+    Sample {
+        sample: "ollama_api_final_chunk.jsonl",
+        expect: "ollama_api_final_chunk.json",
+        overlook: &[],
+    },
+    Sample {
+        sample: "cloudflare_logpush.jsonl",
+        expect: "cloudflare_logpush.json",
+        // Without a time a call counts when it is read.
+        overlook: &["at"],
+    },
+    Sample { sample: "helicone_webhook.jsonl", expect: "helicone_webhook.json", overlook: &["at"] },
     Sample {
         sample: "litellm_client_headers.jsonl",
         expect: "litellm_client_headers.json",
@@ -31,6 +62,45 @@ const SAMPLES: &[Sample] = &[
         overlook: &[],
     },
 ];
+
+/// The format that takes each sample.
+const FORMATS: &[(&str, &str)] = &[
+    ("nginx_json.jsonl", "nginx-json"),
+    ("litellm_standard_logging.jsonl", "litellm-standard"),
+    ("litellm_spend_logs.jsonl", "litellm-spend"),
+    ("litellm_json_logs_stdout.log", "litellm-stdout"),
+    ("caddy_access.jsonl", "caddy"),
+    ("kong_ai_proxy.jsonl", "kong-ai"),
+    ("azure_apim_llm.jsonl", "azure-apim"),
+    ("bedrock_invocation.jsonl", "bedrock"),
+    ("apisix_logger.jsonl", "apisix"),
+    ("envoy_ai_gateway.jsonl", "envoy-json"),
+    ("cloudflare_ai_gateway_logs.jsonl", "cloudflare-ai-gateway"),
+    ("cloudflare_logpush.jsonl", "cloudflare-logpush"),
+    ("portkey_export.jsonl", "portkey"),
+    ("helicone_webhook.jsonl", "helicone-webhook"),
+    ("ollama_api_final_chunk.jsonl", "ollama"),
+    ("openrouter_activity.jsonl", "openrouter-activity"),
+];
+
+#[test]
+fn each_line_of_a_sample_is_taken_by_its_own_format() {
+    let formats = Arc::new(Formats::builtin());
+    for (sample, format) in FORMATS {
+        let names = Names::default();
+        for (number, line) in Lines::all(&corpus(&format!("logs/samples/{sample}"))) {
+            if !line.starts_with(b"{") {
+                continue;
+            }
+            // A line is told by itself, not by what came before it.
+            let options = DecodeOptions::default();
+            let mut decoder = Decoder::new(Arc::clone(&formats), &names, options).expect("decodes");
+            let mut batch = Batch::default();
+            decoder.line(line, at(1, number, Wall::from_secs(1_795_190_000)), &mut batch);
+            assert_eq!(decoder.format(), Some(*format), "{sample} at {number}");
+        }
+    }
+}
 
 #[test]
 fn samples_decode_to_what_is_expected() {

@@ -64,6 +64,10 @@ pub(super) fn wait(text: &[u8]) -> Option<i64> {
 
 /// Which limit a message names.
 pub(super) fn limited_by(text: &[u8]) -> Option<LimitedBy> {
+    // xAI lists all limits: their numbers say which.
+    if contains(text, "(actual/limit)") {
+        return None;
+    }
     LIMITED_BY.iter().find(|(word, _)| contains(text, word)).map(|(_, by)| *by)
 }
 

@@ -106,8 +106,10 @@ pub(super) fn xai(body: &[u8], gathered: &mut Gathered) {
         let Some(resource) = resource else { continue };
         let mut key = Key::field(&BODY, false);
         (key.resource, key.scope, key.named) = (resource, Scope::Org, true);
+        let window = window.and_then(prose::window_word);
+        // Several windows of one resource stand side by side.
+        key.window_s = window;
         if let Some(draft) = gathered.draft(key) {
-            let window = window.and_then(prose::window_word);
             put(draft, window, &[(Verb::Limit, limit), (Verb::Used, used)]);
         }
     }

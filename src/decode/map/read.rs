@@ -46,6 +46,10 @@ pub(crate) const KEYS: &[&str] = &[
     "body",
 ];
 
+/// Why a key needs `trusted_id`.
+const UNTRUSTED: &str = "needs `trusted_id = true`: with an id that a client can choose, \
+                         a later line would hide an earlier call";
+
 /// A mistake in a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MapError {
@@ -242,9 +246,7 @@ fn identity(table: &Table<'_>) -> Read<Identity> {
         }
     };
     if keep != Keep::First && !trusted {
-        let message = "needs `trusted_id = true`: with an id that a client can choose, \
-                       a later line would hide an earlier call";
-        return Err(error(value, "dedup", message));
+        return Err(error(value, "dedup", UNTRUSTED));
     }
     Ok(Identity { keep, trusted })
 }

@@ -10,6 +10,8 @@ use crate::scan::{Kind, Value, members};
 
 /// Error texts of one line that are looked at.
 const TEXTS: usize = 8;
+/// Bytes of error texts that are searched for limits.
+const ERROR_TEXT: usize = 16 * 1024;
 
 impl Recorder {
     pub(super) fn failure(
@@ -20,10 +22,7 @@ impl Recorder {
     ) -> Failure {
         let mut texts: [&[u8]; TEXTS] = [&[]; TEXTS];
         let mut used = 0;
-        let applies = |alt: &&Alt<Spot>| alt.when.as_ref().is_none_or(|when| line.holds(when));
-        let in_line = line.alts(map, Field::ErrorText).filter(applies);
-        let in_line = in_line.filter_map(|alt| line.value(alt));
-        let said = in_line.filter(|value| says_something(*value)).map(|value| value.raw);
+        let said = error_texts(map, line);
         let body = Some(self.body.error.as_slice()).filter(|error| !error.is_empty());
         for (place, text) in texts.iter_mut().zip(body.into_iter().chain(said)) {
             *place = text;
@@ -57,6 +56,29 @@ impl Recorder {
         failure
     }
 
+    /// Gathers what is searched for limits and waits: the error of the body, or, where
+    /// there is none, the texts of the line's error, which may hold one.
+    pub(super) fn gather_error_text(
+        &mut self,
+        map: &Map<Spot>,
+        line: Line<'_>,
+        status: Option<u16>,
+    ) {
+        self.error_text.clear();
+        if !self.body.error.is_empty() {
+            // A response that began well is an error by its body alone.
+            let failed = status.is_some_and(|status| status >= 400);
+            self.error_text.extend_from_slice(if failed { b"" } else { b"{\"error\":" });
+            self.error_text.extend_from_slice(&self.body.error);
+            return;
+        }
+        for text in error_texts(map, line) {
+            let room = ERROR_TEXT.saturating_sub(self.error_text.len());
+            self.error_text.extend_from_slice(text.get(..room).unwrap_or(text));
+            self.error_text.push(b'\n');
+        }
+    }
+
     /// What the headers make of the response, where the status alone says less.
     fn by_headers(&self, status: Option<u16>) -> Option<ErrorKind> {
         match (self.report.state, status) {
@@ -68,6 +90,14 @@ impl Recorder {
             _ => None,
         }
     }
+}
+
+/// The texts of a line's error, as they are written.
+fn error_texts<'l>(map: &'l Map<Spot>, line: Line<'l>) -> impl Iterator<Item = &'l [u8]> {
+    let applies = move |alt: &&Alt<Spot>| alt.when.as_ref().is_none_or(|when| line.holds(when));
+    let values = line.alts(map, Field::ErrorText).filter(applies);
+    let values = values.filter_map(move |alt| line.value(alt));
+    values.filter(|value| says_something(*value)).map(|value| value.raw)
 }
 
 /// Whether an error field holds an error: many writers always have the field.

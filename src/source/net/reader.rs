@@ -31,7 +31,15 @@ impl Reader {
         self.carry.extend_from_slice(part);
         let mut deliver = |batch| (world.deliver)(batch);
         let mut out = Outlet::new(self.id, &mut self.counters, &mut self.batch, &mut deliver);
-        let used = self.lines.take(&self.carry, received, &mut out);
+        let mut used = 0;
+        loop {
+            let rest = self.carry.get(used..).unwrap_or_default();
+            used += self.lines.take(rest, received, &mut out);
+            if !out.is_full() {
+                break;
+            }
+            out.send();
+        }
         self.carry.drain(..used);
     }
 

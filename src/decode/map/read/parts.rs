@@ -1,7 +1,8 @@
 //! The tables of a map: fields, headers, limits, tokens and what is remembered.
 
 use super::{
-    Read, Reader, Table, Value, array, error, header_name, join, known, list, string, table,
+    Read, Reader, Table, UNTRUSTED, Value, array, error, flag, header_name, join, known, list,
+    string, table,
 };
 use crate::decode::map::{Alt, Drop, Field, Headers, Kind, Limit, Part, Sticky, TokenRule};
 use crate::domain::{Layer, Resource, Scope};
@@ -21,6 +22,9 @@ impl Reader {
         for (name, value) in table {
             let field = Field::ALL.iter().find(|field| field.word() == name.get_ref());
             let Some(field) = field else { continue };
+            if *field == Field::CallKey && flag(map, "trusted_id")? != Some(true) {
+                return Err(error(value, "fields.call_key", UNTRUSTED));
+            }
             let alts = self.alternatives(value, &join("fields", field.word()), field.kind())?;
             if let Some(place) = fields.get_mut(*field as usize) {
                 *place = alts;

@@ -1,0 +1,201 @@
+//! Refusals by any status, and limits that stand nowhere but in an error's body or
+//! message, wherever a log has those.
+
+use serde_json::{Value, json};
+
+use crate::gateway_variants::said;
+
+/// What an application's line with this response says, without its names and time.
+fn answered(status: u16, body: &Value) -> String {
+    let line = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "status": status, "body": body});
+    let as_text = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "status": status, "body": body.to_string()});
+    let [one, other] = [&line, &as_text].map(|line| core(&said(&line.to_string())));
+    assert_eq!(one, other, "{body}");
+    one
+}
+
+/// The same as LiteLLM's message in a payload.
+fn told_by_litellm(code: &str, message: &str) -> String {
+    let line = json!({
+        "litellm_call_id": "c", "call_type": "acompletion", "startTime": 1_795_187_477.0,
+        "endTime": 1_795_187_477.5, "status": "failure", "model": "m", "response_cost": 0.0,
+        "error_information": {"error_code": code, "error_class": "", "error_message": message},
+    });
+    core(&said(&line.to_string()))
+}
+
+fn core(said: &str) -> String {
+    let part = |word: &&str| {
+        !["ms:", "end:", "nano:", "/m", "app-json", "litellm-standard"]
+            .iter()
+            .any(|start| word.starts_with(start))
+    };
+    said.split(' ').filter(part).collect::<Vec<_>>().join(" ")
+}
+
+fn gemini(quota: &str, value: &str, delay: &str) -> Value {
+    json!({"error": {
+        "code": 429, "status": "RESOURCE_EXHAUSTED",
+        "message": "You exceeded your current quota, please check your plan and billing details.",
+        "details": [
+            {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [
+                {"quotaMetric": "generativelanguage.googleapis.com/x", "quotaId": quota, "quotaValue": value},
+            ]},
+            {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay},
+        ],
+    }})
+}
+
+#[test]
+fn limits_that_only_stand_in_a_body_are_read_in_a_line() {
+    let mut wrong = Vec::new();
+    let per_minute = gemini("GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "15", "48s");
+    let tokens = gemini("GenerateContentPaidTierInputTokensPerModelPerMinute", "1000000", "57.2s");
+    let per_day = gemini("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "50", "42s");
+    let openrouter = |limit: &str, left: &str| {
+        json!({"error": {"message": "Rate limit exceeded: free-models-per-min", "code": 429, "metadata": {
+            "headers": {"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": left, "X-RateLimit-Reset": "1795187520000"}}}})
+    };
+    let xai = json!({"code": "Some resource has been exhausted", "error": "Too many requests for team t. Your team t and model m: Requests per Second (actual/limit): 2/8, Requests per Minute (actual/limit): 480/480, Tokens per Minute (actual/limit): 65605/160000"});
+    let moonshot = json!({"error": {"message": "Your account org-x<ak-x> request reached organization max RPM: 3, please try again after 1 seconds", "type": "rate_limit_reached_error"}});
+    let concurrent = json!({"error": {"message": "Your account org-x request reached max organization concurrency: 1, please try again after 1 seconds", "type": "rate_limit_reached_error"}});
+    for (body, expected) in [
+        (&per_minute, "429 rate_limit_requests wait:48 [requests ?/15]"),
+        (&tokens, "429 rate_limit_input_tokens wait:57.2 [input_tokens ?/1000000]"),
+        (&per_day, "429 rate_limit_requests wait:42 [requests ?/50]"),
+        (&openrouter("20", "0"), "429 rate_limit_requests by:upstream [requests 0/20]"),
+        (&moonshot, "429 rate_limit_requests wait:1 [requests ?/3]"),
+        (&concurrent, "429 rate_limit_concurrency wait:1 [concurrency ?/1]"),
+    ] {
+        if answered(429, body) != expected {
+            wrong.push(format!("{body}: {}, not {expected}", answered(429, body)));
+        }
+        // A gateway passes the body on as text, behind its own words.
+        let message = format!("litellm.RateLimitError: RateLimitError: Exception - {body}");
+        if told_by_litellm("429", &message) != expected {
+            wrong.push(format!("{message}: {}, not {expected}", told_by_litellm("429", &message)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let said = answered(429, &xai);
+    assert_eq!(
+        said,
+        "429 rate_limit_requests by:upstream [requests 6/8] [requests 0/480] [tokens 94395/160000]"
+    );
+    let groq = "Rate limit reached for model `llama3-70b-8192` in organization `org_x` on tokens per day (TPD): Limit 100000, Used 99300, Requested 1200. Please try again in 7m12.5s.";
+    let groq_body =
+        json!({"error": {"message": groq, "type": "tokens", "code": "rate_limit_exceeded"}});
+    assert_eq!(answered(429, &groq_body), "429 rate_limit_tokens by:upstream wait:432.5");
+    assert_eq!(told_by_litellm("429", groq), "429 rate_limit_tokens by:upstream wait:432.5");
+}
+
+#[test]
+fn a_refusal_may_have_any_status() {
+    let mut wrong = Vec::new();
+    let error = |code: &str, message: &str| json!({"error": {"code": code, "message": message}});
+    for (status, body, expected) in [
+        (
+            200,
+            error("rate_limit_exceeded", "Requests have exceeded call rate limit"),
+            "200 rate_limit_requests",
+        ),
+        (200, error("429", "Rate limit exceeded: free-models-per-day"), "200 rate_limit_requests"),
+        (
+            400,
+            error(
+                "invalid_request_error",
+                "Your credit balance is too low to access the Anthropic API.",
+            ),
+            "400 quota_exhausted",
+        ),
+        (
+            400,
+            error("ThrottlingException", "Too many tokens, please wait before trying again."),
+            "400 rate_limit_tokens",
+        ),
+        (
+            400,
+            error("budget_exceeded", "Budget has been exceeded! Current cost: 5, Max budget: 4"),
+            "400 budget_exceeded by:gateway",
+        ),
+        (
+            402,
+            error("402", "Insufficient credits. Add more using https://openrouter.ai/credits"),
+            "402 quota_exhausted",
+        ),
+        (402, error("invalid_request_error", "Insufficient Balance"), "402 quota_exhausted"),
+        (
+            402,
+            json!({"error": "You have exceeded your monthly included credits for Inference Providers."}),
+            "402 quota_exhausted",
+        ),
+        (402, json!({}), "402 quota_exhausted"),
+        (
+            403,
+            error(
+                "permission-denied",
+                "Your team has either used all available credits or reached its monthly spending limit.",
+            ),
+            "403 quota_exhausted",
+        ),
+        (
+            403,
+            error(
+                "403",
+                "Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys",
+            ),
+            "403 quota_exhausted",
+        ),
+        (403, error("PERMISSION_DENIED", "Permission denied"), "403 permission"),
+        (
+            413,
+            error(
+                "rate_limit_exceeded",
+                "Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 9000",
+            ),
+            "413 rate_limit_tokens",
+        ),
+        (
+            413,
+            error("request_too_large", "Request exceeds the maximum size"),
+            "413 invalid_request",
+        ),
+        (
+            429,
+            error("queue_exceeded", "We're experiencing high traffic right now!"),
+            "429 overloaded",
+        ),
+        (
+            429,
+            error(
+                "insufficient_quota",
+                "You exceeded your current quota, please check your plan and billing details.",
+            ),
+            "429 quota_exhausted",
+        ),
+        (
+            503,
+            error("UNAVAILABLE", "The model is overloaded. Please try again later."),
+            "503 overloaded",
+        ),
+        (503, json!({}), "503 unavailable"),
+        (
+            529,
+            json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+            "529 overloaded",
+        ),
+    ] {
+        let said = answered(status, &body);
+        if said != expected {
+            wrong.push(format!("{status} {body}: {said}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_stream_that_began_well_may_end_in_a_refusal() {
+    let stream = "event: error\ndata: {\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"Requests have exceeded token rate limit. Please retry after 7 seconds.\"}}\n\n";
+    let line = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "status": 200, "body": stream});
+    assert_eq!(core(&said(&line.to_string())), "200 rate_limit_tokens wait:7");
+}
