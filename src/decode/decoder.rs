@@ -414,7 +414,7 @@ impl Decoder {
             let scan = scan_line(paths, line, &mut self.found);
             if format.layout.is_simple() && self.recorder.states_cost(format, scan) {
                 if let Some(trace) = &mut self.recorder.trace {
-                    trace.json(line);
+                    trace.money(line);
                 }
                 return self.recorder.line(&formats, format, &[scan], place, out);
             }

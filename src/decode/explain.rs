@@ -21,6 +21,9 @@ use crate::text;
 pub(super) use keys::unwanted;
 pub(super) use words::{condition, either, source};
 
+/// Why a record is of a format that it is not told by.
+const BY_NAME: &str = "asked for by name";
+
 /// Bytes of a text that are shown.
 const SHOWN: usize = 120;
 
@@ -187,6 +190,8 @@ pub(super) struct Trace {
     json: Vec<u8>,
     /// Nothing understood the text.
     unclaimed: bool,
+    /// Why a record is of a format that it is not told by.
+    instead: &'static str,
     records: Vec<RecordNote>,
 }
 
@@ -198,6 +203,7 @@ impl Trace {
             text: Vec::new(),
             json: Vec::new(),
             unclaimed: false,
+            instead: BY_NAME,
             records: Vec::new(),
         }
     }
@@ -211,6 +217,7 @@ impl Trace {
         self.wrappers.clear();
         self.text(line);
         self.unclaimed = false;
+        self.instead = BY_NAME;
     }
 
     /// Something at a depth is taken off; what was noted deeper is over.
@@ -235,6 +242,12 @@ impl Trace {
         self.json.extend_from_slice(json);
     }
 
+    /// A record of no format says, in the words of one, what it cost.
+    pub(super) fn money(&mut self, json: &[u8]) {
+        self.json(json);
+        self.instead = "of no format, but read as this one because it says what it cost";
+    }
+
     /// Nobody understands the text.
     pub(super) fn unclaimed(&mut self, text: &[u8]) {
         self.text(text);
@@ -248,7 +261,7 @@ impl Trace {
             Input::HttpDump | Input::Prometheus => Vec::new(),
             input => self.formats.tried_on(input, &self.json),
         };
-        let tried = taken_by(map, tried);
+        let tried = taken_by(map, tried, self.instead);
         let note = RecordNote {
             format: map.id.to_string(),
             wrappers: self.wrappers.clone(),
@@ -300,12 +313,12 @@ impl RecordNote {
 }
 
 /// What was tried, where `map` took the record whoever else would have.
-fn taken_by(map: &Map<String>, mut tried: Vec<Tried>) -> Vec<Tried> {
+fn taken_by(map: &Map<String>, mut tried: Vec<Tried>, instead: &'static str) -> Vec<Tried> {
     for other in &mut tried {
         let is_it = *other.format == *map.id;
         let reason = match (is_it, other.verdict) {
             (true, Verdict::Fits) if map.input == Input::Regex => "as the line before was",
-            (true, Verdict::Fits | Verdict::Missed) => "asked for by name",
+            (true, Verdict::Fits | Verdict::Missed) => instead,
             (false, Verdict::Taken) => "but another came first",
             _ => continue,
         };

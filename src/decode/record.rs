@@ -296,10 +296,10 @@ impl Recorder {
         self.read_limits(map, line, &request);
         describe(map, line, &mut request);
         request.failure = self.failure(map, line, status);
+        self.push(map, line, &mut request, place, out);
         if self.trace.is_some() {
             self.note_call(map, &request, place);
         }
-        self.push(map, line, &mut request, place, out);
 
         if cost_is_ambiguous(cost) {
             place.fault(out, FaultReason::CostAmbiguous);

@@ -14,14 +14,17 @@ const DEEPEST: usize = 16;
 /// Paths of `json` that no word of `map` wants; of objects that are not wanted at
 /// all only their own.
 pub(in crate::decode) fn unwanted(map: &Map<String>, json: &[u8]) -> Vec<String> {
-    let mut walk = Walk { wanted: wanted(map), arrays: arrays(map), found: Vec::new() };
+    let (wanted, asked) = wanted(map);
+    let mut walk = Walk { wanted, asked, arrays: arrays(map), found: Vec::new() };
     walk.object("", json, 0);
     walk.found
 }
 
 struct Walk {
-    /// Paths from the outermost object; `*` stands for any key.
+    /// Paths of values from the outermost object; `*` stands for any key.
     wanted: Vec<Vec<String>>,
+    /// Paths of which but the presence is asked.
+    asked: Vec<Vec<String>>,
     /// Arrays whose elements are the records.
     arrays: Vec<String>,
     found: Vec<String>,
@@ -69,15 +72,21 @@ impl Walk {
 
     fn is_wanted(&self, path: &str) -> Wanted {
         let parts: Vec<&str> = path.split('.').collect();
-        let mut beneath = false;
-        for wanted in &self.wanted {
-            let agree = wanted.iter().zip(&parts).all(|(want, part)| want == "*" || want == part);
-            if agree && wanted.len() <= parts.len() {
-                return Wanted::Whole;
-            }
-            beneath |= agree;
+        let agree = |want: &&Vec<String>| {
+            want.iter().zip(&parts).all(|(want, part)| want == "*" || want == part)
+        };
+        let whole = |want: &Vec<String>| want.len() <= parts.len();
+        let mut wanted = self.wanted.iter().filter(agree).peekable();
+        let beneath = wanted.peek().is_some();
+        if wanted.any(whole) {
+            return Wanted::Whole;
         }
-        if beneath { Wanted::Beneath } else { Wanted::No }
+        match self.asked.iter().filter(agree).any(whole) {
+            _ if beneath => Wanted::Beneath,
+            true => Wanted::Whole,
+            false if self.asked.iter().any(|want| agree(&want)) => Wanted::Beneath,
+            false => Wanted::No,
+        }
     }
 }
 
@@ -95,38 +104,42 @@ fn arrays(map: &Map<String>) -> Vec<String> {
     all
 }
 
-fn wanted(map: &Map<String>) -> Vec<Vec<String>> {
-    let mut paths = BTreeSet::new();
+/// The paths of values, and those of which but the presence is asked.
+fn wanted(map: &Map<String>) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     let arrays = arrays(map);
-    let mut add = |path: &str| {
+    let whole = |path: &str| {
         let rest = path.trim_start_matches("^.");
         let outwards = (path.len() - rest.len()) / 2;
         let base = arrays.len().checked_sub(outwards + 1).and_then(|depth| arrays.get(depth));
-        paths.insert(match base {
-            Some(base) => format!("{base}.{rest}"),
-            None => rest.to_owned(),
-        });
+        split(&base.map_or_else(|| rest.to_owned(), |base| format!("{base}.{rest}")))
     };
+    let (mut values, mut asked) = (BTreeSet::new(), BTreeSet::new());
     let limits = map.limits.iter().flat_map(|limit| limit.parts.iter().flatten());
     let sticky = map.sticky.iter().flat_map(|sticky| &sticky.from);
     for alt in map.fields.iter().flatten().chain(limits).chain(sticky) {
-        of_alt(alt, &mut add);
+        of_alt(alt, &mut |path| drop(values.insert(whole(path))));
+        let mut ask = |path: &str| drop(asked.insert(whole(path)));
+        alt.when.iter().for_each(|when| of_cond(when, &mut ask));
     }
+    let named = map.headers.named.iter().flat_map(|(_, paths)| paths);
+    values.extend(map.headers.from.iter().chain(&map.body).chain(named).map(|path| whole(path)));
     let conds = map.keep.iter().chain(&map.ignore).chain(&map.queue).chain(&map.headers.when);
     let conds = conds.chain(map.sticky.iter().filter_map(|sticky| sticky.when.as_ref()));
     let conds = conds.chain(map.limits.iter().filter_map(|limit| limit.when.as_ref()));
-    conds.chain(map.headers.drop.iter().map(|drop| &drop.when)).for_each(|c| of_cond(c, &mut add));
-    map.headers.from.iter().chain(&map.body).for_each(|path| add(path));
-    map.headers.named.iter().flat_map(|(_, paths)| paths).for_each(|path| add(path));
+    let conds = conds.chain(map.headers.drop.iter().map(|drop| &drop.when));
+    conds.for_each(|cond| of_cond(cond, &mut |path| drop(asked.insert(whole(path)))));
     // What tells a format is looked for in the outermost object.
     let detect = &map.detect;
-    paths.extend(detect.sets.iter().flatten().chain(&detect.reject).cloned());
-    paths.extend(detect.eq.iter().map(|(path, _)| path.clone()));
-    let split = |path: String| {
-        let dotted = path.replace('[', ".").replace(']', "");
-        dotted.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    };
-    paths.into_iter().map(split).collect()
+    let by_value = detect.eq.iter().map(|(path, _)| path);
+    let detect = detect.sets.iter().flatten().chain(&detect.reject).chain(by_value);
+    asked.extend(detect.map(|path| split(path)));
+    (values.into_iter().collect(), asked.into_iter().collect())
+}
+
+/// The keys of a path; `a[0]` is `a.0`.
+fn split(path: &str) -> Vec<String> {
+    let dotted = path.replace('[', ".").replace(']', "");
+    dotted.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 fn of_alt(alt: &Alt<String>, add: &mut dyn FnMut(&str)) {
@@ -139,7 +152,6 @@ fn of_alt(alt: &Alt<String>, add: &mut dyn FnMut(&str)) {
         }
         From::Header(_) | From::Const(_) | From::Sticky(_) => {}
     }
-    alt.when.iter().for_each(|when| of_cond(when, add));
 }
 
 fn of_cond(cond: &Cond<String>, add: &mut dyn FnMut(&str)) {

@@ -13,7 +13,7 @@ use crate::decode::headers::HeaderBag;
 use crate::decode::map::{Alt, Alts, Field, Map, Part, Spot};
 use crate::decode::tokens::tier;
 use crate::domain::{
-    ErrorKind, Layer, LimitedBy, NameKind, NanoUsd, Priority, Request, Sym, Tier, Wall,
+    ErrorKind, Keep, Layer, LimitedBy, NameKind, NanoUsd, Priority, Request, Sym, Tier, Wall,
 };
 use crate::scan::{Kind, elements, members};
 use crate::text;
@@ -177,12 +177,12 @@ impl Recorder {
         note.rest("error_kind", "classified", failure.kind.map(|kind| kind.word().into()));
         note.rest("limited_by", "classified", failure.limited_by.map(|by| by.word().into()));
         note.rest("retry_after_s", "headers", failure.retry_after_s.map(Value::from));
-        if map.counts == self.counts {
-            note.identity = request.dedup.map(|_| match map.identity.trusted {
-                true => "dedup_key alone",
-                false => "dedup_key, time, status, tokens, cost and durations",
-            });
-        }
+        let by_id = request.dedup.map(|dedup| (dedup.keep, map.identity.trusted));
+        note.identity = by_id.map(|by| match by {
+            (Keep::Join, _) => "call_key, of which the parts are put together",
+            (_, true) => "dedup_key alone",
+            (_, false) => "dedup_key, time, status, tokens, cost and durations",
+        });
     }
 
     /// Counts that only the body has, and what was added to those as read.
