@@ -50,7 +50,7 @@ use measures::Measures;
 use queues::Queues;
 pub use restored::{Restored, Stretch};
 pub use sources::{CatchUp, SourceRow, SourceStatus};
-pub use spec::{CapSpec, EngineSpec, Limits, Period, SourceName};
+pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName};
 use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};

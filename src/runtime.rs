@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `tail` | files, buffers, decoders | batches |
 //! | `stdin` | the pipe | batches |
+//! | `pipe`, one each | a command, the journal, a named pipe | batches |
 //! | `net` | what is asked over the network | batches |
 //! | `engine` | `Engine`, the armed switch | effects, snapshots |
 //! | `action` | the durable half of a trip, the audit record | what came of them |
@@ -25,6 +26,7 @@ mod reading;
 mod replay;
 mod signals;
 mod start;
+mod streams;
 
 pub use brake::{SwitchAccess, SwitchSetup};
 pub use clock::Clock;

@@ -443,15 +443,20 @@ pub struct SwitchHost {
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
 pub struct Source {
     pub name: Text,
-    /// `file`, `stdin`.
+    /// `file`, `stdin`, `fifo`, `command`, `journald`, `probe`, `scrape`, …
     pub kind: &'static str,
     /// `waiting`, `catching_up`, `live`, `silent`, `denied`, `error`, `ended`.
     pub state: Text,
+    /// Whether its calls are counted, or only its limits read.
+    pub counts: bool,
     pub lines: u64,
     pub blank: u64,
     pub bytes: u64,
     pub faults: u64,
     pub quarantined: u64,
+    /// How many of both there are by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults_by: BTreeMap<&'static str, u64>,
     pub ignored: u64,
     pub duplicates: u64,
     pub bytes_behind: u64,

@@ -1,4 +1,4 @@
-//! Where lines come from: files that are followed, and standard input.
+//! Where lines come from: files that are followed, pipes, and what is asked.
 //!
 //! A source produces [`Batch`](crate::domain::Batch)es and knows nothing of
 //! what becomes of them: no engine, no screen, and no log format either (that
@@ -8,8 +8,10 @@
 mod error;
 mod glob;
 pub mod http;
+mod jitter;
 pub mod net;
 mod packed;
+mod piped;
 mod pipeline;
 mod read;
 mod sink;
@@ -17,9 +19,12 @@ mod spec;
 mod status;
 mod stdin;
 pub mod tail;
+mod wait;
 mod watch;
+mod world;
 
 pub use error::SourceError;
+pub use piped::{MakeFlow, Piped, Program, part};
 pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{Ended, files, open, read_to_end};
 pub use sink::{LineSink, MakeSink, Sinks};
@@ -27,7 +32,9 @@ pub use spec::{SourceSpec, Start, Way};
 pub use status::{SourceState, SourceStatus};
 pub use stdin::read_stream;
 pub use tail::{Resume, Tail, Turn};
+pub use wait::{Stop, Stopper, stopper};
 pub use watch::{Wake, Watcher};
+pub use world::World;
 
 /// Bytes read from one file or pipe at a time.
 pub const BLOCK: usize = 256 * 1024;

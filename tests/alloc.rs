@@ -8,7 +8,6 @@ mod allocations;
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tripline::decode::{Formats, Texts};
 use tripline::domain::{Batch, LineAt, Mono, Names, NanoUsd, Stamp, Wall};
@@ -88,7 +87,7 @@ fn pipeline(names: &mut Names) -> (impl LineSink, Engine) {
         rules: rules::builtin(),
         limits: Limits::default(),
         timezone: jiff::tz::TimeZone::UTC,
-        sources: vec![SourceName { name: "log".into(), kind: "file", every: Duration::ZERO }],
+        sources: vec![SourceName { name: "log".into(), kind: "file", ..SourceName::default() }],
     };
     let engine = Engine::new(spec, names.clone(), NOW);
     (sink, engine)

@@ -41,11 +41,7 @@ fn spec() -> EngineSpec {
         rules: Vec::new(),
         limits: Limits::default(),
         timezone: TimeZone::UTC,
-        sources: vec![SourceName {
-            name: "gw".into(),
-            kind: "file",
-            every: std::time::Duration::ZERO,
-        }],
+        sources: vec![SourceName { name: "gw".into(), kind: "file", ..SourceName::default() }],
         prices_of: None,
     }
 }

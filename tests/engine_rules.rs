@@ -45,7 +45,7 @@ fn spec(config: Config) -> EngineSpec {
         rules: config.rules,
         limits: config.engine,
         timezone: config.timezone.zone,
-        sources: vec![SourceName { name: "gw".into(), kind: "file", every: Duration::ZERO }],
+        sources: vec![SourceName { name: "gw".into(), kind: "file", ..SourceName::default() }],
     }
 }
 

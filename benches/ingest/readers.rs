@@ -1,7 +1,6 @@
 //! `tripline` itself, stage by stage.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tripline::decode::{Formats, Texts};
 use tripline::domain::{
@@ -148,7 +147,7 @@ pub fn whole(log: &Log) -> u64 {
         sources: vec![SourceName {
             name: log.name.to_owned(),
             kind: "file",
-            every: Duration::ZERO,
+            ..SourceName::default()
         }],
     };
     let mut engine = Engine::new(spec, names, at(0));

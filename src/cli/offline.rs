@@ -32,7 +32,7 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     )
     .map_err(|error| match error {
         OnceError::Source(error) => unavailable(&error),
-        OnceError::Net(_) => Failure::new(Kind::Failed, error),
+        OnceError::Net(_) | OnceError::Command(_) => Failure::new(Kind::Failed, error),
     })?;
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };

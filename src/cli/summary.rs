@@ -37,8 +37,11 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     rows(out, "SOURCES", &snapshot.sources, |source| {
         let format = source.format.as_deref().unwrap_or("?");
         let problem = source.problem.as_deref().map(|p| format!("  {p}")).unwrap_or_default();
+        let bad: Vec<String> =
+            source.faults_by.iter().map(|(reason, n)| format!("{reason} {n}")).collect();
+        let bad = if bad.is_empty() { String::new() } else { format!("  bad: {}", bad.join(", ")) };
         format!(
-            "{} {}  {} lines ({format}), {} pending bytes{problem}",
+            "{} {}  {} lines ({format}), {} pending bytes{bad}{problem}",
             source.name, source.state, source.lines, source.pending_bytes
         )
     })?;

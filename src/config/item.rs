@@ -5,11 +5,10 @@ use std::path::Path;
 use toml::de::DeValue;
 
 use super::document::Document;
-use super::net;
 use super::reader::{Item, Reader, Report, Unique, items};
-use super::schema;
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
+use super::{net, program, schema};
 use crate::decode::FormatMaps;
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Period};
@@ -96,16 +95,21 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
+    Command,
+    Journald,
     Probe,
     Scrape,
 }
 
 impl Kind {
-    const ALL: &'static [Kind] = &[Kind::File, Kind::Probe, Kind::Scrape];
+    const ALL: &'static [Kind] =
+        &[Kind::File, Kind::Command, Kind::Journald, Kind::Probe, Kind::Scrape];
 
     const fn word(self) -> &'static str {
         match self {
             Kind::File => "file",
+            Kind::Command => "command",
+            Kind::Journald => "journald",
             Kind::Probe => "probe",
             Kind::Scrape => "scrape",
         }
@@ -115,6 +119,8 @@ impl Kind {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::File => &["paths", "format", "timezone", "start"],
+            Kind::Command => &["command", "format", "timezone"],
+            Kind::Journald => &["units", "format", "timezone", "start"],
             Kind::Scrape => &["url", "headers", "every"],
             Kind::Probe => &[
                 "url",
@@ -136,6 +142,8 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         refuse_others(&mut reader, kind);
         match kind {
             Kind::File => files(&mut reader, around),
+            Kind::Command => program(&mut reader, around, program::command),
+            Kind::Journald => program(&mut reader, around, program::journal),
             Kind::Probe => Some(asked(net::probe(&mut reader, around.base)?, Some("headers"))),
             Kind::Scrape => Some(asked(net::scrape(&mut reader, around.base)?, Some("prometheus"))),
         }
@@ -143,7 +151,7 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
     let name = reader.take("name", value::name).or_else(|| {
         let spec = spec.as_ref()?;
         let address = spec.net().map(|net| net.ask.address().to_string());
-        address.or_else(|| spec.paths.first().cloned())
+        address.or_else(|| program::name(spec)).or_else(|| spec.paths.first().cloned())
     });
     if let Some(name) = &name {
         around.unique.claim(name, &mut reader);
@@ -158,6 +166,7 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
         count: reader.take("count", value::boolean).unwrap_or(true),
+        silent_after: reader.take("silent_after", value::positive_duration),
         ..SourceSpec::default()
     };
     reader.finish();
@@ -189,6 +198,18 @@ fn files(reader: &mut Reader, around: &Around) -> Option<SourceSpec> {
     Some(SourceSpec { paths: paths?, ..spec })
 }
 
+/// A program whose output is read.
+fn program(
+    reader: &mut Reader,
+    around: &Around,
+    read: impl FnOnce(&mut Reader) -> Option<SourceSpec>,
+) -> Option<SourceSpec> {
+    let spec = read(reader);
+    let format = reader.take("format", |raw| format(raw, around.formats));
+    let timezone = reader.take("timezone", value::zone).map(|zone| zone.name);
+    Some(SourceSpec { format, timezone, ..spec? })
+}
+
 /// A source that is asked; its answers are in one format.
 fn asked(net: NetSpec, format: Option<&str>) -> SourceSpec {
     SourceSpec {
@@ -209,7 +230,7 @@ fn format(raw: &Raw, known: &FormatMaps) -> Read<String> {
     Err(Complaint::new(format!("names an unknown format '{name}'")).hint(hint))
 }
 
-fn start(raw: &Raw) -> Read<Start> {
+pub(super) fn start(raw: &Raw) -> Read<Start> {
     let word = |start| match start {
         Start::Beginning => "beginning",
         Start::End => "end",

@@ -1,6 +1,7 @@
 //! Layers -> `Config`: defaults under the file under the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::document::{self, Document, Kind};
 use super::error::{ConfigError, Problem};
@@ -13,6 +14,7 @@ use super::{Config, Zone, net, rule, schema, settings};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::rules::{Metric, RuleSpec, builtin};
+use crate::source::SourceSpec;
 
 /// What to load.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +122,7 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
     let sources = item::sources(file, &formats, report);
     let metric_maps = net::metric_maps(file, report);
     let caps = item::caps(file, report);
-    let base = if builtin_rules { builtin_for(&limits) } else { Vec::new() };
+    let base = if builtin_rules { builtin_for(&limits, &sources) } else { Vec::new() };
     let rules = rules(file, base, &caps, report);
     let prices = item::prices(file, report);
     let timezone: Zone = top.timezone?;
@@ -145,15 +147,27 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
     })
 }
 
-/// The built-in rules, with the configured idea of silence.
-fn builtin_for(limits: &Limits) -> Vec<RuleSpec> {
+/// The built-in rules, with the configured idea of silence: of all sources, and of
+/// those that have one of their own.
+fn builtin_for(limits: &Limits, sources: &[SourceSpec]) -> Vec<RuleSpec> {
     let mut rules = builtin();
+    let mut own = Vec::new();
     for rule in rules.iter_mut().filter(|rule| rule.metric == Metric::SourceSilent) {
-        let silent_s = limits.silent_after.as_secs_f64();
-        rule.thresholds.iter_mut().for_each(|threshold| threshold.value = silent_s);
-        rule.clear = Some(silent_s / 5.0);
+        set_silence(rule, limits.silent_after);
+        own.extend(sources.iter().filter_map(|source| {
+            let mut rule = rule.clone();
+            set_silence(&mut rule, source.silent_after?);
+            rule.matches.insert("source".to_owned(), source.name.clone());
+            Some(rule)
+        }));
     }
+    rules.extend(own);
     rules
+}
+
+fn set_silence(rule: &mut RuleSpec, after: Duration) {
+    rule.thresholds.iter_mut().for_each(|threshold| threshold.value = after.as_secs_f64());
+    rule.clear = Some(after.as_secs_f64() / 5.0);
 }
 
 /// The built-in rules, those that are replaced or turned off taken out, then

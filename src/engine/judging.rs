@@ -310,7 +310,13 @@ impl Engine {
     }
 
     pub(super) fn rules_of_source(&self, row: &SourceRow) -> Box<[u16]> {
-        self.book.matching(Family::Source, &series::source(row))
+        let all = self.book.matching(Family::Source, &series::source(row));
+        let name = |index: u16| self.book.rule(index).map(|rule| rule.name.clone());
+        // A rule about few sources stands after one of its name about all, and counts.
+        let counts = |(at, index): &(usize, &u16)| {
+            !all.iter().skip(at + 1).any(|later| name(*later) == name(**index))
+        };
+        all.iter().enumerate().filter(counts).map(|(_, index)| *index).collect()
     }
 }
 

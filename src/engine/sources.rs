@@ -1,5 +1,6 @@
 //! Where the numbers come from, and whether they still come.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::spec::SourceName;
@@ -39,6 +40,8 @@ pub struct SourceRow {
     pub ignored: u64,
     /// Lines that repeat another.
     pub duplicates: u64,
+    /// What was not understood, or not trusted, by the reason.
+    pub by_reason: BTreeMap<&'static str, u64>,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
     /// Time of the newest event read.
@@ -79,6 +82,7 @@ impl SourceRow {
             quarantined: 0,
             ignored: 0,
             duplicates: 0,
+            by_reason: BTreeMap::new(),
             rules: Box::default(),
             newest_event: None,
             last_arrival: now.mono,
@@ -132,14 +136,16 @@ impl SourceRow {
         let recent = self.recent.at(now.mono);
         match seen {
             Observation::Ignored { .. } => self.ignored += 1,
-            Observation::Quarantined { .. } => {
+            Observation::Quarantined { reason, .. } => {
                 self.quarantined += 1;
+                *self.by_reason.entry(reason.word()).or_default() += 1;
                 if let Some(recent) = recent {
                     recent.quarantined += 1;
                 }
             }
             Observation::Fault { reason, .. } => {
                 self.faults += 1;
+                *self.by_reason.entry(reason.word()).or_default() += 1;
                 // One odd header, or a gateway that does not measure what it
                 // says, is no reason to doubt the source.
                 let minor = [FaultReason::HeaderUnreadable, FaultReason::TtftNotMeasured];
@@ -222,7 +228,8 @@ impl SourceRow {
     }
 
     /// Whether it fell silent since this was last asked.
-    pub fn fell_silent(&mut self, now: Mono, after: Duration) -> bool {
+    pub fn fell_silent(&mut self, now: Mono, usual: Duration) -> bool {
+        let after = self.name.silent_after.unwrap_or(usual);
         let silent = self.silent(now) >= after && self.status.state != "ended";
         let fell = silent && !self.was_silent;
         self.was_silent = silent;
@@ -248,7 +255,8 @@ mod tests {
     fn what_is_asked_once_an_hour_is_silent_only_when_an_answer_is_missing() {
         let hour = Duration::from_secs(3600);
         let row = |every| {
-            let name = SourceName { name: "s".into(), kind: "probe", every };
+            let name =
+                SourceName { name: "s".into(), kind: "probe", every, ..SourceName::default() };
             let mut row = SourceRow::new(name, at(0));
             row.status.state = "live";
             row

@@ -71,13 +71,27 @@ pub struct EngineSpec {
 }
 
 /// How a source is called, and what kind it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceName {
     /// Its name.
     pub name: String,
-    /// `file`, `stdin`, `probe`, `scrape`, …
+    /// `file`, `stdin`, `command`, `probe`, …
     pub kind: &'static str,
     /// How often it is asked; nothing where it speaks by itself. It is silent
     /// only from when it should have spoken again.
     pub every: Duration,
+    /// How long it may say nothing; what holds for all where absent.
+    pub silent_after: Option<Duration>,
+    /// What its calls are.
+    pub calls: Calls,
+}
+
+/// What becomes of the calls that a source tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Calls {
+    /// They are counted.
+    #[default]
+    Counted,
+    /// Another source counts them: only limits are read.
+    CountedElsewhere,
 }

@@ -128,11 +128,7 @@ pub fn remembered(
 ) -> Result<Engine, LedgerError> {
     let reader = Reader::open(dir)?;
     let kept = reader.load()?;
-    let name = |(name, _): &(String, _)| SourceName {
-        name: name.clone(),
-        kind: "",
-        every: Duration::ZERO,
-    };
+    let name = |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
     spec.sources = kept.sources.iter().map(name).collect();
     let mut engine = Engine::new(spec, names, now);
     let restored = restored(&reader, kept, &engine)?;

@@ -14,8 +14,8 @@ use super::reading::{Reading, in_words};
 use crate::domain::{Batch, SourceId};
 use crate::engine::SourceStatus;
 use crate::source::net::secret::Env;
-use crate::source::net::{self, Asker, Shared, Times, World};
-use crate::source::{Sinks, SourceSpec};
+use crate::source::net::{self, Asker, Shared, Times};
+use crate::source::{Sinks, SourceSpec, World};
 
 /// What asking needs from outside.
 #[derive(Clone, Debug)]

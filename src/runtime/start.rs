@@ -1,5 +1,6 @@
 //! Start and stop: which threads there are, and what connects them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -17,12 +18,15 @@ use super::ledger::{self, LedgerSetup};
 use super::net::{self, NetSetup};
 use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
+use super::streams::{self, SharedSinks};
 use crate::domain::{Batch, Names, SourceId};
-use crate::engine::{Engine, EngineSpec, Event, SourceName};
+use crate::engine::{Calls, Engine, EngineSpec, Event, SourceName};
 use crate::ledger::LedgerError;
 use crate::snapshot::Snapshot;
 use crate::source::net::Asker;
-use crate::source::{Resume, STDIN, Sinks, SourceError, SourceSpec, Tail, Way};
+use crate::source::{
+    self, Piped, Resume, STDIN, Sinks, SourceError, SourceSpec, Stopper, Tail, Way, stopper,
+};
 
 /// Batches between a reader and the engine. A full channel is lag, not loss.
 const QUEUED: usize = 64;
@@ -84,12 +88,14 @@ pub struct Running {
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
     stop_asking: Option<oneshot::Sender<()>>,
+    stop_pipes: Option<Stopper>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
 }
 
 /// Start all threads.
 pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let clock = Clock::start();
+    setup.sources = setup.sources.into_iter().map(SourceSpec::seen).collect();
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
     let mut engine = Engine::new(setup.engine, setup.names, clock.now());
     let mut threads = Vec::new();
@@ -141,8 +147,11 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     threads.push(("engine", named("engine", engine)?));
 
     let askers = net::askers(&setup.sources, &mut *setup.sinks, &setup.net);
-    read(&setup.sources, setup.sinks, &resume, &reading, &mut threads)?;
-    let stop_asking = ask(askers, reading, &mut threads)?;
+    let sinks = SharedSinks::new(setup.sinks);
+    let (resume_journals, resume_files) = source::part(resume);
+    read(&setup.sources, &sinks, &resume_files, &reading, &mut threads)?;
+    let stop_asking = ask(askers, reading.clone(), &mut threads)?;
+    let stop_pipes = pipe(&setup.sources, &sinks, &resume_journals, &reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
     let observer = Observer::new(clock, beat, looks, frames.clone());
     Ok(Running {
@@ -154,6 +163,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         stop_engine,
         stop_reading,
         stop_asking,
+        stop_pipes,
         threads,
     })
 }
@@ -161,21 +171,23 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 /// Threads for files and for standard input.
 fn read(
     sources: &[SourceSpec],
-    mut sinks: Box<Sinks>,
+    sinks: &SharedSinks,
     resume: &Resume,
     reading: &Reading,
     threads: &mut Vec<(&'static str, JoinHandle<()>)>,
 ) -> Result<(), StartError> {
     let numbered = || (0u32..).map(SourceId).zip(sources);
     if let Some((id, _)) = numbered().find(|(_, spec)| spec.is_stdin()) {
-        let sink = sinks(id, STDIN.as_ref());
+        let sink = sinks.make(id, STDIN.as_ref());
         let thread = reading::drain(reading.clone(), id, sink, Box::new(std::io::stdin()));
         threads.push(("stdin", named("stdin", thread)?));
     }
     let files: Vec<_> =
         numbered().filter(is_followed).map(|(id, spec)| (id, spec.clone())).collect();
     if !files.is_empty() {
-        let tail = Tail::new(&files, sinks, resume)?;
+        let sinks = sinks.clone();
+        let make = Box::new(move |id, path: &Path| sinks.make(id, path));
+        let tail = Tail::new(&files, make, resume)?;
         threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
     }
     Ok(())
@@ -183,6 +195,27 @@ fn read(
 
 fn is_followed((_, spec): &(SourceId, &SourceSpec)) -> bool {
     spec.way == Way::Files && !spec.is_stdin()
+}
+
+/// A thread for each source that is read through a pipe.
+fn pipe(
+    sources: &[SourceSpec],
+    sinks: &SharedSinks,
+    resume: &Resume,
+    reading: &Reading,
+    threads: &mut Vec<(&'static str, JoinHandle<()>)>,
+) -> Result<Option<Stopper>, StartError> {
+    let of = |(id, spec): (SourceId, &SourceSpec)| Piped::of(id, spec, resume);
+    let piped: Vec<Piped> = (0u32..).map(SourceId).zip(sources).filter_map(of).collect();
+    if piped.is_empty() {
+        return Ok(None);
+    }
+    let (stopper, stop) = stopper().map_err(|why| StartError::Thread { name: "pipe", why })?;
+    for piped in piped {
+        let thread = streams::follow(reading.clone(), piped, sinks.clone(), stop.clone());
+        threads.push(("pipe", named("pipe", thread)?));
+    }
+    Ok(Some(stopper))
 }
 
 /// The thread for what is asked, if anything is.
@@ -203,7 +236,13 @@ fn ask(
 #[must_use]
 pub fn name_of(spec: &SourceSpec) -> SourceName {
     let every = spec.net().map(|net| net.every).unwrap_or_default();
-    SourceName { name: spec.name.clone(), kind: spec.kind(), every }
+    SourceName {
+        name: spec.name.clone(),
+        kind: spec.kind(),
+        every,
+        silent_after: spec.silent_after,
+        calls: if spec.count { Calls::Counted } else { Calls::CountedElsewhere },
+    }
 }
 
 fn named(
@@ -232,6 +271,7 @@ impl Running {
     pub fn stop(mut self) -> Option<Arc<Snapshot>> {
         self.stop_reading.store(true, Ordering::Relaxed);
         self.stop_asking = None;
+        self.stop_pipes = None;
         self.stop_engine = None;
         let deadline = self.clock.now().mono.plus(FAREWELL);
         for (name, thread) in std::mem::take(&mut self.threads) {

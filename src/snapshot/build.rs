@@ -14,7 +14,7 @@ use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
 use crate::engine::switches::Armed;
 use crate::engine::traffic::Row;
-use crate::engine::{Engine, SourceRow};
+use crate::engine::{Calls, Engine, SourceRow};
 use crate::rules::{Phase, Severity};
 use crate::stats::Durations;
 
@@ -413,11 +413,13 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         name: row.name.name.as_str().into(),
         kind: row.name.kind,
         state: state.into(),
+        counts: row.name.calls == Calls::Counted,
         lines: row.lines(),
         blank: row.progress.blank,
         bytes: row.progress.bytes,
         faults: row.faults,
         quarantined: row.quarantined,
+        faults_by: row.by_reason.clone(),
         ignored: row.ignored,
         duplicates: row.duplicates,
         bytes_behind: row.progress.bytes_behind,

@@ -21,9 +21,11 @@ use reqwest::header::{HeaderName, HeaderValue};
 use tokio::task::LocalSet;
 
 use super::http::{Address, Client};
+use super::jitter::Jitter;
 use super::status::{SourceState, SourceStatus};
+use super::world::World;
 use super::{LineSink, SourceSpec};
-use crate::domain::{Batch, SourceId, Stamp};
+use crate::domain::SourceId;
 
 use account::Accounts;
 pub use account::Budget;
@@ -69,16 +71,6 @@ impl Ask {
             Ask::Scrape(scrape) => &scrape.address,
         }
     }
-}
-
-/// What network sources are given by whoever runs them.
-pub struct World {
-    /// The clock.
-    pub now: Box<dyn Fn() -> Stamp>,
-    /// Takes a batch; gives back an empty one.
-    pub deliver: Box<dyn Fn(Batch) -> Batch>,
-    /// Takes how a source is doing.
-    pub say: Box<dyn Fn(SourceStatus)>,
 }
 
 /// What all network sources of a run share.
@@ -272,10 +264,8 @@ impl Asker {
 
     async fn follow(mut self, world: Rc<World>) {
         // Sources that start together must not stay in step.
-        let seed = self.name.bytes().fold((world.now)().wall.0.cast_unsigned(), |seed, byte| {
-            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
-        let mut pace = Pace::new(self.every, seed);
+        let jitter = Jitter::of(&self.name, (world.now)().wall.0);
+        let mut pace = Pace::new(self.every, jitter);
         let mut wait = pace.first();
         loop {
             tokio::time::sleep(wait).await;

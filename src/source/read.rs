@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::glob::{Found, Pattern};
 use super::packed::{Unpacked, is_packed};
-use super::stdin::Stream;
+use super::stdin::read_all;
 use super::tail::file;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
 use super::{MakeSink, STDIN, SourceError, SourceSpec};
@@ -50,11 +50,11 @@ pub fn read_to_end(
         let mut lines = Lines::starting_at(0, sinks(source, &path));
         let mut clock = || now;
         if path == Path::new(STDIN) {
-            let read = Stream::default().read_all(stdin, &mut lines, &mut clock, &mut out);
+            let read = read_all(stdin, &mut lines, &mut clock, &mut out);
             lines.finish(&read.map_err(failed)?, now, &mut out);
         } else {
             let mut file = open(&path)?;
-            let read = Stream::default().read_all(&mut *file, &mut lines, &mut clock, &mut out);
+            let read = read_all(&mut *file, &mut lines, &mut clock, &mut out);
             let rest = read.map_err(failed)?;
             if is_packed(&path) {
                 lines.finish(&rest, now, &mut out);

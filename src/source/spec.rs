@@ -1,7 +1,11 @@
 //! What a source is, validated: the shape the configuration builds.
 
+use std::path::Path;
+use std::time::Duration;
+
 use super::STDIN;
 use super::net::NetSpec;
+use super::piped::{Program, is_fifo};
 
 /// Where to start reading a file that already has content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -19,11 +23,15 @@ pub enum Way {
     /// As files, or from standard input.
     #[default]
     Files,
+    /// From a named pipe, the one path.
+    Fifo,
+    /// From the output of a program.
+    Program(Program),
     /// By asking over the network.
     Net(Box<NetSpec>),
 }
 
-/// One configured source: files, directories or glob patterns, `-`, or
+/// One configured source: files, directories or glob patterns, `-`, a program, or
 /// something that is asked over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSpec {
@@ -47,6 +55,8 @@ pub struct SourceSpec {
     pub way: Way,
     /// Whether its calls are counted, or only its limits read.
     pub count: bool,
+    /// How long it may say nothing; what holds for all where absent.
+    pub silent_after: Option<Duration>,
 }
 
 impl SourceSpec {
@@ -56,12 +66,23 @@ impl SourceSpec {
         matches!(self.paths.as_slice(), [path] if path == STDIN)
     }
 
+    /// The same source, read as a pipe where its one path leads to a named one now.
+    #[must_use]
+    pub fn seen(self) -> SourceSpec {
+        match self.paths.as_slice() {
+            [path] if self.way == Way::Files && is_fifo(Path::new(path)) => {
+                SourceSpec { way: Way::Fifo, ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// What it is asked for, where it is asked.
     #[must_use]
     pub fn net(&self) -> Option<&NetSpec> {
         match &self.way {
             Way::Net(net) => Some(net),
-            Way::Files => None,
+            Way::Files | Way::Fifo | Way::Program(_) => None,
         }
     }
 
@@ -70,6 +91,9 @@ impl SourceSpec {
     pub fn kind(&self) -> &'static str {
         match &self.way {
             Way::Net(net) => net.ask.kind(),
+            Way::Fifo => "fifo",
+            Way::Program(Program::Argv(_)) => "command",
+            Way::Program(Program::Journal(_)) => "journald",
             Way::Files if self.is_stdin() => "stdin",
             Way::Files => "file",
         }
@@ -88,6 +112,7 @@ impl Default for SourceSpec {
             environment: None,
             start: Start::default(),
             count: true,
+            silent_after: None,
             way: Way::default(),
         }
     }

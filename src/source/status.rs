@@ -5,6 +5,8 @@ use crate::domain::SourceId;
 /// The state of a source, from good to bad.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceState {
+    /// Nothing more will come.
+    Ended,
     /// Read up to its end and followed.
     Live,
     /// Still reading what was there before the start.
@@ -23,6 +25,7 @@ impl SourceState {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            SourceState::Ended => "ended",
             SourceState::Live => "live",
             SourceState::CatchingUp => "catching_up",
             SourceState::Waiting => "waiting",

@@ -22,7 +22,7 @@ pub fn read_stream(
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
     let mut lines = Lines::starting_at(0, sink);
-    let read = Stream::default().read_all(from, &mut lines, clock, &mut out);
+    let read = read_all(from, &mut lines, clock, &mut out);
     let rest = read.map_err(|why| SourceError::Read { path: PathBuf::from(STDIN), why })?;
     lines.finish(&rest, clock(), &mut out);
     out.counters.totals.pending_bytes = 0;
@@ -30,49 +30,66 @@ pub fn read_stream(
     Ok(out.counters.totals)
 }
 
-/// The carry between two reads: the start of a line that is not complete.
+/// Read to the end; gives back the last line if it has no newline.
+pub(super) fn read_all(
+    from: &mut dyn Read,
+    lines: &mut Lines,
+    clock: &mut dyn FnMut() -> Wall,
+    out: &mut Outlet<'_>,
+) -> io::Result<Vec<u8>> {
+    let mut carry = Carry::default();
+    while carry.fill(from)? > 0 {
+        carry.take(lines, clock(), out);
+        out.flush();
+    }
+    carry.buffer.truncate(carry.filled);
+    Ok(carry.buffer)
+}
+
+/// What is kept between two reads: the start of a line that is not complete.
 #[derive(Default)]
-pub(super) struct Stream {
+pub(super) struct Carry {
     buffer: Vec<u8>,
     filled: usize,
 }
 
-impl Stream {
-    /// Read to the end; gives back the last line if it has no newline.
-    pub fn read_all(
-        mut self,
-        from: &mut dyn Read,
-        lines: &mut Lines,
-        clock: &mut dyn FnMut() -> Wall,
-        out: &mut Outlet<'_>,
-    ) -> io::Result<Vec<u8>> {
+impl Carry {
+    /// Read once; says how many bytes came, 0 at the end.
+    pub fn fill(&mut self, from: &mut dyn Read) -> io::Result<usize> {
+        if self.buffer.len() < self.filled + BLOCK {
+            self.buffer.resize(self.filled + BLOCK, 0);
+        }
         loop {
-            if self.buffer.len() < self.filled + BLOCK {
-                self.buffer.resize(self.filled + BLOCK, 0);
-            }
             let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
             match from.read(room) {
-                Ok(0) => break,
-                Ok(n) => self.filled += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(n) => {
+                    self.filled += n;
+                    return Ok(n);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
-            let (received, mut used) = (clock(), 0);
-            loop {
-                let bytes = self.buffer.get(used..self.filled).unwrap_or_default();
-                used += lines.take(bytes, received, out);
-                if !out.is_full() {
-                    break;
-                }
-                out.send();
-            }
-            self.buffer.copy_within(used..self.filled, 0);
-            self.filled -= used;
-            out.counters.totals.pending_bytes =
-                lines.position() - lines.offset() + self.filled as u64;
-            out.flush();
         }
-        self.buffer.truncate(self.filled);
-        Ok(self.buffer)
+    }
+
+    /// Hand on all complete lines.
+    pub fn take(&mut self, lines: &mut Lines, received: Wall, out: &mut Outlet<'_>) {
+        let mut used = 0;
+        loop {
+            let bytes = self.buffer.get(used..self.filled).unwrap_or_default();
+            used += lines.take(bytes, received, out);
+            if !out.is_full() {
+                break;
+            }
+            out.send();
+        }
+        self.buffer.copy_within(used..self.filled, 0);
+        self.filled -= used;
+        out.counters.totals.pending_bytes = lines.position() - lines.offset() + self.filled as u64;
+    }
+
+    /// The start of a line that is not complete.
+    pub fn rest(&self) -> &[u8] {
+        self.buffer.get(..self.filled).unwrap_or_default()
     }
 }

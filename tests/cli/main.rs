@@ -25,3 +25,4 @@ mod scrape;
 mod secrets;
 mod switch;
 mod tls;
+mod ways;

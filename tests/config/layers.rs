@@ -119,7 +119,7 @@ fn every_commented_key_of_the_example_is_accepted() {
     let config = load(&live);
     assert_eq!(config.sources[0].host.as_deref(), Some("gw-1"));
     let kinds: Vec<&str> = config.sources.iter().map(SourceSpec::kind).collect();
-    assert_eq!(kinds, ["file", "probe", "scrape"]);
+    assert_eq!(kinds, ["file", "command", "journald", "probe", "scrape"]);
     assert_eq!(config.switch.dir, Some(PathBuf::from("/run/tripline/kill.d")));
     assert_eq!(config.switch.allow_network_fs, NetworkFs::Allow("nfs".to_owned()));
 }

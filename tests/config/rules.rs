@@ -280,6 +280,13 @@ fn built_in_rules_can_be_replaced_and_turned_off() {
     let quiet = load("[engine]\nsilent_after = \"30m\"").rules;
     let silent = quiet.iter().find(|rule| rule.name == "source-silent").unwrap();
     assert_eq!((silent.thresholds[0].value, silent.clear), (1800.0, Some(360.0)));
+    let own = load("[[source]]\npaths = [\"x\"]\nname = \"x\"\nsilent_after = \"1h\"").rules;
+    let of_x: Vec<_> = own.iter().filter(|rule| rule.name == "source-silent").collect();
+    assert_eq!(
+        of_x.iter().map(|rule| rule.thresholds[0].value).collect::<Vec<_>>(),
+        [300.0, 3600.0]
+    );
+    assert_eq!(of_x[1].matches["source"], "x");
     // A rule that is off is still checked: it will be turned on one day.
     refused_rules(&[(
         "enabled = false\nclear = 0.05",

@@ -237,7 +237,7 @@ impl World {
         let named = |spec: &SourceSpec| SourceName {
             name: spec.name.clone(),
             kind: "file",
-            every: Duration::ZERO,
+            ..SourceName::default()
         };
         let spec = EngineSpec {
             prices_of: None,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Outcome;
+use crate::source::jitter::Jitter;
 
 /// A server may not send us away for longer than this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -15,24 +16,24 @@ const SPREAD: Duration = Duration::from_millis(250);
 pub struct Pace {
     every: Duration,
     failures: u32,
-    random: u64,
+    jitter: Jitter,
 }
 
 impl Pace {
-    /// Once `every` so often; `seed` makes its jitter unlike that of others.
+    /// Once `every` so often, and a little later.
     #[must_use]
-    pub fn new(every: Duration, seed: u64) -> Pace {
-        Pace { every, failures: 0, random: seed }
+    pub fn new(every: Duration, jitter: Jitter) -> Pace {
+        Pace { every, failures: 0, jitter }
     }
 
     /// How long to wait before the first question.
     pub fn first(&mut self) -> Duration {
-        self.up_to(SPREAD.min(self.every / 10))
+        self.jitter.up_to(SPREAD.min(self.every / 10))
     }
 
     /// How long to wait after what came of a question that took so long.
     pub fn after(&mut self, outcome: &Outcome, took: Duration) -> Duration {
-        let jittered = self.every + self.up_to(self.every / 10);
+        let jittered = self.every + self.jitter.up_to(self.every / 10);
         match outcome {
             Outcome::Answered => {
                 self.failures = 0;
@@ -43,8 +44,8 @@ impl Pace {
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
                 // Full jitter: anything from nothing to the back-off so far.
                 let back_off = self.back_off();
-                let longer = self.up_to(back_off);
-                (self.every + longer).max(asked + self.up_to(self.every / 10))
+                let longer = self.jitter.up_to(back_off);
+                (self.every + longer).max(asked + self.jitter.up_to(self.every / 10))
             }
             Outcome::Denied { .. } => jittered,
             Outcome::Held { rest, .. } => (*rest).max(SPREAD),
@@ -57,18 +58,6 @@ impl Pace {
         let most = (self.every * 12).clamp(Duration::from_secs(10), Duration::from_secs(900));
         let doubled = 1u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
         self.every.saturating_mul(doubled).min(most.max(self.every))
-    }
-
-    /// Anything from zero to `most`, evenly (SplitMix64).
-    fn up_to(&mut self, most: Duration) -> Duration {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-        let part = (u128::from(mixed) * u128::from(nanos)) >> 64;
-        Duration::from_nanos(u64::try_from(part).unwrap_or(nanos))
     }
 }
 
@@ -85,7 +74,7 @@ mod tests {
     #[test]
     fn answers_keep_the_pace_and_never_ask_early() {
         for seed in 0..1000 {
-            let mut pace = Pace::new(MINUTE, seed);
+            let mut pace = Pace::new(MINUTE, Jitter::of("", seed));
             let wait = pace.after(&Outcome::Answered, Duration::from_secs(2));
             assert!((58..=64).contains(&wait.as_secs()), "{wait:?}");
             assert!(pace.first() <= SPREAD);
@@ -96,7 +85,7 @@ mod tests {
     fn failures_back_off_with_full_jitter_and_an_answer_ends_it() {
         let (mut shortest, mut longest) = (Duration::MAX, Duration::ZERO);
         for seed in 0..1000 {
-            let mut pace = Pace::new(MINUTE, seed);
+            let mut pace = Pace::new(MINUTE, Jitter::of("", seed));
             for _ in 0..20 {
                 let wait = pace.after(&failed(None), Duration::ZERO);
                 assert!((MINUTE..=MINUTE * 13).contains(&wait), "{wait:?}");
@@ -107,7 +96,7 @@ mod tests {
             assert!(pace.after(&failed(None), Duration::ZERO) <= MINUTE * 2);
         }
         assert!(shortest < MINUTE * 2 && longest > MINUTE * 11, "{shortest:?} {longest:?}");
-        let mut often = Pace::new(Duration::from_secs(5), 1);
+        let mut often = Pace::new(Duration::from_secs(5), Jitter::of("", 1));
         for _ in 0..100 {
             let wait = often.after(&failed(None), Duration::ZERO);
             assert!(wait <= Duration::from_secs(65), "a server that is back is noticed: {wait:?}");
@@ -117,7 +106,7 @@ mod tests {
     #[test]
     fn who_asks_us_to_stay_away_is_obeyed_but_not_for_ever() {
         for seed in 0..100 {
-            let mut pace = Pace::new(MINUTE, seed);
+            let mut pace = Pace::new(MINUTE, Jitter::of("", seed));
             let wait = pace.after(&failed(Some(MINUTE * 5)), Duration::ZERO);
             assert!((MINUTE * 5..MINUTE * 6).contains(&wait), "{wait:?}");
             let wait = pace.after(&failed(Some(Duration::from_secs(1))), Duration::ZERO);

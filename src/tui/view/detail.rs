@@ -272,16 +272,21 @@ fn switch_facts(tripped: &Switch) -> Vec<Fact> {
 }
 
 fn source_facts(source: &Source, elapsed_s: f64) -> Vec<Fact> {
+    let reasons =
+        source.faults_by.iter().map(|(reason, n)| format!("{reason} {}", fmt::grouped(*n)));
+    let reasons = reasons.collect::<Vec<_>>().join("  ");
     Facts::default()
         .text("source", &*source.name)
         .text("kind", source.kind)
         .text("state", &*source.state)
         .maybe("problem", source.problem.as_ref())
+        .maybe("calls", (!source.counts).then_some("counted elsewhere, only limits read"))
         .maybe("format", source.format.as_ref())
         .text("lines", fmt::grouped(source.lines))
         .text("bytes", fmt::grouped(source.bytes))
         .text("not understood", fmt::grouped(source.faults))
         .text("set aside", fmt::grouped(source.quarantined))
+        .maybe("because of", (!reasons.is_empty()).then_some(reasons))
         .text("of no interest", fmt::grouped(source.ignored))
         .text("repeated", fmt::grouped(source.duplicates))
         .text("blank", fmt::grouped(source.blank))
