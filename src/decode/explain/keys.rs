@@ -81,7 +81,8 @@ impl Walk {
         if wanted.any(whole) {
             return Wanted::Whole;
         }
-        match self.asked.iter().filter(agree).any(whole) {
+        let itself = |want: &Vec<String>| want.len() == parts.len();
+        match self.asked.iter().filter(agree).any(itself) {
             _ if beneath => Wanted::Beneath,
             true => Wanted::Whole,
             false if self.asked.iter().any(|want| agree(&want)) => Wanted::Beneath,
@@ -117,8 +118,12 @@ fn wanted(map: &Map<String>) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     let limits = map.limits.iter().flat_map(|limit| limit.parts.iter().flatten());
     let sticky = map.sticky.iter().flat_map(|sticky| &sticky.from);
     for alt in map.fields.iter().flatten().chain(limits).chain(sticky) {
-        of_alt(alt, &mut |path| drop(values.insert(whole(path))));
-        let mut ask = |path: &str| drop(asked.insert(whole(path)));
+        of_alt(alt, &mut |path| {
+            values.insert(whole(path));
+        });
+        let mut ask = |path: &str| {
+            asked.insert(whole(path));
+        };
         alt.when.iter().for_each(|when| of_cond(when, &mut ask));
     }
     let named = map.headers.named.iter().flat_map(|(_, paths)| paths);
@@ -127,7 +132,11 @@ fn wanted(map: &Map<String>) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     let conds = conds.chain(map.sticky.iter().filter_map(|sticky| sticky.when.as_ref()));
     let conds = conds.chain(map.limits.iter().filter_map(|limit| limit.when.as_ref()));
     let conds = conds.chain(map.headers.drop.iter().map(|drop| &drop.when));
-    conds.for_each(|cond| of_cond(cond, &mut |path| drop(asked.insert(whole(path)))));
+    conds.for_each(|cond| {
+        of_cond(cond, &mut |path| {
+            asked.insert(whole(path));
+        })
+    });
     // What tells a format is looked for in the outermost object.
     let detect = &map.detect;
     let by_value = detect.eq.iter().map(|(path, _)| path);
