@@ -5,7 +5,7 @@
 /// Sample; format and lines. `whole` is a file whose lines say nothing alone.
 pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("apisix_logger.jsonl", &[("apisix", "1-3")]),
-    ("app_logfmt.log", &[]),
+    ("app_logfmt.log", &[("app-logfmt", "1-2")]),
     ("app_pino.jsonl", &[("app-json", "1-2")]),
     ("app_python_text.log", &[("sdk-python", "1-2 4")]),
     ("app_slog.jsonl", &[("app-json", "1-2")]),
