@@ -6,6 +6,7 @@
 
 pub mod amount;
 pub mod batch;
+pub mod bill;
 pub mod checkpoint;
 pub mod limit;
 pub mod names;
@@ -15,6 +16,7 @@ pub mod time;
 
 pub use amount::{Amount, NanoUsd};
 pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
+pub use bill::BillReading;
 pub use checkpoint::{Checkpoint, Checkpoints, Generation};
 pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
@@ -25,5 +27,5 @@ pub use request::{
     Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
-pub use spend::{Bucket, BucketId, Commit, SeenCall, SourceCounters};
+pub use spend::{Bucket, BucketId, Commit, Dimension, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};

@@ -9,8 +9,10 @@
 //! touched is judged by the rules before `apply` returns.
 
 mod alerts;
+pub mod bills;
 mod calendar;
 pub mod callers;
+mod caps;
 mod cells;
 mod dedup;
 mod deltas;
@@ -23,6 +25,7 @@ pub mod measures;
 pub mod queues;
 mod restored;
 pub mod retries;
+mod rolling;
 mod series;
 mod sources;
 mod spec;
@@ -34,10 +37,12 @@ pub mod traffic;
 mod wording;
 
 use crate::domain::{
-    Batch, Commit, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome,
-    Request, Scope, SourceCounters, SourceId, Stamp, Wall,
+    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
+    Scope, SourceCounters, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
+use bills::Bills;
+use caps::Caps;
 use cells::Cells;
 use dedup::Dedup;
 use deltas::Deltas;
@@ -50,7 +55,7 @@ use measures::Measures;
 use queues::Queues;
 pub use restored::{Restored, Stretch};
 pub use sources::{CatchUp, SourceRow, SourceStatus};
-pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName};
+pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
 use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};
@@ -93,11 +98,11 @@ pub struct Totals {
 pub struct Engine {
     names: Names,
     limits: Limits,
-    zone: jiff::tz::TimeZone,
     book: Rulebook,
     cells: Cells,
     gauges: Gauges,
-    caps: Vec<Cap>,
+    caps: Caps,
+    bills: Bills,
     queues: Queues,
     measures: Measures,
     sources: Vec<SourceRow>,
@@ -129,7 +134,7 @@ struct TouchedRows {
     traffic: Touched,
     retries: Touched,
     queues: Touched,
-    caps: bool,
+    caps: Touched,
     hosts: bool,
     scratch: Vec<u32>,
 }
@@ -140,11 +145,11 @@ impl Engine {
     pub fn new(spec: EngineSpec, names: Names, now: Stamp) -> Engine {
         let book = Rulebook::new(spec.rules);
         let mut engine = Engine {
-            cells: Cells::new(&spec.caps, &names),
-            caps: spec.caps.into_iter().map(|cap| Cap::new(cap, &spec.timezone, now)).collect(),
+            cells: Cells::new(&spec.caps),
+            caps: Caps::new(spec.caps, &spec.timezone, &names, now),
+            bills: Bills::default(),
             names,
             limits: spec.limits,
-            zone: spec.timezone,
             book,
             gauges: Gauges::default(),
             queues: Queues::default(),
@@ -161,7 +166,8 @@ impl Engine {
             call: OpenCall::default(),
             touched: TouchedRows::default(),
         };
-        engine.watch_caps();
+        engine.watch_new_caps();
+        engine.bills.known_from(now.wall);
         for source in spec.sources {
             engine.add_source(source, now);
         }
@@ -224,6 +230,11 @@ impl Engine {
             }
             Observation::Limits { .. } => self.close_call(now),
             Observation::Limit(reading) => self.read_limit(reading, now),
+            Observation::Bill(reading) => {
+                self.close_call(now);
+                self.note_event(source, reading.at, now);
+                self.bills.read(source, reading, now.mono);
+            }
             Observation::Queue(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
@@ -263,9 +274,8 @@ impl Engine {
     /// periods end. Call at least once a second, and every [`pulse`](Self::pulse).
     pub fn tick(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         let first = out.len();
-        for cap in &mut self.caps {
-            cap.roll(&self.zone, now);
-        }
+        self.caps.roll(now);
+        self.find_bill_differences(now);
         self.judge_all(now, out);
         let after = self.limits.silent_after;
         for source in &mut self.sources {
@@ -338,28 +348,6 @@ impl Engine {
         self.findings.alarm(kind, now.wall, text);
     }
 
-    /// Remember from now on what has been counted, for [`take_commit`](Self::take_commit).
-    pub fn keep_deltas(&mut self) {
-        self.deltas = Some(Deltas::new(&self.sources));
-    }
-
-    /// Whether anything was counted since the last commit.
-    #[must_use]
-    pub fn has_deltas(&self) -> bool {
-        self.deltas.as_ref().is_some_and(|deltas| deltas.any(&self.sources))
-    }
-
-    /// What was counted since this was last asked, with how far the sources were
-    /// read by then. Empty if nobody asked to remember it.
-    pub fn take_commit(&mut self, now: Stamp) -> Commit {
-        let Some(deltas) = &mut self.deltas else { return Commit::default() };
-        if deltas.take_folded() > 0 {
-            let text = "too many users or keys at once: the ledger knows some calls as __other__";
-            self.findings.note("ledger_folded", now.wall, text);
-        }
-        deltas.take(&self.sources)
-    }
-
     /// Put a name on a live alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         self.book.acknowledge(rule, labels, by)
@@ -375,16 +363,18 @@ impl Engine {
         };
         let request = instead.as_deref().unwrap_or(request);
         self.count_totals(request);
+        let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
         if let Some(deltas) = &mut self.deltas {
-            deltas.count(request, counted_at(request.at, now));
+            deltas.count(request, at);
         }
-        let when = now.mono_of(request.at);
         let fresh = now.wall.since(request.at) <= self.limits.max_age;
-        let rows = self.cells.count(request, when);
+        let rows = self.cells.count(request, when, at, &mut self.caps);
         for position in rows.caps {
-            if let Some(cap) = self.caps.get_mut(usize::from(*position)) {
-                cap.count(request, counted_at(request.at, now), when);
-                self.touched.caps |= fresh;
+            if let Some(cap) = self.caps.get_mut(*position) {
+                cap.count(request, at, when);
+            }
+            if fresh {
+                self.touched.caps.mark(*position);
             }
         }
         if fresh {
@@ -395,6 +385,7 @@ impl Engine {
             let (traffic, caller, retries) = (rows.traffic, rows.caller, rows.retries);
             self.watch_cell(traffic, caller, retries);
         }
+        self.watch_new_caps();
         if let Some((position, new)) = self.queues.call(request, when) {
             if new {
                 self.watch_queue(position);
@@ -501,7 +492,15 @@ impl Engine {
     /// Caps.
     #[must_use]
     pub fn caps(&self) -> &[Cap] {
-        &self.caps
+        self.caps.rows()
+    }
+    /// What is billed beside a cap's own sum.
+    #[must_use]
+    pub fn billed(&self, cap: &Cap, now: Wall) -> bills::View {
+        let billed = cap.billed(&self.names);
+        billed.map_or_else(bills::View::default, |billed| {
+            self.bills.view(&billed, cap.period, self.cells.days(), now)
+        })
     }
     /// Traffic, callers, retries.
     #[must_use]

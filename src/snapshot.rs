@@ -184,15 +184,23 @@ pub struct Cap {
     pub name: Text,
     /// What it covers, e.g. `all` or `provider=openai`.
     pub scope: Text,
-    /// `day` or `month`.
-    pub period: &'static str,
+    /// Where the cap counts for each `key`, `team`, … by itself: that word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<&'static str>,
+    /// And whose row this is; `__other__` is all that found no row of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<Text>,
+    /// `day`, `week`, `month`, or the length of a rolling one: `24h`, `7d`, `90m`.
+    pub period: Text,
+    /// When it began; of a rolling one, from when on spend still counts.
     pub period_start: Text,
     pub spent_usd: Usd,
     pub cap_usd: Usd,
     pub used_ratio: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usd_per_hour: Option<Usd>,
-    /// Time to the cap at the present rate; absent if the period ends first.
+    /// Time to the cap at the present rate; absent if the period ends first, or if
+    /// at that rate a rolling one is never spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cap_in_s: Option<f64>,
     /// Spend rate of 5 minutes over the rate that would just use up the period.
@@ -206,11 +214,25 @@ pub struct Cap {
     /// Share of calls in this period and scope that have no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpriced_ratio: Option<f64>,
+    /// What the provider has billed since the period began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_usd: Option<Usd>,
+    /// How long ago the time ends that the bill covers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_age_s: Option<f64>,
+    /// How much more than the bill our sum is, as a share of the bill, on the
+    /// newest day that is complete; 0 where both are the same cents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_error_ratio: Option<f64>,
     pub state: State,
+}
+
+impl Cap {
+    /// What people call it: its name, and whose row it is.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.of.as_ref().map_or_else(|| self.name.to_string(), |of| format!("{} {of}", self.name))
+    }
 }
 
 /// Percentiles of a duration.

@@ -3,16 +3,18 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::domain::{
-    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, Dedup, Generation, Item, Keep,
-    Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym, TextRef,
-    Wall,
+    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, Dedup, Dimension, Generation,
+    Item, Keep, Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp,
+    Sym, TextRef, Wall,
 };
+use tripline::engine::spend::{Cap, View};
 use tripline::engine::{
-    CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, Stretch,
+    CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, Stretch, Window,
 };
 
 /// 2026-11-20 12:00 UTC.
@@ -25,6 +27,8 @@ fn at(second: i64) -> Stamp {
 
 fn spec() -> EngineSpec {
     let cap = |name: &str, period, label: Option<(&str, &str)>| CapSpec {
+        each: None,
+        zone: None,
         name: name.into(),
         matches: label.iter().map(|(l, value)| ((*l).to_owned(), (*value).to_owned())).collect(),
         period,
@@ -37,6 +41,12 @@ fn spec() -> EngineSpec {
             cap("web", Period::Day, Some(("key", "key-1"))),
             cap("any key", Period::Month, Some(("key", "*"))),
             cap("model", Period::Month, Some(("model", "model-2"))),
+            cap("user", Period::Day, Some(("user", "user-3"))),
+            cap("hour", rolling(1), None),
+            cap("day just past", rolling(24), Some(("model", "model-1"))),
+            cap("days just past", rolling(14 * 24), None),
+            CapSpec { each: Some(Dimension::Key), ..cap("each key", Period::Week, None) },
+            CapSpec { each: Some(Dimension::User), ..cap("each user", rolling(24), None) },
         ],
         rules: Vec::new(),
         limits: Limits::default(),
@@ -44,6 +54,10 @@ fn spec() -> EngineSpec {
         sources: vec![SourceName { name: "gw".into(), kind: "file", ..SourceName::default() }],
         prices_of: None,
     }
+}
+
+fn rolling(hours: u64) -> Period {
+    Period::Rolling(Window::new(Duration::from_secs(hours * 3600)).unwrap())
 }
 
 /// A call: seconds after noon, who, and what it cost.
@@ -125,22 +139,34 @@ impl Book {
 
     fn restore(&self, engine: &mut Engine, now: Stamp) {
         let mut restored = self.restored.clone();
-        for stretch in engine.stretches() {
-            let Stretch { from, to } = stretch;
+        for stretch in engine.stretches(now) {
+            let Stretch { from, to, step_minutes } = stretch;
+            let step = i64::from(step_minutes.unwrap_or(1));
+            let step_of = |id: &BucketId| id.minute.div_euclid(step) * step;
             let within = |id: &BucketId| {
-                let minute = Wall::from_secs(id.minute * 60);
+                let minute = Wall::from_secs(step_of(id) * 60);
                 minute >= from && to.is_none_or(|to| minute < to)
             };
             let parts = self.buckets.iter().filter(|(id, _)| within(id));
-            restored.spent.push((stretch, parts.map(|(id, part)| (*id, *part)).collect()));
+            let parts = parts.map(|(id, part)| (BucketId { minute: step_of(id), ..*id }, *part));
+            restored.spent.push((stretch, parts.collect()));
         }
         engine.restore(&restored, now);
     }
 }
 
-fn spent(engine: &Engine, now: Stamp) -> Vec<(NanoUsd, u64, u64)> {
-    let views = engine.caps().iter().map(|cap| cap.view(now));
-    views.map(|view| (view.spent, view.calls, view.unpriced)).collect()
+/// By cap and whose it is: of rows for each name the order does not matter, and
+/// neither do those in which there is nothing.
+fn spent(engine: &Engine, now: Stamp) -> Vec<(String, Option<Sym>, NanoUsd, u64, u64)> {
+    let rows = engine.caps().iter().map(|cap| (cap, cap.view(now)));
+    let rows = rows.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
+    let row = |(cap, view): (&Cap, View)| {
+        let of = cap.of.map(|(_, name)| name);
+        (cap.spec.name.clone(), of, view.spent, view.calls, view.unpriced)
+    };
+    let mut rows: Vec<_> = rows.map(row).collect();
+    rows.sort();
+    rows
 }
 
 proptest! {
@@ -260,6 +286,30 @@ fn a_flood_of_users_is_folded_said_and_still_counted() {
     assert_eq!(requests, calls);
     assert!(commit.buckets.iter().any(|(id, _)| id.user == Some(Sym::OTHER)));
     assert!(engine.findings().rows().iter().any(|finding| finding.kind == "ledger_folded"));
+}
+
+#[test]
+fn names_without_a_row_of_their_own_count_as_others() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    let mut calls = vec![Call { second: 0, who: 1, nano: Some(1), dedup: None }; 5000];
+    calls.extend_from_within(..);
+    let mut batch = batch(&calls, &names, 1);
+    for (n, item) in batch.items.iter_mut().enumerate() {
+        if let Observation::Request { request, .. } = &mut item.seen {
+            request.caller.user = Some(names.intern(NameKind::User, &format!("u-{}", n % 5000)));
+        }
+    }
+    engine.apply(&batch, at(0), &mut Vec::new());
+    let rows = engine.caps().iter().filter(|cap| cap.spec.name == "each user");
+    let rows: Vec<(Option<Sym>, i128)> =
+        rows.map(|cap| (cap.of.map(|(_, name)| name), cap.view(at(0)).spent.0)).collect();
+    assert!(rows.len() <= 4097, "{}", rows.len());
+    assert_eq!(rows.iter().map(|(_, spent)| spent).sum::<i128>(), 10_000);
+    let other: i128 =
+        rows.iter().filter(|(of, _)| *of == Some(Sym::OTHER)).map(|(_, spent)| spent).sum();
+    // Two names had taken their room before.
+    assert_eq!(other, 2 * (5000 - 4094));
 }
 
 #[test]

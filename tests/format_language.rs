@@ -508,6 +508,58 @@ fn an_id_alone_is_an_identity_only_where_the_map_trusts_it() {
 }
 
 #[test]
+fn ids_of_one_space_are_equal_over_formats_and_those_of_two_are_not() {
+    let map = |id: &str, space: &str| {
+        format!(
+            "id = \"{id}\"\ndetect = [\"{id}\"]\ntrusted_id = true\n{space}\n[fields]\nmodel = \"{id}\"\ndedup_key = \"k\""
+        )
+    };
+    let equal = |spaces: [&str; 2]| {
+        let maps = [map("a", spaces[0]), map("b", spaces[1])];
+        let mut said = Said::new(&[&maps[0], &maps[1]], options());
+        said.read(&[r#"{"a":"m","k":"1"}"#, r#"{"b":"m","k":"1"}"#]);
+        let ids: Vec<_> = said.requests().iter().map(|r| r.dedup.unwrap().fingerprint).collect();
+        ids[0] == ids[1]
+    };
+    assert!(equal(["id_space = \"s\"", "id_space = \"s\""]));
+    assert!(!equal(["id_space = \"s\"", ""]));
+    assert!(!equal(["", ""]));
+}
+
+#[test]
+fn what_was_remembered_can_be_part_of_a_joined_text() {
+    let map = r#"
+id = "x"
+detect = ["n"]
+trusted_id = true
+sticky = { session = { from = "s" } }
+fields = { model = "n", dedup_key = { join = [{ sticky = "session" }, "k"] } }
+"#;
+    let mut said = Said::new(&[map], options());
+    said.read(&[
+        r#"{"n":"m","k":"1"}"#,
+        r#"{"n":"m","k":"1","s":"a"}"#,
+        r#"{"n":"m","k":"1"}"#,
+        r#"{"n":"m","k":"1","s":"b"}"#,
+        r#"{"n":"m","s":"b"}"#,
+    ]);
+    let ids: Vec<_> = said.requests().iter().map(|r| r.dedup.map(|d| d.fingerprint)).collect();
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[1], ids[2]);
+    assert_ne!(ids[2], ids[3]);
+    assert_eq!(ids[4], None, "what was remembered alone is no id");
+}
+
+#[test]
+fn a_negative_part_of_a_span_adds_nothing() {
+    let map = "id = \"x\"\ndetect = [\"a\"]\n[fields]\nmodel = \"m\"\nttft_ms = { sum = [\"a\", \"b\", \"c\"] }";
+    let mut said = Said::new(&[map], options());
+    said.read(&[r#"{"m":"x","a":-1,"b":2.5,"c":30}"#, r#"{"m":"x","a":-1}"#]);
+    let spans: Vec<_> = said.requests().iter().map(|r| r.timing.ttft_ms).collect();
+    assert_eq!(spans, [Some(32.5), None]);
+}
+
+#[test]
 fn a_first_token_that_is_the_last_one_is_none_and_says_so() {
     let map = "fields = { at = \"t\", latency_ms = \"ms\", ttft_ms = \"first\", stream = \"stream\", model = \"t\", status = { const = 200 } }";
     for (line, ttft, faults) in [
@@ -625,6 +677,15 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         (
             "id = \"x\"\ndedup = \"last\"",
             "x.toml:2: dedup: needs `trusted_id = true`: with an id that a client can choose, a later line would hide an earlier call",
+        ),
+        ("id = \"x\"\nid_space = \"y\"", "x.toml:2: id_space: needs `trusted_id = true`"),
+        (
+            "id = \"x\"\n[fields]\ndedup_key = { join = [\"a\", { stick = \"b\" }] }",
+            "x.toml:3: fields.dedup_key.join.stick: unknown key; did you mean `sticky`?",
+        ),
+        (
+            "id = \"x\"\n[fields]\ndedup_key = { join = [\"a\", { sticky = \"b\" }] }",
+            "x.toml:3: fields.dedup_key.join.sticky: there is no `[sticky.b]`",
         ),
         (
             "id = \"x\"\nfields = { call_key = \"c\" }",

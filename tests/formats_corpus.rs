@@ -1,9 +1,15 @@
 //! Real captures of each format decode to what is expected of them, field by field.
 
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 mod support;
 
+#[path = "formats_corpus/agent_variants.rs"]
+mod agent_variants;
 #[path = "formats_corpus/agents.rs"]
 mod agents;
+#[path = "formats_corpus/app_variants.rs"]
+mod app_variants;
 #[path = "formats_corpus/apps.rs"]
 mod apps;
 #[path = "formats_corpus/check.rs"]
@@ -18,3 +24,5 @@ mod gateways;
 mod observability;
 #[path = "formats_corpus/refusals.rs"]
 mod refusals;
+#[path = "formats_corpus/trace_variants.rs"]
+mod trace_variants;

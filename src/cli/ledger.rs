@@ -13,6 +13,7 @@ use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::spend::{self, fields, first_column, heads, numbers};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
+use crate::engine::{CapSpec, Period};
 use crate::ledger::{
     Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size,
 };
@@ -166,17 +167,31 @@ fn show_text(
     out.line(&format!("{} {}", first_column("ever"), numbers(totals)))
 }
 
+/// From when on spend may count against a cap: this month's, and that of the weeks
+/// and the rolling periods of the configured ones.
+fn counted_from(context: &Context, here: &Here) -> Wall {
+    let begin = |cap: &CapSpec| match cap.period {
+        Period::Rolling(window) => here.now.minus(window.span()),
+        Period::Week => here.period(Every::Week, here.now).from,
+        Period::Day | Period::Month => here.month_begin(),
+    };
+    let begins = context.config.caps.iter().map(begin);
+    begins.fold(here.month_begin(), Wall::min)
+}
+
 fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
     context.refuse_if_read_only()?;
     let here = here(context);
     let before = here.begin(&args.older_than)?;
-    if before > here.month_begin() && !args.force {
+    let counted = counted_from(context, &here);
+    if before > counted && !args.force {
         let message = format!(
-            "spend of this month would be cut, up to {}, and caps may count it",
+            "spend since {} would be cut, up to {}, and caps may count it",
+            here.written(counted),
             here.written(before)
         );
         return Err(Failure::new(Kind::Refused, message)
-            .hint("say --force if no cap counts it, or --older-than 31d"));
+            .hint("say --force if no cap counts it, or --older-than 32d"));
     }
     // Nothing is made where there is nothing to cut.
     drop(open(context)?);

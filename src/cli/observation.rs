@@ -5,8 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use serde_json::{Map, Number, Value, json};
 
 use crate::domain::{
-    Amount, Batch, Dedup, Layer, LimitReading, MetricReading, Names, Observation, QueueReading,
-    Request, Sym, TextRef, Wall,
+    Amount, Batch, BillReading, Dedup, Layer, LimitReading, MetricReading, Names, Observation,
+    QueueReading, Request, Sym, TextRef, Wall,
 };
 
 /// Calls remembered: a line that repeats one further back is not marked.
@@ -76,6 +76,10 @@ pub fn rows(
             Observation::Metric(reading) => {
                 row.kind("metric", format);
                 writer.metric(&mut row, reading);
+            }
+            Observation::Bill(reading) => {
+                row.kind("bill", format);
+                writer.bill(&mut row, reading);
             }
             Observation::Ignored { reason } => {
                 row.kind("ignored", format);
@@ -233,6 +237,17 @@ impl Writer<'_> {
         row.maybe("host", self.name(reading.host));
         row.put("value", reading.value);
         row.put("type", reading.kind.word());
+    }
+
+    fn bill(&self, row: &mut Row, reading: &BillReading) {
+        row.time("at", Some(reading.at));
+        row.maybe("provider", self.name(Some(reading.provider)));
+        row.maybe("environment", self.name(reading.environment));
+        row.maybe("key_id", self.name(reading.key));
+        row.time("from", Some(reading.start));
+        row.time("to", Some(reading.end));
+        row.put("billed_usd", reading.usd.to_string());
+        row.put("complete", reading.complete);
     }
 }
 

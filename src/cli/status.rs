@@ -112,8 +112,9 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         out.line(&format!("ledger   {state}"))?;
     }
     few(out, &status["caps"], |cap| {
+        let of = cap["of"].as_str().map_or_else(String::new, |of| format!(" {of}"));
         format!(
-            "cap      {}: ${} of ${}",
+            "cap      {}{of}: ${} of ${}",
             text(&cap["name"]),
             text(&cap["spent_usd"]),
             text(&cap["cap_usd"])

@@ -136,7 +136,7 @@ fn cap(cap: &Cap) -> String {
     let left = cap.cap_in_s.map(|s| format!(", cap in {}", span(s)));
     format!(
         "{} ({}): {} of {} ({:.0}%){}{}",
-        cap.name,
+        cap.title(),
         cap.period,
         money(cap.spent_usd),
         money(cap.cap_usd),

@@ -1,6 +1,7 @@
 //! The tables that are written many times: sources, caps and prices.
 
 use std::path::Path;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
@@ -10,15 +11,15 @@ use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
 use super::{net, program, schema};
 use crate::decode::FormatMaps;
-use crate::domain::NanoUsd;
-use crate::engine::{CapSpec, Period};
+use crate::domain::{Dimension, NanoUsd};
+use crate::engine::{CapSpec, Period, Window};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
 use crate::rules::Match;
 use crate::source::net::NetSpec;
 use crate::source::{SourceSpec, Start, Way};
 
 /// Labels a cap can cover.
-const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "environment"];
+const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "user", "environment", "host"];
 
 pub(super) fn sources(
     document: &Document,
@@ -276,10 +277,44 @@ fn cap(mut reader: Reader, unique: &mut Unique) -> Option<CapSpec> {
         unique.claim(name, &mut reader);
     }
     let usd = reader.need("usd", value::positive_money);
-    let period = reader.need("period", |raw| value::word(raw, Period::ALL, Period::word));
-    let matches = reader.take("match", |raw| matches(raw, CAP_LABELS));
+    let period = reader.need("period", period);
+    let matches = reader.take("match", |raw| matches(raw, CAP_LABELS)).unwrap_or_default();
+    let each = reader.take("each", |raw| value::word(raw, Dimension::ALL, Dimension::word));
+    if let Some(each) = each
+        && let Some(one) = matches.get(each.word()).filter(|one| *one != "*")
+    {
+        let complaint = format!("is \"{}\", of which 'match' leaves only '{one}'", each.word());
+        reader.complain("each", Complaint::new(complaint).hint("leave one of them out"));
+    }
+    let zone = reader.take("timezone", value::zone).map(|zone| zone.zone);
+    if zone.is_some() && matches!(period, Some(Period::Rolling(_))) {
+        let complaint = Complaint::new("is not for a rolling period, which has no first day");
+        reader.complain("timezone", complaint.hint("leave it out"));
+    }
     reader.finish();
-    Some(CapSpec { name: name?, matches: matches.unwrap_or_default(), period: period?, cap: usd? })
+    Some(CapSpec { name: name?, matches, each, period: period?, zone, cap: usd? })
+}
+
+/// A period of the calendar, or the length of a rolling one.
+pub(super) fn period(raw: &Raw) -> Read<Period> {
+    let text = value::text(raw)?;
+    if let Some((_, period)) = Period::CALENDAR.iter().find(|(word, _)| *word == text) {
+        return Ok(*period);
+    }
+    let span = match text.strip_suffix('d').and_then(|days| days.parse::<u8>().ok()) {
+        Some(days) => Ok(Duration::from_secs(u64::from(days) * 86_400)),
+        None => value::duration(raw),
+    };
+    let words = "\"day\", \"week\", \"month\" or the length of a rolling period";
+    let wrong = |what: &str| {
+        let hint = did_you_mean(&text, Period::CALENDAR.iter().map(|(word, _)| *word));
+        let hint = hint.unwrap_or_else(|| {
+            "a rolling period is \"1h\" to \"31d\", in whole minutes".to_owned()
+        });
+        Complaint::new(format!("must be {words}{what}, not '{text}'")).hint(hint)
+    };
+    let window = Window::new(span.map_err(|_| wrong(""))?);
+    window.map(Period::Rolling).ok_or_else(|| wrong(" of 1 hour to 31 days"))
 }
 
 fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {

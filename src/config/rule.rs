@@ -108,6 +108,15 @@ fn conditions(raw: &Raw, metric: Metric, caps: &[CapSpec]) -> Read<Match> {
                 return unknown(known);
             }
         }
+        if label == "period" {
+            let words = Period::CALENDAR.map(|(word, _)| word.to_owned());
+            let own = caps.iter().map(|cap| cap.period.to_string());
+            let mut known: Vec<String> = words.into_iter().collect();
+            known.extend(own.filter(|period| Period::CALENDAR.iter().all(|(w, _)| w != period)));
+            if !known.contains(value) {
+                return unknown(known.iter().map(String::as_str).collect());
+            }
+        }
         if let Some(known) = closed_set(label, metric)
             && !known.contains(&value.as_str())
         {
@@ -127,7 +136,6 @@ fn closed_set(label: &str, metric: Metric) -> Option<Vec<&'static str>> {
         }
         "priority" => Priority::ALL.iter().map(|value| value.word()).collect(),
         "outcome" => Outcome::ALL.iter().map(|value| value.word()).collect(),
-        "period" => Period::ALL.iter().map(|value| value.word()).collect(),
         "kind" => vec!["file", "stdin"],
         _ => return None,
     })
@@ -248,7 +256,6 @@ fn range(metric: Metric) -> (f64, f64) {
         | Metric::CacheHitRatio
         | Metric::KeyUsdShare
         | Metric::SourceFaultRatio
-        | Metric::CapNotEnforced
         | Metric::SpendUnpricedRatio => (0.0, 1.0),
         // A share that can be overdrawn, but not by so much: 80 is a percentage.
         Metric::LimitUsedRatio | Metric::SpendUsedRatio => (0.0, 10.0),
@@ -318,7 +325,10 @@ fn never_trips(scope: &str, rule: &RuleSpec, caps: &[CapSpec]) -> Option<Complai
         name.is_none_or(|name| name == "*" || *name == cap.name)
     };
     let lacking = caps.iter().filter(watched).find_map(|cap| {
-        let named = |label: &&str| cap.matches.get(*label).is_some_and(|value| value != "*");
+        let named = |label: &&str| {
+            let each = cap.each.is_some_and(|each| each.word() == *label);
+            each || cap.matches.get(*label).is_some_and(|value| value != "*")
+        };
         let label = scope::labels_for(scope).iter().find(|label| !named(label))?;
         Some((cap, label))
     });

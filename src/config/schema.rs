@@ -323,6 +323,12 @@ pub(super) const FORMAT: Table = Table {
             Some("false"),
             "Whether an id alone makes lines equal: only where no client chooses it.",
         ),
+        key(
+            "id_space",
+            "string",
+            Some("the id"),
+            "Formats with the same word here have the same ids: their lines may tell of one call.",
+        ),
         key("count", "boolean", Some("true"), "false: only limits are read, no call is counted."),
         key("tokens", "table", None, "What the token counts include."),
         key("sticky", "table", None, "Values remembered from earlier lines of the file."),
@@ -340,13 +346,25 @@ pub(super) const CAP: Table = Table {
     keys: &[
         key("name", "name", None, "Unique."),
         key("usd", "dollars", None, "How much, as a plain decimal."),
-        key("period", "day|month", None, "Over which period."),
+        key(
+            "period",
+            "day|week|month|duration",
+            None,
+            "Over which period; a duration of 1h to 31d is the time just past.",
+        ),
         key(
             "match",
             "labels",
             None,
-            "What it covers: provider, model, key, team, environment; everything where absent.",
+            "What it covers: provider, model, key, team, user, environment, host; everything where absent.",
         ),
+        key(
+            "each",
+            "key|team|user|model|environment|provider|host",
+            None,
+            "Counts for each of these by itself, up to 4,096 of them.",
+        ),
+        key("timezone", "time zone", None, "Where its days begin; `timezone` where absent."),
     ],
 };
 

@@ -410,6 +410,9 @@ impl Decoder {
         self.recorder.begin();
         for position in self.last.into_iter().chain(0..formats.len()) {
             let Some(format) = formats.get(position) else { continue };
+            if format.by_name_only && self.forced != Some(position) {
+                continue;
+            }
             let Some(paths) = format.layout.outer() else { continue };
             let scan = scan_line(paths, line, &mut self.found);
             if format.layout.is_simple() && self.recorder.states_cost(format, scan) {

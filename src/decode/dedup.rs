@@ -10,10 +10,10 @@ use std::hash::{DefaultHasher, Hasher};
 use crate::domain::Request;
 
 /// Fingerprint of a call by its id alone, in a log that nobody attacks; ids of
-/// different formats are different.
-pub(super) fn trusted(key: &str, format: &str, salt: u64) -> u64 {
+/// different spaces are different.
+pub(super) fn trusted(key: &str, space: &str, salt: u64) -> u64 {
     let mut hasher = hasher(key, salt);
-    hasher.write(format.as_bytes());
+    hasher.write(space.as_bytes());
     hasher.finish()
 }
 

@@ -2,7 +2,7 @@
 //! there and can be read. Allocates nothing but for a regex.
 
 use super::headers::HeaderBag;
-use super::map::{Alt, Alts, As, Cond, Field, From, Map, Present, Spot};
+use super::map::{Alt, Alts, As, Cond, Field, From, Map, Piece, Present, Spot};
 use super::moment::{Around, read_time};
 use crate::domain::Wall;
 use crate::scan::{Kind, Scan, Value, elements, members, number, time};
@@ -78,7 +78,7 @@ impl<'l> Line<'l> {
     pub(super) fn number(self, alts: Alts<'_>) -> Seen<f64> {
         self.first(alts, |alt| {
             match &alt.from {
-                From::Sum(places) => self.sum(places),
+                From::Sum(places) => self.sum(places, |_| true),
                 From::Diff(end, start) => self.diff(alt, *end, *start),
                 _ => self.single(alt, |value| to_number(&alt.read_as, value)),
             }
@@ -88,9 +88,12 @@ impl<'l> Line<'l> {
 
     /// A span of time. A negative one is a writer's word for none.
     pub(super) fn span(self, alts: Alts<'_>) -> Option<f64> {
-        let one = |alt| match self.number(Alts::one(alt)) {
-            Seen::Is(span) if span < 0.0 => Seen::Absent,
-            seen => seen,
+        let one = |alt: &Alt<Spot>| {
+            let span = match &alt.from {
+                From::Sum(places) => self.sum(places, |span| span >= 0.0).scaled(alt),
+                _ => self.number(Alts::one(alt)),
+            };
+            if span.ok().is_some_and(|span| span < 0.0) { Seen::Absent } else { span }
         };
         self.first(alts, one).ok()
     }
@@ -147,8 +150,8 @@ impl<'l> Line<'l> {
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
-        if let From::Join(places) = &alt.from {
-            let text = self.join(places, scratch)?;
+        if let From::Join(pieces) = &alt.from {
+            let text = self.join(pieces, scratch)?;
             return read(text);
         }
         let value = self.value(alt)?;
@@ -176,9 +179,7 @@ impl<'l> Line<'l> {
             From::Path(place) => self.usable(*place),
             From::Header(name) => self.header(name),
             From::Const(text) => Some(text_value(text)),
-            From::Sticky(number) => {
-                self.sticky.get(*number).filter(|text| !text.is_empty()).map(|t| text_value(t))
-            }
+            From::Sticky(number) => self.remembered(*number).map(text_value),
             From::KeyOf(place) => only_key(self.usable(*place)?),
             From::Sum(_) | From::Diff(..) | From::Join(_) => None,
         }
@@ -187,6 +188,10 @@ impl<'l> Line<'l> {
     #[inline]
     fn usable(self, place: Spot) -> Option<Value<'l>> {
         self.get(place).filter(|value| !value.is_absent())
+    }
+
+    fn remembered(self, number: usize) -> Option<&'l str> {
+        self.sticky.get(number).map(String::as_str).filter(|text| !text.is_empty())
     }
 
     fn header(self, name: &str) -> Option<Value<'l>> {
@@ -236,10 +241,14 @@ impl<'l> Line<'l> {
         .map_or(Seen::Absent, Seen::Is)
     }
 
-    fn sum(self, places: &[Spot]) -> Seen<f64> {
+    /// Numbers added up, of those that are `wanted`.
+    fn sum(self, places: &[Spot], wanted: impl Fn(f64) -> bool) -> Seen<f64> {
         let mut sum = Seen::Absent;
         for value in places.iter().filter_map(|place| self.usable(*place)) {
             let Some(number) = value.as_f64() else { return Seen::Unreadable };
+            if !wanted(number) {
+                continue;
+            }
             sum = Seen::Is(sum.ok().unwrap_or(0.0) + number);
         }
         sum
@@ -257,16 +266,24 @@ impl<'l> Line<'l> {
         })
     }
 
-    fn join<'s>(self, places: &[Spot], scratch: &'s mut Scratch) -> Option<&'s str> {
+    /// Nothing where the line itself has none of the pieces.
+    fn join<'s>(self, pieces: &[Piece<Spot>], scratch: &'s mut Scratch) -> Option<&'s str> {
         scratch.joined.clear();
         let mut any = false;
-        for (i, place) in places.iter().enumerate() {
+        for (i, piece) in pieces.iter().enumerate() {
             if i > 0 {
                 scratch.joined.push('|');
             }
-            if let Some(value) = self.usable(*place) {
-                any = true;
-                scratch.joined.push_str(value.text(&mut scratch.escapes));
+            match piece {
+                Piece::Path(place) => {
+                    if let Some(value) = self.usable(*place) {
+                        any = true;
+                        scratch.joined.push_str(value.text(&mut scratch.escapes));
+                    }
+                }
+                Piece::Sticky(number) => {
+                    scratch.joined.push_str(self.remembered(*number).unwrap_or_default());
+                }
             }
         }
         any.then_some(scratch.joined.as_str())

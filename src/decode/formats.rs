@@ -18,14 +18,29 @@ const BUILTIN: &[(&str, &str)] = &[
     ("nginx-json.toml", include_str!("../../data/formats/nginx-json.toml")),
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
+    ("curl-write-out.toml", include_str!("../../data/formats/curl-write-out.toml")),
+    ("har.toml", include_str!("../../data/formats/har.toml")),
     ("claude-code.toml", include_str!("../../data/formats/claude-code.toml")),
     ("codex.toml", include_str!("../../data/formats/codex.toml")),
+    ("claude-code-result.toml", include_str!("../../data/formats/claude-code-result.toml")),
+    ("gemini-cli-telemetry.toml", include_str!("../../data/formats/gemini-cli-telemetry.toml")),
+    ("gemini-cli-chat.toml", include_str!("../../data/formats/gemini-cli-chat.toml")),
+    ("gemini-cli-chat-patch.toml", include_str!("../../data/formats/gemini-cli-chat-patch.toml")),
+    (
+        "gemini-cli-chat-document.toml",
+        include_str!("../../data/formats/gemini-cli-chat-document.toml"),
+    ),
+    ("gemini-cli-result.toml", include_str!("../../data/formats/gemini-cli-result.toml")),
+    ("opencode.toml", include_str!("../../data/formats/opencode.toml")),
     ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
     ("weave.toml", include_str!("../../data/formats/weave.toml")),
+    ("langfuse.toml", include_str!("../../data/formats/langfuse.toml")),
+    ("langsmith.toml", include_str!("../../data/formats/langsmith.toml")),
     ("caddy.toml", include_str!("../../data/formats/caddy.toml")),
     ("kong-ai.toml", include_str!("../../data/formats/kong-ai.toml")),
     ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
     ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
+    ("tracing-json.toml", include_str!("../../data/formats/tracing-json.toml")),
     ("litellm-stdout.toml", include_str!("../../data/formats/litellm-stdout.toml")),
     ("envoy-json.toml", include_str!("../../data/formats/envoy-json.toml")),
     ("apisix.toml", include_str!("../../data/formats/apisix.toml")),
@@ -55,6 +70,17 @@ const BUILTIN: &[(&str, &str)] = &[
     ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
     ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
     ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),
+    ("otlp-genai-logs.toml", include_str!("../../data/formats/otlp-genai-logs.toml")),
+    ("otlp-litellm.toml", include_str!("../../data/formats/otlp-litellm.toml")),
+    ("otlp-openinference.toml", include_str!("../../data/formats/otlp-openinference.toml")),
+    ("otlp-langfuse.toml", include_str!("../../data/formats/otlp-langfuse.toml")),
+    ("otlp-claude-code.toml", include_str!("../../data/formats/otlp-claude-code.toml")),
+    (
+        "otlp-claude-code-metrics.toml",
+        include_str!("../../data/formats/otlp-claude-code-metrics.toml"),
+    ),
+    ("otlp-codex.toml", include_str!("../../data/formats/otlp-codex.toml")),
+    ("otlp-gemini-cli.toml", include_str!("../../data/formats/otlp-gemini-cli.toml")),
 ];
 
 const BODY: (&str, &str) =
@@ -178,6 +204,8 @@ pub(super) struct Format {
     pub(super) presence: Presence,
     /// Its number among all.
     pub(super) number: usize,
+    /// Its records are JSON, but nothing in them tells it.
+    pub(super) by_name_only: bool,
     detector: Detector,
 }
 
@@ -404,7 +432,9 @@ impl Format {
         let detector = Detector::new(above, &mut |path| layout.add_outer(path).slot);
         let layout = layout.build();
         let presence = Presence::new(&compiled, &layout);
-        Format { map: compiled, layout, presence, number, detector }
+        let by_name_only =
+            map.input.is_json() && map.detect.sets.is_empty() && map.detect.eq.is_empty();
+        Format { map: compiled, layout, presence, number, by_name_only, detector }
     }
 
     /// Whether a line, scanned for this format, is of this format.

@@ -8,6 +8,7 @@
 
 mod document;
 mod envelope;
+mod lineage;
 mod literal;
 mod object;
 mod otlp;
@@ -18,10 +19,11 @@ mod text;
 
 use super::decoder::{Decoder, speaks_of_cost};
 use super::record::Place;
-use crate::domain::{Batch, FaultReason, Observation, Sym, Wall};
+use crate::domain::{Batch, FaultReason, Item, Observation, Sym, Wall};
 use crate::scan::{Kind, Shape, elements};
 use document::{Document, Records, Step};
 use envelope::{Envelope, Payload, Trust};
+use lineage::{Kin, Lineage, Relation};
 use otlp::Signal;
 use partial::Partials;
 use prefix::{More, Part};
@@ -48,6 +50,7 @@ pub(super) struct Frame {
     held: Option<Vec<u8>>,
     /// Buffers for what is within a string.
     spare: Vec<Vec<u8>>,
+    lineage: Lineage,
     /// The host a wrapper named last.
     host: Option<(Box<[u8]>, Option<Sym>)>,
 }
@@ -248,9 +251,11 @@ impl Frame {
     ) -> Taken {
         let mut buffer = self.spare.pop().unwrap_or_default();
         let mut any = false;
-        otlp::flatten(signal, layer.text, &mut buffer, &mut |json| {
+        otlp::flatten(signal, layer.text, &mut buffer, &mut |json, kin| {
             any = true;
+            let before = out.items.len();
             d.record_of(signal.input(), json, layer.place, out);
+            self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
         });
         self.spare.push(buffer);
         if !any {
@@ -258,6 +263,26 @@ impl Frame {
             return self.unclaimed(d, layer, shape, out);
         }
         Taken::Yes
+    }
+
+    /// Makes a call that was told before, from another place in its trace, known
+    /// as that one.
+    fn relate(&mut self, kin: Kin, said: &mut [Item]) {
+        let mut is_call = false;
+        for Item { seen, .. } in said {
+            let Observation::Request { request, .. } = seen else { continue };
+            is_call = true;
+            request.dedup = request.dedup.or(kin.dedup(request.at));
+            let Some(call) = request.dedup else { continue };
+            match self.lineage.admit(kin, call) {
+                Relation::None => {}
+                Relation::Same(call) => request.dedup = Some(call),
+                Relation::Sum => *seen = Observation::Ignored { reason: "sum_of_calls" },
+            }
+        }
+        if !is_call {
+            self.lineage.pass(kin);
+        }
     }
 
     /// Reads what an envelope carries.

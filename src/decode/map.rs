@@ -114,12 +114,14 @@ pub(super) struct Detect<P> {
 pub(super) type Words = Vec<Box<[u8]>>;
 
 /// What makes two lines the same call.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Identity {
     /// Which of them counts.
     pub(super) keep: Keep,
     /// The id alone is enough: nobody who could gain by it chooses it.
     pub(super) trusted: bool,
+    /// Within what such an id is one of a kind: usually the map.
+    pub(super) space: Box<str>,
 }
 
 /// Whether the calls of a map or a source are counted.
@@ -209,9 +211,17 @@ pub(super) enum From<P> {
     /// Milliseconds from the second time to the first.
     Diff(P, P),
     /// Texts with `|` between them; one that is missing is empty.
-    Join(Vec<P>),
+    Join(Vec<Piece<P>>),
     /// The name of the only member of an object.
     KeyOf(P),
+    /// What was remembered, by the number of its [`Sticky`].
+    Sticky(usize),
+}
+
+/// A text that is joined to others.
+#[derive(Clone, Debug)]
+pub(super) enum Piece<P> {
+    Path(P),
     /// What was remembered, by the number of its [`Sticky`].
     Sticky(usize),
 }
@@ -268,7 +278,7 @@ impl Map<String> {
             queue: c.conds(&self.queue),
             timezone: self.timezone.clone(),
             tokens: self.tokens,
-            identity: self.identity,
+            identity: self.identity.clone(),
             counts: self.counts,
             sticky: (self.sticky.iter())
                 .map(|sticky| Sticky {
@@ -337,9 +347,19 @@ impl<P> Alt<P> {
         match &self.from {
             From::Path(path) | From::KeyOf(path) => vec![path],
             From::Diff(end, _) => vec![end],
-            From::Sum(paths) | From::Join(paths) => paths.iter().collect(),
+            From::Sum(paths) => paths.iter().collect(),
+            From::Join(pieces) => pieces.iter().filter_map(Piece::path).collect(),
             From::Header(_) | From::Sticky(_) => Vec::new(),
             From::Const(_) => self.when.iter().flat_map(Cond::needs).collect(),
+        }
+    }
+}
+
+impl<P> Piece<P> {
+    pub(super) fn path(&self) -> Option<&P> {
+        match self {
+            Piece::Path(path) => Some(path),
+            Piece::Sticky(_) => None,
         }
     }
 }
@@ -378,6 +398,13 @@ impl Compile<'_> {
         }
     }
 
+    fn piece(&mut self, piece: &Piece<String>) -> Piece<Spot> {
+        match piece {
+            Piece::Path(path) => Piece::Path(self.layout.add(path)),
+            Piece::Sticky(number) => Piece::Sticky(*number),
+        }
+    }
+
     fn alts(&mut self, alts: &[Alt<String>]) -> Vec<Alt<Spot>> {
         alts.iter().map(|alt| self.alt(alt)).collect()
     }
@@ -389,7 +416,9 @@ impl Compile<'_> {
             From::Const(text) => From::Const(text.clone()),
             From::Sum(paths) => From::Sum(self.all(paths)),
             From::Diff(end, start) => From::Diff(self.layout.add(end), self.layout.add(start)),
-            From::Join(paths) => From::Join(self.all(paths)),
+            From::Join(pieces) => {
+                From::Join(pieces.iter().map(|piece| self.piece(piece)).collect())
+            }
             From::KeyOf(path) => From::KeyOf(self.layout.add(path)),
             From::Sticky(number) => From::Sticky(*number),
         };

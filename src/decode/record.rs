@@ -427,20 +427,20 @@ impl Recorder {
             Texts::Skip => TextRef::default(),
         };
         let mut dedup_key = TextRef::default();
-        let identity = map.identity;
+        let identity = &map.identity;
         // Without a time an id alone is left, which a client may choose.
         let tells_lines_apart = request.at_logged || identity.trusted;
         request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
             dedup_key = kept(key);
             let fingerprint = if identity.trusted {
-                trusted(key, &map.id, salt)
+                trusted(key, &identity.space, salt)
             } else {
                 fingerprint(key, request, salt)
             };
             tells_lines_apart.then_some(Dedup { fingerprint, keep: identity.keep })
         });
         let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
-            Some(Dedup { fingerprint: trusted(key, &map.id, salt), keep: Keep::Join })
+            Some(Dedup { fingerprint: trusted(key, &identity.space, salt), keep: Keep::Join })
         });
         request.dedup = parts.or(request.dedup);
         if keep == Texts::Skip {

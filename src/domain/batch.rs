@@ -1,6 +1,7 @@
 //! What a source hands to the engine: observations in file order, and how far
 //! it has read. Batches are recycled, so nothing is allocated per line.
 
+use super::bill::BillReading;
 use super::checkpoint::Checkpoint;
 use super::limit::LimitReading;
 use super::request::{FaultReason, MetricReading, QueueReading, Request};
@@ -55,6 +56,8 @@ pub enum Observation {
     Queue(QueueReading),
     /// A reading of something else.
     Metric(MetricReading),
+    /// A sum of a provider's own bill.
+    Bill(BillReading),
     /// A well-formed line of no interest.
     Ignored {
         /// Why, as one word.

@@ -97,6 +97,9 @@ impl Names {
     /// The symbol of `text`, made if new and if there is room.
     #[must_use]
     pub fn intern(&self, kind: NameKind, text: &str) -> Sym {
+        if text == OTHER {
+            return Sym::OTHER;
+        }
         let key = (kind, Arc::<str>::from(text));
         if let Ok(table) = self.table.read()
             && let Some(sym) = table.by_text.get(&key)
@@ -126,6 +129,9 @@ impl Names {
     /// The symbol of `text`, if it has one already.
     #[must_use]
     pub fn find(&self, kind: NameKind, text: &str) -> Option<Sym> {
+        if text == OTHER {
+            return Some(Sym::OTHER);
+        }
         let table = self.table.read().ok()?;
         table.by_text.get(&(kind, Arc::from(text))).copied()
     }

@@ -8,11 +8,36 @@ use std::hash::Hash;
 use super::amount::NanoUsd;
 use super::batch::SourceId;
 use super::checkpoint::{Checkpoint, Checkpoints};
-use super::names::Sym;
+use super::limit::words;
+use super::names::{NameKind, Sym};
+use super::request::Request;
 use super::time::Wall;
 
+/// What spend is kept by, besides time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum Dimension {
+    Host,
+    Provider,
+    Model,
+    Key,
+    Team,
+    User,
+    Environment,
+}
+
+words!(Dimension {
+    Host = "host",
+    Provider = "provider",
+    Model = "model",
+    Key = "key",
+    Team = "team",
+    User = "user",
+    Environment = "environment",
+});
+
 /// What a bucket of spend is kept by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BucketId {
     /// Minutes since 1970, of the end of the call.
     pub minute: i64,
@@ -93,6 +118,44 @@ pub struct Commit {
     pub sources: Vec<(SourceId, SourceCounters)>,
     /// What happened, oldest first: alerts and switches as `tripline.event/v1`.
     pub history: Vec<(Wall, String)>,
+}
+
+impl BucketId {
+    /// When its minute begins.
+    #[must_use]
+    pub fn begin(&self) -> Wall {
+        Wall::from_secs(self.minute.saturating_mul(60))
+    }
+}
+
+impl Dimension {
+    /// The kind of its names.
+    #[must_use]
+    pub const fn kind(self) -> NameKind {
+        match self {
+            Dimension::Host => NameKind::Host,
+            Dimension::Provider => NameKind::Provider,
+            Dimension::Model => NameKind::Model,
+            Dimension::Key => NameKind::Key,
+            Dimension::Team => NameKind::Team,
+            Dimension::User => NameKind::User,
+            Dimension::Environment => NameKind::Environment,
+        }
+    }
+
+    /// A call's name in it, where the log said one.
+    #[must_use]
+    pub const fn of(self, request: &Request) -> Option<Sym> {
+        match self {
+            Dimension::Host => request.host,
+            Dimension::Provider => request.provider,
+            Dimension::Model => request.model,
+            Dimension::Key => request.caller.key,
+            Dimension::Team => request.caller.team,
+            Dimension::User => request.caller.user,
+            Dimension::Environment => request.caller.environment,
+        }
+    }
 }
 
 impl SourceCounters {

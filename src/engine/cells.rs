@@ -5,12 +5,15 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::bills::Days;
 use super::callers::Caller;
+use super::caps::Caps;
 use super::retries::Retries;
 use super::spec::CapSpec;
+use super::spend::Sums;
 use super::table::{NOWHERE, Table};
 use super::traffic::{Row, RowId};
-use crate::domain::{Mono, NameKind, Names, Priority, Request, Sym};
+use crate::domain::{Dimension, Mono, Priority, Request, Sym, Wall};
 use crate::stats::Sliding;
 
 /// Combinations kept; calls of further ones count in the totals and caps only.
@@ -25,10 +28,12 @@ pub struct Cells {
     traffic: Table<RowId, Row>,
     callers: Table<(Option<Sym>, Option<Sym>), Caller>,
     retries: Table<(Option<Sym>, Option<Sym>), Retries>,
+    days: Table<Account, Days>,
     overall: Row,
-    caps: Vec<CapMatch>,
+    /// What only caps tell calls apart by, where one does.
+    apart: Vec<Dimension>,
     /// Caps of the last call for which there was no room.
-    spilled: Vec<u16>,
+    spilled: Vec<u32>,
 }
 
 /// A combination of names.
@@ -39,10 +44,13 @@ struct CellId {
     environment: Option<Sym>,
     team: Option<Sym>,
     priority: Option<Priority>,
+    /// Only where a cap tells calls apart by them.
+    user: Option<Sym>,
+    host: Option<Sym>,
 }
 
 impl CellId {
-    fn of(request: &Request) -> CellId {
+    fn of(request: &Request, apart: &[Dimension]) -> CellId {
         let (provider, model) = (request.provider, request.model);
         let caller = &request.caller;
         CellId {
@@ -51,6 +59,8 @@ impl CellId {
             environment: caller.environment,
             team: caller.team,
             priority: caller.priority,
+            user: caller.user.filter(|_| apart.contains(&Dimension::User)),
+            host: request.host.filter(|_| apart.contains(&Dimension::Host)),
         }
     }
 }
@@ -61,7 +71,8 @@ struct Cell {
     traffic: u32,
     caller: u32,
     retries: u32,
-    caps: Box<[u16]>,
+    days: u32,
+    caps: Box<[u32]>,
     load: Sliding<u32>,
 }
 
@@ -75,7 +86,7 @@ pub struct Rows<'a> {
     /// Row of its retries.
     pub retries: u32,
     /// Caps that cover it.
-    pub caps: &'a [u16],
+    pub caps: &'a [u32],
     /// The cell is a new one: its rows may have to be watched.
     pub new: bool,
 }
@@ -95,22 +106,6 @@ pub struct Load {
     pub per_s: f64,
 }
 
-/// What a cap covers, with its names made symbols.
-#[derive(Debug, Default)]
-struct CapMatch {
-    provider: Option<Wanted>,
-    model: Option<Wanted>,
-    key: Option<Wanted>,
-    team: Option<Wanted>,
-    environment: Option<Wanted>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Wanted {
-    Any,
-    Only(Sym),
-}
-
 /// Looked up for every call: as few words as it fits into.
 impl Hash for CellId {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
@@ -118,46 +113,59 @@ impl Hash for CellId {
         hasher.write_u64(Sym::pair(self.row.endpoint, self.key));
         hasher.write_u64(Sym::pair(self.environment, self.team));
         hasher.write_u64(self.priority.map_or(0, |priority| 1 + priority as u64));
+        hasher.write_u64(Sym::pair(self.user, self.host));
     }
 }
 
 impl Cells {
     /// No cells yet.
     #[must_use]
-    pub fn new(caps: &[CapSpec], names: &Names) -> Cells {
+    pub fn new(caps: &[CapSpec]) -> Cells {
+        let about = |cap: &CapSpec, by: Dimension| {
+            cap.each == Some(by) || cap.matches.contains_key(by.word())
+        };
+        let apart = [Dimension::User, Dimension::Host];
         Cells {
             cells: Table::new(CAP),
             traffic: Table::new(ROWS),
             callers: Table::new(ROWS),
             retries: Table::new(ROWS),
+            days: Table::new(ROWS),
             overall: Row::new(RowId::default()),
-            caps: caps.iter().map(|cap| CapMatch::new(cap, names)).collect(),
+            apart: apart.into_iter().filter(|by| caps.iter().any(|cap| about(cap, *by))).collect(),
             spilled: Vec::new(),
         }
     }
 
-    /// Count a call in all its rows.
-    pub fn count(&mut self, request: &Request, when: Mono) -> Rows<'_> {
+    /// Count a call in all its rows, in the day of `at`.
+    pub fn count(&mut self, request: &Request, when: Mono, at: Wall, all: &mut Caps) -> Rows<'_> {
         self.overall.count(request, when);
-        let id = CellId::of(request);
-        let Cells { cells, traffic, callers, retries, caps, spilled, .. } = self;
+        let id = CellId::of(request, &self.apart);
+        let Cells { cells, traffic, callers, retries, days, spilled, .. } = self;
         let found = cells.position(id, || {
             let pair = (id.row.provider, id.row.model);
             let who = (id.key, id.environment);
-            let covers = |cap: &CapMatch| cap.covers(request);
+            let account = (id.row.provider, id.environment);
+            let mut caps = Vec::new();
+            all.covering(request, &mut caps);
             Cell {
                 id,
                 traffic: place(traffic.position(id.row, || Row::new(id.row))),
                 caller: place(callers.position(who, || Caller::new(id.key, id.environment))),
                 retries: place(retries.position(pair, || Retries::new(pair.0, pair.1))),
-                caps: (0u16..).zip(&*caps).filter(|(_, c)| covers(c)).map(|(i, _)| i).collect(),
+                days: place(days.position(account, || Days::new(account.0, account.1))),
+                caps: caps.into(),
                 load: Sliding::new(Duration::from_secs(5), 13),
             }
         });
         let found = found.and_then(|(position, new)| Some((cells.get_mut(position)?, new)));
         let Some((cell, new)) = found else {
-            // No room for its combination: spend still counts against its caps.
-            spill(spilled, caps, request);
+            // No room for its combination: spend still counts against its caps, and
+            // in its day.
+            spilled.clear();
+            all.covering(request, spilled);
+            let account = (id.row.provider, id.environment);
+            add_to_day(days, account, at, &Sums::of(request));
             let caps = spilled.as_slice();
             return Rows { traffic: NOWHERE, caller: NOWHERE, retries: NOWHERE, caps, new: false };
         };
@@ -173,21 +181,21 @@ impl Cells {
         if let Some(row) = retries.get_mut(cell.retries) {
             row.count(request, when);
         }
+        if let Some(sums) = days.get_mut(cell.days).and_then(|days| days.at(at)) {
+            sums.add(&Sums::of(request));
+        }
         let (traffic, caller, retries) = (cell.traffic, cell.caller, cell.retries);
         Rows { traffic, caller, retries, caps: &cell.caps, new }
     }
 
-    /// Caps that cover a call.
-    pub fn caps_of(&self, request: &Request) -> impl Iterator<Item = u16> {
-        let all = (0u16..).zip(&self.caps);
-        all.filter(|(_, cap)| cap.covers(request)).map(|(position, _)| position)
-    }
-
-    /// Take a call back that was counted at `when`. Returns the caps that cover it.
-    pub fn take_back(&mut self, request: &Request, when: Mono) -> &[u16] {
+    /// Take a call back that was counted at `when`, in the day of `at`. Returns the
+    /// caps that cover it.
+    pub fn take_back(&mut self, request: &Request, when: Mono, at: Wall, all: &mut Caps) -> &[u32] {
         self.overall.take_back(request, when);
-        let Some(cell) = self.cells.find_mut(&CellId::of(request)) else {
-            spill(&mut self.spilled, &self.caps, request);
+        self.add_to_day(request, at, &Sums::of(request).negated());
+        let Some(cell) = self.cells.find_mut(&CellId::of(request, &self.apart)) else {
+            self.spilled.clear();
+            all.covering(request, &mut self.spilled);
             return &self.spilled;
         };
         if let Some(load) = cell.load.at(when) {
@@ -203,6 +211,18 @@ impl Cells {
             row.take_back(request, when);
         }
         &cell.caps
+    }
+
+    /// Add to what an account has spent on the day of `at`.
+    pub fn add_to_day(&mut self, request: &Request, at: Wall, part: &Sums) {
+        let account = (request.provider, request.caller.environment);
+        add_to_day(&mut self.days, account, at, part);
+    }
+
+    /// What each account has spent, by day.
+    #[must_use]
+    pub fn days(&self) -> &[Days] {
+        self.days.iter().as_slice()
     }
 
     /// Traffic over everything.
@@ -257,45 +277,19 @@ impl Cells {
     }
 }
 
-/// Which caps cover a call for whose combination there was no room.
-fn spill(into: &mut Vec<u16>, caps: &[CapMatch], request: &Request) {
-    into.clear();
-    let covering = (0u16..).zip(caps).filter(|(_, cap)| cap.covers(request));
-    into.extend(covering.map(|(index, _)| index));
+/// A provider and an environment.
+type Account = (Option<Sym>, Option<Sym>);
+
+fn add_to_day(days: &mut Table<Account, Days>, account: Account, at: Wall, part: &Sums) {
+    let row = days.position(account, || Days::new(account.0, account.1));
+    if let Some(days) = row.and_then(|(position, _)| days.get_mut(position))
+        && let Some(sums) = days.at(at)
+    {
+        sums.add(part);
+    }
 }
 
 /// A row's position, or one that leads nowhere.
 fn place(found: Option<(u32, bool)>) -> u32 {
     found.map_or(NOWHERE, |(position, _)| position)
-}
-
-impl CapMatch {
-    fn new(cap: &CapSpec, names: &Names) -> CapMatch {
-        let wanted = |label: &str, kind: NameKind| {
-            cap.matches.get(label).map(|text| match text.as_str() {
-                "*" => Wanted::Any,
-                text => Wanted::Only(names.intern(kind, text)),
-            })
-        };
-        CapMatch {
-            provider: wanted("provider", NameKind::Provider),
-            model: wanted("model", NameKind::Model),
-            key: wanted("key", NameKind::Key),
-            team: wanted("team", NameKind::Team),
-            environment: wanted("environment", NameKind::Environment),
-        }
-    }
-
-    fn covers(&self, request: &Request) -> bool {
-        let fits = |wanted: Option<Wanted>, name: Option<Sym>| match wanted {
-            None => true,
-            Some(Wanted::Any) => name.is_some(),
-            Some(Wanted::Only(sym)) => name == Some(sym),
-        };
-        fits(self.provider, request.provider)
-            && fits(self.model, request.model)
-            && fits(self.key, request.caller.key)
-            && fits(self.team, request.caller.team)
-            && fits(self.environment, request.caller.environment)
-    }
 }

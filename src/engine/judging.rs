@@ -8,7 +8,7 @@ use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Exhaustion, Gauge, View as GaugeView};
 use super::sources::SourceRow;
-use super::spend::View as CapView;
+use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Mono, Outcome, Stamp};
@@ -43,10 +43,11 @@ impl Engine {
         for position in &positions {
             self.judge_queue(*position, Pass::Touched, now, out);
         }
-        self.touched.scratch = positions;
-        if std::mem::take(&mut self.touched.caps) {
-            self.judge_caps(now, out);
+        self.touched.caps.take(&mut positions);
+        for position in &positions {
+            self.judge_cap(*position, now, out);
         }
+        self.touched.scratch = positions;
         if std::mem::take(&mut self.touched.hosts) {
             self.judge_hosts(now, out);
         }
@@ -68,7 +69,9 @@ impl Engine {
             self.judge_queue(position, Pass::All, now, out);
         }
         self.judge_measures(now, out);
-        self.judge_caps(now, out);
+        for position in count(self.caps.rows().len()) {
+            self.judge_cap(position, now, out);
+        }
         self.judge_callers(now, out);
         self.judge_sources(now, out);
         self.judge_hosts(now, out);
@@ -79,7 +82,7 @@ impl Engine {
     pub(super) fn forget_spent(&mut self, now: Stamp) {
         let caps = &self.caps;
         self.book.forget_spent(now, |series| match series {
-            Series::Cap(position) => caps.get(position as usize).map(|c| c.period.start.0),
+            Series::Cap(position) => caps.rows().get(position as usize).and_then(Cap::period_id),
             _ => None,
         });
     }
@@ -187,21 +190,23 @@ impl Engine {
         }
     }
 
-    fn judge_caps(&mut self, now: Stamp, out: &mut Vec<Effect>) {
-        for (position, cap) in (0u32..).zip(&self.caps) {
-            let view = cap.view(now);
-            let live = cap.is_live(now.mono, self.limits.max_age);
-            let grounds = if live { Grounds::Fresh } else { Grounds::Old };
-            for rule in &cap.rules {
-                let Some(spec) = self.book.rule(*rule) else { continue };
-                let sample = Sample {
-                    value: cap_value(spec.metric, &view),
-                    evidence: view.evidence.into(),
-                    period: Some(cap.period.start.0),
-                };
-                let labels = || series::cap(cap);
-                self.book.judge(*rule, Series::Cap(position), (sample, grounds), now, &labels, out);
-            }
+    fn judge_cap(&mut self, position: u32, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(cap) = self.caps.rows().get(position as usize) else { return };
+        if cap.rules.is_empty() {
+            return;
+        }
+        let view = cap.view(now);
+        let live = cap.is_live(now.mono, self.limits.max_age);
+        let grounds = if live { Grounds::Fresh } else { Grounds::Old };
+        for rule in &cap.rules {
+            let Some(spec) = self.book.rule(*rule) else { continue };
+            let sample = Sample {
+                value: cap_value(spec.metric, &view),
+                evidence: view.evidence.into(),
+                period: cap.period_id(),
+            };
+            let labels = || series::cap(cap, &self.names);
+            self.book.judge(*rule, Series::Cap(position), (sample, grounds), now, &labels, out);
         }
     }
 
@@ -270,9 +275,11 @@ impl Engine {
 
 /// Which rules watch a new row.
 impl Engine {
-    pub(super) fn watch_caps(&mut self) {
-        for cap in &mut self.caps {
-            cap.rules = self.book.matching(Family::Cap, &series::cap(cap));
+    pub(super) fn watch_new_caps(&mut self) {
+        for position in self.caps.unwatched() {
+            if let Some(cap) = self.caps.get_mut(position) {
+                cap.rules = self.book.matching(Family::Cap, &series::cap(cap, &self.names));
+            }
         }
     }
 

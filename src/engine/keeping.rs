@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::alerts::{Grounds, Series};
+use super::deltas::Deltas;
 use super::effect::{Effect, Labels};
-use crate::domain::{Mono, Stamp};
+use crate::domain::{Commit, Mono, Stamp};
 use crate::rules::{Family, Sample};
 
 /// What the ledger's keeper says of it.
@@ -46,6 +47,28 @@ impl Engine {
         }
         let rules = self.book.matching(Family::Ledger, &labels(&status));
         self.ledger = Some(LedgerRow { status, rules });
+    }
+
+    /// Remember from now on what has been counted, for [`take_commit`](Self::take_commit).
+    pub fn keep_deltas(&mut self) {
+        self.deltas = Some(Deltas::new(&self.sources));
+    }
+
+    /// Whether anything was counted since the last commit.
+    #[must_use]
+    pub fn has_deltas(&self) -> bool {
+        self.deltas.as_ref().is_some_and(|deltas| deltas.any(&self.sources))
+    }
+
+    /// What was counted since this was last asked, with how far the sources were
+    /// read by then. Empty if nobody asked to remember it.
+    pub fn take_commit(&mut self, now: Stamp) -> Commit {
+        let Some(deltas) = &mut self.deltas else { return Commit::default() };
+        if deltas.take_folded() > 0 {
+            let text = "too many users or keys at once: the ledger knows some calls as __other__";
+            self.findings.note("ledger_folded", now.wall, text);
+        }
+        deltas.take(&self.sources)
     }
 
     /// The ledger, where there is one.

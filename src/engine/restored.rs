@@ -3,8 +3,11 @@
 //! Rates and percentiles start anew: nothing in here is fresh, so nothing in
 //! here can trip anything.
 
-use super::Engine;
-use crate::domain::{Bucket, BucketId, Request, SeenCall, SourceCounters, SourceId, Stamp, Wall};
+use super::spend::Sums;
+use super::{Engine, bills};
+use crate::domain::{
+    Bucket, BucketId, Dimension, Request, SeenCall, SourceCounters, SourceId, Stamp, Wall,
+};
 
 /// A stretch of time over which spend is asked for: from a moment on, and up to
 /// another one.
@@ -14,6 +17,9 @@ pub struct Stretch {
     pub from: Wall,
     /// Its end, where it has one.
     pub to: Option<Wall>,
+    /// Where it is asked for step by step: how many minutes a step has. Steps are
+    /// counted from 1970.
+    pub step_minutes: Option<u32>,
 }
 
 /// What is known from earlier runs.
@@ -27,24 +33,32 @@ pub struct Restored {
     pub gone: SourceCounters,
     /// Calls seen, oldest first.
     pub seen: Vec<SeenCall>,
-    /// Spend by caller in each of [`Engine::stretches`]. Minutes and users do
-    /// not matter here, and parts of the same bucket add up.
+    /// When the oldest spend was that is still known by the day.
+    pub since: Option<Wall>,
+    /// Spend by caller in each of [`Engine::stretches`]. Minutes matter only where
+    /// a stretch has steps: each is the first of its step. Parts of the same bucket
+    /// add up.
     pub spent: Vec<(Stretch, Vec<(BucketId, Bucket)>)>,
 }
 
 impl Engine {
-    /// The stretches of which the caps need to know what was spent.
+    /// The stretches of which the caps, and what is compared with bills, need to
+    /// know what was spent.
     #[must_use]
-    pub fn stretches(&self) -> Vec<Stretch> {
-        let mut stretches = Vec::new();
-        for cap in &self.caps {
-            for stretch in cap.stretches() {
-                if !stretches.contains(&stretch) {
-                    stretches.push(stretch);
-                }
-            }
-        }
+    pub fn stretches(&self, now: Stamp) -> Vec<Stretch> {
+        let mut stretches = self.caps.stretches();
+        stretches.push(bills::stretch(now.wall));
         stretches
+    }
+
+    /// The dimensions in which every name of a stretch matters, because caps count
+    /// for each.
+    #[must_use]
+    pub fn each(&self, stretch: &Stretch, now: Stamp) -> Vec<Dimension> {
+        if *stretch == bills::stretch(now.wall) {
+            return bills::BY.into();
+        }
+        self.caps.each(stretch)
     }
 
     /// Go on where an earlier run ended. To be called once, on a fresh engine.
@@ -65,21 +79,27 @@ impl Engine {
         for call in &restored.seen {
             self.dedup.remember(call.fingerprint);
         }
+        let days = bills::stretch(now.wall);
         for (stretch, parts) in &restored.spent {
             for (id, part) in parts {
-                for position in self.cells.caps_of(&caller_of(id)) {
-                    if let Some(cap) = self.caps.get_mut(usize::from(position)) {
-                        cap.restore(stretch, part, now.wall);
-                    }
+                let caller = caller_of(id);
+                if *stretch == days {
+                    self.cells.add_to_day(&caller, id.begin(), &Sums::kept(part));
                 }
+                self.caps.restore(stretch, &caller, (id, part), now.wall);
             }
         }
+        if let Some(since) = restored.since {
+            self.bills.known_from(since);
+        }
+        self.watch_new_caps();
     }
 }
 
 /// A call as a bucket remembers it, to ask which caps cover it.
 fn caller_of(id: &BucketId) -> Request {
     let mut request = Request::at(Wall::default());
+    request.host = id.host;
     request.provider = id.provider;
     request.model = id.model;
     request.caller.key = id.key;

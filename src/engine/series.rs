@@ -10,7 +10,7 @@ use super::effect::Labels;
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
-use crate::domain::{LimitId, MetricReading, Names, Priority, Sym};
+use crate::domain::{Dimension, LimitId, MetricReading, Names, Priority, Sym};
 
 /// Names that stand for several: no key, and whatever the table of names had no
 /// room for.
@@ -78,14 +78,17 @@ pub fn pair(provider: Option<Sym>, model: Option<Sym>, names: &Names) -> Labels 
 /// Labels of a cap: its name and period, and the names it is about, so that a
 /// rule on it can trip exactly those.
 #[must_use]
-pub fn cap(cap: &Cap) -> Labels {
+pub fn cap(cap: &Cap, names: &Names) -> Labels {
     let mut labels = Labels::new();
     labels.insert("cap", Arc::from(cap.spec.name.as_str()));
-    labels.insert("period", cap.spec.period.word().into());
-    for name in ["provider", "model", "key", "team", "environment"] {
+    labels.insert("period", cap.spec.period.to_string().into());
+    for name in Dimension::ALL.iter().map(|dimension| dimension.word()) {
         if let Some(text) = cap.spec.matches.get(name).filter(|text| *text != "*") {
             labels.insert(name, Arc::from(text.as_str()));
         }
+    }
+    if let Some((dimension, name)) = cap.of {
+        labels.insert(dimension.word(), names.text(name));
     }
     labels
 }

@@ -1,13 +1,18 @@
-//! Spend against caps: exact sums by day and month, and how fast they grow.
+//! Spend against caps: exact sums by period, and how fast they grow.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::bills::Billed;
 use super::calendar::Span;
 use super::restored::Stretch;
-use super::spec::CapSpec;
-use crate::domain::{Bucket, Mono, NanoUsd, Outcome, Request, Stamp, Wall};
+use super::rolling::Rolling;
+use super::spec::{CapSpec, Period};
+use crate::domain::{
+    Bucket, BucketId, Dimension, Mono, Names, NanoUsd, Outcome, Request, Stamp, Sym, Wall,
+};
 use crate::stats::Sliding;
 
 /// Span of the short burn rate.
@@ -19,31 +24,54 @@ const LEAST: f64 = 10.0;
 /// Time that a stop may take to work: a trailing budget check, calls under way.
 const ENFORCED_WITHIN: Duration = Duration::from_secs(30);
 
-/// One cap and what has been spent under it.
-#[derive(Debug)]
+/// One cap, of one name where it counts for each, and what has been spent under it.
+#[derive(Clone, Debug)]
 pub struct Cap {
     /// What was configured.
-    pub spec: CapSpec,
-    /// The current period.
+    pub spec: Arc<CapSpec>,
+    /// Whose spend it is, where the cap counts for each.
+    pub of: Option<(Dimension, Sym)>,
+    /// The current period; of a rolling one the time that the sum covers.
     pub period: Span,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
-    now: Account,
-    /// Calls that already belong to the next period: their clock runs ahead of ours.
-    next: Account,
+    zone: TimeZone,
+    books: Books,
     rate: Sliding<NanoUsd>,
     passed_over_cap: Sliding<u32>,
     calls: Sliding<u32>,
     last_counted: Option<Mono>,
 }
 
+#[derive(Clone, Debug)]
+enum Books {
+    Calendar {
+        now: Account,
+        /// Calls that already belong to the next period: their clock runs ahead of ours.
+        next: Account,
+    },
+    Rolling {
+        sums: Rolling,
+        spent_at: Option<Wall>,
+    },
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
-    spent: NanoUsd,
-    calls: u64,
-    unpriced: u64,
+    sums: Sums,
     /// When the cap was reached.
     spent_at: Option<Wall>,
+}
+
+/// What calls add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Spend, as far as priced.
+    pub spent: NanoUsd,
+    /// Calls.
+    pub calls: i64,
+    /// Successful calls without a price.
+    pub unpriced: i64,
 }
 
 /// What a cap shows at one moment.
@@ -55,7 +83,8 @@ pub struct View {
     pub used_ratio: f64,
     /// Rate of the last five minutes, dollars an hour.
     pub usd_per_hour: Option<f64>,
-    /// Seconds to the cap at that rate, if that comes before the period ends.
+    /// Seconds to the cap at that rate, if that comes before the period ends or,
+    /// in a rolling one, at all.
     pub cap_in_s: Option<f64>,
     /// Five-minute rate over the rate that uses up the cap exactly.
     pub burn_short: Option<f64>,
@@ -72,16 +101,64 @@ pub struct View {
     pub evidence: u32,
 }
 
+impl Sums {
+    /// Of one call.
+    #[must_use]
+    pub fn of(request: &Request) -> Sums {
+        let passed = request.outcome() == Outcome::Ok;
+        Sums {
+            spent: request.cost.map_or(NanoUsd::ZERO, |cost| cost.usd),
+            calls: 1,
+            unpriced: i64::from(passed && request.cost.is_none()),
+        }
+    }
+
+    /// Of what a ledger kept.
+    #[must_use]
+    pub fn kept(part: &Bucket) -> Sums {
+        Sums { spent: part.cost, calls: part.requests, unpriced: part.unpriced }
+    }
+
+    /// Add another part.
+    pub fn add(&mut self, part: &Sums) {
+        self.spent += part.spent;
+        self.calls = self.calls.saturating_add(part.calls);
+        self.unpriced = self.unpriced.saturating_add(part.unpriced);
+    }
+
+    /// Take a part back.
+    pub fn take(&mut self, part: &Sums) {
+        self.spent = self.spent - part.spent;
+        self.calls = self.calls.saturating_sub(part.calls);
+        self.unpriced = self.unpriced.saturating_sub(part.unpriced);
+    }
+
+    /// What takes it back where it is added.
+    #[must_use]
+    pub fn negated(&self) -> Sums {
+        let mut none = Sums::default();
+        none.take(self);
+        none
+    }
+}
+
 impl Cap {
-    /// A cap in the period of `now`.
+    /// A cap in the period of `now`, in its own zone or else this one.
     #[must_use]
     pub fn new(spec: CapSpec, zone: &TimeZone, now: Stamp) -> Cap {
+        let zone = spec.zone.clone().unwrap_or_else(|| zone.clone());
         Cap {
-            period: Span::around(spec.period, now.wall, zone),
-            spec,
+            period: Span::around(spec.period, now.wall, &zone),
+            books: match spec.period {
+                Period::Rolling(window) => {
+                    Books::Rolling { sums: Rolling::new(window, now.wall), spent_at: None }
+                }
+                _ => Books::Calendar { now: Account::default(), next: Account::default() },
+            },
+            spec: Arc::new(spec),
+            of: None,
+            zone,
             rules: Box::default(),
-            now: Account::default(),
-            next: Account::default(),
             rate: Sliding::new(Duration::from_secs(10), 361),
             passed_over_cap: Sliding::new(Duration::from_secs(5), 12),
             calls: Sliding::new(Duration::from_secs(5), 12),
@@ -89,58 +166,75 @@ impl Cap {
         }
     }
 
-    /// The present period, and what comes after it.
+    /// The same for one name alone.
     #[must_use]
-    pub fn stretches(&self) -> [Stretch; 2] {
+    pub fn of_name(&self, dimension: Dimension, name: Sym) -> Cap {
+        Cap { of: Some((dimension, name)), ..self.clone() }
+    }
+
+    /// The present period, and what comes after it; of a rolling one, its steps.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch> {
         let Span { start, end } = self.period;
-        [Stretch { from: start, to: Some(end) }, Stretch { from: end, to: None }]
+        let (first, second) = match self.spec.period {
+            Period::Rolling(window) => {
+                let step_minutes = Some(window.step_minutes());
+                (Stretch { from: start, to: None, step_minutes }, None)
+            }
+            _ => (
+                Stretch { from: start, to: Some(end), step_minutes: None },
+                Some(Stretch { from: end, to: None, step_minutes: None }),
+            ),
+        };
+        std::iter::once(first).chain(second)
     }
 
     /// Take over what was spent in one of its [`stretches`](Self::stretches).
-    pub fn restore(&mut self, stretch: &Stretch, part: &Bucket, now: Wall) {
-        let [present, after] = self.stretches();
-        let account = match stretch {
-            _ if *stretch == present => &mut self.now,
-            _ if *stretch == after => &mut self.next,
-            _ => return,
-        };
-        account.spent += part.cost;
-        account.calls += u64::try_from(part.requests).unwrap_or(0);
-        account.unpriced += u64::try_from(part.unpriced).unwrap_or(0);
-        if account.spent >= self.spec.cap && account.spent_at.is_none() {
-            account.spent_at = Some(now);
+    pub fn restore(&mut self, stretch: &Stretch, (id, part): (&BucketId, &Bucket), now: Wall) {
+        if !self.stretches().any(|own| own == *stretch) {
+            return;
         }
+        let at = if stretch.step_minutes.is_some() { id.begin() } else { stretch.from };
+        self.add(at, &Sums::kept(part), now);
     }
 
     /// Begin a new period if `now` is past the present one, or a clock that was
     /// wrong has been set back to before it.
-    pub fn roll(&mut self, zone: &TimeZone, now: Stamp) {
-        let set_back = now.wall < self.period.start.minus(LONG);
-        if now.wall < self.period.end && !set_back {
-            return;
+    pub fn roll(&mut self, now: Stamp) {
+        let end = self.period.end;
+        match &mut self.books {
+            Books::Rolling { sums, spent_at } => {
+                sums.roll(now.wall);
+                self.period = Span::around(self.spec.period, now.wall, &self.zone);
+                *spent_at = spent_at.filter(|_| sums.sum().spent >= self.spec.cap);
+            }
+            Books::Calendar { now: account, next } => {
+                let set_back = now.wall < self.period.start.minus(LONG);
+                if now.wall < end && !set_back {
+                    return;
+                }
+                self.period = Span::around(self.spec.period, now.wall, &self.zone);
+                // The next account is for the period right after the old one only.
+                let after = self.period.start == end;
+                *account = if after { *next } else { Account::default() };
+                *next = Account::default();
+                // What the old period spent says nothing about the new one.
+                self.rate.begin_anew(now.mono);
+                self.passed_over_cap.begin_anew(now.mono);
+                let early = account.sums.spent;
+                if early > NanoUsd::ZERO
+                    && let Some(slot) = self.rate.at(now.mono)
+                {
+                    *slot += early;
+                }
+            }
         }
-        let next = Span::around(self.spec.period, now.wall, zone);
-        // The next account is for the period right after the old one only.
-        self.now = if next.start == self.period.end { self.next } else { Account::default() };
-        self.next = Account::default();
-        self.period = next;
     }
 
     /// Count a call that this cap covers, in the period of `at`.
     pub fn count(&mut self, request: &Request, at: Wall, when: Mono) {
-        let cap = self.spec.cap;
-        let Some(account) = self.account(at) else { return };
-        account.calls += 1;
-        let passed = request.outcome() == Outcome::Ok;
-        let late = |spent_at: Wall| request.at > spent_at.plus(ENFORCED_WITHIN);
-        let passed_over_cap = passed && account.spent_at.is_some_and(late);
-        match request.cost {
-            Some(cost) => account.spent += cost.usd,
-            None if passed => account.unpriced += 1,
-            None => {}
-        }
-        if account.spent >= cap && account.spent_at.is_none() {
-            account.spent_at = Some(request.at);
+        let passed_over_cap = self.passed_over_cap(request, at);
+        if !self.add(at, &Sums::of(request), request.at) {
+            return;
         }
         if let Some(cost) = request.cost
             && let Some(slot) = self.rate.at(when)
@@ -158,17 +252,13 @@ impl Cap {
 
     /// Take a call back that was counted at `at` and `when`.
     pub fn take_back(&mut self, request: &Request, at: Wall, when: Mono) {
-        let cap = self.spec.cap;
-        let Some(account) = self.account(at) else { return };
-        account.calls = account.calls.saturating_sub(1);
-        if let Some(cost) = request.cost {
-            account.spent = account.spent - cost.usd;
-        } else {
-            let unpriced = u64::from(request.outcome() == Outcome::Ok);
-            account.unpriced = account.unpriced.saturating_sub(unpriced);
+        if self.passed_over_cap(request, at)
+            && let Some(slot) = self.passed_over_cap.at(when)
+        {
+            *slot = slot.saturating_sub(1);
         }
-        if account.spent < cap {
-            account.spent_at = None;
+        if !self.add(at, &Sums::of(request).negated(), request.at) {
+            return;
         }
         if let Some(cost) = request.cost
             && let Some(slot) = self.rate.at(when)
@@ -180,13 +270,70 @@ impl Cap {
         }
     }
 
-    /// What is spent in the period of `at`, if that is this one or the next.
-    fn account(&mut self, at: Wall) -> Option<&mut Account> {
-        if at >= self.period.end {
-            Some(&mut self.next)
-        } else {
-            (at >= self.period.start).then_some(&mut self.now)
+    /// Add to what is spent in the period of `at`, if that is this one or the
+    /// next. Answers whether it is. `seen` is when it is known by.
+    fn add(&mut self, at: Wall, part: &Sums, seen: Wall) -> bool {
+        let Span { start, end } = self.period;
+        let (spent, spent_at) = match &mut self.books {
+            Books::Rolling { sums, spent_at } => {
+                if !sums.add(at, part) {
+                    return false;
+                }
+                (sums.sum().spent, spent_at)
+            }
+            Books::Calendar { .. } if at < start => return false,
+            Books::Calendar { now, next } => {
+                let account = if at >= end { next } else { now };
+                account.sums.add(part);
+                (account.sums.spent, &mut account.spent_at)
+            }
+        };
+        let reached = spent >= self.spec.cap;
+        *spent_at = if reached { spent_at.or(Some(seen)) } else { None };
+        true
+    }
+
+    /// Whether a call passed although the cap had been spent for
+    /// [`ENFORCED_WITHIN`].
+    fn passed_over_cap(&self, request: &Request, at: Wall) -> bool {
+        let spent_at = match &self.books {
+            Books::Rolling { spent_at, .. } => *spent_at,
+            Books::Calendar { next, .. } if at >= self.period.end => next.spent_at,
+            Books::Calendar { now, .. } => now.spent_at,
+        };
+        request.outcome() == Outcome::Ok
+            && spent_at.is_some_and(|spent_at| request.at > spent_at.plus(ENFORCED_WITHIN))
+    }
+
+    /// What thresholds that fire once in a period know it by; a rolling one has no
+    /// end.
+    #[must_use]
+    pub fn period_id(&self) -> Option<i64> {
+        match self.spec.period {
+            Period::Rolling(_) => None,
+            _ => Some(self.period.start.0),
         }
+    }
+
+    /// Which bill is about what this cap covers: that of a provider, of its accounts
+    /// for an environment, or of a key. None is about less, or more.
+    #[must_use]
+    pub fn billed(&self, names: &Names) -> Option<Billed> {
+        let mut billed = Billed::default();
+        let configured = self.spec.matches.iter().map(|(label, text)| {
+            let dimension = Dimension::from_word(label)?;
+            Some((dimension, names.find(dimension.kind(), text)?))
+        });
+        for about in configured.chain(self.of.map(Some)) {
+            let (dimension, name) = about?;
+            match dimension {
+                Dimension::Provider => billed.provider = Some(name),
+                Dimension::Environment => billed.environment = Some(name),
+                Dimension::Key => billed.key = Some(name),
+                _ => return None,
+            }
+        }
+        (billed.provider.is_some() || billed.key.is_some()).then_some(billed)
     }
 
     /// Whether its newest call is younger than `age`.
@@ -199,28 +346,46 @@ impl Cap {
     #[must_use]
     pub fn view(&self, now: Stamp) -> View {
         let cap = self.spec.cap.as_f64();
-        let spent = self.now.spent;
-        let short = self.per_s(now.mono, SHORT);
-        let even = cap / self.period.seconds();
-        let left = cap - spent.as_f64();
-        let until_end = self.period.end.seconds_after(now.wall);
-        let cap_in_s = match short {
-            _ if left <= 0.0 => Some(0.0),
-            Some(rate) if rate > 0.0 => Some(left / rate).filter(|s| *s <= until_end),
-            _ => None,
+        let Sums { spent, calls, unpriced } = *match &self.books {
+            Books::Calendar { now, .. } => &now.sums,
+            Books::Rolling { sums, .. } => sums.sum(),
         };
+        let short = self.per_s(now.mono, SHORT);
+        let even = cap
+            / match self.spec.period {
+                Period::Rolling(window) => window.span().as_secs_f64(),
+                _ => self.period.seconds(),
+            };
         let minute = Duration::from_secs(60);
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
         View {
             spent,
             used_ratio: if cap > 0.0 { spent.as_f64() / cap } else { 1.0 },
             usd_per_hour: short.map(|rate| rate * 3600.0),
-            cap_in_s,
+            cap_in_s: self.cap_in_s(spent, short, now.wall),
             burn_short: short.map(|rate| rate / even),
             burn_long: self.per_s(now.mono, LONG).map(|rate| rate / even),
-            unpriced: self.now.unpriced,
-            calls: self.now.calls,
+            unpriced: count(unpriced),
+            calls: count(calls),
             not_enforced: self.passed_over_cap.recent(now.mono, minute).sum(),
             evidence: self.calls.recent(now.mono, minute).sum(),
+        }
+    }
+
+    /// Seconds to the cap, if that comes before the period ends, or before what is
+    /// spent falls out of it.
+    fn cap_in_s(&self, spent: NanoUsd, rate: Option<f64>, now: Wall) -> Option<f64> {
+        let cap = self.spec.cap.as_f64();
+        let left = cap - spent.as_f64();
+        if left <= 0.0 {
+            return Some(0.0);
+        }
+        let rate = rate.filter(|rate| *rate > 0.0)?;
+        match &self.books {
+            Books::Rolling { sums, .. } => sums.cap_in_s(cap, rate, now),
+            Books::Calendar { .. } => {
+                Some(left / rate).filter(|s| *s <= self.period.end.seconds_after(now))
+            }
         }
     }
 

@@ -57,8 +57,8 @@ impl Engine {
         if let Some(deltas) = &mut self.deltas {
             deltas.take_back(request, old.at);
         }
-        for position in self.cells.take_back(request, old.when) {
-            if let Some(cap) = self.caps.get_mut(usize::from(*position)) {
+        for position in self.cells.take_back(request, old.when, old.at, &mut self.caps) {
+            if let Some(cap) = self.caps.get_mut(*position) {
                 cap.take_back(request, old.at, old.when);
             }
         }

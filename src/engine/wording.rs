@@ -40,9 +40,9 @@ fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
 
 /// The labels that tell a person what it is about, most telling first.
 fn subject(labels: &Labels) -> String {
-    const ORDER: [&str; 13] = [
-        "cap", "provider", "model", "key", "queue", "priority", "resource", "source", "scope",
-        "metric", "labels", "host", "ledger",
+    const ORDER: [&str; 15] = [
+        "cap", "provider", "model", "key", "team", "user", "queue", "priority", "resource",
+        "source", "scope", "metric", "labels", "host", "ledger",
     ];
     let told = ORDER.iter().filter_map(|name| labels.get(name)).map(AsRef::as_ref);
     // A scope of a limit (`org`) tells less than it costs; a switch's is the point.

@@ -60,6 +60,17 @@ pub(super) fn minute_from(at: Wall) -> i64 {
     at.0.div_euclid(MINUTE_NS) + i64::from(at.0.rem_euclid(MINUTE_NS) > 0)
 }
 
+/// The minute that a moment is in.
+pub(super) fn minute_of(at: Wall) -> i64 {
+    at.0.div_euclid(MINUTE_NS)
+}
+
+/// The coarsest table of which rows make up steps of so many minutes.
+pub(super) fn of_step(minutes: i64) -> &'static str {
+    let fits = GRAINS.iter().rev().find(|grain| minutes % grain.minutes == 0);
+    fits.map_or("minute", |grain| grain.table)
+}
+
 /// When a minute begins.
 pub(super) fn begin_of(minute: i64) -> Wall {
     Wall(minute.saturating_mul(MINUTE_NS))

@@ -110,6 +110,29 @@ impl Reader {
         })
     }
 
+    /// The same from a moment on, by steps of so many minutes counted from 1970,
+    /// each told by its first minute: from the step on that the moment lies in, and
+    /// from the finest rows that steps are made of.
+    pub fn spent_by(
+        &self,
+        step_minutes: u32,
+        from: Wall,
+    ) -> Result<Vec<(Who, i64, Bucket)>, LedgerError> {
+        let step = i64::from(step_minutes.max(1));
+        let from = grain::minute_of(from).div_euclid(step).saturating_mul(step);
+        let piece = Piece { table: grain::of_step(step), from, to: i64::MAX };
+        self.ask(|db| {
+            let mut sums: FxHashMap<(i64, i64), Bucket> = FxHashMap::default();
+            each_row(db, &piece, |series, at, part| {
+                let at = at.div_euclid(step).saturating_mul(step);
+                sums.entry((series, at)).or_default().add(&part);
+            })?;
+            let mut names = FxHashMap::default();
+            let known = sums.into_iter();
+            known.map(|((id, at), sum)| Ok((who(db, id, &mut names)?, at, sum))).collect()
+        })
+    }
+
     /// The last events, oldest first.
     pub fn history(&self, most: u32) -> Result<Vec<(Wall, String)>, LedgerError> {
         let select = "SELECT at, event FROM history ORDER BY id DESC LIMIT ?1";
@@ -175,13 +198,23 @@ fn add_by_series(
     piece: &Piece,
     sums: &mut FxHashMap<i64, Bucket>,
 ) -> rusqlite::Result<()> {
+    each_row(db, piece, |series, _, part| sums.entry(series).or_default().add(&part))
+}
+
+/// Each row's series, the minute it begins with, and its sums.
+fn each_row(
+    db: &Connection,
+    piece: &Piece,
+    mut visit: impl FnMut(i64, i64, Bucket),
+) -> rusqlite::Result<()> {
     let table = piece.table;
-    let select =
-        format!("SELECT series, {COLUMNS} FROM {table} WHERE {table} >= ?1 AND {table} < ?2");
+    let select = format!(
+        "SELECT series, {table}, {COLUMNS} FROM {table} WHERE {table} >= ?1 AND {table} < ?2"
+    );
     let mut select = db.prepare_cached(&select)?;
     let mut rows = select.query([piece.from, piece.to])?;
     while let Some(row) = rows.next()? {
-        sums.entry(row.get(0)?).or_default().add(&bucket(row, 1)?);
+        visit(row.get(0)?, row.get(1)?, bucket(row, 2)?);
     }
     Ok(())
 }

@@ -5,31 +5,8 @@ use std::sync::Arc;
 use rusqlite::Row;
 
 use super::error::LedgerError;
-use crate::domain::limit::words;
+pub use crate::domain::Dimension;
 use crate::domain::{Bucket, BucketId, NanoUsd, Sym};
-
-/// What spend is kept by, besides time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names are the meaning")]
-pub enum Dimension {
-    Host,
-    Provider,
-    Model,
-    Key,
-    Team,
-    User,
-    Environment,
-}
-
-words!(Dimension {
-    Host = "host",
-    Provider = "provider",
-    Model = "model",
-    Key = "key",
-    Team = "team",
-    User = "user",
-    Environment = "environment",
-});
 
 /// Whose spend: a name for each [`Dimension`], where it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! The `ledger` thread: the one writer of the ledger. A commit that can't be
 //! kept is tried again until it can; what comes meanwhile adds up in the engine.
 
+use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::keeper::Keeper;
-use crate::domain::{BucketId, Checkpoint, Commit, NameKind, Names, SourceId, Stamp, Sym};
+use crate::domain::{BucketId, Checkpoint, Commit, Dimension, Names, SourceId, Stamp, Sym};
 use crate::engine::{Engine, EngineSpec, Restored, SourceName, SourceStatus};
-use crate::ledger::{
-    self, Committed, Dimension, Holder, Kept, Ledger, LedgerError, Opened, Reader, Who,
-};
+use crate::ledger::{self, Committed, Holder, Kept, Ledger, LedgerError, Opened, Reader, Who};
 
 /// Pause after the first failure; each further one doubles it.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -59,10 +58,10 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begu
     let names = engine.names().clone();
     let setup = ledger::Setup { state_dir: setup.dir, us, names, sources };
     let mut opened = Ledger::open(setup, now.wall)?;
-    let (restored, checkpoints) = match past(&mut opened, engine) {
+    let (restored, checkpoints) = match past(&mut opened, engine, now) {
         Err(error @ LedgerError::Corrupt { .. }) => {
             opened = opened.ledger.begin_again(&error, now.wall)?;
-            past(&mut opened, engine)?
+            past(&mut opened, engine, now)?
         }
         past => past?,
     };
@@ -131,7 +130,7 @@ pub fn remembered(
     let name = |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
     spec.sources = kept.sources.iter().map(name).collect();
     let mut engine = Engine::new(spec, names, now);
-    let restored = restored(&reader, kept, &engine)?;
+    let restored = restored(&reader, kept, &engine, now)?;
     engine.restore(&restored, now);
     let status = SourceStatus { state: "not_running", ..SourceStatus::default() };
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
@@ -141,21 +140,43 @@ pub fn remembered(
 }
 
 /// What the engine and the tail must know of an open ledger.
-fn past(opened: &mut Opened, engine: &Engine) -> Result<(Restored, Vec<Checkpoint>), LedgerError> {
+fn past(
+    opened: &mut Opened,
+    engine: &Engine,
+    now: Stamp,
+) -> Result<(Restored, Vec<Checkpoint>), LedgerError> {
     let mut kept = std::mem::take(&mut opened.kept);
     let checkpoints = std::mem::take(&mut kept.checkpoints);
-    Ok((restored(opened.ledger.reader()?, kept, engine)?, checkpoints))
+    Ok((restored(opened.ledger.reader()?, kept, engine, now)?, checkpoints))
 }
 
 /// What the engine must know of it.
-fn restored(reader: &Reader, kept: Kept, engine: &Engine) -> Result<Restored, LedgerError> {
+fn restored(
+    reader: &Reader,
+    kept: Kept,
+    engine: &Engine,
+    now: Stamp,
+) -> Result<Restored, LedgerError> {
     let mut spent = Vec::new();
-    for stretch in engine.stretches() {
-        let parts = reader.spent(stretch.from, stretch.to)?;
-        let parts = parts.iter().map(|(who, part)| (bucket_id(who, engine.names()), *part));
-        spent.push((stretch, parts.collect()));
+    for stretch in engine.stretches(now) {
+        let each = engine.each(&stretch, now);
+        let mut parts = if let Some(minutes) = stretch.step_minutes {
+            reader.spent_by(minutes, stretch.from)?
+        } else {
+            let parts = reader.spent(stretch.from, stretch.to)?.into_iter();
+            parts.map(|(who, part)| (who, 0, part)).collect()
+        };
+        // Where names find no more room, it is those who spent least.
+        parts.sort_by_key(|(_, _, part)| Reverse(part.cost));
+        let parts = parts.iter();
+        let part = |(who, minute, part): &(Who, i64, _)| {
+            (BucketId { minute: *minute, ..bucket_id(who, engine.names(), &each) }, *part)
+        };
+        spent.push((stretch, parts.map(part).collect()));
     }
-    let mut known = Restored { totals: kept.totals, seen: kept.seen, spent, ..Restored::default() };
+    let since = reader.size()?.period.map(|(from, _)| from);
+    let mut known =
+        Restored { totals: kept.totals, seen: kept.seen, since, spent, ..Restored::default() };
     for (name, counters) in kept.sources {
         let mut numbered = (0u32..).map(SourceId).zip(engine.sources());
         match numbered.find(|(_, row)| row.name.name == name) {
@@ -166,21 +187,25 @@ fn restored(reader: &Reader, kept: Kept, engine: &Engine) -> Result<Restored, Le
     Ok(known)
 }
 
-/// Only names that a cap is about are known at start. All others are one to the
-/// caps, and must not take the room of names to come.
-fn bucket_id(who: &Who, names: &Names) -> BucketId {
-    let sym = |dimension, kind| {
+/// Only names that a cap is about are known at start, and all of a dimension that
+/// a cap counts each of. All others are one to the caps, and must not take the
+/// room of names to come.
+fn bucket_id(who: &Who, names: &Names, each: &[Dimension]) -> BucketId {
+    let sym = |dimension: Dimension| {
         let text = who.get(dimension)?;
-        Some(names.find(kind, text).unwrap_or(Sym::OTHER))
+        if each.contains(&dimension) {
+            return Some(names.intern(dimension.kind(), text));
+        }
+        Some(names.find(dimension.kind(), text).unwrap_or(Sym::OTHER))
     };
     BucketId {
         minute: 0,
-        host: sym(Dimension::Host, NameKind::Host),
-        provider: sym(Dimension::Provider, NameKind::Provider),
-        model: sym(Dimension::Model, NameKind::Model),
-        key: sym(Dimension::Key, NameKind::Key),
-        team: sym(Dimension::Team, NameKind::Team),
-        user: sym(Dimension::User, NameKind::User),
-        environment: sym(Dimension::Environment, NameKind::Environment),
+        host: sym(Dimension::Host),
+        provider: sym(Dimension::Provider),
+        model: sym(Dimension::Model),
+        key: sym(Dimension::Key),
+        team: sym(Dimension::Team),
+        user: sym(Dimension::User),
+        environment: sym(Dimension::Environment),
     }
 }

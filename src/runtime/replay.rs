@@ -158,6 +158,7 @@ impl Reader {
                 Observation::Limit(reading) => &mut reading.at,
                 Observation::Queue(reading) => &mut reading.at,
                 Observation::Metric(reading) => &mut reading.at,
+                Observation::Bill(reading) => &mut reading.at,
                 _ => continue,
             };
             if *at == self.received {
@@ -321,6 +322,7 @@ fn time_of(seen: &Observation) -> Option<Wall> {
         Observation::Limits { at } => Some(*at),
         Observation::Queue(reading) => Some(reading.at),
         Observation::Metric(reading) => Some(reading.at),
+        Observation::Bill(reading) => Some(reading.at),
         _ => None,
     }
 }

@@ -139,7 +139,10 @@ fn to_ms(seconds: f64) -> f64 {
 }
 
 fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
-    let mut rows: Vec<Cap> = engine.caps().iter().map(|c| cap(c, &c.view(now))).collect();
+    let views = engine.caps().iter().map(|cap| (cap, cap.view(now)));
+    // Of those that count for each, the ones with a call in this period.
+    let shown = views.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
+    let mut rows: Vec<Cap> = shown.map(|(c, view)| cap(engine, c, &view, now)).collect();
     rows.sort_by(|a, b| {
         let soonest = |c: &Cap| c.cap_in_s.unwrap_or(f64::MAX);
         let rank = b.state.cmp(&a.state);
@@ -148,7 +151,8 @@ fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
     rows
 }
 
-fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
+fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap {
+    let billed = engine.billed(cap, now.wall);
     let scope: Vec<String> =
         cap.spec.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
@@ -156,7 +160,9 @@ fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
     let mut row = Cap {
         name: cap.spec.name.as_str().into(),
         scope: if scope.is_empty() { "all".into() } else { scope.join(" ").into() },
-        period: cap.spec.period.word(),
+        each: cap.of.map(|(dimension, _)| dimension.word()),
+        of: cap.of.map(|(_, name)| engine.names().text(name)),
+        period: cap.spec.period.to_string().into(),
         period_start: cap.period.start.rfc3339().into(),
         spent_usd: Usd(view.spent),
         cap_usd: Usd(cap.spec.cap),
@@ -167,8 +173,9 @@ fn cap(cap: &spend::Cap, view: &spend::View) -> Cap {
         burn_long: view.burn_long,
         unpriced_requests: view.unpriced,
         unpriced_ratio,
-        provider_usd: None,
-        provider_age_s: None,
+        provider_usd: billed.billed.map(|(usd, _)| Usd(usd)),
+        provider_age_s: billed.billed.map(|(_, age)| to_ms(age.as_secs_f64())),
+        estimate_error_ratio: billed.error_ratio,
         state: State::Ok,
     };
     row.state = verdict::cap_state(&row);

@@ -73,7 +73,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(cap) = spent {
         parts.push(format!(
             "cap {} is spent ({} of {})",
-            cap.name,
+            cap.title(),
             money(cap.spent_usd),
             money(cap.cap_usd)
         ));
@@ -91,8 +91,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         snapshot.caps.iter().find(|cap| cap.used_ratio < 1.0 && cap.state >= State::Warning);
     if let Some(cap) = burning {
         parts.push(match cap.cap_in_s {
-            Some(s) => format!("cap {} in {}", cap.name, span(s)),
-            None => format!("cap {} {:.0}% used", cap.name, cap.used_ratio * 100.0),
+            Some(s) => format!("cap {} in {}", cap.title(), span(s)),
+            None => format!("cap {} {:.0}% used", cap.title(), cap.used_ratio * 100.0),
         });
     }
     parts.extend(ledger_behind(snapshot));

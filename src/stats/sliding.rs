@@ -47,6 +47,12 @@ impl<T: Default> Sliding<T> {
         self.slots.get_mut(index)
     }
 
+    /// Forget all of it. What had values until now has seen none since `now`.
+    pub fn begin_anew(&mut self, now: Mono) {
+        self.slots.iter_mut().for_each(|slot| *slot = T::default());
+        self.first = self.first.map(|_| now);
+    }
+
     /// The accumulators that cover the last `span` before `now`, newest first.
     pub fn recent(&self, now: Mono, span: Duration) -> impl Iterator<Item = &T> {
         let newest = now.0 / self.width_ns;

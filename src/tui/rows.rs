@@ -50,8 +50,8 @@ pub fn name(snapshot: &Snapshot, panel: Panel, index: usize) -> Option<String> {
         Panel::Limits => limit_name(&mut name, snapshot.limits.get(index)?),
         Panel::Spend => {
             let cap = snapshot.caps.get(index)?;
-            words(&mut name, &[Some(&cap.name), Some(&cap.scope)]);
-            name.push_str(cap.period);
+            words(&mut name, &[Some(&cap.name), cap.of.as_ref(), Some(&cap.scope)]);
+            name.push_str(&cap.period);
         }
         Panel::Queue => {
             let queue = snapshot.queues.get(index)?;

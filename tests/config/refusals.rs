@@ -85,7 +85,7 @@ fn tables_in_the_wrong_shape_say_the_right_one() {
 #[test]
 fn every_problem_is_reported_in_the_order_of_the_file() {
     let text = "timezone = \"Mars/Olympus\"\n[switch]\ndir = \"kill.d\"\n[engine]\nmax_age = 5\n\
-                [[cap]]\nname = \"a\"\nusd = -1\nperiod = \"week\"\n";
+                [[cap]]\nname = \"a\"\nusd = -1\nperiod = \"year\"\n";
     assert_eq!(
         problems(text),
         [
@@ -93,7 +93,7 @@ fn every_problem_is_reported_in_the_order_of_the_file() {
             "3:7: 'dir' must be an absolute path | the working directory of a service is not the one you see",
             "5:11: 'max_age' must be a duration with its unit, such as \"30s\" or \"1h 30m\", not a whole number",
             "8:7: 'usd' must not be negative, not '-1'",
-            "9:10: 'period' has an unknown value 'week' | one of: day, month",
+            "9:10: 'period' must be \"day\", \"week\", \"month\" or the length of a rolling period, not 'year' | a rolling period is \"1h\" to \"31d\", in whole minutes",
         ]
     );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tripline::config::{Config, ConfigFile, LoadInput};
-use tripline::domain::NanoUsd;
+use tripline::domain::{Dimension, NanoUsd};
 use tripline::source::Start;
 
 use super::{load, problems, refused, refused_rules, rule_with};
@@ -129,6 +129,89 @@ fn money_is_exact() {
         let text = format!("[[cap]]\nname = \"a\"\nperiod = \"day\"\nusd = {written}");
         assert_eq!(problems(text), [format!("4:7: 'usd' {expected}")]);
     }
+}
+
+#[test]
+fn periods_of_caps() {
+    for (written, shown) in [
+        ("day", "day"),
+        ("week", "week"),
+        ("month", "month"),
+        ("1h", "1h"),
+        ("90m", "90m"),
+        ("1h 30m", "90m"),
+        ("24h", "24h"),
+        ("1d", "24h"),
+        ("36h", "36h"),
+        ("7d", "7d"),
+        ("168h", "7d"),
+        ("31d", "31d"),
+    ] {
+        let config = load(&format!("[[cap]]\nname = \"a\"\nusd = 1\nperiod = \"{written}\""));
+        assert_eq!(config.caps[0].period.to_string(), shown);
+    }
+    let words = "'period' must be \"day\", \"week\", \"month\" or the length of a rolling period";
+    let hint = "a rolling period is \"1h\" to \"31d\", in whole minutes";
+    for (written, expected) in [
+        ("daily", format!("{words}, not 'daily' | {hint}")),
+        ("weak", format!("{words}, not 'weak' | did you mean 'week'?")),
+        ("59m", format!("{words} of 1 hour to 31 days, not '59m' | {hint}")),
+        ("32d", format!("{words} of 1 hour to 31 days, not '32d' | {hint}")),
+        ("1h 1s", format!("{words} of 1 hour to 31 days, not '1h 1s' | {hint}")),
+        ("-24h", format!("{words}, not '-24h' | {hint}")),
+        ("0d", format!("{words} of 1 hour to 31 days, not '0d' | {hint}")),
+        ("", "'period' must not be empty".to_owned()),
+    ] {
+        let text = format!("[[cap]]\nname = \"a\"\nusd = 1\nperiod = \"{written}\"");
+        assert_eq!(problems(text), [format!("4:10: {expected}")]);
+    }
+}
+
+#[test]
+fn caps_of_each_and_in_their_own_zone() {
+    let cap = |more: &str| format!("[[cap]]\nname = \"a\"\nusd = 1\n{more}");
+    let config = load(&cap(
+        "period = \"week\"\neach = \"user\"\ntimezone = \"Asia/Tokyo\"\nmatch = { user = \"*\", host = \"gw-1\" }",
+    ));
+    let found = &config.caps[0];
+    assert_eq!(found.each, Some(Dimension::User));
+    assert_eq!(found.zone.as_ref().unwrap().iana_name(), Some("Asia/Tokyo"));
+    for (written, expected) in [
+        (
+            "period = \"day\"\neach = \"account\"",
+            "5:8: 'each' has an unknown value 'account' | one of: host, provider, model, key, team, user, environment",
+        ),
+        (
+            "period = \"day\"\neach = \"key\"\nmatch = { key = \"web\" }",
+            "5:8: 'each' is \"key\", of which 'match' leaves only 'web' | leave one of them out",
+        ),
+        (
+            "period = \"24h\"\ntimezone = \"UTC\"",
+            "5:12: 'timezone' is not for a rolling period, which has no first day | leave it out",
+        ),
+    ] {
+        assert_eq!(problems(cap(written)), [expected]);
+    }
+}
+
+#[test]
+fn rules_on_caps_know_their_periods_and_whose_they_are() {
+    let config = |rule: &str| {
+        format!(
+            "[[cap]]\nname = \"a\"\nusd = 1\nperiod = \"36h\"\neach = \"key\"\n[[rule]]\nname = \"r\"\nfor = \"1s\"\nmin_requests = 1\n{rule}"
+        )
+    };
+    for fine in [
+        "metric = \"spend.usd\"\nabove = 5\nmatch = { period = \"36h\", key = \"web\", user = \"*\" }",
+        "metric = \"spend.usd\"\nabove = 5\nactions = [\"trip:key\"]",
+        "metric = \"cap.not_enforced\"\nabove = 50",
+    ] {
+        assert_eq!(problems(config(fine)), [] as [String; 0]);
+    }
+    assert_eq!(
+        problems(config("metric = \"spend.usd\"\nabove = 5\nmatch = { period = \"24h\" }")),
+        ["12:20: 'match' label 'period' is never '24h' | one of: day, week, month, 36h"]
+    );
 }
 
 #[test]

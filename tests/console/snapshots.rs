@@ -473,7 +473,7 @@ fn cap(
     Cap {
         name: name.into(),
         scope: "environment=prod".into(),
-        period,
+        period: period.into(),
         period_start: "2026-11-20T00:00:00.000Z".into(),
         spent_usd: usd(spent),
         cap_usd: usd(size),

@@ -15,6 +15,19 @@ const SAMPLES: &[Sample] = &[
         // Ours are the values of the expected one, without their names.
         overlook: &["dedup_key"],
     },
+    Sample {
+        sample: "gemini_cli_telemetry.log",
+        expect: "gemini_cli_telemetry.json",
+        // The metric that ran out is one of input tokens.
+        overlook: &["error_kind"],
+    },
+    Sample { sample: "gemini_cli_chat.jsonl", expect: "gemini_cli_chat.json", overlook: &[] },
+    Sample {
+        sample: "opencode_messages.jsonl",
+        expect: "opencode_messages.json",
+        // The limit that is used up is one of input tokens.
+        overlook: &["error_kind"],
+    },
 ];
 
 #[test]

@@ -14,6 +14,10 @@ const SAMPLES: &[Sample] = &[
     Sample { sample: "wrap_syslog_rfc3164.log", expect: "wrap_syslog_rfc3164.json", overlook: &[] },
     Sample { sample: "wrap_cloudwatch.jsonl", expect: "wrap_cloudwatch.json", overlook: &[] },
     Sample { sample: "wrap_gcp_logging.jsonl", expect: "wrap_gcp_logging.json", overlook: &[] },
+    Sample { sample: "app_structlog.jsonl", expect: "app_structlog.json", overlook: &[] },
+    Sample { sample: "app_pino.jsonl", expect: "app_pino.json", overlook: &[] },
+    Sample { sample: "app_slog.jsonl", expect: "app_slog.json", overlook: &[] },
+    Sample { sample: "app_tracing_json.jsonl", expect: "app_tracing_json.json", overlook: &[] },
     Sample { sample: "app_logfmt.log", expect: "app_logfmt.json", overlook: &[] },
     Sample {
         sample: "app_python_text.log",

@@ -221,15 +221,19 @@ pub fn check(samples: &[Sample]) {
         let skipped = expected.iter().filter(|record| record.get("skip").is_some());
         for record in skipped {
             let line = record["line"].as_u64().expect("a line number");
-            let superseded = |response: &Response<'_>| {
-                let id = response.request.dedup;
-                let same =
-                    |(at, other): &&(u64, Response<'_>)| *at != line && other.request.dedup == id;
-                id.is_some() && decoded.iter().any(|other| same(&other))
+            let fingerprint =
+                |response: &Response<'_>| response.request.dedup.map(|id| id.fingerprint);
+            // Another line tells of the same call, or an earlier record of this one.
+            let told = |number: usize, response: &Response<'_>| {
+                let id = fingerprint(response);
+                let same = |(other_number, (at, other)): (usize, &(u64, Response<'_>))| {
+                    fingerprint(other) == id && (*at != line || other_number < number)
+                };
+                id.is_some() && decoded.iter().enumerate().any(same)
             };
             let of_line = wanted.iter().filter(|other| other["line"] == record["line"]).count();
-            let calls =
-                decoded.iter().filter(|(at, response)| *at == line && !superseded(response));
+            let calls = decoded.iter().enumerate();
+            let calls = calls.filter(|(n, (at, response))| *at == line && !told(*n, response));
             if calls.count() > of_line {
                 check.wrong.push(format!("line {line}: a response, not {}", record["skip"]));
             }

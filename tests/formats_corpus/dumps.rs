@@ -30,6 +30,18 @@ const SAMPLES: &[Sample] = &[
     },
     Sample { sample: "curl_trace_ascii.txt", expect: "curl_trace_ascii.json", overlook: &[] },
     Sample { sample: "curl_D_appended.headers", expect: "curl_D_appended.json", overlook: &[] },
+    Sample {
+        sample: "curl_w_json.jsonl",
+        expect: "curl_w_json.json",
+        // There is none: a line counts when it is read.
+        overlook: &["at", "started_at"],
+    },
+    Sample {
+        sample: "flows.har",
+        expect: "flows.json",
+        // The bodies say 0, and a limit's text and headers that it is on input tokens.
+        overlook: &["cached_input_tokens", "reasoning_tokens", "error_kind"],
+    },
 ];
 
 #[test]

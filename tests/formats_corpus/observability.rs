@@ -5,11 +5,42 @@ use crate::check::{Sample, check};
 const SAMPLES: &[Sample] = &[
     Sample { sample: "weave_calls.jsonl", expect: "weave_calls.json", overlook: &[] },
     Sample {
+        sample: "langfuse_observations.jsonl",
+        expect: "langfuse_observations.json",
+        overlook: &[],
+    },
+    Sample {
         sample: "otlp_traces_openai_v2.jsonl",
         expect: "otlp_traces_openai_v2.json",
         // The expected spans are between times cut to microseconds.
         overlook: &["latency_ms"],
     },
+    Sample {
+        sample: "otlp_traces_openinference.jsonl",
+        expect: "otlp_traces_openinference.json",
+        // The answer as a whole stands in the span, with the id of the response; so do
+        // the parameters of a call that failed and the name of an embedding's model.
+        overlook: &["request_id", "dedup_key", "model", "latency_ms"],
+    },
+    Sample {
+        sample: "otlp_traces_langfuse_sdk.jsonl",
+        expect: "otlp_traces_langfuse_sdk.json",
+        // The parts of the usage are there as well, if 0.
+        overlook: &["cached_input_tokens", "reasoning_tokens", "latency_ms"],
+    },
+    Sample {
+        sample: "otlp_traces_litellm.jsonl",
+        expect: "otlp_traces_litellm.json",
+        // The messages say more than the status: requests per minute, a context too long.
+        overlook: &["error_kind", "latency_ms"],
+    },
+    Sample {
+        sample: "otlp_logs_claude_code.jsonl",
+        expect: "otlp_logs_claude_code.json",
+        // "rate limit of 450,000 input tokens" is one on input tokens.
+        overlook: &["error_kind"],
+    },
+    Sample { sample: "otlp_logs_codex.jsonl", expect: "otlp_logs_codex.json", overlook: &[] },
 ];
 
 #[test]

@@ -12,6 +12,7 @@ mod sandbox;
 
 mod backlog;
 mod calls;
+mod caps;
 mod daemon;
 mod restart;
 mod socket;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decode::map::{Alt, Cond, From, Map};
+use crate::decode::map::{Alt, Cond, From, Map, Piece};
 use crate::scan::{Kind, Value, elements, members};
 use crate::text;
 
@@ -154,7 +154,8 @@ fn split(path: &str) -> Vec<String> {
 fn of_alt(alt: &Alt<String>, add: &mut dyn FnMut(&str)) {
     match &alt.from {
         From::Path(path) | From::KeyOf(path) => add(path),
-        From::Sum(paths) | From::Join(paths) => paths.iter().for_each(|path| add(path)),
+        From::Sum(paths) => paths.iter().for_each(|path| add(path)),
+        From::Join(pieces) => pieces.iter().filter_map(Piece::path).for_each(|path| add(path)),
         From::Diff(end, start) => {
             add(end);
             add(start);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::decode::map::{Alt, Cond, From, Map};
+use crate::decode::map::{Alt, Cond, From, Map, Piece};
 
 /// Where an alternative takes its value from.
 pub(in crate::decode) fn source(map: &Map<String>, alt: &Alt<String>) -> String {
@@ -12,13 +12,21 @@ pub(in crate::decode) fn source(map: &Map<String>, alt: &Alt<String>) -> String 
         From::Const(_) => "const".to_owned(),
         From::Sum(paths) => format!("sum({})", paths.join(", ")),
         From::Diff(end, start) => format!("diff({end}, {start})"),
-        From::Join(paths) => format!("join({})", paths.join(", ")),
-        From::KeyOf(path) => format!("key_of({path})"),
-        From::Sticky(number) => {
-            let name = map.sticky.get(*number).map_or("", |sticky| &*sticky.name);
-            format!("sticky {name}")
+        From::Join(pieces) => {
+            let name = |piece: &Piece<String>| match piece {
+                Piece::Path(path) => path.clone(),
+                Piece::Sticky(number) => sticky(map, *number),
+            };
+            format!("join({})", pieces.iter().map(name).collect::<Vec<_>>().join(", "))
         }
+        From::KeyOf(path) => format!("key_of({path})"),
+        From::Sticky(number) => sticky(map, *number),
     }
+}
+
+fn sticky(map: &Map<String>, number: usize) -> String {
+    let name = map.sticky.get(number).map_or("", |sticky| &*sticky.name);
+    format!("sticky {name}")
 }
 
 /// What a condition asks for.

@@ -3,6 +3,7 @@
 //! those of the resource under `resource.`, the first event of each name under
 //! `event.NAME.`. Nothing is held but the one object.
 
+use super::lineage::Kin;
 use super::object::{Object, Raw};
 use crate::decode::map::Input;
 use crate::scan::{Kind, Value, elements, members};
@@ -50,12 +51,13 @@ impl Signal {
     }
 }
 
-/// Hands each record of a line to `each`, as JSON in `buffer`.
+/// Hands each record of a line to `each`, as JSON in `buffer`, and its place in
+/// its trace.
 pub(super) fn flatten(
     signal: Signal,
     json: &[u8],
     buffer: &mut Vec<u8>,
-    each: &mut dyn FnMut(&[u8]),
+    each: &mut dyn FnMut(&[u8], Kin),
 ) {
     let (resources, scopes, records) = signal.words();
     for group in list(json, resources) {
@@ -64,7 +66,14 @@ pub(super) fn flatten(
             let around = Around { resource, scope: within(scoped.raw, b"scope") };
             for record in list(scoped.raw, records) {
                 match signal {
-                    Signal::Spans | Signal::Logs => around.record(record.raw, buffer, each),
+                    Signal::Spans => {
+                        let [trace, own, outer] = around.record(record.raw, buffer);
+                        each(buffer, Kin::new(trace, own, outer));
+                    }
+                    Signal::Logs => {
+                        let [trace, span, _] = around.record(record.raw, buffer);
+                        each(buffer, Kin::new(trace, b"", span));
+                    }
                     Signal::Metrics => around.metric(record.raw, buffer, each),
                 }
             }
@@ -80,10 +89,18 @@ struct Around<'t> {
 }
 
 impl Around<'_> {
-    /// A span or a log record.
-    fn record(self, record: &[u8], buffer: &mut Vec<u8>, each: &mut dyn FnMut(&[u8])) {
+    /// A span or a log record; the ids of its trace, its span, and the one around.
+    fn record<'r>(self, record: &'r [u8], buffer: &mut Vec<u8>) -> [&'r [u8]; 3] {
+        let mut ids: [&[u8]; 3] = [b""; 3];
+        let [trace, own, outer] = &mut ids;
         let mut object = Object::begin(buffer);
         for (key, value) in members(record) {
+            match key.raw {
+                b"traceId" => *trace = value.raw,
+                b"spanId" => *own = value.raw,
+                b"parentSpanId" => *outer = value.raw,
+                _ => {}
+            }
             match key.raw {
                 b"attributes" => attributes(b"", value, &mut object),
                 b"events" => events(value, &mut object),
@@ -93,11 +110,11 @@ impl Around<'_> {
             }
         }
         self.finish(object);
-        each(buffer);
+        ids
     }
 
     /// All points of one metric.
-    fn metric(self, metric: &[u8], buffer: &mut Vec<u8>, each: &mut dyn FnMut(&[u8])) {
+    fn metric(self, metric: &[u8], buffer: &mut Vec<u8>, each: &mut dyn FnMut(&[u8], Kin)) {
         for (kind, data) in members(metric).filter(|(_, value)| value.kind == Kind::Object) {
             for point in list(data.raw, b"dataPoints") {
                 let mut object = Object::begin(buffer);
@@ -116,7 +133,7 @@ impl Around<'_> {
                     }
                 }
                 self.finish(object);
-                each(buffer);
+                each(buffer, Kin::default());
             }
         }
     }
@@ -245,7 +262,7 @@ mod tests {
         let line = line.to_string();
         let signal = Signal::of(line.as_bytes()).unwrap();
         let mut records = Vec::new();
-        flatten(signal, line.as_bytes(), &mut Vec::new(), &mut |json| {
+        flatten(signal, line.as_bytes(), &mut Vec::new(), &mut |json, _| {
             records.push(serde_json::from_slice(json).unwrap());
         });
         records

@@ -37,6 +37,7 @@ pub(crate) const KEYS: &[&str] = &[
     "timezone",
     "dedup",
     "trusted_id",
+    "id_space",
     "count",
     "tokens",
     "sticky",
@@ -95,6 +96,7 @@ impl Reader {
         let explode = explode(table)?;
         self.depth = explode.len();
         Ok(Map {
+            identity: identity(table, &id)?,
             id: id.into(),
             about: text_at(table, "about")?.unwrap_or_default().into(),
             input: text::input(table)?,
@@ -107,7 +109,6 @@ impl Reader {
             queue: self.conds(table, "queue")?,
             timezone: timezone(table)?,
             tokens: parts::tokens(table)?,
-            identity: identity(table)?,
             counts: counts(table)?,
             sticky: self.sticky(table)?,
             fields: self.fields(table)?,
@@ -232,10 +233,15 @@ fn outer_path(value: &Value<'_>, key: &str) -> Read<String> {
     Ok(path)
 }
 
-fn identity(table: &Table<'_>) -> Read<Identity> {
+fn identity(table: &Table<'_>, id: &str) -> Read<Identity> {
     let trusted = flag(table, "trusted_id")?.unwrap_or(false);
+    let space = text_at(table, "id_space")?;
+    if let (Some(value), false) = (table.get("id_space"), trusted) {
+        return Err(error(value, "id_space", "needs `trusted_id = true`"));
+    }
+    let space = space.as_deref().unwrap_or(id).into();
     let Some(value) = table.get("dedup") else {
-        return Ok(Identity { keep: Keep::First, trusted });
+        return Ok(Identity { keep: Keep::First, trusted, space });
     };
     let keep = match string(value, "dedup")?.as_str() {
         "first" => Keep::First,
@@ -248,7 +254,7 @@ fn identity(table: &Table<'_>) -> Read<Identity> {
     if keep != Keep::First && !trusted {
         return Err(error(value, "dedup", UNTRUSTED));
     }
-    Ok(Identity { keep, trusted })
+    Ok(Identity { keep, trusted, space })
 }
 
 fn counts(table: &Table<'_>) -> Read<Counts> {

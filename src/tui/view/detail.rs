@@ -159,6 +159,7 @@ fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
     Facts::default()
         .text("cap", &*cap.name)
         .text("covers", &*cap.scope)
+        .maybe("of each", cap.each.zip(cap.of.as_ref()).map(|(each, of)| format!("{each} {of}")))
         .text("period", format!("{} from {}", cap.period, cap.period_start))
         .usd("spent", Some(cap.spent_usd))
         .usd("cap", Some(cap.cap_usd))
@@ -171,6 +172,7 @@ fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
         .ratio("without price", cap.unpriced_ratio)
         .usd("provider's bill", cap.provider_usd)
         .span("bill age", cap.provider_age_s.map(|seconds| seconds + elapsed_s))
+        .maybe("estimate off by", cap.estimate_error_ratio.map(|e| format!("{:+.2} %", e * 100.0)))
         .done()
 }
 

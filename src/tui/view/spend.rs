@@ -56,13 +56,11 @@ fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
 
 /// The cap's name, and its period where that does not say it.
 fn name(cap: &Cap) -> String {
-    if cap.name.contains(cap.period) {
-        return cap.name.to_string();
-    }
-    format!("{}/{}", cap.name, cap.period)
+    let title = cap.title();
+    if cap.name.contains(&*cap.period) { title } else { format!("{title}/{}", cap.period) }
 }
 
-/// When the cap is reached. `>1d` and `>1mo`: not in this period.
+/// When the cap is reached. `>1d`, `>1w` and `>1mo`: not in this period.
 fn cap_in(cap: &Cap, elapsed_s: f64) -> String {
     if cap.used_ratio >= 1.0 {
         return "NOW".into();
@@ -70,8 +68,12 @@ fn cap_in(cap: &Cap, elapsed_s: f64) -> String {
     match (cap.cap_in_s, cap.usd_per_hour) {
         (Some(seconds), _) => fmt::span(seconds - elapsed_s),
         (None, None) => UNKNOWN.into(),
-        (None, Some(_)) if cap.period == "month" => ">1mo".into(),
-        (None, Some(_)) => ">1d".into(),
+        (None, Some(_)) => match &*cap.period {
+            "day" => ">1d".into(),
+            "week" => ">1w".into(),
+            "month" => ">1mo".into(),
+            window => format!(">{window}"),
+        },
     }
 }
 
@@ -94,6 +96,14 @@ fn note(cap: &Cap) -> Cell {
     if cap.unpriced_requests > 0 {
         let share = cap.unpriced_ratio.map_or(UNKNOWN.into(), fmt::percent);
         return cell(format!("unpriced {share}"), Tone::Warning);
+    }
+    if let Some(error) = cap.estimate_error_ratio {
+        // The same cents, or how far off the newest complete day was.
+        let off = if error == 0.0 { "exact".into() } else { fmt::signed_percent(error) };
+        return cell(
+            format!("est {off}"),
+            if error.abs() > 0.01 { Tone::Warning } else { Tone::Plain },
+        );
     }
     let spent = cap.spent_usd.0.as_f64();
     match cap.provider_usd {

@@ -8,7 +8,7 @@ use super::{
     Read, Reader, Table, Value, array, error, header_name, join, known, number, scalar, string,
     table, words_by_path,
 };
-use crate::decode::map::{Alt, As, Cond, From, Kind};
+use crate::decode::map::{Alt, As, Cond, From, Kind, Piece};
 
 const ALT: &[&str] = &[
     "path", "header", "const", "sum", "diff", "join", "key_of", "sticky", "as", "pattern", "scale",
@@ -78,7 +78,7 @@ impl Reader {
                 "header" => From::Header(header_name(&string(value, &key)?)),
                 "const" => From::Const(scalar(value, &key)?.into()),
                 "sum" => From::Sum(self.paths(value, &key)?),
-                "join" => From::Join(self.paths(value, &key)?),
+                "join" => From::Join(self.pieces(value, &key)?),
                 "key_of" => From::KeyOf(self.path(value, &key)?),
                 "sticky" => From::Sticky(self.sticky_number(value, &key)?),
                 _ => match self.paths(value, &key)?.as_slice() {
@@ -92,6 +92,25 @@ impl Reader {
         }
         let all = SOURCES.map(|source| format!("`{source}`")).join(", ");
         Err(error(value, key, format!("needs exactly one of {all}")))
+    }
+
+    /// Paths, and tables that name what was remembered.
+    fn pieces(&self, value: &Value<'_>, key: &str) -> Read<Vec<Piece<String>>> {
+        if value.get_ref().is_str() {
+            return Ok(vec![Piece::Path(self.path(value, key)?)]);
+        }
+        let piece = |value: &Value<'_>| {
+            if !value.get_ref().is_table() {
+                return Ok(Piece::Path(self.path(value, key)?));
+            }
+            let fields = table(value, key)?;
+            known(fields, key, &["sticky"])?;
+            match fields.get("sticky") {
+                Some(name) => Ok(Piece::Sticky(self.sticky_number(name, &join(key, "sticky"))?)),
+                None => Err(error(value, key, "needs `sticky`")),
+            }
+        };
+        array(value, key)?.map(piece).collect()
     }
 
     fn sticky_number(&self, value: &Value<'_>, key: &str) -> Read<usize> {
