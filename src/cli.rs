@@ -8,7 +8,9 @@ mod audit;
 mod config;
 mod drill;
 mod env;
+mod explain;
 mod failure;
+mod formats;
 mod ledger;
 mod live;
 mod observation;
@@ -87,6 +89,7 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
         Some(Command::Status(args)) => status::run(&load()?, args),
         Some(Command::Replay(args)) => offline::replay(&load()?, args),
         Some(Command::Parse(args)) => parse::run(&load()?, args),
+        Some(Command::Formats(args)) => formats::run(&load()?, args),
         Some(Command::Switch(command)) => switch::run(&load()?, command),
         Some(Command::Audit(command)) => audit::run(&load()?, *command),
         Some(Command::Ledger(command)) => ledger::run(&load()?, command),

@@ -13,6 +13,7 @@ mod dedup;
 mod dump;
 mod eval;
 mod expand;
+mod explain;
 mod formats;
 mod frame;
 pub mod headers;
@@ -24,8 +25,13 @@ mod record;
 mod tokens;
 
 pub use decoder::Decoder;
+pub use explain::{
+    Absent, BucketNote, Explained, FieldNote, HeaderNote, RecordNote, Tried, Verdict, Wrapper,
+};
 pub use formats::FORMAT_KEYS;
-pub use formats::{FormatError, FormatId, FormatMaps, FormatMistake, Formats};
+pub use formats::{
+    FormatError, FormatId, FormatInfo, FormatMaps, FormatMistake, Formats, MapOrigin,
+};
 pub use metrics::{MapError, MetricMap, MetricMaps, RawMap};
 pub use names::intern;
 

@@ -46,6 +46,12 @@ impl Pricer {
         self.table.as_of()
     }
 
+    /// The row for a model as a log names it, by the name it is found under.
+    #[must_use]
+    pub fn row_name(&self, provider: Option<&str>, model: &str) -> Option<String> {
+        self.table.found(provider, model).map(|(name, _)| name)
+    }
+
     /// Give every request that reports no cost, but tokens and a model with a
     /// price, a computed one. Providers charge nothing for what they refuse,
     /// although some gateways log what was asked for.

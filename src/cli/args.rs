@@ -102,8 +102,10 @@ pub enum Command {
     Status(Status),
     /// Play old logs through the same engine and rules, on the logs' own clock.
     Replay(Replay),
-    /// Print what is read from each line, as JSON.
+    /// Print what is read from each line, as JSON; or why, with --explain.
     Parse(Parse),
+    /// List the log formats that are known, or print the map of one.
+    Formats(Formats),
     /// The kill switch, without the screen.
     #[command(subcommand)]
     Switch(Switch),
@@ -217,9 +219,40 @@ pub struct Replay {
     pub paths: Vec<String>,
 }
 
+const PARSE_EXAMPLES: &str = "\
+Examples:
+  tripline parse gateway.log | jq -c 'select(.kind == \"fault\")'
+  tail -n 1 strange.log | tripline parse --explain
+  kubectl logs gw-0 | head -n 3 | tripline parse --explain --json";
+
+const FORMATS_EXAMPLES: &str = "\
+Examples:
+  tripline formats                             what is read, and what tells it
+  tripline formats litellm-spend > formats/mine.toml
+  tripline formats --json | jq -r '.formats[].id'";
+
+/// `tripline formats`.
+#[derive(Debug, Args)]
+#[command(after_help = FORMATS_EXAMPLES)]
+pub struct Formats {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print this format's map, to copy and change.
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+}
+
 /// `tripline parse`.
 #[derive(Debug, Args)]
+#[command(after_help = PARSE_EXAMPLES)]
 pub struct Parse {
+    /// Say of each line which formats were tried and where every value came from.
+    #[arg(long)]
+    pub explain: bool,
+    /// With --explain: as JSON, one object a line.
+    #[arg(long, requires = "explain")]
+    pub json: bool,
     /// Take every line for this format instead of detecting it.
     #[arg(long, value_name = "F")]
     pub format: Option<String>,

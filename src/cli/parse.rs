@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Sender, bounded};
 
 use super::args::Parse;
+use super::explain;
 use super::failure::{Failure, Kind};
 use super::observation::{self, Printed};
 use super::out::{Ended, Out, finish};
@@ -32,7 +33,15 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     let received = received.unwrap_or_else(|| Clock::start().now().wall);
     let names = Names::default();
     let pipeline = context.pipelines(&names, Texts::Keep).of(&spec);
-    let pipeline = pipeline.map_err(|error| Failure::new(Kind::Usage, error))?.pipeline();
+    let mut pipeline = pipeline.map_err(|error| Failure::new(Kind::Usage, error))?.pipeline();
+    let form = match (args.explain, args.json) {
+        (false, _) => Form::Rows,
+        (true, true) => Form::ExplainedJson,
+        (true, false) => Form::Explained,
+    };
+    if args.explain {
+        pipeline.explain();
+    }
     let from: Box<dyn Read> = if path == STDIN {
         Box::new(io::stdin())
     } else {
@@ -43,6 +52,7 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     let (end, ended) = bounded(1);
     let printing = Printing {
         pipeline,
+        form,
         names,
         batch: Batch::default(),
         printed: Printed::default(),
@@ -60,9 +70,18 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     ended.try_recv().unwrap_or(Ok(()))
 }
 
+/// What is printed of each line.
+#[derive(Clone, Copy)]
+enum Form {
+    Rows,
+    Explained,
+    ExplainedJson,
+}
+
 /// Prints what each line says, right after it was read.
 struct Printing {
     pipeline: Pipeline,
+    form: Form,
     names: Names,
     batch: Batch,
     printed: Printed,
@@ -73,11 +92,19 @@ struct Printing {
 }
 
 impl Printing {
-    fn print(&mut self) {
+    fn print(&mut self, line: u64) {
         let format = self.pipeline.format();
         if let Some(mut out) = self.out.take() {
             let rows = observation::rows(&self.batch, &self.names, format, &mut self.printed);
-            let printed = rows.iter().try_for_each(|row| out.json(row));
+            let printed = match self.form {
+                Form::Rows => rows.iter().try_for_each(|row| out.json(row)),
+                Form::ExplainedJson => {
+                    explain::json(&mut out, line, &explain::Line::new(&mut self.pipeline, rows))
+                }
+                Form::Explained => {
+                    explain::text(&mut out, line, &explain::Line::new(&mut self.pipeline, rows))
+                }
+            };
             match printed {
                 Ok(()) => self.out = Some(out),
                 Err(ended) => self.stop(out, Err(ended)),
@@ -96,7 +123,7 @@ impl Printing {
 impl LineSink for Printing {
     fn line(&mut self, line: &[u8], at: LineAt, _out: &mut Batch) {
         self.pipeline.line(line, at, &mut self.batch);
-        self.print();
+        self.print(at.number);
     }
 
     fn long_part(&mut self, part: &[u8]) {
@@ -105,12 +132,12 @@ impl LineSink for Printing {
 
     fn long_end(&mut self, at: LineAt, len: u64, _out: &mut Batch) {
         self.pipeline.long_end(at, len, &mut self.batch);
-        self.print();
+        self.print(at.number);
     }
 
     fn finish(&mut self, at: LineAt, _out: &mut Batch) {
         self.pipeline.finish(at, &mut self.batch);
-        self.print();
+        self.print(at.number);
         if let Some(out) = self.out.take() {
             self.stop(out, Ok(()));
         }

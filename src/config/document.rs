@@ -58,6 +58,11 @@ impl<'t> Document<'t> {
         document
     }
 
+    /// The text itself.
+    pub fn text(&self) -> &'t str {
+        self.lines.text
+    }
+
     /// A problem at a place of this text.
     pub fn problem(&self, span: &Range<usize>, message: &str, hint: Option<&str>) -> Problem {
         let place = match self.kind {

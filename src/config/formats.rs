@@ -50,12 +50,14 @@ pub(super) fn formats(files: &[MapFile], config: &Document, report: &mut Report)
         let before = report.problems.len();
         let document = Document::parse(&file.name, Kind::File, text, &mut report.problems);
         if report.problems.len() == before
-            && let Err(mistake) = maps.add_table(&document.root, 0..0)
+            && let Err(mistake) = maps.add_table((&document.root, 0..0), &file.name, text)
         {
             report.problems.push(document.problem(&mistake.span, &mistake.message, None));
         }
     }
-    for item in items(&schema::FORMAT, config, report) {
+    let texts = texts(config);
+    for (number, item) in items(&schema::FORMAT, config, report).into_iter().enumerate() {
+        let text = texts.get(number).map_or("", String::as_str);
         let (fields, span) = (item.fields, item.raw.span());
         let before = report.problems.len();
         let mut reader = open(&schema::FORMAT, config, item, report);
@@ -64,10 +66,17 @@ pub(super) fn formats(files: &[MapFile], config: &Document, report: &mut Report)
         }
         reader.finish();
         if before == report.problems.len()
-            && let Err(mistake) = maps.add_table(fields, span)
+            && let Err(mistake) = maps.add_table((fields, span), config.name, text)
         {
             report.problems.push(config.problem(&mistake.span, &mistake.message, None));
         }
     }
     maps
+}
+
+/// Each `[[format]]` of the configuration as a map by itself.
+fn texts(config: &Document) -> Vec<String> {
+    let Ok(whole) = config.text().parse::<toml::Table>() else { return Vec::new() };
+    let maps = whole.get("format").and_then(toml::Value::as_array).map_or(&[][..], Vec::as_slice);
+    maps.iter().map(|map| toml::to_string(map).unwrap_or_default()).collect()
 }

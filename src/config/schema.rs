@@ -335,13 +335,13 @@ pub(super) const FORMAT: Table = Table {
         key(
             "trusted_id",
             "boolean",
-            Some("false"),
-            "Whether an id alone makes lines equal: only where no client chooses it.",
+            None,
+            "Whether (else not) an id alone makes lines equal: only where no client chooses it.",
         ),
         key(
             "id_space",
             "string",
-            Some("the id"),
+            None,
             "Formats with the same word here have the same ids: their lines may tell of one call.",
         ),
         key("count", "boolean", Some("true"), "false: only limits are read, no call is counted."),

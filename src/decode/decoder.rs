@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use super::DecodeOptions;
 use super::dump::{Dump, Step};
 use super::expand::expand;
+use super::explain::{Explained, Trace};
 use super::formats::{Format, FormatError, FormatId, Formats};
 use super::frame::Frame;
 use super::map::{Company, Input};
@@ -124,6 +125,9 @@ impl Decoder {
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
         let place = Place::new(at, line.len());
+        if let Some(trace) = self.trace() {
+            trace.line(line);
+        }
         if self.wrong_encoding(line, place, out) || self.metrics_line(line, place, out) {
             return;
         }
@@ -133,6 +137,22 @@ impl Decoder {
         let mut frame = std::mem::take(&mut self.frame);
         frame.line(self, line, place, out);
         self.frame = frame;
+    }
+
+    /// Notes from now on how each line is read.
+    pub fn explain(&mut self) {
+        self.recorder.trace = Some(Box::new(Trace::new(Arc::clone(&self.formats))));
+    }
+
+    /// How what came since the last call was read; nothing unless
+    /// [`explain`](Self::explain) asked for it.
+    pub fn explained(&mut self) -> Explained {
+        self.trace().map(Trace::take).unwrap_or_default()
+    }
+
+    /// Where notes are taken, if anybody asked for them.
+    pub(super) fn trace(&mut self) -> Option<&mut Trace> {
+        self.recorder.trace.as_deref_mut()
     }
 
     /// What is to be kept beside the place in a file, so that a decoder that
@@ -396,11 +416,17 @@ impl Decoder {
             let Some(paths) = format.layout.outer() else { continue };
             let scan = scan_line(paths, line, &mut self.found);
             if format.layout.is_simple() && self.recorder.states_cost(format, scan) {
+                if let Some(trace) = &mut self.recorder.trace {
+                    trace.money(line);
+                }
                 return self.recorder.line(&formats, format, &[scan], place, out);
             }
         }
         if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
             return place.quarantine(out, FaultReason::BrokenJson);
+        }
+        if let Some(trace) = self.trace() {
+            trace.unclaimed(line);
         }
         place.push(out, Observation::Ignored { reason: "other_record" });
     }
@@ -504,6 +530,9 @@ fn take(
     place: Place,
     out: &mut Batch,
 ) {
+    if let Some(trace) = &mut recorder.trace {
+        trace.json(json);
+    }
     if format.layout.is_simple() {
         return recorder.line(formats, format, &[scan], place, out);
     }

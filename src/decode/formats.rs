@@ -1,6 +1,7 @@
 //! The formats a decoder can tell apart, compiled once and shared.
 
 mod detect;
+mod tried;
 
 use std::ops::Range;
 
@@ -121,6 +122,8 @@ pub enum FormatError {
 #[derive(Debug)]
 pub struct Formats {
     formats: Vec<Format>,
+    /// The same, as people wrote them.
+    maps: FormatMaps,
     /// For each input everything its formats are told by.
     any: Vec<(Input, Detector, Paths)>,
     /// How the body of a response is read.
@@ -133,8 +136,60 @@ pub struct Formats {
 #[derive(Clone, Debug, Default)]
 pub struct FormatMaps {
     maps: Vec<Map<String>>,
+    /// Where each of them came from.
+    sources: Vec<Source>,
     /// How many of them are shipped.
     shipped: usize,
+}
+
+/// Where a map came from.
+#[derive(Clone, Debug)]
+struct Source {
+    file: String,
+    text: String,
+    origin: MapOrigin,
+}
+
+/// Whose map it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOrigin {
+    /// Shipped with the program.
+    BuiltIn,
+    /// A user's.
+    Own,
+    /// A user's, in place of a shipped one of the same id.
+    Override,
+}
+
+/// A map, for people.
+#[derive(Clone, Debug)]
+pub struct FormatInfo<'m> {
+    /// Its id.
+    pub id: &'m str,
+    /// One line about it.
+    pub about: &'m str,
+    /// How its records stand in a log, as the map's `input` has it.
+    pub input: &'static str,
+    /// What tells its records; nothing if it is used only where a source names it.
+    pub told_by: Vec<String>,
+    /// The file it is from.
+    pub file: &'m str,
+    /// The map itself, as TOML.
+    pub text: &'m str,
+    /// Whose it is.
+    pub origin: MapOrigin,
+}
+
+impl MapOrigin {
+    /// As it stands in output.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            MapOrigin::BuiltIn => "built-in",
+            MapOrigin::Own => "own",
+            MapOrigin::Override => "override",
+        }
+    }
 }
 
 /// A format that is known to exist.
@@ -175,27 +230,51 @@ impl FormatMaps {
             }
         }
         all.shipped = all.maps.len();
+        all.sources.iter_mut().for_each(|source| source.origin = MapOrigin::BuiltIn);
         all
     }
 
     /// Adds the map of one file; it replaces one of the same id.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), FormatError> {
         let map = map::read(text).map_err(|error| located(file, text, error))?;
-        self.put(map);
+        self.put(map, file, text);
         Ok(())
     }
 
-    /// Adds a map that is a table of a larger text, where it stands at `span`.
+    /// Adds a map that is a table of `file`, where it stands at `span`; `text` is the
+    /// map by itself.
     pub fn add_table(
         &mut self,
-        table: &toml::de::DeTable<'_>,
-        span: Range<usize>,
+        (table, span): (&toml::de::DeTable<'_>, Range<usize>),
+        file: &str,
+        text: &str,
     ) -> Result<(), FormatMistake> {
         let read = map::read_table(table, span).map_err(|MapError { span, key, message }| {
             FormatMistake { span, message: format!("{key}: {message}") }
         });
-        self.put(read?);
+        self.put(read?, file, text);
         Ok(())
+    }
+
+    /// All of them, for people.
+    pub fn describe(&self) -> impl Iterator<Item = FormatInfo<'_>> {
+        self.maps.iter().enumerate().zip(&self.sources).map(|((number, map), source)| {
+            let Source { file, text, origin } = source;
+            let ranked = ranked(&self.maps, self.shipped, map.input);
+            let told = ranked.iter().filter(|told| told.format == number);
+            let mut told_by: Vec<String> = told.map(Told::says).collect();
+            let patterns = map.patterns.iter().map(|pattern| pattern.regex.as_str().to_owned());
+            told_by.extend(patterns.filter(|_| map.input == Input::Regex));
+            FormatInfo {
+                id: &map.id,
+                about: &map.about,
+                input: map.input.word(),
+                told_by,
+                file,
+                text,
+                origin: *origin,
+            }
+        })
     }
 
     /// Names and descriptions of all of them.
@@ -223,13 +302,22 @@ impl FormatMaps {
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
         let metrics = MetricMaps::with(Vec::new());
-        Formats { formats, any, body, metrics }
+        Formats { formats, maps: self.clone(), any, body, metrics }
     }
 
-    fn put(&mut self, map: Map<String>) {
-        match self.maps.iter_mut().find(|known| known.id == map.id) {
-            Some(known) => *known = map,
-            None => self.maps.push(map),
+    fn put(&mut self, map: Map<String>, file: &str, text: &str) {
+        let known = self.maps.iter().position(|known| known.id == map.id);
+        let origin = match known {
+            Some(number) if number < self.shipped => MapOrigin::Override,
+            _ => MapOrigin::Own,
+        };
+        let source = Source { file: file.to_owned(), text: text.to_owned(), origin };
+        let place = known.and_then(|n| Some((self.maps.get_mut(n)?, self.sources.get_mut(n)?)));
+        if let Some(place) = place {
+            (*place.0, *place.1) = (map, source);
+        } else {
+            self.maps.push(map);
+            self.sources.push(source);
         }
     }
 }
@@ -289,6 +377,11 @@ impl Formats {
 
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         self.formats.iter().position(|format| *format.map.id == *name)
+    }
+
+    /// The map at a position, as people wrote it.
+    pub(super) fn words(&self, position: usize) -> Option<&Map<String>> {
+        self.maps.maps.get(position)
     }
 
     pub(super) fn get(&self, position: usize) -> Option<&Format> {

@@ -143,6 +143,9 @@ impl Frame {
     }
 
     fn open(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
+        if let Some(trace) = d.trace() {
+            trace.text(layer.text);
+        }
         if layer.mode == Mode::Sure {
             if self.document.is_open_at(layer.depth) && self.goes_on(d, layer, out) {
                 return Taken::Yes;
@@ -199,6 +202,7 @@ impl Frame {
         }
         if let Some(signal) = Signal::of(text) {
             self.enveloped |= bit;
+            note(d, depth, "otlp", b"");
             return self.otlp(d, signal, layer, out);
         }
         let envelope = if depth < MAX_DEPTH { Envelope::read(text) } else { None };
@@ -292,6 +296,7 @@ impl Frame {
         let host = envelope.host.map(|value| value.raw);
         let at = envelope.time.and_then(|value| d.seen_time(value.raw, layer.place.at.received));
         let layer = Layer { place: self.around(d, layer.place, at, host), ..layer };
+        note(d, layer.depth, "envelope", envelope.carrier);
         match envelope.payload {
             Payload::Object(inner) => self.open(d, layer.inner(inner), out),
             Payload::Text(value) => {
@@ -332,6 +337,7 @@ impl Frame {
     ) -> Taken {
         let mut taken = Taken::No;
         for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
+            note(d, layer.depth, "list", b"");
             if open(self, d, layer.inner(element.raw), out) == Taken::Yes {
                 taken = Taken::Yes;
             }
@@ -394,6 +400,7 @@ impl Frame {
                 let first = before.split(|byte| *byte == b' ').next().unwrap_or_default();
                 let place = self.around(d, place, d.seen_time(first, place.at.received), None);
                 let guess = Layer { place, ..guess };
+                note(d, depth, "words", before);
                 if self.open(d, guess.inner(object), out) == Taken::Yes {
                     return Taken::Yes;
                 }
@@ -401,6 +408,7 @@ impl Frame {
             if let Some(peeled) = prefix::behind_pod(text) {
                 let place = self.around(d, place, None, peeled.host);
                 let guess = Layer { place, ..guess };
+                note(d, depth, "pod", in_front(text, peeled.text));
                 if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
                     return Taken::Yes;
                 }
@@ -443,6 +451,7 @@ impl Frame {
             buffer.clear();
             prefix::without_colours(text, &mut buffer);
             let guess = Layer { mode: Mode::Perhaps, ..layer };
+            note(d, layer.depth, "colours", b"");
             let taken = self.open(d, guess.inner(&buffer), out);
             self.spare.push(buffer);
             return taken;
@@ -453,6 +462,7 @@ impl Frame {
         {
             let mut buffer = self.spare.pop().unwrap_or_default();
             let inner = string.text(&mut buffer).as_bytes();
+            note(d, layer.depth, "string", b"");
             let taken = self.open(d, layer.inner(inner), out);
             self.spare.push(buffer);
             return taken;
@@ -460,6 +470,7 @@ impl Frame {
         let Some(peeled) = prefix::peel(text) else { return Taken::No };
         let at = peeled.at.and_then(|at| d.seen_time(at, place.at.received));
         let place = self.around(d, place, at, peeled.host);
+        note(d, layer.depth, "prefix", in_front(text, peeled.text));
         self.piece(d, Layer { place, ..layer }.inner(peeled.text), peeled.part, out)
     }
 
@@ -512,7 +523,13 @@ impl Frame {
     fn unclaimed(&self, d: &mut Decoder, layer: Layer<'_>, shape: Shape, out: &mut Batch) -> Taken {
         let Layer { text, place, depth, mode } = layer;
         if mode == Mode::Perhaps {
+            if let Some(trace) = d.trace() {
+                trace.leave(depth.saturating_sub(1));
+            }
             return Taken::No;
+        }
+        if let Some(trace) = d.trace() {
+            trace.unclaimed(text);
         }
         // Who wraps lines wraps all lines of a program, and people read most of them.
         let for_people =
@@ -524,6 +541,18 @@ impl Frame {
         }
         Taken::Yes
     }
+}
+
+/// Notes, for who asked, what is taken off at a depth.
+fn note(d: &mut Decoder, depth: u8, kind: &'static str, what: &[u8]) {
+    if let Some(trace) = d.trace() {
+        trace.wrapper(depth, kind, what);
+    }
+}
+
+/// What stood in front of the end of a text.
+fn in_front<'t>(whole: &'t [u8], rest: &[u8]) -> &'t [u8] {
+    whole.get(..whole.len().saturating_sub(rest.len())).unwrap_or_default()
 }
 
 /// Whether the parts of a long line tell nothing without the line as a whole.

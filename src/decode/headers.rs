@@ -12,6 +12,7 @@ mod bag;
 mod body;
 mod cards;
 mod draft;
+mod explain;
 mod families;
 mod gather;
 mod ietf;
@@ -36,7 +37,7 @@ pub use state::CallState;
 use crate::domain::{Layer, LimitReading, LimitedBy, Names, NanoUsd, Sym, Wall};
 use body::Said;
 use cards::Cards;
-use gather::Gathered;
+use gather::{Aside, Gathered};
 use labels::Labels;
 use plan::Plans;
 use settle::Setting;
@@ -137,20 +138,8 @@ impl HeaderReader {
             None => Said::default(),
         };
         let aside = gathered.aside;
-        let profile = aside.guess.settle(context.provider, context.url);
-        let provider = context.provider.or(profile.map(|profile| profile.name));
-        let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
-        let setting = Setting {
-            at: context.at,
-            now,
-            status: context.status,
-            provider: provider.and_then(|name| labels.provider(name.as_bytes())),
-            model: context.model,
-            subject: value(aside.subject).and_then(|text| labels.label(text)),
-            policy: value(aside.policy).and_then(|text| labels.label(text)),
-            profile,
-            litellm: aside.litellm,
-        };
+        let setting = setting(bag, context, now, &aside, labels);
+        let profile = setting.profile;
         report.limits.clear();
         settle::settle(&mut gathered.drafts, &setting, &mut report.limits);
         report.retry_after_s = aside.retry.seconds();
@@ -163,6 +152,30 @@ impl HeaderReader {
         report.faults.clear();
         report.faults.extend_from_slice(&gathered.faults);
         state::judge(report, context.status, said, &aside, bag);
+    }
+}
+
+/// What is known around the buckets, once all headers are gathered.
+fn setting(
+    bag: &HeaderBag,
+    context: &HeaderContext<'_>,
+    now: Wall,
+    aside: &Aside,
+    labels: &mut Labels,
+) -> Setting {
+    let profile = aside.guess.settle(context.provider, context.url);
+    let provider = context.provider.or(profile.map(|profile| profile.name));
+    let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
+    Setting {
+        at: context.at,
+        now,
+        status: context.status,
+        provider: provider.and_then(|name| labels.provider(name.as_bytes())),
+        model: context.model,
+        subject: value(aside.subject).and_then(|text| labels.label(text)),
+        policy: value(aside.policy).and_then(|text| labels.label(text)),
+        profile,
+        litellm: aside.litellm,
     }
 }
 

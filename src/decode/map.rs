@@ -356,7 +356,7 @@ impl<P> Alt<P> {
 }
 
 impl<P> Piece<P> {
-    fn path(&self) -> Option<&P> {
+    pub(super) fn path(&self) -> Option<&P> {
         match self {
             Piece::Path(path) => Some(path),
             Piece::Sticky(_) => None,

@@ -90,6 +90,11 @@ impl Named {
         self.texts.get(index).map_or("", |(_, text)| text)
     }
 
+    /// The text of any symbol.
+    pub(super) fn long_text(&self, sym: Sym) -> Arc<str> {
+        self.names.text(sym)
+    }
+
     /// The symbol of a provider's own name.
     pub(super) fn provider(&mut self, name: &str) -> Sym {
         if let Some((sym, _)) = self.texts.iter().find(|(_, text)| **text == *name) {

@@ -1,6 +1,7 @@
 //! From a scanned line to observations: one request, its limits and its faults,
 //! or a queue reading. The only place where fields become a [`Request`].
 
+mod explain;
 mod failure;
 mod headers;
 mod limits;
@@ -12,6 +13,7 @@ use super::body::Body;
 use super::cost::{self, Reported, reported};
 use super::dedup::{fingerprint, trusted};
 use super::eval::{Line, Scratch, Seen};
+use super::explain::Trace;
 use super::formats::{Format, Formats};
 use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
 use super::map::{Cond, Counts, Field, Map, Spot};
@@ -51,6 +53,8 @@ pub(super) struct Recorder {
     texts: Texts,
     counts: Counts,
     salt: u64,
+    /// Where notes are taken, if anybody asked for them.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// A line's place, for what is pushed about it.
@@ -130,6 +134,7 @@ impl Recorder {
             texts: options.texts,
             counts: if options.count { Counts::Calls } else { Counts::LimitsOnly },
             salt: options.key_salt,
+            trace: None,
         }
     }
 
@@ -219,6 +224,9 @@ impl Recorder {
         }
         let sticky = kept.memory.of(format.number);
         let line = Line { scans, headers: &kept.bag, sticky, around, present };
+        if self.trace.is_some() {
+            self.note_record(format, line);
+        }
         // Money first: whatever else a line is, what it says was spent counts.
         let is = |any: &[Cond<Spot>]| {
             any.iter().any(|when| line.holds(when))
@@ -289,6 +297,9 @@ impl Recorder {
         describe(map, line, &mut request);
         request.failure = self.failure(map, line, status);
         self.push(map, line, &mut request, place, out);
+        if self.trace.is_some() {
+            self.note_call(map, &request, place);
+        }
 
         if cost_is_ambiguous(cost) {
             place.fault(out, FaultReason::CostAmbiguous);
@@ -350,6 +361,9 @@ impl Recorder {
             body: Some(self.error_text.as_slice()).filter(|error| !error.is_empty()),
         };
         self.reader.read(line.headers, &context, &mut self.report);
+        if let Some(note) = self.trace.as_mut().and_then(|trace| trace.last()) {
+            note.headers = self.reader.explain(line.headers, &context);
+        }
         let guessed = self.report.provider;
         request.provider = provider.or_else(|| Some(self.names.provider(guessed?)));
     }

@@ -104,9 +104,17 @@ impl PriceTable {
 
     /// The row for a model as a log names it, by its known spellings.
     pub(super) fn find(&self, provider: Option<&str>, model: &str) -> Option<usize> {
+        self.found(provider, model).map(|(_, row)| row)
+    }
+
+    /// The same row, and the spelling that found it.
+    pub(super) fn found(&self, provider: Option<&str>, model: &str) -> Option<(String, usize)> {
         spellings(provider, model).find_map(|(provider, model)| match provider {
-            Some(provider) => self.by_name.get(&format!("{provider}/{model}")).copied(),
-            None => self.by_model.get(model.as_str()).copied().flatten(),
+            Some(provider) => {
+                let name = format!("{provider}/{model}");
+                self.by_name.get(&name).copied().map(|row| (name, row))
+            }
+            None => self.by_model.get(model.as_str()).copied().flatten().map(|row| (model, row)),
         })
     }
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{LineSink, SourceSpec};
-use crate::decode::{DecodeOptions, Decoder, FormatError, FormatId, Formats, Texts};
+use crate::decode::{DecodeOptions, Decoder, Explained, FormatError, FormatId, Formats, Texts};
 use crate::domain::{Batch, LineAt, Names, NanoUsd};
 use crate::pricing::{PriceTable, Pricer};
 
@@ -88,6 +88,22 @@ pub struct Pipeline {
 const GIVEN: &str = "given";
 
 impl Pipeline {
+    /// Notes from now on how each line is read.
+    pub fn explain(&mut self) {
+        self.decoder.explain();
+    }
+
+    /// How what came since the last call was read.
+    pub fn explained(&mut self) -> Explained {
+        self.decoder.explained()
+    }
+
+    /// The row of the price table for a model, by the name it was found under.
+    #[must_use]
+    pub fn price_row(&self, provider: Option<&str>, model: &str) -> Option<String> {
+        self.pricer.row_name(provider, model)
+    }
+
     /// Let the decoder fill the batch, then price what it added. Where a record
     /// was open, an earlier run has read on and told of what stood between its
     /// lines: those are read again for the record alone.

@@ -12,6 +12,7 @@
 mod big;
 mod commands;
 mod contract;
+mod explain;
 mod fake;
 mod formats;
 mod ledger;

@@ -1,6 +1,7 @@
 //! An allocator that counts what this thread asks for.
 
 #![allow(unsafe_code, reason = "an allocator that counts can't be written without")]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,16 +10,21 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 // SAFETY: hands everything to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LIVE.set(LIVE.get() + isize::try_from(layout.size()).unwrap_or(0));
+        PEAK.set(PEAK.get().max(LIVE.get()));
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - isize::try_from(layout.size()).unwrap_or(0));
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -29,4 +35,12 @@ static ALLOCATOR: Counting = Counting;
 /// Allocations of this thread since it began.
 pub fn so_far() -> u64 {
     ALLOCATIONS.get()
+}
+
+/// The most bytes that this thread held at once during `work`, beyond what it held before.
+pub fn peak_of(work: impl FnOnce()) -> usize {
+    let before = LIVE.get();
+    PEAK.set(before);
+    work();
+    usize::try_from(PEAK.get() - before).unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 
+use crate::decode::explain::either;
 use crate::decode::map::{Input, Map, Words};
 use crate::scan::{Scan, Slot};
 
@@ -17,7 +18,7 @@ pub(super) struct Detector {
 /// What tells a format: paths that are there, what some of them hold, and what
 /// must be missing.
 #[derive(Clone, Debug)]
-struct Signature {
+pub(super) struct Signature {
     format: usize,
     set: Box<[Slot]>,
     eq: Box<[(Slot, Words)]>,
@@ -35,6 +36,44 @@ impl Told<'_> {
     /// How many conditions there are. A value says more than a name.
     fn weight(&self) -> usize {
         self.set.len() + 2 * self.map.detect.eq.len()
+    }
+
+    /// Paths that must all be there.
+    pub(super) fn set(&self) -> &[String] {
+        self.set
+    }
+
+    /// Paths and what they must hold.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, String)> {
+        self.map.detect.eq.iter().map(|(path, words)| (&**path, either(words)))
+    }
+
+    /// How many conditions a record must meet.
+    pub(super) fn conditions(&self) -> usize {
+        let detect = &self.map.detect;
+        self.set.len() + detect.eq.len() + detect.reject.len()
+    }
+
+    /// This set over the paths that `add` makes slots of.
+    pub(super) fn signature(&self, add: &mut dyn FnMut(&str) -> Slot) -> Signature {
+        let detect = &self.map.detect;
+        let eq = detect.eq.iter().map(|(path, words)| (add(path), words.clone())).collect();
+        let set = self.set.iter().map(|path| add(path)).collect();
+        let reject = detect.reject.iter().map(|path| add(path)).collect();
+        Signature { format: self.format, set, eq, reject }
+    }
+
+    /// What a scanned record does not meet of this set's `signature`, in words.
+    pub(super) fn unmet(&self, signature: &Signature, scan: Scan<'_>) -> Vec<String> {
+        let detect = &self.map.detect;
+        let missing = self.set.iter().zip(&signature.set).filter(|(_, slot)| !scan.has(**slot));
+        let mut unmet: Vec<String> = missing.map(|(path, _)| format!("no {path}")).collect();
+        let others = self.values().zip(&signature.eq).filter(|(_, eq)| !Signature::is(scan, eq));
+        unmet.extend(others.map(|((path, words), _)| format!("{path} is not {words}")));
+        let rejected = detect.reject.iter().zip(&signature.reject);
+        let rejected = rejected.filter(|(_, slot)| scan.has(**slot));
+        unmet.extend(rejected.map(|(path, _)| format!("{path} is there")));
+        unmet
     }
 }
 
@@ -54,16 +93,7 @@ pub(super) fn ranked(maps: &[Map<String>], shipped: usize, input: Input) -> Vec<
 
 impl Detector {
     pub(super) fn new(told: &[Told<'_>], add: &mut dyn FnMut(&str) -> Slot) -> Detector {
-        let signatures: Vec<Signature> = told
-            .iter()
-            .map(|told| {
-                let detect = &told.map.detect;
-                let eq = detect.eq.iter().map(|(path, words)| (add(path), words.clone())).collect();
-                let set = told.set.iter().map(|path| add(path)).collect();
-                let reject = detect.reject.iter().map(|path| add(path)).collect();
-                Signature { format: told.format, set, eq, reject }
-            })
-            .collect();
+        let signatures: Vec<Signature> = told.iter().map(|told| told.signature(add)).collect();
         let slots = signatures.iter().flat_map(Signature::slots).map(Slot::index);
         let count = slots.max().map_or(0, |most| most + 1);
         let mut uses = vec![0_usize; count];
@@ -108,11 +138,13 @@ impl Signature {
 
     #[inline]
     fn fits(&self, scan: Scan<'_>) -> bool {
-        let is_one = |(slot, words): &(Slot, Words)| {
-            scan.get(*slot).is_some_and(|value| words.iter().any(|word| **word == *value.raw))
-        };
         self.set.iter().all(|slot| scan.has(*slot))
-            && self.eq.iter().all(is_one)
+            && self.eq.iter().all(|eq| Signature::is(scan, eq))
             && !self.reject.iter().any(|slot| scan.has(*slot))
+    }
+
+    #[inline]
+    fn is(scan: Scan<'_>, (slot, words): &(Slot, Words)) -> bool {
+        scan.get(*slot).is_some_and(|value| words.iter().any(|word| **word == *value.raw))
     }
 }

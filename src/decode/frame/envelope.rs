@@ -11,6 +11,8 @@ const DOCKER_SPLIT: usize = 16 * 1024;
 /// A line of another program, and what was noted about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Envelope<'t> {
+    /// The member that carries it.
+    pub(super) carrier: &'t [u8],
     pub(super) payload: Payload<'t>,
     pub(super) time: Option<Value<'t>>,
     pub(super) host: Option<Value<'t>>,
@@ -70,7 +72,7 @@ impl<'t> Envelope<'t> {
         for (key, value) in members(json) {
             seen.member(key.raw, value);
         }
-        let payload = seen.payload?.1;
+        let (carrier, payload) = seen.payload?;
         let trust = match (seen.others, seen.marked) {
             (Others::Money, _) => Trust::No,
             (Others::None, true) => Trust::Sure,
@@ -79,7 +81,7 @@ impl<'t> Envelope<'t> {
         let part = seen.part(payload, trust);
         let Seen { time, host, .. } = seen;
         let time = time.map(|(_, value)| value);
-        Some(Envelope { payload, time, host, part, trust })
+        Some(Envelope { carrier, payload, time, host, part, trust })
     }
 
     /// The bytes of a payload that is a list of numbers.

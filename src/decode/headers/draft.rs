@@ -29,7 +29,7 @@ pub(super) struct Key {
 }
 
 /// One bucket as sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Draft {
     pub key: Key,
     pub limit: Copies,

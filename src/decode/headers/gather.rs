@@ -69,13 +69,24 @@ pub(super) fn server_date(bag: &HeaderBag, faults: &mut Vec<usize>) -> Option<Wa
 impl Gathered {
     /// Forgets the last response and reads this one by its plan.
     pub fn read(&mut self, bag: &HeaderBag, plan: &mut Plan, now: Wall, labels: &mut Labels) {
+        self.begin(plan);
+        for step in &mut plan.steps {
+            self.step(step, bag, now, labels);
+        }
+    }
+
+    /// Forgets the last response.
+    pub fn begin(&mut self, plan: &Plan) {
         self.drafts.clear();
         self.aside = Aside { guess: plan.guess, litellm: plan.litellm, ..Aside::default() };
-        for step in &mut plan.steps {
-            let Some(value) = bag.value(step.index) else { continue };
-            if self.header(step, value, now, labels) == Taken::Fault {
-                self.faults.push(step.index);
-            }
+    }
+
+    /// Reads one header.
+    #[inline]
+    pub fn step(&mut self, step: &mut Step, bag: &HeaderBag, now: Wall, labels: &mut Labels) {
+        let Some(value) = bag.value(step.index) else { return };
+        if self.header(step, value, now, labels) == Taken::Fault {
+            self.faults.push(step.index);
         }
     }
 

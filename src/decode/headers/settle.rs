@@ -35,12 +35,21 @@ pub(super) struct Setting {
 
 /// Joins drafts that are the same bucket and appends a reading of each.
 pub(super) fn settle(drafts: &mut [Draft], setting: &Setting, out: &mut Vec<LimitReading>) {
+    let unit = join(drafts, setting);
+    out.extend(drafts.iter().filter_map(|draft| settled(draft, setting, unit)));
+}
+
+/// Joins drafts that are the same bucket; the unit of their bare resets.
+pub(super) fn join(drafts: &mut [Draft], setting: &Setting) -> Unit {
     join_states(drafts);
     join_upstream_copies(drafts);
     hand_out_bare_resets(drafts);
-    let unit = bare_unit(drafts, setting);
-    let kept = drafts.iter().filter(|draft| !draft.absorbed && !draft.unlimited);
-    out.extend(kept.filter_map(|draft| reading(draft, setting, unit)));
+    bare_unit(drafts, setting)
+}
+
+/// The reading of a joined draft, if it is one.
+pub(super) fn settled(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading> {
+    if draft.absorbed || draft.unlimited { None } else { reading(draft, setting, unit) }
 }
 
 /// A trio beside named windows, a state beside its policy.

@@ -196,7 +196,7 @@ fn bytes<'v>(value: Value<'v>, scratch: &'v mut Scratch) -> &'v [u8] {
 }
 
 /// The name without the prefixes that the map takes off, where it has them.
-fn stripped<'n>(map: &Headers<Spot>, name: &'n [u8]) -> &'n [u8] {
+pub(super) fn stripped<'n>(map: &Headers<Spot>, name: &'n [u8]) -> &'n [u8] {
     map.strip_prefix.iter().fold(name, |name, prefix| match name.split_at_checked(prefix.len()) {
         Some((head, rest)) if same(prefix, head) => rest,
         _ => name,

@@ -15,6 +15,13 @@ const INPUTS: &[(&str, Input)] = &[
     ("prometheus", Input::Prometheus),
 ];
 
+impl Input {
+    /// As maps spell it.
+    pub(in crate::decode) fn word(self) -> &'static str {
+        INPUTS.iter().find(|(_, input)| *input == self).map_or("", |(word, _)| word)
+    }
+}
+
 pub(super) fn input(table: &Table<'_>) -> Read<Input> {
     let Some(value) = table.get("input") else { return Ok(Input::JsonLines) };
     let word = string(value, "input")?;

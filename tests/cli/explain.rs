@@ -1,0 +1,104 @@
+//! `parse --explain` and `formats`: from a strange line to a map that reads it.
+
+use std::fs;
+
+use super::sandbox::Sandbox;
+
+const STRANGE: &str = r#"{"acme_id":"a1","when":"2026-11-20T15:11:17Z","engine":{"name":"gpt-4o-mini","in":26,"out":42,"gpu":"h100"},"code":200}"#;
+
+const MAP: &str = r#"
+id = "acme"
+detect = ["acme_id", "when"]
+[fields]
+at = "when"
+model = "engine.name"
+status = "code"
+input_tokens = "engine.in"
+output_tokens = "engine.out"
+dedup_key = "acme_id"
+"#;
+
+#[test]
+fn a_strange_line_is_explained_then_mapped_then_explained_again() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file("config.toml", "");
+    let config = config.to_str().unwrap();
+    let explain = ["--config", config, "parse", "--explain"];
+    let before = sandbox.run_with(&explain, STRANGE.as_bytes()).ok().out();
+    assert!(before.contains("no format takes it"), "{before}");
+
+    fs::create_dir(sandbox.path("formats")).unwrap();
+    sandbox.file("formats/acme.toml", MAP);
+    let after = sandbox.run_with(&explain, STRANGE.as_bytes()).ok().out();
+    for part in [
+        "taken by acme: has acme_id, when",
+        "gpt-4o-mini",
+        "engine.name",
+        "keys not used: engine.gpu",
+        "(price of gpt-4o-mini)",
+        "the same call by: dedup_key, time, status, tokens, cost and durations",
+    ] {
+        assert!(after.contains(part), "{part} in {after}");
+    }
+    let widest = after.lines().chain(before.lines()).map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{after}");
+
+    let json = [&explain[..], &["--json"]].concat();
+    let twice = format!("{STRANGE}\n{STRANGE}\n");
+    let rows = sandbox.run_with(&json, twice.as_bytes()).ok().lines();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0]["schema"], &rows[1]["line"]), (&"tripline.explain/v1".into(), &2.into()));
+    let fields = rows[0]["records"][0]["fields"].as_array().unwrap();
+    let model = fields.iter().find(|field| field["field"] == "model").unwrap();
+    assert_eq!(
+        (model["from"].as_str(), model["value"].as_str()),
+        (Some("engine.name"), Some("gpt-4o-mini"))
+    );
+    let observed = |row: usize| &rows[row]["observations"][0];
+    assert_eq!(observed(0)["model"], "gpt-4o-mini");
+    assert_eq!(
+        (&observed(0)["duplicate"], &observed(1)["duplicate"]),
+        (&false.into(), &true.into())
+    );
+}
+
+#[test]
+fn formats_are_listed_with_their_files_and_printed_to_be_copied() {
+    let sandbox = Sandbox::new();
+    let own = "[[format]]\nid = \"acme\"\nabout = \"ours\"\ndetect = [\"a\", \"b\"]\nfields = { model = \"m\" }\n\
+               [[format]]\nid = \"weave\"\ndetect = [\"w\"]\nfields = { model = \"m\" }\n";
+    let config = sandbox.file("config.toml", own);
+    let config = config.to_str().unwrap();
+    let listed = sandbox.run(["--config", config, "formats", "--json"]).ok().json();
+    let of = |id: &str| {
+        let formats = listed["formats"].as_array().unwrap();
+        formats.iter().find(|format| format["id"] == id).cloned().unwrap()
+    };
+    assert_eq!(of("acme")["origin"], "own");
+    assert_eq!(of("acme")["file"], config);
+    assert_eq!(of("acme")["told_by"][0], "has a, b");
+    assert_eq!(of("weave")["origin"], "override");
+    assert_eq!(of("litellm-spend")["origin"], "built-in");
+    let text = sandbox.run(["--config", config, "formats"]).ok().out();
+    assert!(
+        text.contains("acme  (jsonl, yours, ") && text.contains("nginx-json  (jsonl, built-in)")
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80
+            || line.starts_with("acme")
+            || line.starts_with("weave")),
+        "{text}"
+    );
+
+    // What is printed is a map: a copy of it under another name is read.
+    let map = sandbox.run(["--config", config, "formats", "nginx-json"]).ok().out();
+    fs::create_dir(sandbox.path("formats")).unwrap();
+    sandbox.file("formats/mine.toml", map.replace("id = \"nginx-json\"", "id = \"mine\""));
+    sandbox.run(["--config", config, "config", "check"]).ok();
+    let map = sandbox.run(["--config", config, "formats", "acme"]).ok().out();
+    sandbox.file("formats/again.toml", map.replace("\"acme\"", "\"again\""));
+    sandbox.run(["--config", config, "config", "check"]).ok();
+
+    sandbox.run(["--config", config, "formats", "wave"]).exits(64).says("did you mean `weave`?");
+    sandbox.run(["--config", config, "parse", "--json"]).exits(64);
+}

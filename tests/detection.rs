@@ -1,0 +1,376 @@
+//! Which format takes which line, as a table: every line of every sample by itself,
+//! without what came before it. To add a sample, add a row; a failure prints the row
+//! as it is found, to be judged and copied.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+#[path = "detection/table.rs"]
+mod table;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use support::{Lines, at, corpus};
+use table::{ORDER_DECIDES, SAMPLES, WITHOUT_A_FORMAT, WITHOUT_A_SAMPLE};
+use tripline::decode::{DecodeOptions, Decoder, FormatMaps, Formats, Verdict};
+use tripline::domain::{Batch, Names, Observation, Wall};
+
+const NOW: Wall = Wall::from_secs(1_795_190_000);
+
+fn decoder(formats: &Arc<Formats>, names: &Names) -> Decoder {
+    let options = DecodeOptions::default();
+    Decoder::new(Arc::clone(formats), names, options).unwrap()
+}
+
+/// The format that takes lines read one after the other, if one does, and what they
+/// came to. One that only lends its words to what says a cost does not take it.
+fn read(formats: &Arc<Formats>, names: &Names, lines: &[&[u8]]) -> (Option<String>, Batch) {
+    let mut decoder = decoder(formats, names);
+    decoder.explain();
+    let mut batch = Batch::default();
+    for (line, number) in lines.iter().zip(1..) {
+        decoder.line(line, at(number, number, NOW), &mut batch);
+    }
+    let by_head = decoder.format().map(str::to_owned);
+    decoder.finish(at(9999, 9999, NOW), &mut batch);
+    let records = decoder.explained().records;
+    let told = records.iter().find(|record| {
+        record.tried.first().is_none_or(|first| !first.why.contains("what it cost"))
+    });
+    (told.map(|record| record.format.clone()).or(by_head), batch)
+}
+
+fn taken(formats: &Arc<Formats>, names: &Names, lines: &[&[u8]]) -> Option<String> {
+    read(formats, names, lines).0
+}
+
+/// `1-3 5`: the numbers of lines.
+fn ranges(numbers: &[usize]) -> String {
+    let mut text = String::new();
+    let mut rest = numbers;
+    while let Some(first) = rest.first() {
+        let run = rest.iter().zip(*first..).take_while(|(have, want)| **have == *want).count();
+        let space = if text.is_empty() { "" } else { " " };
+        let last = first + run - 1;
+        let _ = if run > 1 {
+            write!(text, "{space}{first}-{last}")
+        } else {
+            write!(text, "{space}{first}")
+        };
+        rest = &rest[run..];
+    }
+    text
+}
+
+/// A row of the table as it is found.
+fn found(formats: &Arc<Formats>, names: &Names, sample: &str) -> Vec<(String, String)> {
+    let bytes = corpus(&format!("logs/samples/{sample}"));
+    let lines: Vec<&[u8]> = Lines::all(&bytes).map(|(_, line)| line).collect();
+    let mut by_format: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (line, number) in lines.iter().zip(1..) {
+        if let Some(format) = taken(formats, names, &[line]) {
+            by_format.entry(format).or_default().push(number);
+        }
+    }
+    let alone = by_format.into_iter().map(|(id, numbers)| (id, ranges(&numbers)));
+    let mut row: Vec<(String, String)> = alone.collect();
+    // A page of metrics is one record.
+    if row.is_empty() || row.iter().all(|(id, _)| id == "prometheus") {
+        row.clear();
+        row.extend(taken(formats, names, &lines).map(|id| (id, "whole".to_owned())));
+    }
+    row
+}
+
+fn all_samples() -> Vec<String> {
+    let dir = format!("{}/tests/corpus/logs/samples", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_line_is_taken_by_its_own_format() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    let mut wrong = String::new();
+    for sample in all_samples() {
+        let found = found(&formats, &names, &sample);
+        let row = SAMPLES.iter().find(|(name, _)| *name == sample);
+        let wanted: Vec<(String, String)> = row
+            .map(|(_, row)| row.iter().map(|(id, at)| ((*id).into(), (*at).into())).collect())
+            .unwrap_or_default();
+        if row.is_none() || wanted != found {
+            let _ = write!(wrong, "    ({sample:?}, &[");
+            for (id, lines) in &found {
+                let _ = write!(wrong, "({id:?}, {lines:?}), ");
+            }
+            let _ = writeln!(wrong, "]),");
+        }
+    }
+    assert!(wrong.is_empty(), "rows that are missing or differ, as found:\n{wrong}");
+    for (sample, row) in SAMPLES {
+        // What has the names of an application's log is read as one meanwhile.
+        let nobody = row.iter().all(|(id, _)| *id == "app-json") && !sample.starts_with("app_");
+        let nobody = nobody && !sample.starts_with("wrap_");
+        let listed = WITHOUT_A_FORMAT.contains(sample);
+        assert_eq!(nobody, listed, "{sample} in the list of those without a format");
+    }
+    let gone = SAMPLES.iter().find(|(name, _)| !all_samples().iter().any(|have| have == name));
+    assert!(gone.is_none(), "no such sample: {gone:?}");
+}
+
+/// The shipped maps in reverse.
+fn reversed() -> Arc<Formats> {
+    let builtin = FormatMaps::builtin();
+    let mut maps: Vec<(String, String)> =
+        builtin.describe().map(|info| (info.file.to_owned(), info.text.to_owned())).collect();
+    maps.reverse();
+    let files: Vec<(&str, &str)> = maps.iter().map(|(file, map)| (&**file, &**map)).collect();
+    Arc::new(Formats::from_toml(&files).unwrap())
+}
+
+#[test]
+fn what_takes_a_line_does_not_depend_on_the_order_of_the_maps() {
+    let (forth, back) = (Arc::new(Formats::builtin()), reversed());
+    let names = Names::default();
+    let mut wrong = Vec::new();
+    for sample in all_samples() {
+        let bytes = corpus(&format!("logs/samples/{sample}"));
+        for ((_, line), number) in Lines::all(&bytes).zip(1..) {
+            let of = |formats| taken(formats, &names, &[line]);
+            let (one, other) = (of(&forth), of(&back));
+            let pair = [one.as_deref().unwrap_or(""), other.as_deref().unwrap_or("")];
+            let known = ORDER_DECIDES.iter().any(|known| known.iter().all(|id| pair.contains(id)));
+            if one != other && !known {
+                wrong.push(format!("{sample} {number}: {one:?} or {other:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_told_of_detection_is_what_was_done() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    for sample in all_samples() {
+        let bytes = corpus(&format!("logs/samples/{sample}"));
+        for (_, line) in Lines::all(&bytes) {
+            let mut decoder = decoder(&formats, &names);
+            decoder.explain();
+            decoder.line(line, at(1, 0, NOW), &mut Batch::default());
+            let explained = decoder.explained();
+            for record in &explained.records {
+                let first = record.tried.first();
+                // What takes a record is said first, and reached by what it is told by alone.
+                // It is said first, and was not asked for: what tells it was met.
+                assert!(
+                    first.is_none_or(|first| first.format == record.format
+                        && first.verdict == Verdict::Taken
+                        && !first.why.contains("asked for")),
+                    "{sample}: {first:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Random JSON of random words in random nesting, none of which says that a model
+/// was called.
+struct Words(u64);
+
+impl Words {
+    fn next(&mut self) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap()
+    }
+
+    fn word(&mut self) -> String {
+        const PARTS: [&str; 12] =
+            ["al", "bo", "cu", "di", "el", "fo", "gi", "ha", "is", "ju", "ko", "lu"];
+        (0..=self.next() % 4).map(|_| PARTS[self.next() % PARTS.len()]).collect()
+    }
+
+    /// A word that real logs use, by itself: none alone makes a line a call.
+    fn common(&mut self) -> &'static str {
+        const COMMON: [&str; 16] = [
+            "time", "level", "msg", "id", "name", "type", "path", "host", "user", "method", "url",
+            "status", "duration", "error", "data", "trace_id",
+        ];
+        COMMON[self.next() % COMMON.len()]
+    }
+
+    fn value(&mut self, depth: usize) -> serde_json::Value {
+        use serde_json::{Map, Value, json};
+        match self.next() % if depth > 3 { 5 } else { 7 } {
+            0 => json!(self.next() % 1_000_000),
+            1 => json!(self.word()),
+            2 => Value::Null,
+            3 => json!(self.next().is_multiple_of(2)),
+            4 => json!("2026-11-20T15:11:17Z"),
+            5 => {
+                let count = self.next() % 4;
+                Value::Array((0..count).map(|_| self.value(depth + 1)).collect())
+            }
+            _ => {
+                let count = self.next() % 6;
+                let members = (0..count).map(|_| (self.word(), self.value(depth + 1)));
+                Value::Object(members.collect::<Map<_, _>>())
+            }
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut object = serde_json::Map::new();
+        for _ in 0..=self.next() % 10 {
+            let key =
+                if self.next().is_multiple_of(3) { self.common().to_owned() } else { self.word() };
+            let value = self.value(0);
+            object.insert(key, value);
+        }
+        serde_json::Value::Object(object).to_string()
+    }
+}
+
+#[test]
+fn unknown_json_is_taken_by_none() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    let mut words = Words(23);
+    // What takes no line leaves no trace, so one decoder does for all.
+    let mut decoder = decoder(&formats, &names);
+    decoder.explain();
+    let mut batch = Batch::default();
+    for _ in 0..4000 {
+        let line = words.line();
+        decoder.line(line.as_bytes(), at(1, 1, NOW), &mut batch);
+        let records = decoder.explained().records.len();
+        assert_eq!((decoder.format(), records), (None, 0), "{line}");
+        batch.clear();
+    }
+}
+
+/// The keys of real lines, shuffled among each other: a key of one, a value of another.
+#[test]
+fn lines_of_keys_that_lost_their_names_are_taken_by_none() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    for sample in all_samples() {
+        let bytes = corpus(&format!("logs/samples/{sample}"));
+        for (_, line) in Lines::all(&bytes) {
+            let Ok(value) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
+            let Some(object) = value.as_object() else { continue };
+            // Each key with the last letter first; what is nested keeps no name either.
+            let line = turned(object).to_string();
+            let format = taken(&formats, &names, &[line.as_bytes()]);
+            assert_eq!(format, None, "{sample}: {line}");
+        }
+    }
+}
+
+fn turned(object: &serde_json::Map<String, serde_json::Value>) -> serde_json::Value {
+    use serde_json::Value;
+    fn value(of: &Value) -> Value {
+        match of {
+            Value::Object(object) => turned(object),
+            Value::Array(all) => all.iter().map(value).collect(),
+            // Texts may hold JSON, or lines, of their own.
+            Value::String(text) => {
+                text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().into()
+            }
+            other => other.clone(),
+        }
+    }
+    object
+        .iter()
+        .map(|(key, of)| (format!("q{}", key.chars().rev().collect::<String>()), value(of)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// Sections of `docs/FORMATS.md` about formats: the ids in their headings, and their
+/// blocks of sample lines.
+fn sections() -> Vec<(Vec<String>, Vec<Vec<String>>)> {
+    let path = format!("{}/docs/FORMATS.md", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut sections: Vec<(Vec<String>, Vec<Vec<String>>)> = Vec::new();
+    let mut indented = false;
+    let mut of_formats = false;
+    for line in text.lines() {
+        if line.starts_with('#') {
+            of_formats = line.starts_with("### `");
+            if of_formats {
+                let ids = line.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+                sections.push((ids, Vec::new()));
+            }
+        }
+        let sample = line.strip_prefix("    ").filter(|_| of_formats);
+        if let (Some(sample), Some((_, blocks))) = (sample, sections.last_mut()) {
+            if !indented {
+                blocks.push(Vec::new());
+            }
+            blocks.last_mut().unwrap().push(sample.to_owned());
+        }
+        indented = sample.is_some();
+    }
+    sections
+}
+
+#[test]
+fn every_format_has_a_section_with_a_line_that_is_read_as_that_format() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    let maps = FormatMaps::builtin();
+    let inputs: BTreeMap<&str, &str> = maps.describe().map(|info| (info.id, info.input)).collect();
+    let mut shown: Vec<String> = Vec::new();
+    let mut wrong = Vec::new();
+    for (ids, blocks) in sections() {
+        for id in ids.iter().filter(|id| !inputs.contains_key(id.as_str())) {
+            wrong.push(format!("`{id}` is no format"));
+        }
+        // A response's head or a page of metrics is one sample over several lines.
+        let several = ids.iter().any(|id| {
+            inputs.get(id.as_str()).is_some_and(|input| ["http-dump", "prometheus"].contains(input))
+        });
+        for block in &blocks {
+            let lines: Vec<&[u8]> = block.iter().map(String::as_bytes).collect();
+            let samples: Vec<&[&[u8]]> =
+                if several { vec![&lines] } else { lines.chunks(1).collect() };
+            for sample in samples {
+                let (format, batch) = read(&formats, &names, sample);
+                let text = String::from_utf8_lossy(sample[0]).into_owned();
+                let bad = batch.items.iter().any(|item| {
+                    matches!(item.seen, Observation::Fault { .. } | Observation::Quarantined { .. })
+                });
+                match format {
+                    Some(id) if ids.contains(&id) && !bad => {
+                        shown.push(id);
+                    }
+                    other => {
+                        wrong.push(format!("{ids:?}: {other:?} reads {text}: {:?}", batch.items));
+                    }
+                }
+            }
+        }
+    }
+    for id in inputs.keys().copied() {
+        let is_shown = shown.iter().any(|have| have == id);
+        if is_shown != WITHOUT_A_SAMPLE.contains(&id) {
+            continue;
+        }
+        wrong.push(if is_shown {
+            format!("`{id}` has a sample: take it off the list of those without")
+        } else {
+            format!("`{id}` has no section `### … `{id}` …` with a sample of its own")
+        });
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

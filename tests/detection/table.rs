@@ -1,0 +1,127 @@
+//! The table of detection. A row says of a sample which of its lines, each by itself,
+//! are taken by which format. Lines that are not listed are of no format: blank, for
+//! people, parts of a record over several lines, or of a format that has no map yet.
+
+/// Sample; format and lines. `whole` is a file whose lines say nothing alone.
+pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
+    ("apisix_logger.jsonl", &[("apisix", "1-3")]),
+    ("app_logfmt.log", &[("app-logfmt", "1-2")]),
+    ("app_pino.jsonl", &[("app-json", "1-4")]),
+    ("app_python_text.log", &[("sdk-python", "1-2 4")]),
+    ("app_slog.jsonl", &[("app-json", "1-2")]),
+    ("app_structlog.jsonl", &[("app-json", "1-7")]),
+    ("app_tracing_json.jsonl", &[("tracing-json", "1-4")]),
+    ("app_tracing_text_ansi.log", &[("tracing-text", "1-4")]),
+    ("azure_apim_llm.jsonl", &[("azure-apim", "1-4")]),
+    ("bedrock_invocation.jsonl", &[("bedrock", "1-4")]),
+    ("caddy_access.jsonl", &[("caddy", "1-13")]),
+    ("claude_code_print_result.json", &[("claude-code-result", "1")]),
+    ("claude_code_session.jsonl", &[("claude-code", "1-9 11-16 18-23 25-30 32-37")]),
+    ("cloudflare_ai_gateway_logs.jsonl", &[("cloudflare-ai-gateway", "1-5")]),
+    ("cloudflare_logpush.jsonl", &[("cloudflare-logpush", "1-4")]),
+    ("codex_rollout.jsonl", &[("codex", "1-4 6-22")]),
+    ("curl_D_appended.headers", &[("curl", "1 25 49")]),
+    ("curl_i_200.txt", &[("app-json", "25"), ("curl", "1")]),
+    ("curl_i_429.txt", &[("curl", "1")]),
+    ("curl_i_anthropic_200.txt", &[("app-json", "27"), ("curl", "1")]),
+    (
+        "curl_i_stream.txt",
+        &[
+            (
+                "app-json",
+                "25 27 29 31 33 35 37 39 41 43 45 47 49 51 53 55 57 59 61 63 65 67 69 71 73 75 77 79 81 83 85 87 89 91 93 95 97 99 101 103 105 107 109 111 113 115",
+            ),
+            ("curl", "1"),
+        ],
+    ),
+    ("curl_trace_ascii.txt", &[("curl", "whole")]),
+    ("curl_v_200.txt", &[("app-json", "38"), ("curl", "12")]),
+    ("curl_w_json.jsonl", &[("curl-write-out", "1-2")]),
+    ("envoy_access_default.log", &[("envoy-text", "1-14")]),
+    ("envoy_ai_gateway.jsonl", &[("envoy-json", "1-5")]),
+    ("envoy_stats.prom", &[("prometheus", "whole")]),
+    ("flows.har", &[("har", "whole")]),
+    (
+        "gemini_cli_chat.jsonl",
+        &[("gemini-cli-chat", "1 5 7 11 15"), ("gemini-cli-chat-patch", "2 8 12")],
+    ),
+    ("gemini_cli_output.json", &[]),
+    ("gemini_cli_stream_json.jsonl", &[("gemini-cli-result", "1-8")]),
+    ("gemini_cli_telemetry.log", &[("gemini-cli-telemetry", "whole")]),
+    ("haproxy_httplog.log", &[("haproxy", "1-13")]),
+    ("haproxy_show_stat.csv", &[]),
+    ("helicone_webhook.jsonl", &[("helicone-webhook", "1")]),
+    ("kong_ai_proxy.jsonl", &[("kong-ai", "1-5")]),
+    ("langfuse_observations.jsonl", &[("langfuse", "1-4")]),
+    ("litellm_client_headers.jsonl", &[("headers", "1-4 15 17 19-21 25-30")]),
+    ("litellm_json_logs_stdout.log", &[("litellm-stdout", "1-2 28-29 36-105")]),
+    ("litellm_metrics.prom", &[("prometheus", "whole")]),
+    ("litellm_spend_logs.jsonl", &[("litellm-spend", "1-7")]),
+    ("litellm_standard_logging.jsonl", &[("litellm-standard", "1-19")]),
+    ("llamacpp.prom", &[("prometheus", "whole")]),
+    ("nginx_combined.log", &[("nginx-combined", "1-19")]),
+    ("nginx_combined_kv.log", &[("nginx-combined", "1-19")]),
+    ("nginx_error.log", &[("nginx-error", "1-5")]),
+    ("nginx_json.jsonl", &[("nginx-json", "1-19")]),
+    ("ollama_api_final_chunk.jsonl", &[("ollama", "1-2")]),
+    ("opencode_messages.jsonl", &[("opencode", "1-3")]),
+    ("openrouter_activity.jsonl", &[("openrouter-activity", "1")]),
+    ("otlp_logs_claude_code.jsonl", &[("otlp-claude-code", "1-9")]),
+    ("otlp_logs_codex.jsonl", &[("otlp-codex", "1-2")]),
+    ("otlp_metrics_claude_code.jsonl", &[]),
+    ("otlp_metrics_openai_v2.jsonl", &[]),
+    ("otlp_metrics_traceloop.jsonl", &[]),
+    ("otlp_traces_langfuse_sdk.jsonl", &[("otlp-langfuse", "1")]),
+    ("otlp_traces_litellm.jsonl", &[("otlp-litellm", "4-6")]),
+    ("otlp_traces_openai_v2.jsonl", &[("otlp-genai-spans", "1-2")]),
+    ("otlp_traces_openinference.jsonl", &[("otlp-openinference", "1-2")]),
+    ("portkey_export.jsonl", &[("portkey", "1-3")]),
+    (
+        "sdk_python_debug.log",
+        &[
+            ("sdk-debug", "1-2 4 6-7 9 11-12 14 27-28 30 43-44 46 57-58 60 63-64 66 72-73 75"),
+            ("sdk-python", "3 8 13 29 45 59 65 74"),
+        ],
+    ),
+    ("sdk_python_info.log", &[("sdk-python", "1-3 5 7-9 11")]),
+    ("vllm.log", &[("uvicorn", "2"), ("vllm", "1 3-4")]),
+    ("vllm.prom", &[("prometheus", "whole")]),
+    ("weave_calls.jsonl", &[("weave", "1-2")]),
+    ("wrap_cloudwatch.jsonl", &[("app-json", "1-2")]),
+    ("wrap_cri.log", &[("app-json", "1-2 4 7")]),
+    ("wrap_docker_json_file.jsonl", &[("app-json", "1-3 8")]),
+    ("wrap_gcp_logging.jsonl", &[("app-json", "1-2")]),
+    ("wrap_journald.jsonl", &[("app-json", "1")]),
+    ("wrap_prefixes.log", &[("app-json", "1-4")]),
+    ("wrap_syslog_rfc3164.log", &[("app-json", "1-3")]),
+];
+
+/// Formats of text whose patterns both fit the same line: the earlier map takes it.
+pub const ORDER_DECIDES: &[[&str; 2]] = &[["uvicorn", "vllm"], ["sdk-python", "sdk-debug"]];
+
+/// Samples whose own format has no map: other tools' summaries, counts that repeat what
+/// spans and events tell, and a document that is not read.
+pub const WITHOUT_A_FORMAT: &[&str] = &[
+    "gemini_cli_output.json",
+    "haproxy_show_stat.csv",
+    "otlp_metrics_claude_code.jsonl",
+    "otlp_metrics_openai_v2.jsonl",
+    "otlp_metrics_traceloop.jsonl",
+];
+
+/// Formats whose section in `docs/FORMATS.md` has no whole line to copy yet.
+pub const WITHOUT_A_SAMPLE: &[&str] = &[
+    "claude-code-result",
+    "gemini-cli-chat-document",
+    "gemini-cli-chat-patch",
+    "gemini-cli-result",
+    "gemini-cli-telemetry",
+    "otlp-claude-code",
+    "otlp-claude-code-metrics",
+    "otlp-codex",
+    "otlp-gemini-cli",
+    "otlp-genai-logs",
+    "otlp-langfuse",
+    "otlp-litellm",
+    "otlp-openinference",
+];
