@@ -214,7 +214,7 @@ impl Words {
             0 => json!(self.next() % 1_000_000),
             1 => json!(self.word()),
             2 => Value::Null,
-            3 => json!(self.next() % 2 == 0),
+            3 => json!(self.next().is_multiple_of(2)),
             4 => json!("2026-11-20T15:11:17Z"),
             5 => {
                 let count = self.next() % 4;
@@ -231,7 +231,8 @@ impl Words {
     fn line(&mut self) -> String {
         let mut object = serde_json::Map::new();
         for _ in 0..=self.next() % 10 {
-            let key = if self.next() % 3 == 0 { self.common().to_owned() } else { self.word() };
+            let key =
+                if self.next().is_multiple_of(3) { self.common().to_owned() } else { self.word() };
             let value = self.value(0);
             object.insert(key, value);
         }
@@ -354,7 +355,7 @@ fn every_format_has_a_section_with_a_line_that_is_read_as_that_format() {
                         shown.push(id);
                     }
                     other => {
-                        wrong.push(format!("{ids:?}: {other:?} reads {text}: {:?}", batch.items))
+                        wrong.push(format!("{ids:?}: {other:?} reads {text}: {:?}", batch.items));
                     }
                 }
             }

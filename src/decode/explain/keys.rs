@@ -135,7 +135,7 @@ fn wanted(map: &Map<String>) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     conds.for_each(|cond| {
         of_cond(cond, &mut |path| {
             asked.insert(whole(path));
-        })
+        });
     });
     // What tells a format is looked for in the outermost object.
     let detect = &map.detect;
