@@ -240,10 +240,17 @@ const LONG: &[(&str, &str, &str)] = &[
     ("", "\u{feff}", ""),
 ];
 
+/// Many records in a line, of which each says nothing.
+const MANY: &[(&str, &str, &str)] = &[
+    ("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}", ",{}", "]}]}]}"),
+    ("[{}", ",{}", "]"),
+    ("[0", ",0", "]"),
+];
+
 #[test]
 fn lines_of_two_megabytes() {
     let mut detecting = decoders().pop().unwrap();
-    for (start, middle, end) in LONG {
+    for (start, middle, end) in LONG.iter().chain(MANY) {
         let count = (2 << 20) / middle.len();
         let line = format!("{start}{}{end}", middle.repeat(count));
         read(&mut detecting, line.as_bytes());

@@ -98,7 +98,17 @@ impl Place {
 
     #[allow(clippy::large_types_passed_by_value, reason = "it moves into the batch")]
     pub(super) fn push(self, out: &mut Batch, seen: Observation) {
-        out.items.push(Item { line: self.at.number, seen });
+        let item = Item { line: self.at.number, seen };
+        // A line of a million empty records says so once.
+        let says_nothing = matches!(
+            item.seen,
+            Observation::Ignored { .. }
+                | Observation::Fault { .. }
+                | Observation::Quarantined { .. }
+        );
+        if !(says_nothing && out.items.last() == Some(&item)) {
+            out.items.push(item);
+        }
     }
 
     pub(super) fn quarantine(self, out: &mut Batch, reason: FaultReason) {
