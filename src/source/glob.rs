@@ -75,6 +75,15 @@ impl Pattern {
         }
     }
 
+    /// The directory that is listed, where it is not a single file that is meant.
+    pub fn dir(&self) -> Option<PathBuf> {
+        let path = Path::new(&self.text);
+        if path.is_dir() {
+            return Some(path.to_owned());
+        }
+        (self.has_wildcards && !path.exists()).then(|| fixed_part(&self.text))
+    }
+
     fn matches(&self, matches: &mut Vec<PathBuf>, found: &mut Found) {
         found.dirs.insert(fixed_part(&self.text));
         for entry in glob::glob(&self.text).into_iter().flatten() {

@@ -20,7 +20,18 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
             continue;
         }
         let before = found.files.len();
-        Pattern::parse(path)?.find(&mut found, &|_| false);
+        let pattern = Pattern::parse(path)?;
+        // A directory that may not be read is not an empty one.
+        if let Some(dir) = pattern.dir() {
+            let list = std::fs::read_dir(&dir);
+            match list {
+                Err(why) if why.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(SourceError::Open { path: dir, why });
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        pattern.find(&mut found, &|_| false);
         if found.files.len() == before && !Path::new(path).exists() {
             return Err(SourceError::NoFile(path.clone()));
         }
