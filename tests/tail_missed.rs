@@ -136,3 +136,22 @@ fn they_are_read_in_the_order_of_their_writing() {
     assert_eq!(rig.heard.len(), 30);
     assert!(rig.heard.is_sorted(), "{:?}", rig.heard);
 }
+
+#[test]
+fn a_kill_between_its_finding_and_its_first_line_loses_no_archive() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    writer.write_all(b"begun").unwrap();
+    rig.settle();
+    rig.wrote.insert("begun".to_owned(), 1);
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    gzip(&rig, "app.log.1");
+    fs::remove_file(rig.path("app.log")).unwrap();
+    writer.set_len(0).unwrap();
+    // The batch that says where it is gets through, no other.
+    rig.dies_after = Some(1);
+    rig.pass(POLL);
+    assert!(rig.tail.is_none(), "it died");
+    rig.start();
+    rig.assert_exact("killed");
+}

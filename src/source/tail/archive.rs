@@ -45,7 +45,8 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
     let again = file.try_clone()?;
     let head = Head::from_stream(&mut Unpacked::new(again))?;
     let mut candidates = known.with_head(&head);
-    candidates.retain(|past| past.checkpoint.offset > 0);
+    // Nothing consumed proves nothing: then only the place is known.
+    candidates.retain(|past| past.checkpoint.offset > 0 || past.same_place(&meta));
     candidates.reverse(); // Shortest first, for they are met in this order.
     rewind(&file)?;
     let mut input = Unpacked::new(file);
