@@ -7,7 +7,7 @@
 //! for its name says nothing then, nor where the file it was in is the same as
 //! before and nothing of that was consumed.
 //!
-//! `TAIL_MODEL_CASES` sets the number of cases, `TAIL_MODEL_SEED` which they are.
+//! `TAIL_MODEL_CASES` sets the number of cases, `PROPTEST_RNG_SEED` which they are.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestRunner};
 use tail_rig::Rig;
 use tripline::source::tail::{POLL, ROTATE_WAIT};
 
@@ -686,14 +686,10 @@ static MISSED: AtomicUsize = AtomicUsize::new(0);
 #[test]
 #[allow(clippy::disallowed_methods, reason = "only the environment can ask for a longer run")]
 fn every_line_once_whatever_happens_to_the_files() {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u32>().unwrap());
-    let cases = number("TAIL_MODEL_CASES").unwrap_or(4000);
-    let seed = number("TAIL_MODEL_SEED").unwrap_or(7);
-    let config = Config { failure_persistence: None, ..Config::with_cases(cases) };
-    let mut bytes = [0; 32];
-    bytes[..4].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let told = TestRunner::new_with_rng(config, rng).run(&actions(), |(linked, actions)| {
+    let cases = std::env::var("TAIL_MODEL_CASES").ok().map(|cases| cases.parse().unwrap());
+    let config = Config { failure_persistence: None, ..Config::with_cases(cases.unwrap_or(4000)) };
+    let (cases, seed) = (config.cases, config.rng_seed);
+    let told = TestRunner::new(config).run(&actions(), |(linked, actions)| {
         let mut world = World::new(linked);
         for action in &actions {
             world.act(action);
@@ -705,10 +701,10 @@ fn every_line_once_whatever_happens_to_the_files() {
         Ok(())
     });
     if let Err(e) = told {
-        panic!("seed {seed}: {e}");
+        panic!("seed {seed:?}: {e}");
     }
     eprintln!(
-        "{cases} cases of seed {seed}, {} actions, {} restarts, {} kills, \
+        "{cases} cases of seed {seed:?}, {} actions, {} restarts, {} kills, \
          {} rotations unseen: 0 lines lost, 0 repeated",
         ACTIONS.load(Ordering::Relaxed),
         STARTS.load(Ordering::Relaxed),
