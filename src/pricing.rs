@@ -67,6 +67,9 @@ impl Pricer {
     }
 
     fn price(&mut self, request: &Request) -> Option<NanoUsd> {
+        if request.cache_hit == Some(true) {
+            return Some(NanoUsd(0)); // No provider was asked.
+        }
         // Whoever hung up or lost patience (408, 499, 504) may still have to pay.
         let refused = |status| matches!(status, 400..=407 | 409..=498 | 503 | 529);
         if request.status.is_some_and(refused)
@@ -161,5 +164,10 @@ mod tests {
         assert_eq!(priced(499, 1000, None), Some(150_000));
         assert_eq!(priced(500, 1000, Some(100)), Some(210_000), "a stream that broke is charged");
         assert_eq!(priced(200, u64::MAX, Some(1)), None);
+        let mut hit = Request { cache_hit: Some(true), ..call };
+        hit.tokens.input = Some(1000);
+        let mut items = [item(&hit)];
+        pricer.price_batch(&mut items);
+        assert_eq!(cost_of(&items[0]).map(|cost| cost.usd.0), Some(0));
     }
 }

@@ -58,7 +58,8 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
         "input_cost_per_token": 1.0, "output_cost_per_token": 1.0});
     write(
         &table,
-        &json!({"gpt-a": a, "gpt-b": openai(5e-6, 2e-6), "new": openai(1e-6, 1e-6), "azure/x": hosted}),
+        &json!({"gpt-a": a, "gpt-b": openai(5e-6, 2e-6), "new": openai(1e-6, 1e-6),
+            "free": openai(0.0, 0.0), "azure/x": hosted}),
     );
 
     let Some(shown) = refresh(&table, &into, &[]) else { return };
@@ -68,6 +69,7 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
         "CHECK   openai/gpt-b input: 1 -> 5",
         "kept    openai/gone: not in the new table",
         "new     openai/new: 1 / 1",
+        "no price openai/free: 0 / 0, left out",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
@@ -86,6 +88,7 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
     assert_eq!(a["priority"]["above_272k"]["output"], "40");
     assert_eq!(a["before"], json!([{"until": "2026-12-01", "input": "1.25", "output": "10"}]));
     assert_eq!(written["models"]["openai/gone"]["output"], "2");
+    assert_eq!(written["models"].get("openai/free"), None);
 
     let again = refresh(&table, &into, &[]).unwrap();
     let text = String::from_utf8(again.stdout).unwrap();

@@ -1,25 +1,25 @@
 //! The names one model goes by: prefixes of gateways and regions, dated
 //! releases, aliases. Only ever used to find a price; names are shown as sent.
 
-/// Hosts and spellings of the providers in the table.
-const PROVIDERS: &[(&str, &str)] = &[
-    ("azure", "openai"),
-    ("azure_ai", "openai"),
-    ("azure_openai", "openai"),
-    ("azure-openai", "openai"),
-    ("azure.ai.openai", "openai"),
-    ("google", "gemini"),
-    ("google_ai_studio", "gemini"),
-    ("gcp.gemini", "gemini"),
-    ("gcp.vertex_ai", "gemini"),
-    ("vertex", "gemini"),
-    ("vertex_ai", "gemini"),
-    ("x-ai", "xai"),
-    ("x_ai", "xai"),
-    ("mistralai", "mistral"),
-    ("mistral_ai", "mistral"),
-    ("moonshotai", "moonshot"),
-    ("cohere_chat", "cohere"),
+/// Spellings of hosts, the host, and whose prices it takes where it has none.
+const HOSTS: &[(&str, &str, &str)] = &[
+    ("azure", "azure", "openai"),
+    ("azure_ai", "azure", "openai"),
+    ("azure_openai", "azure", "openai"),
+    ("azure-openai", "azure", "openai"),
+    ("azure.ai.openai", "azure", "openai"),
+    ("google", "gemini", "gemini"),
+    ("google_ai_studio", "gemini", "gemini"),
+    ("gcp.gemini", "gemini", "gemini"),
+    ("gcp.vertex_ai", "vertex", "gemini"),
+    ("vertex", "vertex", "gemini"),
+    ("vertex_ai", "vertex", "gemini"),
+    ("x-ai", "xai", "xai"),
+    ("x_ai", "xai", "xai"),
+    ("mistralai", "mistral", "mistral"),
+    ("mistral_ai", "mistral", "mistral"),
+    ("moonshotai", "moonshot", "moonshot"),
+    ("cohere_chat", "cohere", "cohere"),
 ];
 
 /// Region prefixes of Bedrock's inference profiles.
@@ -30,23 +30,52 @@ pub(super) fn bare(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, model)| model)
 }
 
+/// A name of the user's, by which it is found whatever its provider is called.
+pub(super) fn named(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    match name.split_once('/') {
+        Some((provider, model)) => format!("{}/{model}", host(provider)),
+        None => name,
+    }
+}
+
+/// A model exactly as a log names it, with its provider and without.
+pub(super) fn as_logged(provider: Option<&str>, model: &str) -> impl Iterator<Item = String> {
+    let model = model.to_ascii_lowercase();
+    let with_provider = provider.map(|provider| named(&format!("{provider}/{model}")));
+    with_provider.into_iter().chain([named(&model)])
+}
+
+/// One of the names that a model may be listed under.
+pub(super) struct Spelling {
+    pub(super) provider: Option<String>,
+    pub(super) model: String,
+}
+
+impl Spelling {
+    /// As a table lists it.
+    pub(super) fn full_name(&self) -> String {
+        match &self.provider {
+            Some(provider) => format!("{provider}/{}", self.model),
+            None => self.model.clone(),
+        }
+    }
+}
+
 /// Where to look for a model, best guess first: with the provider the log
 /// names, with the ones its prefixes name, then by its name alone; each as
 /// written and without its release date.
-pub(super) fn spellings(
-    provider: Option<&str>,
-    model: &str,
-) -> impl Iterator<Item = (Option<String>, String)> {
-    let provider = provider.map(|p| canonical(&p.to_ascii_lowercase()).to_owned());
+pub(super) fn spellings(provider: Option<&str>, model: &str) -> impl Iterator<Item = Spelling> {
+    let provider = provider.map(str::to_ascii_lowercase);
     let model = undecorated(&model.to_ascii_lowercase()).to_owned();
     let mut found = Vec::new();
     let mut rest = model.as_str();
     loop {
-        push_releases(&mut found, provider.as_deref(), rest);
-        let Some((prefix, tail)) = rest.split_once(['/']).or_else(|| vendor_dot(rest)) else {
+        push_hosts(&mut found, provider.as_deref(), rest);
+        let Some((prefix, tail)) = rest.split_once('/').or_else(|| vendor_dot(rest)) else {
             break;
         };
-        push_releases(&mut found, Some(canonical(prefix)), tail);
+        push_hosts(&mut found, Some(prefix), tail);
         rest = tail;
     }
     push_releases(&mut found, None, rest);
@@ -57,8 +86,14 @@ pub(super) fn spellings(
     found.into_iter()
 }
 
-fn canonical(provider: &str) -> &str {
-    PROVIDERS.iter().find(|(alias, _)| *alias == provider).map_or(provider, |(_, name)| name)
+fn host(provider: &str) -> &str {
+    let known = HOSTS.iter().find(|(spelling, ..)| *spelling == provider);
+    known.map_or(provider, |(_, host, _)| host)
+}
+
+fn family(provider: &str) -> &str {
+    let known = HOSTS.iter().find(|(spelling, ..)| *spelling == provider);
+    known.map_or(provider, |(.., family)| family)
 }
 
 /// Without a region (`us.`), a Bedrock version (`-v1:0`), a Vertex version
@@ -89,8 +124,19 @@ fn vendor_dot(model: &str) -> Option<(&str, &str)> {
     vendor_like.then_some((vendor, tail))
 }
 
-fn push_releases(found: &mut Vec<(Option<String>, String)>, provider: Option<&str>, model: &str) {
-    let mut push = |model: &str| found.push((provider.map(str::to_owned), model.to_owned()));
+fn push_hosts(found: &mut Vec<Spelling>, provider: Option<&str>, model: &str) {
+    let Some(provider) = provider else { return push_releases(found, None, model) };
+    push_releases(found, Some(host(provider)), model);
+    if family(provider) != host(provider) {
+        push_releases(found, Some(family(provider)), model);
+    }
+}
+
+fn push_releases(found: &mut Vec<Spelling>, provider: Option<&str>, model: &str) {
+    let provider = provider.map(str::to_owned);
+    let mut push = |model: &str| {
+        found.push(Spelling { provider: provider.clone(), model: model.to_owned() });
+    };
     push(model);
     if let Some((name, version)) = model.split_once('@') {
         push(&format!("{name}-{version}"));

@@ -1,4 +1,6 @@
 //! The table of prices: the built-in one, and a user's own rows over it.
+//!
+//! A user's row is asked first, and never takes a price from calls it is not for.
 
 use std::collections::HashMap;
 
@@ -6,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::{NanoUsd, Tier, Tokens, Wall};
 
-use super::model_name::{bare, spellings};
+use super::model_name::{as_logged, bare, named, spellings};
 use super::rates::{Ladder, ModelPrice, PerMillion, Rates};
 
 const BUILTIN: &str = include_str!("../../data/prices.json");
@@ -16,9 +18,13 @@ const BUILTIN: &str = include_str!("../../data/prices.json");
 pub struct PriceTable {
     as_of: String,
     rows: Vec<ModelPrice>,
-    by_name: HashMap<String, usize>,
-    /// Rows by model name alone; `None` where providers disagree on the price.
-    by_model: HashMap<String, Option<usize>>,
+    /// The user's rows, by names with and without a provider.
+    own: HashMap<String, usize>,
+    shipped: HashMap<String, usize>,
+    /// Rows of all providers by model name alone, the shipped ones first.
+    by_model: HashMap<String, Vec<usize>>,
+    /// How many rows were shipped.
+    shipped_rows: usize,
 }
 
 /// A price table that can't be used.
@@ -55,8 +61,11 @@ impl PriceTable {
         };
         let mut table = PriceTable { as_of, ..PriceTable::default() };
         for (name, row) in models {
-            table.set(name, read_row(name, row)?);
+            let price = read_row(name, row)?;
+            let at = table.add(bare(name), price);
+            table.shipped.insert(name.clone(), at);
         }
+        table.shipped_rows = table.rows.len();
         Ok(table)
     }
 
@@ -74,20 +83,16 @@ impl PriceTable {
 
     /// Sets the price of a model: `provider/model`, or `model` for any provider.
     pub fn set(&mut self, name: &str, price: ModelPrice) {
-        let name = name.to_ascii_lowercase();
-        let row = self.rows.len();
-        let model = bare(&name);
-        if model == name {
-            // Without a provider the user means every provider.
-            self.by_name.retain(|known, _| bare(known) != model);
-            self.by_model.insert(name, Some(row));
-        } else {
-            let same = |old: &Option<usize>| old.is_some_and(|r| self.rows.get(r) == Some(&price));
-            let agreed = self.by_model.get(model).is_none_or(same);
-            self.by_model.insert(model.to_owned(), agreed.then_some(row));
-            self.by_name.insert(name, row);
-        }
+        let name = named(name);
+        let at = self.add(bare(&name), price);
+        self.own.insert(name, at);
+    }
+
+    fn add(&mut self, model: &str, price: ModelPrice) -> usize {
+        let at = self.rows.len();
         self.rows.push(price);
+        self.by_model.entry(model.to_owned()).or_default().push(at);
+        at
     }
 
     /// What a call costs; `None` for an unknown model or without any token count.
@@ -109,13 +114,35 @@ impl PriceTable {
 
     /// The same row, and the spelling that found it.
     pub(super) fn found(&self, provider: Option<&str>, model: &str) -> Option<(String, usize)> {
-        spellings(provider, model).find_map(|(provider, model)| match provider {
-            Some(provider) => {
-                let name = format!("{provider}/{model}");
-                self.by_name.get(&name).copied().map(|row| (name, row))
-            }
-            None => self.by_model.get(model.as_str()).copied().flatten().map(|row| (model, row)),
+        let of = |names: &HashMap<String, usize>, name: String| {
+            names.get(&name).copied().map(|row| (name, row))
+        };
+        let own = as_logged(provider, model).find_map(|name| of(&self.own, name));
+        let own = own.or_else(|| {
+            let mut spelled = spellings(provider, model);
+            spelled.find_map(|spelling| {
+                let with_provider = of(&self.own, spelling.full_name());
+                with_provider.or_else(|| of(&self.own, spelling.model))
+            })
+        });
+        own.or_else(|| {
+            let mut spelled = spellings(provider, model);
+            spelled.find_map(|spelling| match spelling.provider {
+                Some(_) => of(&self.shipped, spelling.full_name()),
+                None => self.agreed(&spelling.model).map(|row| (spelling.model, row)),
+            })
         })
+    }
+
+    /// The row of a model whoever provides it: the user's, or the shipped one,
+    /// unless providers disagree on the price.
+    fn agreed(&self, model: &str) -> Option<usize> {
+        let rows = self.by_model.get(model)?;
+        let (shipped, own) = rows.split_at(rows.partition_point(|row| *row < self.shipped_rows));
+        let rows = if own.is_empty() { shipped } else { own };
+        let price = |row: &usize| self.rows.get(*row);
+        let first = rows.first()?;
+        rows.iter().all(|row| price(row) == price(first)).then_some(*first)
     }
 
     /// A row found before.
@@ -248,26 +275,75 @@ mod tests {
         }
     }
 
+    fn flat(usd: &str) -> ModelPrice {
+        let usd = PerMillion::parse(usd).unwrap();
+        ModelPrice::flat(Rates {
+            input: usd,
+            output: usd,
+            cache_read: None,
+            cache_write: None,
+            cache_write_1h: None,
+        })
+    }
+
+    const DOLLAR: i128 = 1_000_000_000;
+
     #[test]
     fn one_name_with_two_prices_needs_a_provider() {
-        let mut table = PriceTable::default();
-        let price = |usd: &str| {
-            let usd = PerMillion::parse(usd).unwrap();
-            ModelPrice::flat(Rates {
-                input: usd,
-                output: usd,
-                cache_read: None,
-                cache_write: None,
-                cache_write_1h: None,
-            })
-        };
-        table.set("a/m", price("1"));
-        assert_eq!(nano(&table, None, "m"), Some(1_000_000_000));
-        table.set("b/m", price("2"));
+        let json = r#"{"models":{"a/m":{"input":"1","output":"1"},
+            "b/m":{"input":"2","output":"2"},"c/n":{"input":"4","output":"4"}}}"#;
+        let mut table = PriceTable::parse(json).unwrap();
         assert_eq!(nano(&table, None, "m"), None);
-        assert_eq!(nano(&table, Some("b"), "m"), Some(2_000_000_000));
-        table.set("m", price("3"));
-        assert_eq!(nano(&table, Some("b"), "m"), Some(3_000_000_000), "the user's word is last");
+        assert_eq!(nano(&table, Some("b"), "m"), Some(2 * DOLLAR));
+        table.set("c/m", flat("5"));
+        assert_eq!(nano(&table, Some("b"), "m"), Some(2 * DOLLAR));
+        assert_eq!(nano(&table, None, "m"), Some(5 * DOLLAR), "the user's word");
+        table.set("d/m", flat("6"));
+        assert_eq!(nano(&table, None, "m"), None);
+        table.set("m", flat("3"));
+        assert_eq!(nano(&table, Some("b"), "m"), Some(3 * DOLLAR));
+        assert_eq!(nano(&table, Some("d"), "m"), Some(6 * DOLLAR), "the nearer of two");
+        assert_eq!(nano(&table, None, "m"), Some(3 * DOLLAR));
+    }
+
+    #[test]
+    fn a_price_of_ones_own_is_found_by_the_names_of_the_log_and_takes_none_away() {
+        for (own, provider, model) in [
+            ("azure/gpt-4o", Some("azure"), "gpt-4o"),
+            ("azure/gpt-4o", Some("azure_openai"), "gpt-4o-2024-08-06"),
+            ("Azure_AI/GPT-4o", Some("azure"), "gpt-4o"),
+            ("google/gemini-2.5-pro", Some("gemini"), "gemini-2.5-pro"),
+            ("vertex_ai/gemini-2.5-pro", Some("gcp.vertex_ai"), "gemini-2.5-pro"),
+            ("openai/gpt-4.1", Some("openai"), "gpt-4.1-2025-04-14"),
+            ("openai/gpt-4.1", Some("azure"), "gpt-4.1"),
+            ("openai/gpt-4o-mini", None, "gpt-4o-mini"),
+            ("openai/gpt-4o-mini", Some("mygw"), "gpt-4o-mini"),
+            ("openrouter/openai/gpt-4o", Some("openrouter"), "openai/gpt-4o"),
+            ("ft:gpt-4o-mini-2024-07-18:acme::x1", Some("openai"), "ft:gpt-4o-mini-2024-07-18:acme::x1"),
+            (
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                Some("bedrock"),
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            ),
+            ("claude-sonnet-4-5", Some("bedrock"), "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ] {
+            let mut table = PriceTable::builtin();
+            table.set(own, flat("777"));
+            assert_eq!(nano(&table, provider, model), Some(777 * DOLLAR), "{own}: {model}");
+        }
+        let shipped = PriceTable::builtin();
+        for (own, provider, model) in [
+            ("azure/gpt-4o", Some("openai"), "gpt-4o"),
+            ("vertex_ai/gemini-2.5-pro", Some("gemini"), "gemini-2.5-pro"),
+            ("openai/gpt-4o-mini", Some("openai"), "gpt-4o"),
+            ("ft:gpt-4o-mini-2024-07-18:acme::x1", Some("openai"), "gpt-4o-mini"),
+        ] {
+            let mut table = shipped.clone();
+            table.set(own, flat("777"));
+            let before = nano(&shipped, provider, model);
+            assert!(before.is_some());
+            assert_eq!(nano(&table, provider, model), before, "{own}: {model}");
+        }
     }
 
     #[test]
