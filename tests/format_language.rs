@@ -610,6 +610,10 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
             "x.toml:4: fields.user.regex: needs a group `(…)` around the value",
         ),
         (
+            "id = \"x\"\n[fields]\nuser = { path = \"u\", regex = \"a/(.*)|b/(.*)\" }",
+            "x.toml:3: fields.user.regex: needs one group: write the others as `(?:…)`",
+        ),
+        (
             "id = \"x\"\n[fields]\nuser = { path = \"u\", regex = \"(\" }",
             "x.toml:3: fields.user.regex: error: unclosed group",
         ),

@@ -31,13 +31,14 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
         cache_write_1h: count(Field::CacheWrite1hTokens),
         reasoning: count(Field::ReasoningTokens),
     };
+    let total = count(Field::TotalTokens);
     let cached = tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0));
     // A part larger than the whole was counted apart from it, as Anthropic does.
     let apart = tokens.input.is_some_and(|input| cached > input);
     if map.tokens.add_cache || apart {
         tokens.input = tokens.input.map(|input| input.saturating_add(cached));
     }
-    if map.tokens.add_reasoning {
+    if map.tokens.add_reasoning || reasons_apart(&tokens, total) {
         let reasoning = tokens.reasoning.unwrap_or(0);
         tokens.output = tokens.output.map(|output| output.saturating_add(reasoning));
     }
@@ -45,6 +46,14 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
         state = Seen::Is(());
     }
     (tokens, state)
+}
+
+/// Whether reasoning was counted apart from the output, as xAI does: it is more
+/// than that, or the total says so.
+fn reasons_apart(tokens: &Tokens, total: Option<u64>) -> bool {
+    let (Some(output), Some(reasoning)) = (tokens.output, tokens.reasoning) else { return false };
+    let within = tokens.input.unwrap_or(0).saturating_add(output);
+    reasoning > output || (reasoning > 0 && total == within.checked_add(reasoning))
 }
 
 fn plausible(count: Seen<u64>) -> Seen<u64> {

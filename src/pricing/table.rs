@@ -319,7 +319,11 @@ mod tests {
             ("openai/gpt-4o-mini", None, "gpt-4o-mini"),
             ("openai/gpt-4o-mini", Some("mygw"), "gpt-4o-mini"),
             ("openrouter/openai/gpt-4o", Some("openrouter"), "openai/gpt-4o"),
-            ("ft:gpt-4o-mini-2024-07-18:acme::x1", Some("openai"), "ft:gpt-4o-mini-2024-07-18:acme::x1"),
+            (
+                "ft:gpt-4o-mini-2024-07-18:acme::x1",
+                Some("openai"),
+                "ft:gpt-4o-mini-2024-07-18:acme::x1",
+            ),
             (
                 "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
                 Some("bedrock"),

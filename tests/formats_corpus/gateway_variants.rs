@@ -161,6 +161,12 @@ fn cloudflare_tells_by_columns() {
             "cloudflare-ai-gateway openai /gpt-4o error in:0 out:0 nano:0 ms:10.0 try:1 hit:false end:477000",
         ),
         (
+            // It knows no price for this model.
+            r#"{"id":"b","created_at":"2026-11-20 15:11:17","provider":"openai","model":"gpt-4o","path":"chat/completions","duration":10,
+"status_code":200,"success":true,"cached":false,"tokens_in":9,"tokens_out":1,"cost":0.0,"metadata":null,"step":0}"#,
+            "cloudflare-ai-gateway openai /gpt-4o 200 in:9 out:1 ms:10.0 try:1 hit:false end:477000",
+        ),
+        (
             r#"{"Cached":false,"Endpoint":"run","Gateway":"g","Model":"m","Provider":"openai","RateLimited":true,"StatusCode":429}"#,
             "cloudflare-logpush openai /m 429 rate_limit by:gateway hit:false",
         ),
@@ -353,4 +359,88 @@ fn gateways_of_many_versions() {
             "caddy ignored:other_record",
         ),
     ]);
+}
+
+#[test]
+fn kong_knows_prices_only_where_they_are_configured() {
+    let kong = |tokens: u64, cost: &str| {
+        said(&format!(
+            r#"{{"latencies":{{"request":812}},"started_at":1795187477000,"response":{{"status":200}},"ai":{{"proxy":{{
+"meta":{{"provider_name":"openai","response_model":"gpt-4o"}},"usage":{{"prompt_tokens":{tokens},"completion_tokens":0,"total_tokens":{tokens},"cost":{cost}}}}}}}}}"#
+        ).replace('\n', ""))
+    };
+    let with = |cost: &str| {
+        format!("kong-ai openai /gpt-4o 200 in:260000 out:0{cost} ms:812.0 end:477812")
+    };
+    assert_eq!(kong(260_000, "0"), with(""));
+    assert_eq!(kong(260_000, "0.0"), with(""));
+    assert_eq!(kong(260_000, "0.65"), with(" nano:650000000"));
+    assert!(kong(0, "0").contains(" nano:0 "));
+}
+
+#[test]
+fn who_called_bedrock_is_known_of_roles_and_of_users() {
+    for (arn, key) in [
+        ("arn:aws:sts::1:assumed-role/gateway/i-07", "gateway"),
+        ("arn:aws:iam::1:user/bob", "bob"),
+        ("arn:aws:iam::1:user/ops/eu/bob", "bob"),
+    ] {
+        let line = format!(
+            r#"{{"timestamp":"2026-11-20T15:11:17Z","accountId":"1","requestId":"r","operation":"Converse","modelId":"m","schemaType":"ModelInvocationLog","identity":{{"arn":"{arn}"}}}}"#
+        );
+        assert!(said(&line).contains(&format!(" key:{key} ")), "{arn}: {}", said(&line));
+    }
+}
+
+#[test]
+fn tokens_counted_apart_are_part_of_the_whole() {
+    let body = |body: &str| {
+        let line =
+            format!(r#"{{"at":"2026-11-20T15:11:17Z","status":200,"headers":{{}},"body":{body}}}"#);
+        let said = said(&line);
+        said.split_whitespace()
+            .filter(|word| word.contains(':') && !word.starts_with("end"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    for (usage, tokens) in [
+        // xAI counts what it reasoned neither in the completion nor in any input.
+        (
+            r#"{"usage":{"prompt_tokens":140,"completion_tokens":9,"total_tokens":259,"completion_tokens_details":{"reasoning_tokens":110}}}"#,
+            "in:140 out:119 think:110",
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":140,"completion_tokens":200,"total_tokens":450,"completion_tokens_details":{"reasoning_tokens":110}}}"#,
+            "in:140 out:310 think:110",
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":140,"completion_tokens":200,"total_tokens":340,"completion_tokens_details":{"reasoning_tokens":110}}}"#,
+            "in:140 out:200 think:110",
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":140,"completion_tokens":9,"total_tokens":149,"prompt_cache_hit_tokens":128,"prompt_cache_miss_tokens":12}}"#,
+            "in:140 out:9 cached:128",
+        ),
+        (
+            r#"{"usageMetadata":{"promptTokenCount":100,"toolUsePromptTokenCount":3000,"candidatesTokenCount":5,"thoughtsTokenCount":60}}"#,
+            "in:3100 out:65 think:60",
+        ),
+    ] {
+        assert_eq!(body(usage), tokens, "{usage}");
+    }
+}
+
+#[test]
+fn what_weave_traces_around_a_call_is_not_another() {
+    let call = |op: &str, output: &str| {
+        let said = said(&format!(
+            r#"{{"id":"a","op_name":"weave:///acme/p/op/{op}:x","trace_id":"t","parent_id":null,"started_at":"2026-11-20T15:11:17Z",
+"ended_at":"2026-11-20T15:11:18Z","exception":null,"output":{output},"summary":{{"usage":{{"gpt-4o":{{"prompt_tokens":26,"completion_tokens":42}}}}}}}}"#
+        ).replace('\n', ""));
+        said.contains("in:26 out:42")
+    };
+    assert!(call("openai.chat.completions.create", "null"));
+    assert!(call("my_own_client", r#"{"model":"gpt-4o","usage":{"prompt_tokens":26}}"#));
+    assert!(!call("answer_question", "\"because\""));
+    assert!(!call("langchain.Chain.RunnableSequence", r#"{"text":"because"}"#));
 }

@@ -53,6 +53,7 @@ fields! {
         CacheWriteTokens "cache_write_tokens" Number,
         CacheWrite1hTokens "cache_write_1h_tokens" Number,
         ReasoningTokens "reasoning_tokens" Number,
+        TotalTokens "total_tokens" Number,
         ServiceTier "service_tier" Text,
         CostUsd "cost_usd" Number,
         LatencyMs "latency_ms" Number,

@@ -155,10 +155,11 @@ impl Reader {
 fn regex(value: &Value<'_>, key: &str) -> Read<Regex> {
     let regex = Regex::new(&string(value, key)?);
     let regex = regex.map_err(|e| error(value, key, one_line(&e)))?;
-    if regex.captures_len() < 2 {
-        return Err(error(value, key, "needs a group `(…)` around the value"));
+    match regex.captures_len() {
+        2 => Ok(regex),
+        1 => Err(error(value, key, "needs a group `(…)` around the value")),
+        _ => Err(error(value, key, "needs one group: write the others as `(?:…)`")),
     }
-    Ok(regex)
 }
 
 /// What is wrong with a regex, without the drawing of it.
