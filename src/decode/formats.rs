@@ -130,6 +130,8 @@ pub struct Formats {
     body: Format,
     /// What metrics mean.
     metrics: MetricMaps,
+    /// The one format whose records are pages of metrics.
+    prometheus: Option<usize>,
 }
 
 /// Format maps that are being gathered: the shipped ones, then a user's.
@@ -296,13 +298,15 @@ impl FormatMaps {
         let formats = formats.map(|(number, map)| {
             Format::new(number, map, &ranked(&self.maps, self.shipped, map.input))
         });
-        let formats = formats.collect();
+        let formats: Vec<Format> = formats.collect();
+        let metric = |format: &Format| format.map.input == Input::Prometheus;
+        let prometheus = formats.iter().position(metric);
         let body = match map::read(BODY.1) {
             Ok(body) => Format::new(0, &body, &[]),
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
         let metrics = MetricMaps::with(Vec::new());
-        Formats { formats, maps: self.clone(), any, body, metrics }
+        Formats { formats, maps: self.clone(), any, body, metrics, prometheus }
     }
 
     fn put(&mut self, map: Map<String>, file: &str, text: &str) {
@@ -357,8 +361,9 @@ impl Formats {
     }
 
     /// The one format whose records are pages of metrics.
+    #[inline]
     pub(super) fn prometheus(&self) -> Option<usize> {
-        self.formats.iter().position(|format| format.map.input == Input::Prometheus)
+        self.prometheus
     }
 
     /// Names and descriptions of all formats.
