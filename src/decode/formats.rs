@@ -448,6 +448,18 @@ impl Format {
     pub(super) fn fits(&self, scan: Scan<'_>) -> bool {
         self.detector.format_of(scan) == Some(self.number)
     }
+
+    /// What is left to be asked of a line that has values where `scan` has them, to
+    /// know whether it fits.
+    pub(super) fn candidates(&self, scan: Scan<'_>) -> Box<[u16]> {
+        self.detector.candidates(scan)
+    }
+
+    /// The same as [`fits`](Self::fits), by the candidates of lines like this one.
+    #[inline]
+    pub(super) fn fits_by(&self, candidates: &[u16], scan: Scan<'_>) -> bool {
+        self.detector.chosen(candidates, scan) == Some(self.number)
+    }
 }
 
 fn located(file: &str, text: &str, error: MapError) -> FormatError {

@@ -1,11 +1,12 @@
 //! Collects the response headers that stand in a line, by the map's word on
 //! where they are.
 
+use crate::decode::alike::{Scanned, Traits};
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
 use crate::decode::headers::{HeaderBag, HeaderReader, NameList, Says};
 use crate::decode::map::{Drop, Headers, Spot};
-use crate::scan::{Kind, Scan, Value, elements, members};
+use crate::scan::{Kind, Scan, Slot, Value, elements, members};
 
 /// Names of one line that are remembered, and how many are passed over to find
 /// one again.
@@ -31,7 +32,7 @@ impl Collector {
     pub(super) fn collect(
         &mut self,
         format: &Format,
-        scans: &[Scan<'_>],
+        Scanned { scans, traits }: Scanned<'_>,
         reader: &mut HeaderReader,
         bag: &mut HeaderBag,
         scratch: &mut Scratch,
@@ -61,7 +62,7 @@ impl Collector {
             }
         }
         if !map.named.is_empty() {
-            into.named();
+            into.named(traits);
         }
     }
 
@@ -104,19 +105,27 @@ impl<'c> Into<'c> {
 
     /// Fields that hold the value of one header each. Of several for the same
     /// header the line's first counts.
-    fn named(&mut self) {
-        let mut taken = 0_u128;
+    fn named(&mut self, traits: Option<&Traits>) {
+        let mut taken = 0;
+        if let (Some(traits), [scan]) = (traits, self.scans) {
+            traits.named.iter().for_each(|named| self.take_named(*scan, *named, &mut taken));
+            return;
+        }
         for (part, scan) in self.scans.iter().enumerate() {
-            for slot in scan.slots() {
-                let Some(position) = self.format.presence.header(part, slot) else { continue };
-                let Some((name, _)) = self.map().named.get(usize::from(position)) else { continue };
-                let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
-                let value = scan.get(slot).filter(|value| !value.is_absent());
-                if let Some(value) = value.filter(|_| taken & bit == 0) {
-                    taken |= bit;
-                    self.bag.push(name.as_bytes(), bytes(value, self.scratch));
-                }
+            for named in self.format.presence.named(part, *scan) {
+                self.take_named(*scan, named, &mut taken);
             }
+        }
+    }
+
+    fn take_named(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), taken: &mut u128) {
+        let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+        let value = scan.get(slot).filter(|value| !value.is_absent());
+        if let Some(value) = value.filter(|_| *taken & bit == 0)
+            && let Some((name, _)) = self.map().named.get(usize::from(position))
+        {
+            *taken |= bit;
+            self.bag.push(name.as_bytes(), bytes(value, self.scratch));
         }
     }
 
