@@ -6,6 +6,7 @@ mod failure;
 mod headers;
 mod limits;
 mod memory;
+mod objects;
 mod place;
 
 use jiff::tz::TimeZone;
