@@ -5,6 +5,7 @@
 //! time of last resort comes with each line. What a format's fields mean is data
 //! (`data/formats/`); code is for what data can't say.
 
+mod alike;
 mod body;
 pub mod classify;
 mod cost;

@@ -30,6 +30,7 @@ pub use found::{CAPTURE_LIMIT, Found, Scan};
 pub use long::LongScan;
 pub use members::{Elements, Members, elements, members};
 pub use paths::{Paths, PathsBuilder, Slot};
+pub use skeleton::Likeness;
 pub use value::{Kind, Value};
 
 /// What a line as a whole is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use super::DecodeOptions;
+use super::alike::{Alike, Scanned, Traits};
 use super::dump::{Dump, Step};
 use super::expand::expand;
 use super::explain::{Explained, Trace};
@@ -30,6 +31,7 @@ pub struct Decoder {
     /// Room for scans of records that need several.
     room: Vec<Found>,
     recorder: Recorder,
+    alike: Alike,
     frame: Frame,
     dump: Dump,
     pages: Pages,
@@ -100,6 +102,7 @@ impl Decoder {
             pages: Pages::of(names, &options),
             room: Vec::new(),
             recorder: Recorder::new(names, options),
+            alike: Alike::default(),
             frame: Frame::default(),
             dump: Dump::default(),
             long: Long::default(),
@@ -171,13 +174,17 @@ impl Decoder {
     /// Decodes a record of the last format, if it is one.
     #[inline]
     pub(super) fn known(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
-        let formats = Arc::clone(&self.formats);
-        let Some((format, paths)) = self.last_of_json(&formats) else { return false };
-        let scan = scan_line(paths, json, &mut self.found);
-        let fits = scan.shape == Shape::Object && format.fits(scan);
+        let Decoder { formats, last, found, room, recorder, alike, .. } = self;
+        let Some((format, paths)) = of_json(formats, *last) else { return false };
+        let scan = scan_line(paths, json, found);
+        let traits = alike.traits(format, scan);
+        let fits = scan.shape == Shape::Object
+            && traits.map_or_else(
+                || format.fits(scan),
+                |traits| format.fits_by(&traits.candidates, scan),
+            );
         if fits {
-            let (recorder, room) = (&mut self.recorder, &mut self.room);
-            take(recorder, room, &formats, format, (json, scan), place, out);
+            take(recorder, room, formats, format, Given { json, scan, traits }, place, out);
         }
         fits
     }
@@ -186,7 +193,7 @@ impl Decoder {
     /// shape of what is of none.
     pub(super) fn record(&mut self, json: &[u8], place: Place, out: &mut Batch) -> Option<Shape> {
         let formats = Arc::clone(&self.formats);
-        if let Some((format, paths)) = self.last_of_json(&formats) {
+        if let Some((format, paths)) = of_json(&formats, self.last) {
             let scan = scan_line(paths, json, &mut self.found);
             let taken = match self.forced {
                 Some(_) => !is_empty_object(json),
@@ -195,7 +202,7 @@ impl Decoder {
             match scan.shape {
                 Shape::Object if taken => {
                     let (recorder, room) = (&mut self.recorder, &mut self.room);
-                    take(recorder, room, &formats, format, (json, scan), place, out);
+                    take(recorder, room, &formats, format, Given::new(json, scan), place, out);
                     return None;
                 }
                 Shape::Object => {}
@@ -262,7 +269,7 @@ impl Decoder {
         let Some(paths) = format.layout.outer() else { return };
         let scan = scan_line(paths, json, &mut self.found);
         let (recorder, room) = (&mut self.recorder, &mut self.room);
-        take(recorder, room, &formats, format, (json, scan), place, out);
+        take(recorder, room, &formats, format, Given::new(json, scan), place, out);
     }
 
     /// The formats that are known.
@@ -298,13 +305,6 @@ impl Decoder {
             format.is_some_and(|format| format.map.company == Company::Mixed)
         };
         self.last.into_iter().chain(text).any(mixed)
-    }
-
-    /// The last format, if its records are lines of JSON.
-    fn last_of_json<'f>(&self, formats: &'f Formats) -> Option<(&'f Format, &'f Paths)> {
-        let format = formats.get(self.last?)?;
-        let json = format.map.input == Input::JsonLines;
-        Some((format, format.layout.outer().filter(|_| json)?))
     }
 
     /// Takes a part of a line too long to be held as a whole.
@@ -343,7 +343,7 @@ impl Decoder {
             let taken = self.forced.is_some() || format.fits(scan);
             if scan.shape == Shape::Object && taken && format.layout.is_simple() {
                 self.last = Some(position);
-                return self.recorder.line(&formats, format, &[scan], place, out);
+                return self.recorder.line(&formats, format, Scanned::alone(&[scan]), place, out);
             }
         }
         if self.reads_json() {
@@ -381,7 +381,15 @@ impl Decoder {
         };
         self.last = detected;
         let scan = scan_line(paths, json, &mut self.found);
-        take(&mut self.recorder, &mut self.room, &formats, format, (json, scan), place, out);
+        take(
+            &mut self.recorder,
+            &mut self.room,
+            &formats,
+            format,
+            Given::new(json, scan),
+            place,
+            out,
+        );
         None
     }
 
@@ -419,7 +427,7 @@ impl Decoder {
                 if let Some(trace) = &mut self.recorder.trace {
                     trace.money(line);
                 }
-                return self.recorder.line(&formats, format, &[scan], place, out);
+                return self.recorder.line(&formats, format, Scanned::alone(&[scan]), place, out);
             }
         }
         if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
@@ -520,13 +528,34 @@ impl Decoder {
     }
 }
 
+/// The format at `last`, if its records are lines of JSON.
+fn of_json(formats: &Formats, last: Option<usize>) -> Option<(&Format, &Paths)> {
+    let format = formats.get(last?)?;
+    let json = format.map.input == Input::JsonLines;
+    Some((format, format.layout.outer().filter(|_| json)?))
+}
+
+/// An object as it was scanned.
+struct Given<'l> {
+    json: &'l [u8],
+    scan: Scan<'l>,
+    /// What it has in common with others, where that is known.
+    traits: Option<&'l Traits>,
+}
+
+impl<'l> Given<'l> {
+    fn new(json: &'l [u8], scan: Scan<'l>) -> Given<'l> {
+        Given { json, scan, traits: None }
+    }
+}
+
 /// Hands the records of an object to the recorder.
 fn take(
     recorder: &mut Recorder,
     room: &mut Vec<Found>,
     formats: &Formats,
     format: &Format,
-    (json, scan): (&[u8], Scan<'_>),
+    Given { json, scan, traits }: Given<'_>,
     place: Place,
     out: &mut Batch,
 ) {
@@ -534,9 +563,10 @@ fn take(
         trace.json(json);
     }
     if format.layout.is_simple() {
-        return recorder.line(formats, format, &[scan], place, out);
+        return recorder.line(formats, format, Scanned { scans: &[scan], traits }, place, out);
     }
-    let each = &mut |scans: &[Scan<'_>]| recorder.line(formats, format, scans, place, out);
+    let each =
+        &mut |scans: &[Scan<'_>]| recorder.line(formats, format, Scanned::alone(scans), place, out);
     if expand(&format.layout, json, scan, room, each) == 0 {
         place.push(out, Observation::Ignored { reason: "no_call" });
     }

@@ -5,6 +5,7 @@ mod dress;
 
 use dress::{Dress, Piece, Stage};
 
+use super::alike::Scanned;
 use super::formats::Formats;
 use super::record::{Place, Recorder};
 use crate::domain::Batch;
@@ -166,7 +167,7 @@ impl Dump {
         let target = serde_json::json!({ "target": String::from_utf8_lossy(&self.target) });
         let target = target.to_string();
         let scan = scan_line(paths, target.as_bytes(), found);
-        recorder.finish(format, &[scan], Some(open.status), open.place, out);
+        recorder.finish(format, Scanned::alone(&[scan]), Some(open.status), open.place, out);
         self.target.clear();
     }
 }

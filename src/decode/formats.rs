@@ -130,6 +130,8 @@ pub struct Formats {
     body: Format,
     /// What metrics mean.
     metrics: MetricMaps,
+    /// The one format whose records are pages of metrics.
+    prometheus: Option<usize>,
 }
 
 /// Format maps that are being gathered: the shipped ones, then a user's.
@@ -296,13 +298,15 @@ impl FormatMaps {
         let formats = formats.map(|(number, map)| {
             Format::new(number, map, &ranked(&self.maps, self.shipped, map.input))
         });
-        let formats = formats.collect();
+        let formats: Vec<Format> = formats.collect();
+        let metric = |format: &Format| format.map.input == Input::Prometheus;
+        let prometheus = formats.iter().position(metric);
         let body = match map::read(BODY.1) {
             Ok(body) => Format::new(0, &body, &[]),
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
         let metrics = MetricMaps::with(Vec::new());
-        Formats { formats, maps: self.clone(), any, body, metrics }
+        Formats { formats, maps: self.clone(), any, body, metrics, prometheus }
     }
 
     fn put(&mut self, map: Map<String>, file: &str, text: &str) {
@@ -357,8 +361,9 @@ impl Formats {
     }
 
     /// The one format whose records are pages of metrics.
+    #[inline]
     pub(super) fn prometheus(&self) -> Option<usize> {
-        self.formats.iter().position(|format| format.map.input == Input::Prometheus)
+        self.prometheus
     }
 
     /// Names and descriptions of all formats.
@@ -442,6 +447,18 @@ impl Format {
     #[inline]
     pub(super) fn fits(&self, scan: Scan<'_>) -> bool {
         self.detector.format_of(scan) == Some(self.number)
+    }
+
+    /// What is left to be asked of a line that has values where `scan` has them, to
+    /// know whether it fits.
+    pub(super) fn candidates(&self, scan: Scan<'_>) -> Box<[u16]> {
+        self.detector.candidates(scan)
+    }
+
+    /// The same as [`fits`](Self::fits), by the candidates of lines like this one.
+    #[inline]
+    pub(super) fn fits_by(&self, candidates: &[u16], scan: Scan<'_>) -> bool {
+        self.detector.chosen(candidates, scan) == Some(self.number)
     }
 }
 

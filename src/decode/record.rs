@@ -6,9 +6,12 @@ mod failure;
 mod headers;
 mod limits;
 mod memory;
+mod objects;
+mod place;
 
 use jiff::tz::TimeZone;
 
+use super::alike::Scanned;
 use super::body::Body;
 use super::cost::{self, Reported, reported};
 use super::dedup::{fingerprint, trusted};
@@ -22,13 +25,13 @@ use super::names::Named;
 use super::tokens::{tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Item, Keep, Layer, LineAt, NameKind,
-    Names, NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens,
-    Wall,
+    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Keep, Layer, NameKind, Names, NanoUsd,
+    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
 use memory::Memory;
+pub(super) use place::Place;
 
 /// A clock that is further ahead of ours than any two time zones is wrong.
 const FUTURE_LIMIT_NS: i64 = 26 * 3600 * 1_000_000_000;
@@ -57,18 +60,6 @@ pub(super) struct Recorder {
     pub(super) trace: Option<Box<Trace>>,
 }
 
-/// A line's place, for what is pushed about it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) at: LineAt,
-    /// Length in bytes.
-    pub(super) len: u64,
-    /// When whoever wrapped the line took it.
-    pub(super) logged: Option<Wall>,
-    /// Where it was taken.
-    pub(super) host: Option<Sym>,
-}
-
 #[derive(Debug, Default)]
 struct Surroundings {
     bag: HeaderBag,
@@ -82,43 +73,6 @@ struct Defaults {
     host: Option<Sym>,
     provider: Option<Sym>,
     environment: Option<Sym>,
-}
-
-impl Place {
-    /// A line as it stands in its source.
-    pub(super) fn new(at: LineAt, len: usize) -> Place {
-        Place { at, len: len as u64, logged: None, host: None }
-    }
-
-    /// The same place, on to the end of a later one.
-    pub(super) fn up_to(self, later: Place) -> Place {
-        let end = later.at.offset.saturating_add(later.len);
-        Place { len: end.saturating_sub(self.at.offset).max(self.len), ..self }
-    }
-
-    #[allow(clippy::large_types_passed_by_value, reason = "it moves into the batch")]
-    pub(super) fn push(self, out: &mut Batch, seen: Observation) {
-        let item = Item { line: self.at.number, seen };
-        // A line of a million empty records says so once.
-        let says_nothing = matches!(
-            item.seen,
-            Observation::Ignored { .. }
-                | Observation::Fault { .. }
-                | Observation::Quarantined { .. }
-        );
-        if !(says_nothing && out.items.last() == Some(&item)) {
-            out.items.push(item);
-        }
-    }
-
-    pub(super) fn quarantine(self, out: &mut Batch, reason: FaultReason) {
-        let (offset, len) = (self.at.offset, self.len);
-        self.push(out, Observation::Quarantined { reason, offset, len });
-    }
-
-    pub(super) fn fault(self, out: &mut Batch, reason: FaultReason) {
-        self.push(out, Observation::Fault { reason, what: TextRef::default() });
-    }
 }
 
 impl Recorder {
@@ -169,13 +123,13 @@ impl Recorder {
         &mut self,
         formats: &Formats,
         format: &Format,
-        scans: &[Scan<'_>],
+        record: Scanned<'_>,
         place: Place,
         out: &mut Batch,
     ) {
         self.begin();
-        self.collect(formats, format, scans);
-        self.finish(format, scans, None, place, out);
+        self.collect(formats, format, record);
+        self.finish(format, record, None, place, out);
     }
 
     /// What is remembered of earlier lines, as JSON; empty if nothing.
@@ -216,7 +170,7 @@ impl Recorder {
     pub(super) fn finish(
         &mut self,
         format: &Format,
-        scans: &[Scan<'_>],
+        Scanned { scans, traits }: Scanned<'_>,
         status: Option<u16>,
         place: Place,
         out: &mut Batch,
@@ -225,7 +179,13 @@ impl Recorder {
         let mut kept = std::mem::take(&mut self.surroundings);
         let zone = kept.zone.as_ref().or(map.timezone.as_ref());
         let around = Around { zone, received: place.at.received };
-        let present = &format.presence.of(scans);
+        let own;
+        let present = if let Some(traits) = traits {
+            &traits.present
+        } else {
+            own = format.presence.of(scans);
+            &own
+        };
         if !map.sticky.is_empty() {
             let sticky = kept.memory.of(format.number);
             let line = Line { scans, headers: &kept.bag, sticky, around, present };
@@ -256,11 +216,11 @@ impl Recorder {
     }
 
     /// Headers and body that stand in the line.
-    fn collect(&mut self, formats: &Formats, format: &Format, scans: &[Scan<'_>]) {
+    fn collect(&mut self, formats: &Formats, format: &Format, record: Scanned<'_>) {
         let map = &format.map;
         let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
-        self.collector.collect(format, scans, reader, bag, &mut self.scratch);
-        let get = |at: &Spot| scans.get(usize::from(at.part))?.get(at.slot);
+        self.collector.collect(format, record, reader, bag, &mut self.scratch);
+        let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
@@ -413,12 +373,11 @@ impl Recorder {
         } else {
             place.push(out, Observation::Limits { at: request.at });
         }
-        for limit in &self.report.limits {
-            let mut limit = *limit;
+        for limit in &mut self.report.limits {
             if limit.id.layer == Layer::Unknown {
                 limit.id.layer = map.headers.layer;
             }
-            place.push(out, Observation::Limit(limit));
+            place.push(out, Observation::Limit(*limit));
         }
     }
 

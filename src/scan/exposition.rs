@@ -59,9 +59,12 @@ pub fn line(raw: &[u8]) -> Line<'_> {
 /// Whether a text that begins like this is likely exposition.
 #[must_use]
 pub fn begins(raw: &[u8]) -> bool {
-    let words = || raw.split(u8::is_ascii_whitespace);
-    let mut head = words().take(3);
-    let (mark, word, name) = (head.next(), head.next(), head.next());
+    // Asked of every line: most show by their first byte that they are none.
+    if raw.first() != Some(&b'#') {
+        return false;
+    }
+    let mut words = raw.split(u8::is_ascii_whitespace);
+    let (mark, word, name) = (words.next(), words.next(), words.next());
     mark == Some(b"#")
         && matches!(word, Some(b"TYPE" | b"HELP"))
         && name.is_some_and(|name| !name.is_empty() && name.iter().copied().all(is_name))

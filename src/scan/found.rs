@@ -3,7 +3,7 @@
 use super::Shape;
 use super::lex::Token;
 use super::paths::{Paths, Slot};
-use super::skeleton::{Content, Escapes, Followed, Skeletons};
+use super::skeleton::{Content, Escapes, Followed, Likeness, Skeletons};
 use super::value::{Kind, Value};
 
 /// Longest value that is handed out whole.
@@ -36,6 +36,7 @@ pub struct Found {
     shelved: Vec<Skeletons>,
     /// The ending of skeletons whose hits are in `hits`, if they are.
     laid_out: Option<usize>,
+    likeness: Option<Likeness>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +101,14 @@ impl<'a> Scan<'a> {
         self.found.first_of(slot).is_some()
     }
 
+    /// What is the same only in lines with values for the same slots in the same
+    /// order, where the line looks like one before.
+    #[must_use]
+    #[inline]
+    pub fn likeness(self) -> Option<Likeness> {
+        self.found.likeness
+    }
+
     fn value(self, hit: &Hit) -> Value<'a> {
         let bytes = match hit.place {
             Place::Line => self.line,
@@ -131,6 +140,7 @@ impl Found {
         }
         self.hits.clear();
         self.laid_out = None;
+        self.likeness = None;
         self.kept.clear();
         self.taken = 0;
         self.insides_used = 0;
@@ -199,6 +209,7 @@ impl Found {
             }
         }
         self.laid_out = Some(ending);
+        self.likeness = self.skeletons.likeness(ending);
     }
 
     /// Remembers how the `line` that was walked looks.

@@ -14,6 +14,8 @@ mod learn;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::blocks::{ContainerEnd, StringEnd};
 use super::found::Hit;
 use super::lanes::{self, HALF, Job, Lanes};
@@ -74,10 +76,19 @@ pub(super) enum Gap {
     End,
 }
 
+/// Lines of one likeness, scanned for the same paths, have values at the same of
+/// these in the same order. No two skeletons ever have the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Likeness(u64);
+
+/// The likeness of the next skeleton.
+static LIKENESS: AtomicU64 = AtomicU64::new(0);
+
 /// What lines of one skeleton have in common.
 #[derive(Debug)]
 struct Ending {
     shape: Shape,
+    likeness: Likeness,
     hits: Box<[Sighting]>,
 }
 
@@ -145,10 +156,28 @@ impl Skeletons {
         Some((ending.shape, &ending.hits))
     }
 
+    /// What lines with this ending, and no others, have.
+    pub(super) fn likeness(&self, number: usize) -> Option<Likeness> {
+        self.endings.get(number).map(|ending| ending.likeness)
+    }
+
     /// Where `anchor` is in the line last followed.
     #[inline]
     pub(super) fn position(&self, anchor: Anchor) -> usize {
         self.starts.get(anchor.gap).map_or(0, |start| start - anchor.back)
+    }
+}
+
+impl Likeness {
+    fn of_its_own() -> Likeness {
+        Likeness(LIKENESS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// One of `places` places, for a table. What was learnt in a row does not collide.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "reduced modulo a length")]
+    pub fn place(self, places: usize) -> usize {
+        (self.0 % places as u64) as usize
     }
 }
 

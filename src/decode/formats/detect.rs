@@ -129,6 +129,29 @@ impl Detector {
         }
         self.signatures.get(usize::from(best)).map(|signature| signature.format)
     }
+
+    /// The sets of which only values tell whether a line fulfils them that has values
+    /// where `scan` has them, in order, and the first that such lines always fulfil.
+    pub(super) fn candidates(&self, scan: Scan<'_>) -> Box<[u16]> {
+        let mut candidates = Vec::new();
+        for (signature, number) in self.signatures.iter().zip(0_u16..) {
+            if signature.slots().next().is_some() && signature.may_fit(scan) {
+                candidates.push(number);
+                if signature.eq.is_empty() {
+                    break;
+                }
+            }
+        }
+        candidates.into()
+    }
+
+    /// The same as [`format_of`](Self::format_of), by the candidates of lines like this.
+    #[inline]
+    pub(super) fn chosen(&self, candidates: &[u16], scan: Scan<'_>) -> Option<usize> {
+        let all = candidates.iter().filter_map(|number| self.signatures.get(usize::from(*number)));
+        let mut fitting = all.filter(|signature| signature.holds(scan));
+        fitting.next().map(|signature| signature.format)
+    }
 }
 
 impl Signature {
@@ -138,9 +161,19 @@ impl Signature {
 
     #[inline]
     fn fits(&self, scan: Scan<'_>) -> bool {
-        self.set.iter().all(|slot| scan.has(*slot))
-            && self.eq.iter().all(|eq| Signature::is(scan, eq))
-            && !self.reject.iter().any(|slot| scan.has(*slot))
+        self.may_fit(scan) && self.holds(scan)
+    }
+
+    /// Whether all is there that must be, and nothing that must not.
+    #[inline]
+    fn may_fit(&self, scan: Scan<'_>) -> bool {
+        self.slots().all(|slot| scan.has(slot)) && !self.reject.iter().any(|slot| scan.has(*slot))
+    }
+
+    /// Whether what must hold certain values does.
+    #[inline]
+    fn holds(&self, scan: Scan<'_>) -> bool {
+        self.eq.iter().all(|eq| Signature::is(scan, eq))
     }
 
     #[inline]

@@ -64,7 +64,11 @@ impl HeaderBag {
 
     /// Add a header. What exceeds a sane size for one response is dropped.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let (name, value) = (name.as_ref().trim_ascii(), value.as_ref().trim_ascii());
+        self.add(name.as_ref().trim_ascii(), value.as_ref().trim_ascii());
+    }
+
+    /// Add a header whose name and value have no white space around them.
+    pub(in crate::decode) fn add(&mut self, name: &[u8], value: &[u8]) {
         let size = self.size + 2 * name.len() + value.len();
         let position = self.value_at.len();
         if position >= MAX_HEADERS || size > MAX_BYTES {

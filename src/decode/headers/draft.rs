@@ -247,7 +247,11 @@ impl Copies {
 
     /// Takes a known count.
     pub fn add(&mut self, count: Amount) -> Taken {
-        let (low, high) = self.ends.unwrap_or((count, count));
+        // Usually it is the only copy.
+        let Some((low, high)) = self.ends else {
+            self.ends = Some((count, count));
+            return Taken::Fine;
+        };
         self.ends = Some((low.min(count), high.max(count)));
         if low == high && low == count { Taken::Fine } else { Taken::Fault }
     }

@@ -130,11 +130,12 @@ impl Presence {
         Presence { parts, always }
     }
 
-    /// Position in the map's named headers of the one whose value `slot` of a
-    /// part holds.
-    #[inline]
-    pub(crate) fn header(&self, part: usize, slot: Slot) -> Option<u16> {
-        self.parts.get(part)?.headers.get(slot.index()).copied().flatten()
+    /// The slots of a scanned part that hold the value of a header, and its position
+    /// among the map's named ones.
+    pub(crate) fn named(&self, part: usize, scan: Scan<'_>) -> impl Iterator<Item = (Slot, u16)> {
+        let headers = self.parts.get(part).map_or(&[][..], |part| &part.headers);
+        let position = |slot: Slot| headers.get(slot.index()).copied().flatten();
+        scan.slots().filter_map(move |slot| Some((slot, position(slot)?)))
     }
 
     /// The alternatives that a scanned record may have a value for.

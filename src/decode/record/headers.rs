@@ -1,11 +1,13 @@
 //! Collects the response headers that stand in a line, by the map's word on
 //! where they are.
 
+use super::objects::Objects;
+use crate::decode::alike::{Scanned, Traits};
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
 use crate::decode::headers::{HeaderBag, HeaderReader, NameList, Says};
 use crate::decode::map::{Drop, Headers, Spot};
-use crate::scan::{Kind, Scan, Value, elements, members};
+use crate::scan::{Kind, Scan, Slot, Value, elements, members};
 
 /// Names of one line that are remembered, and how many are passed over to find
 /// one again.
@@ -20,6 +22,13 @@ const LONGEST: usize = 256;
 pub(super) struct Collector {
     /// Whose names these are, by the address of the format.
     format: usize,
+    known: Known,
+    objects: Objects,
+}
+
+/// What names say, in the order of the line before.
+#[derive(Debug, Default)]
+struct Known {
     names: NameList,
     says: Vec<Says>,
     /// Room for spelling one name.
@@ -31,7 +40,7 @@ impl Collector {
     pub(super) fn collect(
         &mut self,
         format: &Format,
-        scans: &[Scan<'_>],
+        Scanned { scans, traits }: Scanned<'_>,
         reader: &mut HeaderReader,
         bag: &mut HeaderBag,
         scratch: &mut Scratch,
@@ -43,28 +52,28 @@ impl Collector {
         let address = std::ptr::from_ref(format).addr();
         if self.format != address {
             self.format = address;
-            self.forget(0);
+            self.known.forget(0);
+            self.objects.forget();
         }
         let dropping = map.drop.iter().any(|drop| holds(scans, &drop.when));
-        let known = (self, 0);
+        let Collector { known, objects, .. } = self;
+        let known = (known, 0);
         let mut into = Into { format, scans, reader, bag, scratch, known, dropping };
         let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
         for value in map.from.iter().filter_map(get) {
             match value.kind {
-                Kind::Object => {
-                    for (name, value) in members(value.raw) {
-                        into.push(name, value);
-                    }
-                }
+                Kind::Object => into.object(value, objects),
                 Kind::Array => into.pairs(value),
                 _ => {}
             }
         }
         if !map.named.is_empty() {
-            into.named();
+            into.named(traits);
         }
     }
+}
 
+impl Known {
     /// Keeps what is known of the first `count` names.
     fn forget(&mut self, count: usize) {
         self.names.truncate(count);
@@ -79,12 +88,25 @@ struct Into<'c> {
     bag: &'c mut HeaderBag,
     scratch: &'c mut Scratch,
     /// What is known of names, and of how many this line had one.
-    known: (&'c mut Collector, usize),
+    known: (&'c mut Known, usize),
     /// Some headers do not count in this line.
     dropping: bool,
 }
 
 impl<'c> Into<'c> {
+    /// `{"name": value, …}`
+    fn object(&mut self, object: Value<'_>, objects: &mut Objects) {
+        if let Some(alike) = objects.alike(object.raw, &mut |name| self.says_anew(name)) {
+            for (member, value) in alike {
+                self.take(&member.name, member.says, value);
+            }
+            return;
+        }
+        for (name, value) in members(object.raw) {
+            self.push(name, value);
+        }
+    }
+
     /// `[[name, value], …]` or, as in HAR, `[{"name": name, "value": value}, …]`
     fn pairs(&mut self, list: Value<'_>) {
         for pair in elements(list.raw) {
@@ -104,35 +126,47 @@ impl<'c> Into<'c> {
 
     /// Fields that hold the value of one header each. Of several for the same
     /// header the line's first counts.
-    fn named(&mut self) {
-        let mut taken = 0_u128;
+    fn named(&mut self, traits: Option<&Traits>) {
+        let mut taken = 0;
+        if let (Some(traits), [scan]) = (traits, self.scans) {
+            traits.named.iter().for_each(|named| self.take_named(*scan, *named, &mut taken));
+            return;
+        }
         for (part, scan) in self.scans.iter().enumerate() {
-            for slot in scan.slots() {
-                let Some(position) = self.format.presence.header(part, slot) else { continue };
-                let Some((name, _)) = self.map().named.get(usize::from(position)) else { continue };
-                let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
-                let value = scan.get(slot).filter(|value| !value.is_absent());
-                if let Some(value) = value.filter(|_| taken & bit == 0) {
-                    taken |= bit;
-                    self.bag.push(name.as_bytes(), bytes(value, self.scratch));
-                }
+            for named in self.format.presence.named(part, *scan) {
+                self.take_named(*scan, named, &mut taken);
             }
+        }
+    }
+
+    fn take_named(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), taken: &mut u128) {
+        let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+        let value = scan.get(slot).filter(|value| !value.is_absent());
+        if let Some(value) = value.filter(|_| *taken & bit == 0)
+            && let Some((name, _)) = self.map().named.get(usize::from(position))
+        {
+            *taken |= bit;
+            self.bag.add(name.as_bytes(), bytes(value, self.scratch).trim_ascii());
         }
     }
 
     fn push(&mut self, name: Value<'_>, value: Value<'_>) {
         let says = if name.kind == Kind::Str { self.says(name.raw) } else { Says::Nothing };
-        if says == Says::Nothing || (self.dropping && self.is_dropped(name.raw)) {
+        self.take(name.raw, says, value);
+    }
+
+    fn take(&mut self, name: &[u8], says: Says, value: Value<'_>) {
+        if says == Says::Nothing || (self.dropping && self.is_dropped(name)) {
             return;
         }
         match value.kind {
             // A header that was sent more than once.
             Kind::Array => {
                 for value in elements(value.raw).filter(|value| value.kind != Kind::Array) {
-                    self.add(name.raw, says, value);
+                    self.add(name, says, value);
                 }
             }
-            _ => self.add(name.raw, says, value),
+            _ => self.add(name, says, value),
         }
     }
 
@@ -148,7 +182,6 @@ impl<'c> Into<'c> {
     /// What a name says, remembered from the lines before if it comes in the
     /// same order.
     fn says(&mut self, name: &[u8]) -> Says {
-        let map = self.map();
         let (known, at) = (&mut *self.known.0, self.known.1);
         let near = (at..at + LOOK_AHEAD).find(|near| known.names.get(*near) == Some(name));
         if let Some(near) = near
@@ -157,13 +190,8 @@ impl<'c> Into<'c> {
             self.known.1 = near + 1;
             return *says;
         }
-        known.one.clear();
-        known.one.push(stripped(map, name), b"");
-        let says = match known.one.get(0) {
-            Some(header) if self.format.map.asks_for(header.name) => Says::ByValue,
-            Some(header) => self.reader.says(header),
-            None => Says::Nothing,
-        };
+        let says = self.read_name(name);
+        let known = &mut *self.known.0;
         if at < REMEMBERED && name.len() <= LONGEST {
             known.forget(at);
             known.names.push(name);
@@ -171,6 +199,22 @@ impl<'c> Into<'c> {
             self.known.1 = at + 1;
         }
         says
+    }
+
+    /// What a name says, remembered from nowhere.
+    fn says_anew(&mut self, name: Value<'_>) -> Says {
+        if name.kind == Kind::Str { self.read_name(name.raw) } else { Says::Nothing }
+    }
+
+    fn read_name(&mut self, name: &[u8]) -> Says {
+        let (format, one) = (self.format, &mut self.known.0.one);
+        one.clear();
+        one.push(stripped(&format.map.headers, name), b"");
+        match one.get(0) {
+            Some(header) if format.map.asks_for(header.name) => Says::ByValue,
+            Some(header) => self.reader.says(header),
+            None => Says::Nothing,
+        }
     }
 
     fn is_dropped(&self, name: &[u8]) -> bool {

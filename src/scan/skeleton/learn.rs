@@ -1,6 +1,6 @@
 //! How a walked line becomes a skeleton.
 
-use super::{Anchor, Content, Ending, Gap, Literal, Sighting, Skeletons};
+use super::{Anchor, Content, Ending, Gap, Likeness, Literal, Sighting, Skeletons};
 use crate::scan::Shape;
 use crate::scan::found::Hit;
 use crate::scan::lanes::HALF;
@@ -120,7 +120,7 @@ impl Skeletons {
             fork.other = new;
         }
         std::iter::once(first).chain(literals).for_each(|literal| self.add(literal));
-        self.endings.push(Ending { shape, hits });
+        self.endings.push(Ending { shape, likeness: Likeness::of_its_own(), hits });
     }
 
     /// Whether a line has no room. If too many had none, all is forgotten, and
