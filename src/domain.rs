@@ -13,6 +13,7 @@ pub mod names;
 pub mod request;
 pub mod spend;
 pub mod time;
+mod window;
 
 pub use amount::{Amount, NanoUsd};
 pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
@@ -29,3 +30,4 @@ pub use request::{
 };
 pub use spend::{Bucket, BucketId, Commit, Dimension, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};
+pub use window::WindowDecision;

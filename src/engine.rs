@@ -21,6 +21,8 @@ mod findings;
 pub mod gauges;
 mod judging;
 mod keeping;
+mod known;
+mod limit_name;
 pub mod measures;
 pub mod queues;
 mod restored;
@@ -51,6 +53,7 @@ pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
 use keeping::LedgerRow;
 pub use keeping::LedgerStatus;
+pub use limit_name::{LimitName, LimitParts};
 use measures::Measures;
 use queues::Queues;
 pub use restored::{Restored, Stretch};
@@ -60,7 +63,7 @@ use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::Touched;
-pub use wording::span as span_in_words;
+pub use wording::{NO_KEY, span as span_in_words};
 
 /// Clocks of hosts may be this far ahead of ours.
 const SKEW: std::time::Duration = std::time::Duration::from_secs(300);
@@ -113,6 +116,10 @@ pub struct Engine {
     findings: Findings,
     totals: Totals,
     dedup: Dedup,
+    /// From when on all calls are known.
+    known: Mono,
+    /// From when on all spend is, a ledger's minutes included.
+    spend_known: Mono,
     /// For a ledger, where there is one.
     deltas: Option<Deltas>,
     ledger: Option<LedgerRow>,
@@ -161,6 +168,8 @@ impl Engine {
             findings: Findings::default(),
             totals: Totals::default(),
             dedup: Dedup::default(),
+            known: now.mono,
+            spend_known: now.mono,
             deltas: None,
             ledger: None,
             call: OpenCall::default(),
@@ -364,6 +373,7 @@ impl Engine {
         let request = instead.as_deref().unwrap_or(request);
         self.count_totals(request);
         let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
+        self.known = self.known.min(when);
         if let Some(deltas) = &mut self.deltas {
             deltas.count(request, at);
         }
@@ -452,7 +462,7 @@ impl Engine {
     fn find_limit_change(&mut self, position: u32, now: Stamp) {
         let Some(gauge) = self.gauges.get_mut(position) else { return };
         let (Some(before), Some(after)) = (gauge.previous_limit, gauge.last.limit) else { return };
-        let what = series::limit_title(&gauge.last.id, &self.names);
+        let what = LimitName::of(&gauge.last.id, &self.names).title();
         self.findings.note(
             "limit_changed",
             now.wall,

@@ -7,16 +7,19 @@
 
 mod build;
 mod verdict;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::build;
-pub use verdict::short_name;
+pub use verdict::{OLD_DATA_S, traffic_state};
 
 use serde::{Serialize, Serializer};
 
 use crate::domain::NanoUsd;
+
+pub use crate::engine::LimitName;
 
 pub use crate::engine::callers::UNATTRIBUTED;
 
@@ -106,7 +109,8 @@ pub struct Load {
     pub key: Option<Text>,
     pub environment: Option<Text>,
     pub priority: Option<&'static str>,
-    pub requests_per_s: f64,
+    pub requests: u64,
+    pub requests_per_s: Option<f64>,
 }
 
 /// One limit, projected to the moment of the snapshot.
@@ -227,14 +231,6 @@ pub struct Cap {
     pub state: State,
 }
 
-impl Cap {
-    /// What people call it: its name, and whose row it is.
-    #[must_use]
-    pub fn title(&self) -> String {
-        self.of.as_ref().map_or_else(|| self.name.to_string(), |of| format!("{} {of}", self.name))
-    }
-}
-
 /// Percentiles of a duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
@@ -310,7 +306,9 @@ pub struct Traffic {
     pub endpoint: Option<Text>,
     /// Calls in the window; for the screen's `n`.
     pub requests: u64,
-    pub requests_per_s: f64,
+    /// Of the last minute, or of what is known of it; absent while that is little.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_s: Option<f64>,
     /// Share of calls by outcome, only those that occur.
     pub outcomes: BTreeMap<&'static str, f64>,
     /// Share of calls by the limit that refused them.
@@ -363,14 +361,19 @@ pub struct Key {
     pub environment: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<Text>,
-    pub requests_per_s: f64,
-    pub tokens_per_min: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_min: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usd_per_hour: Option<Usd>,
     pub limited_ratio: f64,
     /// Share of all spend, of all tokens where nothing is priced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
+    /// What `share` is of: `spend` or `tokens`; for the screen only.
+    #[serde(skip)]
+    pub share_of: &'static str,
     pub last_seen_s: f64,
 }
 
@@ -392,6 +395,9 @@ pub struct Alert {
     #[serde(skip)]
     pub needs_s: f64,
     pub labels: BTreeMap<&'static str, Text>,
+    /// What it is about, for people; for the screen only.
+    #[serde(skip)]
+    pub title: Text,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

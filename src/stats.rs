@@ -7,4 +7,10 @@ mod sliding;
 
 pub use drain::Drain;
 pub use durations::Durations;
-pub use sliding::Sliding;
+pub use sliding::{Known, Sliding};
+
+use std::time::Duration;
+
+/// The least time that data must cover before anything is called a rate: what is
+/// worked out of less is noise, and reads as an alarm.
+pub const LEAST: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ mod name;
 mod printable;
 mod secret;
 
-pub use cut::{Ellipsis, cut, width};
+pub use cut::{Ellipsis, cut, width, wrapped};
 pub use name::name;
 pub use printable::{is_hidden, printable};
 pub use secret::{fingerprint, key_label, mask};

@@ -14,7 +14,8 @@ use tripline::domain::{
 };
 use tripline::engine::spend::{Cap, View};
 use tripline::engine::{
-    CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, Stretch, Window,
+    CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, SourceStatus, Stretch,
+    Window,
 };
 
 /// 2026-11-20 12:00 UTC.
@@ -158,7 +159,8 @@ impl Book {
 /// By cap and whose it is: of rows for each name the order does not matter, and
 /// neither do those in which there is nothing.
 fn spent(engine: &Engine, now: Stamp) -> Vec<(String, Option<Sym>, NanoUsd, u64, u64)> {
-    let rows = engine.caps().iter().map(|cap| (cap, cap.view(now)));
+    let known = engine.spend_known();
+    let rows = engine.caps().iter().map(|cap| (cap, cap.view(now, known)));
     let rows = rows.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
     let row = |(cap, view): (&Cap, View)| {
         let of = cap.of.map(|(_, name)| name);
@@ -250,15 +252,77 @@ fn a_cap_that_was_spent_before_is_spent_and_no_call_of_then_counts_as_let_throug
     book.take(engine.take_commit(at(0)));
     let mut later = Engine::new(spec(), names.clone(), at(60));
     book.restore(&mut later, at(60));
-    let view = later.caps()[0].view(at(60));
-    assert!(view.used_ratio > 4.0 && view.usd_per_hour.is_none());
+    let view = view_of(&later, at(60));
+    assert!(view.used_ratio > 4.0);
     // What is read late was logged before anybody could stop it.
     let late = Call { second: 50, who: 1, nano: Some(1), dedup: None };
     later.apply(&batch(&[late], &names, 1), at(61), &mut Vec::new());
-    assert_eq!(later.caps()[0].view(at(61)).not_enforced, 0);
+    assert_eq!(view_of(&later, at(61)).not_enforced, 0);
     let passed = Call { second: 100, ..late };
     later.apply(&batch(&[passed], &names, 2), at(101), &mut Vec::new());
-    assert_eq!(later.caps()[0].view(at(101)).not_enforced, 1);
+    assert_eq!(view_of(&later, at(101)).not_enforced, 1);
+}
+
+/// The first cap, `day`.
+fn view_of(engine: &Engine, now: Stamp) -> View {
+    engine.caps()[0].view(now, engine.spend_known())
+}
+
+/// A tenth of a cent each second.
+fn steady(engine: &mut Engine, names: &Names, seconds: std::ops::Range<i64>) {
+    for second in seconds {
+        let call = Call { second, who: 1, nano: Some(1_000_000), dedup: None };
+        engine.apply(&batch(&[call], names, 1), at(second), &mut Vec::new());
+    }
+}
+
+#[test]
+fn how_fast_a_cap_is_spent_is_known_over_a_restart_and_acts_on_nothing() {
+    let names = Names::default();
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    engine.keep_deltas();
+    steady(&mut engine, &names, 0..400);
+    let before = view_of(&engine, at(400));
+    let mut book = Book::default();
+    book.take(engine.take_commit(at(400)));
+
+    let mut later = Engine::new(spec(), names.clone(), at(402));
+    book.restore(&mut later, at(402));
+    let after = view_of(&later, at(402));
+    let near = |a: Option<f64>, b: Option<f64>| (a.unwrap() / b.unwrap() - 1.0).abs() < 0.05;
+    assert!(near(before.usd_per_hour, Some(3.6)), "{before:?}");
+    assert!(near(after.usd_per_hour, before.usd_per_hour), "{after:?}");
+    assert!(near(after.cap_in_s, before.cap_in_s), "{after:?}");
+    assert!(near(after.burn_long, before.burn_long), "{after:?}");
+    assert_eq!(after.evidence, 0, "no rule may act on what was restored");
+    assert!(!later.caps()[0].is_live(at(402).mono, Duration::from_secs(120)));
+    // A minute later the restored and the new part are one rate.
+    steady(&mut later, &names, 402..462);
+    assert!(near(view_of(&later, at(462)).usd_per_hour, Some(3.6)));
+
+    // An hour later nothing is known of the time between.
+    let mut stale = Engine::new(spec(), names, at(4000));
+    book.restore(&mut stale, at(4000));
+    assert_eq!(view_of(&stale, at(4000)).usd_per_hour, None);
+}
+
+#[test]
+fn a_rate_is_over_what_is_known_not_over_what_one_row_has_seen() {
+    let names = Names::default();
+    let dear = Call { second: 600, who: 1, nano: Some(100_000_000), dedup: None };
+    // Watched for ten minutes, one call at the end: ten cents in five minutes …
+    let mut watched = Engine::new(spec(), names.clone(), at(0));
+    watched.apply(&batch(&[dear], &names, 1), at(600), &mut Vec::new());
+    let rate = view_of(&watched, at(606)).usd_per_hour.unwrap();
+    assert!((1.1..1.3).contains(&rate), "{rate}");
+    // … and of a run that has only begun, nobody knows.
+    let mut begun = Engine::new(spec(), names.clone(), at(599));
+    begun.apply(&batch(&[dear], &names, 1), at(600), &mut Vec::new());
+    assert_eq!(view_of(&begun, at(603)).usd_per_hour, None);
+    // While a source still reads what was there before, neither.
+    let status = SourceStatus { state: "catching_up", ..SourceStatus::default() };
+    watched.set_source(SourceId(0), status);
+    assert_eq!(view_of(&watched, at(606)).usd_per_hour, None);
 }
 
 #[test]
@@ -302,8 +366,9 @@ fn names_without_a_row_of_their_own_count_as_others() {
     }
     engine.apply(&batch, at(0), &mut Vec::new());
     let rows = engine.caps().iter().filter(|cap| cap.spec.name == "each user");
-    let rows: Vec<(Option<Sym>, i128)> =
-        rows.map(|cap| (cap.of.map(|(_, name)| name), cap.view(at(0)).spent.0)).collect();
+    let rows: Vec<(Option<Sym>, i128)> = rows
+        .map(|cap| (cap.of.map(|(_, name)| name), cap.view(at(0), engine.spend_known()).spent.0))
+        .collect();
     assert!(rows.len() <= 4097, "{}", rows.len());
     assert_eq!(rows.iter().map(|(_, spent)| spent).sum::<i128>(), 10_000);
     let other: i128 =

@@ -187,7 +187,7 @@ fn busy(frame: u32) -> Snapshot {
     let mut snapshot = snapshots::alarm();
     let wander = 1.0 + f64::from(frame * 7919 % 100) / 2500.0;
     snapshot.at_unix_ms += i64::from(frame) * 250;
-    snapshot.overall.requests_per_s *= wander;
+    snapshot.overall.requests_per_s = snapshot.overall.requests_per_s.map(|rate| rate * wander);
     let limits = snapshot.limits.iter().cloned().map(|mut limit| {
         limit.remaining_ratio = limit.remaining_ratio.map(|left| (left * wander).min(1.0));
         limit.reset_in_s = limit.reset_in_s.map(|seconds| seconds - f64::from(frame) / 4.0);
@@ -195,8 +195,9 @@ fn busy(frame: u32) -> Snapshot {
     });
     snapshot.limits = limits.collect();
     let keys = snapshot.keys.iter().cloned().map(|mut key| {
-        key.requests_per_s *= wander;
-        key.tokens_per_min += u64::from(frame * 7919 % 1000) * 20;
+        key.requests_per_s = key.requests_per_s.map(|rate| rate * wander);
+        let more = u64::from(frame * 7919 % 1000) * 20;
+        key.tokens_per_min = key.tokens_per_min.map(|tokens| tokens + more);
         key
     });
     snapshot.keys = keys.collect();

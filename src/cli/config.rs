@@ -1,13 +1,36 @@
 //! `tripline config`: check, show, example.
 
+use std::path::PathBuf;
+
 use super::args::Config as Command;
 use super::args::Global;
 use super::env::Env;
 use super::failure::Failure;
 use super::out::{Out, finish};
 use super::setup::Context;
-use crate::config::{self, Origins};
+use crate::config::{self, Config, Origins};
 use crate::rules::METRICS;
+use crate::source::{self, STDIN, SourceSpec};
+
+/// Paths where nothing is. That is no mistake, since a log may be yet to come, but a
+/// slip of the finger looks just so.
+fn missing(config: &Config) -> impl Iterator<Item = String> {
+    let paths = config.sources.iter().flat_map(|source| {
+        let one = |path: &String| SourceSpec { paths: vec![path.clone()], ..source.clone() };
+        source.paths.iter().map(one)
+    });
+    let is_missing = |path: &&PathBuf| path.as_os_str() != STDIN && !path.exists();
+    paths.filter_map(move |source| {
+        let problem = match source::files(&source) {
+            Ok(files) => {
+                format!("{}: nothing is there yet", files.iter().find(is_missing)?.display())
+            }
+            Err(error) => error.to_string(),
+        };
+        let text = format!("warning: source '{}': {problem}", source.name);
+        Some(crate::text::printable(&text).into_owned())
+    })
+}
 
 /// Run it.
 pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure> {
@@ -26,6 +49,7 @@ pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure>
                 config.caps.len(),
                 config.rules.len()
             ))
+            .and_then(|()| missing(config).try_for_each(|line| out.line(&line)))
         }
         Command::Show { metrics: true, .. } => METRICS.iter().try_for_each(|doc| {
             let labels = doc.labels.join(", ");

@@ -10,12 +10,15 @@ use super::setup::Context;
 use crate::decode::{FormatError, FormatInfo, MapOrigin};
 use crate::text::printable;
 
+/// How to see what there is.
+pub const LIST: &str = "`tripline formats` lists them all";
+
 /// Run it.
 pub fn run(context: &Context, args: &Formats) -> Result<(), Failure> {
     let maps = &context.config.formats;
     let mut out = Out::new();
     if let Some(id) = &args.id {
-        let known = |error: FormatError| Failure::new(Kind::Usage, error);
+        let known = |error: FormatError| Failure::new(Kind::Usage, error).hint(LIST);
         maps.compile().id(id).map_err(known)?;
         let found = maps.describe().filter(|info| info.id == id);
         let printed = if args.json {

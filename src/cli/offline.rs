@@ -16,6 +16,9 @@ use crate::runtime::{self, Missing, OnceError};
 use crate::source::{self, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
+/// What [`SourceError::NotAFile`] calls a directory.
+const DIRECTORY: &str = "a directory";
+
 /// `tripline once`.
 pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let sources = context.sources(&args.paths)?;
@@ -153,6 +156,9 @@ pub(super) fn unavailable(error: &SourceError) -> Failure {
         SourceError::Pattern { .. } => failure.hint("patterns know `*`, `**`, `?` and `[…]`"),
         SourceError::NoFile(_) => {
             failure.hint("check the pattern; quote it, or let the shell expand it")
+        }
+        SourceError::NotAFile { kind: DIRECTORY, .. } => {
+            failure.hint("name a file in it; the console, `once` and `serve` read directories")
         }
         SourceError::NotAFile { .. } => failure.hint("to read from a pipe, use `-` as the path"),
         SourceError::Open { why, .. } | SourceError::Read { why, .. } => match why.kind() {

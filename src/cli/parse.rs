@@ -10,6 +10,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::args::Parse;
 use super::explain;
 use super::failure::{Failure, Kind};
+use super::formats;
 use super::observation::{self, Printed};
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
@@ -33,7 +34,8 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     let received = received.unwrap_or_else(|| Clock::start().now().wall);
     let names = Names::default();
     let pipeline = context.pipelines(&names, Texts::Keep).of(&spec);
-    let mut pipeline = pipeline.map_err(|error| Failure::new(Kind::Usage, error))?.pipeline();
+    let unknown = |error| Failure::new(Kind::Usage, error).hint(formats::LIST);
+    let mut pipeline = pipeline.map_err(unknown)?.pipeline();
     let form = match (args.explain, args.json) {
         (false, _) => Form::Rows,
         (true, true) => Form::ExplainedJson,

@@ -66,7 +66,10 @@ impl Context {
     pub fn sources(&self, paths: &[String]) -> Result<Vec<SourceSpec>, Failure> {
         if paths.is_empty() {
             self.config.require_sources().map_err(|error| {
-                Failure::new(Kind::Usage, error.to_string().lines().next().unwrap_or_default())
+                // A file that watches nothing is what is wrong; without one the command
+                // line is.
+                let kind = if self.config.file.is_some() { Kind::Config } else { Kind::Usage };
+                Failure::new(kind, error.to_string().lines().next().unwrap_or_default())
                     .hint("name log files (`tripline /var/log/gateway.log`), or configure a [[source]]")
                     .hint("`tripline demo` shows what it looks like")
             })?;

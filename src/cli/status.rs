@@ -123,7 +123,7 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     few(out, &status["alerts"], |alert| {
         format!(
             "alert    {} {}: {}",
-            text(&alert["state"]),
+            text(&alert["state"]).replace('_', " "),
             text(&alert["rule"]),
             text(&alert["summary"])
         )

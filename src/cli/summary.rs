@@ -1,7 +1,7 @@
 //! A snapshot as plain text, for people without a screen.
 
 use super::out::{Ended, Out};
-use crate::snapshot::{Cap, Limit, Queue, Snapshot, State, Totals, Usd, short_name};
+use crate::snapshot::{Cap, Limit, OLD_DATA_S, Queue, Snapshot, State, Totals, Usd};
 use crate::text::printable;
 
 /// Rows of one kind that are printed; the rest is counted.
@@ -20,13 +20,17 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     rows(out, "LIMITS", &snapshot.limits, limit)?;
     rows(out, "SPEND", &snapshot.caps, cap)?;
     rows(out, "ALERTS", &snapshot.alerts, |alert| {
-        format!("{:<8} {} {}", alert.state, alert.rule, alert.summary)
+        format!("{:<8} {} {}", alert.word(), alert.rule, alert.summary)
     })?;
-    rows(out, "TRAFFIC (last minute)", &snapshot.traffic, |row| {
-        let name = names(&[&row.provider, &row.model, &row.endpoint]);
+    let newest = snapshot.data_age_s().filter(|age| *age >= OLD_DATA_S);
+    let age = newest.map(|s| format!("; newest line {} old", crate::engine::span_in_words(s)));
+    let title = format!("TRAFFIC (last minute{})", age.unwrap_or_default());
+    rows(out, &title, &snapshot.traffic, |row| {
+        let name = row.title();
         let outcomes: Vec<String> =
             row.outcomes.iter().map(|(k, v)| format!("{k} {:.0}%", v * 100.0)).collect();
-        format!("{name}  {:.1}/s  {}", row.requests_per_s, outcomes.join(" "))
+        let rate = row.requests_per_s.map_or("?".to_owned(), |rate| format!("{rate:.1}"));
+        format!("{name}  {rate}/s  {}", outcomes.join(" "))
     })?;
     rows(out, "QUEUES", &snapshot.queues, queue)?;
     rows(out, "METRICS", &snapshot.metrics, |row| {
@@ -94,9 +98,9 @@ fn rows<T>(
 }
 
 fn limit(limit: &Limit) -> String {
-    let name = names(&[&limit.provider, &limit.model, &limit.key, &limit.subject, &limit.label]);
-    let kind = short_name(limit.resource, limit.window_s);
+    let name = limit.name().title();
     let left = match (limit.remaining, limit.limit) {
+        _ if limit.exhausted && limit.is_unnamed() => "REFUSED, cause not stated".to_owned(),
         _ if limit.exhausted => "EXHAUSTED".to_owned(),
         (Some(remaining), Some(size)) => format!("{} of {} left", remaining.0, size.0),
         (Some(remaining), None) => format!("{} left", remaining.0),
@@ -107,7 +111,7 @@ fn limit(limit: &Limit) -> String {
     let empty = limit.exhausts_in_s.filter(|_| !limit.exhausted);
     let empty = empty.map(|s| format!(", empty in {}", span(s))).unwrap_or_default();
     let stale = if limit.stale { " STALE" } else { "" };
-    format!("{name} {kind}: {left}{reset}{empty}, {} old{stale}", span(limit.age_s))
+    format!("{name}: {left}{reset}{empty}, {} old{stale}", span(limit.age_s))
 }
 
 fn queue(queue: &Queue) -> String {

@@ -265,17 +265,31 @@ impl Report {
             let is_head = |t: &Table| t.name.split('.').next() == Some(name);
             table.shape == Shape::Top && TABLES.iter().any(|t| !t.name.is_empty() && is_head(t))
         };
-        for key in fields.keys() {
+        for (key, value) in fields {
             let name: &str = key.get_ref();
             if table.key(name).is_none() && !is_table(name) {
                 // Made only when there is room for it: suggestions cost time.
                 self.push(|| {
-                    let hint = hint_for(table, name);
+                    let before = document.text().get(..key.span().start).unwrap_or_default();
+                    let is_table = value.get_ref().as_table().is_some();
+                    let below =
+                        part_of(name, before).filter(|_| is_table && table.shape == Shape::Top);
+                    let hint = below.unwrap_or_else(|| hint_for(table, name));
                     document.problem(&key.span(), &format!("unknown key '{name}'"), Some(&hint))
                 });
             }
         }
     }
+}
+
+/// A table at the top that is meant as a part of one above it: `[fields]` after
+/// `[[format]]`.
+fn part_of(name: &str, before: &str) -> Option<String> {
+    let many =
+        TABLES.iter().filter(|whole| whole.shape == Shape::Many && whole.key(name).is_some());
+    let above = many.filter_map(|whole| Some((before.rfind(&whole.header())?, whole)));
+    let (_, whole) = above.max_by_key(|(at, _)| *at)?;
+    Some(format!("a part of the {} above it is written [{}.{name}]", whole.header(), whole.name))
 }
 
 /// The likeliest of: a slip of the finger, a word from elsewhere, a key of

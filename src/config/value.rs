@@ -134,19 +134,15 @@ pub(super) fn number(raw: &Raw) -> Read<f64> {
     Ok(value)
 }
 
-/// Dollars, exactly: a plain decimal, as a number or in quotes.
+/// Dollars, exactly: a plain decimal number, read from its own digits.
 pub(super) fn money(raw: &Raw) -> Read<NanoUsd> {
     let written = match raw.get_ref() {
-        DeValue::String(text) => text.trim(),
+        DeValue::String(text) => return Err(quoted_money(text, raw)),
         DeValue::Integer(i) if i.radix() == 10 => i.as_str(),
         DeValue::Float(f) => f.as_str(),
-        _ => return Err(wrong("an amount in dollars such as 12.50", raw)),
+        _ => return Err(wrong(AMOUNT, raw)),
     };
     let complaint = |what: &str| Complaint::new(format!("{what}, not '{written}'"));
-    if let Some(bare) = written.strip_prefix('$').or_else(|| written.strip_suffix('$')) {
-        let hint = format!("money is in US dollars: leave the sign out: {}", bare.trim());
-        return Err(complaint("must be a plain decimal").hint(hint));
-    }
     let unsigned = written.strip_prefix('+').unwrap_or(written);
     if unsigned.starts_with('-') {
         return Err(complaint("must not be negative"));
@@ -167,6 +163,15 @@ pub(super) fn money(raw: &Raw) -> Read<NanoUsd> {
     let whole: i128 = if units.is_empty() { 0 } else { units.parse().unwrap_or(0) };
     let billionths: i128 = format!("{decimals:0<9}").parse().unwrap_or(0);
     Ok(NanoUsd(whole * SCALE + billionths))
+}
+
+const AMOUNT: &str = "an amount in dollars such as 12.50";
+
+fn quoted_money(text: &str, raw: &Raw) -> Complaint {
+    let bare = text.trim().trim_matches('$').trim();
+    let is_decimal = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let hint = is_decimal.then(|| format!("leave the quotes out; money is in US dollars: {bare}"));
+    wrong(AMOUNT, raw).maybe(hint)
 }
 
 /// Money that must be more than nothing.

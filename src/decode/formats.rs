@@ -107,14 +107,12 @@ pub enum FormatError {
         message: String,
     },
     /// No format has this name.
-    #[error("no format `{name}`{}", hint(.near.as_deref(), .known))]
+    #[error("no format `{name}`{}", hint(.near))]
     Unknown {
         /// The name asked for.
         name: String,
-        /// The known name that is nearest to it.
-        near: Option<String>,
-        /// All known names.
-        known: Vec<String>,
+        /// The known names that are nearest to it, the nearest first.
+        near: Vec<String>,
     },
 }
 
@@ -375,8 +373,7 @@ impl Formats {
     pub fn id(&self, name: &str) -> Result<FormatId, FormatError> {
         self.position(name).map(FormatId).ok_or_else(|| FormatError::Unknown {
             name: name.to_owned(),
-            near: nearest(name, self.list().map(|(id, _)| id)).map(str::to_owned),
-            known: self.list().map(|(id, _)| id.to_owned()).collect(),
+            near: alike(name, self.list().map(|(id, _)| id)).map(str::to_owned).collect(),
         })
     }
 
@@ -469,11 +466,32 @@ fn located(file: &str, text: &str, error: MapError) -> FormatError {
     FormatError::Map { file: file.to_owned(), line, key, message }
 }
 
-fn hint(near: Option<&str>, known: &[String]) -> String {
-    match near {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => format!("; known are {}", known.join(", ")),
+fn hint(near: &[String]) -> String {
+    let quoted: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
     }
+}
+
+/// Names offered for one that is unknown.
+const OFFERED: usize = 3;
+
+/// What may well have been meant by `word`: names nearly spelled so, then names that
+/// it is a part of.
+fn alike<'c>(word: &str, names: impl Iterator<Item = &'c str>) -> impl Iterator<Item = &'c str> {
+    let far = word.len().div_ceil(3);
+    let mut near: Vec<(usize, &str)> = names
+        .filter_map(|name| match distance(word, name) {
+            distance if distance <= far => Some((distance, name)),
+            _ if word.len() > 2 && name.contains(word) => Some((far + 1, name)),
+            _ => None,
+        })
+        .collect();
+    near.sort_unstable();
+    // A slip of the finger is meant for the nearest alone.
+    let slip = near.first().is_some_and(|(distance, _)| *distance <= far);
+    near.into_iter().map(|(_, name)| name).take(if slip { 1 } else { OFFERED })
 }
 
 /// The candidate nearest to `word`, if it may well be what was meant.

@@ -7,7 +7,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::effect::{Effect, Event, EventKind, Labels};
-use super::{series, wording};
+use super::series::{self, About};
+use super::wording;
 use crate::domain::{Mono, Stamp};
 use crate::rules::{Action, Actions, Family, Instance, OnNoData, Phase, RuleSpec, Sample, Verdict};
 
@@ -52,6 +53,8 @@ pub struct Alert {
     pub instance: Instance,
     /// What it is about.
     pub labels: Labels,
+    /// The same for people.
+    pub title: String,
     /// Who took it.
     pub acked_by: Option<String>,
     /// When it was last said to be pending.
@@ -68,7 +71,7 @@ impl Alert {
     #[must_use]
     pub fn summary(&self) -> String {
         let threshold = self.instance.threshold(&self.rule).map(|(value, _)| value);
-        wording::alert(&self.rule, &self.labels, self.instance.value(), threshold)
+        wording::alert(&self.rule, &self.title, self.instance.value(), threshold)
     }
 }
 
@@ -109,7 +112,7 @@ impl Rulebook {
         series: Series,
         judged: (Sample, Grounds),
         now: Stamp,
-        labels: &dyn Fn() -> Labels,
+        about: &dyn Fn() -> About,
         out: &mut Vec<Effect>,
     ) {
         let (mut sample, grounds) = judged;
@@ -125,10 +128,12 @@ impl Rulebook {
             alert.instance.judge(rule, sample, now)
         } else {
             let Some((instance, verdict)) = Instance::start(rule, sample, now) else { return };
+            let About { labels, title } = about();
             let alert = Alert {
                 rule: Arc::clone(rule),
                 instance,
-                labels: labels(),
+                labels,
+                title,
                 acked_by: None,
                 told_pending: None,
             };
@@ -291,7 +296,7 @@ mod tests {
         };
         let judge = |book: &mut Rulebook, ms| {
             let bad = (Sample { value: Some(0.0), evidence: 100, period: None }, Grounds::Fresh);
-            book.judge(0, Series::Limit(0), bad, at(ms), &Labels::new, &mut Vec::new());
+            book.judge(0, Series::Limit(0), bad, at(ms), &|| Labels::new().into(), &mut Vec::new());
         };
         assert_eq!(book.pulse(at(0).mono), None, "nothing lives");
         judge(&mut book, 1000);

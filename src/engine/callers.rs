@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
-use crate::stats::Sliding;
+use crate::stats::{Known, Sliding};
 
 /// Stands for the key of calls whose log names none.
 pub const UNATTRIBUTED: &str = "__unattributed__";
@@ -94,10 +94,10 @@ impl Caller {
         })
     }
 
-    /// Seconds that the sums cover.
+    /// Seconds that the sums cover; `None` while that is too little for a rate.
     #[must_use]
-    pub fn covered_s(&self, now: Mono) -> f64 {
-        self.sums.covered_s(now, SPAN)
+    pub fn covered_s(&self, now: Mono, known: Known) -> Option<f64> {
+        self.sums.covered_s(now, SPAN, known)
     }
 
     /// When it was last seen.

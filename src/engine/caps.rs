@@ -190,6 +190,27 @@ impl Caps {
         }
     }
 
+    /// Dimensions in which caps count for each name.
+    #[must_use]
+    pub fn each_of_all(&self) -> Vec<Dimension> {
+        let each = self.plans.iter().filter_map(|plan| match &plan.rows {
+            PlanRows::Each(each) => Some(each.dimension),
+            PlanRows::One(_) => None,
+        });
+        each.collect()
+    }
+
+    /// Take over what a caller spent in a minute before a restart, for rates.
+    pub fn restore_rate(&mut self, caller: &Request, part: (&BucketId, &Bucket), now: Stamp) {
+        let mut rows = Vec::new();
+        self.covering(caller, &mut rows);
+        for row in rows {
+            if let Some(cap) = self.get_mut(row) {
+                cap.restore_rate(part, now);
+            }
+        }
+    }
+
     /// A cap that knows the present period of a plan.
     fn period_of<'a>(&'a self, plan: &'a Plan) -> Option<&'a Cap> {
         match &plan.rows {

@@ -14,7 +14,7 @@ use super::spend::Sums;
 use super::table::{NOWHERE, Table};
 use super::traffic::{Row, RowId};
 use crate::domain::{Dimension, Mono, Priority, Request, Sym, Wall};
-use crate::stats::Sliding;
+use crate::stats::{Known, Sliding};
 
 /// Combinations kept; calls of further ones count in the totals and caps only.
 const CAP: usize = 16_384;
@@ -102,8 +102,10 @@ pub struct Load {
     pub environment: Option<Sym>,
     /// Priority.
     pub priority: Option<Priority>,
-    /// Calls a second.
-    pub per_s: f64,
+    /// Calls.
+    pub calls: u32,
+    /// Calls a second, once that can be said.
+    pub per_s: Option<f64>,
 }
 
 /// Looked up for every call: as few words as it fits into.
@@ -262,7 +264,7 @@ impl Cells {
     }
 
     /// The last minute's load by cell, without cells that are quiet.
-    pub fn load(&self, now: Mono) -> impl Iterator<Item = Load> {
+    pub fn load(&self, now: Mono, known: Known) -> impl Iterator<Item = Load> {
         let minute = Duration::from_secs(60);
         self.cells.iter().filter_map(move |cell| {
             let calls: u32 = cell.load.recent(now, minute).sum();
@@ -271,7 +273,8 @@ impl Cells {
                 key: cell.id.key,
                 environment: cell.id.environment,
                 priority: cell.id.priority,
-                per_s: f64::from(calls) / cell.load.covered_s(now, minute),
+                calls,
+                per_s: cell.load.covered_s(now, minute, known).map(|s| f64::from(calls) / s),
             })
         })
     }

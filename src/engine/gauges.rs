@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::domain::{
     Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
-    ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowFrom,
+    ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -57,6 +57,7 @@ pub struct Gauge {
     readings: Sliding<u32>,
     refused: Option<Refusal>,
     was_exhausted: bool,
+    window: WindowDecision,
 }
 
 /// A refusal that names this limit.
@@ -275,7 +276,9 @@ impl Gauge {
             readings: Sliding::new(Duration::from_secs(5), 13),
             refused: None,
             was_exhausted: false,
+            window: WindowDecision::default(),
         };
+        gauge.window.hear(reading);
         gauge.note_level();
         gauge
     }
@@ -294,7 +297,8 @@ impl Gauge {
             (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
             (before, new) => new.or(before),
         };
-        let (window_s, window_from) = self.window_after(reading);
+        self.window.hear(reading);
+        let (window_s, window_from) = self.window.window().unzip();
         let last = &mut self.last;
         last.id = LimitId { window_s, ..id };
         last.window_from = window_from;
@@ -309,21 +313,6 @@ impl Gauge {
         self.read_at = now.mono_of(reading.at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
-    }
-
-    /// A window that only arithmetic gives is best told by a bucket that is not
-    /// empty: an overdraft makes it look shorter. What documentation says is
-    /// worth less than either.
-    fn window_after(&self, reading: &LimitReading) -> (Option<u32>, Option<WindowFrom>) {
-        let known = (self.last.id.window_s, self.last.window_from);
-        let empty = reading.remaining.is_some_and(|left| left.0 <= 0);
-        let better = match reading.window_from {
-            None => false,
-            Some(WindowFrom::Math) => !empty,
-            Some(WindowFrom::Doc) => known.1 != Some(WindowFrom::Math),
-            Some(_) => true,
-        };
-        if better || known.0.is_none() { (reading.id.window_s, reading.window_from) } else { known }
     }
 
     fn note_level(&mut self) {
@@ -365,6 +354,17 @@ impl Gauge {
                 self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
             }
         }
+    }
+
+    /// Whether it is known by refusals alone, and those name no limit.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        let last = &self.last;
+        last.id.resource == Resource::Other
+            && last.limit.is_none()
+            && last.remaining.is_none()
+            && last.used.is_none()
+            && last.used_ratio.is_none()
     }
 
     fn is_money(&self) -> bool {

@@ -7,12 +7,14 @@
 use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Exhaustion, Gauge, View as GaugeView};
+use super::limit_name::LimitName;
 use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Mono, Outcome, Stamp};
 use crate::rules::{Family, Metric, RuleSpec, Sample};
+use crate::stats::Known;
 
 /// Which rows a pass looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +94,8 @@ impl Engine {
         let view = gauge.view(now);
         if let Some(change) = gauge.exhaustion_change(&view) {
             let labels = series::limit(&gauge.last.id, &self.names);
-            let title = series::limit_title(&gauge.last.id, &self.names);
-            out.push(Effect::Event(exhaustion(change, &title, labels, &view, now)));
+            let name = LimitName::of(&gauge.last.id, &self.names);
+            out.push(Effect::Event(exhaustion(change, gauge, &name, labels, &view, now)));
         }
         let grounds = grounds(gauge.read_at, now, self.limits.max_age);
         let evidence = gauge.evidence(now.mono);
@@ -101,12 +103,13 @@ impl Engine {
             let Some(spec) = self.book.rule(*rule) else { continue };
             let value = limit_value(spec.metric, gauge, &view);
             let sample = Sample { value, evidence, period: None };
-            let labels = || series::limit(&gauge.last.id, &self.names);
-            self.book.judge(*rule, Series::Limit(position), (sample, grounds), now, &labels, out);
+            let about = || series::about_limit(gauge, &self.names);
+            self.book.judge(*rule, Series::Limit(position), (sample, grounds), now, &about, out);
         }
     }
 
     fn judge_traffic(&mut self, position: u32, pass: Pass, now: Stamp, out: &mut Vec<Effect>) {
+        let known = self.known();
         let Some(row) = self.cells.traffic_row(position) else { return };
         if row.rules.is_empty() {
             return;
@@ -119,19 +122,20 @@ impl Engine {
             if pass == Pass::Touched && is_percentile(spec.metric) {
                 continue;
             }
-            let value = traffic_value(&spec, row, &counts, now.mono);
+            let value = traffic_value(&spec, row, &counts, (now.mono, known));
             let sample = Sample { value, evidence: counts.requests().into(), period: None };
-            let labels = || series::traffic(row.id, &self.names);
-            self.book.judge(*rule, Series::Traffic(position), (sample, fresh), now, &labels, out);
+            let about = || series::traffic(row.id, &self.names).into();
+            self.book.judge(*rule, Series::Traffic(position), (sample, fresh), now, &about, out);
         }
     }
 
     fn judge_retries(&mut self, position: u32, now: Stamp, out: &mut Vec<Effect>) {
+        let known = self.known();
         let Some(row) = self.cells.retries_row(position) else { return };
         if row.rules.is_empty() {
             return;
         }
-        let view = row.view(now.mono);
+        let view = row.view(now.mono, known);
         let evidence = view.attempts().into();
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
@@ -142,9 +146,9 @@ impl Engine {
                 _ => None,
             };
             let sample = Sample { value, evidence, period: None };
-            let labels = || series::pair(row.provider, row.model, &self.names);
+            let about = || series::pair(row.provider, row.model, &self.names).into();
             let grounds = if evidence > 0 { Grounds::Fresh } else { Grounds::Old };
-            self.book.judge(*rule, Series::Retries(position), (sample, grounds), now, &labels, out);
+            self.book.judge(*rule, Series::Retries(position), (sample, grounds), now, &about, out);
         }
     }
 
@@ -166,8 +170,8 @@ impl Engine {
                 _ => continue,
             };
             let sample = Sample { value, evidence: u64::MAX, period: None };
-            let labels = || series::queue(row.name, row.priority, &self.names);
-            self.book.judge(*rule, Series::Queue(position), (sample, grounds), now, &labels, out);
+            let about = || series::queue(row.name, row.priority, &self.names).into();
+            self.book.judge(*rule, Series::Queue(position), (sample, grounds), now, &about, out);
         }
     }
 
@@ -183,9 +187,9 @@ impl Engine {
                     _ => None,
                 };
                 let sample = Sample { value, evidence: u64::MAX, period: None };
-                let labels = || series::measure(&row.last, &self.names);
+                let about = || series::measure(&row.last, &self.names).into();
                 let judged = (sample, grounds);
-                self.book.judge(*rule, Series::Measure(position), judged, now, &labels, out);
+                self.book.judge(*rule, Series::Measure(position), judged, now, &about, out);
             }
         }
     }
@@ -195,7 +199,7 @@ impl Engine {
         if cap.rules.is_empty() {
             return;
         }
-        let view = cap.view(now);
+        let view = cap.view(now, self.spend_known());
         let live = cap.is_live(now.mono, self.limits.max_age);
         let grounds = if live { Grounds::Fresh } else { Grounds::Old };
         for rule in &cap.rules {
@@ -205,8 +209,8 @@ impl Engine {
                 evidence: view.evidence.into(),
                 period: cap.period_id(),
             };
-            let labels = || series::cap(cap, &self.names);
-            self.book.judge(*rule, Series::Cap(position), (sample, grounds), now, &labels, out);
+            let about = || series::cap(cap, &self.names).into();
+            self.book.judge(*rule, Series::Cap(position), (sample, grounds), now, &about, out);
         }
     }
 
@@ -221,10 +225,10 @@ impl Engine {
             for rule in &row.rules {
                 let share = (all > 0.0).then(|| sums.usd.as_f64() / all);
                 let sample = Sample { value: share, evidence: sums.requests.into(), period: None };
-                let labels = || series::caller(row.key, row.environment, &self.names);
+                let about = || series::caller(row.key, row.environment, &self.names).into();
                 let live = row.last().is_some_and(|at| now.mono.since(at) <= max_age);
                 let judged = (sample, if live { Grounds::Fresh } else { Grounds::Old });
-                self.book.judge(*rule, Series::Caller(position), judged, now, &labels, out);
+                self.book.judge(*rule, Series::Caller(position), judged, now, &about, out);
             }
         }
     }
@@ -243,9 +247,9 @@ impl Engine {
                     _ => None,
                 };
                 let sample = Sample { value, evidence: u64::MAX, period: None };
-                let labels = || series::source(row);
+                let about = || series::source(row).into();
                 let judged = (sample, Grounds::Fresh);
-                self.book.judge(*rule, Series::Source(position), judged, now, &labels, out);
+                self.book.judge(*rule, Series::Source(position), judged, now, &about, out);
             }
         }
     }
@@ -263,11 +267,11 @@ impl Engine {
             #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
             // Without a trip there is nothing to obey.
             let value = Some(self.switches.started_after(&row.scope, row.host) as f64);
-            let labels = || series::host(&row.scope, row.host, &self.names);
+            let about = || series::host(&row.scope, row.host, &self.names).into();
             for rule in &row.rules {
                 let sample = Sample { value, evidence: u64::MAX, period: None };
                 let judged = (sample, Grounds::Fresh);
-                self.book.judge(*rule, Series::Host(number), judged, now, &labels, out);
+                self.book.judge(*rule, Series::Host(number), judged, now, &about, out);
             }
         }
     }
@@ -333,7 +337,8 @@ fn grounds(read_at: Mono, now: Stamp, max_age: std::time::Duration) -> Grounds {
 
 fn exhaustion(
     change: Exhaustion,
-    title: &str,
+    gauge: &Gauge,
+    name: &LimitName,
     labels: Labels,
     view: &GaugeView,
     now: Stamp,
@@ -341,9 +346,17 @@ fn exhaustion(
     let (kind, text) = match change {
         Exhaustion::Began => {
             let back = view.reset_in_s.map(|s| format!(", back in {}", wording::span(s)));
-            (EventKind::LimitExhausted, format!("{title} exhausted{}", back.unwrap_or_default()))
+            let what = if gauge.is_unnamed() {
+                format!("{} refused, cause not stated", name.refused())
+            } else {
+                format!("{} exhausted", name.title())
+            };
+            (EventKind::LimitExhausted, what + &back.unwrap_or_default())
         }
-        Exhaustion::Ended => (EventKind::LimitReset, format!("{title} is back")),
+        Exhaustion::Ended if gauge.is_unnamed() => {
+            (EventKind::LimitReset, format!("{} is not refused any more", name.refused()))
+        }
+        Exhaustion::Ended => (EventKind::LimitReset, format!("{} is back", name.title())),
     };
     let mut event = Event::new(now.wall, kind, text);
     event.labels = labels;
@@ -382,7 +395,12 @@ fn is_percentile(metric: Metric) -> bool {
     )
 }
 
-fn traffic_value(rule: &RuleSpec, row: &Row, counts: &Counts, now: Mono) -> Option<f64> {
+fn traffic_value(
+    rule: &RuleSpec,
+    row: &Row,
+    counts: &Counts,
+    (now, known): (Mono, Known),
+) -> Option<f64> {
     let calls = counts.requests();
     let latency = |q: usize| row.latency.percentiles(now).and_then(|(p, _)| p.get(q).copied());
     let ttft = |q: usize| row.ttft.percentiles(now).and_then(|(p, _)| p.get(q).copied());
@@ -394,7 +412,7 @@ fn traffic_value(rule: &RuleSpec, row: &Row, counts: &Counts, now: Mono) -> Opti
         Metric::TtftP50 => ttft(0),
         Metric::TtftP95 => ttft(1),
         Metric::TtftP99 => ttft(2),
-        Metric::RequestsPerS => Some(row.per_s(now, counts)),
+        Metric::RequestsPerS => row.per_s(now, counts, known),
         Metric::ErrorsRatio if calls == 0 => None,
         Metric::ErrorsRatio => {
             let chosen = rule.matches.get("outcome").map(String::as_str);
@@ -404,7 +422,9 @@ fn traffic_value(rule: &RuleSpec, row: &Row, counts: &Counts, now: Mono) -> Opti
             };
             Some(f64::from(bad) / f64::from(calls))
         }
-        Metric::TokensPerMin => Some(row.per_min(now, counts.input + counts.output) as f64),
+        Metric::TokensPerMin => {
+            row.per_min(now, counts.input + counts.output, known).map(|rate| rate as f64)
+        }
         Metric::CacheHitRatio => {
             (counts.cacheable > 0).then(|| counts.cached as f64 / counts.cacheable as f64)
         }

@@ -82,9 +82,9 @@ impl Engine {
         for rule in &row.rules {
             let value = Some(row.behind_s(now.mono).unwrap_or(0.0));
             let sample = Sample { value, evidence: u64::MAX, period: None };
-            let labels = || labels(&row.status);
+            let about = || labels(&row.status).into();
             let judged = (sample, Grounds::Fresh);
-            self.book.judge(*rule, Series::Ledger, judged, now, &labels, out);
+            self.book.judge(*rule, Series::Ledger, judged, now, &about, out);
         }
     }
 }

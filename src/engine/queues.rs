@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
-use crate::stats::{Durations, Sliding};
+use crate::stats::{Durations, Known, Sliding};
 
 /// A reading older than this is stale, unless they come more seldom.
 const STALE_AFTER: Duration = Duration::from_secs(15);
@@ -34,6 +34,8 @@ pub struct Queue {
     hosts: Vec<HostQueue>,
     /// Depth that calls saw, where nothing reads the queue itself.
     seen_by_calls: Option<(Mono, u64)>,
+    /// From when on its counters are known.
+    counted_from: Option<Mono>,
     flow: Sliding<Flow>,
 }
 
@@ -129,6 +131,7 @@ impl Queues {
             waits: Durations::default(),
             hosts: Vec::new(),
             seen_by_calls: None,
+            counted_from: None,
             flow: Sliding::new(Duration::from_secs(2), 16),
         });
         Some((u32::try_from(self.rows.len() - 1).ok()?, true))
@@ -155,8 +158,7 @@ impl Queue {
                 apart: Duration::ZERO,
                 flowed: Flow::default(),
             });
-            // A slot to measure from, even if the counters stand still.
-            let _ = self.flow.at(when);
+            self.counted_from = Some(self.counted_from.map_or(when, |from| from.min(when)));
             return;
         };
         if reading.at < host.last.at {
@@ -204,7 +206,8 @@ impl Queue {
         let live = || self.hosts.iter().filter(move |host| !host.is_stale(seen_from));
         let total =
             |of: Counter| live().filter_map(|host| of(&host.last)).reduce(u64::saturating_add);
-        let covered = self.flow.covered_s(now, FLOW);
+        let known = self.counted_from.map_or(Known::NotYet, Known::Since);
+        let covered = self.flow.covered_s(now, FLOW, known);
         let mut flow = Flow::default();
         for slot in self.flow.recent(now, FLOW) {
             flow.enqueued += slot.enqueued;
@@ -215,10 +218,14 @@ impl Queue {
         let rare = live().any(|host| host.apart * MISSED > FLOW);
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
         let per_s = |total: Counter, flowed: fn(&Flow) -> u64| {
-            let known = live().any(|host| total(&host.last).is_some()) && !stale;
+            let counted = live().any(|host| total(&host.last).is_some()) && !stale;
             let step = |host: &HostQueue| flowed(&host.flowed) as f64 / host.apart.as_secs_f64();
             let steps = || live().filter(|host| !host.apart.is_zero()).map(step).sum();
-            known.then(|| if rare { steps() } else { flowed(&flow) as f64 / covered })
+            match covered {
+                _ if !counted => None,
+                _ if rare => Some(steps()),
+                covered => covered.map(|covered_s| flowed(&flow) as f64 / covered_s),
+            }
         };
         View {
             depth: total(|last| last.depth),

@@ -1,10 +1,11 @@
 //! What an earlier run left, taken over by a fresh engine: totals, counters of
-//! sources, calls seen, and what the caps of the present period have spent.
-//! Rates and percentiles start anew: nothing in here is fresh, so nothing in
-//! here can trip anything.
+//! sources, calls seen, what the caps of the present period have spent, and how
+//! fast. Other rates and percentiles start anew: nothing in here is fresh, so
+//! nothing in here can trip anything.
 
 use super::spend::Sums;
-use super::{Engine, bills};
+use super::{Engine, bills, spend};
+use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
     Bucket, BucketId, Dimension, Request, SeenCall, SourceCounters, SourceId, Stamp, Wall,
 };
@@ -48,6 +49,10 @@ impl Engine {
     pub fn stretches(&self, now: Stamp) -> Vec<Stretch> {
         let mut stretches = self.caps.stretches();
         stretches.push(bills::stretch(now.wall));
+        let rates = rates(now.wall);
+        if !stretches.contains(&rates) {
+            stretches.push(rates);
+        }
         stretches
     }
 
@@ -57,6 +62,9 @@ impl Engine {
     pub fn each(&self, stretch: &Stretch, now: Stamp) -> Vec<Dimension> {
         if *stretch == bills::stretch(now.wall) {
             return bills::BY.into();
+        }
+        if *stretch == rates(now.wall) {
+            return self.caps.each_of_all();
         }
         self.caps.each(stretch)
     }
@@ -79,12 +87,18 @@ impl Engine {
         for call in &restored.seen {
             self.dedup.remember(call.fingerprint);
         }
-        let days = bills::stretch(now.wall);
+        let (days, rates) = (bills::stretch(now.wall), rates(now.wall));
+        let mut minutes: Option<(Wall, Wall)> = None;
         for (stretch, parts) in &restored.spent {
             for (id, part) in parts {
                 let caller = caller_of(id);
                 if *stretch == days {
                     self.cells.add_to_day(&caller, id.begin(), &Sums::kept(part));
+                }
+                if *stretch == rates {
+                    self.caps.restore_rate(&caller, (id, part), now);
+                    let (first, last) = minutes.unwrap_or((id.begin(), id.begin()));
+                    minutes = Some((first.min(id.begin()), last.max(id.begin())));
                 }
                 self.caps.restore(stretch, &caller, (id, part), now.wall);
             }
@@ -92,8 +106,21 @@ impl Engine {
         if let Some(since) = restored.since {
             self.bills.known_from(since);
         }
+        if let Some((first, last)) = minutes
+            && now.wall.since(last) <= spend::SHORT
+        {
+            self.spend_known = self.spend_known.min(now.mono_of(first));
+        }
         self.watch_new_caps();
     }
+}
+
+/// The time whose spend makes the present rates, minute by minute.
+fn rates(now: Wall) -> Stretch {
+    const MINUTE_NS: i64 = 60 * NANOS_PER_S;
+    let from = now.minus(spend::LONG);
+    let from = Wall(from.0.saturating_sub(from.0.rem_euclid(MINUTE_NS)));
+    Stretch { from, to: None, step_minutes: Some(1) }
 }
 
 /// A call as a bucket remembers it, to ask which caps cover it.

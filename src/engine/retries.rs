@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::traffic::MINUTE;
 use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
-use crate::stats::Sliding;
+use crate::stats::{Known, Sliding};
 
 /// Attempts told apart: first, second, third, and all later ones.
 pub const ATTEMPTS: usize = 4;
@@ -138,12 +138,12 @@ impl Retries {
 
     /// What the last minute shows.
     #[must_use]
-    pub fn view(&self, now: Mono) -> View {
+    pub fn view(&self, now: Mono, known: Known) -> View {
         let mut all = Sums::default();
         for slot in self.sums.recent(now, MINUTE) {
             all.add(slot);
         }
-        View { sums: all, covered_s: self.sums.covered_s(now, MINUTE) }
+        View { sums: all, covered_s: self.sums.covered_s(now, MINUTE, known) }
     }
 }
 
@@ -151,7 +151,7 @@ impl Retries {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct View {
     sums: Sums,
-    covered_s: f64,
+    covered_s: Option<f64>,
 }
 
 impl View {
@@ -159,7 +159,7 @@ impl View {
     #[must_use]
     pub fn with(mut self, other: &View) -> View {
         self.sums.add(&other.sums);
-        self.covered_s = self.covered_s.max(other.covered_s);
+        self.covered_s = self.covered_s.or(other.covered_s);
         self
     }
 
@@ -204,14 +204,14 @@ impl View {
     /// Retries a second of calls that cannot succeed.
     #[must_use]
     pub fn hopeless_per_s(&self) -> Option<f64> {
-        (self.covered_s > 0.0).then(|| f64::from(self.sums.hopeless) / self.covered_s)
+        self.covered_s.map(|covered| f64::from(self.sums.hopeless) / covered)
     }
 
     /// Dollars an hour paid for calls that failed.
     #[must_use]
     pub fn wasted_per_hour(&self) -> Option<f64> {
         let wasted = self.sums.wasted.as_f64();
-        (wasted > 0.0 && self.covered_s > 0.0).then(|| wasted / self.covered_s * 3600.0)
+        self.covered_s.filter(|_| wasted > 0.0).map(|covered| wasted / covered * 3600.0)
     }
 }
 

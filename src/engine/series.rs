@@ -7,9 +7,12 @@ use rustc_hash::FxBuildHasher;
 
 use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
+use super::gauges::Gauge;
+use super::limit_name::LimitName;
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
+use super::wording;
 use crate::domain::{Dimension, LimitId, MetricReading, Names, Priority, Sym};
 
 /// Names that stand for several: no key, and whatever the table of names had no
@@ -34,22 +37,27 @@ pub fn limit(id: &LimitId, names: &Names) -> Labels {
     labels
 }
 
-/// How a limit is called in a sentence: `openai gpt-4o tokens`.
+/// What an alert on a series is about: for rules and scripts, and for people.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Labels.
+    pub labels: Labels,
+    /// What a sentence begins with.
+    pub title: String,
+}
+
+impl From<Labels> for About {
+    fn from(labels: Labels) -> About {
+        About { title: wording::subject(&labels), labels }
+    }
+}
+
+/// A limit goes by its name, which its labels alone do not make.
 #[must_use]
-pub fn limit_title(id: &LimitId, names: &Names) -> String {
-    let parts = [id.provider, id.model, id.subject, id.label];
-    let mut title = String::new();
-    for part in parts.into_iter().flatten() {
-        title.push_str(&names.text(part));
-        title.push(' ');
-    }
-    if title.is_empty() {
-        title.push_str(match id.layer {
-            crate::domain::Layer::Gateway => "gateway ",
-            _ => "provider ",
-        });
-    }
-    title + &id.resource.word().replace('_', " ")
+pub fn about_limit(gauge: &Gauge, names: &Names) -> About {
+    let name = LimitName::of(&gauge.last.id, names);
+    let title = if gauge.is_unnamed() { name.refused() } else { name.title() };
+    About { labels: limit(&gauge.last.id, names), title }
 }
 
 /// Labels of a row of traffic.

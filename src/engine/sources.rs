@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::spec::SourceName;
 use crate::domain::{Batch, FaultReason, Mono, Observation, Progress, SourceCounters, Stamp, Wall};
-use crate::stats::Sliding;
+use crate::stats::{Known, Sliding};
 
 /// Span over which the speed of reading is measured.
 const RATE: Duration = Duration::from_secs(10);
@@ -49,6 +49,7 @@ pub struct SourceRow {
     /// When the last line came, or the source began.
     pub last_arrival: Mono,
     recent: Sliding<Recent>,
+    began: Mono,
     was_silent: bool,
 }
 
@@ -87,6 +88,7 @@ impl SourceRow {
             newest_event: None,
             last_arrival: now.mono,
             recent: Sliding::new(Duration::from_secs(5), 13),
+            began: now.mono,
             was_silent: false,
         }
     }
@@ -204,10 +206,11 @@ impl SourceRow {
         let (read, left) = (self.progress.bytes as f64, self.progress.bytes_behind as f64);
         let recent = self.recent.recent(now, RATE);
         let bytes: u64 = recent.map(|slot| slot.bytes).sum();
-        let per_s = bytes as f64 / self.recent.covered_s(now, RATE);
+        let covered = self.recent.covered_s(now, RATE, Known::Since(self.began));
+        let per_s = covered.map(|covered_s| bytes as f64 / covered_s).filter(|rate| *rate > 0.0);
         Some(CatchUp {
             ratio: if left > 0.0 { read / (read + left) } else { 1.0 },
-            eta_s: (per_s > 0.0).then(|| left / per_s),
+            eta_s: per_s.map(|per_s| left / per_s),
         })
     }
 

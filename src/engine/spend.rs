@@ -13,14 +13,17 @@ use super::spec::{CapSpec, Period};
 use crate::domain::{
     Bucket, BucketId, Dimension, Mono, Names, NanoUsd, Outcome, Request, Stamp, Sym, Wall,
 };
-use crate::stats::Sliding;
+use crate::stats::{Known, Sliding};
 
 /// Span of the short burn rate.
-const SHORT: Duration = Duration::from_secs(300);
+pub const SHORT: Duration = Duration::from_secs(300);
 /// Span of the long burn rate.
-const LONG: Duration = Duration::from_secs(3600);
-/// Below this a rate says nothing yet.
-const LEAST: f64 = 10.0;
+pub const LONG: Duration = Duration::from_secs(3600);
+/// Without a call for this long nobody spends from it, and no time to the cap is told.
+const STILL: Duration = Duration::from_secs(120);
+/// Slots of the rate, and how many a minute has.
+const SLOT: Duration = Duration::from_secs(10);
+const SLOTS_A_MINUTE: u32 = 6;
 /// Time that a stop may take to work: a trailing budget check, calls under way.
 const ENFORCED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -38,6 +41,8 @@ pub struct Cap {
     zone: TimeZone,
     books: Books,
     rate: Sliding<NanoUsd>,
+    /// When the newest call in it was.
+    rate_until: Option<Mono>,
     passed_over_cap: Sliding<u32>,
     calls: Sliding<u32>,
     last_counted: Option<Mono>,
@@ -159,7 +164,8 @@ impl Cap {
             of: None,
             zone,
             rules: Box::default(),
-            rate: Sliding::new(Duration::from_secs(10), 361),
+            rate: Sliding::new(SLOT, 361),
+            rate_until: None,
             passed_over_cap: Sliding::new(Duration::from_secs(5), 12),
             calls: Sliding::new(Duration::from_secs(5), 12),
             last_counted: None,
@@ -197,6 +203,27 @@ impl Cap {
         self.add(at, &Sums::kept(part), now);
     }
 
+    /// Take over what a minute spent before a restart, for the rate only.
+    pub fn restore_rate(&mut self, (id, part): (&BucketId, &Bucket), now: Stamp) {
+        let (begin, end) = (id.begin(), id.begin().plus(SLOT * SLOTS_A_MINUTE).min(now.wall));
+        let in_period = begin >= self.period.start || !matches!(self.books, Books::Calendar { .. });
+        if !in_period || begin >= end || part.cost == NanoUsd::ZERO {
+            return;
+        }
+        // A ledger knows the minute: within it the spend counts as even.
+        let begun = |n: &u32| begin.plus(SLOT * *n) < end;
+        let slots = (0..SLOTS_A_MINUTE).filter(begun).count();
+        let (mut rest, mut left) = (part.cost.0, i128::try_from(slots).unwrap_or(1));
+        for n in (0..SLOTS_A_MINUTE).filter(begun) {
+            let share = rest / left;
+            (rest, left) = (rest - share, left - 1);
+            if let Some(slot) = self.rate.at(now.mono_of(begin.plus(SLOT * n))) {
+                *slot += NanoUsd(share);
+            }
+        }
+        self.rate_until = self.rate_until.max(Some(now.mono_of(end)));
+    }
+
     /// Begin a new period if `now` is past the present one, or a clock that was
     /// wrong has been set back to before it.
     pub fn roll(&mut self, now: Stamp) {
@@ -218,8 +245,8 @@ impl Cap {
                 *account = if after { *next } else { Account::default() };
                 *next = Account::default();
                 // What the old period spent says nothing about the new one.
-                self.rate.begin_anew(now.mono);
-                self.passed_over_cap.begin_anew(now.mono);
+                self.rate.clear();
+                self.passed_over_cap.clear();
                 let early = account.sums.spent;
                 if early > NanoUsd::ZERO
                     && let Some(slot) = self.rate.at(now.mono)
@@ -240,6 +267,7 @@ impl Cap {
             && let Some(slot) = self.rate.at(when)
         {
             *slot += cost.usd;
+            self.rate_until = self.rate_until.max(Some(when));
         }
         if let Some(slot) = self.calls.at(when) {
             *slot += 1;
@@ -344,13 +372,18 @@ impl Cap {
 
     /// What it shows at `now`.
     #[must_use]
-    pub fn view(&self, now: Stamp) -> View {
+    pub fn view(&self, now: Stamp, known: Known) -> View {
         let cap = self.spec.cap.as_f64();
         let Sums { spent, calls, unpriced } = *match &self.books {
             Books::Calendar { now, .. } => &now.sums,
             Books::Rolling { sums, .. } => sums.sum(),
         };
-        let short = self.per_s(now.mono, SHORT);
+        // What an old period spent says nothing about this one.
+        let known = match self.spec.period {
+            Period::Rolling(_) => known,
+            _ => known.but_after(now.mono_of(self.period.start)),
+        };
+        let short = self.per_s(now.mono, SHORT, known);
         let even = cap
             / match self.spec.period {
                 Period::Rolling(window) => window.span().as_secs_f64(),
@@ -362,9 +395,9 @@ impl Cap {
             spent,
             used_ratio: if cap > 0.0 { spent.as_f64() / cap } else { 1.0 },
             usd_per_hour: short.map(|rate| rate * 3600.0),
-            cap_in_s: self.cap_in_s(spent, short, now.wall),
+            cap_in_s: self.cap_in_s(spent, short, now),
             burn_short: short.map(|rate| rate / even),
-            burn_long: self.per_s(now.mono, LONG).map(|rate| rate / even),
+            burn_long: self.per_s(now.mono, LONG, known).map(|rate| rate / even),
             unpriced: count(unpriced),
             calls: count(calls),
             not_enforced: self.passed_over_cap.recent(now.mono, minute).sum(),
@@ -374,28 +407,27 @@ impl Cap {
 
     /// Seconds to the cap, if that comes before the period ends, or before what is
     /// spent falls out of it.
-    fn cap_in_s(&self, spent: NanoUsd, rate: Option<f64>, now: Wall) -> Option<f64> {
+    fn cap_in_s(&self, spent: NanoUsd, rate: Option<f64>, now: Stamp) -> Option<f64> {
         let cap = self.spec.cap.as_f64();
         let left = cap - spent.as_f64();
         if left <= 0.0 {
             return Some(0.0);
         }
-        let rate = rate.filter(|rate| *rate > 0.0)?;
+        let spending = |until: Mono| now.mono.since(until) <= STILL;
+        let rate = rate.filter(|rate| *rate > 0.0 && self.rate_until.is_some_and(spending))?;
         match &self.books {
-            Books::Rolling { sums, .. } => sums.cap_in_s(cap, rate, now),
+            Books::Rolling { sums, .. } => sums.cap_in_s(cap, rate, now.wall),
             Books::Calendar { .. } => {
-                Some(left / rate).filter(|s| *s <= self.period.end.seconds_after(now))
+                Some(left / rate).filter(|s| *s <= self.period.end.seconds_after(now.wall))
             }
         }
     }
 
     /// Dollars a second over a span; over less while it is still filling.
-    fn per_s(&self, now: Mono, span: Duration) -> Option<f64> {
-        let covered = self.rate.covered_s(now, span);
-        let seen_s = self.rate.first().map(|first| now.since(first).as_secs_f64())?;
-        if seen_s < LEAST {
-            return None;
-        }
+    fn per_s(&self, now: Mono, span: Duration, known: Known) -> Option<f64> {
+        // Where no call has had a price, what they cost is not nothing.
+        self.rate_until?;
+        let covered = self.rate.covered_s(now, span, known)?;
         let sum = self.rate.recent(now, span).fold(NanoUsd::ZERO, |sum, slot| sum + *slot);
         Some(sum.as_f64() / covered)
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::domain::{LimitedBy, Mono, Outcome, Request, Sym};
-use crate::stats::{Durations, Sliding};
+use crate::stats::{Durations, Known, Sliding};
 
 /// The window of everything here.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -160,16 +160,16 @@ impl Row {
         sum
     }
 
-    /// Calls a second over the last minute, or over what there was of it.
+    /// Calls a second over the last minute, or over what is known of it.
     #[must_use]
-    pub fn per_s(&self, now: Mono, counts: &Counts) -> f64 {
-        f64::from(counts.requests()) / self.counts.covered_s(now, MINUTE)
+    pub fn per_s(&self, now: Mono, counts: &Counts, known: Known) -> Option<f64> {
+        Some(f64::from(counts.requests()) / self.counts.covered_s(now, MINUTE, known)?)
     }
 
     /// What a sum of the last minute is per minute, while the minute still fills.
     #[must_use]
-    pub fn per_min(&self, now: Mono, sum: u64) -> u64 {
-        let covered = self.counts.covered_s(now, MINUTE);
+    pub fn per_min(&self, now: Mono, sum: u64, known: Known) -> Option<u64> {
+        let covered = self.counts.covered_s(now, MINUTE, known)?;
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -177,7 +177,7 @@ impl Row {
             reason = "a rate for people; a float cast saturates"
         )]
         let rate = (sum as f64 * 60.0 / covered).round() as u64;
-        rate
+        Some(rate)
     }
 
     /// Whether its newest call is younger than `age`.

@@ -1,20 +1,24 @@
 //! Sentences about numbers, for alerts and the verdict: what is wrong, how much,
 //! and since it matters most at 3 a.m., when it comes back.
 
+use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
 use crate::rules::{Direction, Metric, RuleSpec};
 
+/// What people read where a label says [`UNATTRIBUTED`].
+pub const NO_KEY: &str = "no key logged";
+
 /// What is wrong with one series, with the value and the threshold.
 #[must_use]
-pub fn alert(
-    rule: &RuleSpec,
-    labels: &Labels,
-    value: Option<f64>,
-    threshold: Option<f64>,
-) -> String {
-    let subject = subject(labels);
+pub fn alert(rule: &RuleSpec, subject: &str, value: Option<f64>, threshold: Option<f64>) -> String {
     let metric = rule.metric;
-    let Some(value) = value else { return format!("{subject}: no data for {}", metric.word()) };
+    let Some(value) = value else {
+        return format!("{subject}: nothing heard lately, so {} can't be judged", metric.word());
+    };
+    if metric == Metric::LimitExhaustsBeforeReset {
+        let not = if value > 0.0 { "" } else { "no longer " };
+        return format!("{subject}: {not}{}", name(metric));
+    }
     let shown = quantity(metric, value);
     let side = match rule.direction {
         Direction::Above => "above",
@@ -39,23 +43,30 @@ fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
 }
 
 /// The labels that tell a person what it is about, most telling first.
-fn subject(labels: &Labels) -> String {
-    const ORDER: [&str; 15] = [
-        "cap", "provider", "model", "key", "team", "user", "queue", "priority", "resource",
-        "source", "scope", "metric", "labels", "host", "ledger",
+pub fn subject(labels: &Labels) -> String {
+    const ORDER: [&str; 16] = [
+        "cap",
+        "provider",
+        "model",
+        "endpoint",
+        "key",
+        "environment",
+        "team",
+        "user",
+        "queue",
+        "priority",
+        "source",
+        "scope",
+        "metric",
+        "labels",
+        "host",
+        "ledger",
     ];
-    let told = ORDER.iter().filter_map(|name| labels.get(name)).map(AsRef::as_ref);
-    // A scope of a limit (`org`) tells less than it costs; a switch's is the point.
-    let told: Vec<&str> = if labels.contains_key("resource") {
-        ORDER
-            .iter()
-            .filter(|name| **name != "scope")
-            .filter_map(|name| labels.get(name))
-            .map(AsRef::as_ref)
-            .collect()
-    } else {
-        told.collect()
-    };
+    let told = ORDER.iter().filter_map(|name| labels.get(name)).map(|text| match &**text {
+        UNATTRIBUTED => NO_KEY,
+        text => text,
+    });
+    let told: Vec<&str> = told.collect();
     if told.is_empty() { "all traffic".to_owned() } else { told.join(" ") }
 }
 

@@ -32,8 +32,12 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
     let switches = switches(engine, now);
     let sources = sources(engine, now);
     let overall = traffic_row(engine, engine.cells().overall(), now.mono);
-    let all_retries = engine.cells().retries().map(|row| row.view(now.mono));
-    let all_retries = all_retries.fold(RetriesView::default(), |sum, row| sum.with(&row));
+    let all_retries = engine.cells().retries().map(|row| row.view(now.mono, engine.known()));
+    // Retries of calls that began before the minute are no load of this one, and no
+    // row would explain them.
+    let all_retries = all_retries
+        .filter(|row| row.amplification().is_some())
+        .fold(RetriesView::default(), |sum, row| sum.with(&row));
     let mut snapshot = Snapshot {
         schema: "tripline.snapshot/v1",
         at: now.wall.rfc3339().into(),
@@ -148,7 +152,8 @@ fn to_ms(seconds: f64) -> f64 {
 }
 
 fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
-    let views = engine.caps().iter().map(|cap| (cap, cap.view(now)));
+    let known = engine.spend_known();
+    let views = engine.caps().iter().map(|cap| (cap, cap.view(now, known)));
     // Of those that count for each, the ones with a call in this period.
     let shown = views.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
     let mut rows: Vec<Cap> = shown.map(|(c, view)| cap(engine, c, &view, now)).collect();
@@ -266,12 +271,17 @@ fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
     let limited = LimitedBy::ALL.iter().zip(counts.limited_by);
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     let cached = || counts.cached as f64 / counts.cacheable as f64;
+    let known = engine.known();
+    let per_min = |sum| row.per_min(now, sum, known);
+    let tokens = per_min(counts.input)
+        .zip(per_min(counts.output))
+        .map(|(input, output)| TokensPerMin { input, output });
     Traffic {
         provider: text(row.id.provider),
         model: text(row.id.model),
         endpoint: text(row.id.endpoint),
         requests: calls.into(),
-        requests_per_s: row.per_s(now, &counts),
+        requests_per_s: row.per_s(now, &counts, known),
         outcomes: outcomes
             .filter(|(_, count)| *count > 0)
             .map(|(outcome, count)| (outcome.word(), share(count)))
@@ -282,16 +292,13 @@ fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
             .collect(),
         latency_ms: percentiles(&row.latency, now),
         ttft_ms: percentiles(&row.ttft, now),
-        tokens_per_min: (counts.input + counts.output > 0).then(|| TokensPerMin {
-            input: row.per_min(now, counts.input),
-            output: row.per_min(now, counts.output),
-        }),
+        tokens_per_min: tokens.filter(|_| counts.input + counts.output > 0),
         cache_hit_ratio: (counts.cacheable > 0).then(cached),
     }
 }
 
 fn retries(engine: &Engine, now: Mono) -> Vec<Retries> {
-    let rows = engine.cells().retries().map(|row| (row, row.view(now)));
+    let rows = engine.cells().retries().map(|row| (row, row.view(now, engine.known())));
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
     rows.filter(|(_, view)| view.attempts() > 0)
         .map(|(row, view)| retries_row(text(row.provider), text(row.model), &view))
@@ -312,11 +319,12 @@ fn retries_row(provider: Option<Text>, model: Option<Text>, view: &RetriesView) 
 
 fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
     let rows: Vec<_> = engine.cells().callers().map(|row| (row, row.sums(now))).collect();
+    let known = engine.known();
     let usd_of_all = rows.iter().fold(NanoUsd::ZERO, |sum, (_, s)| sum + s.usd).as_f64();
     let tokens_of_all: u64 = rows.iter().map(|(_, sums)| sums.tokens).sum();
     let mut keys: Vec<(f64, Key)> = Vec::new();
     for (row, sums) in rows.into_iter().filter(|(_, sums)| sums.requests > 0) {
-        let covered = row.covered_s(now);
+        let covered = row.covered_s(now, known);
         #[allow(clippy::cast_precision_loss, reason = "shares and rates for people")]
         let (tokens, all) = (sums.tokens as f64, tokens_of_all as f64);
         let share = if usd_of_all > 0.0 {
@@ -330,19 +338,21 @@ fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
             key_id: text(row.key).unwrap_or_else(|| UNATTRIBUTED.into()),
             environment: text(row.environment),
             team: text(row.team),
-            requests_per_s: f64::from(sums.requests) / covered,
-            tokens_per_min: (tokens * 60.0 / covered).round() as u64,
-            usd_per_hour: (sums.priced > 0).then(|| usd(sums.usd.as_f64() / covered * 3600.0)),
+            requests_per_s: covered.map(|s| f64::from(sums.requests) / s),
+            tokens_per_min: covered.map(|s| (tokens * 60.0 / s).round() as u64),
+            usd_per_hour: covered
+                .filter(|_| sums.priced > 0)
+                .map(|s| usd(sums.usd.as_f64() / s * 3600.0)),
             limited_ratio: f64::from(sums.limited) / f64::from(sums.requests),
             share,
+            share_of: if usd_of_all > 0.0 { "spend" } else { "tokens" },
             last_seen_s: row.last().map_or(0.0, |last| to_ms(now.since(last).as_secs_f64())),
         };
         keys.push((share.unwrap_or(0.0), key));
     }
+    let calls = |key: &Key| key.requests_per_s.unwrap_or(0.0);
     keys.sort_by(|(a, x), (b, y)| {
-        b.total_cmp(a)
-            .then(y.requests_per_s.total_cmp(&x.requests_per_s))
-            .then(x.key_id.cmp(&y.key_id))
+        b.total_cmp(a).then(calls(y).total_cmp(&calls(x))).then(x.key_id.cmp(&y.key_id))
     });
     keys.truncate(MOST);
     keys.into_iter().map(|(_, key)| key).collect()
@@ -369,6 +379,7 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
             for_s: instance.age(now.mono).as_secs_f64(),
             needs_s: alert.rule.hold.as_secs_f64(),
             labels: alert.labels.clone(),
+            title: alert.title.as_str().into(),
             value: instance.value(),
             threshold: threshold.map(|(value, _)| value),
             summary: alert.summary().into(),
@@ -500,19 +511,23 @@ fn totals(engine: &Engine) -> Totals {
 fn load(engine: &Engine, now: Mono) -> Vec<Load> {
     type Slice =
         (Option<Sym>, Option<Sym>, Option<Sym>, Option<Sym>, Option<crate::domain::Priority>);
-    let mut sums: BTreeMap<Slice, f64> = BTreeMap::new();
-    for cell in engine.cells().load(now) {
+    let mut sums: BTreeMap<Slice, (u64, Option<f64>)> = BTreeMap::new();
+    for cell in engine.cells().load(now, engine.known()) {
         let slice = (cell.row.provider, cell.row.model, cell.key, cell.environment, cell.priority);
-        *sums.entry(slice).or_default() += cell.per_s;
+        let (calls, per_s) = sums.entry(slice).or_default();
+        *calls += u64::from(cell.calls);
+        *per_s = cell.per_s.map(|more| per_s.unwrap_or(0.0) + more);
     }
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
-    let load = |((provider, model, key, environment, priority), per_s): (Slice, f64)| Load {
-        provider: text(provider),
-        model: text(model),
-        key: text(key),
-        environment: text(environment),
-        priority: priority.map(crate::domain::Priority::word),
-        requests_per_s: per_s,
-    };
+    let load =
+        |((provider, model, key, environment, priority), (requests, per_s)): (Slice, _)| Load {
+            provider: text(provider),
+            model: text(model),
+            key: text(key),
+            environment: text(environment),
+            priority: priority.map(crate::domain::Priority::word),
+            requests,
+            requests_per_s: per_s,
+        };
     sums.into_iter().map(load).collect()
 }

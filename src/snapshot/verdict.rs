@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, Source, State, Switch, UNATTRIBUTED};
+use super::{Cap, Limit, Snapshot, Source, State, Switch, Traffic};
 use crate::engine::span_in_words as span;
 
 /// Below this a limit is a warning.
@@ -11,7 +11,16 @@ const SOON_S: f64 = 300.0;
 /// A cap nearer than this, at the present rate, is a warning.
 const CAP_SOON_S: f64 = 3600.0;
 
-/// Beyond this the newest line says nothing about the present.
+/// Share of calls refused or failed from which a row of traffic is marked, and from
+/// which it is a warning by itself.
+const HURT: f64 = 0.02;
+const BADLY_HURT: f64 = 0.2;
+/// Calls that must have gone wrong for that, unless all did.
+const FEW: f64 = 3.0;
+
+/// Age of the newest line from which numbers are marked as old …
+pub const OLD_DATA_S: f64 = 30.0;
+/// … and beyond which they say nothing about the present.
 const OLD_S: f64 = 120.0;
 
 /// How bad a limit is.
@@ -38,6 +47,20 @@ pub fn cap_state(cap: &Cap) -> State {
     if cap.used_ratio >= 0.8 || soon { State::Warning } else { State::Ok }
 }
 
+/// How bad a row of traffic is. What is counted as bad is what its callers can't
+/// help: refusals and failures.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "a count of a minute's calls")]
+pub fn traffic_state(traffic: &Traffic) -> State {
+    let worst = traffic.refused_ratio().max(traffic.broken_ratio());
+    let bad = worst * traffic.requests as f64;
+    match worst {
+        worst if worst >= BADLY_HURT && (bad >= FEW || worst >= 1.0) => State::Critical,
+        worst if worst >= HURT => State::Warning,
+        _ => State::Ok,
+    }
+}
+
 /// Worst of everything: alerts say what is wrong, limits and caps what binds.
 #[must_use]
 pub fn state(snapshot: &Snapshot) -> State {
@@ -47,7 +70,9 @@ pub fn state(snapshot: &Snapshot) -> State {
         snapshot.limits.iter().map(|limit| limit.state).filter(|s| *s >= State::Warning).max();
     let caps = snapshot.caps.iter().map(|cap| cap.state).filter(|s| *s >= State::Warning).max();
     let tripped = snapshot.switches.iter().any(|s| s.state == "tripped").then_some(State::Critical);
-    let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
+    // Users are hurt, whatever no rule says of it yet; how badly is for rules to say.
+    let hurt = badly_hurt(snapshot).map(|_| State::Warning);
+    let worst = [alerts, limits, caps, tripped, hurt].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
@@ -82,10 +107,9 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(limit) = latest_back(&exhausted) {
         parts.push(exhausted_limit(limit, exhausted.len()));
     }
-    if exhausted.is_empty()
-        && let Some(text) = next_limit(snapshot)
-    {
-        parts.push(text);
+    if exhausted.is_empty() {
+        parts.extend(badly_hurt(snapshot).map(hurt));
+        parts.extend(next_limit(snapshot));
     }
     let burning =
         snapshot.caps.iter().find(|cap| cap.used_ratio < 1.0 && cap.state >= State::Warning);
@@ -102,16 +126,17 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
         parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
     }
-    if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
-        && top.share.is_some_and(|share| share >= 0.4)
-    {
-        parts.push(match &*top.key_id {
-            UNATTRIBUTED => "most of it without a key".to_owned(),
-            key => format!("top: {key}"),
-        });
+    if parts.is_empty() {
+        parts.extend(firing(snapshot));
     }
     if parts.is_empty() {
         return calm(snapshot);
+    }
+    if let Some(top) = snapshot.keys.first()
+        && let Some(share) = top.share.filter(|share| *share >= 0.4)
+    {
+        let percent = (share * 100.0).round();
+        parts.push(format!("{percent:.0}% of {} by {}", top.share_of, who(top)));
     }
     parts.join("; ") + "."
 }
@@ -147,15 +172,60 @@ fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
 }
 
+/// Whose calls these are.
+fn who(key: &super::Key) -> String {
+    if &*key.key_id == super::UNATTRIBUTED {
+        "calls with no key logged".to_owned()
+    } else {
+        format!("key {}", key.title())
+    }
+}
+
+/// The row of traffic in which most calls go wrong, if that is bad.
+fn badly_hurt(snapshot: &Snapshot) -> Option<&Traffic> {
+    #[allow(clippy::cast_precision_loss, reason = "a count of a minute's calls")]
+    let bad = |row: &Traffic| row.requests as f64 * row.refused_ratio().max(row.broken_ratio());
+    let rows = snapshot.traffic.iter().filter(|row| traffic_state(row) == State::Critical);
+    rows.max_by(|a, b| bad(a).total_cmp(&bad(b)))
+}
+
+fn hurt(row: &Traffic) -> String {
+    let percent = |ratio: f64| format!("{:.0}%", ratio * 100.0);
+    if row.broken_ratio() > row.refused_ratio() {
+        return format!("{} failing {}", row.title(), percent(row.broken_ratio()));
+    }
+    let most = row.limited_by.iter().max_by(|a, b| a.1.total_cmp(b.1));
+    let cause = match most {
+        Some((by @ (&"quota" | &"plan"), _)) => format!(" by its {by}"),
+        Some((&"spend_cap", _)) => " by its spend cap".to_owned(),
+        Some((by, _)) if *by != "unknown" => format!(" by its {} limit", by.replace('_', " ")),
+        _ => ", cause not stated".to_owned(),
+    };
+    format!("{} {} refused{cause}", row.title(), percent(row.refused_ratio()))
+}
+
+/// The worst alert that fires, where nothing above says as much.
+fn firing(snapshot: &Snapshot) -> Option<String> {
+    let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing");
+    let bad = firing.filter(|alert| alert.severity >= State::Warning);
+    // Of the same severity the first: it has fired last.
+    let worst = bad.rev().max_by_key(|alert| alert.severity)?;
+    Some(worst.summary.to_string())
+}
+
 fn exhausted_limit(limit: &Limit, count: usize) -> String {
     let waiting_helps = !matches!(limit.resource, "credits" | "spend");
     let back = match limit.reset_in_s {
         _ if !waiting_helps => "waiting will not help".to_owned(),
+        Some(s) if s < 1.0 => "back any moment".to_owned(),
         Some(s) => format!("back in {}", span(s)),
         None => "no reset known".to_owned(),
     };
     let others = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-    format!("{} EXHAUSTED, {back}{others}", title(limit))
+    if limit.is_unnamed() {
+        return format!("{} REFUSED, cause not stated, {back}{others}", limit.name().refused());
+    }
+    format!("{} EXHAUSTED, {back}{others}", limit.name().title())
 }
 
 /// The limit that will run out next, if that is soon enough to say.
@@ -164,7 +234,7 @@ fn next_limit(snapshot: &Snapshot) -> Option<String> {
     let left = limit.remaining_ratio.map(|left| format!("{:.0}% left", left * 100.0));
     let empty = limit.exhausts_in_s.map(|s| format!("empty in {}", span(s)));
     let facts: Vec<String> = left.into_iter().chain(empty).collect();
-    Some(format!("{} {}", title(limit), facts.join(", ")))
+    Some(format!("{} {}", limit.name().title(), facts.join(", ")))
 }
 
 fn calm(snapshot: &Snapshot) -> String {
@@ -201,7 +271,11 @@ fn calm(snapshot: &Snapshot) -> String {
         .min_by(|(a, _), (b, _)| a.total_cmp(b));
     match tightest {
         Some((left, limit)) => {
-            format!("Nothing binds; tightest is {} with {:.0}% left.", title(limit), left * 100.0)
+            format!(
+                "Nothing binds; tightest is {} with {:.0}% left.",
+                limit.name().title(),
+                left * 100.0
+            )
         }
         None if snapshot.overall.requests > 0 => {
             "Calls pass; no fresh limit is known (no rate-limit headers in the log).".to_owned()
@@ -242,46 +316,7 @@ fn nothing_understood(snapshot: &Snapshot) -> bool {
 
 /// Age of the newest line, if that is too old to speak of the present.
 fn oldness(snapshot: &Snapshot) -> Option<f64> {
-    let ages = snapshot.sources.iter().filter_map(|source| source.last_line_age_s);
-    ages.min_by(f64::total_cmp).filter(|age| *age > OLD_S)
-}
-
-/// How a limit is called in a sentence: `openai gpt-4o TPM`.
-fn title(limit: &Limit) -> String {
-    let names = [&limit.provider, &limit.model, &limit.key, &limit.subject, &limit.label];
-    let mut words: Vec<&str> = names.into_iter().flatten().map(AsRef::as_ref).collect();
-    if words.is_empty() {
-        words.push(limit.layer);
-    }
-    let kind = short_name(limit.resource, limit.window_s);
-    words.push(&kind);
-    words.join(" ")
-}
-
-/// The field's own short name of a limit: RPM, TPM, ITPM, RPD, CONC, …
-#[must_use]
-pub fn short_name(resource: &str, window_s: Option<u32>) -> String {
-    let per = match window_s {
-        Some(1) => "S",
-        Some(60) => "M",
-        Some(3600) => "H",
-        Some(86_400) => "D",
-        Some(2_592_000) => "MO",
-        _ => "",
-    };
-    match (resource, per) {
-        ("concurrency", _) => "CONC".to_owned(),
-        ("plan_usage", _) => "PLAN".to_owned(),
-        ("requests", "") => "REQ".to_owned(),
-        ("tokens", "") => "TOK".to_owned(),
-        ("input_tokens", "") => "ITOK".to_owned(),
-        ("output_tokens", "") => "OTOK".to_owned(),
-        ("requests", per) => format!("RP{per}"),
-        ("tokens", per) => format!("TP{per}"),
-        ("input_tokens", per) => format!("ITP{per}"),
-        ("output_tokens", per) => format!("OTP{per}"),
-        (other, _) => other.to_uppercase(),
-    }
+    snapshot.data_age_s().filter(|age| *age > OLD_S)
 }
 
 fn money(usd: super::Usd) -> String {

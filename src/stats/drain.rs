@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use super::LEAST;
 use crate::domain::Mono;
 
 /// How far back the slope looks.
 const SPAN: Duration = Duration::from_secs(20);
-/// Shortest stretch of readings that is called a slope.
-const SHORTEST: Duration = Duration::from_secs(2);
 /// Readings kept: at most one for each half second of the span.
 const KEPT: usize = 40;
 /// At least this far apart.
@@ -52,7 +51,7 @@ impl Drain {
     pub fn per_s(&self, now: Mono) -> Option<f64> {
         let fresh = || self.readings.iter().filter(|(at, _)| now.since(*at) <= SPAN);
         let (first, last) = (fresh().next()?, fresh().next_back()?);
-        if last.0.since(first.0) < SHORTEST {
+        if last.0.since(first.0) < LEAST {
             return None;
         }
         let n = fresh().count() as f64;

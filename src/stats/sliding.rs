@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::LEAST;
 use crate::domain::Mono;
 
 /// `slots` accumulators of `T`, each covering `width`; old ones are forgotten
@@ -15,8 +16,27 @@ pub struct Sliding<T> {
     head_from_ns: u64,
     head_index: usize,
     slots: Box<[T]>,
-    /// When the first value came, for honest rates before a window has filled.
-    first: Option<Mono>,
+}
+
+/// From when on everything that happened is known. A window that reaches back
+/// further than that is not filled yet, and a rate is over what it does cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// From then on, up to now.
+    Since(Mono),
+    /// Not up to now: what lies before it is still being read.
+    NotYet,
+}
+
+impl Known {
+    /// Both, where what happened before `moment` says nothing here.
+    #[must_use]
+    pub fn but_after(self, moment: Mono) -> Known {
+        match self {
+            Known::Since(since) => Known::Since(since.max(moment)),
+            Known::NotYet => Known::NotYet,
+        }
+    }
 }
 
 impl<T: Default> Sliding<T> {
@@ -25,7 +45,7 @@ impl<T: Default> Sliding<T> {
     pub fn new(width: Duration, slots: usize) -> Self {
         let width_ns = u64::try_from(width.as_nanos()).unwrap_or(u64::MAX).max(1);
         let slots = (0..slots.max(1)).map(|_| T::default()).collect();
-        Sliding { width_ns, head: 0, head_from_ns: 0, head_index: 0, slots, first: None }
+        Sliding { width_ns, head: 0, head_from_ns: 0, head_index: 0, slots }
     }
 
     /// The accumulator of the slot that `when` falls into; `None` if that slot
@@ -43,40 +63,40 @@ impl<T: Default> Sliding<T> {
             }
             self.index_of(slot)
         };
-        self.first = Some(self.first.map_or(when, |first| first.min(when)));
         self.slots.get_mut(index)
     }
 
-    /// Forget all of it. What had values until now has seen none since `now`.
-    pub fn begin_anew(&mut self, now: Mono) {
+    /// Forget all of it.
+    pub fn clear(&mut self) {
         self.slots.iter_mut().for_each(|slot| *slot = T::default());
-        self.first = self.first.map(|_| now);
     }
 
     /// The accumulators that cover the last `span` before `now`, newest first.
     pub fn recent(&self, now: Mono, span: Duration) -> impl Iterator<Item = &T> {
-        let newest = now.0 / self.width_ns;
+        let kept_from = self.head.saturating_sub(self.slots.len() as u64 - 1);
+        let until = (now.0 / self.width_ns).min(self.head);
+        (self.oldest(now, span).max(kept_from)..=until)
+            .rev()
+            .filter_map(|slot| self.slots.get(self.index_of(slot)))
+    }
+
+    /// Seconds that a sum over [`recent`](Self::recent) is about, which is what
+    /// makes a rate of it: from where its oldest slot begins, or from where on
+    /// anything is known, to `now`. `None` where that is less than [`LEAST`]: no
+    /// rate is known yet.
+    #[must_use]
+    pub fn covered_s(&self, now: Mono, span: Duration, known: Known) -> Option<f64> {
+        let Known::Since(since) = known else { return None };
+        let begin = Mono(self.oldest(now, span).saturating_mul(self.width_ns));
+        let covered = now.since(begin.max(since));
+        (covered >= LEAST).then_some(covered.as_secs_f64())
+    }
+
+    /// Number of the slot that a span before `now` begins with.
+    fn oldest(&self, now: Mono, span: Duration) -> u64 {
         let span_ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let wanted = (span_ns / self.width_ns).clamp(1, self.slots.len() as u64);
-        let oldest = newest.saturating_sub(wanted - 1);
-        let kept_from = self.head.saturating_sub(self.slots.len() as u64 - 1);
-        let until = newest.min(self.head);
-        (oldest.max(kept_from)..=until).rev().filter_map(|slot| self.slots.get(self.index_of(slot)))
-    }
-
-    /// Seconds of the last `span` for which there can have been values: less
-    /// than `span` while the window is still filling. At least one slot.
-    #[must_use]
-    pub fn covered_s(&self, now: Mono, span: Duration) -> f64 {
-        let since_first = self.first.map_or(Duration::ZERO, |first| now.since(first));
-        let width = Duration::from_nanos(self.width_ns);
-        since_first.clamp(width.min(span), span).as_secs_f64()
-    }
-
-    /// When the first value came.
-    #[must_use]
-    pub fn first(&self) -> Option<Mono> {
-        self.first
+        (now.0 / self.width_ns).saturating_sub(wanted - 1)
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "reduced modulo a length")]
@@ -121,12 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn a_filling_window_covers_only_what_it_has_seen() {
-        let mut window = Sliding::<u64>::new(Duration::from_secs(1), 60);
+    fn a_rate_is_over_the_time_that_data_cover_and_unknown_while_that_is_little() {
+        let mut window = Sliding::<u64>::new(Duration::from_secs(2), 31);
         assert!(window.at(Mono(100 * S)).is_some());
-        let minute = Duration::from_secs(60);
-        assert!((window.covered_s(Mono(110 * S), minute) - 10.0).abs() < 1e-9);
-        assert!((window.covered_s(Mono(500 * S), minute) - 60.0).abs() < 1e-9);
+        let covered = |since: u64, now: u64| {
+            window.covered_s(Mono(now * S), Duration::from_secs(60), Known::Since(Mono(since * S)))
+        };
+        assert_eq!(covered(100, 104), None, "less than anybody can judge by");
+        assert_eq!(covered(100, 105), Some(5.0));
+        assert_eq!(covered(100, 110), Some(10.0));
+        assert_eq!(covered(0, 110), Some(58.0), "30 slots, of which the newest begins now");
+        assert_eq!(covered(0, 111), Some(59.0), "and a second later");
+        let unread = window.covered_s(Mono(110 * S), Duration::from_secs(60), Known::NotYet);
+        assert_eq!(unread, None);
     }
 
     proptest! {

@@ -41,9 +41,56 @@ pub fn cut(text: &str, columns: usize, mark: Ellipsis) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}{mark}"))
 }
 
+/// `text` (already [`printable`](super::printable())) broken at spaces into lines of
+/// at most `columns` columns; a word that is longer than a line is broken too.
+/// Nothing is left out. There is at least one line.
+#[must_use]
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        if used > 0 && used + 1 + word.width() > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        if used > 0 {
+            used += put(&mut lines, ' ');
+        }
+        for ch in word.chars() {
+            if used > 0 && used + ch.width().unwrap_or(0) > columns {
+                lines.push(String::new());
+                used = 0;
+            }
+            used += put(&mut lines, ch);
+        }
+    }
+    lines
+}
+
+fn put(lines: &mut [String], ch: char) -> usize {
+    if let Some(line) = lines.last_mut() {
+        line.push(ch);
+    }
+    ch.width().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrapped_text_is_all_there_and_fits() {
+        for (text, columns, lines) in [
+            ("cannot open /var/log/x: denied", 12, &["cannot open", "/var/log/x:", "denied"][..]),
+            ("/a/very/long/path end", 8, &["/a/very/", "long/pat", "h end"]),
+            ("日本語です", 5, &["日本", "語で", "す"]),
+            ("", 5, &[""]),
+            ("ab", 0, &["a", "b"]),
+        ] {
+            assert_eq!(wrapped(text, columns), lines, "{text} in {columns}");
+        }
+    }
 
     #[test]
     fn text_is_cut_by_columns_not_by_characters() {

@@ -187,12 +187,12 @@ pub fn trip_choices(snapshot: &Snapshot) -> Vec<SwitchScope> {
         seen.extend(scopes_of(&load));
     }
     let tripped = reset_choices(snapshot);
-    let mut choices: Vec<(u8, f64, SwitchScope)> = seen
+    let mut choices: Vec<(u8, u64, SwitchScope)> = seen
         .into_iter()
         .filter(|scope| !tripped.contains(scope))
-        .map(|scope| (rank(&scope), stopped(snapshot, &scope).requests_per_s, scope))
+        .map(|scope| (rank(&scope), stopped(snapshot, &scope).requests, scope))
         .collect();
-    choices.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    choices.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
     let all = (!tripped.contains(&SwitchScope::All)).then_some(SwitchScope::All);
     all.into_iter().chain(choices.into_iter().map(|(_, _, scope)| scope)).collect()
 }
@@ -207,28 +207,34 @@ pub fn reset_choices(snapshot: &Snapshot) -> Vec<SwitchScope> {
 /// What a trip would stop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stopped {
-    /// Calls per second of the scope.
-    pub requests_per_s: f64,
+    /// Calls of the scope in the last minute.
+    pub requests: u64,
+    /// The same per second, once that can be said.
+    pub requests_per_s: Option<f64>,
     /// Share of all calls, where there are any.
     pub share: Option<f64>,
     /// Calls per second by priority, critical first; only those that occur.
-    pub by_priority: Vec<(&'static str, f64)>,
+    pub by_priority: Vec<(&'static str, Option<f64>)>,
 }
 
 /// What a trip of this scope would stop, by the last minute's traffic.
 #[must_use]
 pub fn stopped(snapshot: &Snapshot, scope: &SwitchScope) -> Stopped {
-    let all: f64 = snapshot.load.iter().map(|load| load.requests_per_s).sum();
+    let all: u64 = snapshot.load.iter().map(|load| load.requests).sum();
+    let sum = |rate: Option<f64>, more: Option<f64>| more.map(|more| rate.unwrap_or(0.0) + more);
     let mut stopped = Stopped::default();
     for load in snapshot.load.iter().filter(|load| covers(scope, load)) {
-        stopped.requests_per_s += load.requests_per_s;
+        stopped.requests += load.requests;
+        stopped.requests_per_s = sum(stopped.requests_per_s, load.requests_per_s);
         let Some(priority) = load.priority else { continue };
         match stopped.by_priority.iter_mut().find(|(word, _)| *word == priority) {
-            Some((_, rate)) => *rate += load.requests_per_s,
+            Some((_, rate)) => *rate = sum(*rate, load.requests_per_s),
             None => stopped.by_priority.push((priority, load.requests_per_s)),
         }
     }
-    stopped.share = (all > 0.0).then(|| stopped.requests_per_s / all);
+    #[allow(clippy::cast_precision_loss, reason = "a share for people")]
+    let share = || stopped.requests as f64 / all as f64;
+    stopped.share = (all > 0).then(share);
     let order = crate::domain::Priority::from_word;
     stopped.by_priority.sort_by_key(|(word, _)| order(word));
     stopped

@@ -12,7 +12,7 @@ use super::options::ConsoleOptions;
 use super::rows;
 use super::theme::Theme;
 use crate::domain::Wall;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{OLD_DATA_S, Snapshot};
 
 /// A group of rows that can have the focus. In the order of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,6 +156,14 @@ impl Model {
     pub fn shown_age_s(&self) -> f64 {
         let now = self.frozen.as_ref().map_or(self.now, |frozen| frozen.at);
         self.shown().map_or(0.0, |snapshot| age_s(snapshot, now))
+    }
+
+    /// Age of the newest line in the shown picture, if rates of it are not to be
+    /// taken for the present.
+    #[must_use]
+    pub fn old_data_s(&self) -> Option<f64> {
+        let age = self.shown()?.data_age_s()? + self.shown_age_s();
+        Some(age).filter(|age| *age >= OLD_DATA_S)
     }
 
     /// Seconds from the newest picture to now.

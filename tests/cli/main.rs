@@ -29,3 +29,4 @@ mod secrets;
 mod switch;
 mod tls;
 mod ways;
+mod words;

@@ -275,6 +275,7 @@ pub fn named(names: &[&str]) -> Snapshot {
                 summary: (*name).into(),
                 acked_by: text(name),
                 labels: labels(name),
+                title: (*name).into(),
                 ..alert(name, State::Warning, 3.0)
             })
             .collect(),
@@ -416,6 +417,7 @@ fn alarm_alerts() -> Vec<Alert> {
             labels: BTreeMap::from([("cap", Text::from("prod/day"))]),
             acked_by: Some("mira".into()),
             summary: "prod/day burns 5.1 times too fast".into(),
+            title: "prod/day".into(),
             ..alert("spend.burn", State::Critical, 48.0)
         },
         Alert {
@@ -423,11 +425,13 @@ fn alarm_alerts() -> Vec<Alert> {
             needs_s: 60.0,
             labels: BTreeMap::from([("key", Text::from("prod-web"))]),
             summary: "prod-web takes 80% of spend".into(),
+            title: "prod-web".into(),
             ..alert("key.share", State::Warning, 20.0)
         },
         Alert {
             labels: BTreeMap::from([("source", Text::from("gw-2.jsonl"))]),
             summary: "no line for 412 s".into(),
+            title: "gw-2.jsonl".into(),
             ..alert("source.silent", State::Warning, 1900.0)
         },
     ]
@@ -524,7 +528,7 @@ fn traffic(
             reason = "small numbers"
         )]
         requests: (requests_per_s * 60.0) as u64,
-        requests_per_s,
+        requests_per_s: Some(requests_per_s),
         outcomes: outcomes.iter().copied().collect(),
         limited_by: limited_by.iter().copied().collect(),
         latency_ms: Some(times(3100.0)),
@@ -556,11 +560,12 @@ fn key(key_id: &str, requests_per_s: f64, share: f64) -> Key {
         key_id: key_id.into(),
         environment: Some("prod".into()),
         team: None,
-        requests_per_s,
-        tokens_per_min: 310_000,
+        requests_per_s: Some(requests_per_s),
+        tokens_per_min: Some(310_000),
         usd_per_hour: Some(usd(36)),
         limited_ratio: 0.04,
         share: Some(share),
+        share_of: "spend",
         last_seen_s: 0.2,
     }
 }
@@ -577,6 +582,7 @@ fn alert(rule: &str, severity: State, for_s: f64) -> Alert {
             ("provider", Text::from("openai")),
             ("resource", Text::from("tokens")),
         ]),
+        title: "openai gpt-4o TPM".into(),
         value: Some(0.0),
         threshold: Some(0.1),
         runbook: Some("https://runbooks.example/tpm".into()),
@@ -620,7 +626,13 @@ fn load() -> Arc<[Load]> {
         key: Some(key.into()),
         environment: Some("prod".into()),
         priority: Some(priority),
-        requests_per_s,
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small numbers"
+        )]
+        requests: (requests_per_s * 60.0) as u64,
+        requests_per_s: Some(requests_per_s),
     };
     [
         part("gpt-4o", "prod-web", "critical", 21.0),

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use super::calls::{Truth, decimal};
 use super::daemon::{Daemon, kept, serve, status, status_until};
@@ -253,4 +254,30 @@ fn no_secret_and_no_prompt_is_kept() {
         assert!(!found, "{}", String::from_utf8_lossy(&kept));
         assert!(kept.len() > 10_000);
     }
+}
+
+#[test]
+fn how_fast_is_spent_is_known_right_after_a_restart() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.path("gw.log");
+    let now = SystemTime::now();
+    let lines: String =
+        (0..120).map(|n| super::calls::line(n, now - Duration::from_secs(120 - n))).collect();
+    fs::write(&log, lines).unwrap();
+    let forecast = |status: &serde_json::Value| {
+        let cap = &status["caps"][0];
+        let rate: f64 = cap["usd_per_hour"].as_str()?.parse().ok()?;
+        Some((rate, cap["cap_in_s"].as_f64()?))
+    };
+    let daemon = Daemon::start(serve(&sandbox, CAPS, &[&log]));
+    let before = status_until(&sandbox, "a rate", |status| forecast(status).is_some());
+    daemon.stop();
+    let _again = Daemon::start(serve(&sandbox, CAPS, &[&log]));
+    let after = status_until(&sandbox, "live again", |status| {
+        status["sources"][0]["state"] == "live" && forecast(status).is_some()
+    });
+    let (before, after) = (forecast(&before).unwrap(), forecast(&after).unwrap());
+    // Not one line came since, so nothing but what was kept can tell it.
+    assert!((after.0 / before.0 - 1.0).abs() < 0.3, "{before:?} {after:?}");
+    assert!((after.1 / before.1 - 1.0).abs() < 0.5, "{before:?} {after:?}");
 }

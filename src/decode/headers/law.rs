@@ -14,6 +14,8 @@ const PRECISION_S: f64 = 0.001;
 /// How far beyond its window an overdraft may push a reset before we call the
 /// numbers contradictory.
 const MAX_OVERDRAFT: f64 = 2.0;
+/// Windows below this are not told by an overdraft.
+const SHORTEST_OVERDRAWN_S: u32 = 60;
 
 /// What the law says about a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +52,12 @@ pub(super) fn window(limit: Amount, remaining: Amount, reset_s: f64) -> Verdict 
         let window = f64::from(**window);
         window <= least && least <= window * MAX_OVERDRAFT
     };
+    // A reset of some seconds at nothing left is the wait for the next call, not the
+    // overdraft of a window as short.
     match CANONICAL_S.iter().rev().find(overdrawn) {
-        Some(window) if used >= limit => Verdict::Window(*window),
+        Some(window) if used >= limit && *window >= SHORTEST_OVERDRAWN_S => {
+            Verdict::Window(*window)
+        }
         _ => Verdict::Contradiction,
     }
 }
@@ -109,6 +115,7 @@ mod tests {
         assert_eq!(law(60, 58, 42.0), Verdict::Contradiction);
         assert_eq!(law(10_000, 1, 93_600.0), Verdict::Contradiction);
         assert_eq!(law(10_000, 0, 1_200.0), Verdict::Contradiction, "no 20-fold overdraft");
+        assert_eq!(law(500, 0, 1.42), Verdict::Contradiction, "a wait, not a second's window");
     }
 
     #[test]

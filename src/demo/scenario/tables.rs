@@ -148,7 +148,7 @@ pub(super) static LAUNCH: Profile = Profile {
 [[cap]]
 name = "launch-day"
 period = "day"
-usd = "1.50"
+usd = 1.50
 
 [[rule]]
 name = "launch-tokens-low"
@@ -204,7 +204,7 @@ pub(super) static LEAK: Profile = Profile {
 [[cap]]
 name = "day"
 period = "day"
-usd = "8000.00"
+usd = 8000.00
 
 [[rule]]
 name = "dev-key-takes-it-all"
@@ -237,7 +237,7 @@ pub(super) static RUNAWAY: Profile = Profile {
 name = "staging-day"
 match = { environment = "staging" }
 period = "day"
-usd = "1.00"
+usd = 1.00
 
 [[rule]]
 name = "staging-runs-away"
@@ -274,7 +274,7 @@ pub(super) static OUTAGE: Profile = Profile {
 [[cap]]
 name = "day"
 period = "day"
-usd = "15000.00"
+usd = 15000.00
 
 [[rule]]
 name = "anthropic-is-down"
@@ -307,7 +307,7 @@ pub(super) static QUIET: Profile = Profile {
 [[cap]]
 name = "day"
 period = "day"
-usd = "2500.00"
+usd = 2500.00
 
 [[rule]]
 name = "cap-reached"

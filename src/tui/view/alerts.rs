@@ -10,7 +10,7 @@ use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Tone, mark, tone};
 
 const NARROW: u16 = 50;
-const FULL: u16 = 60;
+const FULL: u16 = 72;
 const WIDE: u16 = 78;
 
 /// Draw the panel.
@@ -61,7 +61,7 @@ fn cells(alert: &Alert, elapsed_s: f64) -> Vec<Cell> {
         cell(word(alert), own),
         cell(time(alert, elapsed_s), own),
         cell(&*alert.rule, own),
-        cell(subject(alert), own),
+        cell(&*alert.title, own),
         plain(if alert.severity == State::Critical { "page" } else { "warn" }),
         plain(format!("ack {}", alert.acked_by.as_deref().unwrap_or(ABSENT))),
         cell(&*alert.summary, Tone::Quiet),
@@ -86,19 +86,4 @@ fn time(alert: &Alert, elapsed_s: f64) -> String {
         return format!("{since}/{}", fmt::span(alert.needs_s));
     }
     since
-}
-
-/// What the alert is about: `openai/gpt-4o`, then the other labels.
-fn subject(alert: &Alert) -> String {
-    let label = |name: &str| alert.labels.get(name).map(|value| &**value);
-    let mut parts: Vec<String> = Vec::new();
-    match (label("provider"), label("model")) {
-        (Some(provider), Some(model)) => parts.push(format!("{provider}/{model}")),
-        (one, other) => parts.extend(one.or(other).map(str::to_owned)),
-    }
-    // Whose limit it is and over what is the same for all of a kind: see Enter.
-    let shown = |name: &str| !matches!(name, "provider" | "model" | "layer" | "scope");
-    let rest = alert.labels.iter().filter(|(name, _)| shown(name));
-    parts.extend(rest.map(|(_, value)| value.to_string()));
-    parts.join(" ")
 }

@@ -3,11 +3,12 @@
 use ratatui::layout::Rect;
 
 use super::pen::{Align, Canvas};
-use super::{limits, popup, switch};
+use super::{popup, switch};
 use crate::snapshot::{
     Alert, Cap, Finding, Key, Limit, Number, Percentiles, Queue, Retries, Snapshot, Source, Switch,
     Traffic, Usd,
 };
+use crate::text::{printable, wrapped};
 use crate::tui::fmt;
 use crate::tui::model::{Model, Panel};
 use crate::tui::rows;
@@ -15,6 +16,10 @@ use crate::tui::theme::Tone;
 
 /// A label and its value.
 type Fact = (&'static str, String);
+
+/// Columns of the labels, and of the box.
+const LABEL: usize = 18;
+const COLUMNS: u16 = 92;
 
 /// Draw from line `top`.
 pub fn draw(
@@ -25,23 +30,36 @@ pub fn draw(
     name: &str,
     top: usize,
 ) {
-    let facts = facts_of(model, panel, name);
-    let rows = u16::try_from(facts.len()).unwrap_or(u16::MAX);
-    let inside = popup::draw(canvas, screen, 92, rows.max(1), "DETAIL  Esc closes, j k scroll");
-    if facts.is_empty() {
+    let lines = lines(&facts_of(model, panel, name), screen);
+    let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let inside =
+        popup::draw(canvas, screen, COLUMNS, rows.max(1), "DETAIL  Esc closes, j k scroll");
+    if lines.is_empty() {
         canvas.row(inside, 0).tone("this row is gone", Tone::Quiet);
     }
     let label_style = canvas.style(Tone::Quiet);
-    for (row, (label, value)) in (0..inside.height).zip(facts.iter().skip(top)) {
+    for (row, (label, value)) in (0..inside.height).zip(lines.iter().skip(top)) {
         let mut pen = canvas.row(inside, row);
-        pen.field(label, 18, Align::Left, label_style);
+        pen.field(label, LABEL, Align::Left, label_style);
         pen.tone(value, Tone::Plain);
     }
 }
 
-/// How many lines the detail of a row has.
+/// How many lines the detail of a row has on this screen.
 pub fn len(model: &Model, panel: Panel, name: &str) -> usize {
-    facts_of(model, panel, name).len()
+    let screen = Rect { x: 0, y: 0, width: model.size.width, height: model.size.height };
+    lines(&facts_of(model, panel, name), screen).len()
+}
+
+/// The facts in lines that fit: what a tired person needs most is often the end of a
+/// long one.
+fn lines(facts: &[Fact], screen: Rect) -> Vec<Fact> {
+    let columns = usize::from(popup::columns_inside(screen, COLUMNS)).saturating_sub(LABEL);
+    let of_fact = |(label, value): &Fact| {
+        let labels = std::iter::once(*label).chain(std::iter::repeat(""));
+        labels.zip(wrapped(&printable(value), columns)).collect::<Vec<_>>()
+    };
+    facts.iter().flat_map(of_fact).collect()
 }
 
 fn facts_of(model: &Model, panel: Panel, name: &str) -> Vec<Fact> {
@@ -130,7 +148,7 @@ impl Facts {
 fn limit_facts(limit: &Limit, elapsed_s: f64) -> Vec<Fact> {
     let freshness = if limit.stale { ", too old to trust" } else { "" };
     Facts::default()
-        .text("limit", limits::kind(limit))
+        .text("limit", limit.name().title())
         .text("counts", limit.resource)
         .maybe("window", limit.window_s.map(|seconds| format!("{seconds} s")))
         .text("whose", format!("{} {}", limit.layer, limit.scope))
@@ -200,7 +218,7 @@ fn traffic_facts(traffic: &Traffic) -> Vec<Fact> {
         .maybe("model", traffic.model.as_ref())
         .maybe("endpoint", traffic.endpoint.as_ref())
         .text("calls, 1 min", fmt::grouped(traffic.requests))
-        .text("per second", format!("{:.2}", traffic.requests_per_s))
+        .maybe("per second", traffic.requests_per_s.map(|rate| format!("{rate:.2}")))
         .text("outcomes", shares(&traffic.outcomes))
         .text("refused by", shares(&traffic.limited_by))
         .percentiles("latency", traffic.latency_ms)
@@ -232,7 +250,7 @@ fn alert_facts(alert: &Alert, elapsed_s: f64) -> Vec<Fact> {
         alert.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
     Facts::default()
         .text("rule", &*alert.rule)
-        .text("state", format!("{} for {}", alert.state, fmt::span(alert.for_s + elapsed_s)))
+        .text("state", format!("{} for {}", alert.word(), fmt::span(alert.for_s + elapsed_s)))
         .text("since", &*alert.since)
         .text("summary", &*alert.summary)
         .text("labels", labels.join(" "))
@@ -247,14 +265,17 @@ fn alert_facts(alert: &Alert, elapsed_s: f64) -> Vec<Fact> {
 
 fn key_facts(key: &Key, elapsed_s: f64) -> Vec<Fact> {
     Facts::default()
-        .text("key", &*key.key_id)
+        .text("key", key.title())
         .maybe("environment", key.environment.as_ref())
         .maybe("team", key.team.as_ref())
-        .text("per second", format!("{:.2}", key.requests_per_s))
-        .text("tokens/min", fmt::grouped(key.tokens_per_min))
+        .maybe("per second", key.requests_per_s.map(|rate| format!("{rate:.2}")))
+        .maybe("tokens/min", key.tokens_per_min.map(fmt::grouped))
         .usd("per hour", key.usd_per_hour)
         .ratio("refused", Some(key.limited_ratio))
-        .ratio("share of spend", key.share)
+        .ratio(
+            if key.share_of == "tokens" { "share of tokens" } else { "share of spend" },
+            key.share,
+        )
         .text("last seen", format!("{} ago", fmt::age(key.last_seen_s + elapsed_s)))
         .done()
 }

@@ -200,8 +200,8 @@ fn stop_facts(stopped: &Stopped) -> Vec<(&'static str, String, Tone)> {
         .by_priority
         .iter()
         .map(|(priority, rate)| match *priority {
-            "critical" => format!("INCLUDING CRITICAL {}/s", fmt::rate(*rate)),
-            other => format!("{other} {}/s", fmt::rate(*rate)),
+            "critical" => format!("INCLUDING CRITICAL {}/s", rate_text(*rate)),
+            other => format!("{other} {}/s", rate_text(*rate)),
         })
         .collect();
     let hurts = stopped.by_priority.iter().any(|(priority, _)| *priority == "critical");
@@ -210,11 +210,18 @@ fn stop_facts(stopped: &Stopped) -> Vec<(&'static str, String, Tone)> {
 }
 
 fn load_text(stopped: &Stopped) -> String {
-    let rate = fmt::rate(stopped.requests_per_s);
+    let rate = match stopped.requests {
+        0 => fmt::rate(0.0),
+        _ => rate_text(stopped.requests_per_s),
+    };
     match stopped.share {
         Some(share) => format!("{rate} req/s = {} of traffic", fmt::percent(share)),
         None => "no call in the last minute".into(),
     }
+}
+
+fn rate_text(rate: Option<f64>) -> String {
+    rate.map_or(UNKNOWN.into(), fmt::rate)
 }
 
 fn hosts(live: &Snapshot) -> String {

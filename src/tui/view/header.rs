@@ -5,16 +5,13 @@ use ratatui::layout::Rect;
 
 use super::layout;
 use super::pen::Canvas;
-use crate::snapshot::{Snapshot, State};
-use crate::text::width;
+use crate::snapshot::{OLD_DATA_S, Snapshot, State};
+use crate::text::{width, wrapped};
 use crate::tui::fmt;
 use crate::tui::model::Model;
 use crate::tui::options::Access;
 use crate::tui::rows;
 use crate::tui::theme::{Tone, mark, tone};
-
-/// Age of the newest data from which the screen is not to be trusted.
-const OLD_DATA_S: f64 = 30.0;
 
 /// How the piece of a tripped switch starts; on a narrow screen it is all of it.
 const TRIPPED: &str = "KILL TRIPPED";
@@ -164,10 +161,7 @@ fn sources(snapshot: &Snapshot) -> Option<(String, Tone)> {
 
 /// How old the newest line of any source is.
 fn data_age(model: &Model) -> (String, Tone) {
-    let newest = model.live.as_deref().and_then(|snapshot| {
-        let ages = snapshot.sources.iter().filter_map(|source| source.last_line_age_s);
-        ages.reduce(f64::min)
-    });
+    let newest = model.live.as_deref().and_then(Snapshot::data_age_s);
     match newest.map(|age| age + model.live_age_s()) {
         None => (format!("data {}", fmt::ABSENT), Tone::Plain),
         Some(age) if age >= OLD_DATA_S => (format!("data {}!", fmt::age(age)), Tone::Warning),
@@ -232,21 +226,13 @@ fn disobeyed(snapshot: &Snapshot) -> Option<String> {
     ))
 }
 
-/// Break text at spaces into at most `rows` lines of `columns`; what does not
-/// fit stays at the end of the last line, to be cut off there.
+/// Text in at most `rows` lines of `columns`; what does not fit stays at the end of
+/// the last line, to be cut off there.
 fn wrap(text: &str, columns: usize, rows: usize) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
-        let full = lines.len() == rows;
-        let Some(line) = lines.last_mut() else { break };
-        if line.is_empty() {
-            line.push_str(word);
-        } else if full || width(line) + 1 + width(word) <= columns {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
+    let mut lines = wrapped(text, columns);
+    if lines.len() > rows.max(1) {
+        let rest = lines.split_off(rows.max(1) - 1).join(" ");
+        lines.push(rest);
     }
     lines
 }

@@ -45,7 +45,7 @@ impl Layout {
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
             return Layout::Verdict(area);
         }
-        let verdict_rows = if area.height > 26 && area.width < WIDE { 2 } else { 1 };
+        let verdict_rows = verdict_rows(area);
         let line = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
         let body = line(1 + verdict_rows, area.height - 2 - verdict_rows);
         Layout::Full {
@@ -79,6 +79,16 @@ pub const fn lead(panel: Panel) -> u16 {
     match panel {
         Panel::Traffic => 3,
         _ => 0,
+    }
+}
+
+/// A sentence that is cut off may say the opposite: it gets more rows where they are
+/// short, as far as the panels can spare them.
+fn verdict_rows(area: Rect) -> u16 {
+    match (area.width, area.height) {
+        (..FULL_WIDTH, height) => (height / 7).clamp(1, 4),
+        (..160, 27..) => 2,
+        _ => 1,
     }
 }
 
@@ -143,7 +153,7 @@ fn budget(model: &Model, body: Rect) -> Vec<Band> {
             Band { least: 3, ..band(Panel::Limits, 6) },
             Band { least: 2, ..pair(Panel::Spend, Panel::Queue, 3) },
             Band { least: 3, ..pair(Panel::Traffic, Panel::Retries, 4) },
-            Band { least: 3, ..pair(Panel::Alerts, Panel::Who, 5) },
+            Band { least: 2, ..pair(Panel::Alerts, Panel::Who, 5) },
         ]);
     } else if body.width >= FULL_WIDTH {
         bands.extend([
@@ -157,6 +167,8 @@ fn budget(model: &Model, body: Rect) -> Vec<Band> {
     } else {
         bands.extend([
             Band { least: 3, ..band(Panel::Limits, 6) },
+            Band { least: 2, ..band(Panel::Spend, 3) },
+            band(Panel::Traffic, 3),
             Band { least: 2, ..band(Panel::Alerts, 3) },
         ]);
     }
@@ -194,11 +206,12 @@ fn give(bands: &mut [Band], panel: Panel, rows: u16) {
     }
 }
 
-/// Drop the band of a panel if the bands do not fit with it.
+/// Drop the band of a panel if the bands do not fit with it. What stands beside a
+/// more urgent panel stays with it.
 fn drop_band(bands: &mut Vec<Band>, panel: Panel, room: u16) {
     let used: u16 = bands.iter().map(|band| band.height).sum();
     if used > room {
-        bands.retain(|band| band.left != panel && band.right != Some(panel));
+        bands.retain(|band| band.left != panel);
     }
 }
 

@@ -4,12 +4,16 @@ use ratatui::layout::Rect;
 
 use super::pen::Canvas;
 use super::table::{Cell, Table, cell, gauge, left, plain, right};
-use crate::snapshot::{Limit, Number, State};
+use crate::snapshot::{Limit, LimitName, Number, State};
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Theme, Tone, mark, tone};
 
-const NARROW: u16 = 60;
+/// Columns below which owner and model share a field, and what a tired reader can do
+/// without is left out.
+const NARROW: u16 = 74;
+/// Columns from which there is room for when it runs out.
+const FORECAST: u16 = 52;
 const WIDE: u16 = 120;
 /// Columns that everything but the gauge takes on a wide screen.
 const WIDE_REST: u16 = 106;
@@ -30,7 +34,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         right("", 5),
         right("limit", 6).from(WIDE),
         right("reset", 5),
-        right("empty in", 9).from(NARROW),
+        right("empty in", 9).from(FORECAST),
         right("drift", 6).from(WIDE),
         right("rst err", 7).from(150),
         left("src", 4).from(NARROW),
@@ -44,16 +48,20 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     };
     let limits = model.shown().map_or(&[][..], |snapshot| &snapshot.limits);
     let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
-    let name = if area.width < NARROW { joined_name } else { model_name };
+    let narrow = area.width < NARROW;
     table.draw(canvas, area, model, |index| {
         let Some(limit) = limits.get(index) else { return Vec::new() };
-        cells(limit, name(limit), elapsed_s, gauge_columns, theme)
+        let mut name = limit.name();
+        if narrow {
+            name.about = joined(&name);
+        }
+        cells(limit, name, elapsed_s, gauge_columns, theme)
     });
 }
 
 fn cells(
     limit: &Limit,
-    name: String,
+    name: LimitName,
     elapsed_s: f64,
     gauge_columns: u16,
     theme: Theme,
@@ -69,9 +77,9 @@ fn cells(
     let left = left_ratio(limit);
     vec![
         cell(if limit.stale && !limit.exhausted { "?" } else { mark(state) }, word),
-        cell(provider_name(limit), word),
-        cell(name, word),
-        cell(kind(limit), word),
+        cell(&*name.owner, word),
+        cell(name.about, word),
+        cell(name.kind, word),
         cell(gauge(theme, left, usize::from(gauge_columns)), bar),
         cell(left_text(limit, left), word),
         cell(limit.limit.map_or(UNKNOWN.into(), |Number(value)| fmt::count(value)), quiet),
@@ -134,69 +142,10 @@ fn age_text(limit: &Limit, elapsed_s: f64) -> String {
     if limit.stale { format!("{age}!") } else { age }
 }
 
-fn provider_name(limit: &Limit) -> String {
-    match &limit.provider {
-        Some(provider) => provider.to_string(),
-        None if limit.layer == "gateway" => "gateway".into(),
-        None => UNKNOWN.into(),
-    }
-}
-
-/// What the limit is about: its model, else whatever narrows it down.
-fn model_name(limit: &Limit) -> String {
-    let name = limit.model.as_ref().map(ToString::to_string);
-    let key = limit.key.as_ref().map(|key| format!("k:{key}"));
-    let subject = limit.subject.as_ref().map(|subject| format!("{}:{subject}", limit.scope));
-    let own = match (name, key.or(subject)) {
-        (Some(name), Some(other)) => format!("{name} {other}"),
-        (Some(name), None) => name,
-        (None, Some(other)) => other,
-        (None, None) => "*".into(),
-    };
-    match &limit.label {
-        Some(label) if limit.resource != "plan_usage" => format!("{own} {label}"),
-        _ => own,
-    }
-}
-
-/// Provider and model in one short field.
-fn joined_name(limit: &Limit) -> String {
-    let provider: String = provider_name(limit).chars().take(4).collect();
-    format!("{provider}/{}", model_name(limit))
-}
-
-/// `TPM`, `RPD`, `ITPM`, `5h`: what is counted, over which time.
-pub fn kind(limit: &Limit) -> String {
-    let stem = match limit.resource {
-        "requests" => "R",
-        "tokens" => "T",
-        "input_tokens" => "IT",
-        "output_tokens" => "OT",
-        "images" => "I",
-        "pages" => "PG",
-        "audio_seconds" => "AS",
-        "characters" => "CH",
-        "content_bytes" => "B",
-        "spend" => "$",
-        "concurrency" => return "CONC".into(),
-        "credits" => return "CRED".into(),
-        "plan_usage" => {
-            let label = limit.label.as_ref().map(ToString::to_string);
-            return label.unwrap_or_else(|| "PLAN".into());
-        }
-        _ => return "OTHER".into(),
-    };
-    match limit.window_s {
-        None => format!("{stem}/?"),
-        Some(1) => format!("{stem}PS"),
-        Some(60) => format!("{stem}PM"),
-        Some(3600) => format!("{stem}PH"),
-        Some(86_400) => format!("{stem}PD"),
-        Some(2_592_000) => format!("{stem}PMO"),
-        Some(seconds) if seconds % 3600 == 0 => format!("{stem}/{}h", seconds / 3600),
-        Some(seconds) if seconds % 60 == 0 => format!("{stem}/{}m", seconds / 60),
-        Some(seconds) => format!("{stem}/{seconds}s"),
-    }
+/// Owner and what it is about in one short field.
+fn joined(name: &LimitName) -> String {
+    let owner: String = name.owner.chars().take(4).collect();
+    if name.about.is_empty() { owner } else { format!("{owner}/{}", name.about) }
 }
 
 fn short_source(source: &str) -> &str {

@@ -10,15 +10,17 @@ use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Theme, Tone, mark, tone};
 
 const GAUGE: u16 = 12;
+/// Columns from which there is room for a gauge and a rate.
+const GAUGED: u16 = 55;
 
 /// Draw the panel.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let columns = [
         left("", 1),
         left("", 0),
-        left("", GAUGE),
+        left("", GAUGE).from(GAUGED),
         left("used/cap", 13),
-        right("rate", 7),
+        right("rate", 7).from(GAUGED),
         right("cap in", 6),
         right("burn 5m/1h", 11).from(70),
         left("", 12).from(78),

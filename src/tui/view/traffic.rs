@@ -6,13 +6,15 @@ use ratatui::layout::Rect;
 use super::layout::lead;
 use super::pen::{Canvas, Pen};
 use super::table::{Cell, Table, cell, left, plain, right, title_rule};
-use crate::snapshot::{Percentiles, Retries, Snapshot, Traffic};
+use crate::snapshot::{Percentiles, Retries, Snapshot, State, Traffic, traffic_state};
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
-use crate::tui::theme::Tone;
+use crate::tui::theme::{Tone, mark};
 
 /// Columns from which the 99th percentiles fit too.
 const ALL_PERCENTILES: usize = 78;
+/// Attempts per request from which retries feed the fire.
+const HEAVY: f64 = 1.2;
 
 /// Draw the panel: the sum in the title, retries and latency below it, and
 /// then as many models as there is room for.
@@ -21,8 +23,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     title_rule(canvas, area, "TRAFFIC", model, Panel::Traffic);
     let mut pen = canvas.row(area, 0);
     pen.skip(2 + "TRAFFIC ".len());
-    draw_outcomes(&mut pen, &snapshot.overall);
-    draw_retry_line(&mut canvas.row(area, 1), &snapshot.overall_retries, &snapshot.overall);
+    draw_outcomes(&mut pen, &snapshot.overall, model.old_data_s());
+    draw_retry_line(&mut canvas.row(area, 1), snapshot);
     draw_latency_line(&mut canvas.row(area, 2), &snapshot.overall);
     if area.height > lead(Panel::Traffic) + 1 {
         let (y, height) = (area.y + lead(Panel::Traffic), area.height - lead(Panel::Traffic));
@@ -45,9 +47,10 @@ fn draw_models(canvas: &mut Canvas<'_>, area: Rect, model: &Model, snapshot: &Sn
         right("tok/m", 6).from(78),
         right("cache", 5).from(78),
     ];
+    let old = model.old_data_s().is_some();
     let table = Table { panel: Panel::Traffic, title: "by model", columns: &columns, empty: "" };
     table.draw(canvas, area, model, |index| {
-        snapshot.traffic.get(index).map_or_else(Vec::new, cells)
+        snapshot.traffic.get(index).map_or_else(Vec::new, |row| cells(row, old))
     });
 }
 
@@ -74,14 +77,20 @@ pub fn draw_retries(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     table.draw(canvas, area, model, |index| retries.get(index).map_or_else(Vec::new, retry_cells));
 }
 
-fn draw_outcomes(pen: &mut Pen<'_>, traffic: &Traffic) {
+/// Of the minute up to now, of which data that stopped some time ago show only the
+/// beginning: that must not look like traffic going down.
+fn draw_outcomes(pen: &mut Pen<'_>, traffic: &Traffic, old_s: Option<f64>) {
+    if let Some(age) = old_s {
+        pen.tone(&format!(" {} old! ", fmt::age(age)), Tone::Warning);
+    }
     if traffic.requests == 0 {
         pen.tone(" no call in the last minute ", Tone::Quiet);
         return;
     }
-    pen.tone(&format!("{}/s ", fmt::rate(traffic.requests_per_s)), Tone::Strong);
-    pen.tone(&format!("  ok {} ", fmt::percent(share(traffic, OK))), Tone::Plain);
-    let limited = share(traffic, LIMITED);
+    let strong = if old_s.is_some() { Tone::Quiet } else { Tone::Strong };
+    pen.tone(&format!("{}/s ", per_s(traffic)), strong);
+    pen.tone(&format!("  ok {} ", fmt::percent(traffic.share(OK))), Tone::Plain);
+    let limited = traffic.refused_ratio();
     if limited > 0.0 {
         pen.tone(&format!("  429 {} ", fmt::percent(limited)), Tone::Warning);
         let split = split(traffic);
@@ -90,7 +99,7 @@ fn draw_outcomes(pen: &mut Pen<'_>, traffic: &Traffic) {
         }
     }
     for (word, outcomes) in OTHERS {
-        let share = share(traffic, outcomes);
+        let share = traffic.share(outcomes);
         if share > 0.0 {
             pen.tone(&format!("  {word} {} ", fmt::percent(share)), Tone::Plain);
         }
@@ -98,7 +107,6 @@ fn draw_outcomes(pen: &mut Pen<'_>, traffic: &Traffic) {
 }
 
 const OK: &[&str] = &["ok"];
-const LIMITED: &[&str] = &["rate_limited", "quota_exhausted"];
 const BROKEN: &[&str] = &["failed", "overloaded"];
 const OTHERS: [(&str, &[&str]); 6] = [
     ("5xx", BROKEN),
@@ -108,10 +116,6 @@ const OTHERS: [(&str, &[&str]); 6] = [
     ("4xx", &["client_error"]),
     ("left", &["cancelled"]),
 ];
-
-fn share(traffic: &Traffic, outcomes: &[&str]) -> f64 {
-    outcomes.iter().filter_map(|outcome| traffic.outcomes.get(outcome)).sum()
-}
 
 /// Which limit refused: `tpm 22 rpm 1 cap 1`, in percent of all calls, most first.
 fn split(traffic: &Traffic) -> String {
@@ -138,16 +142,20 @@ fn short_limit(limit: &str) -> &str {
     }
 }
 
-fn draw_retry_line(pen: &mut Pen<'_>, retries: &Retries, traffic: &Traffic) {
+fn draw_retry_line(pen: &mut Pen<'_>, snapshot: &Snapshot) {
+    let (retries, traffic) = (&snapshot.overall_retries, &snapshot.overall);
     let load = match retries.amplification {
         Some(ratio) => format!("x{ratio:.2} load"),
         None => ABSENT.into(),
     };
     let tone = match retries.amplification {
-        Some(ratio) if ratio >= 1.2 => Tone::Warning,
+        Some(ratio) if ratio >= HEAVY => Tone::Warning,
         _ => Tone::Plain,
     };
     pen.tone(" retry: ", Tone::Quiet).tone(&load, tone);
+    if let Some((name, ratio)) = heaviest(snapshot) {
+        pen.tone(&format!(" ({name} x{ratio:.2})"), tone);
+    }
     if let Some(ratio) = retries.success_by_attempt.get(1) {
         pen.tone(&format!(", 2nd try ok {}", fmt::percent(*ratio)), Tone::Plain);
     }
@@ -157,6 +165,15 @@ fn draw_retry_line(pen: &mut Pen<'_>, retries: &Retries, traffic: &Traffic) {
     if let Some(ratio) = traffic.cache_hit_ratio {
         pen.tone(&format!("   cache hit {}", fmt::percent(ratio)), Tone::Plain);
     }
+}
+
+/// Who adds most of the load, where one row alone does not make the sum.
+fn heaviest(snapshot: &Snapshot) -> Option<(String, f64)> {
+    let load = |row: &Retries| row.amplification.unwrap_or(1.0);
+    let known = || snapshot.retries.iter().filter(|row| row.amplification.is_some());
+    let worst = known().max_by(|a, b| load(a).total_cmp(&load(b)))?;
+    let several = known().count() > 1;
+    (several && load(worst) >= HEAVY).then(|| (retries_name(worst), load(worst)))
 }
 
 fn draw_latency_line(pen: &mut Pen<'_>, traffic: &Traffic) {
@@ -182,25 +199,26 @@ fn draw_percentiles(pen: &mut Pen<'_>, times: Option<Percentiles>, shown: usize)
     }
 }
 
-fn cells(traffic: &Traffic) -> Vec<Cell> {
-    let limited = share(traffic, LIMITED);
-    let broken = share(traffic, BROKEN);
-    let (mark, tone) = match limited.max(broken) {
-        worst if worst >= 0.2 => ("!", Tone::Critical),
-        worst if worst >= 0.02 => ("~", Tone::Warning),
-        _ => (" ", Tone::Plain),
+fn cells(traffic: &Traffic, old: bool) -> Vec<Cell> {
+    let (limited, broken) = (traffic.refused_ratio(), traffic.broken_ratio());
+    let (mark, tone) = match traffic_state(traffic) {
+        _ if old => (mark(State::Unknown), Tone::Quiet),
+        State::Critical => ("!", Tone::Critical),
+        State::Warning => ("~", Tone::Warning),
+        State::Ok | State::Unknown => (" ", Tone::Plain),
     };
+    let plain = |text: String| cell(text, if old { Tone::Quiet } else { Tone::Plain });
     let time = |times: Option<Percentiles>, pick: fn(Percentiles) -> f64| {
         times.map_or(ABSENT.into(), |times| fmt::latency(pick(times) / 1000.0))
     };
     let tokens = traffic
         .tokens_per_min
-        .map_or(UNKNOWN.into(), |tokens| count(tokens.input.saturating_add(tokens.output)));
+        .map_or(UNKNOWN.to_owned(), |tokens| count(tokens.input.saturating_add(tokens.output)));
     vec![
         cell(mark, tone),
         cell(name(traffic), tone),
-        plain(fmt::rate(traffic.requests_per_s)),
-        plain(fmt::percent(share(traffic, OK))),
+        plain(per_s(traffic)),
+        plain(fmt::percent(traffic.share(OK))),
         cell(fmt::percent(limited), if limited > 0.0 { tone } else { Tone::Plain }),
         plain(fmt::percent(broken)),
         plain(time(traffic.ttft_ms, |times| times.p95)),
@@ -212,6 +230,10 @@ fn cells(traffic: &Traffic) -> Vec<Cell> {
     ]
 }
 
+fn per_s(traffic: &Traffic) -> String {
+    traffic.requests_per_s.map_or(UNKNOWN.into(), fmt::rate)
+}
+
 fn name(traffic: &Traffic) -> String {
     let provider = traffic.provider.as_deref().unwrap_or(UNKNOWN);
     let model = traffic.model.as_deref().unwrap_or(UNKNOWN);
@@ -221,17 +243,21 @@ fn name(traffic: &Traffic) -> String {
     }
 }
 
-fn retry_cells(retries: &Retries) -> Vec<Cell> {
-    let heavy = retries.amplification.is_some_and(|ratio| ratio >= 1.2);
-    let (mark, tone) = if heavy { ("~", Tone::Warning) } else { (" ", Tone::Plain) };
+fn retries_name(retries: &Retries) -> String {
     let provider = retries.provider.as_deref().unwrap_or(UNKNOWN);
     let model = retries.model.as_deref().unwrap_or(UNKNOWN);
+    format!("{provider}/{model}")
+}
+
+fn retry_cells(retries: &Retries) -> Vec<Cell> {
+    let heavy = retries.amplification.is_some_and(|ratio| ratio >= HEAVY);
+    let (mark, tone) = if heavy { ("~", Tone::Warning) } else { (" ", Tone::Plain) };
     let attempt = |at: usize| {
         retries.success_by_attempt.get(at).map_or(ABSENT.into(), |ratio| fmt::percent(*ratio))
     };
     vec![
         cell(mark, tone),
-        cell(format!("{provider}/{model}"), tone),
+        cell(retries_name(retries), tone),
         cell(retries.amplification.map_or(ABSENT.into(), |ratio| format!("x{ratio:.2}")), tone),
         plain(attempt(0)),
         plain(attempt(1)),

@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::pen::Canvas;
-use super::table::{Cell, Table, cell, gauge, left, plain, right};
-use crate::snapshot::{Key, UNATTRIBUTED};
+use super::table::{Cell, Table, cell, gauge, left, right};
+use crate::snapshot::Key;
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Theme, Tone};
@@ -35,26 +35,31 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     };
     let keys = model.shown().map_or(&[][..], |snapshot| &snapshot.keys);
     let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
+    let old = model.old_data_s().is_some();
     table.draw(canvas, area, model, |index| {
-        keys.get(index).map_or_else(Vec::new, |key| cells(key, elapsed_s, theme))
+        keys.get(index).map_or_else(Vec::new, |key| cells(key, old, elapsed_s, theme))
     });
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn cells(key: &Key, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
-    let (mark, tone) =
-        if key.limited_ratio >= LIMITED { ("~", Tone::Warning) } else { (" ", Tone::Plain) };
-    let id = if &*key.key_id == UNATTRIBUTED { "no key logged" } else { &key.key_id };
+fn cells(key: &Key, old: bool, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
+    let (mark, tone) = match key.limited_ratio {
+        // Rates of data that stopped are no present ones.
+        _ if old => ("?", Tone::Quiet),
+        limited if limited >= LIMITED => ("~", Tone::Warning),
+        _ => (" ", Tone::Plain),
+    };
+    let plain = |text: String| cell(text, if old { Tone::Quiet } else { Tone::Plain });
     let name = match &key.team {
-        Some(team) => format!("{id} ({team})"),
-        None => id.to_owned(),
+        Some(team) => format!("{} ({team})", key.title()),
+        None => key.title().to_owned(),
     };
     vec![
         cell(mark, tone),
         cell(name, tone),
-        plain(key.environment.as_deref().unwrap_or(ABSENT)),
-        plain(fmt::rate(key.requests_per_s)),
-        plain(fmt::count(key.tokens_per_min as f64)),
+        plain(key.environment.as_deref().unwrap_or(ABSENT).to_owned()),
+        plain(key.requests_per_s.map_or(UNKNOWN.into(), fmt::rate)),
+        plain(key.tokens_per_min.map_or(UNKNOWN.into(), |tokens| fmt::count(tokens as f64))),
         plain(key.usd_per_hour.map_or(UNKNOWN.into(), |usd| fmt::money(usd.0.as_f64()))),
         cell(fmt::percent(key.limited_ratio), tone),
         plain(key.share.map_or(UNKNOWN.into(), fmt::percent)),

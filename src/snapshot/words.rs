@@ -1,0 +1,96 @@
+//! What the rows of a picture are called, and what can be read off them: asked by
+//! every viewer, so that all of them say the same.
+
+use super::{Alert, Cap, Key, Limit, LimitName, Number, Snapshot, Traffic, UNATTRIBUTED};
+use crate::domain::{Layer, Resource, Scope};
+use crate::engine::{LimitParts, NO_KEY};
+
+impl Limit {
+    /// What it is called, wherever it is named.
+    #[must_use]
+    pub fn name(&self) -> LimitName {
+        LimitName::from(LimitParts {
+            layer: Layer::from_word(self.layer).unwrap_or_default(),
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+            scope: match self.key {
+                Some(_) => Scope::Key,
+                None => Scope::from_word(self.scope).unwrap_or_default(),
+            },
+            subject: self.key.clone().or_else(|| self.subject.clone()),
+            label: self.label.clone(),
+            resource: Resource::from_word(self.resource).unwrap_or(Resource::Other),
+            window_s: self.window_s,
+        })
+    }
+
+    /// Whether it is known by refusals alone, and those name no limit.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        let number = self.limit.or(self.remaining).map(|Number(number)| number);
+        self.resource == Resource::Other.word() && number.or(self.used_ratio).is_none()
+    }
+}
+
+impl Cap {
+    /// What people call it: its name, and whose row it is.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.of.as_ref().map_or_else(|| self.name.to_string(), |of| format!("{} {of}", self.name))
+    }
+}
+
+impl Traffic {
+    /// Share of calls that a limit refused.
+    #[must_use]
+    pub fn refused_ratio(&self) -> f64 {
+        self.share(&["rate_limited", "quota_exhausted"])
+    }
+
+    /// Share of calls that the server failed.
+    #[must_use]
+    pub fn broken_ratio(&self) -> f64 {
+        self.share(&["failed", "overloaded"])
+    }
+
+    /// Share of calls that ended in one of these ways.
+    #[must_use]
+    pub fn share(&self, outcomes: &[&str]) -> f64 {
+        outcomes.iter().filter_map(|outcome| self.outcomes.get(outcome)).sum()
+    }
+
+    /// What it is called: provider, model and endpoint, as far as they are known.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let parts = [&self.provider, &self.model, &self.endpoint];
+        let known: Vec<&str> = parts.into_iter().flatten().map(AsRef::as_ref).collect();
+        if known.is_empty() { "traffic of no named provider".to_owned() } else { known.join(" ") }
+    }
+}
+
+impl Key {
+    /// Its name for people.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        if &*self.key_id == UNATTRIBUTED { NO_KEY } else { &self.key_id }
+    }
+}
+
+impl Alert {
+    /// Its state as a word for people.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.state {
+            "no_data" => "no data",
+            state => state,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Age of the newest line of any source.
+    #[must_use]
+    pub fn data_age_s(&self) -> Option<f64> {
+        self.sources.iter().filter_map(|source| source.last_line_age_s).reduce(f64::min)
+    }
+}

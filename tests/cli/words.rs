@@ -1,0 +1,226 @@
+//! What the text says: one name for one thing, no forecast that two commands tell
+//! apart, and nothing calm where callers are refused.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::sandbox::{Sandbox, here, rfc3339};
+
+fn ago(seconds: u64) -> String {
+    rfc3339(SystemTime::now() - Duration::from_secs(seconds))
+}
+
+/// A call of so long ago, with more fields.
+fn call(seconds: u64, more: &str) -> String {
+    format!("{{\"at\":\"{}\",\"latency_ms\":20,{more}}}\n", ago(seconds))
+}
+
+fn requests_left(left: u32) -> String {
+    let reset = f64::from(500 - left) / 500.0 * 60.0;
+    format!(
+        r#""status":200,"headers":{{"x-ratelimit-limit-requests":"500","x-ratelimit-remaining-requests":"{left}","x-ratelimit-reset-requests":"{reset:.3}s"}}"#
+    )
+}
+
+#[test]
+fn a_limit_has_one_name_wherever_it_is_named() {
+    let sandbox = Sandbox::new();
+    let openai = r#""provider":"openai","model":"gpt-4o","#;
+    for (who, name) in [("", "provider? RPM"), (openai, "openai gpt-4o RPM")] {
+        let lines: String = (0..12u32)
+            .map(|n| call(u64::from(12 - n), &(who.to_owned() + &requests_left(60 - 5 * n))))
+            .collect();
+        let log = sandbox.file("gw.jsonl", lines);
+        let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+        let line = |start: &str| said.lines().find(|line| line.starts_with(start)).unwrap();
+        assert!(line("WARNING: ").contains(name), "{said}");
+        assert!(line(&format!("  {name}: ")).contains("of 500 left"), "{said}");
+        let alert = said.lines().find(|line| line.contains("limit-low"));
+        assert!(alert.is_some_and(|line| line.contains(&format!("{name}: left"))), "{said}");
+    }
+}
+
+#[test]
+fn a_refusal_that_states_no_cause_says_who_was_refused() {
+    let sandbox = Sandbox::new();
+    let log =
+        sandbox.file("gw.jsonl", call(1, r#""provider":"openai","model":"gpt-4o","status":429"#));
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("CRITICAL: openai gpt-4o REFUSED, cause not stated"), "{said}");
+    assert!(said.contains("  openai gpt-4o LIMIT: REFUSED, cause not stated"), "{said}");
+    let told = sandbox.run(["replay".as_ref(), log.as_os_str()]).ok().out();
+    assert!(told.contains("openai gpt-4o refused, cause not stated"), "{told}");
+}
+
+#[test]
+fn an_endpoint_that_refuses_every_call_is_not_ok() {
+    let sandbox = Sandbox::new();
+    let at = |n: u64, path: &str, status: u16| {
+        let more = format!(
+            r#""provider":"openai","model":"gpt-4o","endpoint":"{path}","status":{status}"#
+        );
+        call(n, &more)
+    };
+    // The refusals are too old for any of them to stand.
+    let refused: String = (20..24).map(|n| at(n, "/v1/embeddings", 429)).collect();
+    let passed: String = (1..40).map(|n| at(n, "/v1/chat/completions", 200)).collect();
+    let log = sandbox.file("gw.jsonl", refused + &passed);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    let verdict = "WARNING: openai gpt-4o /v1/embeddings 100% refused, cause not stated";
+    assert!(said.starts_with(verdict), "{said}");
+    // One that fails is told apart, and one that works is calm.
+    let failed: String = (20..24).map(|n| at(n, "/v1/embeddings", 500)).collect();
+    let log = sandbox.file("gw.jsonl", failed + &passed);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("WARNING: openai gpt-4o /v1/embeddings failing 100%"), "{said}");
+    let log = sandbox.file("gw.jsonl", passed);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("OK: "), "{said}");
+}
+
+const CAP: &str = "[[cap]]\nname = \"month\"\nusd = 20\nperiod = \"168h\"\n";
+
+fn spending(seconds: std::ops::RangeInclusive<u64>) -> String {
+    let lines = seconds
+        .rev()
+        .map(|n| call(n, r#""provider":"openai","model":"gpt-4o","status":200,"cost_usd":"0.05""#));
+    lines.collect()
+}
+
+#[test]
+fn one_log_has_one_rate_whoever_reads_it() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file("c.toml", CAP);
+    let ask = |command: &str, log: &std::path::Path| -> Value {
+        let args = ["--config".as_ref(), config.as_os_str(), command.as_ref(), "--json".as_ref()];
+        sandbox.run(args.into_iter().chain([log.as_os_str()])).ok().lines().pop().unwrap()
+    };
+    let rate = |snapshot: &Value| {
+        snapshot["caps"][0]["usd_per_hour"].as_str().map(|rate| rate.parse::<f64>().unwrap())
+    };
+    let log = sandbox.file("gw.jsonl", spending(0..=60));
+    let (once, replay) = (ask("once", &log), ask("replay", &log));
+    for snapshot in [&once, &replay] {
+        let rate = rate(snapshot).unwrap();
+        // A machine that is busy reads it some seconds later, when less is recent.
+        assert!((100.0..190.0).contains(&rate), "180 dollars an hour: {rate}");
+        let cap_in = snapshot["caps"][0]["cap_in_s"].as_f64().unwrap();
+        assert!((300.0..700.0).contains(&cap_in), "{cap_in}");
+        let calls = snapshot["traffic"][0]["requests_per_s"].as_f64().unwrap();
+        assert!((0.3..1.1).contains(&calls), "{calls}");
+    }
+    // Of three seconds nobody knows a rate, which is not a high one.
+    let replay = ask("replay", &sandbox.file("gw.jsonl", spending(0..=3)));
+    // A clock that runs ahead: all of it is of just now.
+    let ahead = rfc3339(SystemTime::now() + Duration::from_secs(3000));
+    let line = format!(
+        "{{\"at\":\"{ahead}\",\"provider\":\"openai\",\"model\":\"gpt-4o\",\"status\":200,\"cost_usd\":\"0.05\"}}\n"
+    );
+    let log = sandbox.file("gw.jsonl", line.repeat(4));
+    for snapshot in [&replay, &ask("once", &log)] {
+        assert_eq!(rate(snapshot), None);
+        assert!(snapshot["caps"][0].get("cap_in_s").is_none());
+        assert!(snapshot["traffic"][0].get("requests_per_s").is_none());
+    }
+    let text = |log: &std::path::Path| {
+        let args = ["--config".as_ref(), config.as_os_str(), "once".as_ref(), log.as_os_str()];
+        sandbox.run(args).ok().out()
+    };
+    let said = text(&log);
+    assert!(said.contains("openai gpt-4o  ?/s"), "{said}");
+    // What the verdict says of who it was has a subject.
+    let said = text(&sandbox.file("gw.jsonl", spending(0..=60)));
+    assert!(said.contains("; 100% of spend by calls with no key logged."), "{said}");
+}
+
+#[test]
+fn what_is_old_looks_old() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.jsonl", spending(40..=70));
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.contains("TRAFFIC (last minute; newest line 4"), "{said}");
+}
+
+#[test]
+fn a_refusals_reset_changes_no_window() {
+    let sandbox = Sandbox::new();
+    let log = here("tests/corpus/logs/samples/caddy_access.jsonl");
+    let mut windows = Vec::new();
+    for line in sandbox.run(["parse".as_ref(), log.as_os_str()]).ok().lines() {
+        let limits = line["limits"].as_array().cloned().unwrap_or_default();
+        windows.extend(
+            limits
+                .into_iter()
+                .filter(|limit| limit["resource"] == "requests")
+                .map(|limit| (line["status"].as_u64(), limit["window_s"].as_u64())),
+        );
+    }
+    // By itself such a line does not tell; beside the others it changes nothing.
+    let told = |(status, window): &(Option<u64>, Option<u64>)| match status {
+        Some(429) => window.is_none(),
+        _ => *window == Some(60),
+    };
+    let refused = windows.iter().filter(|(status, _)| *status == Some(429)).count();
+    assert!(refused >= 2 && windows.iter().all(told), "{windows:?}");
+    let end = sandbox.run(["replay".as_ref(), "--json".as_ref(), log.as_os_str()]).ok().lines();
+    let limits = end.last().unwrap()["limits"].as_array().unwrap().clone();
+    let openai = limits.iter().filter(|limit| limit["limit"] == 500);
+    let windows: Vec<_> = openai.map(|limit| limit["window_s"].clone()).collect();
+    assert_eq!(windows, [60]);
+}
+
+#[test]
+fn a_configuration_is_read_as_it_was_meant_or_said_to_be_wrong() {
+    let sandbox = Sandbox::new();
+    let check = |text: &str| {
+        let file = sandbox.file("c.toml", text);
+        sandbox.run(["--config".as_ref(), file.as_os_str(), "config".as_ref(), "check".as_ref()])
+    };
+    check("[[cap]]\nname = \"a\"\nperiod = \"day\"\nusd = \"500\"\n")
+        .exits(78)
+        .says("c.toml:4:7: 'usd' must be an amount in dollars such as 12.50, not a string")
+        .says("\n      ^^^^^\n")
+        .says("hint: leave the quotes out; money is in US dollars: 500");
+    check("[[format]]\nid = \"x\"\n[fields]\nat = \"when\"\n")
+        .exits(78)
+        .says("c.toml:3:2: unknown key 'fields'")
+        .says("hint: a part of the [[format]] above it is written [format.fields]");
+    check("[[rule]]\nname = \"r\"\n[match]\nprovider = \"openai\"\n")
+        .says("hint: a part of the [[rule]] above it is written [rule.match]");
+    let here = sandbox.file("here.log", "");
+    let paths = format!(
+        "[[source]]\nname = \"gw\"\npaths = [{here:?}, \"/nowhere/*.log\", \"/nowhere/x.log\"]\n"
+    );
+    let said = check(&paths).ok().out();
+    let lines: Vec<&str> = said.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "warning: source 'gw': /nowhere/*.log: no file matches",
+            "warning: source 'gw': /nowhere/x.log: nothing is there yet",
+        ]
+    );
+    let empty = sandbox.file("c.toml", "timezone = \"UTC\"\n");
+    let args = ["--config".as_ref(), empty.as_os_str(), "once".as_ref()];
+    sandbox.run(args).exits(78).says("there is no [[source]]");
+}
+
+#[test]
+fn an_unknown_format_is_answered_in_a_line() {
+    let sandbox = Sandbox::new();
+    for (name, said) in [
+        ("nope", "tripline: no format `nope`\n"),
+        ("ngnix-json", "tripline: no format `ngnix-json`; did you mean `nginx-json`?\n"),
+        (
+            "nginx",
+            "tripline: no format `nginx`; did you mean `nginx-combined` or `nginx-error` or `nginx-json`?\n",
+        ),
+    ] {
+        let ran = sandbox.run(["formats", name]).exits(64);
+        assert_eq!(ran.err(), format!("{said}hint: `tripline formats` lists them all\n"));
+    }
+    let dir = sandbox.path("");
+    let ran = sandbox.run(["parse".as_ref(), dir.as_os_str()]).exits(69).says("a directory");
+    assert!(!ran.err().contains("use `-`"), "{}", ran.err());
+}
