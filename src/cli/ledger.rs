@@ -11,7 +11,7 @@ use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
-use super::spend::{self, fields, first_column, heads, numbers};
+use super::spend::{self, Sheet, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
 use crate::engine::{CapSpec, Period};
 use crate::ledger::{
@@ -35,7 +35,7 @@ pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 
 /// The ledger of the state directory, for reading.
 pub fn open(context: &Context) -> Result<Reader, Failure> {
-    Reader::open(&context.state_dir).map_err(|error| refused(&error))
+    Reader::open(&context.ledger_dir()).map_err(|error| refused(&error))
 }
 
 /// Now, and where days begin.
@@ -74,7 +74,7 @@ fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let (size, totals, sources) = known().map_err(|error: LedgerError| refused(&error))?;
     let days = last_days(&reader, &here, &size).map_err(|error| refused(&error))?;
     let mut out = Out::new();
-    let path = context.state_dir.join(LEDGER_FILE).display().to_string();
+    let path = context.ledger_dir().join(LEDGER_FILE).display().to_string();
     let printed = if as_json {
         out.json(&show_json(&path, &size, &totals, &sources, &days))
     } else {
@@ -158,13 +158,14 @@ fn show_text(
     out.line(&format!("{file} MB, and {wal} MB still to be merged; {covers}"))?;
     out.line("")?;
     let zone = spend::zone_name(context);
-    out.line(&format!("{} {}", first_column(&format!("DAY ({zone})")), heads()))?;
+    let sheet = Sheet::of(days.iter().map(|(_, sum)| sum).chain([totals]));
+    out.line(&sheet.head(&format!("DAY ({zone})")))?;
     for (day, sum) in days {
         let date = here.written(day.from);
         let date = date.split(' ').next().unwrap_or_default();
-        out.line(&format!("{} {}", first_column(date), numbers(sum)))?;
+        out.line(&sheet.row(date, sum))?;
     }
-    out.line(&format!("{} {}", first_column("ever"), numbers(totals)))
+    out.line(&sheet.row("ever", totals))
 }
 
 /// From when on spend may count against a cap: this month's, and that of the weeks
@@ -205,12 +206,12 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
     }
     let mut out = Out::new();
     let printed = out.line(&format!(
-        "removed {} days of a series from before {} ({} requests, {} USD) and {} events; the totals stay, and \
+        "removed {} days of a series from before {} ({} requests, {}) and {} events; the totals stay, and \
          the file uses the space again",
         removed.days,
         here.written(before),
         removed.sums.requests,
-        removed.sums.cost,
+        removed.sums.cost.exact(),
         removed.events
     ));
     finish(out, printed)
@@ -223,9 +224,9 @@ fn verify(context: &Context) -> Result<(), Failure> {
         let Kept { totals, checkpoints, .. } = reader.load().map_err(|error| refused(&error))?;
         let mut out = Out::new();
         let printed = out.line(&format!(
-            "sound: {} requests, {} USD, {} files followed",
+            "sound: {} requests, {}, {} files followed",
             totals.requests,
-            totals.cost,
+            totals.cost.exact(),
             checkpoints.len()
         ));
         return finish(out, printed);
@@ -236,12 +237,8 @@ fn verify(context: &Context) -> Result<(), Failure> {
 
 fn writer(context: &Context, now: Wall) -> Result<Ledger, Failure> {
     let us = Holder { pid: std::process::id(), host: host_name(), since: now.rfc3339() };
-    let setup = Setup {
-        state_dir: context.state_dir.clone(),
-        us,
-        names: Names::default(),
-        sources: Vec::new(),
-    };
+    let setup =
+        Setup { state_dir: context.ledger_dir(), us, names: Names::default(), sources: Vec::new() };
     let opened = Ledger::open(setup, now).map_err(|error| refused(&error))?;
     match opened.set_aside {
         None => Ok(opened.ledger),

@@ -16,8 +16,10 @@ use crate::ledger::{Dimension, Reader, Who};
 use crate::snapshot::Usd;
 use crate::text::{Ellipsis, cut, printable, width};
 
-/// Columns of a printed name.
+/// Columns of a printed name, where amounts are not long.
 const NAME_COLUMNS: usize = 26;
+/// Columns of an amount of money at least.
+const COST_COLUMNS: usize = 12;
 
 /// What an export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,31 +104,57 @@ pub fn fields(sum: &Bucket) -> Map<String, Value> {
     fields
 }
 
-/// One line of numbers under [`heads`].
-pub fn numbers(sum: &Bucket) -> String {
-    let tokens = |count: i64| if tokens_known(sum) { short(count) } else { "?".into() };
-    let cost = if cost_known(sum) { dollars(sum.cost) } else { "?".into() };
-    format!(
-        "{:>10} {:>7} {:>7} {:>12} {:>5} {:>5}",
-        separated(sum.requests),
-        tokens(sum.input_tokens),
-        tokens(sum.output_tokens),
-        cost,
-        share(sum.unpriced, sum.requests),
-        share(sum.failed, sum.requests)
-    )
+/// A table of sums. All its amounts have as many digits as the longest needs, so
+/// that nothing is rounded and the rows visibly add up; names give way to them.
+pub struct Sheet {
+    digits: usize,
+    /// Columns of an amount, and of a name.
+    widths: [usize; 2],
 }
 
-/// What stands above [`numbers`].
-pub fn heads() -> String {
-    format!("{:>10} {:>7} {:>7} {:>12} {:>5} {:>5}", "REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL")
-}
+impl Sheet {
+    /// For these rows.
+    pub fn of<'s>(sums: impl Iterator<Item = &'s Bucket> + Clone) -> Sheet {
+        let costs = sums.filter(|sum| cost_known(sum)).map(|sum| sum.cost);
+        let digits = costs.clone().map(NanoUsd::digits).max().unwrap_or(2);
+        let widest = costs.map(|cost| cost.column(digits).len()).max().unwrap_or(0);
+        let cost = widest.max(COST_COLUMNS);
+        Sheet { digits, widths: [cost, (NAME_COLUMNS + COST_COLUMNS).saturating_sub(cost)] }
+    }
 
-/// A name in the first column of a table.
-pub fn first_column(text: &str) -> String {
-    let text = printable(text);
-    let text = cut(&text, NAME_COLUMNS, Ellipsis::Unicode);
-    format!("{text}{}", " ".repeat(NAME_COLUMNS.saturating_sub(width(&text))))
+    /// What stands above the rows.
+    pub fn head(&self, first: &str) -> String {
+        self.line(first, ["REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL"].map(str::to_owned))
+    }
+
+    /// A row: a name and its sums.
+    pub fn row(&self, name: &str, sum: &Bucket) -> String {
+        let tokens = |count: i64| if tokens_known(sum) { short(count) } else { "?".into() };
+        let cost = if cost_known(sum) { sum.cost.column(self.digits) } else { "?".into() };
+        let cells = [
+            separated(sum.requests),
+            tokens(sum.input_tokens),
+            tokens(sum.output_tokens),
+            cost,
+            share(sum.unpriced, sum.requests),
+            share(sum.failed, sum.requests),
+        ];
+        self.line(name, cells)
+    }
+
+    fn line(
+        &self,
+        name: &str,
+        [requests, input, output, cost, unpriced, failed]: [String; 6],
+    ) -> String {
+        let [cost_columns, name_columns] = self.widths;
+        let name = printable(name);
+        let name = cut(&name, name_columns, Ellipsis::Unicode);
+        let pad = " ".repeat(name_columns.saturating_sub(width(&name)));
+        format!(
+            "{name}{pad} {requests:>10} {input:>7} {output:>7} {cost:>cost_columns$} {unpriced:>5} {failed:>5}"
+        )
+    }
 }
 
 fn dimensions(words: &[String]) -> Result<Vec<Dimension>, Failure> {
@@ -193,13 +221,15 @@ fn table(
     }
     out.line("")?;
     let head: Vec<String> = by.iter().map(|by| by.word().to_uppercase()).collect();
-    out.line(&format!("{} {}", first_column(&head.join(" / ")), heads()))?;
+    let total = total(rows);
+    let sheet = Sheet::of(rows.iter().map(|(_, sum)| sum).chain([&total]));
+    out.line(&sheet.head(&head.join(" / ")))?;
     for (who, sum) in rows {
         let name = |by: &Dimension| who.get(*by).map_or("-", |name| name).to_owned();
         let names: Vec<String> = by.iter().map(name).collect();
-        out.line(&format!("{} {}", first_column(&names.join(" / ")), numbers(sum)))?;
+        out.line(&sheet.row(&names.join(" / "), sum))?;
     }
-    out.line(&format!("{} {}", first_column("total"), numbers(&total(rows))))
+    out.line(&sheet.row("total", &total))
 }
 
 fn total(rows: &[(Who, Bucket)]) -> Bucket {
@@ -328,17 +358,6 @@ fn short(count: i64) -> String {
     }
 }
 
-/// Whole cents, rounded; what is less than a cent but not nothing says so.
-fn dollars(cost: NanoUsd) -> String {
-    let (sign, nano) = (if cost.0 < 0 { "-" } else { "" }, cost.0.unsigned_abs());
-    let cents = (nano + 5_000_000) / 10_000_000;
-    if cents == 0 && nano > 0 {
-        return "<0.01".into();
-    }
-    let whole = separated(i64::try_from(cents / 100).unwrap_or(i64::MAX));
-    format!("{sign}{whole}.{:02}", cents % 100)
-}
-
 /// `0%`, `<1%`, `42%`.
 fn share(part: i64, whole: i64) -> String {
     if whole <= 0 || part <= 0 {
@@ -365,15 +384,6 @@ mod tests {
             (-1500, "-1.5k"),
         ] {
             assert_eq!(short(count), text);
-        }
-        for (nano, text) in [
-            (0, "0.00"),
-            (1, "<0.01"),
-            (5_000_000, "0.01"),
-            (1_234_565_000_000, "1,234.57"),
-            (-2_500_000_000, "-2.50"),
-        ] {
-            assert_eq!(dollars(NanoUsd(nano)), text);
         }
         assert_eq!(
             [share(0, 5), share(1, 1000), share(1, 2), share(0, 0)],

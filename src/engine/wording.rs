@@ -2,6 +2,7 @@
 //! and since it matters most at 3 a.m., when it comes back.
 
 use super::effect::Labels;
+use crate::domain::NanoUsd;
 use crate::rules::{Direction, Metric, RuleSpec};
 
 /// What is wrong with one series, with the value and the threshold.
@@ -118,8 +119,10 @@ fn quantity(metric: Metric, value: f64) -> String {
     if word.ends_with("_ms") {
         return format!("{value:.0} ms");
     }
-    if matches!(metric, Metric::SpendUsd | Metric::SpendUsdPerHour) {
-        return format!("${value:.2}");
+    match metric {
+        Metric::SpendUsd => return NanoUsd::of_f64(value).exact(),
+        Metric::SpendUsdPerHour => return NanoUsd::of_f64(value).about(),
+        _ => {}
     }
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

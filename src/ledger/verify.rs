@@ -170,7 +170,11 @@ fn differences(all: &Bucket, found: &Bucket) -> impl Iterator<Item = String> {
         format!("{what}: the total is {all}, the parts add up to {found}")
     });
     let cost = (all.cost != found.cost).then(|| {
-        format!("cost: the total is {} USD, the parts add up to {} USD", all.cost, found.cost)
+        format!(
+            "cost: the total is {}, the parts add up to {}",
+            all.cost.exact(),
+            found.cost.exact()
+        )
     });
     counts.chain(cost)
 }

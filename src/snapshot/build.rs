@@ -194,7 +194,7 @@ fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap
 /// A rate or an estimate in dollars: never a sum, so a float may carry it.
 #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 fn usd(dollars: f64) -> Usd {
-    Usd(NanoUsd((dollars * 1e6).round() as i128 * 1000))
+    Usd(NanoUsd::of_f64(dollars))
 }
 
 fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {

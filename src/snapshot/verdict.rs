@@ -74,8 +74,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.push(format!(
             "cap {} is spent ({} of {})",
             cap.title(),
-            money(cap.spent_usd),
-            money(cap.cap_usd)
+            cap.spent_usd.0.exact(),
+            cap.cap_usd.0.exact()
         ));
     }
     let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();
@@ -282,8 +282,4 @@ pub fn short_name(resource: &str, window_s: Option<u32>) -> String {
         ("output_tokens", per) => format!("OTP{per}"),
         (other, _) => other.to_uppercase(),
     }
-}
-
-fn money(usd: super::Usd) -> String {
-    format!("${:.2}", usd.0.as_f64())
 }
