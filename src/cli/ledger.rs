@@ -70,15 +70,15 @@ pub fn refused(error: &LedgerError) -> Failure {
 fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let reader = open(context)?;
     let here = here(context);
-    let known = || Ok((reader.size()?, reader.totals()?, reader.sources()?));
-    let (size, totals, sources) = known().map_err(|error: LedgerError| refused(&error))?;
+    let known = || Ok((reader.size()?, reader.totals()?, reader.refused()?, reader.sources()?));
+    let (size, totals, apart, sources) = known().map_err(|error: LedgerError| refused(&error))?;
     let days = last_days(&reader, &here, &size).map_err(|error| refused(&error))?;
     let mut out = Out::new();
     let path = context.ledger_dir().join(LEDGER_FILE).display().to_string();
     let printed = if as_json {
-        out.json(&show_json(&path, &size, &totals, &sources, &days))
+        out.json(&show_json(&path, &size, (&totals, apart), &sources, &days))
     } else {
-        show_text(&mut out, context, &here, (&path, &size, &totals), &days)
+        show_text(&mut out, context, &here, (&path, &size), (&totals, apart), &days)
     };
     finish(out, printed)
 }
@@ -106,7 +106,7 @@ fn last_days(
 fn show_json(
     path: &str,
     size: &Size,
-    totals: &Bucket,
+    (totals, apart): (&Bucket, u32),
     sources: &[(String, SourceCounters)],
     days: &[(Span, Bucket)],
 ) -> Value {
@@ -138,6 +138,7 @@ fn show_json(
         put("to", json!(to));
     }
     put("totals", Value::Object(fields(totals)));
+    put("refused", json!(apart));
     put("sources", sources.iter().map(source).collect());
     put("days", days.iter().map(day).collect());
     Value::Object(shown)
@@ -147,7 +148,8 @@ fn show_text(
     out: &mut Out,
     context: &Context,
     here: &Here,
-    (path, size, totals): (&str, &Size, &Bucket),
+    (path, size): (&str, &Size),
+    (totals, apart): (&Bucket, u32),
     days: &[(Span, Bucket)],
 ) -> Result<(), Ended> {
     out.line(&printable(path))?;
@@ -165,7 +167,13 @@ fn show_text(
         let date = date.split(' ').next().unwrap_or_default();
         out.line(&sheet.row(date, sum))?;
     }
-    out.line(&sheet.row("ever", totals))
+    out.line(&sheet.row("ever", totals))?;
+    match apart {
+        0 => Ok(()),
+        1 => out.line("1 sum does not fit and is in no total: see the table `refused`"),
+        more => out
+            .line(&format!("{more} sums do not fit and are in no total: see the table `refused`")),
+    }
 }
 
 /// From when on spend may count against a cap: this month's, and that of the weeks

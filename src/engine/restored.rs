@@ -6,7 +6,8 @@
 use super::spend::Sums;
 use super::{Engine, bills};
 use crate::domain::{
-    Bucket, BucketId, Dimension, Request, SeenCall, SourceCounters, SourceId, Stamp, Wall,
+    Bucket, BucketId, CountedCall, Dimension, Request, SeenCall, SourceCounters, SourceId, Stamp,
+    Wall,
 };
 
 /// A stretch of time over which spend is asked for: from a moment on, and up to
@@ -33,6 +34,8 @@ pub struct Restored {
     pub gone: SourceCounters,
     /// Calls seen, oldest first.
     pub seen: Vec<SeenCall>,
+    /// Of these, what a better line may still take back, oldest first.
+    pub replaceable: Vec<CountedCall>,
     /// When the oldest spend was that is still known by the day.
     pub since: Option<Wall>,
     /// Spend by caller in each of [`Engine::stretches`]. Minutes matter only where
@@ -78,6 +81,9 @@ impl Engine {
         self.gone = restored.gone;
         for call in &restored.seen {
             self.dedup.remember(call.fingerprint);
+        }
+        for call in &restored.replaceable {
+            self.dedup.recall(call);
         }
         let days = bills::stretch(now.wall);
         for (stretch, parts) in &restored.spent {

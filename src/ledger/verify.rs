@@ -68,7 +68,9 @@ fn references(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let stray = "SELECT \
        (SELECT count(*) FROM day WHERE series NOT IN (SELECT id FROM series)) + \
        (SELECT count(*) FROM quarter WHERE series NOT IN (SELECT id FROM series)) + \
-       (SELECT count(*) FROM minute WHERE series NOT IN (SELECT id FROM series)), \
+       (SELECT count(*) FROM minute WHERE series NOT IN (SELECT id FROM series)) + \
+       (SELECT count(*) FROM replaceable WHERE series NOT IN (SELECT id FROM series)) + \
+       (SELECT count(*) FROM refused WHERE series NOT IN (SELECT id FROM series)), \
        (SELECT count(*) FROM (SELECT host AS id FROM series UNION SELECT provider FROM series \
         UNION SELECT model FROM series UNION SELECT key FROM series UNION SELECT team FROM series \
         UNION SELECT user FROM series UNION SELECT environment FROM series) \
