@@ -11,7 +11,8 @@ use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
-use super::spend::{self, Sheet, fields};
+use super::sheet::Sheet;
+use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
 use crate::engine::{CapSpec, Period};
 use crate::ledger::{

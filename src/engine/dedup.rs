@@ -230,8 +230,10 @@ mod tests {
         assert!(dedup.take_changed().is_empty());
 
         let mut later = Dedup::default();
-        [1, 2].into_iter().for_each(|known| later.remember(known));
-        told.iter().for_each(|call| later.recall(call));
+        for (fingerprint, call) in [1, 2].into_iter().zip(&told) {
+            later.remember(fingerprint);
+            later.recall(call);
+        }
         assert!(later.take_changed().is_empty());
         let answer = admit(&mut later, id(1), &call(Some(9)));
         let Admission::Supersedes { old, .. } = answer else { panic!("{answer:?}") };

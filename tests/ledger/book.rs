@@ -125,14 +125,16 @@ pub fn seen(n: u64) -> SeenCall {
     }
 }
 
+fn one<T: Copy>(all: &[T], n: u64) -> T {
+    all[usize::try_from(n % all.len() as u64).unwrap()]
+}
+
 /// A call that may be replaced: number `n` of them, every field made from `n`.
+#[allow(clippy::cast_possible_truncation, reason = "any number will do")]
 pub fn counted(id: &BucketId, n: u64, names: &Names) -> CountedCall {
     let some = |bit: u32| (n >> bit) & 1 == 1;
     let count = |bit: u32| some(bit).then_some(n.rotate_left(bit));
-    let millis = |bit: u32| some(bit).then(|| 0.1 * (n % 1_000_003) as f64);
-    fn one<T: Copy>(all: &[T], n: u64) -> T {
-        all[usize::try_from(n % all.len() as u64).unwrap()]
-    }
+    let millis = |bit: u32| some(bit).then_some(0.1 * f64::from(n as u32));
     let mut request = Request::at(Wall(n.cast_signed() / 3));
     request.at_logged = some(1);
     request.started_at = some(2).then_some(Wall(7 - n.cast_signed() / 5));

@@ -34,7 +34,6 @@ fn fill(book: &Book) -> Model {
             seen: vec![seen(n.into())],
             replaceable: vec![counted(&id, u64::from(n) << 20, &book.names)],
             history: vec![(minute(at), format!("{{\"n\":{n}}}"))],
-            ..Commit::default()
         };
         model.take(&commit);
         kept(&mut ledger, commit);
