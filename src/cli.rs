@@ -20,6 +20,7 @@ mod parse;
 mod period;
 mod serve;
 mod setup;
+mod sheet;
 mod spend;
 mod status;
 mod summary;

@@ -23,11 +23,11 @@ pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
     WindowFrom,
 };
-pub use names::{NameKind, Names, Sym};
+pub use names::{CAP_PER_KIND, NameKind, Names, Sym};
 pub use request::{
     Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
-pub use spend::{Bucket, BucketId, Commit, Dimension, SeenCall, SourceCounters};
+pub use spend::{Bucket, BucketId, Commit, CountedCall, Dimension, SeenCall, SourceCounters};
 pub use time::{Mono, Stamp, Wall};
 pub use window::WindowDecision;

@@ -40,7 +40,7 @@ mod wording;
 
 use crate::domain::{
     Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
-    Scope, SourceCounters, SourceId, Stamp, Wall,
+    Scope, SourceCounters, SourceId, Stamp, Tokens, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use bills::Bills;
@@ -52,7 +52,7 @@ pub use effect::{Effect, Event, EventKind, Labels};
 pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
 use keeping::LedgerRow;
-pub use keeping::LedgerStatus;
+pub use keeping::{LedgerStatus, LedgerUse};
 pub use limit_name::{LimitName, LimitParts};
 use measures::Measures;
 use queues::Queues;
@@ -375,6 +375,9 @@ impl Engine {
         let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
         self.known = self.known.min(when);
         if let Some(deltas) = &mut self.deltas {
+            if instead.is_none() {
+                deltas.remember(request);
+            }
             deltas.count(request, at);
         }
         let fresh = now.wall.since(request.at) <= self.limits.max_age;
@@ -411,9 +414,11 @@ impl Engine {
     }
 
     fn count_totals(&mut self, request: &Request) {
-        self.totals.requests += 1;
-        self.totals.input_tokens += request.tokens.input.unwrap_or(0);
-        self.totals.output_tokens += request.tokens.output.unwrap_or(0);
+        let totals = &mut self.totals;
+        totals.requests += 1;
+        let Tokens { input, output, .. } = request.tokens;
+        totals.input_tokens = totals.input_tokens.saturating_add(input.unwrap_or(0));
+        totals.output_tokens = totals.output_tokens.saturating_add(output.unwrap_or(0));
         match request.cost {
             Some(cost) => self.totals.cost += cost.usd,
             None => self.totals.unpriced += u64::from(request.outcome() == Outcome::Ok),

@@ -511,7 +511,8 @@ pub struct Source {
 #[allow(missing_docs, reason = "the names are the meaning")]
 pub struct Ledger {
     pub path: Text,
-    /// `ok`; `behind` when a commit failed or takes long: then what is shown here
+    /// `ok`; `read_only` where totals have begun with it, and nothing is kept from
+    /// here; `behind` when a commit failed or takes long: then what is shown here
     /// is right, but a crash would make us read it again.
     pub state: &'static str,
     /// Age of the oldest call it does not hold yet; absent while it holds all.

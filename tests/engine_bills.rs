@@ -189,7 +189,7 @@ fn complete_days_are_compared_to_the_cent() {
     let error = rig.cap("day", morning + 110).estimate_error_ratio.unwrap();
     assert!((error - 0.251_249_999_75).abs() < 1e-12, "{error}");
     let said =
-        ["openai billed $4.000000 for 2026-11-20, and its calls add up to $5.004999999 (+25.1%)"];
+        ["openai billed $4.00 for 2026-11-20, and its calls add up to $5.004999999 (+25.1%)"];
     assert_eq!(rig.differences(morning + 161), said);
     // Read again and again it is said once.
     rig.bill(1, 0, 4 * USD, morning + 200);
@@ -242,7 +242,7 @@ fn days_that_an_earlier_run_counted_are_compared_too() {
     }
     assert_eq!(
         rig.differences(200),
-        ["openai billed $3.000000 for 2026-11-16, and its calls add up to $2.000000 (-33.3%); \
+        ["openai billed $3.00 for 2026-11-16, and its calls add up to $2.00 (-33.3%); \
           2 calls of then have no price"],
         "and the tenth day ago is not known whole"
     );

@@ -8,9 +8,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::domain::{
-    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, Dedup, Dimension, Generation,
-    Item, Keep, Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp,
-    Sym, TextRef, Wall,
+    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, CountedCall, Dedup, Dimension,
+    Generation, Item, Keep, Mono, NameKind, Names, NanoUsd, Observation, Progress, Request,
+    SourceId, Stamp, Sym, TextRef, Tokens, Wall,
 };
 use tripline::engine::spend::{Cap, View};
 use tripline::engine::{
@@ -79,10 +79,15 @@ fn request(call: Call, names: &Names) -> Request {
         (!call.who.is_multiple_of(5)).then(|| name(NameKind::Key, "key", call.who % 4));
     request.caller.user = Some(name(NameKind::User, "user", call.who));
     request.tokens.input = Some(u64::from(call.who));
-    request.tokens.output = Some(7);
     request.cost =
         call.nano.map(|nano| Cost { usd: NanoUsd(nano.into()), source: CostSource::Reported });
-    let keep = |n: u8| if n.is_multiple_of(2) { Keep::First } else { Keep::Last };
+    request.tokens.output = Some(u64::from(call.who / 3));
+    if call.who.is_multiple_of(7) {
+        // A part of a call, without what was used.
+        (request.tokens, request.cost) = (Tokens::default(), None);
+        request.status = Some(200);
+    }
+    let keep = |n: u8| Keep::ALL[usize::from(n) % Keep::ALL.len()];
     request.dedup = call.dedup.map(|n| Dedup { fingerprint: n.into(), keep: keep(n) });
     request
 }
@@ -132,6 +137,15 @@ impl Book {
             self.restored.totals.add(&part);
         }
         self.restored.seen.extend(commit.seen);
+        for call in commit.replaceable {
+            let same = |old: &&mut CountedCall| {
+                old.request.dedup.unwrap().fingerprint == call.request.dedup.unwrap().fingerprint
+            };
+            match self.restored.replaceable.iter_mut().find(same) {
+                Some(old) => *old = call,
+                None => self.restored.replaceable.push(call),
+            }
+        }
         if !commit.sources.is_empty() {
             self.restored.sources = commit.sources;
         }
@@ -198,19 +212,8 @@ proptest! {
         for (n, calls) in calls.chunks(10).enumerate() {
             lines += calls.len() as u64;
             lines_of_run += calls.len() as u64;
-            // What a better line of a later run would take back is not known then.
-            let only_here = |mut batch: Batch| {
-                for item in &mut batch.items {
-                    if let Observation::Request { request, .. } = &mut item.seen
-                        && let Some(id) = request.dedup.as_mut().filter(|id| id.keep == Keep::Last)
-                    {
-                        id.fingerprint += 1000 * (n as u64 + 1);
-                    }
-                }
-                batch
-            };
-            whole.apply(&only_here(batch(calls, &names, lines)), now, &mut out);
-            engine.apply(&only_here(batch(calls, &names, lines_of_run)), now, &mut out);
+            whole.apply(&batch(calls, &names, lines), now, &mut out);
+            engine.apply(&batch(calls, &names, lines_of_run), now, &mut out);
             if commits[n % 12] || ends[n % 12] {
                 book.take(engine.take_commit(now));
                 prop_assert!(!engine.has_deltas());

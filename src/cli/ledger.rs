@@ -11,7 +11,8 @@ use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
-use super::spend::{self, fields, first_column, heads, numbers};
+use super::sheet::Sheet;
+use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
 use crate::engine::{CapSpec, Period};
 use crate::ledger::{
@@ -35,7 +36,7 @@ pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 
 /// The ledger of the state directory, for reading.
 pub fn open(context: &Context) -> Result<Reader, Failure> {
-    Reader::open(&context.state_dir).map_err(|error| refused(&error))
+    Reader::open(&context.ledger_dir()).map_err(|error| refused(&error))
 }
 
 /// Now, and where days begin.
@@ -70,15 +71,15 @@ pub fn refused(error: &LedgerError) -> Failure {
 fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let reader = open(context)?;
     let here = here(context);
-    let known = || Ok((reader.size()?, reader.totals()?, reader.sources()?));
-    let (size, totals, sources) = known().map_err(|error: LedgerError| refused(&error))?;
+    let known = || Ok((reader.size()?, reader.totals()?, reader.refused()?, reader.sources()?));
+    let (size, totals, apart, sources) = known().map_err(|error: LedgerError| refused(&error))?;
     let days = last_days(&reader, &here, &size).map_err(|error| refused(&error))?;
     let mut out = Out::new();
-    let path = context.state_dir.join(LEDGER_FILE).display().to_string();
+    let path = context.ledger_dir().join(LEDGER_FILE).display().to_string();
     let printed = if as_json {
-        out.json(&show_json(&path, &size, &totals, &sources, &days))
+        out.json(&show_json(&path, &size, (&totals, apart), &sources, &days))
     } else {
-        show_text(&mut out, context, &here, (&path, &size, &totals), &days)
+        show_text(&mut out, context, &here, (&path, &size), (&totals, apart), &days)
     };
     finish(out, printed)
 }
@@ -106,7 +107,7 @@ fn last_days(
 fn show_json(
     path: &str,
     size: &Size,
-    totals: &Bucket,
+    (totals, apart): (&Bucket, u32),
     sources: &[(String, SourceCounters)],
     days: &[(Span, Bucket)],
 ) -> Value {
@@ -138,6 +139,7 @@ fn show_json(
         put("to", json!(to));
     }
     put("totals", Value::Object(fields(totals)));
+    put("refused", json!(apart));
     put("sources", sources.iter().map(source).collect());
     put("days", days.iter().map(day).collect());
     Value::Object(shown)
@@ -147,7 +149,8 @@ fn show_text(
     out: &mut Out,
     context: &Context,
     here: &Here,
-    (path, size, totals): (&str, &Size, &Bucket),
+    (path, size): (&str, &Size),
+    (totals, apart): (&Bucket, u32),
     days: &[(Span, Bucket)],
 ) -> Result<(), Ended> {
     out.line(&printable(path))?;
@@ -158,13 +161,20 @@ fn show_text(
     out.line(&format!("{file} MB, and {wal} MB still to be merged; {covers}"))?;
     out.line("")?;
     let zone = spend::zone_name(context);
-    out.line(&format!("{} {}", first_column(&format!("DAY ({zone})")), heads()))?;
+    let sheet = Sheet::of(days.iter().map(|(_, sum)| sum).chain([totals]));
+    out.line(&sheet.head(&format!("DAY ({zone})")))?;
     for (day, sum) in days {
         let date = here.written(day.from);
         let date = date.split(' ').next().unwrap_or_default();
-        out.line(&format!("{} {}", first_column(date), numbers(sum)))?;
+        out.line(&sheet.row(date, sum))?;
     }
-    out.line(&format!("{} {}", first_column("ever"), numbers(totals)))
+    out.line(&sheet.row("ever", totals))?;
+    match apart {
+        0 => Ok(()),
+        1 => out.line("1 sum does not fit and is in no total: see the table `refused`"),
+        more => out
+            .line(&format!("{more} sums do not fit and are in no total: see the table `refused`")),
+    }
 }
 
 /// From when on spend may count against a cap: this month's, and that of the weeks
@@ -205,12 +215,12 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
     }
     let mut out = Out::new();
     let printed = out.line(&format!(
-        "removed {} days of a series from before {} ({} requests, {} USD) and {} events; the totals stay, and \
+        "removed {} days of a series from before {} ({} requests, {}) and {} events; the totals stay, and \
          the file uses the space again",
         removed.days,
         here.written(before),
         removed.sums.requests,
-        removed.sums.cost,
+        removed.sums.cost.exact(),
         removed.events
     ));
     finish(out, printed)
@@ -223,9 +233,9 @@ fn verify(context: &Context) -> Result<(), Failure> {
         let Kept { totals, checkpoints, .. } = reader.load().map_err(|error| refused(&error))?;
         let mut out = Out::new();
         let printed = out.line(&format!(
-            "sound: {} requests, {} USD, {} files followed",
+            "sound: {} requests, {}, {} files followed",
             totals.requests,
-            totals.cost,
+            totals.cost.exact(),
             checkpoints.len()
         ));
         return finish(out, printed);
@@ -236,12 +246,8 @@ fn verify(context: &Context) -> Result<(), Failure> {
 
 fn writer(context: &Context, now: Wall) -> Result<Ledger, Failure> {
     let us = Holder { pid: std::process::id(), host: host_name(), since: now.rfc3339() };
-    let setup = Setup {
-        state_dir: context.state_dir.clone(),
-        us,
-        names: Names::default(),
-        sources: Vec::new(),
-    };
+    let setup =
+        Setup { state_dir: context.ledger_dir(), us, names: Names::default(), sources: Vec::new() };
     let opened = Ledger::open(setup, now).map_err(|error| refused(&error))?;
     match opened.set_aside {
         None => Ok(opened.ledger),

@@ -155,7 +155,7 @@ fn no_ledger(error: &LedgerError, text: &str) -> Failure {
     match error {
         LedgerError::Held { .. } => Failure::new(Kind::Refused, text)
             .hint("`tripline status` asks a running `serve`")
-            .hint("`tripline --read-only` looks at the logs alone, without a ledger"),
+            .hint("`tripline --read-only` goes on from its totals beside it, and writes nothing"),
         LedgerError::Newer { .. } => {
             Failure::new(Kind::Failed, text).hint("use the tripline that wrote it, or a newer one")
         }

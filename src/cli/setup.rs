@@ -13,7 +13,7 @@ use crate::decode::Texts;
 use crate::domain::Names;
 use crate::engine::EngineSpec;
 use crate::pricing::PriceTable;
-use crate::runtime::{LedgerSetup, NetSetup, SwitchAccess, SwitchSetup};
+use crate::runtime::{LedgerAccess, LedgerSetup, NetSetup, SwitchAccess, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
 
 /// A command's surroundings: flags, environment and configuration.
@@ -139,11 +139,14 @@ impl Context {
         }
     }
 
-    /// Where the ledger is, if the configuration wants one and it may be written.
+    /// Where the ledger is, if the configuration wants one, and whether it may be
+    /// written.
     #[must_use]
     pub fn ledger(&self) -> Option<LedgerSetup> {
-        let wanted = self.config.ledger.enabled && !self.config.display.read_only;
-        wanted.then(|| LedgerSetup { dir: self.ledger_dir(), host: host_name() })
+        let read_only = self.config.display.read_only;
+        let access = if read_only { LedgerAccess::Look } else { LedgerAccess::Keep };
+        let enabled = self.config.ledger.enabled;
+        enabled.then(|| LedgerSetup { dir: self.ledger_dir(), host: host_name(), access })
     }
 
     /// Directory of the ledger.
@@ -170,9 +173,12 @@ impl Context {
         }
     }
 
-    /// Make the state directory, private to its owner.
+    /// Make the state directory, private to its owner, if anything may be made.
     pub fn make_state_dir(&self) -> Result<(), Failure> {
         use std::os::unix::fs::DirBuilderExt;
+        if self.config.display.read_only {
+            return Ok(());
+        }
         let dir = &self.state_dir;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
             let message = format!("cannot make the state directory {}: {error}", dir.display());

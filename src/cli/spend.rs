@@ -10,14 +10,12 @@ use super::ledger::{here, open, refused};
 use super::out::{Ended, Out, finish};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
+use super::sheet::Sheet;
 use crate::domain::limit::words;
 use crate::domain::{Bucket, NanoUsd};
 use crate::ledger::{Dimension, Reader, Who};
 use crate::snapshot::Usd;
-use crate::text::{Ellipsis, cut, printable, width};
-
-/// Columns of a printed name.
-const NAME_COLUMNS: usize = 26;
+use crate::text::printable;
 
 /// What an export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,33 +100,6 @@ pub fn fields(sum: &Bucket) -> Map<String, Value> {
     fields
 }
 
-/// One line of numbers under [`heads`].
-pub fn numbers(sum: &Bucket) -> String {
-    let tokens = |count: i64| if tokens_known(sum) { short(count) } else { "?".into() };
-    let cost = if cost_known(sum) { dollars(sum.cost) } else { "?".into() };
-    format!(
-        "{:>10} {:>7} {:>7} {:>12} {:>5} {:>5}",
-        separated(sum.requests),
-        tokens(sum.input_tokens),
-        tokens(sum.output_tokens),
-        cost,
-        share(sum.unpriced, sum.requests),
-        share(sum.failed, sum.requests)
-    )
-}
-
-/// What stands above [`numbers`].
-pub fn heads() -> String {
-    format!("{:>10} {:>7} {:>7} {:>12} {:>5} {:>5}", "REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL")
-}
-
-/// A name in the first column of a table.
-pub fn first_column(text: &str) -> String {
-    let text = printable(text);
-    let text = cut(&text, NAME_COLUMNS, Ellipsis::Unicode);
-    format!("{text}{}", " ".repeat(NAME_COLUMNS.saturating_sub(width(&text))))
-}
-
 fn dimensions(words: &[String]) -> Result<Vec<Dimension>, Failure> {
     let mut by = Vec::new();
     for word in words.iter().filter(|word| !word.is_empty()) {
@@ -193,13 +164,15 @@ fn table(
     }
     out.line("")?;
     let head: Vec<String> = by.iter().map(|by| by.word().to_uppercase()).collect();
-    out.line(&format!("{} {}", first_column(&head.join(" / ")), heads()))?;
+    let total = total(rows);
+    let sheet = Sheet::of(rows.iter().map(|(_, sum)| sum).chain([&total]));
+    out.line(&sheet.head(&head.join(" / ")))?;
     for (who, sum) in rows {
         let name = |by: &Dimension| who.get(*by).map_or("-", |name| name).to_owned();
         let names: Vec<String> = by.iter().map(name).collect();
-        out.line(&format!("{} {}", first_column(&names.join(" / ")), numbers(sum)))?;
+        out.line(&sheet.row(&names.join(" / "), sum))?;
     }
-    out.line(&format!("{} {}", first_column("total"), numbers(&total(rows))))
+    out.line(&sheet.row("total", &total))
 }
 
 fn total(rows: &[(Who, Bucket)]) -> Bucket {
@@ -291,96 +264,18 @@ fn cell(name: &str) -> String {
 }
 
 /// Whether any call told its tokens: successful ones use some.
-fn tokens_known(sum: &Bucket) -> bool {
+pub fn tokens_known(sum: &Bucket) -> bool {
     sum.requests <= sum.failed || sum.input_tokens != 0 || sum.output_tokens != 0
 }
 
 /// Whether any successful call had a price.
-fn cost_known(sum: &Bucket) -> bool {
+pub fn cost_known(sum: &Bucket) -> bool {
     sum.unpriced == 0 || sum.cost != NanoUsd::ZERO || sum.unpriced < sum.requests - sum.failed
-}
-
-fn separated(count: i64) -> String {
-    let digits = count.unsigned_abs().to_string();
-    let mut out = String::from(if count < 0 { "-" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// At most six characters: `812`, `9.1k`, `120M`.
-fn short(count: i64) -> String {
-    let sign = if count < 0 { "-" } else { "" };
-    let count = count.unsigned_abs();
-    let units = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")];
-    let Some((unit, letter)) = units.into_iter().find(|(unit, _)| count >= *unit) else {
-        return format!("{sign}{count}");
-    };
-    let (whole, tenth) = (count / unit, count % unit * 10 / unit);
-    if whole < 100 {
-        format!("{sign}{whole}.{tenth}{letter}")
-    } else {
-        format!("{sign}{whole}{letter}")
-    }
-}
-
-/// Whole cents, rounded; what is less than a cent but not nothing says so.
-fn dollars(cost: NanoUsd) -> String {
-    let (sign, nano) = (if cost.0 < 0 { "-" } else { "" }, cost.0.unsigned_abs());
-    let cents = (nano + 5_000_000) / 10_000_000;
-    if cents == 0 && nano > 0 {
-        return "<0.01".into();
-    }
-    let whole = separated(i64::try_from(cents / 100).unwrap_or(i64::MAX));
-    format!("{sign}{whole}.{:02}", cents % 100)
-}
-
-/// `0%`, `<1%`, `42%`.
-fn share(part: i64, whole: i64) -> String {
-    if whole <= 0 || part <= 0 {
-        return if whole > 0 { "0%".into() } else { "-".into() };
-    }
-    match (i128::from(part) * 100 + i128::from(whole) / 2) / i128::from(whole) {
-        0 => "<1%".into(),
-        percent => format!("{percent}%"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_short_and_never_nothing_where_there_is_something() {
-        for (count, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1.0k"),
-            (99_999, "99.9k"),
-            (123_456, "123k"),
-            (-1500, "-1.5k"),
-        ] {
-            assert_eq!(short(count), text);
-        }
-        for (nano, text) in [
-            (0, "0.00"),
-            (1, "<0.01"),
-            (5_000_000, "0.01"),
-            (1_234_565_000_000, "1,234.57"),
-            (-2_500_000_000, "-2.50"),
-        ] {
-            assert_eq!(dollars(NanoUsd(nano)), text);
-        }
-        assert_eq!(
-            [share(0, 5), share(1, 1000), share(1, 2), share(0, 0)],
-            ["0%", "<1%", "50%", "-"]
-        );
-        assert_eq!(separated(-1_234_567), "-1,234,567");
-    }
 
     #[test]
     fn no_name_becomes_a_formula_or_two_cells() {

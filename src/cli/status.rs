@@ -7,7 +7,7 @@ use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
 use crate::daemon::{self, Ask, AskError, FROM_LEDGER, Status};
-use crate::domain::Names;
+use crate::domain::{Names, NanoUsd};
 use crate::ledger::LedgerError;
 use crate::runtime;
 use crate::snapshot;
@@ -87,14 +87,18 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         ),
     };
     out.line(&format!("from     {from}"))?;
+    let money = |value: &Value| {
+        let usd = value.as_str().and_then(|usd| usd.parse::<NanoUsd>().ok());
+        usd.map_or_else(|| text(value), NanoUsd::exact)
+    };
     let totals = &status["totals"];
     let total = |field: &str| text(&totals[field]);
     out.line(&format!(
-        "totals   {} calls, {} tokens in, {} out, ${}",
+        "totals   {} calls, {} tokens in, {} out, {}",
         total("requests"),
         total("input_tokens"),
         total("output_tokens"),
-        total("cost_usd")
+        money(&totals["cost_usd"])
     ))?;
     out.line(&format!(
         "lines    {} quarantined, {} not understood, {} ignored, {} repeated",
@@ -114,10 +118,10 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     few(out, &status["caps"], |cap| {
         let of = cap["of"].as_str().map_or_else(String::new, |of| format!(" {of}"));
         format!(
-            "cap      {}{of}: ${} of ${}",
+            "cap      {}{of}: {} of {}",
             text(&cap["name"]),
-            text(&cap["spent_usd"]),
-            text(&cap["cap_usd"])
+            money(&cap["spent_usd"]),
+            money(&cap["cap_usd"])
         )
     })?;
     few(out, &status["alerts"], |alert| {

@@ -65,7 +65,7 @@ fn totals(totals: &Totals) -> String {
     let cost = if totals.unpriced > 0 && totals.cost_usd == Usd::default() {
         "?".to_owned()
     } else {
-        money(totals.cost_usd)
+        totals.cost_usd.0.exact()
     };
     format!(
         "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
@@ -135,15 +135,15 @@ fn old(age_s: f64, stale: bool) -> String {
 }
 
 fn cap(cap: &Cap) -> String {
-    let rate = cap.usd_per_hour.map(|rate| format!(", {} an hour", money(rate)));
+    let rate = cap.usd_per_hour.map(|rate| format!(", {} an hour", rate.0.about()));
     let span = crate::engine::span_in_words;
     let left = cap.cap_in_s.map(|s| format!(", cap in {}", span(s)));
     format!(
         "{} ({}): {} of {} ({:.0}%){}{}",
         cap.title(),
         cap.period,
-        money(cap.spent_usd),
-        money(cap.cap_usd),
+        cap.spent_usd.0.exact(),
+        cap.cap_usd.0.exact(),
         cap.used_ratio * 100.0,
         rate.unwrap_or_default(),
         left.unwrap_or_default()
@@ -153,14 +153,4 @@ fn cap(cap: &Cap) -> String {
 fn names(parts: &[&Option<crate::snapshot::Text>]) -> String {
     let known: Vec<&str> = parts.iter().copied().flatten().map(AsRef::as_ref).collect();
     if known.is_empty() { "-".to_owned() } else { known.join(" ") }
-}
-
-/// Cents where there are dollars, all six digits where there are not.
-fn money(usd: Usd) -> String {
-    let dollars = usd.0.as_f64();
-    if dollars.abs() < 1.0 && dollars != 0.0 {
-        format!("${}", usd.0)
-    } else {
-        format!("${dollars:.2}")
-    }
 }

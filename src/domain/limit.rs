@@ -210,6 +210,13 @@ macro_rules! words {
                 serializer.serialize_str(self.word())
             }
         }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<$type, D::Error> {
+                let word = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(from)?;
+                let unknown = || serde::de::Error::unknown_variant(&word, &[$($word),+]);
+                $type::from_word(&word).ok_or_else(unknown)
+            }
+        }
     };
 }
 pub(crate) use words;

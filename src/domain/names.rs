@@ -143,6 +143,13 @@ impl Names {
         found.unwrap_or_else(|| Arc::from("?"))
     }
 
+    /// How many more names of a kind find room.
+    #[must_use]
+    pub fn room(&self, kind: NameKind) -> usize {
+        let Ok(table) = self.table.read() else { return 0 };
+        CAP_PER_KIND.saturating_sub(table.per_kind.get(&kind).copied().unwrap_or(0))
+    }
+
     /// How often a new name found no room.
     #[must_use]
     pub fn overflowed(&self) -> u64 {

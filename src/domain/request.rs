@@ -252,6 +252,10 @@ pub enum Keep {
     Join,
 }
 
+words!(Keep {
+    First = "first", Last = "last", MostOutput = "most_output", Join = "join",
+});
+
 /// What makes lines about one call equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dedup {

@@ -11,7 +11,7 @@ use super::checkpoint::{Checkpoint, Checkpoints};
 use super::limit::words;
 use super::names::{NameKind, Sym};
 use super::request::Request;
-use super::time::Wall;
+use super::time::{NANOS_PER_S, Wall};
 
 /// What spend is kept by, besides time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,6 +90,15 @@ pub struct SeenCall {
     pub at: Wall,
 }
 
+/// A call as it was counted, of which a later line may be the better one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CountedCall {
+    /// The call. Its [`dedup`](Request::dedup) tells which lines are about it.
+    pub request: Request,
+    /// At which time it was counted.
+    pub at: Wall,
+}
+
 /// Counters of one source since it was first read, over all runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceCounters {
@@ -114,6 +123,8 @@ pub struct Commit {
     pub checkpoints: Vec<Checkpoint>,
     /// Calls counted, oldest first.
     pub seen: Vec<SeenCall>,
+    /// Of these and earlier ones, what may be taken back again, as it counts now.
+    pub replaceable: Vec<CountedCall>,
     /// Counters of the sources that moved, as they are now.
     pub sources: Vec<(SourceId, SourceCounters)>,
     /// What happened, oldest first: alerts and switches as `tripline.event/v1`.
@@ -121,6 +132,22 @@ pub struct Commit {
 }
 
 impl BucketId {
+    /// The bucket that a call belongs to which counts at `at`.
+    #[must_use]
+    pub fn of(request: &Request, at: Wall) -> BucketId {
+        let caller = &request.caller;
+        BucketId {
+            minute: at.0.div_euclid(60 * NANOS_PER_S),
+            host: request.host,
+            provider: request.provider,
+            model: request.model,
+            key: caller.key,
+            team: caller.team,
+            user: caller.user,
+            environment: caller.environment,
+        }
+    }
+
     /// When its minute begins.
     #[must_use]
     pub fn begin(&self) -> Wall {
@@ -193,6 +220,8 @@ impl Commit {
     /// Counted calls worth remembering: at 1,000 calls a second, more than three
     /// minutes.
     pub const SEEN_KEPT: usize = 200_000;
+    /// Counted calls of which a better line may still come.
+    pub const REPLACEABLE_KEPT: usize = 8192;
 
     /// Whether there is nothing to keep.
     #[must_use]
@@ -200,6 +229,7 @@ impl Commit {
         self.buckets.is_empty()
             && self.checkpoints.is_empty()
             && self.seen.is_empty()
+            && self.replaceable.is_empty()
             && self.sources.is_empty()
             && self.history.is_empty()
     }
@@ -215,8 +245,15 @@ impl Commit {
         join(&mut self.sources, later.sources, |source| source.0, |mine, new| *mine = new);
         self.seen.extend(later.seen);
         self.seen.drain(..self.seen.len().saturating_sub(Commit::SEEN_KEPT));
+        join(&mut self.replaceable, later.replaceable, fingerprint, |mine, new| *mine = new);
+        let surplus = self.replaceable.len().saturating_sub(Commit::REPLACEABLE_KEPT);
+        self.replaceable.drain(..surplus);
         self.history.extend(later.history);
     }
+}
+
+fn fingerprint(call: &CountedCall) -> Option<u64> {
+    call.request.dedup.map(|id| id.fingerprint)
 }
 
 /// Append items, or join them with the one that has the same key.

@@ -268,12 +268,12 @@ impl Engine {
             };
             let day = found.span.start.rfc3339();
             let text = format!(
-                "{} billed ${}{} for {}, and its calls add up to ${}{}{unpriced}",
+                "{} billed {}{} for {}, and its calls add up to {}{}{unpriced}",
                 names.text(found.provider),
-                found.billed,
+                found.billed.exact(),
                 environment.unwrap_or_default(),
                 day.get(..10).unwrap_or(&day),
-                found.ours.spent,
+                found.ours.spent.exact(),
                 share.unwrap_or_default(),
             );
             self.findings.note("bill_differs", now.wall, &text);

@@ -190,12 +190,21 @@ impl Cells {
         Rows { traffic, caller, retries, caps: &cell.caps, new }
     }
 
-    /// Take a call back that was counted at `when`, in the day of `at`. Returns the
-    /// caps that cover it.
-    pub fn take_back(&mut self, request: &Request, when: Mono, at: Wall, all: &mut Caps) -> &[u32] {
-        self.overall.take_back(request, when);
+    /// Take a call back that was counted at `when`, in the day of `at`. Of one that an
+    /// earlier run counted there are no rates. Returns the caps that cover it.
+    pub fn take_back(
+        &mut self,
+        request: &Request,
+        when: Option<Mono>,
+        at: Wall,
+        all: &mut Caps,
+    ) -> &[u32] {
         self.add_to_day(request, at, &Sums::of(request).negated());
-        let Some(cell) = self.cells.find_mut(&CellId::of(request, &self.apart)) else {
+        if let Some(when) = when {
+            self.overall.take_back(request, when);
+        }
+        let cell = self.cells.find_mut(&CellId::of(request, &self.apart));
+        let Some((cell, when)) = cell.zip(when) else {
             self.spilled.clear();
             all.covering(request, &mut self.spilled);
             return &self.spilled;

@@ -3,19 +3,20 @@
 //! sees to that), so a reused id hides no spend.
 //!
 //! Where a later line about a call can be the better one, or say another part of
-//! it, what was counted is remembered too, so that it can be taken back.
+//! it, what was counted is remembered too, so that it can be taken back, also by a
+//! later run.
 
 use std::collections::VecDeque;
 
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 
-use crate::domain::{Dedup as Id, Keep, Mono, Request, Wall};
+use crate::domain::{Commit, CountedCall, Dedup as Id, Keep, Mono, Request, Wall};
 
 /// Calls remembered: at 1,000 calls a second, more than a minute.
 const KEPT: usize = 65_536;
 /// Calls remembered that a later line may supersede or add to.
-const REPLACEABLE: usize = 8192;
+const REPLACEABLE: usize = Commit::REPLACEABLE_KEPT;
 
 /// What a call is to those counted before.
 #[derive(Debug)]
@@ -38,8 +39,9 @@ pub enum Admission {
 pub struct Counted {
     /// The call.
     pub request: Request,
-    /// Where on the monotonic line it was counted.
-    pub when: Mono,
+    /// Where on the monotonic line it was counted; `None` by an earlier run, which
+    /// left sums and no rates.
+    pub when: Option<Mono>,
     /// At which time it was counted against caps.
     pub at: Wall,
 }
@@ -50,23 +52,51 @@ pub struct Dedup {
     known: HashSet<u64, FxBuildHasher>,
     order: VecDeque<u64>,
     counted: HashMap<u64, Box<Counted>, FxBuildHasher>,
+    /// What of this there is, oldest first.
     replaceable: VecDeque<u64>,
+    /// What of this was counted since it was last asked for.
+    changed: HashSet<u64, FxBuildHasher>,
 }
 
 impl Dedup {
-    /// What this call is. Remembers it; `counted` is how it will be counted.
-    pub fn admit(&mut self, id: Id, counted: impl FnOnce() -> Counted) -> Admission {
+    /// What this call is. Remembers it; `counted` is how a call will be counted.
+    pub fn admit(
+        &mut self,
+        id: Id,
+        request: &Request,
+        counted: impl FnOnce(Request) -> Counted,
+    ) -> Admission {
         match id.keep {
             Keep::First if self.repeats(id.fingerprint) => Admission::Repeat,
             Keep::First => Admission::New,
-            keep => self.replace(id.fingerprint, keep, Box::new(counted())),
+            _ => self.replace(id, request, counted),
         }
     }
 
-    /// A call that an earlier run has counted. As what is not known any more, so
-    /// no better line can take its place.
+    /// A call that an earlier run has counted. Without [`recall`](Self::recall) no
+    /// better line can take its place, for as what it was counted is not known.
     pub fn remember(&mut self, fingerprint: u64) {
         self.repeats(fingerprint);
+    }
+
+    /// The same, with what an earlier run counted it as.
+    pub fn recall(&mut self, call: &CountedCall) {
+        if let Some(id) = call.request.dedup {
+            let counted = Counted { request: call.request, when: None, at: call.at };
+            self.keep(id.fingerprint, Box::new(counted));
+        }
+    }
+
+    /// What was counted or put in another's place since this was last asked, and may
+    /// still be taken back. Oldest first.
+    pub fn take_changed(&mut self) -> Vec<CountedCall> {
+        let changed = std::mem::take(&mut self.changed);
+        if changed.is_empty() {
+            return Vec::new();
+        }
+        let fingerprints = self.replaceable.iter().filter(|known| changed.contains(*known));
+        let counted = fingerprints.filter_map(|fingerprint| self.counted.get(fingerprint));
+        counted.map(|counted| CountedCall { request: counted.request, at: counted.at }).collect()
     }
 
     fn repeats(&mut self, fingerprint: u64) -> bool {
@@ -82,38 +112,51 @@ impl Dedup {
         false
     }
 
-    fn replace(&mut self, fingerprint: u64, keep: Keep, mut new: Box<Counted>) -> Admission {
-        if let Some(old) = self.counted.get_mut(&fingerprint) {
-            let output = |counted: &Counted| counted.request.tokens.output;
-            if keep == Keep::MostOutput && output(&new) <= output(old) {
+    fn replace(
+        &mut self,
+        id: Id,
+        request: &Request,
+        counted: impl FnOnce(Request) -> Counted,
+    ) -> Admission {
+        let Some(old) = self.counted.get_mut(&id.fingerprint) else {
+            // What was spent is not lost because another part was counted long ago.
+            let adds = id.keep == Keep::Join && request.states_usage();
+            if self.repeats(id.fingerprint) && !adds {
                 return Admission::Repeat;
             }
-            if keep == Keep::Join {
-                let request = old.request.joined(&new.request);
-                if request == old.request {
+            self.changed.insert(id.fingerprint);
+            self.keep(id.fingerprint, Box::new(counted(*request)));
+            return Admission::New;
+        };
+        let mut new = *request;
+        match id.keep {
+            Keep::MostOutput if request.tokens.output <= old.request.tokens.output => {
+                return Admission::Repeat;
+            }
+            Keep::Join => {
+                new = old.request.joined(request);
+                if new == old.request {
                     return Admission::Repeat;
                 }
-                if request.at != new.request.at {
-                    (new.when, new.at) = (old.when, old.at);
-                }
-                new.request = request;
             }
-            let counts = Box::new(new.request);
-            return Admission::Supersedes { old: std::mem::replace(old, new), new: counts };
+            _ => {}
         }
-        // What was spent is not lost because an earlier run saw another part.
-        let adds = keep == Keep::Join && new.request.states_usage();
-        if self.known.contains(&fingerprint) && !adds {
-            return Admission::Repeat;
+        self.changed.insert(id.fingerprint);
+        let old = std::mem::replace(old, Box::new(counted(new)));
+        Admission::Supersedes { old, new: Box::new(new) }
+    }
+
+    fn keep(&mut self, fingerprint: u64, counted: Box<Counted>) {
+        if self.counted.insert(fingerprint, counted).is_some() {
+            return;
         }
         if self.replaceable.len() == REPLACEABLE
             && let Some(oldest) = self.replaceable.pop_front()
         {
             self.counted.remove(&oldest);
+            self.changed.remove(&oldest);
         }
         self.replaceable.push_back(fingerprint);
-        self.counted.insert(fingerprint, new);
-        Admission::New
     }
 }
 
@@ -121,35 +164,90 @@ impl Dedup {
 mod tests {
     use super::*;
 
-    fn call(output: Option<u64>) -> Counted {
+    fn call(output: Option<u64>) -> Request {
         let mut request = Request::at(Wall(0));
         request.tokens.output = output;
-        Counted { request, when: Mono(0), at: Wall(0) }
+        request
+    }
+
+    fn admit(dedup: &mut Dedup, id: Id, request: &Request) -> Admission {
+        let request = Request { dedup: Some(id), ..*request };
+        let counted = |request| Counted { request, when: Some(Mono(0)), at: Wall(0) };
+        dedup.admit(id, &request, counted)
     }
 
     fn is_new(dedup: &mut Dedup, fingerprint: u64, keep: Keep) -> bool {
-        matches!(dedup.admit(Id { fingerprint, keep }, || call(None)), Admission::New)
+        matches!(admit(dedup, Id { fingerprint, keep }, &call(None)), Admission::New)
     }
 
     #[test]
     fn a_repeat_is_known_until_it_is_pushed_out() {
-        for (keep, kept) in [(Keep::First, KEPT), (Keep::Last, REPLACEABLE)] {
+        for keep in [Keep::First, Keep::Last] {
             let mut dedup = Dedup::default();
             assert!(is_new(&mut dedup, 7, keep));
             assert!(!is_new(&mut dedup, 7, keep));
-            for other in 100..100 + kept as u64 {
+            for other in 100..99 + KEPT as u64 {
                 assert!(is_new(&mut dedup, other, keep));
             }
+            assert!(!is_new(&mut dedup, 7, keep));
+            assert!(is_new(&mut dedup, 99, keep));
             assert!(is_new(&mut dedup, 7, keep));
-            assert_eq!(dedup.known.len() + dedup.counted.len(), kept);
+            assert_eq!(dedup.known.len(), KEPT);
+            let replaceable = if keep == Keep::First { 0 } else { REPLACEABLE };
+            assert_eq!((dedup.counted.len(), dedup.replaceable.len()), (replaceable, replaceable));
+            assert_eq!(dedup.changed.len(), replaceable);
         }
     }
 
     #[test]
+    fn of_a_call_counted_too_long_ago_a_later_line_is_a_repeat_and_not_a_second_call() {
+        let mut dedup = Dedup::default();
+        let last = |fingerprint| Id { fingerprint, keep: Keep::Last };
+        assert!(is_new(&mut dedup, 7, Keep::Last));
+        for other in 100..100 + REPLACEABLE as u64 {
+            assert!(is_new(&mut dedup, other, Keep::Last));
+        }
+        assert!(matches!(admit(&mut dedup, last(7), &call(Some(9))), Admission::Repeat));
+        let newest = last(99 + REPLACEABLE as u64);
+        assert!(matches!(admit(&mut dedup, newest, &call(None)), Admission::Supersedes { .. }));
+    }
+
+    #[test]
+    fn what_changed_is_told_once_and_a_later_run_can_take_it_back() {
+        let id = |fingerprint| Id { fingerprint, keep: Keep::Last };
+        let mut dedup = Dedup::default();
+        for (fingerprint, output) in [(1, 5), (2, 6), (1, 7)] {
+            let _ = admit(&mut dedup, id(fingerprint), &call(Some(output)));
+        }
+        let told = dedup.take_changed();
+        let said = |calls: &[CountedCall]| -> Vec<_> {
+            let said = |call: &CountedCall| {
+                (call.request.dedup.unwrap().fingerprint, call.request.tokens.output.unwrap())
+            };
+            calls.iter().map(said).collect()
+        };
+        assert_eq!(said(&told), [(1, 7), (2, 6)]);
+        assert!(dedup.take_changed().is_empty());
+
+        let mut later = Dedup::default();
+        for (fingerprint, call) in [1, 2].into_iter().zip(&told) {
+            later.remember(fingerprint);
+            later.recall(call);
+        }
+        assert!(later.take_changed().is_empty());
+        let answer = admit(&mut later, id(1), &call(Some(9)));
+        let Admission::Supersedes { old, .. } = answer else { panic!("{answer:?}") };
+        assert_eq!((old.when, old.request.tokens.output), (None, Some(7)));
+        assert_eq!(said(&later.take_changed()), [(1, 9)]);
+    }
+
+    #[test]
     fn the_better_line_supersedes_what_was_counted_of_the_other() {
-        let admit = |dedup: &mut Dedup, keep, output| match dedup
-            .admit(Id { fingerprint: 1, keep }, || call(output))
-        {
+        let admit = |dedup: &mut Dedup, keep, output| match admit(
+            dedup,
+            Id { fingerprint: 1, keep },
+            &call(output),
+        ) {
             Admission::New => "new".to_owned(),
             Admission::Repeat => "repeat".to_owned(),
             Admission::Supersedes { old, .. } => format!("{:?}", old.request.tokens.output),
@@ -173,25 +271,31 @@ mod tests {
     #[test]
     fn parts_of_a_call_are_put_together_also_over_a_restart() {
         let id = Id { fingerprint: 1, keep: Keep::Join };
-        let part = |status, output| {
-            let mut part = call(output);
-            part.request.status = status;
-            part
-        };
-        let usage = || part(None, Some(7));
-        let outcome = || part(Some(200), None);
+        let part = |status, output| Request { status, ..call(output) };
+        let (usage, outcome) = (part(None, Some(7)), part(Some(200), None));
         let mut dedup = Dedup::default();
-        assert!(matches!(dedup.admit(id, outcome), Admission::New));
-        let Admission::Supersedes { old, new } = dedup.admit(id, usage) else { panic!("joined") };
-        assert_eq!(old.request, outcome().request);
-        assert_eq!((new.status, new.tokens.output), (Some(200), Some(7)));
-        assert!(matches!(dedup.admit(id, usage), Admission::Repeat));
-        assert!(matches!(dedup.admit(id, outcome), Admission::Repeat));
+        assert!(matches!(admit(&mut dedup, id, &outcome), Admission::New));
+        let first = dedup.take_changed();
+        let together = |dedup: &mut Dedup| {
+            let answer = admit(dedup, id, &usage);
+            let Admission::Supersedes { old, new } = answer else { panic!("{answer:?}") };
+            assert_eq!((old.request.status, old.request.tokens.output), (Some(200), None));
+            assert_eq!((new.status, new.tokens.output), (Some(200), Some(7)));
+            assert!(matches!(admit(dedup, id, &usage), Admission::Repeat));
+            assert!(matches!(admit(dedup, id, &outcome), Admission::Repeat));
+        };
+        together(&mut dedup);
 
         let mut restarted = Dedup::default();
         restarted.remember(1);
-        assert!(matches!(restarted.admit(id, outcome), Admission::Repeat));
-        assert!(matches!(restarted.admit(id, usage), Admission::New));
-        assert!(matches!(restarted.admit(id, outcome), Admission::Supersedes { .. }));
+        restarted.recall(&first[0]);
+        together(&mut restarted);
+
+        // As what it was counted is not known any more.
+        let mut much_later = Dedup::default();
+        much_later.remember(1);
+        assert!(matches!(admit(&mut much_later, id, &outcome), Admission::Repeat));
+        assert!(matches!(admit(&mut much_later, id, &usage), Admission::New));
+        assert!(matches!(admit(&mut much_later, id, &outcome), Admission::Supersedes { .. }));
     }
 }

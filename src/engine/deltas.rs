@@ -12,10 +12,9 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::sources::SourceRow;
-use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
-    Bucket, BucketId, Checkpoint, Checkpoints, Commit, NanoUsd, Outcome, Request, SeenCall,
-    SourceCounters, SourceId, Sym, Wall,
+    Bucket, BucketId, Checkpoint, Checkpoints, Commit, CountedCall, NanoUsd, Outcome, Request,
+    SeenCall, SourceCounters, SourceId, Sym, Wall,
 };
 
 /// Buckets between two commits beyond which users are counted together.
@@ -46,15 +45,19 @@ impl Deltas {
         Deltas { said: sources.iter().map(SourceRow::counters).collect(), ..Deltas::default() }
     }
 
-    /// Add a call that was counted, in the minute of `at`.
-    pub fn count(&mut self, request: &Request, at: Wall) {
+    /// Remember a call that was not counted before, so that its line counts once.
+    pub fn remember(&mut self, request: &Request) {
         if let Some(id) = request.dedup {
             if self.seen.len() == SEEN {
                 self.seen.pop_front();
             }
             self.seen.push_back(SeenCall { fingerprint: id.fingerprint, at: request.at });
         }
-        if let Some(bucket) = self.bucket(id_of(request, at)) {
+    }
+
+    /// Add a call that was counted, in the minute of `at`.
+    pub fn count(&mut self, request: &Request, at: Wall) {
+        if let Some(bucket) = self.bucket(BucketId::of(request, at)) {
             bucket.add(&part_of(request));
         }
     }
@@ -62,7 +65,7 @@ impl Deltas {
     /// Take back a call that was counted at `at`, in this commit or an earlier one.
     pub fn take_back(&mut self, request: &Request, at: Wall) {
         let part = part_of(request);
-        if let Some(bucket) = self.bucket(id_of(request, at)) {
+        if let Some(bucket) = self.bucket(BucketId::of(request, at)) {
             bucket.add(&Bucket {
                 requests: -part.requests,
                 failed: -part.failed,
@@ -95,8 +98,8 @@ impl Deltas {
             || counters.zip(&self.said).any(|(now, said)| now != *said)
     }
 
-    /// All of it, and begin anew.
-    pub fn take(&mut self, sources: &[SourceRow]) -> Commit {
+    /// All of it, and begin anew. `replaceable` is what may still be taken back.
+    pub fn take(&mut self, sources: &[SourceRow], replaceable: Vec<CountedCall>) -> Commit {
         self.places.clear();
         self.latest = 0;
         let counters: Vec<SourceCounters> = sources.iter().map(SourceRow::counters).collect();
@@ -106,6 +109,7 @@ impl Deltas {
             buckets: std::mem::take(&mut self.buckets),
             checkpoints: std::mem::take(&mut self.checkpoints).into_vec(),
             seen: std::mem::take(&mut self.seen).into(),
+            replaceable,
             sources: moved.map(|(id, now)| (SourceId(id), now)).collect(),
             history: Vec::new(),
         }
@@ -139,21 +143,6 @@ impl Deltas {
             self.buckets.push((id, Bucket::default()));
         }
         place
-    }
-}
-
-/// The bucket that a call at `at` belongs to.
-fn id_of(request: &Request, at: Wall) -> BucketId {
-    let caller = &request.caller;
-    BucketId {
-        minute: at.0.div_euclid(60 * NANOS_PER_S),
-        host: request.host,
-        provider: request.provider,
-        model: request.model,
-        key: caller.key,
-        team: caller.team,
-        user: caller.user,
-        environment: caller.environment,
     }
 }
 

@@ -10,11 +10,23 @@ use super::effect::{Effect, Labels};
 use crate::domain::{Commit, Mono, Stamp};
 use crate::rules::{Family, Sample};
 
+/// What a run does with a ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LedgerUse {
+    /// It keeps there what it counts.
+    #[default]
+    Kept,
+    /// It has begun where the ledger ended, and keeps nothing.
+    LookedAt,
+}
+
 /// What the ledger's keeper says of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerStatus {
     /// Where it is.
     pub path: Arc<str>,
+    /// What this run does with it.
+    pub use_of: LedgerUse,
     /// When the oldest call happened that it does not hold yet.
     pub behind_since: Option<Mono>,
     /// Why it could not take the last commit, in words.
@@ -68,7 +80,7 @@ impl Engine {
             let text = "too many users or keys at once: the ledger knows some calls as __other__";
             self.findings.note("ledger_folded", now.wall, text);
         }
-        deltas.take(&self.sources)
+        deltas.take(&self.sources, self.dedup.take_changed())
     }
 
     /// The ledger, where there is one.

@@ -7,7 +7,8 @@ use super::spend::Sums;
 use super::{Engine, bills, spend};
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
-    Bucket, BucketId, Dimension, Request, SeenCall, SourceCounters, SourceId, Stamp, Wall,
+    Bucket, BucketId, CountedCall, Dimension, Request, SeenCall, SourceCounters, SourceId, Stamp,
+    Wall,
 };
 
 /// A stretch of time over which spend is asked for: from a moment on, and up to
@@ -34,6 +35,8 @@ pub struct Restored {
     pub gone: SourceCounters,
     /// Calls seen, oldest first.
     pub seen: Vec<SeenCall>,
+    /// Of these, what a better line may still take back, oldest first.
+    pub replaceable: Vec<CountedCall>,
     /// When the oldest spend was that is still known by the day.
     pub since: Option<Wall>,
     /// Spend by caller in each of [`Engine::stretches`]. Minutes matter only where
@@ -86,6 +89,9 @@ impl Engine {
         self.gone = restored.gone;
         for call in &restored.seen {
             self.dedup.remember(call.fingerprint);
+        }
+        for call in &restored.replaceable {
+            self.dedup.recall(call);
         }
         let (days, rates) = (bills::stretch(now.wall), rates(now.wall));
         let mut minutes: Option<(Wall, Wall)> = None;

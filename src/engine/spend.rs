@@ -278,16 +278,16 @@ impl Cap {
         }
     }
 
-    /// Take a call back that was counted at `at` and `when`.
-    pub fn take_back(&mut self, request: &Request, at: Wall, when: Mono) {
+    /// Take a call back that was counted at `at` and `when`. Of one that an earlier run
+    /// counted there is only the sum.
+    pub fn take_back(&mut self, request: &Request, at: Wall, when: Option<Mono>) {
         if self.passed_over_cap(request, at)
-            && let Some(slot) = self.passed_over_cap.at(when)
+            && let Some(slot) = when.and_then(|when| self.passed_over_cap.at(when))
         {
             *slot = slot.saturating_sub(1);
         }
-        if !self.add(at, &Sums::of(request).negated(), request.at) {
-            return;
-        }
+        let counts = self.add(at, &Sums::of(request).negated(), request.at);
+        let Some(when) = when.filter(|_| counts) else { return };
         if let Some(cost) = request.cost
             && let Some(slot) = self.rate.at(when)
         {

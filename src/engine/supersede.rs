@@ -20,8 +20,11 @@ impl Engine {
     /// Whether, and as what, a call is counted; makes room for a better one.
     pub(super) fn admit(&mut self, source: SourceId, request: &Request, now: Stamp) -> Counting {
         let Some(id) = request.dedup else { return Counting::Anew };
-        let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
-        let admission = self.dedup.admit(id, || Counted { request: *request, when, at });
+        let counted = |request: Request| {
+            let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
+            Counted { request, when: Some(when), at }
+        };
+        let admission = self.dedup.admit(id, request, counted);
         if let Admission::New = admission {
             return Counting::Anew;
         }
@@ -31,8 +34,10 @@ impl Engine {
         }
         let Admission::Supersedes { old, new: call } = admission else { return Counting::Never };
         self.take_back(&old);
-        let (new, old) = (call.timing, old.request.timing);
-        // What was timed once is not timed twice.
+        // What was timed once is not timed twice; what an earlier run timed is in no
+        // percentile of this one.
+        let of_this_run = old.when.map(|_| old.request.timing);
+        let (new, old) = (call.timing, of_this_run.unwrap_or_default());
         let timing = Timing {
             latency_ms: new.latency_ms.filter(|_| old.latency_ms.is_none()),
             ttft_ms: new.ttft_ms.filter(|_| old.ttft_ms.is_none()),

@@ -3,6 +3,7 @@
 
 use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
+use crate::domain::NanoUsd;
 use crate::rules::{Direction, Metric, RuleSpec};
 
 /// What people read where a label says [`UNATTRIBUTED`].
@@ -129,8 +130,10 @@ fn quantity(metric: Metric, value: f64) -> String {
     if word.ends_with("_ms") {
         return format!("{value:.0} ms");
     }
-    if matches!(metric, Metric::SpendUsd | Metric::SpendUsdPerHour) {
-        return format!("${value:.2}");
+    match metric {
+        Metric::SpendUsd => return NanoUsd::of_f64(value).exact(),
+        Metric::SpendUsdPerHour => return NanoUsd::of_f64(value).about(),
+        _ => {}
     }
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

@@ -51,6 +51,11 @@ pub struct Opened {
 pub enum Committed {
     /// All is well.
     Kept,
+    /// It is kept, but for sums that would be too large. To be said.
+    KeptBut {
+        /// How many sums are kept apart.
+        refused: usize,
+    },
     /// It is kept, but the disk failed on the way: the file was opened and read
     /// again. To be said.
     KeptAfter {
@@ -118,17 +123,21 @@ impl Ledger {
             return Ok(Committed::Kept);
         }
         let commit = std::mem::take(&mut self.pending);
-        if let Err(error) = self.write(&commit) {
-            if !error.shakes_the_file() {
-                self.pending = commit;
-                return Err(error);
+        let kept = match self.write(&commit) {
+            Ok(0) => Committed::Kept,
+            Ok(refused) => Committed::KeptBut { refused },
+            Err(error) => {
+                if !error.shakes_the_file() {
+                    self.pending = commit;
+                    return Err(error);
+                }
+                self.in_doubt = Some(commit);
+                return self.after(error);
             }
-            self.in_doubt = Some(commit);
-            return self.after(error);
-        }
+        };
         self.commits += 1;
         // What is committed is kept, wherever in the two files it stands.
-        self.shorten_wal().map_or_else(|error| self.after(error), |()| Ok(Committed::Kept))
+        self.shorten_wal().map_or_else(|error| self.after(error), |()| Ok(kept))
     }
 
     /// One step of removing days and events from before a moment. The totals stay
@@ -174,7 +183,7 @@ impl Ledger {
         Ok((open, kept))
     }
 
-    fn write(&mut self, commit: &Commit) -> Result<(), LedgerError> {
+    fn write(&mut self, commit: &Commit) -> Result<usize, LedgerError> {
         let Some(open) = &mut self.open else { return Err(self.moved()) };
         if place_of(&self.path) != Some(open.place) {
             return Err(self.moved());
@@ -302,7 +311,7 @@ mod tests {
     /// The disk fails while a commit is written, before or after it has landed.
     fn fail(ledger: &mut Ledger, commit: Commit, landed: bool) {
         if landed {
-            ledger.write(&commit).unwrap();
+            assert_eq!(ledger.write(&commit).unwrap(), 0);
         }
         ledger.in_doubt = Some(commit);
         ledger.open = None;

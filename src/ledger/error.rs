@@ -149,10 +149,7 @@ impl LedgerError {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => LedgerError::Busy { path },
             ErrorCode::DiskFull => LedgerError::Full { path },
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => LedgerError::ReadOnly { path },
-            // The sum of two integers that is no integer any more.
-            _ if failure.extended_code == ffi::SQLITE_CONSTRAINT_DATATYPE => {
-                LedgerError::Overflow { what: "a count or an amount" }
-            }
+            _ if is_overflow(error) => LedgerError::Overflow { what: "a count or an amount" },
             ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::OutOfMemory
@@ -165,4 +162,10 @@ impl LedgerError {
     pub(super) fn shakes_the_file(&self) -> bool {
         matches!(self, LedgerError::Disk { .. } | LedgerError::Corrupt { .. })
     }
+}
+
+/// Whether it is the sum of two integers that is no integer any more.
+pub(super) fn is_overflow(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _)
+        if failure.extended_code == ffi::SQLITE_CONSTRAINT_DATATYPE)
 }

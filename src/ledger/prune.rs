@@ -61,6 +61,9 @@ pub(super) fn prune(db: &Connection, before: Wall) -> Result<Pruned, Failed> {
     let update = format!("UPDATE totals SET {} WHERE what = 'pruned'", add_columns());
     tx.execute(&update, params_from_iter(columns(&sums)?))?;
     let events = tx.execute("DELETE FROM history WHERE at < ?1", [before.0])?;
+    // A user's name would stay in them.
+    tx.execute("DELETE FROM replaceable WHERE counted_at < ?1", [grain::begin_of(until).0])?;
+    tx.execute("DELETE FROM refused WHERE minute < ?1", [until])?;
     forget_unused(&tx)?;
     tx.commit()?;
     Ok(Pruned { days: removed, events, sums, aged: Aged::Done })
@@ -106,7 +109,8 @@ fn cut(db: &Connection, grain: &Grain, until: i64) -> Result<Aged, Failed> {
 /// Names of which nothing is left: a user's, too.
 fn forget_unused(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(
-        "DELETE FROM series WHERE id NOT IN (SELECT series FROM day);
+        "DELETE FROM series WHERE id NOT IN (SELECT series FROM day
+           UNION SELECT series FROM replaceable UNION SELECT series FROM refused);
          DELETE FROM name WHERE id NOT IN (
            SELECT host FROM series UNION SELECT provider FROM series
            UNION SELECT model FROM series UNION SELECT key FROM series

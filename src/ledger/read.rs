@@ -9,8 +9,9 @@ use rustc_hash::FxHashMap;
 
 use super::error::LedgerError;
 use super::grain::{self, Piece};
+use super::replaceable::KeptCall;
 use super::sums::{COLUMNS, Dimension, Who, bucket};
-use super::{LEDGER_FILE, checkpoints, file, seen};
+use super::{LEDGER_FILE, checkpoints, file, refused, replaceable, seen};
 use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
 
 /// A ledger that can be read; beside a writer, and never in its way.
@@ -31,6 +32,8 @@ pub struct Kept {
     pub checkpoints: Vec<Checkpoint>,
     /// Calls counted last, oldest first.
     pub seen: Vec<SeenCall>,
+    /// Calls of which a better line may come, oldest first.
+    pub replaceable: Vec<KeptCall>,
 }
 
 /// How much there is.
@@ -73,13 +76,29 @@ impl Reader {
             sources: self.sources()?,
             checkpoints: self.whole("a checkpoint", checkpoints::load)?,
             seen: self.whole("the memory of counted calls", seen::load)?,
+            replaceable: self.whole("what may be taken back", replaceable::load)?,
         })
+    }
+
+    /// Ask several things of the same moment, whatever is written meanwhile.
+    pub fn at_one_moment<T>(
+        &self,
+        ask: impl FnOnce(&Reader) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let began = self.db.unchecked_transaction();
+        let _moment = began.map_err(|error| LedgerError::of(&self.path, &error))?;
+        ask(self)
     }
 
     /// Sums of everything ever counted, also of what was pruned.
     pub fn totals(&self) -> Result<Bucket, LedgerError> {
         let select = format!("SELECT {COLUMNS} FROM totals WHERE what = 'all'");
         self.ask(|db| db.query_row(&select, [], |row| bucket(row, 0)))
+    }
+
+    /// Sums that did not fit and are in no total.
+    pub fn refused(&self) -> Result<u32, LedgerError> {
+        self.ask(refused::count)
     }
 
     /// Commits that are in the file.
@@ -105,8 +124,8 @@ impl Reader {
             for piece in grain::pieces(from, to, &grain::floors(db)?) {
                 add_by_series(db, &piece, &mut sums)?;
             }
-            let mut names = FxHashMap::default();
-            sums.into_iter().map(|(id, sum)| Ok((who(db, id, &mut names)?, sum))).collect()
+            let mut series = Series::default();
+            sums.into_iter().map(|(id, sum)| Ok((series.who(db, id)?, sum))).collect()
         })
     }
 
@@ -127,9 +146,9 @@ impl Reader {
                 let at = at.div_euclid(step).saturating_mul(step);
                 sums.entry((series, at)).or_default().add(&part);
             })?;
-            let mut names = FxHashMap::default();
+            let mut series = Series::default();
             let known = sums.into_iter();
-            known.map(|((id, at), sum)| Ok((who(db, id, &mut names)?, at, sum))).collect()
+            known.map(|((id, at), sum)| Ok((series.who(db, id)?, at, sum))).collect()
         })
     }
 
@@ -181,7 +200,10 @@ impl Reader {
 }
 
 fn source(row: &Row<'_>) -> rusqlite::Result<(String, SourceCounters)> {
-    let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let count = |column| {
+        let value: i64 = row.get(column)?;
+        u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+    };
     let counters = SourceCounters {
         lines: count(1)?,
         faults: count(2)?,
@@ -219,26 +241,36 @@ fn each_row(
     Ok(())
 }
 
-fn who(
-    db: &Connection,
-    series: i64,
-    names: &mut FxHashMap<i64, Option<Arc<str>>>,
-) -> rusqlite::Result<Who> {
-    let mut find = db.prepare_cached(
-        "SELECT host, provider, model, key, team, user, environment FROM series WHERE id = ?1",
-    )?;
-    let mut rows = find.query([series])?;
-    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    let mut who = Who::default();
-    for (column, dimension) in Dimension::ALL.iter().enumerate() {
-        let id: i64 = row.get(column)?;
-        let text = match names.entry(id) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(free) => free.insert(name(db, id)?).clone(),
-        };
-        who = who.with(*dimension, text);
+/// The names of series, each asked for once.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    known: FxHashMap<i64, Who>,
+    names: FxHashMap<i64, Option<Arc<str>>>,
+}
+
+impl Series {
+    /// Those of one.
+    pub(super) fn who(&mut self, db: &Connection, series: i64) -> rusqlite::Result<Who> {
+        if let Some(who) = self.known.get(&series) {
+            return Ok(who.clone());
+        }
+        let mut find = db.prepare_cached(
+            "SELECT host, provider, model, key, team, user, environment FROM series WHERE id = ?1",
+        )?;
+        let mut rows = find.query([series])?;
+        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let mut who = Who::default();
+        for (column, dimension) in Dimension::ALL.iter().enumerate() {
+            let id: i64 = row.get(column)?;
+            let text = match self.names.entry(id) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(free) => free.insert(name(db, id)?).clone(),
+            };
+            who = who.with(*dimension, text);
+        }
+        self.known.insert(series, who.clone());
+        Ok(who)
     }
-    Ok(who)
 }
 
 fn name(db: &Connection, id: i64) -> rusqlite::Result<Option<Arc<str>>> {

@@ -8,13 +8,97 @@ use rusqlite::{Connection, Transaction};
 pub(super) const APPLICATION_ID: i64 = 0x7472_6970;
 
 /// The version this program reads and writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// What makes each version of the one before. Never changed once released.
-const STEPS: [(i64, &str); 2] = [(1, V1), (2, V2)];
+const STEPS: [(i64, &str); 3] = [(1, V1), (2, V2), (3, V3)];
 
-const V1: &str = "
-CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+/// The columns of every table of sums.
+macro_rules! columns_of_sums {
+    () => {
+        "  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL"
+    };
+}
+
+/// A table of sums by time and series.
+macro_rules! table_of_sums {
+    ($table:literal) => {
+        concat!(
+            "CREATE TABLE ",
+            $table,
+            " (\n  ",
+            $table,
+            " INTEGER NOT NULL, series INTEGER NOT NULL,\n",
+            columns_of_sums!(),
+            ",\n  PRIMARY KEY (",
+            $table,
+            ", series)\n) STRICT, WITHOUT ROWID;\n",
+        )
+    };
+}
+
+/// A coarser table, from the minutes.
+macro_rules! fill_from_minutes {
+    ($table:literal, $minutes:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " SELECT minute - (minute % ",
+            $minutes,
+            " + ",
+            $minutes,
+            ") % ",
+            $minutes,
+            ", series, sum(requests), sum(failed), sum(input_tokens), sum(cached_input_tokens),
+  sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens), sum(cost_nano_usd),
+  sum(unpriced)
+FROM minute GROUP BY 1, 2;
+",
+        )
+    };
+}
+
+/// A table of sums with names and times that people read.
+macro_rules! view_of_sums {
+    ($view:literal, $table:literal, $time:literal) => {
+        concat!(
+            "CREATE VIEW ",
+            $view,
+            " AS SELECT\n  strftime('",
+            $time,
+            "', ",
+            $table,
+            " * 60, 'unixepoch') AS at,
+  host, provider, model, key, team, user, environment,
+  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+  reasoning_tokens, cost_nano_usd, unpriced
+FROM ",
+            $table,
+            " JOIN who USING (series);\n",
+        )
+    };
+}
+
+/// The names of a row of `series`.
+macro_rules! joined_names {
+    () => {
+        "  LEFT JOIN name AS host ON host.id = series.host
+  LEFT JOIN name AS provider ON provider.id = series.provider
+  LEFT JOIN name AS model ON model.id = series.model
+  LEFT JOIN name AS key ON key.id = series.key
+  LEFT JOIN name AS team ON team.id = series.team
+  LEFT JOIN name AS user ON user.id = series.user
+  LEFT JOIN name AS environment ON environment.id = series.environment;
+"
+    };
+}
+
+const V1: &str = concat!(
+    "CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO state VALUES ('commits', 0);
 
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
@@ -27,23 +111,14 @@ CREATE TABLE series (
   UNIQUE (user, key, model, team, provider, environment, host)
 ) STRICT;
 
-CREATE TABLE minute (
-  minute INTEGER NOT NULL, series INTEGER NOT NULL,
-  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
-  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
-  unpriced INTEGER NOT NULL,
-  PRIMARY KEY (minute, series)
-) STRICT, WITHOUT ROWID;
-
+",
+    table_of_sums!("minute"),
+    "
 CREATE TABLE totals (
   what TEXT PRIMARY KEY,
-  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
-  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
-  unpriced INTEGER NOT NULL
+",
+    columns_of_sums!(),
+    "
 ) STRICT, WITHOUT ROWID;
 INSERT INTO totals VALUES ('all', 0,0,0,0,0,0,0,0,0), ('pruned', 0,0,0,0,0,0,0,0,0);
 
@@ -76,46 +151,17 @@ CREATE VIEW spend AS SELECT
   requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
   reasoning_tokens, cost_nano_usd, unpriced
 FROM minute JOIN series ON series.id = series
-  LEFT JOIN name AS host ON host.id = series.host
-  LEFT JOIN name AS provider ON provider.id = series.provider
-  LEFT JOIN name AS model ON model.id = series.model
-  LEFT JOIN name AS key ON key.id = series.key
-  LEFT JOIN name AS team ON team.id = series.team
-  LEFT JOIN name AS user ON user.id = series.user
-  LEFT JOIN name AS environment ON environment.id = series.environment;
-";
+",
+    joined_names!(),
+);
 
 /// Quarters of an hour and days beside the minutes, which can go after a while.
-const V2: &str = "
-CREATE TABLE quarter (
-  quarter INTEGER NOT NULL, series INTEGER NOT NULL,
-  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
-  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
-  unpriced INTEGER NOT NULL,
-  PRIMARY KEY (quarter, series)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE day (
-  day INTEGER NOT NULL, series INTEGER NOT NULL,
-  requests INTEGER NOT NULL, failed INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL,
-  cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL,
-  unpriced INTEGER NOT NULL,
-  PRIMARY KEY (day, series)
-) STRICT, WITHOUT ROWID;
-INSERT INTO quarter SELECT
-  minute - (minute % 15 + 15) % 15, series, sum(requests), sum(failed), sum(input_tokens),
-  sum(cached_input_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
-  sum(cost_nano_usd), sum(unpriced)
-FROM minute GROUP BY 1, 2;
-INSERT INTO day SELECT
-  minute - (minute % 1440 + 1440) % 1440, series, sum(requests), sum(failed), sum(input_tokens),
-  sum(cached_input_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
-  sum(cost_nano_usd), sum(unpriced)
-FROM minute GROUP BY 1, 2;
-INSERT INTO state VALUES
+const V2: &str = concat!(
+    table_of_sums!("quarter"),
+    table_of_sums!("day"),
+    fill_from_minutes!("quarter", "15"),
+    fill_from_minutes!("day", "1440"),
+    "INSERT INTO state VALUES
   ('minute_from', -9223372036854775808), ('quarter_from', -9223372036854775808);
 
 DROP VIEW spend;
@@ -124,31 +170,23 @@ CREATE VIEW who AS SELECT
   host.text AS host, provider.text AS provider, model.text AS model, key.text AS key,
   team.text AS team, user.text AS user, environment.text AS environment
 FROM series
-  LEFT JOIN name AS host ON host.id = series.host
-  LEFT JOIN name AS provider ON provider.id = series.provider
-  LEFT JOIN name AS model ON model.id = series.model
-  LEFT JOIN name AS key ON key.id = series.key
-  LEFT JOIN name AS team ON team.id = series.team
-  LEFT JOIN name AS user ON user.id = series.user
-  LEFT JOIN name AS environment ON environment.id = series.environment;
-CREATE VIEW spend AS SELECT
-  strftime('%Y-%m-%d', day * 60, 'unixepoch') AS at,
-  host, provider, model, key, team, user, environment,
-  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
-  reasoning_tokens, cost_nano_usd, unpriced
-FROM day JOIN who USING (series);
-CREATE VIEW spend_by_quarter AS SELECT
-  strftime('%Y-%m-%dT%H:%M:%SZ', quarter * 60, 'unixepoch') AS at,
-  host, provider, model, key, team, user, environment,
-  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
-  reasoning_tokens, cost_nano_usd, unpriced
-FROM quarter JOIN who USING (series);
-CREATE VIEW spend_by_minute AS SELECT
-  strftime('%Y-%m-%dT%H:%M:%SZ', minute * 60, 'unixepoch') AS at,
-  host, provider, model, key, team, user, environment,
-  requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
-  reasoning_tokens, cost_nano_usd, unpriced
-FROM minute JOIN who USING (series);
+",
+    joined_names!(),
+    view_of_sums!("spend", "day", "%Y-%m-%d"),
+    view_of_sums!("spend_by_quarter", "quarter", "%Y-%m-%dT%H:%M:%SZ"),
+    view_of_sums!("spend_by_minute", "minute", "%Y-%m-%dT%H:%M:%SZ"),
+);
+
+/// Calls of which a better line may come, and sums that fit nowhere.
+const V3: &str = "
+CREATE TABLE replaceable (
+  id INTEGER PRIMARY KEY, fingerprint INTEGER NOT NULL UNIQUE,
+  counted_at INTEGER NOT NULL, series INTEGER NOT NULL,
+  call TEXT NOT NULL, digest INTEGER NOT NULL
+) STRICT;
+CREATE TABLE refused (
+  id INTEGER PRIMARY KEY, minute INTEGER NOT NULL, series INTEGER NOT NULL, sums TEXT NOT NULL
+) STRICT;
 ";
 
 /// What a file says of itself.

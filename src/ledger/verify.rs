@@ -68,7 +68,9 @@ fn references(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let stray = "SELECT \
        (SELECT count(*) FROM day WHERE series NOT IN (SELECT id FROM series)) + \
        (SELECT count(*) FROM quarter WHERE series NOT IN (SELECT id FROM series)) + \
-       (SELECT count(*) FROM minute WHERE series NOT IN (SELECT id FROM series)), \
+       (SELECT count(*) FROM minute WHERE series NOT IN (SELECT id FROM series)) + \
+       (SELECT count(*) FROM replaceable WHERE series NOT IN (SELECT id FROM series)) + \
+       (SELECT count(*) FROM refused WHERE series NOT IN (SELECT id FROM series)), \
        (SELECT count(*) FROM (SELECT host AS id FROM series UNION SELECT provider FROM series \
         UNION SELECT model FROM series UNION SELECT key FROM series UNION SELECT team FROM series \
         UNION SELECT user FROM series UNION SELECT environment FROM series) \
@@ -170,7 +172,11 @@ fn differences(all: &Bucket, found: &Bucket) -> impl Iterator<Item = String> {
         format!("{what}: the total is {all}, the parts add up to {found}")
     });
     let cost = (all.cost != found.cost).then(|| {
-        format!("cost: the total is {} USD, the parts add up to {} USD", all.cost, found.cost)
+        format!(
+            "cost: the total is {}, the parts add up to {}",
+            all.cost.exact(),
+            found.cost.exact()
+        )
     });
     counts.chain(cost)
 }

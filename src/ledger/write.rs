@@ -4,12 +4,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 
-use super::error::LedgerError;
+use super::error::{self, LedgerError};
 use super::grain::{self, Floors, GRAINS};
 use super::ids::Ids;
 use super::sums::{COLUMNS, SUMS, add_columns, add_excluded, columns, names_of};
-use super::{checkpoints, seen};
-use crate::domain::{Bucket, Commit, Names, SourceCounters, SourceId, Wall};
+use super::{checkpoints, refused, replaceable, seen};
+use crate::domain::{Bucket, BucketId, Commit, Names, SourceCounters, SourceId, Wall};
 
 /// Events remembered.
 const HISTORY_KEPT: i64 = 100_000;
@@ -45,6 +45,16 @@ impl Failed {
     }
 }
 
+impl Failed {
+    /// Whether a sum did not fit.
+    fn overflows(&self) -> bool {
+        match self {
+            Failed::Sql(error) => error::is_overflow(error),
+            Failed::Other(error) => matches!(error, LedgerError::Overflow { .. }),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Failed {
     fn from(error: rusqlite::Error) -> Failed {
         Failed::Sql(error)
@@ -57,20 +67,43 @@ impl From<LedgerError> for Failed {
     }
 }
 
+/// How the sums of a commit are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Adding {
+    /// All, or an error.
+    AtOnce,
+    /// One after the other; what does not fit is put apart.
+    OneByOne,
+}
+
 /// Write a commit, or leave the file as it was. `names` are those behind the
-/// symbols, and those of the sources.
+/// symbols, and those of the sources. Answers how many sums did not fit and were put
+/// apart.
 pub(super) fn write(
     db: &Connection,
     names: (&Names, &[String]),
     commit: &Commit,
     known: &mut Known,
-) -> Result<(), Failed> {
+) -> Result<usize, Failed> {
     // What happened must survive a power cut once it is told. Spend may roll back
     // together with the offsets it comes from: it is read again.
     let sync = if commit.history.is_empty() { "normal" } else { "full" };
     db.pragma_update(None, "synchronous", sync)?;
+    match attempt(db, names, commit, known, Adding::AtOnce) {
+        Err(failed) if failed.overflows() => attempt(db, names, commit, known, Adding::OneByOne),
+        written => written,
+    }
+}
+
+fn attempt(
+    db: &Connection,
+    names: (&Names, &[String]),
+    commit: &Commit,
+    known: &mut Known,
+    adding: Adding,
+) -> Result<usize, Failed> {
     let seen = known.seen;
-    let written = transact(db, names, commit, known);
+    let written = transact(db, names, commit, known, adding);
     if written.is_err() {
         // What was made in the transaction was rolled back with it.
         known.seen = seen;
@@ -84,15 +117,21 @@ fn transact(
     (names, sources): (&Names, &[String]),
     commit: &Commit,
     known: &mut Known,
-) -> Result<(), Failed> {
+    adding: Adding,
+) -> Result<usize, Failed> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     count_commit(&tx)?;
-    add_spend(&tx, names, commit, known)?;
+    let refused = match adding {
+        Adding::AtOnce => add_spend(&tx, names, &commit.buckets, known).map(|()| 0)?,
+        Adding::OneByOne => add_what_fits(&tx, names, &commit.buckets, known)?,
+    };
     checkpoints::replace(&tx, &commit.checkpoints)?;
     seen::append(&tx, &commit.seen, &mut known.seen)?;
+    replaceable::replace(&tx, names, &commit.replaceable, &mut known.ids)?;
     replace_sources(&tx, sources, &commit.sources)?;
     append_history(&tx, &commit.history)?;
-    Ok(tx.commit()?)
+    tx.commit()?;
+    Ok(refused)
 }
 
 fn count_commit(db: &Connection) -> rusqlite::Result<usize> {
@@ -102,15 +141,15 @@ fn count_commit(db: &Connection) -> rusqlite::Result<usize> {
 fn add_spend(
     db: &Connection,
     names: &Names,
-    commit: &Commit,
+    buckets: &[(BucketId, Bucket)],
     known: &mut Known,
 ) -> Result<(), Failed> {
-    if commit.buckets.is_empty() {
+    if buckets.is_empty() {
         return Ok(());
     }
-    let mut parts = Vec::with_capacity(commit.buckets.len());
+    let mut parts = Vec::with_capacity(buckets.len());
     let mut total = Bucket::default();
-    for (id, bucket) in &commit.buckets {
+    for (id, bucket) in buckets {
         parts.push(((id.minute, known.ids.series(db, names, &names_of(id))?), *bucket));
         total.add(bucket);
     }
@@ -125,6 +164,32 @@ fn add_spend(
     let update = format!("UPDATE totals SET {} WHERE what = 'all'", add_columns());
     db.prepare_cached(&update)?.execute(params_from_iter(columns(&total)?))?;
     Ok(())
+}
+
+/// The same, but for what would be too large in one of the tables. Answers how many
+/// were put apart.
+fn add_what_fits(
+    db: &Connection,
+    names: &Names,
+    buckets: &[(BucketId, Bucket)],
+    known: &mut Known,
+) -> Result<usize, Failed> {
+    let mut refused = 0;
+    for one in buckets {
+        // Its number outlives the savepoint.
+        let series = known.ids.series(db, names, &names_of(&one.0))?;
+        db.execute_batch("SAVEPOINT one")?;
+        match add_spend(db, names, std::slice::from_ref(one), known) {
+            Ok(()) => db.execute_batch("RELEASE one")?,
+            Err(failed) if failed.overflows() => {
+                db.execute_batch("ROLLBACK TO one; RELEASE one")?;
+                refused::put(db, one.0.minute, series, &one.1)?;
+                refused += 1;
+            }
+            Err(failed) => return Err(failed),
+        }
+    }
+    Ok(refused)
 }
 
 /// Sums in the order of a table, so that neighbours go to the same page, and
@@ -161,21 +226,20 @@ fn replace_sources(
     db: &Connection,
     names: &[String],
     sources: &[(SourceId, SourceCounters)],
-) -> Result<(), Failed> {
+) -> rusqlite::Result<()> {
     let mut put =
         db.prepare_cached("INSERT OR REPLACE INTO source VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for (id, counters) in sources {
         let Some(name) = names.get(id.0 as usize) else { continue };
-        let count = |value: u64| {
-            i64::try_from(value).map_err(|_| LedgerError::Overflow { what: "a source's counter" })
-        };
+        // No counter of lines gets there; one that was made up must stop nothing.
+        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         put.execute(params![
             name,
-            count(counters.lines)?,
-            count(counters.faults)?,
-            count(counters.quarantined)?,
-            count(counters.ignored)?,
-            count(counters.duplicates)?,
+            count(counters.lines),
+            count(counters.faults),
+            count(counters.quarantined),
+            count(counters.ignored),
+            count(counters.duplicates),
         ])?;
     }
     Ok(())

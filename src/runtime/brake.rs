@@ -273,7 +273,11 @@ fn scope_of(entry: &Entry) -> String {
     entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string)
 }
 
+/// Who only looks makes none.
 fn open(setup: &SwitchSetup) -> Result<SwitchDir, String> {
+    if setup.access == SwitchAccess::Look && !setup.dir.exists() {
+        return Err(format!("there is no {} yet: nothing is stopped by it", setup.dir.display()));
+    }
     SwitchDir::open(&setup.dir, &setup.network)
         .map_err(|error| format!("{error}: {}", error.hint()))
 }

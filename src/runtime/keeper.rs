@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::clock::Clock;
 use super::ledger::Word;
 use crate::domain::{Commit, Mono, Stamp, Wall};
-use crate::engine::{Engine, Event, EventKind, LedgerStatus};
+use crate::engine::{Engine, Event, EventKind, LedgerStatus, LedgerUse};
 
 /// Shortest time between two commits.
 const EVERY: Duration = Duration::from_millis(250);
@@ -19,6 +19,11 @@ const EVERY: Duration = Duration::from_millis(250);
 const HISTORY: usize = 4096;
 /// How long the end waits for the last commit, and the one before it.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Said of sums that do not fit, always in the same words: then it is one finding.
+const REFUSED: &str = "what some calls add up to is too large for the ledger: it is kept apart, in \
+                       its table `refused`, and will not be in the totals of later runs; a log or a \
+                       price is wrong";
 
 /// The engine thread's end of the ledger.
 pub struct Keeper {
@@ -81,6 +86,11 @@ impl Keeper {
                 self.under_way = None;
                 self.problem = None;
             }
+            Word::KeptBut => {
+                self.under_way = None;
+                self.problem = None;
+                engine.alarm("ledger_refused", REFUSED, now);
+            }
             Word::KeptAfter(trouble) => {
                 self.under_way = None;
                 self.problem = None;
@@ -137,6 +147,7 @@ impl Keeper {
     fn status(&self) -> LedgerStatus {
         LedgerStatus {
             path: Arc::clone(&self.path),
+            use_of: LedgerUse::Kept,
             behind_since: self.under_way.or(self.waiting),
             problem: self.problem.clone(),
         }

@@ -12,9 +12,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::keeper::Keeper;
-use crate::domain::{BucketId, Checkpoint, Commit, Dimension, Names, SourceId, Stamp, Sym};
-use crate::engine::{Engine, EngineSpec, Restored, SourceName, SourceStatus};
-use crate::ledger::{self, Committed, Holder, Kept, Ledger, LedgerError, Opened, Reader, Who};
+use crate::domain::{
+    BucketId, CAP_PER_KIND, Checkpoint, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym,
+};
+use crate::engine::{
+    Engine, EngineSpec, LedgerStatus, LedgerUse, Restored, SourceName, SourceStatus,
+};
+use crate::ledger::{
+    self, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
+};
+use crate::source::Resume;
 
 /// Pause after the first failure; each further one doubles it.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,12 +35,25 @@ pub struct LedgerSetup {
     pub dir: PathBuf,
     /// This machine.
     pub host: String,
+    /// What we may do with it.
+    pub access: LedgerAccess,
+}
+
+/// What a run may do with a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerAccess {
+    /// Be its one writer.
+    Keep,
+    /// Begin where it ends, and leave it alone: another process may write it.
+    Look,
 }
 
 /// What became of a commit.
 pub enum Word {
     /// It is kept.
     Kept,
+    /// It is kept, but for sums that would be too large for it.
+    KeptBut,
     /// It is kept, after the disk failed.
     KeptAfter(String),
     /// It is not kept yet, and tried again.
@@ -54,7 +74,7 @@ pub struct Begun {
 pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begun, LedgerError> {
     let us = Holder { pid: std::process::id(), host: setup.host, since: now.wall.rfc3339() };
     let sources = engine.sources().iter().map(|row| row.name.name.clone()).collect();
-    let path: Arc<str> = setup.dir.join(ledger::LEDGER_FILE).to_string_lossy().into_owned().into();
+    let path = path_of(&setup.dir);
     let names = engine.names().clone();
     let setup = ledger::Setup { state_dir: setup.dir, us, names, sources };
     let mut opened = Ledger::open(setup, now.wall)?;
@@ -112,6 +132,7 @@ fn keep(
         };
         let _ = say.send(match kept {
             Committed::Kept => Word::Kept,
+            Committed::KeptBut { .. } => Word::KeptBut,
             Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
         });
     }
@@ -125,18 +146,60 @@ pub fn remembered(
     names: Names,
     now: Stamp,
 ) -> Result<Engine, LedgerError> {
-    let reader = Reader::open(dir)?;
-    let kept = reader.load()?;
-    let name = |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
-    spec.sources = kept.sources.iter().map(name).collect();
-    let mut engine = Engine::new(spec, names, now);
-    let restored = restored(&reader, kept, &engine, now)?;
+    let (mut engine, restored) = Reader::open(dir)?.at_one_moment(|reader| {
+        let kept = reader.load()?;
+        let name =
+            |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
+        spec.sources = kept.sources.iter().map(name).collect();
+        let engine = Engine::new(spec, names, now);
+        let restored = restored(reader, kept, &engine, now)?;
+        Ok((engine, restored))
+    })?;
     engine.restore(&restored, now);
     let status = SourceStatus { state: "not_running", ..SourceStatus::default() };
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
         engine.set_source(id, status.clone());
     }
     Ok(engine)
+}
+
+/// Let the engine begin where the ledger of a directory ends, without writing: what is
+/// logged from then on it reads by itself, beside whoever writes the ledger. Answers
+/// how far the files are read. Without a ledger that can be read, all that the logs
+/// hold is counted, and that is said.
+pub fn look(dir: &Path, engine: &mut Engine, now: Stamp) -> Resume {
+    let looked = Reader::open(dir).and_then(|reader| {
+        reader.at_one_moment(|reader| {
+            let mut kept = reader.load()?;
+            let checkpoints = std::mem::take(&mut kept.checkpoints);
+            Ok((restored(reader, kept, engine, now)?, checkpoints))
+        })
+    });
+    match looked {
+        Ok((restored, checkpoints)) => {
+            engine.restore(&restored, now);
+            let path = path_of(dir);
+            let text =
+                format!("read-only: totals go on from the ledger {path}, and nothing is written");
+            engine.report("ledger_looked_at", &text, now);
+            engine.set_ledger(LedgerStatus {
+                path,
+                use_of: LedgerUse::LookedAt,
+                ..LedgerStatus::default()
+            });
+            Resume::From(checkpoints)
+        }
+        Err(LedgerError::Missing { .. }) => Resume::Never,
+        Err(error) => {
+            let text = format!("totals are only those of the logs that are there: {error}");
+            engine.alarm("ledger_unreadable", &text, now);
+            Resume::Never
+        }
+    }
+}
+
+fn path_of(dir: &Path) -> Arc<str> {
+    dir.join(ledger::LEDGER_FILE).to_string_lossy().into_owned().into()
 }
 
 /// What the engine and the tail must know of an open ledger.
@@ -177,6 +240,7 @@ fn restored(
     let since = reader.size()?.period.map(|(from, _)| from);
     let mut known =
         Restored { totals: kept.totals, seen: kept.seen, since, spent, ..Restored::default() };
+    known.replaceable = replaceable(&kept.replaceable, engine.names());
     for (name, counters) in kept.sources {
         let mut numbered = (0u32..).map(SourceId).zip(engine.sources());
         match numbered.find(|(_, row)| row.name.name == name) {
@@ -185,6 +249,16 @@ fn restored(
         }
     }
     Ok(known)
+}
+
+/// The newest, as far as their names take no more than half of the room: those of
+/// calls to come need some. Of the others a later line counts as a repeat.
+fn replaceable(kept: &[KeptCall], names: &Names) -> Vec<CountedCall> {
+    let has_room = |dimension: &Dimension| names.room(dimension.kind()) > CAP_PER_KIND / 2;
+    let newest = kept.iter().rev().take_while(|_| Dimension::ALL.iter().all(has_room));
+    let mut calls: Vec<CountedCall> = newest.map(|call| call.named(names)).collect();
+    calls.reverse();
+    calls
 }
 
 /// Only names that a cap is about are known at start, and all of a dimension that

@@ -14,7 +14,7 @@ use super::brake::{Brake, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
 use super::driver::{Driver, Newest};
-use super::ledger::{self, LedgerSetup};
+use super::ledger::{self, LedgerAccess, LedgerSetup};
 use super::net::{self, NetSetup};
 use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
@@ -100,6 +100,9 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let mut engine = Engine::new(setup.engine, setup.names, clock.now());
     let mut threads = Vec::new();
     let (mut keeper, mut resume) = (None, Resume::Never);
+    if let Some(setup) = setup.ledger.take_if(|setup| setup.access == LedgerAccess::Look) {
+        resume = ledger::look(&setup.dir, &mut engine, clock.now());
+    }
     if let Some(setup) = setup.ledger {
         let begun = ledger::begin(setup, &mut engine, clock.now())?;
         threads.push(("ledger", named("ledger", begun.thread)?));

@@ -16,7 +16,7 @@ use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
 use crate::engine::switches::Armed;
 use crate::engine::traffic::Row;
-use crate::engine::{Calls, Engine, SourceRow};
+use crate::engine::{Calls, Engine, LedgerUse, SourceRow};
 use crate::rules::{Phase, Severity};
 use crate::stats::Durations;
 
@@ -199,7 +199,7 @@ fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap
 /// A rate or an estimate in dollars: never a sum, so a float may carry it.
 #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 fn usd(dollars: f64) -> Usd {
-    Usd(NanoUsd((dollars * 1e6).round() as i128 * 1000))
+    Usd(NanoUsd::of_f64(dollars))
 }
 
 fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
@@ -470,7 +470,11 @@ fn ledger(engine: &Engine, now: Mono) -> Option<Ledger> {
         let behind = late || row.status.problem.is_some();
         Ledger {
             path: Arc::clone(&row.status.path),
-            state: if behind { "behind" } else { "ok" },
+            state: match row.status.use_of {
+                LedgerUse::LookedAt => "read_only",
+                LedgerUse::Kept if behind => "behind",
+                LedgerUse::Kept => "ok",
+            },
             behind_s,
             problem: row.status.problem.as_deref().map(Into::into),
         }

@@ -99,8 +99,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.push(format!(
             "cap {} is spent ({} of {})",
             cap.title(),
-            money(cap.spent_usd),
-            money(cap.cap_usd)
+            cap.spent_usd.0.exact(),
+            cap.cap_usd.0.exact()
         ));
     }
     let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();
@@ -317,8 +317,4 @@ fn nothing_understood(snapshot: &Snapshot) -> bool {
 /// Age of the newest line, if that is too old to speak of the present.
 fn oldness(snapshot: &Snapshot) -> Option<f64> {
     snapshot.data_age_s().filter(|age| *age > OLD_S)
-}
-
-fn money(usd: super::Usd) -> String {
-    format!("${:.2}", usd.0.as_f64())
 }

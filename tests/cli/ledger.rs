@@ -113,12 +113,12 @@ fn a_report_is_sorted_by_cost_and_fits_eighty_columns() {
     let expected = "\
 Spend from 2026-03-28 00:00 to 2026-03-29 00:00 (UTC)
 
-KEY                          REQUESTS      IN     OUT          USD  UNPR  FAIL
-prod-web                        1,230    123k   12.3k     1,236.57    0%   10%
-a-key-with-a-very-long-na…          1     100      10         0.07    0%    0%
-batch                               7     700      70        <0.01    0%    0%
-old                                 5       ?       ?            ?  100%    0%
-total                           1,243    123k   12.3k     1,236.64   <1%   10%
+KEY                       REQUESTS      IN     OUT             USD  UNPR  FAIL
+prod-web                     1,230    123k   12.3k 1,236.567891234    0%   10%
+a-key-with-a-very-long…          1     100      10     0.070000000    0%    0%
+batch                            7     700      70     0.000001000    0%    0%
+old                              5       ?       ?               ?  100%    0%
+total                        1,243    123k   12.3k 1,236.637892234   <1%   10%
 ";
     assert_eq!(report, expected);
     assert!(report.lines().all(|line| line.chars().count() <= 80));
@@ -126,6 +126,66 @@ total                           1,243    123k   12.3k     1,236.64   <1%   10%
     assert!(both.contains("KEY / MODEL") && both.contains("prod-web / o3"), "{both}");
     let none = sandbox.run(["report", "--from", "2025-01-01", "--to", "2025-01-01"]).ok().out();
     assert!(none.contains("nothing was counted"), "{none}");
+}
+
+#[test]
+fn rows_add_up_to_the_total_and_every_text_says_the_same_sum() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH, "one", "m", 1, 542_500_000)
+        .spend(MARCH, "two", "m", 1, 542_500_000)
+        .write();
+    let report = sandbox.run(["report", "--from", "2026-03-28"]).ok().out();
+    let amounts: Vec<&str> = report
+        .lines()
+        .filter(|line| ["one", "two", "total"].iter().any(|name| line.starts_with(name)))
+        .map(|line| line.split_whitespace().nth(4).unwrap())
+        .collect();
+    assert_eq!(amounts, ["0.5425", "0.5425", "1.0850"], "{report}");
+    let says = |args: &[&str], sum: &str| {
+        let out = sandbox.run(args).ok().out();
+        assert!(out.contains(sum), "{args:?}: {out}");
+    };
+    says(&["status"], "tokens in, 20 out, $1.085\n");
+    says(&["ledger", "verify"], "2 requests, $1.085, ");
+    says(&["ledger", "show"], " 1.085 ");
+    says(&["ledger", "show", "--json"], "\"cost_usd\":\"1.085000\"");
+    says(&["status", "--json"], "\"cost_usd\":\"1.085000\"");
+    let call = |id: u32| {
+        format!(
+            "{{\"litellm_call_id\":\"c-{id}\",\"call_type\":\"acompletion\",\"status\":\"success\",\"model\":\"m\",\"endTime\":\"{}\",\"prompt_tokens\":1,\"completion_tokens\":1,\"response_cost\":0.5425}}\n",
+            super::sandbox::now()
+        )
+    };
+    let log = sandbox.file("gw.log", call(1) + &call(2));
+    let config = "[[cap]]\nname = \"small\"\nusd = 1\nperiod = \"month\"\n";
+    let config = sandbox.file("caps.toml", config);
+    let config = config.to_str().unwrap();
+    let once = &["--config", config, "once", log.to_str().unwrap()];
+    says(once, "cost $1.085 ");
+    says(once, "small (month): $1.085 of $1.00 (");
+    says(once, "cap small is spent ($1.085 of $1.00)");
+}
+
+#[test]
+fn the_directory_of_the_ledger_is_the_configured_one_for_every_command() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
+    let elsewhere = sandbox.path("elsewhere");
+    std::fs::rename(sandbox.state(), &elsewhere).unwrap();
+    let config = format!("[ledger]\ndir = {:?}\n", elsewhere.to_str().unwrap());
+    let config = sandbox.file("c.toml", config);
+    for args in [
+        &["status"][..],
+        &["report", "--from", "2026-03-28"],
+        &["ledger", "show"],
+        &["ledger", "verify"],
+        &["ledger", "export", "--from", "2026-03-28"],
+        &["ledger", "prune", "--older-than", "2026-01-01"],
+    ] {
+        sandbox.run(["--config", config.to_str().unwrap()].iter().chain(args)).ok();
+        assert!(!sandbox.state().join(LEDGER_FILE).exists(), "{args:?}");
+    }
 }
 
 #[test]
@@ -259,7 +319,7 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
         .write();
     sandbox.run(["ledger", "prune", "--older-than", "90d", "--read-only"]).exits(77);
     let said = sandbox.run(["ledger", "prune", "--older-than", "90d"]).ok().out();
-    assert!(said.contains("removed 1 days") && said.contains("5 requests, 5.000000 USD"), "{said}");
+    assert!(said.contains("removed 1 days") && said.contains("5 requests, $5.00"), "{said}");
     let shown = sandbox.run(["ledger", "show", "--json"]).ok().json();
     assert_eq!(shown["totals"]["requests"], 8);
     assert_eq!(shown["days"].as_array().unwrap().len(), 1);
@@ -294,12 +354,12 @@ fn verify_tells_what_is_wrong_and_ends_with_one() {
     let sandbox = Sandbox::new();
     Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
     let sound = sandbox.run(["ledger", "verify"]).ok().out();
-    assert!(sound.starts_with("sound: 3 requests, 3.000000 USD"), "{sound}");
+    assert!(sound.starts_with("sound: 3 requests, $3.00"), "{sound}");
     let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
     db.execute("UPDATE day SET cost_nano_usd = cost_nano_usd - 1", []).unwrap();
     drop(db);
     let wrong = sandbox.run(["ledger", "verify"]).exits(1);
-    let wrong = wrong.says("cost: the total is 3.000000 USD, the parts add up to 2.999999999 USD");
+    let wrong = wrong.says("cost: the total is $3.00, the parts add up to $2.999999999");
     wrong.says("1 rows by day are not the sum of those by quarter");
     std::fs::write(sandbox.state().join(LEDGER_FILE), b"no database at all, just text").unwrap();
     sandbox.run(["ledger", "show"]).exits(65).says("damaged").says("reads the logs");

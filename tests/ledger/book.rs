@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tripline::domain::{
-    Bucket, BucketId, Checkpoint, Commit, Generation, NameKind, Names, NanoUsd, SeenCall,
-    SourceCounters, SourceId, Wall,
+    Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, CountedCall, Dedup, ErrorKind, Failure,
+    Generation, Keep, Layer, LimitedBy, NameKind, Names, NanoUsd, Priority, Request, SeenCall,
+    SourceCounters, SourceId, Tier, Timing, Tokens, Wall,
 };
 use tripline::ledger::{
     Committed, Dimension, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Opened, Setup, Who,
@@ -124,6 +125,52 @@ pub fn seen(n: u64) -> SeenCall {
     }
 }
 
+fn one<T: Copy>(all: &[T], n: u64) -> T {
+    all[usize::try_from(n % all.len() as u64).unwrap()]
+}
+
+/// A call that may be replaced: number `n` of them, every field made from `n`.
+#[allow(clippy::cast_possible_truncation, reason = "any number will do")]
+pub fn counted(id: &BucketId, n: u64, names: &Names) -> CountedCall {
+    let some = |bit: u32| (n >> bit) & 1 == 1;
+    let count = |bit: u32| some(bit).then_some(n.rotate_left(bit));
+    let millis = |bit: u32| some(bit).then_some(0.1 * f64::from(n as u32));
+    let mut request = Request::at(Wall(n.cast_signed() / 3));
+    request.at_logged = some(1);
+    request.started_at = some(2).then_some(Wall(7 - n.cast_signed() / 5));
+    request.endpoint = some(3).then(|| names.intern(NameKind::Endpoint, "/v1/\"chat\""));
+    (request.host, request.provider, request.model) = (id.host, id.provider, id.model);
+    (request.caller.key, request.caller.team) = (id.key, id.team);
+    (request.caller.user, request.caller.environment) = (id.user, id.environment);
+    request.caller.priority = some(4).then(|| one(Priority::ALL, n));
+    request.status = some(5).then_some(429);
+    request.failure = Failure {
+        kind: some(6).then(|| one(ErrorKind::ALL, n)),
+        limited_by: some(7).then(|| one(LimitedBy::ALL, n)),
+        layer: one(Layer::ALL, n),
+        retryable: some(8).then_some(some(9)),
+        retry_after_s: millis(10),
+    };
+    request.tokens = Tokens {
+        input: count(11),
+        output: count(12),
+        cached_input: count(13),
+        cache_write: count(14),
+        cache_write_1h: count(15),
+        reasoning: count(16),
+    };
+    request.tier = one(Tier::ALL, n);
+    let usd = NanoUsd((n >> 2).into());
+    request.cost = some(17).then(|| Cost { usd, source: one(CostSource::ALL, n) });
+    request.timing = Timing { latency_ms: millis(18), ttft_ms: millis(19), queue_ms: millis(20) };
+    request.queue_depth = count(21);
+    request.attempt = some(22).then_some(u32::MAX);
+    request.stream = some(23).then_some(some(24));
+    request.cache_hit = some(25).then_some(some(26));
+    request.dedup = Some(Dedup { fingerprint: n % 50, keep: one(Keep::ALL, n) });
+    CountedCall { request, at: Wall(id.begin().0 + 7) }
+}
+
 #[track_caller]
 pub fn kept(ledger: &mut Ledger, commit: Commit) {
     assert_eq!(ledger.commit(commit).unwrap(), Committed::Kept);
@@ -136,6 +183,7 @@ pub struct Model {
     pub checkpoints: Vec<Checkpoint>,
     pub seen: Vec<SeenCall>,
     pub sources: BTreeMap<SourceId, SourceCounters>,
+    pub replaceable: Vec<CountedCall>,
     pub history: Vec<(Wall, String)>,
     /// What was pruned: still in the totals.
     pub pruned: Vec<Bucket>,
@@ -153,7 +201,22 @@ impl Model {
         }
         self.seen.extend(&commit.seen);
         self.sources.extend(commit.sources.iter().copied());
+        for call in &commit.replaceable {
+            let same = |old: &&mut CountedCall| {
+                old.request.dedup.unwrap().fingerprint == call.request.dedup.unwrap().fingerprint
+            };
+            match self.replaceable.iter_mut().find(same) {
+                Some(old) => *old = *call,
+                None => self.replaceable.push(*call),
+            }
+        }
         self.history.extend(commit.history.iter().cloned());
+    }
+
+    #[track_caller]
+    pub fn replaceable_equals(&self, kept: &Kept, names: &Names) {
+        let calls: Vec<_> = kept.replaceable.iter().map(|call| call.named(names)).collect();
+        assert_eq!(calls, self.replaceable);
     }
 
     pub fn totals(&self) -> Bucket {
@@ -189,6 +252,7 @@ impl Model {
         let old: Vec<BucketId> = self.buckets.keys().copied().filter(is_old).collect();
         self.pruned.extend(old.iter().filter_map(|id| self.buckets.remove(id)));
         self.history.retain(|(at, _)| *at >= minute(until));
+        self.replaceable.retain(|call| call.at >= minute(day(until)));
     }
 
     #[track_caller]

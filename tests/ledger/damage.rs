@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use tripline::domain::{Commit, SourceCounters, Wall};
-use tripline::ledger::{Dimension, Ledger, LedgerError, Reader};
+use tripline::domain::{Commit, SourceCounters, SourceId, Wall};
+use tripline::ledger::{Dimension, Ledger, LedgerError, Opened, Reader};
 
-use super::book::{Book, Model, START, bucket, checkpoint, kept, minute, seen, sum};
+use super::book::{Book, Model, START, bucket, checkpoint, counted, kept, minute, seen, sum};
 
 /// Bytes that are the same in every run.
 struct Random(u64);
@@ -29,10 +29,11 @@ fn fill(book: &Book) -> Model {
         let id = book.id(at, &[(Dimension::Key, &key), (Dimension::Provider, "openai")]);
         let commit = Commit {
             buckets: vec![(id, bucket(1 + i64::from(n), 1_000_000_007 * i64::from(n)))],
+            sources: vec![(SourceId(0), SourceCounters { lines: n.into(), ..Default::default() })],
             checkpoints: vec![checkpoint(u64::from(n % 4), u64::from(n) * 1000)],
             seen: vec![seen(n.into())],
+            replaceable: vec![counted(&id, u64::from(n) << 20, &book.names)],
             history: vec![(minute(at), format!("{{\"n\":{n}}}"))],
-            ..Commit::default()
         };
         model.take(&commit);
         kept(&mut ledger, commit);
@@ -138,6 +139,10 @@ fn a_part_that_can_no_longer_be_read_sets_the_ledger_aside() {
         "UPDATE checkpoint SET bytes = bytes + 1",
         "UPDATE seen SET packed = x'00' WHERE id = 3",
         "UPDATE seen SET calls = 9 WHERE id = 3",
+        "UPDATE replaceable SET counted_at = counted_at + 1",
+        "UPDATE replaceable SET call = replace(call, '\"keep\"', '\"kept\"')",
+        "UPDATE replaceable SET series = 1 + series % 2",
+        "UPDATE source SET lines = -1",
         "DELETE FROM totals",
         "DELETE FROM state",
         "DROP TABLE source",
@@ -180,23 +185,24 @@ fn a_later_version_is_refused_and_left_alone() {
     let book = Book::new();
     fill(&book);
     let db = rusqlite::Connection::open(book.file()).unwrap();
-    db.pragma_update(None, "user_version", 3).unwrap();
+    db.pragma_update(None, "user_version", 4).unwrap();
     drop(db);
     let before = fs::read(book.file()).unwrap();
     let error = book.try_open().unwrap_err();
-    assert!(matches!(error, LedgerError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Newer { found: 4, known: 3, .. }), "{error}");
     assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Newer { .. })));
     assert_eq!(fs::read(book.file()).unwrap(), before);
 }
 
-#[test]
-fn version_1_is_brought_up_to_date_and_kept_beside() {
+/// What every earlier version holds in these tests.
+fn is_brought_up_to_date(version: i64, made: &str) -> (Book, Opened) {
     let book = Book::new();
     fs::create_dir(book.state()).unwrap();
     let db = rusqlite::Connection::open(book.file()).unwrap();
-    db.execute_batch(include_str!("v1.sql")).unwrap();
+    db.execute_batch(made).unwrap();
     drop(db);
-    assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Older { found: 1, .. })));
+    let refused = Reader::open(&book.state());
+    assert!(matches!(refused, Err(LedgerError::Older { found, .. }) if found == version));
     let mut opened = book.open();
     assert_eq!(opened.set_aside, None);
     assert_eq!((opened.kept.totals.requests, opened.kept.totals.unpriced), (15, 5));
@@ -204,6 +210,8 @@ fn version_1_is_brought_up_to_date_and_kept_beside() {
         SourceCounters { lines: 100, faults: 1, quarantined: 2, ignored: 3, duplicates: 4 };
     assert_eq!(opened.kept.sources, [("gateway".to_owned(), counters)]);
     assert_eq!((opened.kept.seen[0].fingerprint, opened.kept.seen[0].at), (1, Wall(2)));
+    // As what they were counted was not kept then.
+    assert_eq!(opened.kept.replaceable, []);
     let reader = opened.ledger.reader().unwrap();
     assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
     let spent = |from: i64, to: Option<i64>| -> BTreeMap<Option<String>, i64> {
@@ -217,17 +225,41 @@ fn version_1_is_brought_up_to_date_and_kept_beside() {
     assert_eq!(spent(-1440, Some(0)), BTreeMap::from([(None, 1)]));
     // And it goes on.
     let id = book.id(START, &[(Dimension::Key, "prod-web")]);
-    kept(&mut opened.ledger, Commit { buckets: vec![(id, bucket(1, 1))], ..Commit::default() });
-    assert_eq!(opened.ledger.reader().unwrap().verify().unwrap(), Vec::<String>::new());
-    let copy = rusqlite::Connection::open(book.state().join("ledger.db.v1")).unwrap();
-    let version: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 1);
+    let call = counted(&id, 0x0123_4567_89ab_cdef, &book.names);
+    let commit =
+        Commit { buckets: vec![(id, bucket(1, 1))], replaceable: vec![call], ..Commit::default() };
+    kept(&mut opened.ledger, commit);
+    let reader = opened.ledger.reader().unwrap();
+    assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
+    assert_eq!(reader.load().unwrap().replaceable[0].named(&book.names), call);
+    let copy =
+        rusqlite::Connection::open(book.state().join(format!("ledger.db.v{version}"))).unwrap();
+    let kept: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(kept, version);
+    (book, opened)
+}
+
+#[test]
+fn version_1_is_brought_up_to_date_and_kept_beside() {
+    let (book, opened) = is_brought_up_to_date(1, include_str!("v1.sql"));
+    assert_eq!(book.open_twice(opened), 16);
+}
+
+#[test]
+fn version_2_is_brought_up_to_date_and_kept_beside() {
+    let (book, opened) = is_brought_up_to_date(2, include_str!("v2.sql"));
+    let file = &opened.kept.checkpoints[0];
+    assert_eq!(
+        (file.path.to_str(), file.offset, &*file.memo),
+        (Some("/var/log/gw.log"), 4400, "{\"line\":8}")
+    );
+    assert_eq!(book.ask::<i64>("SELECT value FROM state WHERE key = 'minute_from'"), 1440);
     assert_eq!(book.open_twice(opened), 16);
 }
 
 impl Book {
     /// Close and open again; answers all requests.
-    fn open_twice(&self, opened: tripline::ledger::Opened) -> i64 {
+    fn open_twice(&self, opened: Opened) -> i64 {
         drop(opened);
         self.open().kept.totals.requests
     }

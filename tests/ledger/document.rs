@@ -25,6 +25,7 @@ fn every_query_of_the_document_answers() {
             buckets,
             checkpoints: vec![checkpoint(0, 9), checkpoint(2, 9)],
             seen: vec![seen(1)],
+            replaceable: Vec::new(),
             sources: vec![(SourceId(0), SourceCounters { faults: 1, ..SourceCounters::default() })],
             history: vec![(minute(START), r#"{"event":"switch.tripped"}"#.into())],
         },

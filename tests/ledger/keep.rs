@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tripline::domain::{Commit, NameKind, NanoUsd, SourceCounters, SourceId, Wall};
-use tripline::ledger::{Aged, Dimension, LedgerError, Reader};
+use tripline::ledger::{Aged, Committed, Dimension, Reader};
 
-use super::book::{Book, Model, START, bucket, checkpoint, kept, minute, seen, sum};
+use super::book::{Book, Model, START, bucket, checkpoint, counted, kept, minute, seen, sum};
 
 /// One commit in numbers, which a test can shrink.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ struct Step {
     checkpoints: Vec<(u64, u64)>,
     seen: Vec<u64>,
     sources: Vec<(u32, u64)>,
+    replaceable: Vec<(i64, u8, u64)>,
     history: Vec<i64>,
     then: Then,
 }
@@ -47,14 +48,16 @@ fn step() -> impl Strategy<Value = Step> {
         vec((0..6u64, any::<u64>()), 0..3),
         vec(any::<u64>().prop_map(|n| n / 4_000_000_000), 0..5),
         vec((0..4u32, 0..=i64::MAX as u64), 0..3),
+        vec((START - 3000..START + 3000, 0..3u8, any::<u64>()), 0..4),
         vec(any::<i64>(), 0..2),
         then,
     )
-        .prop_map(|(buckets, checkpoints, seen, sources, history, then)| Step {
+        .prop_map(|(buckets, checkpoints, seen, sources, replaceable, history, then)| Step {
             buckets,
             checkpoints,
             seen,
             sources,
+            replaceable,
             history,
             then,
         })
@@ -87,6 +90,11 @@ fn commit(book: &Book, step: &Step) -> Commit {
                 (SourceId(*id), SourceCounters { lines: *lines, faults: 3, ..Default::default() })
             })
             .collect(),
+        replaceable: step
+            .replaceable
+            .iter()
+            .map(|(minute, key, n)| counted(&id(*minute, *key, 1), *n, &book.names))
+            .collect(),
         history: step.history.iter().map(|at| (Wall(*at), format!("{{\"at\":{at}}}"))).collect(),
     }
 }
@@ -118,6 +126,7 @@ proptest! {
                     drop(ledger);
                     let opened = book.open();
                     model.equals(&opened.kept);
+                    model.replaceable_equals(&opened.kept, &book.names);
                     ledger = opened.ledger;
                 }
                 Then::Age(old) => {
@@ -138,6 +147,7 @@ proptest! {
         kept(&mut ledger, waiting);
         let reader = ledger.reader().unwrap();
         model.equals(&reader.load().unwrap());
+        model.replaceable_equals(&reader.load().unwrap(), &book.names);
         prop_assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
         let floors = ["minute", "quarter"].map(|grain| {
             book.ask(&format!("SELECT value FROM state WHERE key = '{grain}_from'"))
@@ -244,33 +254,95 @@ fn a_path_that_is_no_text_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_sum_too_large_is_an_error_and_nothing_of_its_commit_is_kept() {
+fn a_sum_too_large_is_kept_apart_and_nothing_after_it_has_to_wait() {
     let book = Book::new();
     let mut ledger = book.open().ledger;
     let id = book.id(START, &[(Dimension::Key, "k")]);
+    let other = book.id(START, &[(Dimension::Key, "other")]);
     let most = i128::from(i64::MAX);
-    let spend = |nano: i128| Commit {
-        buckets: vec![(id, tripline::domain::Bucket { cost: NanoUsd(nano), ..bucket(1, 0) })],
-        checkpoints: vec![checkpoint(1, u64::try_from(nano & 0xffff).unwrap())],
+    let spend = |nano: i128, offset: u64| Commit {
+        buckets: vec![
+            (id, tripline::domain::Bucket { cost: NanoUsd(nano), ..bucket(1, 0) }),
+            (other, bucket(1, 0)),
+        ],
+        checkpoints: vec![checkpoint(1, offset)],
         ..Commit::default()
     };
-    kept(&mut ledger, spend(most - 5));
-    let before = ledger.reader().unwrap().load().unwrap();
-    for nano in [4, 5, 6, most, most + 1, i128::MAX, i128::MIN] {
-        let book_error = ledger.commit(spend(nano));
-        if nano == 4 {
-            assert!(book_error.is_ok());
-            continue;
-        }
-        assert!(matches!(book_error, Err(LedgerError::Overflow { .. })), "{nano}: {book_error:?}");
-        let after = Reader::open(&book.state()).unwrap().load().unwrap();
-        assert_eq!(after.totals.cost, NanoUsd(most - 1), "{before:?}");
-        assert_eq!(after.totals.requests, 2);
-        assert_eq!(after.checkpoints[0].offset, 4);
-        // What can't be kept is held: a new start reads it again.
+    kept(&mut ledger, spend(most - 5, 0));
+    kept(&mut ledger, spend(4, 1));
+    let wrong = [5, 6, most, most + 1, i128::MAX, i128::MIN];
+    for (offset, nano) in (2..).zip(wrong) {
+        let answer = ledger.commit(spend(nano, offset)).unwrap();
+        assert_eq!(answer, Committed::KeptBut { refused: 1 }, "{nano}");
+        assert!(ledger.held().is_empty());
+        let after = Reader::open(&book.state()).unwrap();
+        assert_eq!(after.load().unwrap().checkpoints[0].offset, offset);
+        let totals = after.totals().unwrap();
+        assert_eq!(
+            (totals.cost, totals.requests),
+            (NanoUsd(most - 1), 3 + i64::try_from(offset).unwrap())
+        );
+        assert_eq!(after.refused().unwrap(), u32::try_from(offset).unwrap() - 1);
+        // A new start makes no difference.
         drop(ledger);
         ledger = book.open().ledger;
     }
+    let sums: String = book.ask("SELECT sums FROM refused WHERE id = 4");
+    let sums: serde_json::Value = serde_json::from_str(&sums).unwrap();
+    assert_eq!((&sums["cost_usd"], &sums["requests"]), (&"9223372036.854775808".into(), &1.into()));
+    assert_eq!(ledger.reader().unwrap().verify().unwrap(), Vec::<String>::new());
+    // What takes away fits again.
+    kept(&mut ledger, spend(-7, 100));
+    kept(&mut ledger, spend(7, 101));
+}
+
+#[test]
+fn a_row_that_something_else_made_too_large_takes_no_more_and_stops_nothing() {
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    let commit = |key: &str| Commit {
+        buckets: vec![(book.id(START, &[(Dimension::Key, key)]), bucket(10, 7))],
+        sources: vec![(SourceId(0), SourceCounters { lines: u64::MAX, ..Default::default() })],
+        ..Commit::default()
+    };
+    kept(&mut ledger, commit("k"));
+    drop(ledger);
+    let db = rusqlite::Connection::open(book.file()).unwrap();
+    db.execute_batch(&format!("UPDATE quarter SET input_tokens = {}", i64::MAX)).unwrap();
+    let mut ledger = book.open().ledger;
+    assert_eq!(ledger.commit(commit("k")).unwrap(), Committed::KeptBut { refused: 1 });
+    kept(&mut ledger, commit("other"));
+    let kept = ledger.reader().unwrap().load().unwrap();
+    assert_eq!((kept.totals.requests, kept.sources[0].1.lines), (20, i64::MAX as u64));
+}
+
+#[test]
+fn calls_that_may_be_replaced_are_remembered_up_to_their_number_and_the_oldest_go() {
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    let call = |n: u64| {
+        let mut call = counted(&book.id(START, &[]), n, &book.names);
+        call.request.dedup.as_mut().unwrap().fingerprint = n;
+        call
+    };
+    let mut model = Model::default();
+    // Some come again, and stand where they stood.
+    for range in [0..100, 50..5000, 4000..9000, 8900..8192 + 4000] {
+        let commit = Commit { replaceable: range.map(call).collect(), ..Commit::default() };
+        model.take(&commit);
+        kept(&mut ledger, commit);
+        let surplus = model.replaceable.len().saturating_sub(Commit::REPLACEABLE_KEPT);
+        model.replaceable.drain(..surplus);
+        model.replaceable_equals(&ledger.reader().unwrap().load().unwrap(), &book.names);
+    }
+    assert_eq!(model.replaceable.len(), Commit::REPLACEABLE_KEPT);
+    // What waits is bounded the same way.
+    let mut waiting = Commit::default();
+    for range in [0..6000, 3000..9000] {
+        waiting.merge(Commit { replaceable: range.map(call).collect(), ..Commit::default() });
+    }
+    assert_eq!(waiting.replaceable.len(), Commit::REPLACEABLE_KEPT);
+    assert_eq!(waiting.replaceable.last(), Some(&call(8999)));
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
             Ok(Committed::Kept) => {}
             Ok(Committed::KeptAfter { trouble }) => assert!(!trouble.is_empty()),
             Err(LedgerError::Full { .. } | LedgerError::Disk { .. }) => full += 1,
-            Err(other) => panic!("{other}"),
+            other => panic!("{other:?}"),
         }
         if full > 20 {
             break;

@@ -11,10 +11,12 @@ mod contract;
 mod sandbox;
 
 mod backlog;
+mod better;
 mod calls;
 mod caps;
 mod daemon;
 mod open_records;
+mod read_only;
 mod restart;
 mod socket;
 mod stopped;

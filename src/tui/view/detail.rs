@@ -118,7 +118,11 @@ impl Facts {
     }
 
     fn usd(self, label: &'static str, value: Option<Usd>) -> Facts {
-        self.maybe(label, value.map(|Usd(usd)| format!("${usd}")))
+        self.maybe(label, value.map(|Usd(usd)| usd.exact()))
+    }
+
+    fn about_usd(self, label: &'static str, value: Option<Usd>) -> Facts {
+        self.maybe(label, value.map(|Usd(usd)| usd.about()))
     }
 
     fn span(self, label: &'static str, seconds: Option<f64>) -> Facts {
@@ -182,7 +186,7 @@ fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
         .usd("spent", Some(cap.spent_usd))
         .usd("cap", Some(cap.cap_usd))
         .ratio("used", Some(cap.used_ratio))
-        .usd("per hour", cap.usd_per_hour)
+        .about_usd("per hour", cap.usd_per_hour)
         .span("cap in", cap.cap_in_s.map(|seconds| seconds - elapsed_s))
         .maybe("burn 5 min", cap.burn_short.map(|ratio| format!("{ratio:.2} x")))
         .maybe("burn 1 h", cap.burn_long.map(|ratio| format!("{ratio:.2} x")))
@@ -240,7 +244,7 @@ fn retry_facts(retries: &Retries) -> Vec<Fact> {
         .maybe("attempts/request", retries.amplification.map(|ratio| format!("{ratio:.2}")))
         .text("success by try", attempts.join("  "))
         .ratio("waited as asked", retries.retry_after_honoured_ratio)
-        .usd("wasted per hour", retries.wasted_usd_per_hour)
+        .about_usd("wasted per hour", retries.wasted_usd_per_hour)
         .maybe("hopeless per s", retries.non_retryable_retried_per_s)
         .done()
 }
@@ -270,7 +274,7 @@ fn key_facts(key: &Key, elapsed_s: f64) -> Vec<Fact> {
         .maybe("team", key.team.as_ref())
         .maybe("per second", key.requests_per_s.map(|rate| format!("{rate:.2}")))
         .maybe("tokens/min", key.tokens_per_min.map(fmt::grouped))
-        .usd("per hour", key.usd_per_hour)
+        .about_usd("per hour", key.usd_per_hour)
         .ratio("refused", Some(key.limited_ratio))
         .ratio(
             if key.share_of == "tokens" { "share of tokens" } else { "share of spend" },

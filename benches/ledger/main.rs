@@ -1,10 +1,12 @@
-//! What the ledger costs: how fast a backlog is committed, how large a year
+//! What the ledger costs: how fast a backlog is read and kept, how large a year
 //! becomes, and how long a start takes with that year in the file.
 //!
-//!     cargo bench --bench ledger -- [--quick] [--days N] [--keep DIR] [backlog] [year]
+//!     cargo bench --bench ledger -- [--quick] [serve] [backlog] [year]
+//!         [--megabytes N] [--rounds N] [--days N] [--keep DIR]
 //!
 //! Seconds are those of one core, as the kernel counts them: what else the machine
-//! does is not in them, and neither is waiting for the disk.
+//! does is not in them, and neither is waiting for the disk. Where the real program is
+//! timed from outside, that is said.
 //!
 //! The traffic is made up: a million calls a day by 400 series (gateway, model,
 //! key, team) of which the busy ones make most, as keys and models do.
@@ -15,33 +17,50 @@
     reason = "a bench that can't go on must end"
 )]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
 
-#[path = "support/args.rs"]
+#[path = "../support/args.rs"]
 mod args;
-#[path = "support/cpu.rs"]
+#[path = "../support/cpu.rs"]
 #[allow(dead_code, reason = "shared with other benches")]
 mod cpu;
-#[path = "support/rng.rs"]
-#[allow(dead_code, reason = "shared with other benches")]
+#[path = "../support/fat.rs"]
+mod fat;
+#[path = "../support/lean.rs"]
+mod lean;
+mod program;
+#[path = "../support/rng.rs"]
 mod rng;
+#[path = "../support/truth.rs"]
+mod truth;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use args::Args;
 use rng::Rng;
-use tripline::domain::{Bucket, BucketId, Commit, NameKind, Names, NanoUsd, SeenCall, Sym, Wall};
+use tripline::domain::{
+    Bucket, BucketId, Commit, Cost, CostSource, CountedCall, Dedup, Keep, NameKind, Names, NanoUsd,
+    Request, SeenCall, Sym, Wall,
+};
 use tripline::ledger::{Aged, Committed, Holder, Ledger, Reader, Setup};
 
 const CALLS_A_DAY: u64 = 1_000_000;
 const SERIES: usize = 400;
 const DAY: i64 = 24 * 60;
-/// 2026-11-20T00:00:00Z, in minutes.
-const TODAY: i64 = 29_918_400;
+/// Calls of the last day of which a better line may come: all that are remembered.
+const REPLACEABLE: u64 = Commit::REPLACEABLE_KEPT as u64;
 
 fn main() {
     let args = Args::read();
     let traffic = Traffic::new();
+    let rounds = args.number("--rounds", if args.quick { 2 } else { 5 });
+    let rounds = usize::try_from(rounds).unwrap();
+    if args.wants("serve") {
+        let megabytes = args.number("--megabytes", if args.quick { 16 } else { 256 });
+        program::serve(megabytes, rounds, u64::try_from(now_s()).unwrap() * 1000);
+    }
     if args.wants("backlog") {
         println!("backlog: calls a second into the ledger, one commit for so many calls");
         for calls in [1_000, 10_000, 100_000] {
@@ -50,7 +69,7 @@ fn main() {
     }
     if args.wants("year") {
         let days = args.number("--days", if args.quick { 10 } else { 365 });
-        year(&traffic, i64::try_from(days).unwrap(), args.text("--keep"));
+        year(&traffic, i64::try_from(days).unwrap(), args.text("--keep"), rounds);
     }
 }
 
@@ -62,7 +81,7 @@ fn backlog(traffic: &Traffic, calls_a_commit: u64, calls: u64) {
     let mut commits = Vec::new();
     for first in (0..calls).step_by(usize::try_from(calls_a_commit).unwrap()) {
         let mut commit = traffic.commit(&mut random, calls_a_commit, |call| {
-            TODAY + i64::try_from((first + call) * 1440 / CALLS_A_DAY).unwrap()
+            traffic.today + i64::try_from((first + call) * 1440 / CALLS_A_DAY).unwrap()
         });
         commit.seen = (first..first + calls_a_commit).map(seen).collect();
         commits.push(commit);
@@ -83,19 +102,22 @@ fn backlog(traffic: &Traffic, calls_a_commit: u64, calls: u64) {
 }
 
 /// A ledger of so many days, as a run that never ended would have left it.
-fn year(traffic: &Traffic, days: i64, keep: Option<&str>) {
+fn year(traffic: &Traffic, days: i64, keep: Option<&str>, rounds: usize) {
     let temp = tempfile::tempdir().unwrap();
     let dir = keep.map_or(temp.path(), Path::new);
     let mut ledger = traffic.open(dir);
     let mut random = Rng(8);
     let begun = cpu::own_ns();
     for day in 0..days {
-        let first = TODAY - (days - day) * DAY;
+        let first = traffic.today - (days - day) * DAY;
         for quarter in 0..96 {
             let calls = CALLS_A_DAY / 96;
             let of = |call: u64| first + quarter * 15 + i64::try_from(call * 15 / calls).unwrap();
             let mut commit = traffic.commit(&mut random, calls, of);
             commit.seen = (0..calls).map(seen).collect();
+            if day == days - 1 {
+                commit.replaceable = traffic.replaceable(&mut random, first + quarter * 15);
+            }
             assert_eq!(ledger.commit(commit).unwrap(), Committed::Kept);
         }
         while ledger.age(Wall::from_secs((first + DAY) * 60)).unwrap() == Aged::More {}
@@ -119,18 +141,20 @@ fn year(traffic: &Traffic, days: i64, keep: Option<&str>) {
     let wrong = Reader::open(dir).unwrap().verify().unwrap();
     assert!(wrong.is_empty(), "{wrong:?}");
     println!("verify: {:.2} s", seconds_since(begun));
+    program::first_frame(dir, rounds);
 }
 
 /// Everything between the start of a process and its caps.
 fn start(traffic: &Traffic, dir: &Path) {
     let begun = cpu::own_ns();
-    let opened = Ledger::open(traffic.setup(dir), Wall::from_secs(TODAY * 60)).unwrap();
+    let opened = Ledger::open(traffic.setup(dir), Wall::from_secs(traffic.today * 60)).unwrap();
     let open = seconds_since(begun) * 1e3;
     let mut ledger = opened.ledger;
     let reader = ledger.reader().unwrap();
     let since = |days: i64| {
         let begun = cpu::own_ns();
-        let spent = reader.spent(Wall::from_secs((TODAY - days * DAY) * 60 + 300), None).unwrap();
+        let spent =
+            reader.spent(Wall::from_secs((traffic.today - days * DAY) * 60 + 300), None).unwrap();
         (seconds_since(begun) * 1e3, spent.len())
     };
     let (day, week, month, year) = (since(1), since(7), since(31), since(365));
@@ -148,6 +172,8 @@ fn start(traffic: &Traffic, dir: &Path) {
 
 struct Traffic {
     names: Names,
+    /// When today began (UTC), in minutes: the program goes by the clock.
+    today: i64,
     series: Vec<[Option<Sym>; 5]>,
     /// Upper ends of each series' share, of 2^32.
     shares: Vec<u64>,
@@ -180,7 +206,8 @@ impl Traffic {
             (sum * 4_294_967_296.0) as u64
         });
         let shares = shares.collect();
-        Traffic { names, series, shares }
+        let today = now_s().div_euclid(86_400) * DAY;
+        Traffic { names, today, series, shares }
     }
 
     fn setup(&self, dir: &Path) -> Setup {
@@ -189,7 +216,26 @@ impl Traffic {
     }
 
     fn open(&self, dir: &Path) -> Ledger {
-        Ledger::open(self.setup(dir), Wall::from_secs(TODAY * 60)).unwrap().ledger
+        Ledger::open(self.setup(dir), Wall::from_secs(self.today * 60)).unwrap().ledger
+    }
+
+    /// Calls of which a better line may come, as many as are remembered, over the day.
+    fn replaceable(&self, random: &mut Rng, minute: i64) -> Vec<CountedCall> {
+        let call = |n: u64| {
+            let [host, provider, model, key, team] =
+                self.series[usize::try_from(n).unwrap() % SERIES];
+            let at = Wall::from_secs(minute * 60);
+            let mut request = Request { host, provider, model, ..Request::at(at) };
+            (request.caller.key, request.caller.team) = (key, team);
+            request.tokens.input = Some(n);
+            request.tokens.output = Some(random.below(900));
+            request.timing.latency_ms = Some(812.5);
+            request.cost = Some(Cost { usd: NanoUsd(n.into()), source: CostSource::Computed });
+            let fingerprint = random.next();
+            request.dedup = Some(Dedup { fingerprint, keep: Keep::MostOutput });
+            CountedCall { request, at }
+        };
+        (0..=REPLACEABLE / 96).map(call).collect()
     }
 
     /// Calls added up by minute, as the engine hands them on.
@@ -224,6 +270,11 @@ impl Traffic {
         }
         Commit { buckets: buckets.into_iter().collect(), ..Commit::default() }
     }
+}
+
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
 }
 
 fn seconds_since(begun_ns: u64) -> f64 {

@@ -1,0 +1,126 @@
+//! Sums as a table for people, in eighty columns.
+
+use super::spend::{cost_known, tokens_known};
+use crate::domain::{Bucket, NanoUsd};
+use crate::text::{Ellipsis, cut, printable, width};
+
+/// Columns of a printed name, where amounts are not long.
+const NAME_COLUMNS: usize = 26;
+/// Columns of an amount of money at least.
+const COST_COLUMNS: usize = 12;
+
+/// A table of sums. All its amounts have as many digits as the longest needs, so
+/// that nothing is rounded and the rows visibly add up; names give way to them.
+pub struct Sheet {
+    digits: usize,
+    /// Columns of an amount, and of a name.
+    widths: [usize; 2],
+}
+
+impl Sheet {
+    /// For these rows.
+    pub fn of<'s>(sums: impl Iterator<Item = &'s Bucket> + Clone) -> Sheet {
+        let costs = sums.filter(|sum| cost_known(sum)).map(|sum| sum.cost);
+        let digits = costs.clone().map(NanoUsd::digits).max().unwrap_or(2);
+        let widest = costs.map(|cost| cost.column(digits).len()).max().unwrap_or(0);
+        let cost = widest.max(COST_COLUMNS);
+        Sheet { digits, widths: [cost, (NAME_COLUMNS + COST_COLUMNS).saturating_sub(cost)] }
+    }
+
+    /// What stands above the rows.
+    pub fn head(&self, first: &str) -> String {
+        self.line(first, ["REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL"].map(str::to_owned))
+    }
+
+    /// A row: a name and its sums.
+    pub fn row(&self, name: &str, sum: &Bucket) -> String {
+        let tokens = |count: i64| if tokens_known(sum) { short(count) } else { "?".into() };
+        let cost = if cost_known(sum) { sum.cost.column(self.digits) } else { "?".into() };
+        let cells = [
+            separated(sum.requests),
+            tokens(sum.input_tokens),
+            tokens(sum.output_tokens),
+            cost,
+            share(sum.unpriced, sum.requests),
+            share(sum.failed, sum.requests),
+        ];
+        self.line(name, cells)
+    }
+
+    fn line(
+        &self,
+        name: &str,
+        [requests, input, output, cost, unpriced, failed]: [String; 6],
+    ) -> String {
+        let [cost_columns, name_columns] = self.widths;
+        let name = printable(name);
+        let name = cut(&name, name_columns, Ellipsis::Unicode);
+        let pad = " ".repeat(name_columns.saturating_sub(width(&name)));
+        format!(
+            "{name}{pad} {requests:>10} {input:>7} {output:>7} {cost:>cost_columns$} {unpriced:>5} {failed:>5}"
+        )
+    }
+}
+
+fn separated(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut out = String::from(if count < 0 { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// At most six characters: `812`, `9.1k`, `120M`.
+fn short(count: i64) -> String {
+    let sign = if count < 0 { "-" } else { "" };
+    let count = count.unsigned_abs();
+    let units = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")];
+    let Some((unit, letter)) = units.into_iter().find(|(unit, _)| count >= *unit) else {
+        return format!("{sign}{count}");
+    };
+    let (whole, tenth) = (count / unit, count % unit * 10 / unit);
+    if whole < 100 {
+        format!("{sign}{whole}.{tenth}{letter}")
+    } else {
+        format!("{sign}{whole}{letter}")
+    }
+}
+
+/// `0%`, `<1%`, `42%`.
+fn share(part: i64, whole: i64) -> String {
+    if whole <= 0 || part <= 0 {
+        return if whole > 0 { "0%".into() } else { "-".into() };
+    }
+    match (i128::from(part) * 100 + i128::from(whole) / 2) / i128::from(whole) {
+        0 => "<1%".into(),
+        percent => format!("{percent}%"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_never_nothing_where_there_is_something() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1.0k"),
+            (99_999, "99.9k"),
+            (123_456, "123k"),
+            (-1500, "-1.5k"),
+        ] {
+            assert_eq!(short(count), text);
+        }
+        assert_eq!(
+            [share(0, 5), share(1, 1000), share(1, 2), share(0, 0)],
+            ["0%", "<1%", "50%", "-"]
+        );
+        assert_eq!(separated(-1_234_567), "-1,234,567");
+    }
+}
