@@ -132,7 +132,8 @@ impl Poll {
             let node = node.ok_or_else(|| Outcome::failed(&"the answer is no JSON"))?;
             let read = (api.read)(node, Context { now, host }, &mut found);
             read.map_err(|strange| Outcome::failed(&strange))?;
-            let before = std::mem::replace(&mut page, api.paging.next(node, number));
+            let next = api.paging.next(node, number).map_err(|strange| Outcome::failed(&strange));
+            let before = std::mem::replace(&mut page, next?);
             match &page {
                 None => return Ok((found, bytes)),
                 same if *same == before => {
