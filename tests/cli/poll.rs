@@ -170,7 +170,7 @@ fn of_an_answer_that_breaks_off_nothing_is_told() {
 
 #[test]
 fn what_is_wrong_says_what_to_do() {
-    let admin = "the key is refused; asked again with another; it needs an admin key (sk-admin-…) that may read usage";
+    let admin = "the key is refused; asked again with another, or once an hour; it needs an admin key (sk-admin-…) that may read usage";
     for (reply, state, problem) in [
         (("401 Unauthorized", "", "{}"), "denied", format!("HTTP 401: {admin}")),
         (("403 Forbidden", "", "{}"), "denied", format!("HTTP 403: {admin}")),

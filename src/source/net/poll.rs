@@ -71,9 +71,10 @@ impl Poll {
     pub async fn ask(&mut self, turn: &mut Turn<'_>) -> Result<Outcome, Outcome> {
         let asked = self.answer(turn).await;
         asked.map_err(|outcome| match outcome {
-            Outcome::Denied { problem } => {
-                Outcome::Denied { problem: format!("{problem}; it needs {}", self.spec.api.needs) }
-            }
+            Outcome::Denied { problem, retry_after } => Outcome::Denied {
+                problem: format!("{problem}; it needs {}", self.spec.api.needs),
+                retry_after,
+            },
             other => other,
         })
     }
@@ -123,7 +124,7 @@ impl Poll {
             let failed = |error: HttpError| Outcome::failed(&error);
             let answer = turn.shared.client.ask(call).await.map_err(failed)?;
             let retry_after = answer.retry_after((turn.world.now)().wall);
-            match Outcome::of_status(answer.status, retry_after) {
+            match turn.outcome(answer.status, retry_after) {
                 Outcome::Answered => {}
                 other => return Err(other),
             }

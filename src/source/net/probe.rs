@@ -81,7 +81,7 @@ impl Probe {
             }
         }
         self.account.charge(price.unwrap_or(Price::Unknown)).map_err(no_account)?;
-        Ok(Outcome::of_status(answer.status, answer.retry_after(ended.wall)))
+        Ok(turn.outcome(answer.status, answer.retry_after(ended.wall)))
     }
 
     /// The answer as one line of the `headers` format.
