@@ -1,7 +1,6 @@
 //! `kind = "redis"`: queues in a real Redis, as Celery, RQ, BullMQ and others keep them.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use redis::{Cmd, Connection, cmd};
 use serde_json::{Value, json};
 
+use super::need;
 use super::sandbox::{Ran, Running, Sandbox, rfc3339, until};
 
 /// A server on a socket of its own; it ends with the test.
@@ -21,20 +21,8 @@ struct Server {
 }
 
 impl Server {
-    /// `None`, said loudly, where there is none installed; a failure where
-    /// `TRIPLINE_PEERS=required`.
     fn start(sandbox: &Sandbox, password: Option<&str>) -> Option<Server> {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        let program = std::env::split_paths(&places)
-            .map(|place| place.join("redis-server"))
-            .find(|file| file.is_file());
-        let Some(program) = program else {
-            let required =
-                std::env::var_os("TRIPLINE_PEERS").is_some_and(|word| word == "required");
-            assert!(!required, "redis-server is not installed");
-            let _ = std::io::stderr().write_all(b"SKIPPED: redis-server is not installed\n");
-            return None;
-        };
+        let program = need::program("redis-server")?;
         let socket = sandbox.path("r.sock");
         let mut command = Command::new(program);
         command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]);

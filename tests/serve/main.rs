@@ -14,6 +14,8 @@ mod backlog;
 mod calls;
 mod caps;
 mod daemon;
+#[path = "../support/need.rs"]
+mod need;
 mod open_records;
 mod restart;
 mod socket;
