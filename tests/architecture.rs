@@ -64,6 +64,31 @@ fn modules_are_files_with_a_header_beside_their_directory() {
 }
 
 /// The check itself, on code that breaks the floors in every way it looks for.
+/// A test that may be skipped must run somewhere.
+#[test]
+fn what_may_be_skipped_is_run_again_where_it_may_not() {
+    let tests = root().join("tests");
+    let run = fs::read_to_string(root().join(".ci/run")).unwrap();
+    let required: Vec<&str> = run.split("TRIPLINE_PEERS=required").skip(1).collect();
+    let mut binaries = 0;
+    for entry in fs::read_dir(&tests).unwrap().map(|entry| entry.unwrap().path()) {
+        let main = if entry.is_dir() { entry.join("main.rs") } else { entry.clone() };
+        let Ok(text) = fs::read_to_string(&main) else { continue };
+        let name = entry.file_stem().unwrap().to_str().unwrap();
+        if name != "architecture" && text.contains("support/need.rs") {
+            binaries += 1;
+            let is_run = required.iter().any(|line| line.contains(&format!("--test {name}")));
+            assert!(is_run, "{name} is not in the last run of .ci/run");
+        }
+    }
+    assert!(binaries > 5, "{binaries} test binaries can skip something");
+    for (path, text) in rust_files(&tests) {
+        let speaks = text.contains(concat!("SKIP", "PED:"));
+        let is_need = path == Path::new("support/need.rs");
+        assert!(!speaks || is_need, "{} skips by itself", path.display());
+    }
+}
+
 #[test]
 fn the_check_finds_what_it_looks_for() {
     let floors = floors();
@@ -213,9 +238,14 @@ fn floors() -> Floors {
 
 /// Every source file, by its path under `src/`.
 fn sources() -> Vec<(PathBuf, String)> {
-    let src = root().join("src");
+    let found = rust_files(&root().join("src"));
+    assert!(found.len() > 100, "sources are missing");
+    found
+}
+
+fn rust_files(below: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut open = vec![src.clone()];
+    let mut open = vec![below.to_owned()];
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
@@ -223,12 +253,11 @@ fn sources() -> Vec<(PathBuf, String)> {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                found.push((path.strip_prefix(&src).unwrap().to_owned(), text));
+                found.push((path.strip_prefix(below).unwrap().to_owned(), text));
             }
         }
     }
     found.sort();
-    assert!(found.len() > 100, "sources are missing");
     found
 }
 

@@ -1,6 +1,8 @@
 //! The fuzz targets over their seeds (the corpus) and over mutations of them, and
-//! bounds that hold for any bytes: no line makes a decoder panic, go on for ever, or
-//! hold memory out of proportion to the line.
+//! bounds that hold for any bytes: no line makes a decoder panic, hold memory out of
+//! proportion to the line, or copy it again and again. The last is a bound on work, in
+//! bytes asked for over all, and not on time: a loop that asks for nothing and does not
+//! end is noticed by whoever waits for the tests.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
 #![allow(clippy::indexing_slicing, clippy::format_push_string, reason = "a test may panic")]
@@ -21,6 +23,9 @@ use tripline::domain::{Batch, LineAt, Names, Wall};
 const BASE: usize = 8 << 20;
 /// Bytes held for each byte of a line.
 const FACTOR: usize = 24;
+/// Bytes asked for over all, held or not, for each byte of a line. Copies that grow with
+/// the line would be thousands.
+const WORK: usize = 48;
 
 /// Small, fast and always the same.
 struct Random(u64);
@@ -173,14 +178,18 @@ fn decoders() -> Vec<Decoder> {
 /// Reads one line, and what it leaves open, within the bound.
 fn read(decoder: &mut Decoder, line: &[u8]) {
     let at = |number| LineAt { number, offset: 1, received: Wall::from_secs(1_795_190_000) };
+    let before = allocations::bytes_so_far();
     let peak = allocations::peak_of(|| {
         let mut batch = Batch::default();
         decoder.line(line, at(1), &mut batch);
         decoder.finish(at(2), &mut batch);
     });
+    let asked = allocations::bytes_so_far() - before;
     let bound = BASE + FACTOR * line.len();
     let beginning = String::from_utf8_lossy(&line[..line.len().min(60)]);
     assert!(peak <= bound, "{peak} bytes for {}: {beginning}", line.len());
+    let bound = (BASE + WORK * line.len()) as u64;
+    assert!(asked <= bound, "{asked} bytes one after another for {}: {beginning}", line.len());
 }
 
 #[test]

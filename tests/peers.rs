@@ -21,7 +21,7 @@ mod edges;
 mod http;
 #[path = "peers/litellm.rs"]
 mod litellm;
-#[path = "peers/need.rs"]
+#[path = "support/need.rs"]
 mod need;
 #[path = "peers/nginx.rs"]
 mod nginx;
@@ -32,7 +32,6 @@ mod rig;
 #[path = "peers/telemetry.rs"]
 mod telemetry;
 
-use need::skipped;
 use nginx::Nginx;
 use rig::{MODEL, RPM, Rig, TPM, Watch};
 
@@ -118,10 +117,7 @@ fn a_gateway_that_knows_no_switch_is_reported() {
 
 #[test]
 fn a_gateway_that_cannot_see_the_directory_is_reported() {
-    if !rustix::process::geteuid().is_root() {
-        skipped("only root can give nginx's workers another user");
-        return;
-    }
+    let Some(()) = need::root("only root can give nginx's workers another user") else { return };
     let Some(mut rig) = nginx::rig(Nginx::ClosedDirectory) else { return };
     disobedience_is_reported(&mut rig);
     let status: Value = serde_json::from_str(&rig.switch(&["status", "--json"])).unwrap();

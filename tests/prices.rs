@@ -8,6 +8,9 @@
     reason = "a test may panic, say that it was skipped, and ask whether it may be"
 )]
 
+#[path = "support/need.rs"]
+mod need;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -15,17 +18,11 @@ use serde_json::{Value, json};
 use tripline::pricing::PriceTable;
 
 fn refresh(table: &Path, into: &Path, flags: &[&str]) -> Option<Output> {
+    let python = need::program("python3")?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/prices");
-    let mut command = Command::new("python3");
+    let mut command = Command::new(python);
     command.arg(script).arg("--table").arg(table).arg("--into").arg(into);
-    match command.args(["--today", "2026-12-01"]).args(flags).output() {
-        Ok(output) => Some(output),
-        Err(error) if std::env::var_os("CI").is_some() => panic!("python3: {error}"),
-        Err(_) => {
-            eprintln!("SKIPPED: python3 is not there to run scripts/prices");
-            None
-        }
-    }
+    Some(command.args(["--today", "2026-12-01"]).args(flags).output().unwrap())
 }
 
 fn write(path: &Path, value: &Value) {

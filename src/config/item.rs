@@ -183,6 +183,10 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         silent_after: reader.take("silent_after", value::positive_duration),
         ..SourceSpec::default()
     };
+    if kind == Some(Kind::Probe) && !named.count {
+        let complaint = Complaint::new("must not be false: a probe pays for its calls");
+        reader.complain("count", complaint.hint("leave it out"));
+    }
     reader.finish();
     let SourceSpec { paths, format, timezone, start, way, .. } = spec?;
     Some(SourceSpec { paths, format, timezone, start, way, ..named })

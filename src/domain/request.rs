@@ -144,6 +144,7 @@ pub enum FaultReason {
     ReadError,
     KeyInLog,
     TtftNotMeasured,
+    MetricOutOfRange,
 }
 
 words!(FaultReason {
@@ -154,7 +155,7 @@ words!(FaultReason {
     CostAmbiguous = "cost_ambiguous", TimeUnreadable = "time_unreadable",
     TokensUnreadable = "tokens_unreadable", HeaderUnreadable = "header_unreadable",
     ReadError = "read_error", KeyInLog = "key_in_log",
-    TtftNotMeasured = "ttft_not_measured",
+    TtftNotMeasured = "ttft_not_measured", MetricOutOfRange = "metric_out_of_range",
 });
 
 /// Token counts of one call. `input` contains the two cache parts, `output`

@@ -168,7 +168,8 @@ impl Client {
     }
 
     fn reason(&self, error: &reqwest::Error) -> HttpError {
-        if error.is_timeout() {
+        // Whoever is not even reached was sent nothing.
+        if error.is_timeout() && !error.is_connect() {
             return HttpError::TooSlow;
         }
         if let Some(tls) = tls_error(error) {

@@ -7,6 +7,7 @@
 //! takes what was found. It must not know what becomes of that.
 
 mod account;
+mod outcome;
 mod pace;
 mod poll;
 mod probe;
@@ -24,7 +25,7 @@ use tokio::task::LocalSet;
 
 use super::http::Client;
 use super::jitter::Jitter;
-use super::status::{SourceState, SourceStatus};
+use super::status::SourceStatus;
 use super::world::World;
 use super::{LineSink, SourceSpec};
 use crate::decode;
@@ -32,6 +33,7 @@ use crate::domain::{NameKind, Names, SourceId, Sym};
 
 use account::Accounts;
 pub use account::Budget;
+use outcome::{Outcome, Refused, Sent};
 use pace::Pace;
 pub use poll::{APIS, Api, PollSpec};
 pub use probe::ProbeSpec;
@@ -160,76 +162,6 @@ impl Naming {
     }
 }
 
-/// What came of a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// There is an answer, and it was read.
-    Answered,
-    /// There is none, for now.
-    Failed {
-        /// Why, without anything secret.
-        problem: String,
-        /// How long the other side asks us to stay away.
-        retry_after: Option<Duration>,
-    },
-    /// We are not welcome. It is asked again only when the key changes.
-    Denied {
-        /// Why.
-        problem: String,
-    },
-    /// It was not asked: its own budget is spent, or it was asked only just now
-    /// by a run before this one.
-    Held {
-        /// Why.
-        problem: String,
-        /// For how long.
-        rest: Duration,
-    },
-}
-
-impl Outcome {
-    fn failed(problem: &impl ToString) -> Outcome {
-        Outcome::Failed { problem: problem.to_string(), retry_after: None }
-    }
-
-    /// What a status that is no success means.
-    fn of_status(status: u16, retry_after: Option<Duration>) -> Outcome {
-        match status {
-            200..=299 => Outcome::Answered,
-            300..=399 => Outcome::failed(&format!("HTTP {status}: redirects are not followed")),
-            401 | 403 => {
-                let problem =
-                    format!("HTTP {status}: the key is refused; asked again with another");
-                Outcome::Denied { problem }
-            }
-            _ => {
-                let stay_away =
-                    retry_after.map(|span| format!(", stay away for {} s", span.as_secs()));
-                let problem = format!("HTTP {status}{}", stay_away.unwrap_or_default());
-                Outcome::Failed { problem, retry_after }
-            }
-        }
-    }
-
-    fn state(&self) -> SourceState {
-        match self {
-            Outcome::Answered => SourceState::Live,
-            Outcome::Failed { .. } => SourceState::Error,
-            Outcome::Denied { .. } => SourceState::Denied,
-            Outcome::Held { .. } => SourceState::Waiting,
-        }
-    }
-
-    fn problem(&self) -> Option<&str> {
-        match self {
-            Outcome::Answered => None,
-            Outcome::Failed { problem, .. }
-            | Outcome::Denied { problem }
-            | Outcome::Held { problem, .. } => Some(problem),
-        }
-    }
-}
-
 /// One source that is asked.
 pub struct Asker {
     id: SourceId,
@@ -239,8 +171,7 @@ pub struct Asker {
     kind: Kind,
     reader: Reader,
     format: Option<&'static str>,
-    /// Mark of the keys that were refused.
-    refused: Option<u64>,
+    refused: Option<Refused>,
 }
 
 enum Kind {
@@ -255,12 +186,15 @@ struct Turn<'a> {
     world: &'a World,
     shared: &'a Shared,
     reader: &'a mut Reader,
-    refused: Option<u64>,
-    mark: u64,
+    refused: Option<&'a Refused>,
+    /// Of the keys that are sent, where there are any.
+    mark: Option<u64>,
+    /// What could be better although there is an answer, for people.
+    found: Vec<String>,
 }
 
 impl Turn<'_> {
-    /// Headers with their keys, unless these very keys were refused before.
+    /// Headers with their keys, unless these very keys were refused not long ago.
     async fn headers(
         &mut self,
         specs: &[HeaderSpec],
@@ -271,7 +205,7 @@ impl Turn<'_> {
         Ok(headers)
     }
 
-    /// A password, if there is one, unless this very one was refused before.
+    /// A password, if there is one, unless this very one was refused not long ago.
     async fn secret(&mut self, from: Option<&SecretFrom>) -> Result<Option<String>, Outcome> {
         let read = self.shared.secrets.plain(from).await;
         let (secret, mark) = read.map_err(|error| Outcome::failed(&error))?;
@@ -279,13 +213,17 @@ impl Turn<'_> {
         Ok(secret)
     }
 
-    fn not_refused(&mut self, mark: u64) -> Result<(), Outcome> {
+    fn not_refused(&mut self, mark: Option<u64>) -> Result<(), Outcome> {
         self.mark = mark;
-        if self.refused == Some(mark) {
-            let problem = "the key was refused; asked again with another".to_owned();
-            return Err(Outcome::Denied { problem });
-        }
-        Ok(())
+        let now = (self.world.now)().mono;
+        let barred = self.refused.zip(mark).and_then(|(refused, mark)| refused.bars(mark, now));
+        barred.map_or(Ok(()), Err)
+    }
+
+    /// What the status of an answer means.
+    fn outcome(&self, status: u16, retry_after: Option<Duration>) -> Outcome {
+        let sent = if self.mark.is_some() { Sent::Key } else { Sent::NoKey };
+        Outcome::of_status(status, retry_after, sent)
     }
 }
 
@@ -332,8 +270,9 @@ impl Asker {
             world,
             shared: &self.shared,
             reader: &mut self.reader,
-            refused: self.refused,
-            mark: 0,
+            refused: self.refused.as_ref(),
+            mark: None,
+            found: Vec::new(),
         };
         let asked = match &mut self.kind {
             Kind::Probe(probe) => probe.ask(&mut turn).await,
@@ -342,11 +281,12 @@ impl Asker {
             Kind::Redis(redis) => redis.ask(&mut turn).await,
         };
         let outcome = asked.unwrap_or_else(|outcome| outcome);
-        let denied = matches!(outcome, Outcome::Denied { .. });
-        self.refused = denied.then_some(turn.mark);
+        let Turn { mark, found: findings, .. } = turn;
+        let before = self.refused.take();
+        self.refused = Refused::after(before, &outcome, mark, (world.now)().mono);
         self.reader.flush(world);
         (world.say)(SourceStatus {
-            findings: Vec::new(),
+            findings,
             source: self.id,
             state: outcome.state(),
             files: 0,

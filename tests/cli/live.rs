@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::contract;
+use super::need;
 use super::sandbox::{Running, Sandbox, now, rfc3339, until};
 
 const CONFIG: &str = r#"
@@ -174,23 +175,11 @@ fn watch_under(sandbox: &Sandbox, log: &Path, around: &[&str]) -> Running {
     Running::start(command)
 }
 
-#[allow(clippy::print_stderr, reason = "a skipped test must be heard")]
-fn can_run(what: &str, args: &[&str]) -> bool {
-    let ran = Command::new(args[0]).args(&args[1..]).arg("true").output();
-    let can = ran.is_ok_and(|ran| ran.status.success());
-    if !can {
-        eprintln!("SKIPPED: {what} can't be produced here: `{}` fails", args.join(" "));
-    }
-    can
-}
-
 #[test]
 fn without_a_watch_left_it_polls_and_says_so() {
     let limited = "echo 0 > /proc/sys/user/max_inotify_watches && exec \"$0\" \"$@\"";
     let around = ["unshare", "-Ur", "sh", "-c", limited];
-    if !can_run("a lack of watches", &around) {
-        return;
-    }
+    let Some(()) = need::around(&around) else { return };
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
     let running = watch_under(&sandbox, &log, &around);
@@ -206,9 +195,7 @@ fn without_a_watch_left_it_polls_and_says_so() {
 #[test]
 fn a_disk_that_fails_for_a_while_loses_and_repeats_nothing() {
     let around = ["strace", "-qq", "-f", "-o", "/dev/null"];
-    if !can_run("a failing disk", &around) {
-        return;
-    }
+    let Some(()) = need::around(&around) else { return };
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
     append(&log, 500, 200);

@@ -18,6 +18,8 @@ mod formats;
 mod ledger;
 mod live;
 mod logs;
+#[path = "../support/need.rs"]
+mod need;
 mod poll;
 mod probe;
 

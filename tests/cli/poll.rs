@@ -150,13 +150,27 @@ fn of_an_answer_that_breaks_off_nothing_is_told() {
     let endless = shown("openai-usage", |_, asked| usage(asked, 5, Some("same")));
     assert_eq!(endless["sources"][0]["problem"], "the answer's pages have no end");
     assert_eq!(endless["metrics"], json!([]));
+    for rest in [r#""has_more":true"#, r#""has_more":true,"next_page":null"#, r#""has_more":1"#] {
+        let day = super::sandbox::now()[..10].to_owned();
+        let page = format!(
+            r#"{{"data":[{{"starting_at":"{day}T00:00:00Z","results":[{{"currency":"USD","amount":"1"}}]}}],{rest}}}"#
+        );
+        let cap = "[[cap]]\nname = \"c\"\nperiod = \"day\"\nusd = 10\nmatch = { provider = \"anthropic\" }\n";
+        let sandbox = Sandbox::new();
+        let fake = Fake::start(move |_, _| answer("200 OK", &[], &page));
+        let part = once(&sandbox, &config(&fake, "anthropic-cost", cap)).ok().json();
+        let source = &part["sources"][0];
+        let why = "the answer has more pages and does not say which";
+        assert_eq!((&source["state"], &source["problem"]), (&json!("error"), &json!(why)));
+        assert_eq!(part["caps"][0]["provider_usd"], Value::Null, "{rest}: {}", part["caps"]);
+    }
     let many = shown("openai-usage", |n, asked| usage(asked, 5, Some(&n.to_string())));
     assert_eq!(many["sources"][0]["problem"], "the answer has more than 64 pages");
 }
 
 #[test]
 fn what_is_wrong_says_what_to_do() {
-    let admin = "the key is refused; asked again with another; it needs an admin key (sk-admin-…) that may read usage";
+    let admin = "the key is refused; asked again with another, or once an hour; it needs an admin key (sk-admin-…) that may read usage";
     for (reply, state, problem) in [
         (("401 Unauthorized", "", "{}"), "denied", format!("HTTP 401: {admin}")),
         (("403 Forbidden", "", "{}"), "denied", format!("HTTP 403: {admin}")),

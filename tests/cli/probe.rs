@@ -1,7 +1,9 @@
 //! `kind = "probe"`: a request of our own for the headers of its answer.
 
 use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -108,7 +110,13 @@ fn age(sandbox: &Sandbox) {
 fn budgets_of_requests_and_of_dollars_end_it_for_the_day() {
     for (budget, allowed, why) in [
         ("max_per_day = 2", 2, "its budget of 2 requests a day is spent"),
-        ("max_usd_per_day = 0.0003", 2, "its budget of 0.000300 USD a day is spent"),
+        ("max_usd_per_day = 0.00042", 2, "its budget of 0.000420 USD a day is spent"),
+        // Another one would go beyond it.
+        (
+            "max_usd_per_day = 0.0003",
+            1,
+            "its budget of 0.000300 USD a day has 0.000090 left, and a request costs 0.000210",
+        ),
     ] {
         let sandbox = Sandbox::new();
         let fake = Fake::start(good);
@@ -120,6 +128,86 @@ fn budgets_of_requests_and_of_dollars_end_it_for_the_day() {
         let source = source_of(once(&sandbox, &config));
         assert_eq!((&source["state"], &source["problem"]), (&"waiting".into(), &why.into()));
         assert_eq!(fake.asked().len(), allowed, "{budget}");
+    }
+}
+
+/// No answer, after the request was read.
+fn lost(_: usize, _: &Asked) -> Reply {
+    Reply::Bytes(Vec::new())
+}
+
+const LOST: &str = "an answer was lost before any said what a request costs";
+
+#[test]
+fn an_answer_that_is_lost_is_paid_for() {
+    let budget = "max_usd_per_day = 0.0007";
+    let sandbox = Sandbox::new();
+    let fake = Fake::start(lost);
+    let config_of = config(&fake, budget);
+    assert_eq!(source_of(once(&sandbox, &config_of))["problem"], "the answer broke off");
+    age(&sandbox);
+    let source = source_of(once(&sandbox, &config_of));
+    assert_eq!((&source["state"], &source["problem"]), (&"waiting".into(), &LOST.into()));
+    assert_eq!(fake.asked().len(), 1);
+
+    // A refusal in between is no new price.
+    let sandbox = Sandbox::new();
+    let fake = Fake::start(|number, asked| match number {
+        0 => good(number, asked),
+        1 => answer("429 Too Many Requests", &[], "{}"),
+        _ => lost(number, asked),
+    });
+    let config_of = config(&fake, budget);
+    for problem in [Value::Null, "HTTP 429".into(), "the answer broke off".into()] {
+        assert_eq!(source_of(once(&sandbox, &config_of))["problem"], problem);
+        age(&sandbox);
+    }
+    source_of(once(&sandbox, &config_of));
+    age(&sandbox);
+    let source = source_of(once(&sandbox, &config_of));
+    let why = "its budget of 0.000700 USD a day has 0.000070 left, and a request costs 0.000210";
+    assert_eq!(source["problem"], why);
+    assert_eq!(fake.asked().len(), 4);
+}
+
+#[test]
+fn a_question_that_our_own_end_cuts_off_is_paid_for() {
+    let sandbox = Sandbox::new();
+    let fake = Fake::start(|_, _| Reply::Hang(Vec::new()));
+    let config = config(&fake, "max_usd_per_day = 1\n");
+    let path = sandbox.file("config.toml", &config);
+    let mut command = sandbox.command();
+    command.env("TEST_KEY", KEY).arg("--config").arg(path).args(["watch", "--ndjson"]);
+    let mut running = Running::start(command);
+    fake.wait_for(1);
+    running.signal("KILL");
+    running.end();
+    age(&sandbox);
+    assert_eq!(source_of(once(&sandbox, &config))["problem"], LOST);
+    assert_eq!(fake.asked().len(), 1);
+}
+
+/// An address where nobody takes a connection, and nobody says so.
+fn deaf() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Room for one that nobody has taken; who comes later hears nothing.
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let short = Duration::from_millis(100);
+    let waiting = std::iter::from_fn(|| TcpStream::connect_timeout(&address, short).ok());
+    let waiting = waiting.collect();
+    (address, listener, waiting)
+}
+
+#[test]
+fn who_is_not_reached_is_not_paid() {
+    let sandbox = Sandbox::new();
+    let (address, _listener, _waiting) = deaf();
+    let text = config(&Fake::start(good), "max_usd_per_day = 1\n");
+    let text = text.replace("url = \"http://", &format!("url = \"http://{address}/\"#"));
+    for _ in 0..2 {
+        assert_eq!(source_of(once(&sandbox, &text))["problem"], "no connection");
+        age(&sandbox);
     }
 }
 
@@ -199,7 +287,7 @@ fn who_never_answers_is_given_up_and_what_was_known_stays() {
         assert_eq!(source["problem"], "no answer in time", "{head}");
     }
     let sandbox = Sandbox::new();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let text = config(&Fake::start(good), "");
     let url = format!("http://{}/", free.local_addr().unwrap());
     drop(free);

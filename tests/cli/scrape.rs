@@ -153,7 +153,8 @@ fn counters_become_rates_also_across_restarts_and_rules_watch_them() {
     let restarted =
         running.wait_for("a restart", |line| jobs(line).is_some_and(|(value, _)| value < 10.0));
     let (_, per_s) = jobs(&restarted).unwrap();
-    assert!((0.0..=7.0).contains(&per_s), "a restart is no fall: {per_s}");
+    // Two readings may come a little less than a second apart.
+    assert!((0.0..50.0).contains(&per_s), "a restart is no fall: {per_s}");
 }
 
 #[test]
@@ -214,7 +215,8 @@ fn a_refused_key_is_not_tried_again_until_it_changes() {
     command.arg("--config").arg(path).args(["watch", "--ndjson", "--every", "100ms"]);
     let running = Running::start(command);
     running.wait_for("denied without asking", |line| {
-        line["sources"][0]["problem"] == "the key was refused; asked again with another"
+        line["sources"][0]["problem"]
+            == "not asked: HTTP 401: the key is refused; asked again with another, or once an hour"
     });
     assert_eq!(fake.asked().len(), 1);
     sandbox.file("key", "new-key\n");
@@ -261,6 +263,75 @@ fn pages_that_are_none_large_or_broken_say_so() {
         let source = &snapshot["sources"][0];
         assert_eq!((source["state"].as_str(), source["problem"].as_str()), (Some(state), problem));
         assert_eq!(snapshot["queues"][0]["depth"].as_u64(), depth);
+    }
+}
+
+#[test]
+fn who_refuses_us_without_a_key_is_asked_again() {
+    for status in ["401 Unauthorized", "403 Forbidden"] {
+        let fake = Fake::start(move |number, _| match number {
+            0 => answer(status, &[], "not yet"),
+            _ => answer("200 OK", &[], "tgi_queue_size 3\n"),
+        });
+        let sandbox = Sandbox::new();
+        let path = sandbox.file("config.toml", config(&fake, "every = \"1s\"\n"));
+        let mut command = sandbox.command();
+        command.arg("--config").arg(path).args(["watch", "--ndjson", "--every", "100ms"]);
+        let running = Running::start(command);
+        let line =
+            running.wait_for("it is refused", |line| line["sources"][0]["state"] == "denied");
+        let code = &status[..3];
+        let why = format!("HTTP {code}: it is refused, and no key was sent");
+        assert_eq!(line["sources"][0]["problem"], why);
+        running.wait_for("it is welcome", |line| line["queues"][0]["depth"] == 3);
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_is_a_fault_and_makes_no_sum() {
+    let waiting = |value: &str| format!("vllm:num_requests_waiting{{model_name=\"m\"}} {value}\n");
+    let other = "tgi_queue_size 14\n";
+    let depth = |snapshot: &Value, name: &str| {
+        let queues = snapshot["queues"].as_array().unwrap();
+        queues.iter().find(|queue| queue["name"] == name).map(|queue| queue["depth"].clone())
+    };
+    for (values, faults) in [
+        (&["1e29", "1e29"][..], 2),
+        (&["5", "1e29"], 1),
+        (&["1e300"], 1),
+        (&["9.2e18"], 1),
+        // The third no longer fits beside the two before.
+        (&["9.1e18", "9.1e18", "9.1e18"], 1),
+    ] {
+        let page: String = values.iter().map(|value| waiting(value)).collect();
+        let snapshot = shown(page + other);
+        assert_eq!(depth(&snapshot, "vllm m"), None, "{values:?}");
+        assert_eq!(depth(&snapshot, "tgi"), Some(14.into()), "{values:?}");
+        let source = &snapshot["sources"][0];
+        assert_eq!(source["faults_by"]["metric_out_of_range"], faults, "{values:?} {source}");
+        assert_eq!(source["state"], "live");
+    }
+    let snapshot = shown(waiting("9.1e18") + other);
+    assert_eq!(depth(&snapshot, "vllm m"), Some(9_100_000_000_000_000_000_u64.into()));
+
+    let map = "[[scrape.map]]\nmetric = \"left\"\nlimit = \"remaining\"\nresource = \"tokens\"\n\
+               combine = \"sum\"\n\
+               [[scrape.map]]\nmetric = \"resets\"\nlimit = \"reset_in_s\"\nresource = \"tokens\"\n\
+               [[scrape.map]]\nmetric = \"flops\"\nshow = \"flops\"\n";
+    for (page, limits, faults) in [
+        ("left -1.5e29\nleft -1.5e29\n", 0, 2),
+        ("left -1e300\n", 0, 1),
+        ("left 1e29\nleft +Inf\n", 0, 0),
+        ("left -5\nleft 7\n", 1, 0),
+        ("resets -1e18\n", 0, 1),
+        ("flops 1e308\nflops{a=\"1\"} 1\nflops 1e308\n", 0, 1),
+    ] {
+        let fake = Fake::start(move |_, _| answer("200 OK", &[], &format!("{page}{other}")));
+        let snapshot = once(&Sandbox::new(), &config(&fake, map));
+        assert_eq!(snapshot["limits"].as_array().unwrap().len(), limits, "{page}");
+        let faults_by = &snapshot["sources"][0]["faults_by"];
+        let counted = faults_by["metric_out_of_range"].as_u64().unwrap_or_default();
+        assert_eq!(counted, faults, "{page}");
     }
 }
 

@@ -310,6 +310,7 @@ fn sources_that_are_asked_need_an_address_a_budget_and_no_key_in_the_file() {
         (probe("every = \"59s\""), "5:9: 'every' must be at least \"1m\": a provider is not asked more often".to_owned()),
         (probe("max_per_day = 0"), "5:15: 'max_per_day' must be 1 to 100000".to_owned()),
         (probe("max_usd_per_day = 0"), "5:19: 'max_usd_per_day' must be above 0".to_owned()),
+        (probe("count = false"), "5:9: 'count' must not be false: a probe pays for its calls | leave it out".to_owned()),
         (probe("headers = { Authorization = \"Bearer hunter2\" }"), format!("5:29: 'headers' 'Authorization' must not be written out here | {hint}")),
         (probe("headers = { x-note = \"sk-proj-abcdefgh12345678ABCDEFGH\" }"), format!("5:22: 'headers' 'x-note' must not be written out here | {hint}")),
         (probe("headers = { x-api-key = { env = \"A\", file = \"b\" } }"), format!("5:25: 'headers' 'x-api-key' needs exactly one of env, file and command | {hint}")),

@@ -26,7 +26,7 @@ const SAMPLES: &[Sample] = &[
         sample: "otlp_traces_langfuse_sdk.jsonl",
         expect: "otlp_traces_langfuse_sdk.json",
         // The parts of the usage are there as well, if 0.
-        overlook: &["cached_input_tokens", "reasoning_tokens", "latency_ms"],
+        overlook: &["cached_input_tokens", "reasoning_tokens"],
     },
     Sample {
         sample: "otlp_traces_litellm.jsonl",

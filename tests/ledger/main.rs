@@ -2,11 +2,13 @@
 //! happen to a file.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, reason = "processes run in real time")]
-#![allow(clippy::print_stdout, reason = "it says what was skipped, and how much was survived")]
+#![allow(clippy::print_stdout, reason = "it says how much was survived")]
 
 mod book;
 mod damage;
 mod document;
 mod keep;
 mod kill;
+#[path = "../support/need.rs"]
+mod need;
 mod open;

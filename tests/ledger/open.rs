@@ -1,12 +1,12 @@
 //! Who may open a ledger, and what it finds.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use tripline::domain::{Commit, Names};
 use tripline::ledger::{Committed, Ledger, LedgerError, Reader};
 
 use super::book::{Book, START, bucket, checkpoint, kept, minute, seen, setup};
+use crate::need::Tmpfs;
 
 #[test]
 fn the_files_are_private_to_their_owner() {
@@ -81,40 +81,12 @@ fn a_program_that_holds_sqlites_lock_makes_the_ledger_wait_and_nothing_is_lost()
     assert!(ledger.held().is_empty());
 }
 
-/// A file system of its own, if we may mount one.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn new(book: &Book, size: &str) -> Option<Mounted> {
-        let at = book.dir.path().join("disk");
-        std::fs::create_dir(&at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&at);
-        let done = mount.output().is_ok_and(|ran| ran.status.success());
-        if !done {
-            println!("SKIPPED: no file system can be mounted here");
-        }
-        done.then_some(Mounted(at))
-    }
-
-    fn remount(&self, options: &str) {
-        let mut mount = Command::new("mount");
-        let ran = mount.args(["-o", &format!("remount,{options}")]).arg(&self.0).status();
-        assert!(ran.unwrap().success());
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
     let book = Book::new();
-    let Some(disk) = Mounted::new(&book, "400k") else { return };
-    let state = disk.0.join("state");
+    let at = book.dir.path().join("disk");
+    let Some(disk) = Tmpfs::mount(at, "size=400k") else { return };
+    let state = disk.path().join("state");
     let mut ledger = Ledger::open(setup(&state, &book.names), minute(START)).unwrap().ledger;
     let (mut calls, mut full) = (0, 0);
     for n in 0..300u32 {
@@ -148,8 +120,9 @@ fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
 #[test]
 fn a_read_only_directory_refuses_a_writer_and_serves_readers() {
     let book = Book::new();
-    let Some(disk) = Mounted::new(&book, "4M") else { return };
-    let state = disk.0.join("state");
+    let at = book.dir.path().join("disk");
+    let Some(disk) = Tmpfs::mount(at, "size=4M") else { return };
+    let state = disk.path().join("state");
     let open = || Ledger::open(setup(&state, &Names::default()), minute(START));
     disk.remount("ro");
     let error = open().unwrap_err().to_string();

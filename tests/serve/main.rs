@@ -15,6 +15,8 @@ mod better;
 mod calls;
 mod caps;
 mod daemon;
+#[path = "../support/need.rs"]
+mod need;
 mod open_records;
 mod read_only;
 mod restart;

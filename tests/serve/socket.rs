@@ -11,6 +11,7 @@ use std::process::Command;
 use super::calls::Truth;
 use super::contract;
 use super::daemon::{Daemon, kept, serve, status, status_until};
+use super::need;
 use super::sandbox::{PATIENCE, Running, Sandbox, until};
 
 #[test]
@@ -240,10 +241,7 @@ fn who_may_only_look_stops_nothing_and_records_nothing() {
 #[test]
 fn nobody_else_is_answered_even_where_the_file_lets_them_in() {
     const NOBODY: u32 = 65_534;
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: to ask as somebody else needs root");
-        return;
-    }
+    let Some(()) = need::root("to ask as somebody else needs root") else { return };
     let sandbox = Sandbox::new();
     let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
     let (log, dir) = (sandbox.file("gw.log", ""), sandbox.path(""));

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status_until};
+use super::need;
 use super::sandbox::{Sandbox, rfc3339};
 
 #[test]
@@ -38,12 +39,7 @@ fn twenty_thousand_writes_and_many_rotations_while_it_is_stopped() {
 
 #[test]
 fn a_clock_that_is_set_back_and_forward_loses_and_doubles_nothing() {
-    let found = fs::read_dir("/usr/lib").unwrap().flatten();
-    let found = found.map(|dir| dir.path().join("faketime/libfaketime.so.1"));
-    let Some(library) = found.into_iter().find(|path| path.exists()) else {
-        eprintln!("SKIPPED: libfaketime is not installed");
-        return;
-    };
+    let Some(library) = need::library("faketime/libfaketime.so.1") else { return };
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
     let clock = sandbox.file("clock", "+0");

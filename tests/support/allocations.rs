@@ -10,6 +10,7 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
@@ -18,6 +19,7 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as u64);
         LIVE.set(LIVE.get() + isize::try_from(layout.size()).unwrap_or(0));
         PEAK.set(PEAK.get().max(LIVE.get()));
         unsafe { System.alloc(layout) }
@@ -35,6 +37,12 @@ static ALLOCATOR: Counting = Counting;
 /// Allocations of this thread since it began.
 pub fn so_far() -> u64 {
     ALLOCATIONS.get()
+}
+
+/// Bytes that this thread asked for since it began, given back or not: what is copied
+/// again and again is asked for again and again.
+pub fn bytes_so_far() -> u64 {
+    BYTES.get()
 }
 
 /// The most bytes that this thread held at once during `work`, beyond what it held before.

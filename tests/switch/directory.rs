@@ -9,7 +9,8 @@ use std::process::Command;
 use tripline::action::SwitchScope;
 use tripline::action::switch::{Details, FileKind, Foreign, Reach, SwitchError, TripOutcome};
 
-use crate::{fixture, is_root, note, open, reset_note, scope, trip};
+use crate::need::{self, Tmpfs};
+use crate::{fixture, note, open, reset_note, scope, trip};
 
 #[test]
 fn unsafe_directories_are_refused_with_a_way_out() {
@@ -47,12 +48,10 @@ fn unsafe_directories_are_refused_with_a_way_out() {
     assert!(matches!(refused(at("below/new")), SwitchError::UnsafeParent { .. }));
     assert!(!at("below/new").exists(), "nothing is created in an unsafe place");
 
-    if is_root() {
+    if need::root("giving a directory away needs root").is_some() {
         std::os::unix::fs::chown(at("real"), Some(65_534), None).unwrap();
         let error = refused(at("real"));
         assert!(matches!(error, SwitchError::ForeignOwner { owner: 65_534, .. }), "{error}");
-    } else {
-        eprintln!("SKIPPED: giving a directory away needs root");
     }
 }
 
@@ -104,42 +103,29 @@ fn what_is_no_file_is_never_followed_opened_or_replaced() {
 #[test]
 fn a_full_disk_does_not_stop_a_trip() {
     let root = tempfile::tempdir().unwrap();
-    let disk = root.path().join("disk");
-    fs::create_dir(&disk).unwrap();
-    let mount = |arguments: &[&str]| {
-        Command::new("mount").args(arguments).arg(&disk).status().is_ok_and(|s| s.success())
+    let options = "size=256k,nr_inodes=40,mode=755";
+    let Some(mounted) = Tmpfs::mount(root.path().join("disk"), options) else { return };
+    let disk = mounted.path();
+    let path = disk.join("kill.d");
+    let mut switch = open(&path).unwrap();
+    switch.prepare(2).unwrap();
+    // The blocks first, then the inodes.
+    let full = std::iter::repeat_n(0, 512 * 1024).collect::<Vec<u8>>();
+    assert!(fs::write(disk.join("filler"), full).is_err());
+    trip(&mut switch, "all");
+    // Without a prepared file it still stops, though it can't say why.
+    let mut shell = open(&path).unwrap();
+    let TripOutcome::Tripped(pending) = shell.trip(&scope("env/prod"), &note("x")).unwrap() else {
+        panic!("nobody has tripped it");
     };
-    if !is_root() || !mount(&["-t", "tmpfs", "-o", "size=256k,nr_inodes=40,mode=755", "tmpfs"]) {
-        eprintln!("SKIPPED: a full disk needs the right to mount one");
-        return;
-    }
-    let result = std::panic::catch_unwind(|| {
-        let path = disk.join("kill.d");
-        let mut switch = open(&path).unwrap();
-        switch.prepare(2).unwrap();
-        // The blocks first, then the inodes.
-        let full = std::iter::repeat_n(0, 512 * 1024).collect::<Vec<u8>>();
-        assert!(fs::write(disk.join("filler"), full).is_err());
-        trip(&mut switch, "all");
-        // Without a prepared file it still stops, though it can't say why.
-        let mut shell = open(&path).unwrap();
-        let TripOutcome::Tripped(pending) = shell.trip(&scope("env/prod"), &note("x")).unwrap()
-        else {
-            panic!("nobody has tripped it");
-        };
-        assert!(matches!(pending.confirm().unwrap().details, Details::Missing(_)));
-        assert!(path.join("env.prod.kill").exists());
+    assert!(matches!(pending.confirm().unwrap().details, Details::Missing(_)));
+    assert!(path.join("env.prod.kill").exists());
 
-        let mut inodes = 0..100;
-        assert!(inodes.any(|n| fs::File::create(disk.join(format!("inode-{n}"))).is_err()));
-        trip(&mut switch, "key/a");
-        let error = switch.trip(&scope("key/b"), &note("x")).unwrap_err();
-        assert!(error.hint().contains("space"), "{error}: {}", error.hint());
-    });
-    assert!(Command::new("umount").arg(&disk).status().unwrap().success());
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
-    }
+    let mut inodes = 0..100;
+    assert!(inodes.any(|n| fs::File::create(disk.join(format!("inode-{n}"))).is_err()));
+    trip(&mut switch, "key/a");
+    let error = switch.trip(&scope("key/b"), &note("x")).unwrap_err();
+    assert!(error.hint().contains("space"), "{error}: {}", error.hint());
 }
 
 #[test]

@@ -4,12 +4,13 @@
 
 mod audit;
 mod directory;
+#[path = "../support/need.rs"]
+mod need;
 mod trip;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tripline::action::SwitchScope;
 use tripline::action::switch::{
@@ -68,11 +69,6 @@ impl Fixture {
         let names = fs::read_dir(&self.path).unwrap();
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().unwrap();
-    id.stdout == b"0\n"
 }
 
 /// Trip and confirm, as the runtime does with two threads.

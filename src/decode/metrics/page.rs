@@ -16,12 +16,15 @@ use crate::domain::{
 use crate::scan::exposition::{self, Line, Sample};
 use crate::scan::number::{self, NumberError};
 
+use Nothing::{Ignored, OutOfRange};
+
 /// Things that one page can tell; a server with more has a name out of control.
 const MOST_ROWS: usize = 16_384;
 /// Values that are remembered to see whether they change.
 const MOST_ECHOES: usize = 16_384;
-/// From here on a counter of 64 bits says that there is no limit.
-const NO_LIMIT: i128 = 9_200_000_000_000_000_000 * SCALE;
+/// In billionths, of either sign. From here on a counter of 64 bits says that there
+/// is no limit, and nothing else is that large.
+const OUT_OF_RANGE: i128 = 9_200_000_000_000_000_000 * SCALE;
 
 /// Whether a line was one of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Page {
     host: Option<Sym>,
     rows: Vec<Row>,
     index: FxHashMap<Key, usize>,
-    echoes: FxHashMap<(LimitId, LimitField), (i128, Wall)>,
+    echoes: FxHashMap<(LimitId, LimitField), (Option<i128>, Wall)>,
     /// The family that was announced last, where it is a counter's.
     counter: Vec<u8>,
     masked_key: bool,
@@ -57,10 +60,26 @@ enum Key {
 struct Row {
     place: Place,
     seen: Observation,
+    /// A value that belongs to it can't be: without that it would be a part.
+    broken: bool,
 }
 
-/// Why a sample says nothing, as one word.
-type Nothing = &'static str;
+/// Why a sample says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nothing {
+    /// As one word.
+    Ignored(&'static str),
+    /// Its value can't be one of what it is about.
+    OutOfRange,
+}
+
+/// A value of a sample.
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    float: f64,
+    /// In billionths, unless that is out of range.
+    nano: Option<i128>,
+}
 
 impl Page {
     pub fn new(names: &Names, salt: u64, host: Option<&str>) -> Page {
@@ -101,7 +120,7 @@ impl Page {
     pub fn end(&mut self, out: &mut Batch) {
         self.index.clear();
         self.counter.clear();
-        for Row { place, seen } in self.rows.drain(..) {
+        for Row { place, seen, .. } in self.rows.drain(..).filter(|row| !row.broken) {
             if let Observation::Limit(LimitReading { at, .. }) = seen {
                 place.push(out, Observation::Limits { at });
             }
@@ -116,7 +135,11 @@ impl Page {
             match self.take(map, sample, place) {
                 Ok(Told::First) => is_told = true,
                 Ok(Told::More) => nothing = "added_up",
-                Err(why) => nothing = why,
+                Err(Ignored(why)) => nothing = why,
+                Err(OutOfRange) => {
+                    place.fault(out, FaultReason::MetricOutOfRange);
+                    is_told = true;
+                }
             }
         }
         if std::mem::take(&mut self.masked_key) {
@@ -135,12 +158,11 @@ impl Page {
         place: Place,
     ) -> Result<Told, Nothing> {
         let value = value(sample.value, map.scale)?;
-        let float = number::float(sample.value).ok_or("no_limit")? * map.scale.unwrap_or(1.0);
         let at = sample.at.unwrap_or(place.at.received);
         let (key, seen) = match &map.to {
-            Target::Queue { field, name } => {
-                let name =
-                    self.named(NameKind::Label, first_text(name, sample)).ok_or("no_name")?;
+            Target::Queue { name, .. } => {
+                let name = self.named(NameKind::Label, first_text(name, sample));
+                let name = name.ok_or(Ignored("no_name"))?;
                 let empty = QueueReading {
                     at,
                     name: Some(name),
@@ -153,17 +175,14 @@ impl Page {
                     dequeued_total: None,
                     dropped_total: None,
                 };
-                if value < 0 {
-                    return Err("negative");
+                if value.float < 0.0 {
+                    return Err(Ignored("negative"));
                 }
-                let row = self.row(Key::Queue(Some(name)), place, &Observation::Queue(empty))?;
-                let Observation::Queue(queue) = &mut row.0.seen else { return Err("no_map") };
-                set_queue(queue, *field, value, map.combine);
-                return Ok(row.1);
+                (Key::Queue(Some(name)), Observation::Queue(empty))
             }
             Target::Limit(limit) => {
-                if value >= NO_LIMIT {
-                    return Err("no_limit");
+                if value.nano.is_none() && value.float > 0.0 {
+                    return Err(Ignored("no_limit"));
                 }
                 let id = self.limit_id(limit, sample);
                 let at = if limit.echo { self.heard(id, limit.field, value, at) } else { at };
@@ -172,7 +191,8 @@ impl Page {
                 (Key::Limit(id), Observation::Limit(empty))
             }
             Target::Show { name, labels } => {
-                let name = self.named(NameKind::Label, Some(name.clone())).ok_or("no_name")?;
+                let name = self.named(NameKind::Label, Some(name.clone()));
+                let name = name.ok_or(Ignored("no_name"))?;
                 let labels = labels_of(sample, labels.as_deref());
                 let labels = self.named(NameKind::Series, labels);
                 let reading = MetricReading {
@@ -187,17 +207,22 @@ impl Page {
             }
         };
         let (row, told) = self.row(key, place, &seen)?;
-        match (&mut row.seen, &map.to) {
+        let set = match (&mut row.seen, &map.to) {
+            (Observation::Queue(queue), Target::Queue { field, .. }) => {
+                set_queue(queue, *field, value, map.combine)
+            }
             (Observation::Limit(reading), Target::Limit(limit)) => {
-                set_limit(reading, limit.field, value, map.combine, at);
+                set_limit(reading, limit.field, value, map.combine, at)
             }
             (Observation::Metric(reading), _) => {
                 let before = (told == Told::More).then_some(reading.value);
-                reading.value = combine(map.combine, before, float);
+                let float = combine(map.combine, before, value.float, add_floats);
+                float.map(|float| reading.value = float)
             }
-            _ => {}
-        }
-        Ok(told)
+            _ => None,
+        };
+        row.broken |= set.is_none();
+        set.map(|()| told).ok_or(OutOfRange)
     }
 
     fn row(
@@ -210,13 +235,13 @@ impl Page {
         let position = known.unwrap_or(self.rows.len());
         if known.is_none() {
             if self.rows.len() >= MOST_ROWS {
-                return Err("too_many_series");
+                return Err(Ignored("too_many_series"));
             }
             self.index.insert(key, position);
-            self.rows.push(Row { place, seen: *empty });
+            self.rows.push(Row { place, seen: *empty, broken: false });
         }
         let told = if known.is_some() { Told::More } else { Told::First };
-        self.rows.get_mut(position).map(|row| (row, told)).ok_or("no_map")
+        self.rows.get_mut(position).map(|row| (row, told)).ok_or(Ignored("no_map"))
     }
 
     fn limit_id(&mut self, limit: &LimitTarget, sample: &Sample<'_>) -> LimitId {
@@ -233,7 +258,8 @@ impl Page {
     }
 
     /// When somebody's word was first heard: repeating it is no news.
-    fn heard(&mut self, id: LimitId, field: LimitField, value: i128, at: Wall) -> Wall {
+    fn heard(&mut self, id: LimitId, field: LimitField, value: Value, at: Wall) -> Wall {
+        let value = value.nano;
         let known = self.echoes.get(&(id, field)).copied();
         if let Some((_, since)) = known.filter(|(before, _)| *before == value) {
             return since;
@@ -268,46 +294,53 @@ fn ignore(place: Place, reason: &'static str, out: &mut Batch) {
     place.push(out, Observation::Ignored { reason });
 }
 
-/// A value in billionths.
-fn value(raw: &[u8], scale: Option<f64>) -> Result<i128, Nothing> {
-    let exact = number::decimal(raw).map_err(|error| match error {
-        NumberError::NotFinite if raw.to_ascii_lowercase().contains(&b'i') => "no_limit",
-        NumberError::NotFinite | NumberError::NotANumber => "not_a_number",
-        NumberError::TooLarge => "no_limit",
-    })?;
-    let Some(scale) = scale else { return Ok(exact) };
-    #[allow(clippy::cast_possible_truncation, reason = "saturates, far beyond any limit")]
-    let scaled = (Amount(exact).as_f64() * scale * 1e9).round() as i128;
-    Ok(scaled)
+fn value(raw: &[u8], scale: Option<f64>) -> Result<Value, Nothing> {
+    let exact = match number::decimal(raw) {
+        Ok(exact) => Some(exact),
+        Err(NumberError::TooLarge) => None,
+        Err(NumberError::NotFinite) if raw.to_ascii_lowercase().contains(&b'i') => {
+            return Err(Ignored("no_limit"));
+        }
+        Err(NumberError::NotFinite | NumberError::NotANumber) => {
+            return Err(Ignored("not_a_number"));
+        }
+    };
+    let float = number::float(raw).ok_or(Ignored("no_limit"))? * scale.unwrap_or(1.0);
+    #[allow(clippy::cast_possible_truncation, reason = "saturates, far out of range")]
+    let scaled =
+        scale.map(|scale| exact.map(|nano| (Amount(nano).as_f64() * scale * 1e9).round() as i128));
+    let nano =
+        scaled.unwrap_or(exact).filter(|nano| (-OUT_OF_RANGE + 1..OUT_OF_RANGE).contains(nano));
+    Ok(Value { float, nano })
 }
 
-fn combine<T: PartialOrd + std::ops::Add<Output = T>>(
+/// `None` where they come to more than there can be.
+fn combine<T: PartialOrd>(
     how: Combine,
     before: Option<T>,
     value: T,
-) -> T {
+    add: fn(T, T) -> Option<T>,
+) -> Option<T> {
     match (before, how) {
-        (None, _) => value,
-        (Some(before), Combine::Sum) => before + value,
-        (Some(before), Combine::Min) => {
-            if value < before {
-                value
-            } else {
-                before
-            }
-        }
-        (Some(before), Combine::Max) => {
-            if value > before {
-                value
-            } else {
-                before
-            }
-        }
+        (None, _) => Some(value),
+        (Some(before), Combine::Sum) => add(before, value),
+        (Some(before), Combine::Min) => Some(if value < before { value } else { before }),
+        (Some(before), Combine::Max) => Some(if value > before { value } else { before }),
     }
 }
 
-fn set_queue(queue: &mut QueueReading, field: QueueField, value: i128, how: Combine) {
-    let count = u64::try_from((value + SCALE / 2) / SCALE).unwrap_or(u64::MAX);
+fn add_floats(one: f64, other: f64) -> Option<f64> {
+    Some(one + other).filter(|sum| sum.is_finite())
+}
+
+/// `None` where the value can't be one of a queue.
+fn set_queue(
+    queue: &mut QueueReading,
+    field: QueueField,
+    value: Value,
+    how: Combine,
+) -> Option<()> {
+    let nano = value.nano?;
     let place = match field {
         QueueField::Depth => &mut queue.depth,
         QueueField::Running => &mut queue.running,
@@ -315,32 +348,43 @@ fn set_queue(queue: &mut QueueReading, field: QueueField, value: i128, how: Comb
         QueueField::Dequeued => &mut queue.dequeued_total,
         QueueField::Dropped => &mut queue.dropped_total,
         QueueField::OldestAge => {
-            let age = Amount(value).as_f64();
-            queue.oldest_age_s = Some(combine(how, queue.oldest_age_s, age));
-            return;
+            let age = Amount(nano).as_f64();
+            queue.oldest_age_s = Some(combine(how, queue.oldest_age_s, age, add_floats)?);
+            return Some(());
         }
     };
-    *place = Some(combine(how, *place, count));
+    let count = u64::try_from((nano + SCALE / 2) / SCALE).ok()?;
+    *place = Some(combine(how, *place, count, u64::checked_add)?);
+    Some(())
 }
 
-fn set_limit(reading: &mut LimitReading, field: LimitField, value: i128, how: Combine, at: Wall) {
+/// `None` where the value can't be one of a limit.
+fn set_limit(
+    reading: &mut LimitReading,
+    field: LimitField,
+    value: Value,
+    how: Combine,
+    at: Wall,
+) -> Option<()> {
+    let nano = value.nano?;
     let place = match field {
         LimitField::Limit => &mut reading.limit,
         LimitField::Remaining => &mut reading.remaining,
         LimitField::Used => &mut reading.used,
         LimitField::UsedRatio => {
-            let ratio = Amount(value).as_f64();
-            reading.used_ratio = Some(combine(how, reading.used_ratio, ratio));
-            return;
+            let ratio = Amount(nano).as_f64();
+            reading.used_ratio = Some(combine(how, reading.used_ratio, ratio, add_floats)?);
+            return Some(());
         }
         LimitField::ResetIn => {
-            let nanos = i64::try_from(value).unwrap_or(i64::MAX);
-            reading.reset =
-                Some(Reset { at: at.offset_nanos(nanos), kind: ResetKind::WindowEndsAt });
-            return;
+            let at = at.offset_nanos(i64::try_from(nano).ok()?);
+            reading.reset = Some(Reset { at, kind: ResetKind::WindowEndsAt });
+            return Some(());
         }
     };
-    *place = Some(Amount(combine(how, place.map(|amount| amount.0), value)));
+    let before = place.map(|amount| amount.0);
+    *place = Some(Amount(combine(how, before, nano, i128::checked_add)?));
+    Some(())
 }
 
 fn no_reading(id: LimitId, at: Wall) -> LimitReading {

@@ -39,7 +39,7 @@ impl Pace {
                 self.failures = 0;
                 jittered.saturating_sub(took)
             }
-            Outcome::Failed { retry_after, .. } => {
+            Outcome::Failed { retry_after, .. } | Outcome::Denied { retry_after, .. } => {
                 self.failures = self.failures.saturating_add(1);
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
                 // Full jitter: anything from nothing to the back-off so far.
@@ -47,7 +47,8 @@ impl Pace {
                 let longer = self.jitter.up_to(back_off);
                 (self.every + longer).max(asked + self.jitter.up_to(self.every / 10))
             }
-            Outcome::Denied { .. } => jittered,
+            // Whether there is another key by now.
+            Outcome::Barred { .. } => jittered,
             Outcome::Held { rest, .. } => (*rest).max(SPREAD),
         }
     }

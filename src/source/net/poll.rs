@@ -71,9 +71,10 @@ impl Poll {
     pub async fn ask(&mut self, turn: &mut Turn<'_>) -> Result<Outcome, Outcome> {
         let asked = self.answer(turn).await;
         asked.map_err(|outcome| match outcome {
-            Outcome::Denied { problem } => {
-                Outcome::Denied { problem: format!("{problem}; it needs {}", self.spec.api.needs) }
-            }
+            Outcome::Denied { problem, retry_after } => Outcome::Denied {
+                problem: format!("{problem}; it needs {}", self.spec.api.needs),
+                retry_after,
+            },
             other => other,
         })
     }
@@ -123,7 +124,7 @@ impl Poll {
             let failed = |error: HttpError| Outcome::failed(&error);
             let answer = turn.shared.client.ask(call).await.map_err(failed)?;
             let retry_after = answer.retry_after((turn.world.now)().wall);
-            match Outcome::of_status(answer.status, retry_after) {
+            match turn.outcome(answer.status, retry_after) {
                 Outcome::Answered => {}
                 other => return Err(other),
             }
@@ -132,7 +133,8 @@ impl Poll {
             let node = node.ok_or_else(|| Outcome::failed(&"the answer is no JSON"))?;
             let read = (api.read)(node, Context { now, host }, &mut found);
             read.map_err(|strange| Outcome::failed(&strange))?;
-            let before = std::mem::replace(&mut page, api.paging.next(node, number));
+            let next = api.paging.next(node, number).map_err(|strange| Outcome::failed(&strange));
+            let before = std::mem::replace(&mut page, next?);
             match &page {
                 None => return Ok((found, bytes)),
                 same if *same == before => {

@@ -42,6 +42,8 @@ impl Probe {
     pub fn new(spec: ProbeSpec, account: Account) -> Probe {
         let body: Option<Value> = serde_json::from_str(&spec.body).ok();
         let model = body.and_then(|body| Some(body.get("model")?.as_str()?.to_owned()));
+        let request = format!("{} {}\n{}", spec.method, spec.address, spec.body);
+        let account = account.of_request(&request);
         Probe { spec, account, model }
     }
 
@@ -79,7 +81,7 @@ impl Probe {
             }
         }
         self.account.charge(price.unwrap_or(Price::Unknown)).map_err(no_account)?;
-        Ok(Outcome::of_status(answer.status, answer.retry_after(ended.wall)))
+        Ok(turn.outcome(answer.status, answer.retry_after(ended.wall)))
     }
 
     /// The answer as one line of the `headers` format.
@@ -107,8 +109,8 @@ impl Probe {
 fn price_of(request: &Request) -> Price {
     let refused = request.status.is_some_and(|status| status >= 300);
     match request.cost {
+        cost if refused => Price::Refused(cost.map_or(NanoUsd::ZERO, |cost| cost.usd)),
         Some(cost) => Price::Known(cost.usd),
-        None if refused => Price::Known(NanoUsd::ZERO),
         None => Price::Unknown,
     }
 }
@@ -121,7 +123,7 @@ fn price_of_nothing(error: HttpError) -> Price {
         | HttpError::NotTrusted
         | HttpError::NoRoots
         | HttpError::NoTls
-        | HttpError::NotSendable => Price::Known(NanoUsd::ZERO),
+        | HttpError::NotSendable => Price::Refused(NanoUsd::ZERO),
     }
 }
 

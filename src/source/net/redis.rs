@@ -10,6 +10,7 @@ use std::time::Duration;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisConnectionInfo, RedisError};
 use redis::{IntoConnectionInfo, ServerErrorKind};
 
+use super::outcome::ASKED_AGAIN;
 use super::secret::SecretFrom;
 use super::{Naming, Outcome, Turn};
 use crate::domain::{NameKind, Observation, QueueReading, Wall};
@@ -37,6 +38,14 @@ pub struct RedisSpec {
     pub queues: Vec<QueueSpec>,
 }
 
+/// What queues said.
+#[derive(Default)]
+struct Told {
+    seen: Vec<Observation>,
+    /// What of them is unknown, for people.
+    found: Vec<String>,
+}
+
 /// One Redis that is asked.
 pub struct Redis {
     spec: RedisSpec,
@@ -54,11 +63,12 @@ impl Redis {
     pub async fn ask(&mut self, turn: &mut Turn<'_>) -> Result<Outcome, Outcome> {
         let password = turn.secret(self.spec.password.as_ref()).await?;
         let now = (turn.world.now)().wall;
-        let mut told = Vec::new();
+        let mut told = Told::default();
         let asked = tokio::time::timeout(ALL, self.lengths(password, now, &mut told)).await;
-        if !told.is_empty() {
-            turn.reader.tell(0, told);
+        if !told.seen.is_empty() {
+            turn.reader.tell(0, told.seen);
         }
+        turn.found = told.found;
         asked.map_err(|_| Outcome::failed(&"no answer in time"))?
     }
 
@@ -66,7 +76,7 @@ impl Redis {
         &self,
         password: Option<String>,
         now: Wall,
-        told: &mut Vec<Observation>,
+        told: &mut Told,
     ) -> Result<Outcome, Outcome> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
@@ -78,7 +88,10 @@ impl Redis {
         let mut outcome = Outcome::Answered;
         for queue in &self.spec.queues {
             match queue.length(&mut connection, now).await {
-                Ok(length) => told.push(self.reading(queue, length, now)),
+                Ok(length) => {
+                    told.found.extend(unknown_depth(queue, length));
+                    told.seen.push(self.reading(queue, length, now));
+                }
                 // A key that holds something else, or may not be read by us.
                 Err(QueueError::Redis(error)) if !is_about_key(&error) => {
                     return Err(outcome_of(&error));
@@ -116,7 +129,7 @@ impl Redis {
             name: self.naming.name(NameKind::Label, &queue.name),
             host: host.and_then(|host| self.naming.name(NameKind::Host, host)),
             priority: queue.priority,
-            depth: Some(length.depth),
+            depth: length.depth,
             running: length.running,
             // A clock that is behind the writer's makes nobody older.
             oldest_age_s: length.oldest.map(|since| at.seconds_after(since).max(0.0)),
@@ -125,6 +138,14 @@ impl Redis {
             dropped_total: None,
         })
     }
+}
+
+fn unknown_depth(queue: &QueueSpec, length: Length) -> Option<String> {
+    let group = queue.group.as_ref().filter(|_| length.depth.is_none())?;
+    Some(format!(
+        "how many entries of the key '{}' wait for the group '{group}' is unknown: the server counts them from Redis 7 on, where none was removed",
+        queue.key
+    ))
 }
 
 /// Whether an error is about one key, so that others may still be read.
@@ -138,14 +159,19 @@ fn outcome_of(error: &RedisError) -> Outcome {
     let problem = in_words(error);
     let is_refused = matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
         || error.kind() == ErrorKind::AuthenticationFailed;
-    if is_refused { Outcome::Denied { problem } } else { Outcome::failed(&problem) }
+    if is_refused {
+        Outcome::Denied { problem, retry_after: None }
+    } else {
+        Outcome::failed(&problem)
+    }
 }
 
 /// In words of our own: a server's may be anything.
 fn in_words(error: &RedisError) -> String {
+    let refused = || format!("the password is refused; {ASKED_AGAIN}");
     let said = match error.code() {
         Some("NOAUTH") => "it wants a password",
-        Some("WRONGPASS") => "the password is refused; asked again with another",
+        Some("WRONGPASS") => return refused(),
         Some("NOPERM") => "may not be read: the user lacks the permission",
         Some("WRONGTYPE") => "holds something else",
         Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => {
@@ -153,7 +179,7 @@ fn in_words(error: &RedisError) -> String {
         }
         Some("LOADING") => "it is still loading its data",
         _ => match error.kind() {
-            ErrorKind::AuthenticationFailed => "the password is refused; asked again with another",
+            ErrorKind::AuthenticationFailed => return refused(),
             ErrorKind::Server(ServerErrorKind::ResponseError) => "it refuses the command",
             _ if error.is_timeout() => "no answer in time",
             _ if error.is_connection_refusal() => "no connection",

@@ -31,7 +31,7 @@ impl ScrapeSpec {
         let failed = |error| Outcome::failed(&error);
         let mut page = turn.shared.client.open(call, MOST).await.map_err(failed)?;
         let received = (turn.world.now)().wall;
-        let outcome = Outcome::of_status(page.status(), retry_after(page.headers(), received));
+        let outcome = turn.outcome(page.status(), retry_after(page.headers(), received));
         if outcome != Outcome::Answered {
             return Ok(outcome);
         }

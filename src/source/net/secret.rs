@@ -139,31 +139,32 @@ impl Secrets {
     }
 
     /// A secret as text, for a protocol that has no headers, and a mark that changes
-    /// with it.
+    /// with it; neither where there is none.
     pub async fn plain(
         &self,
         from: Option<&SecretFrom>,
-    ) -> Result<(Option<String>, u64), SecretError> {
-        let mut mark = DefaultHasher::new();
-        let Some(from) = from else { return Ok((None, mark.finish())) };
+    ) -> Result<(Option<String>, Option<u64>), SecretError> {
+        let Some(from) = from else { return Ok((None, None)) };
         let Secret(secret) = self.read(from).await?;
+        let mut mark = DefaultHasher::new();
         secret.hash(&mut mark);
-        Ok((Some(secret), mark.finish()))
+        Ok((Some(secret), Some(mark.finish())))
     }
 
-    /// Headers with their keys filled in, and a mark that changes with the keys.
+    /// Headers with their keys filled in, and a mark that changes with the keys, where
+    /// there are any.
     pub async fn headers(
         &self,
         specs: &[HeaderSpec],
-    ) -> Result<(Vec<(HeaderName, HeaderValue)>, u64), SecretError> {
-        let mut mark = DefaultHasher::new();
+    ) -> Result<(Vec<(HeaderName, HeaderValue)>, Option<u64>), SecretError> {
+        let mut mark: Option<DefaultHasher> = None;
         let mut headers = Vec::with_capacity(specs.len());
         for HeaderSpec { name, value } in specs {
             let value = match value {
                 HeaderFrom::Plain(value) => value.clone(),
                 HeaderFrom::Secret { prefix, from } => {
                     let Secret(key) = self.read(from).await?;
-                    key.hash(&mut mark);
+                    key.hash(mark.get_or_insert_default());
                     let whole = HeaderValue::from_str(&format!("{prefix}{key}"));
                     let mut value =
                         whole.map_err(|_| SecretError::NotOne(format!("the header {name}")))?;
@@ -173,7 +174,7 @@ impl Secrets {
             };
             headers.push((name.clone(), value));
         }
-        Ok((headers, mark.finish()))
+        Ok((headers, mark.map(|mark| mark.finish())))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::found::DAY_S;
 use super::node::Node;
-use super::read::{self, Read, day_of};
+use super::read::{self, Read, Strange, day_of};
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{Layer, Wall};
 
@@ -230,17 +230,21 @@ const fn api(
 
 impl Paging {
     /// The `page` to ask for after this one, the `number`th from 1; `None` at the end.
-    pub fn next(self, page: Node<'_>, number: usize) -> Option<String> {
-        match self {
-            Paging::Whole => None,
-            Paging::Token => {
-                page.get("has_more").filter(|more| more.is("true"))?;
-                page.get("next_page")?.text()
-            }
+    /// An answer that does not say where its rest is has no known end.
+    pub fn next(self, page: Node<'_>, number: usize) -> Result<Option<String>, Strange> {
+        let token = || page.get("next_page").and_then(Node::text).filter(|next| !next.is_empty());
+        let (more, next) = match self {
+            Paging::Whole => return Ok(None),
+            Paging::Token => (page.get("has_more"), token()),
             Paging::Numbered => {
-                page.at(&["metadata", "has_more"]).filter(|more| more.is("true"))?;
-                Some((number + 1).to_string())
+                (page.at(&["metadata", "has_more"]), Some((number + 1).to_string()))
             }
+        };
+        match more {
+            Some(more) if more.is("true") => next.map(Some).ok_or(Strange::More),
+            Some(more) if more.is("false") => Ok(None),
+            None => Ok(next.filter(|_| self == Paging::Token)),
+            Some(_) => Err(Strange::More),
         }
     }
 }

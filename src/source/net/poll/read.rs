@@ -16,6 +16,9 @@ pub enum Strange {
     /// Another currency: no rate of exchange is known.
     #[error("the answer is not in US dollars")]
     Currency,
+    /// It is only a part, and the rest can't be asked for.
+    #[error("the answer has more pages and does not say which")]
+    More,
     /// It says so itself.
     #[error("the answer is an error of its own")]
     Error,
@@ -240,7 +243,7 @@ pub fn litellm_spend(page: Node<'_>, _: Context<'_>, found: &mut Found) -> Resul
             let spend = its.at(&["metrics", "spend"]).and_then(Node::decimal);
             let spend =
                 spend.ok_or(Strange::No("results[].breakdown.providers.*.metrics.spend"))?;
-            rest -= spend;
+            rest = rest.saturating_sub(spend);
             let billed = Billed { day: number, provider: Some(provider), key: None };
             found.bill(billed, Cents::of_dollars(spend));
         }

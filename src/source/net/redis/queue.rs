@@ -56,10 +56,11 @@ pub enum Convention {
     BullMq,
 }
 
-/// What is known of a queue. An absent key is an empty queue: Redis has no other.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What is known of a queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Length {
-    pub depth: u64,
+    /// `None` where the server can't tell.
+    pub depth: Option<u64>,
     pub running: Option<u64>,
     pub oldest: Option<Wall>,
 }
@@ -104,9 +105,9 @@ impl QueueSpec {
             Holds::SortedSet => "zset".to_owned(),
         };
         match holds.as_str() {
-            "none" => Ok(Length::default()),
+            "none" => Ok(Length::EMPTY),
             "list" => {
-                let depth = ask(to, cmd("LLEN").arg(key)).await?;
+                let depth = Some(ask(to, cmd("LLEN").arg(key)).await?);
                 // Which end is the older one is the program's own affair.
                 let ends = [entry(to, key, 0).await?, entry(to, key, -1).await?];
                 let oldest = ends.iter().flatten().filter_map(|entry| written_at(entry)).min();
@@ -114,7 +115,7 @@ impl QueueSpec {
             }
             "stream" => self.stream(to).await,
             "zset" => {
-                let depth = ask(to, cmd("ZCARD").arg(key)).await?;
+                let depth = Some(ask(to, cmd("ZCARD").arg(key)).await?);
                 let score = first(to, key).await?.map(|(_, score)| score);
                 let at = score.and_then(|score| time::epoch(score.as_bytes()));
                 Ok(Length { depth, running: None, oldest: at.filter(|at| *at <= now) })
@@ -127,41 +128,41 @@ impl QueueSpec {
     async fn stream(&self, to: &mut Connection) -> Result<Length, QueueError> {
         let key = self.key.as_str();
         let Some(name) = &self.group else {
-            let depth = ask(to, cmd("XLEN").arg(key)).await?;
-            let oldest = after(to, key, "-").await?;
+            let depth = Some(ask(to, cmd("XLEN").arg(key)).await?);
+            let oldest = first_id(to, key, "-").await?.and_then(|id| added_at(&id));
             return Ok(Length { depth, running: None, oldest });
         };
         let groups: Vec<Vec<redis::Value>> = match ask(to, cmd("XINFO").arg("GROUPS").arg(key))
             .await
         {
-            Err(error) if error.to_string().contains("no such key") => return Ok(Length::default()),
+            Err(error) if error.to_string().contains("no such key") => return Ok(Length::EMPTY),
             groups => groups?,
         };
         let groups = groups.iter().map(|group| Group(group));
         let mut named = groups.filter(|group| group.text("name").as_ref() == Some(name));
         let group = named.next().ok_or(QueueError::NoGroup)?;
         let last = group.text("last-delivered-id").unwrap_or_else(|| "0-0".to_owned());
-        let oldest = after(to, key, &format!("({last}")).await?;
-        // What a server does not know (after deletions, before 7.0) it leaves out.
-        let depth = match group.count("lag") {
-            Some(lag) => lag,
-            None if oldest.is_none() => 0,
-            None => ask::<Vec<redis::Value>>(
-                to,
-                cmd("XRANGE").arg(key).arg(format!("({last}")).arg("+").arg("COUNT").arg(10_000),
-            )
-            .await?
-            .len() as u64,
+        let next = first_id(to, key, &format!("({last}")).await?;
+        // What a server does not know (before 7.0, after deletions) it leaves out. To
+        // count the entries would be to fetch them all, whole.
+        let depth = match (group.count("lag"), &next) {
+            (Some(lag), _) => Some(lag),
+            (None, None) => Some(0),
+            (None, Some(_)) if first_id(to, key, "-").await? == next => {
+                Some(ask(to, cmd("XLEN").arg(key)).await?)
+            }
+            (None, Some(_)) => None,
         };
+        let oldest = next.and_then(|id| added_at(&id));
         Ok(Length { depth, running: group.count("pending"), oldest })
     }
 
     /// A list for each step of priority, filled on the left and emptied on the right.
     async fn celery(&self, to: &mut Connection) -> Result<Length, RedisError> {
         let steps = STEPS.iter().map(|step| format!("{}{STEP}{step}", self.key));
-        let mut length = Length::default();
+        let mut length = Length::EMPTY;
         for key in std::iter::once(self.key.clone()).chain(steps) {
-            length.depth += ask::<u64>(to, cmd("LLEN").arg(&key)).await?;
+            length.add(ask(to, cmd("LLEN").arg(&key)).await?);
             let last = entry(to, &key, -1).await?;
             length.is_as_old_as(last.and_then(|entry| written_at(&entry)));
         }
@@ -172,7 +173,7 @@ impl QueueSpec {
     async fn rq(&self, to: &mut Connection) -> Result<Length, RedisError> {
         let name = self.key.strip_prefix("rq:queue:").unwrap_or(&self.key);
         let key = format!("rq:queue:{name}");
-        let depth = ask(to, cmd("LLEN").arg(&key)).await?;
+        let depth = Some(ask(to, cmd("LLEN").arg(&key)).await?);
         let running = Some(ask(to, cmd("ZCARD").arg(format!("rq:wip:{name}"))).await?);
         let mut oldest = None;
         if let Some(id) = entry(to, &key, 0).await? {
@@ -188,22 +189,23 @@ impl QueueSpec {
     async fn bull_mq(&self, to: &mut Connection, now: Wall) -> Result<Length, RedisError> {
         let base =
             if self.key.contains(':') { self.key.clone() } else { format!("bull:{}", self.key) };
-        let mut length = Length::default();
+        let mut length = Length::EMPTY;
         for list in ["wait", "paused"] {
             let key = format!("{base}:{list}");
-            length.depth += ask::<u64>(to, cmd("LLEN").arg(&key)).await?;
+            let mut jobs: u64 = ask(to, cmd("LLEN").arg(&key)).await?;
             let mut last = entry(to, &key, -1).await?;
             if last.as_ref().is_some_and(|id| id.starts_with(b"0:")) {
                 // A marker of version 4, which is no job.
-                length.depth = length.depth.saturating_sub(1);
+                jobs = jobs.saturating_sub(1);
                 last = entry(to, &key, -2).await?;
             }
+            length.add(jobs);
             if let Some(id) = last {
                 length.is_as_old_as(job_time(to, &base, &id).await?);
             }
         }
         let prioritized = format!("{base}:prioritized");
-        length.depth += ask::<u64>(to, cmd("ZCARD").arg(&prioritized)).await?;
+        length.add(ask(to, cmd("ZCARD").arg(&prioritized)).await?);
         let mut from = 0;
         for _ in 0..PRIORITIES {
             // The first of each priority is the oldest of it.
@@ -229,7 +231,7 @@ impl QueueSpec {
         }
         let delayed = format!("{base}:delayed");
         let due = (now.0 / 1_000_000 + 1).saturating_mul(ABOVE_ID) - 1;
-        length.depth += ask::<u64>(to, cmd("ZCOUNT").arg(&delayed).arg("-inf").arg(due)).await?;
+        length.add(ask(to, cmd("ZCOUNT").arg(&delayed).arg("-inf").arg(due)).await?);
         if let Some((_, score)) = first(to, &delayed).await? {
             #[allow(clippy::cast_possible_truncation, reason = "a time in milliseconds")]
             let ms = score.parse::<f64>().map_or(0, |score| score as i64) / ABOVE_ID;
@@ -241,6 +243,13 @@ impl QueueSpec {
 }
 
 impl Length {
+    /// Of an absent key: Redis has no other empty queue.
+    const EMPTY: Length = Length { depth: Some(0), running: None, oldest: None };
+
+    fn add(&mut self, entries: u64) {
+        self.depth = self.depth.map(|depth| depth.saturating_add(entries));
+    }
+
     fn is_as_old_as(&mut self, at: Option<Wall>) {
         self.oldest = [self.oldest, at].into_iter().flatten().min();
     }
@@ -283,12 +292,20 @@ async fn first(to: &mut Connection, key: &str) -> Result<Option<(Vec<u8>, String
     Ok(ask::<Vec<(Vec<u8>, String)>>(to, &range).await?.into_iter().next())
 }
 
-/// When the first entry of a stream from an id on was added: its id says so.
-async fn after(to: &mut Connection, key: &str, from: &str) -> Result<Option<Wall>, RedisError> {
+/// The id of the first entry of a stream from an id on.
+async fn first_id(
+    to: &mut Connection,
+    key: &str,
+    from: &str,
+) -> Result<Option<String>, RedisError> {
     let range = cmd("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(1).to_owned();
     let found: Vec<(String, redis::Value)> = ask(to, &range).await?;
-    let id = found.into_iter().next().map(|(id, _)| id);
-    Ok(id.and_then(|id| id.split('-').next()?.parse().ok()).map(Wall::from_millis))
+    Ok(found.into_iter().next().map(|(id, _)| id))
+}
+
+/// When an entry of a stream was added: its id says so.
+fn added_at(id: &str) -> Option<Wall> {
+    id.split('-').next()?.parse().ok().map(Wall::from_millis)
 }
 
 /// When a job of BullMQ was added: milliseconds in its hash.
