@@ -20,6 +20,7 @@ mod archive;
 mod chain;
 mod consumed;
 mod copies;
+mod cut;
 pub(super) mod file;
 mod files;
 mod findings;
@@ -28,6 +29,7 @@ mod group;
 mod handles;
 mod known;
 pub(super) mod lines;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
