@@ -47,18 +47,13 @@ pub fn state(snapshot: &Snapshot) -> State {
         snapshot.limits.iter().map(|limit| limit.state).filter(|s| *s >= State::Warning).max();
     let caps = snapshot.caps.iter().map(|cap| cap.state).filter(|s| *s >= State::Warning).max();
     let tripped = snapshot.switches.iter().any(|s| s.state == "tripped").then_some(State::Critical);
-    let worst = [alerts, limits, caps, tripped].into_iter().flatten().max();
+    let unread = snapshot.sources.iter().any(is_broken).then_some(State::Warning);
+    let worst = [alerts, limits, caps, tripped, unread].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
         _ if oldness(snapshot).is_some() => State::Unknown,
-        _ if snapshot
-            .sources
-            .iter()
-            .all(|s| matches!(&*s.state, "silent" | "error" | "denied")) =>
-        {
-            State::Unknown
-        }
+        _ if snapshot.sources.iter().all(|source| &*source.state == "silent") => State::Unknown,
         _ => State::Ok,
     }
 }
@@ -95,14 +90,16 @@ pub fn sentence(snapshot: &Snapshot) -> String {
             None => format!("cap {} {:.0}% used", cap.title(), cap.used_ratio * 100.0),
         });
     }
+    let binds = !parts.is_empty();
     parts.extend(ledger_behind(snapshot));
+    parts.extend(unread(snapshot));
     if !parts.is_empty() {
         parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
     }
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
         parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
     }
-    if let Some(top) = snapshot.keys.first().filter(|_| !parts.is_empty())
+    if let Some(top) = snapshot.keys.first().filter(|_| binds)
         && top.share.is_some_and(|share| share >= 0.4)
     {
         parts.push(match &*top.key_id {
@@ -219,6 +216,21 @@ fn catching_up(snapshot: &Snapshot) -> Option<String> {
     let eta = slowest.catch_up_in_s.map(|s| format!("{} to go", span(s)));
     let facts: Vec<String> = ratio.into_iter().chain(eta).collect();
     Some(if facts.is_empty() { "just begun".to_owned() } else { facts.join(", ") })
+}
+
+/// A source that can't be read, or asked, now.
+fn is_broken(source: &Source) -> bool {
+    matches!(&*source.state, "denied" | "error")
+}
+
+/// What is not read is in no number, whatever the others say.
+fn unread(snapshot: &Snapshot) -> Option<String> {
+    let broken: Vec<&Source> = snapshot.sources.iter().filter(|source| is_broken(source)).collect();
+    let first = broken.first()?;
+    let others =
+        if broken.len() > 1 { format!(" and {} more", broken.len() - 1) } else { String::new() };
+    let all = snapshot.sources.len();
+    Some(format!("trouble reading {}{others} ({} of {all} sources)", first.name, broken.len()))
 }
 
 /// What is not kept yet must not look safe.

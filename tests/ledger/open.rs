@@ -81,6 +81,35 @@ fn a_program_that_holds_sqlites_lock_makes_the_ledger_wait_and_nothing_is_lost()
     assert!(ledger.held().is_empty());
 }
 
+/// A program that reads for long keeps the write-ahead log from being reused: it grows
+/// meanwhile, no commit waits, and afterwards it is short again.
+#[test]
+fn a_reader_that_does_not_end_holds_up_no_commit_and_the_log_is_short_again_after_it() {
+    const SHORT: u64 = 17 << 20;
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    kept(&mut ledger, one(&book));
+    let other = rusqlite::Connection::open(book.file()).unwrap();
+    other.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let log = || std::fs::metadata(book.state().join("ledger.db-wal")).map_or(0, |meta| meta.len());
+    let mut calls = 1;
+    while log() < SHORT + (2 << 20) {
+        let minutes = (calls..calls + 20_000).map(|n| (book.id(START - n, &[]), bucket(1, 1)));
+        let commit = Commit { buckets: minutes.collect(), ..Commit::default() };
+        calls += 20_000;
+        kept(&mut ledger, commit);
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    for _ in 0..3 {
+        calls += 1;
+        kept(&mut ledger, one(&book));
+    }
+    assert!(log() < SHORT, "{}", log());
+    let reader = ledger.reader().unwrap();
+    assert_eq!(reader.totals().unwrap().requests, calls);
+    assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
+}
+
 /// A file system of its own, if we may mount one.
 struct Mounted(std::path::PathBuf);
 

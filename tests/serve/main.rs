@@ -14,8 +14,11 @@ mod backlog;
 mod calls;
 mod caps;
 mod daemon;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod disk;
 mod open_records;
 mod restart;
 mod socket;
+mod sources;
 mod stopped;
 mod trouble;

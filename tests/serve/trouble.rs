@@ -2,15 +2,14 @@
 //! the trouble is over.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status, status_until};
+use super::disk::Mounted;
 use super::sandbox::Sandbox;
 
 fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
@@ -98,7 +97,7 @@ fn refused(sandbox: &Sandbox, log: &Path) {
 fn a_read_only_file_system_is_refused_at_the_start() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
-    let Some(_mounted) = Tmpfs::mount(sandbox.state(), "size=1m,ro") else { return };
+    let Some(_mounted) = Mounted::tmpfs(&sandbox.state(), "size=1m,ro") else { return };
     refused(&sandbox, &log);
 }
 
@@ -106,7 +105,7 @@ fn a_read_only_file_system_is_refused_at_the_start() {
 fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
+    let Some(disk) = Mounted::tmpfs(&sandbox.state(), "size=1m") else { return };
     let config = "[[cap]]\nname = \"all\"\nusd = 100\nperiod = \"month\"\n";
     let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
     truth.log(&log, 100);
@@ -139,7 +138,7 @@ fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
 fn a_crash_with_a_full_disk_counts_once_afterwards() {
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
+    let Some(disk) = Mounted::tmpfs(&sandbox.state(), "size=1m") else { return };
     let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
     truth.log(&log, 100);
     status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));
@@ -158,37 +157,4 @@ fn a_crash_with_a_full_disk_counts_once_afterwards() {
     daemon.stop();
     assert!(truth.is(&status(&sandbox)));
     drop(disk);
-}
-
-/// A small disk of its own.
-struct Tmpfs {
-    path: PathBuf,
-}
-
-impl Tmpfs {
-    /// `None`, loudly, where mounting is not allowed.
-    fn mount(path: PathBuf, options: &str) -> Option<Tmpfs> {
-        fs::create_dir_all(&path).unwrap();
-        let mut mount = Command::new("mount");
-        match mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output() {
-            Ok(output) if output.status.success() => Some(Tmpfs { path }),
-            other => {
-                let why = format!("SKIPPED: no file system can be mounted here: {other:?}\n");
-                let _ = std::io::stderr().write_all(why.as_bytes());
-                None
-            }
-        }
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let done = Command::new("mount").args(["-o", &options]).arg(&self.path).status().unwrap();
-        assert!(done.success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
-    }
 }

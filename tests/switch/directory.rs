@@ -143,6 +143,35 @@ fn a_full_disk_does_not_stop_a_trip() {
 }
 
 #[test]
+fn a_directory_that_became_read_only_is_an_error_and_not_a_trip() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = root.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = |arguments: &[&str]| {
+        Command::new("mount").args(arguments).arg(&disk).status().is_ok_and(|s| s.success())
+    };
+    if !is_root() || !mount(&["-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs"]) {
+        eprintln!("SKIPPED: a read-only disk needs the right to mount one");
+        return;
+    }
+    let result = std::panic::catch_unwind(|| {
+        let path = disk.join("kill.d");
+        // Prepared files are open for writing, and keep a file system from it.
+        let mut switch = open(&path).unwrap();
+        assert!(mount(&["-o", "remount,ro"]));
+        let error = switch.trip(&SwitchScope::All, &note("x")).unwrap_err();
+        assert!(error.to_string().contains("Read-only"), "{error}: {}", error.hint());
+        assert!(open(&path).unwrap().status().unwrap().is_empty());
+        assert!(mount(&["-o", "remount,rw"]));
+        trip(&mut switch, "all");
+    });
+    assert!(Command::new("umount").arg("--lazy").arg(&disk).status().unwrap().success());
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
 fn a_directory_that_was_moved_away_is_noticed() {
     let fixture = fixture();
     let mut switch = fixture.prepared();

@@ -5,13 +5,14 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::chain::{Listings, Older};
+use super::chain::Older;
 use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
 use super::file::Followed;
 use super::files::Files;
 use super::generation::FileId;
 use super::lines::Outlet;
+use super::listings::Listings;
 use super::memory::Memory;
 use crate::domain::{SourceId, Stamp};
 use crate::source::Sinks;

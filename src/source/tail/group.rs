@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::chain::{self, Listings, Older};
+use super::chain::{self, Older};
 use super::consumed::Consumed;
 use super::cut;
 use super::file::{self, Buffer, Changed, Followed, Step};
@@ -15,6 +15,7 @@ use super::generation::FileId;
 use super::handles::Handles;
 use super::known::Known;
 use super::lines::{Counters, Deliver, Outlet};
+use super::listings::Listings;
 use super::memory::Memory;
 use super::{ROTATE_WAIT, Resume, Turn};
 use crate::domain::{Batch, Generation, SourceId, Stamp};
@@ -74,7 +75,7 @@ impl Group {
         }
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, handles, sinks).err();
-            self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
+            self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
         }
         self.find_shelved(now);
         self.memory.listings = Listings::default();
@@ -162,7 +163,7 @@ impl Group {
             state,
             files: self.files.open().count(),
             problem: problem.or_else(|| (state == SourceState::Waiting).then(missing).flatten()),
-            findings: self.memory.findings.texts(),
+            findings: self.memory.findings.all(),
             format: self
                 .files
                 .open()
@@ -390,15 +391,4 @@ fn retire_quiet(
 
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn state_of(error: &SourceError) -> SourceState {
-    match error {
-        SourceError::Open { why, .. } | SourceError::Read { why, .. }
-            if why.kind() == io::ErrorKind::PermissionDenied =>
-        {
-            SourceState::Denied
-        }
-        _ => SourceState::Error,
-    }
 }

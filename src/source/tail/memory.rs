@@ -9,13 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Resume;
-use super::chain::{self, Listings};
+use super::chain;
 use super::file::Changed;
 use super::files::Files;
 use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::lines::Keep;
+use super::listings::Listings;
 use crate::domain::{Checkpoint, SourceId, Stamp};
 use crate::source::{Sinks, SourceError};
 
@@ -68,18 +69,21 @@ impl Memory {
             return Ok((None, false));
         }
         let orphans = orphans.get(path).cloned().unwrap_or_default();
-        let mut beside = listings.beside(path, &orphans);
-        beside.retain(|sibling| !files.knows(sibling));
         let is_own = |id| files.holds(id);
-        let chain = chain::resolve(path, live, known, &beside, &is_own)?;
-        if let Some(problem) = chain.problem {
-            self.findings.add(Finding::Unreadable, problem);
+        let chain = listings.look_beside(path, &orphans, |beside| {
+            let beside: Vec<_> = beside.iter().filter(|path| !files.knows(path)).cloned().collect();
+            chain::resolve(path, live, known, &beside, &is_own)
+        })?;
+        if let Some(problem) = &chain.problem {
+            self.findings.add(Finding::Unreadable, problem.clone());
         }
-        if !chain.is_found && live.is_none() {
+        if !chain.is_found {
             return Ok((None, false));
         }
-        let is_known = !chain.older.is_empty() || !chain.gone.is_empty();
-        self.unsaid.extend(chain.gone);
+        let gone = chain.take_from(path, known);
+        self.findings.gone(path, &gone, chain.foreign.as_deref());
+        let is_known = !chain.older.is_empty() || !gone.is_empty();
+        self.unsaid.extend(gone);
         let mut older = Vec::new();
         for rest in chain.older {
             let sibling = rest.path().to_owned();
@@ -87,8 +91,10 @@ impl Memory {
             if let Some(past) = rest.past() {
                 self.left(past, rest.id());
             }
-            let opened = rest.open(path, sinks(id, path), now.mono);
-            older.push(opened.map_err(|why| SourceError::Read { path: sibling, why })?);
+            match rest.open(path, sinks(id, path), now.mono) {
+                Ok(opened) => older.push(opened),
+                Err(why) => self.lost(&sibling, why),
+            }
         }
         files.read_first(path, older.into_iter());
         Ok((chain.live, is_known))
@@ -104,13 +110,18 @@ impl Memory {
         now: Stamp,
         sinks: &mut Sinks,
     ) -> Option<PathBuf> {
-        let beside = self.listings.beside(path, &HashSet::new());
-        if beside.is_empty() {
+        if self.listings.beside(path, &HashSet::new()).is_empty() {
             return None;
         }
-        let missed = chain::missed(since, &self.known, &files.held(path), &beside);
+        let (known, held) = (&self.known, files.held(path));
+        let missed = self.listings.look_beside(path, &HashSet::new(), |beside| {
+            chain::missed(since, known, &held, beside)
+        });
         if let Some(problem) = missed.problem {
             self.findings.add(Finding::Unreadable, problem);
+        }
+        if let Some(foreign) = &missed.foreign {
+            self.findings.foreign(foreign);
         }
         let oldest = missed.older.first().map(|rest| rest.path().to_owned());
         for rest in missed.older {
