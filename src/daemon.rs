@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use client::{AskError, ask};
 pub use notify::Notifier;
 pub use server::Server;
-pub use socket::SocketError;
+pub use socket::{Sign, SocketError};
 pub use status::{FROM_DAEMON, FROM_LEDGER, Status, answer};
 
 /// What a client may ask: one object on one line.

@@ -305,10 +305,15 @@ impl Engine {
     }
 
     /// Learn what a source says of itself.
-    pub fn set_source(&mut self, source: SourceId, status: SourceStatus) {
-        if let Some(row) = self.sources.get_mut(source.0 as usize) {
-            row.status = status;
+    pub fn set_source(&mut self, source: SourceId, status: SourceStatus, now: Stamp) {
+        let Some(row) = self.sources.get_mut(source.0 as usize) else { return };
+        // It says all of them each time.
+        for (kind, text) in
+            status.findings.iter().filter(|found| !row.status.findings.contains(found))
+        {
+            self.findings.note(kind, now.wall, text);
         }
+        row.learn(status, now.mono);
     }
 
     /// Learn what the kill switch directory holds, and whether rules may trip.

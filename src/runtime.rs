@@ -35,7 +35,7 @@ pub use drill::{Caller, DrillError, Heard};
 pub use ledger::{LedgerAccess, LedgerSetup, remembered};
 pub use net::NetSetup;
 pub use observer::Observer;
-pub use once::{Missing, OnceError, once};
+pub use once::{Missing, OnceError, Seen, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals, end_by};
 pub use start::{Running, Setup, StartError, start};

@@ -29,7 +29,7 @@ pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{Ended, files, open, read_to_end};
 pub use sink::{LineSink, MakeSink, Sinks};
 pub use spec::{SourceSpec, Start, Way};
-pub use status::{SourceState, SourceStatus};
+pub use status::{Finding, SourceState, SourceStatus};
 pub use stdin::read_stream;
 pub use tail::{Resume, Tail, Turn};
 pub use wait::{Stop, Stopper, stopper};

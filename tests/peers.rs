@@ -15,12 +15,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+#[path = "serve/calls.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod calls;
+#[path = "serve/daemon.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod daemon;
+#[path = "support/disk.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod disk;
 #[path = "peers/edges.rs"]
 mod edges;
+#[path = "peers/failing.rs"]
+mod failing;
 #[path = "peers/http.rs"]
 mod http;
 #[path = "peers/litellm.rs"]
 mod litellm;
+#[path = "peers/logrotate.rs"]
+mod logrotate;
 #[path = "support/need.rs"]
 mod need;
 #[path = "peers/nginx.rs"]
@@ -29,6 +42,9 @@ mod nginx;
 mod process;
 #[path = "peers/rig.rs"]
 mod rig;
+#[path = "cli/sandbox.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod sandbox;
 #[path = "peers/telemetry.rs"]
 mod telemetry;
 

@@ -12,7 +12,7 @@ use super::times::{moment, speed};
 use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
-use crate::runtime::{self, Missing, OnceError};
+use crate::runtime::{self, Missing, OnceError, Seen};
 use crate::source::{self, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
@@ -25,7 +25,7 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let missing = if args.paths.is_empty() { Missing::Waits } else { Missing::Fails };
     let mut run = Run::new(context, sources)?;
     let net = context.net(&run.names);
-    let snapshot = runtime::once(
+    let Seen { snapshot, unread } = runtime::once(
         &run.sources,
         missing,
         run.engine,
@@ -40,7 +40,23 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     })?;
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };
-    finish(out, printed)
+    finish(out, printed)?;
+    partly_read(&unread)
+}
+
+/// What was printed is not all that there is.
+fn partly_read(unread: &[SourceError]) -> Result<(), Failure> {
+    const MOST: usize = 5;
+    let Some(first) = unread.first() else { return Ok(()) };
+    let mut failure = unavailable(first);
+    let others = unread.iter().skip(1).take(MOST - 1);
+    let mut said: Vec<String> =
+        others.map(|error| printable(&error.to_string()).into_owned()).collect();
+    let more = unread.len().saturating_sub(MOST);
+    said.extend((more > 0).then(|| format!("and {more} more")));
+    said.insert(0, failure.message);
+    failure.message = said.join("\n  ");
+    Err(failure.hint("all other files were read: what is printed is without these"))
 }
 
 /// `tripline replay`.

@@ -9,7 +9,7 @@ use super::args::Serve;
 use super::failure::{Failure, Kind};
 use super::live::{begin, catch};
 use super::setup::Context;
-use crate::daemon::{self, Notifier, Server, SocketError};
+use crate::daemon::{self, Notifier, Server, Sign, SocketError};
 use crate::runtime::{Observer, Running, Signal, Signals};
 use crate::text::printable;
 
@@ -31,6 +31,12 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
             return Err(no_socket(&error));
         }
     };
+    let sign = context.sign();
+    let sign = (sign != path).then(|| Sign::new(&sign, &path)).transpose();
+    let _sign = sign.unwrap_or_else(|error| {
+        say(&format!("tripline: `status` may not find the socket: {error}"));
+        None
+    });
     let ledger = context.ledger().map(|ledger| format!(", ledger in {}", ledger.dir.display()));
     let ledger = ledger.unwrap_or_default();
     say(&format!("tripline: serving; socket {}{ledger}", path.display()));

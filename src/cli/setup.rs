@@ -162,6 +162,12 @@ impl Context {
         self.config.serve.socket.clone().unwrap_or_else(|| dir.join("tripline.sock"))
     }
 
+    /// Where one may be found that was started with another environment.
+    #[must_use]
+    pub fn sign(&self) -> PathBuf {
+        self.state_dir.join("tripline.sock")
+    }
+
     /// What asking over the network needs.
     #[must_use]
     pub fn net(&self, names: &Names) -> NetSetup {

@@ -28,16 +28,28 @@ const OF_NOW: [&str; 8] = [
 
 /// Ask and print.
 pub fn run(context: &Context, args: &StatusArgs) -> Result<(), Failure> {
-    let status = match daemon::ask(&context.socket(), Ask::Snapshot) {
-        Ok(status) => status,
-        Err(AskError::NotRunning(_)) => kept(context)?,
-        Err(error) => {
-            return Err(Failure::new(Kind::Unavailable, printable(&error.to_string())));
-        }
+    let status = match running(context)? {
+        Some(status) => status,
+        None => kept(context)?,
     };
     let mut out = Out::new();
     let printed = if args.json { out.json(&status) } else { print(&mut out, &status) };
     finish(out, printed)
+}
+
+/// The running daemon's picture, where one answers: on its socket, or where the
+/// state directory says that it is.
+fn running(context: &Context) -> Result<Option<Value>, Failure> {
+    for socket in [context.socket(), context.sign()] {
+        match daemon::ask(&socket, Ask::Snapshot) {
+            Ok(status) => return Ok(Some(status)),
+            Err(AskError::NotRunning(_)) => {}
+            Err(error) => {
+                return Err(Failure::new(Kind::Unavailable, printable(&error.to_string())));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// What the last run kept.
@@ -50,7 +62,10 @@ fn kept(context: &Context) -> Result<Value, Failure> {
         match error {
             LedgerError::Missing { .. } => {
                 let message = "no `serve` runs, and nothing was kept";
-                Failure::new(Kind::Unavailable, message).hint("`tripline serve` does both")
+                let asked = format!("{} was asked", context.socket().display());
+                Failure::new(Kind::Unavailable, message)
+                    .hint(printable(&asked))
+                    .hint("`tripline serve` does both; one of another user or with other directories is found with its --state DIR")
             }
             _ => Failure::new(Kind::Unavailable, format!("no `serve` runs, and {text}")),
         }

@@ -78,6 +78,33 @@ impl Drop for Bound {
     }
 }
 
+/// A link in the state directory that leads to a socket elsewhere: whoever asks may
+/// not have the environment that says where it is.
+#[derive(Debug)]
+pub struct Sign {
+    at: PathBuf,
+    to: PathBuf,
+}
+
+impl Sign {
+    /// Put it up, in the place of one that leads nowhere any more.
+    pub fn new(at: &Path, to: &Path) -> Result<Sign, SocketError> {
+        let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
+        clear(at)?;
+        std::os::unix::fs::symlink(&to, at)
+            .map_err(|why| SocketError::Failed { path: at.to_owned(), why })?;
+        Ok(Sign { at: at.to_owned(), to })
+    }
+}
+
+impl Drop for Sign {
+    fn drop(&mut self) {
+        if self.at.read_link().is_ok_and(|to| to == self.to) {
+            let _ = std::fs::remove_file(&self.at);
+        }
+    }
+}
+
 /// Make sure that nobody is at `path`.
 fn clear(path: &Path) -> Result<(), SocketError> {
     let failed = |why: io::Error| SocketError::Failed { path: path.to_owned(), why };
@@ -85,12 +112,16 @@ fn clear(path: &Path) -> Result<(), SocketError> {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
         meta => meta.map_err(failed)?,
     };
-    if !meta.file_type().is_socket() {
+    // A sign (see below) leads to a socket, or to where one was.
+    let leads = if meta.file_type().is_symlink() { path.metadata().ok() } else { Some(meta) };
+    if leads.is_some_and(|meta| !meta.file_type().is_socket()) {
         return Err(SocketError::NotASocket(path.to_owned()));
     }
     match UnixStream::connect(path) {
         Ok(_) => Err(SocketError::InUse(path.to_owned())),
-        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => {
+        Err(why)
+            if matches!(why.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) =>
+        {
             std::fs::remove_file(path).map_err(failed)
         }
         Err(why) => Err(failed(why)),

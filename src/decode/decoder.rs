@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use super::DecodeOptions;
 use super::alike::{Alike, Scanned, Traits};
@@ -67,6 +68,9 @@ impl Pages {
         }
     }
 }
+
+/// Says, in a memo, that records over many lines were met.
+const DOCUMENTS: &str = "#documents";
 
 /// Scans of a line that arrives in parts, one for each format it may be of.
 #[derive(Debug, Default)]
@@ -162,13 +166,23 @@ impl Decoder {
     /// goes on from there understands what follows; empty if nothing is.
     #[must_use]
     pub fn memo(&self) -> String {
-        self.recorder.memo(&self.formats)
+        let memo = self.recorder.memo(&self.formats);
+        if !self.frame.has_documents() {
+            return memo;
+        }
+        let mut memo: Map<String, Value> = serde_json::from_str(&memo).unwrap_or_default();
+        memo.insert(DOCUMENTS.to_owned(), true.into());
+        Value::Object(memo).to_string()
     }
 
     /// Goes on after what [`memo`](Self::memo) was asked for.
     pub fn recall(&mut self, memo: &str) {
         let formats = Arc::clone(&self.formats);
         self.recorder.recall(&formats, memo);
+        let memo: Value = serde_json::from_str(memo).unwrap_or_default();
+        if memo.get(DOCUMENTS) == Some(&true.into()) {
+            self.frame.recall_documents();
+        }
     }
 
     /// Decodes a record of the last format, if it is one.

@@ -110,6 +110,16 @@ impl Frame {
         self.document.since().into_iter().chain(self.partials.since()).min()
     }
 
+    /// Whether a record over many lines was met.
+    pub(super) fn has_documents(&self) -> bool {
+        self.document.seen()
+    }
+
+    /// One was met before.
+    pub(super) fn recall_documents(&mut self) {
+        self.document.recall();
+    }
+
     /// Reads a line of the source.
     pub(super) fn line(&mut self, d: &mut Decoder, line: &[u8], place: Place, out: &mut Batch) {
         self.open(d, Layer { text: line, place, depth: 0, mode: Mode::Sure }, out);

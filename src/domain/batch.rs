@@ -96,6 +96,8 @@ pub struct Item {
 pub struct Progress {
     /// Lines consumed.
     pub lines: u64,
+    /// Lines among them of records that are not complete: another run reads them again.
+    pub open_lines: u64,
     /// Blank lines among them.
     pub blank: u64,
     /// Bytes consumed.

@@ -241,6 +241,7 @@ impl Engine {
                 #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
                 let value = match spec.metric {
                     Metric::SourceSilent => Some(if ended { 0.0 } else { row.silent_s(now.mono) }),
+                    Metric::SourceUnreadable => Some(row.unreadable_s(now.mono)),
                     Metric::SourceSecondsBehind => row.seconds_behind(now),
                     Metric::SourceFaultRatio => row.fault_ratio(now.mono),
                     Metric::SourceQuarantined => Some(row.quarantined_per_min(now.mono) as f64),

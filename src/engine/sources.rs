@@ -19,6 +19,8 @@ pub struct SourceStatus {
     pub problem: Option<String>,
     /// Its format, once known.
     pub format: Option<String>,
+    /// What was met on the way and can't be made good: a stable word, and a sentence.
+    pub findings: Vec<(&'static str, String)>,
 }
 
 /// One source.
@@ -51,6 +53,8 @@ pub struct SourceRow {
     recent: Sliding<Recent>,
     began: Mono,
     was_silent: bool,
+    /// Since when it can't be read.
+    broken_since: Option<Mono>,
 }
 
 /// How far a source has read of what was there before the start.
@@ -90,6 +94,7 @@ impl SourceRow {
             recent: Sliding::new(Duration::from_secs(5), 13),
             began: now.mono,
             was_silent: false,
+            broken_since: None,
         }
     }
 
@@ -102,11 +107,11 @@ impl SourceRow {
         self.duplicates = counters.duplicates;
     }
 
-    /// Its counters over all runs.
+    /// Its counters over all runs, as another run goes on from them.
     #[must_use]
     pub fn counters(&self) -> SourceCounters {
         SourceCounters {
-            lines: self.lines(),
+            lines: self.lines() - self.progress.open_lines,
             faults: self.faults,
             quarantined: self.quarantined,
             ignored: self.ignored,
@@ -131,6 +136,30 @@ impl SourceRow {
             recent.bytes += batch.progress.bytes.saturating_sub(self.progress.bytes);
         }
         self.progress = batch.progress;
+    }
+
+    /// Learn what it says of itself.
+    pub fn learn(&mut self, status: SourceStatus, now: Mono) {
+        self.status = status;
+        self.broken_since = self.is_broken().then(|| self.broken_since.unwrap_or(now));
+    }
+
+    /// Whether it, or a part of it, can't be read or asked now.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self.status.state, "denied" | "error")
+    }
+
+    /// Seconds for which it could not be read. What is asked may fail once; a key
+    /// that is refused stays refused.
+    #[must_use]
+    pub fn unreadable_s(&self, now: Mono) -> f64 {
+        let Some(since) = self.broken_since else { return 0.0 };
+        let patience = match self.status.state {
+            "denied" => Duration::ZERO,
+            _ => self.name.every,
+        };
+        now.since(since).saturating_sub(patience).as_secs_f64()
     }
 
     /// Note something that is not a call.

@@ -104,6 +104,7 @@ fn name(metric: Metric) -> &'static str {
         Metric::KeyUsdShare => "share of spend",
         Metric::SourceSecondsBehind => "behind by",
         Metric::SourceSilent => "silent for",
+        Metric::SourceUnreadable => "can't be read for",
         Metric::SourceFaultRatio => "lines not understood",
         Metric::SourceQuarantined => "quarantined lines per minute",
         Metric::MetricValue => "at",
@@ -122,6 +123,7 @@ fn quantity(metric: Metric, value: f64) -> String {
     if word.ends_with("_in_s")
         || word.ends_with("_age_s")
         || word.ends_with("silent_s")
+        || word.ends_with("unreadable_s")
         || word.ends_with("behind")
         || word.ends_with("behind_s")
     {

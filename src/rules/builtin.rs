@@ -144,6 +144,11 @@ fn ourselves() -> Vec<RuleSpec> {
             .above(&[(300.0, Severity::Warning)])
             .clear(60.0)
             .keep_s(30),
+        // What can't be read is not counted: no number is right until it can. A rotation
+        // may make a file and hand it over a moment later.
+        rule("source-unreadable", Metric::SourceUnreadable)
+            .above(&[(5.0, Severity::Warning)])
+            .keep_s(30),
         // Numbers half a minute old still help; older ones mislead.
         rule("source-lag", Metric::SourceSecondsBehind)
             .above(&[(30.0, Severity::Warning), (120.0, Severity::Critical)])
@@ -286,6 +291,7 @@ mod tests {
             Metric::LimitExhaustsBeforeReset,
             Metric::SpendUsedRatio,
             Metric::SourceSilent,
+            Metric::SourceUnreadable,
             Metric::SourceQuarantined,
             Metric::SwitchNotObeyed,
             Metric::CapNotEnforced,

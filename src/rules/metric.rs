@@ -39,6 +39,7 @@ pub enum Metric {
     KeyUsdShare,
     SourceSecondsBehind,
     SourceSilent,
+    SourceUnreadable,
     SourceFaultRatio,
     SourceQuarantined,
     SwitchNotObeyed,
@@ -81,6 +82,7 @@ words!(Metric {
     KeyUsdShare = "key.usd_share",
     SourceSecondsBehind = "source.seconds_behind",
     SourceSilent = "source.silent_s",
+    SourceUnreadable = "source.unreadable_s",
     SourceFaultRatio = "source.fault_ratio",
     SourceQuarantined = "source.quarantined_per_min",
     SwitchNotObeyed = "switch.not_obeyed",
@@ -230,6 +232,11 @@ pub const METRICS: &[MetricDoc] = &[
         "Seconds between the newest line and the line being read.",
     ),
     doc(Metric::SourceSilent, SOURCE, "Seconds since a source's last line."),
+    doc(
+        Metric::SourceUnreadable,
+        SOURCE,
+        "Seconds for which a source, or a part of it, cannot be read or asked; 0 while it can.",
+    ),
     doc(
         Metric::SourceFaultRatio,
         SOURCE,

@@ -217,7 +217,9 @@ impl Driver {
                 // A full channel has enough spare ones.
                 let _ = self.recycle.try_send(batch);
             }
-            News::Status(source, status) => self.engine.set_source(source, status),
+            News::Status(source, status) => {
+                self.engine.set_source(source, status, self.clock.now());
+            }
         }
     }
 

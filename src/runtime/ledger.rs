@@ -158,7 +158,7 @@ pub fn remembered(
     engine.restore(&restored, now);
     let status = SourceStatus { state: "not_running", ..SourceStatus::default() };
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
-        engine.set_source(id, status.clone());
+        engine.set_source(id, status.clone(), now);
     }
     Ok(engine)
 }

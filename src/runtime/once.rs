@@ -2,6 +2,7 @@
 //! threads. Nothing is carried out.
 
 use std::io::Read;
+use std::slice;
 
 use super::clock::Clock;
 use super::driver::News;
@@ -36,7 +37,16 @@ pub enum OnceError {
     Command(std::io::Error),
 }
 
-/// Read all sources; the picture is of this moment.
+/// What was seen.
+pub struct Seen {
+    /// The picture.
+    pub snapshot: Snapshot,
+    /// What is not in it: files that could not be read.
+    pub unread: Vec<SourceError>,
+}
+
+/// Read all sources; the picture is of this moment. Only where nothing at all can
+/// be read there is none.
 pub fn once(
     sources: &[SourceSpec],
     missing: Missing,
@@ -45,7 +55,7 @@ pub fn once(
     sinks: &mut Sinks,
     net: &NetSetup,
     stdin: &mut dyn Read,
-) -> Result<Snapshot, OnceError> {
+) -> Result<Seen, OnceError> {
     let clock = Clock::start();
     let seen = |source: &SourceSpec| match missing {
         Missing::Fails => source.clone(),
@@ -55,12 +65,15 @@ pub fn once(
     spec.sources = sources.iter().map(name_of).collect();
     let mut engine = Engine::new(spec, names, clock.now());
     let mut effects = Vec::new();
+    // Sources of which something could be read, and what could not be.
+    let (mut read, mut unread) = (0, Vec::new());
     let askers = net::askers(sources, sinks, net);
     if !askers.is_empty() {
+        read += 1;
         for heard in net::once(clock, askers).map_err(OnceError::Net)? {
             match heard {
                 Heard::Batch(batch) => engine.apply(&batch, clock.now(), &mut effects),
-                Heard::Status(id, status) => engine.set_source(id, status),
+                Heard::Status(id, status) => engine.set_source(id, status, clock.now()),
             }
             effects.clear();
         }
@@ -72,6 +85,7 @@ pub fn once(
         if let Some(piped) = Piped::of(id, source, &Resume::Never) {
             let take = |news| hear(news, &mut engine, clock);
             streams::once(clock, piped, sinks, take).map_err(OnceError::Command)?;
+            read += 1;
             continue;
         }
         let mut apply = |mut batch: Batch| {
@@ -82,21 +96,44 @@ pub fn once(
         };
         let now = clock.now().wall;
         match source::read_to_end(id, source, stdin, now, sinks, &mut apply) {
-            Ok(Ended { progress, format }) => {
+            Ok(Ended { progress, format, failures }) => {
                 let last = Batch { source: id, progress, ..Batch::default() };
                 engine.arrive(&last, clock.now());
-                engine.set_source(id, SourceStatus { state: "ended", problem: None, format });
+                engine.set_source(id, ended(format, &failures), clock.now());
+                unread.extend(failures);
+                read += 1;
             }
             Err(SourceError::NoFile(path)) if missing == Missing::Waits => {
                 let problem = Some(format!("nothing there yet: {path}"));
-                engine.set_source(id, SourceStatus { state: "waiting", problem, format: None });
+                let waits = SourceStatus { state: "waiting", problem, ..SourceStatus::default() };
+                engine.set_source(id, waits, clock.now());
+            }
+            Err(error @ (SourceError::Open { .. } | SourceError::Read { .. })) => {
+                engine.set_source(id, ended(None, slice::from_ref(&error)), clock.now());
+                unread.push(error);
             }
             Err(error) => return Err(error.into()),
         }
     }
+    if read == 0
+        && let Some(first) = unread.pop()
+    {
+        return Err(first.into());
+    }
     let now = clock.now();
     engine.tick(now, &mut effects);
-    Ok(snapshot::build(&engine, now))
+    Ok(Seen { snapshot: snapshot::build(&engine, now), unread })
+}
+
+/// How a source is doing that was read to its end, but for these.
+fn ended(format: Option<String>, failures: &[SourceError]) -> SourceStatus {
+    let worst = failures.iter().max_by_key(|error| error.state());
+    SourceStatus {
+        state: worst.map_or("ended", |error| error.state().as_str()),
+        problem: worst.map(ToString::to_string),
+        format,
+        findings: failures.iter().map(|error| ("file_unreadable", error.to_string())).collect(),
+    }
 }
 
 /// Take in what a command says; gives back an empty batch.
@@ -108,7 +145,7 @@ fn hear(news: News, engine: &mut Engine, clock: Clock) -> Batch {
             batch
         }
         News::Status(id, status) => {
-            engine.set_source(id, status);
+            engine.set_source(id, status, clock.now());
             Batch::default()
         }
     }

@@ -77,12 +77,13 @@ pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()
 }
 
 pub(super) fn in_words(status: &source::SourceStatus, watching: Option<&str>) -> SourceStatus {
-    let found = status.findings.first().map(String::as_str);
+    let found = status.findings.first().map(|found| found.text.as_str());
     let problem = status.problem.as_deref().or(found).or(watching);
     SourceStatus {
         state: status.state.as_str(),
         problem: problem.map(str::to_owned),
         format: status.format.clone(),
+        findings: status.findings.iter().map(|found| (found.kind, found.text.clone())).collect(),
     }
 }
 
@@ -102,6 +103,6 @@ pub fn drain(
                 reading.deliver(batch)
             });
         let problem = ended.err().map(|error| error.to_string());
-        reading.say(source, SourceStatus { state: "ended", problem, format: None });
+        reading.say(source, SourceStatus { state: "ended", problem, ..SourceStatus::default() });
     })
 }

@@ -180,7 +180,8 @@ impl Reader {
     /// A line of it is about to be played.
     fn tell_progress(&mut self, engine: &mut Engine, now: Stamp) {
         if self.lines == 0 {
-            engine.set_source(self.id, SourceStatus { state: "live", ..SourceStatus::default() });
+            let live = SourceStatus { state: "live", ..SourceStatus::default() };
+            engine.set_source(self.id, live, now);
         }
         self.lines += 1;
         let progress = Progress { lines: self.lines, ..Progress::default() };
@@ -189,9 +190,10 @@ impl Reader {
 
     /// All of it has been played.
     fn tell_end(&mut self, engine: &mut Engine, now: Stamp) {
-        if let Some(Ended { progress, format }) = self.ended.take() {
+        if let Some(Ended { progress, format, .. }) = self.ended.take() {
             engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
-            engine.set_source(self.id, SourceStatus { state: "ended", problem: None, format });
+            let ended = SourceStatus { state: "ended", format, ..SourceStatus::default() };
+            engine.set_source(self.id, ended, now);
         }
     }
 
@@ -214,7 +216,8 @@ fn play(
     let mut engine = Engine::new(spec, names, now);
     for reader in &*readers {
         // A file whose time has not come is not silent either.
-        engine.set_source(reader.id, SourceStatus { state: "ended", ..SourceStatus::default() });
+        let ended = SourceStatus { state: "ended", ..SourceStatus::default() };
+        engine.set_source(reader.id, ended, now);
     }
     let mut play = Play { now, effects: Vec::new() };
     let mut last = None;

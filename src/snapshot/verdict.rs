@@ -72,18 +72,13 @@ pub fn state(snapshot: &Snapshot) -> State {
     let tripped = snapshot.switches.iter().any(|s| s.state == "tripped").then_some(State::Critical);
     // Users are hurt, whatever no rule says of it yet; how badly is for rules to say.
     let hurt = badly_hurt(snapshot).map(|_| State::Warning);
-    let worst = [alerts, limits, caps, tripped, hurt].into_iter().flatten().max();
+    let unread = snapshot.sources.iter().any(is_broken).then_some(State::Warning);
+    let worst = [alerts, limits, caps, tripped, hurt, unread].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
         _ if oldness(snapshot).is_some() => State::Unknown,
-        _ if snapshot
-            .sources
-            .iter()
-            .all(|s| matches!(&*s.state, "silent" | "error" | "denied")) =>
-        {
-            State::Unknown
-        }
+        _ if snapshot.sources.iter().all(|source| &*source.state == "silent") => State::Unknown,
         _ => State::Ok,
     }
 }
@@ -119,7 +114,9 @@ pub fn sentence(snapshot: &Snapshot) -> String {
             None => format!("cap {} {:.0}% used", cap.title(), cap.used_ratio * 100.0),
         });
     }
+    let binds = !parts.is_empty();
     parts.extend(ledger_behind(snapshot));
+    parts.extend(unread(snapshot));
     if !parts.is_empty() {
         parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
     }
@@ -293,6 +290,21 @@ fn catching_up(snapshot: &Snapshot) -> Option<String> {
     let eta = slowest.catch_up_in_s.map(|s| format!("{} to go", span(s)));
     let facts: Vec<String> = ratio.into_iter().chain(eta).collect();
     Some(if facts.is_empty() { "just begun".to_owned() } else { facts.join(", ") })
+}
+
+/// A source that can't be read, or asked, now.
+fn is_broken(source: &Source) -> bool {
+    matches!(&*source.state, "denied" | "error")
+}
+
+/// What is not read is in no number, whatever the others say.
+fn unread(snapshot: &Snapshot) -> Option<String> {
+    let broken: Vec<&Source> = snapshot.sources.iter().filter(|source| is_broken(source)).collect();
+    let first = broken.first()?;
+    let others =
+        if broken.len() > 1 { format!(" and {} more", broken.len() - 1) } else { String::new() };
+    let all = snapshot.sources.len();
+    Some(format!("trouble reading {}{others} ({} of {all} sources)", first.name, broken.len()))
 }
 
 /// What is not kept yet must not look safe.

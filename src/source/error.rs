@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::SourceState;
+
 /// Why a source can't be read.
 #[derive(Debug, Error)]
 pub enum SourceError {
@@ -48,4 +50,19 @@ pub enum SourceError {
         #[source]
         why: io::Error,
     },
+}
+
+impl SourceError {
+    /// The state of a source that this happens to.
+    #[must_use]
+    pub fn state(&self) -> SourceState {
+        match self {
+            SourceError::Open { why, .. } | SourceError::Read { why, .. }
+                if why.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                SourceState::Denied
+            }
+            _ => SourceState::Error,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::SourceError;
-use super::packed::is_packed;
+use super::packed::{is_foreign, is_packed};
 use super::tail::file::check_regular;
 
 /// A configured path, checked once.
@@ -161,8 +161,7 @@ fn keep(path: &Path, found: &mut Found) -> bool {
 /// files always, `app.log.1` or `app.log-20260101` only beside `app.log`.
 pub(super) fn is_rotated_copy(path: &Path, is_known: &dyn Fn(&Path) -> bool) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
-    let packed = [".gz", ".zst", ".bz2", ".xz", ".zip"];
-    if packed.iter().any(|ending| name.ends_with(ending)) {
+    if is_packed(path) || is_foreign(path) {
         return true;
     }
     name.match_indices(['.', '-']).any(|(at, _)| {

@@ -26,6 +26,15 @@ struct Counted {
     taken: u64,
 }
 
+/// How compressed files end that can't be unpacked here.
+const FOREIGN: [&str; 9] = ["zst", "xz", "bz2", "zip", "lz4", "lzma", "br", "Z", "7z"];
+
+/// Whether the name says that it is compressed, and can't be unpacked here.
+pub fn is_foreign(path: &Path) -> bool {
+    let ending = path.extension().and_then(OsStr::to_str);
+    ending.is_some_and(|ending| FOREIGN.contains(&ending))
+}
+
 /// Whether the name says that it can be unpacked here.
 pub fn is_packed(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("gz"))

@@ -44,7 +44,7 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
 ///
 /// A last line without a newline may still be being written: it is not
 /// consumed but counted as pending. Only that of a pipe, or of a compressed
-/// file, is complete.
+/// file, is complete. A file that can't be read keeps nobody from the others.
 pub fn read_to_end(
     source: SourceId,
     spec: &SourceSpec,
@@ -55,19 +55,27 @@ pub fn read_to_end(
 ) -> Result<Ended, SourceError> {
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
-    let (mut pending, mut format) = (0, None);
-    for path in files(spec)? {
+    let (mut pending, mut format, mut failures) = (0, None, Vec::new());
+    let files = files(spec)?;
+    for path in &files {
         let failed = |why| SourceError::Read { path: path.clone(), why };
-        let mut lines = Lines::starting_at(0, sinks(source, &path));
+        let mut lines = Lines::starting_at(0, sinks(source, path));
         let mut clock = || now;
         if path == Path::new(STDIN) {
             let read = read_all(stdin, &mut lines, &mut clock, &mut out);
             lines.finish(&read.map_err(failed)?, now, &mut out);
         } else {
-            let mut file = open(&path)?;
-            let read = read_all(&mut *file, &mut lines, &mut clock, &mut out);
-            let rest = read.map_err(failed)?;
-            if is_packed(&path) {
+            let read = open(path).and_then(|mut file| {
+                read_all(&mut *file, &mut lines, &mut clock, &mut out).map_err(failed)
+            });
+            let rest = match read {
+                Ok(rest) => rest,
+                Err(error) => {
+                    failures.push(error);
+                    Vec::new()
+                }
+            };
+            if is_packed(path) {
                 lines.finish(&rest, now, &mut out);
             } else {
                 pending += lines.position() - lines.offset() + rest.len() as u64;
@@ -78,16 +86,23 @@ pub fn read_to_end(
         out.flush();
         format = format.or_else(|| lines.format().map(str::to_owned));
     }
-    Ok(Ended { progress: out.counters.totals, format })
+    if failures.len() == files.len()
+        && let Some(first) = failures.pop()
+    {
+        return Err(first);
+    }
+    Ok(Ended { progress: out.counters.totals, format, failures })
 }
 
 /// What is known of a source once all of it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Ended {
     /// How much it was.
     pub progress: Progress,
     /// Its format; of the first file where they differ.
     pub format: Option<String>,
+    /// Files that could not be read, or not to their end. Others could.
+    pub failures: Vec<SourceError>,
 }
 
 /// Open a regular file for reading, and unpack it if its name ends in `.gz`;

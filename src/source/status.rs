@@ -35,6 +35,15 @@ impl SourceState {
     }
 }
 
+/// Something that was met on the way and can't be made good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing, as a stable word.
+    pub kind: &'static str,
+    /// In words. Contains paths: not yet safe for a terminal.
+    pub text: String,
+}
+
 /// How one source is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceStatus {
@@ -47,8 +56,8 @@ pub struct SourceStatus {
     /// What is wrong, in words. Contains paths: not yet safe for a terminal.
     pub problem: Option<String>,
     /// What was met on the way and can't be made good, each once: a rotation that
-    /// loses lines, an older file that can't be read. Contains paths.
-    pub findings: Vec<String>,
+    /// loses lines, an older file that can't be read, or is gone.
+    pub findings: Vec<Finding>,
     /// The log format, once known; of the first file where they differ.
     pub format: Option<String>,
 }

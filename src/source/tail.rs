@@ -9,7 +9,8 @@
 //! call sooner.
 //!
 //! Not covered: a generation that comes and goes between two turns and is then
-//! nowhere beside its path (deleted, in another directory, or what a link led to);
+//! nowhere beside its path (deleted, in another directory, or what a link led to), or
+//! that was gone before its path was first seen to lead to a file;
 //! what a truncation destroys; a file cut back to a part of itself, which is
 //! read again from its first byte, as a new one; a rotated file that a restart
 //! would have to look for in another directory; what is added to a rotated file
@@ -20,6 +21,7 @@ mod archive;
 mod chain;
 mod consumed;
 mod copies;
+mod cut;
 pub(super) mod file;
 mod files;
 mod findings;
@@ -28,6 +30,8 @@ mod group;
 mod handles;
 mod known;
 pub(super) mod lines;
+mod listings;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

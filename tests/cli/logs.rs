@@ -186,6 +186,40 @@ fn a_directory_is_its_logs_and_an_unreadable_file_is_said() {
 }
 
 #[test]
+fn what_can_be_read_is_read_and_the_rest_is_named_with_an_exit_code() {
+    let sandbox = Sandbox::new();
+    let line =
+        format!("{{\"at\":\"{}\",\"model\":\"m\",\"status\":200,\"cost_usd\":\"1.5\"}}\n", now());
+    fs::create_dir(sandbox.path("logs")).unwrap();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(line.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    sandbox.file("logs/a.gz", &packed);
+    sandbox.file("logs/b.gz", &packed[..packed.len() / 2]);
+    sandbox.file("logs/c.gz", &packed);
+    let all = sandbox.path("logs/*.gz").to_str().unwrap().to_owned();
+    let ran = sandbox.run(["once", "--json", &all]).exits(69).says("b.gz: can't be read");
+    let snapshot = ran.json();
+    assert_eq!(contract::snapshot(&snapshot), [""; 0]);
+    assert_eq!(snapshot["totals"]["cost_usd"], "3.000000");
+    assert_eq!(
+        (&snapshot["state"], &snapshot["sources"][0]["state"]),
+        (&"warning".into(), &"error".into())
+    );
+    assert!(snapshot["sources"][0]["problem"].as_str().unwrap().contains("b.gz"));
+    let found = &snapshot["findings"][0];
+    assert_eq!(found["kind"], "file_unreadable");
+    assert!(found["text"].as_str().unwrap().contains("b.gz"), "{found}");
+    let human = sandbox.run(["once", &all]).exits(69).says("all other files were read");
+    assert!(human.out().starts_with("WARNING: trouble reading"), "{}", human.out());
+    // Of paths that are typed, too; and where nothing can be read nothing is printed.
+    let good = sandbox.file("d.log", &line).to_str().unwrap().to_owned();
+    let ran = sandbox.run(["once", "--json", "none.log", &good]).exits(69).says("none.log");
+    assert_eq!(ran.json()["totals"]["cost_usd"], "1.500000");
+    assert_eq!(sandbox.run(["once", "--json", "none.log"]).exits(69).out(), "");
+}
+
+#[test]
 fn a_torn_last_line_is_pending_in_a_file_and_counts_from_a_pipe() {
     let sandbox = Sandbox::new();
     let text = "{\"model\":\"m\",\"status\":200,\"cost_usd\":\"1\"}\n{\"model\":\"m\",\"status\":200,\"cost_usd\":\"2\"}";

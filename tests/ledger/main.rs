@@ -9,6 +9,8 @@ mod damage;
 mod document;
 mod keep;
 mod kill;
+#[path = "../support/disk.rs"]
+mod disk;
 #[path = "../support/need.rs"]
 mod need;
 mod open;

@@ -6,7 +6,7 @@ use tripline::domain::{Commit, Names};
 use tripline::ledger::{Committed, Ledger, LedgerError, Reader};
 
 use super::book::{Book, START, bucket, checkpoint, kept, minute, seen, setup};
-use crate::need::Tmpfs;
+use crate::disk::Mounted;
 
 #[test]
 fn the_files_are_private_to_their_owner() {
@@ -81,11 +81,40 @@ fn a_program_that_holds_sqlites_lock_makes_the_ledger_wait_and_nothing_is_lost()
     assert!(ledger.held().is_empty());
 }
 
+/// A program that reads for long keeps the write-ahead log from being reused: it grows
+/// meanwhile, no commit waits, and afterwards it is short again.
+#[test]
+fn a_reader_that_does_not_end_holds_up_no_commit_and_the_log_is_short_again_after_it() {
+    const SHORT: u64 = 17 << 20;
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    kept(&mut ledger, one(&book));
+    let other = rusqlite::Connection::open(book.file()).unwrap();
+    other.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let log = || std::fs::metadata(book.state().join("ledger.db-wal")).map_or(0, |meta| meta.len());
+    let mut calls = 1;
+    while log() < SHORT + (2 << 20) {
+        let minutes = (calls..calls + 20_000).map(|n| (book.id(START - n, &[]), bucket(1, 1)));
+        let commit = Commit { buckets: minutes.collect(), ..Commit::default() };
+        calls += 20_000;
+        kept(&mut ledger, commit);
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    for _ in 0..3 {
+        calls += 1;
+        kept(&mut ledger, one(&book));
+    }
+    assert!(log() < SHORT, "{}", log());
+    let reader = ledger.reader().unwrap();
+    assert_eq!(reader.totals().unwrap().requests, calls);
+    assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
+}
+
 #[test]
 fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
     let book = Book::new();
     let at = book.dir.path().join("disk");
-    let Some(disk) = Tmpfs::mount(at, "size=400k") else { return };
+    let Some(disk) = Mounted::tmpfs(&at, "size=400k") else { return };
     let state = disk.path().join("state");
     let mut ledger = Ledger::open(setup(&state, &book.names), minute(START)).unwrap().ledger;
     let (mut calls, mut full) = (0, 0);
@@ -121,7 +150,7 @@ fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
 fn a_read_only_directory_refuses_a_writer_and_serves_readers() {
     let book = Book::new();
     let at = book.dir.path().join("disk");
-    let Some(disk) = Tmpfs::mount(at, "size=4M") else { return };
+    let Some(disk) = Mounted::tmpfs(&at, "size=4M") else { return };
     let state = disk.path().join("state");
     let open = || Ledger::open(setup(&state, &Names::default()), minute(START));
     disk.remount("ro");

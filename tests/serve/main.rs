@@ -15,11 +15,14 @@ mod better;
 mod calls;
 mod caps;
 mod daemon;
+#[path = "../support/disk.rs"]
+mod disk;
 #[path = "../support/need.rs"]
 mod need;
 mod open_records;
 mod read_only;
 mod restart;
 mod socket;
+mod sources;
 mod stopped;
 mod trouble;

@@ -44,7 +44,13 @@ fn torn(format: &str, before: (&str, u64), after: &str, calls: (u64, u64)) -> [V
     let second = status_until(&sandbox, "the whole", whole);
     daemon.kill();
     let daemon = Daemon::start(serve(&sandbox, &config, paths));
-    let third = status_until(&sandbox, "live", |status| status["sources"][0]["state"] == "live");
+    let lines = before.0.matches('\n').count() + after.matches('\n').count();
+    let third = status_until(&sandbox, "live", |status| {
+        // More than there are will never be less again.
+        let told = usize::try_from(status["sources"][0]["lines"].as_u64().unwrap()).unwrap();
+        assert!(told <= lines, "{told} of {lines} lines: {status:#}");
+        status["sources"][0]["state"] == "live" && told == lines
+    });
     assert_eq!(third["totals"], second["totals"]);
     daemon.stop();
     [first["totals"].clone(), second["totals"].clone()]
@@ -76,8 +82,6 @@ fn a_line_split_by_a_container_runtime_while_another_stream_went_on() {
 
 #[test]
 fn an_object_over_several_lines() {
-    let pretty =
-        |cost| call(cost).replace(',', ",\n  ").replace('{', "{\n  ").replace('}', "\n}\n");
     let whole = pretty("1");
     let (before, after) = whole.split_at(whole.find("\"output").unwrap());
     let before = format!("{}{before}", pretty("10"));
@@ -85,6 +89,44 @@ fn an_object_over_several_lines() {
     let [_, second] = torn("", (&before, lines), after, (1, 2));
     assert_eq!(second["cost_usd"], "11.000000", "{second:#}");
     assert_eq!(second["quarantined"], 0);
+}
+
+fn one(cost: &str) -> String {
+    format!("{}\n", call(cost))
+}
+
+fn pretty(cost: &str) -> String {
+    call(cost).replace(',', ",\n  ").replace('{', "{\n  ").replace('}', "\n}\n")
+}
+
+#[test]
+fn records_on_one_line_and_on_several_by_turns() {
+    let before = pretty("10") + &one("20");
+    let lines = before.matches('\n').count() as u64;
+    let after = one("40") + &pretty("1") + &one("80");
+    let [_, second] = torn("", (&before, lines), &after, (2, 5));
+    assert_eq!(second["cost_usd"], "151.000000", "{second:#}");
+    assert_eq!((&second["quarantined"], &second["faults"]), (&0.into(), &0.into()));
+}
+
+/// Where each line is a record, one over several lines looks like lines that were
+/// torn: an alarm, and no part of it counts, wherever the kill falls.
+#[test]
+fn an_object_over_several_lines_in_a_file_of_lines() {
+    let odd = pretty("1");
+    let ends = odd.match_indices('\n').map(|(at, _)| at + 1);
+    for cut in ends.take(odd.matches('\n').count() - 1) {
+        let (head, tail) = odd.split_at(cut);
+        let before = one("10") + &one("20") + head;
+        let lines = before.matches('\n').count() as u64;
+        let after = tail.to_owned() + &one("40") + &one("80");
+        let [first, second] = torn("", (&before, lines), &after, (2, 4));
+        assert_eq!(first["cost_usd"], "30.000000", "{first:#}");
+        assert_eq!(second["cost_usd"], "150.000000", "cut after {head:?}: {second:#}");
+        let bad = |of: &str| second[of].as_u64().unwrap();
+        assert_eq!(bad("quarantined") + bad("faults"), 7, "{second:#}");
+        assert!(bad("quarantined") > 0, "{second:#}");
+    }
 }
 
 #[test]

@@ -127,6 +127,40 @@ fn it_serves_the_runtime_directory_and_nobody_twice_there() {
 }
 
 #[test]
+fn it_is_found_from_another_environment_with_the_same_state() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let (runtime, sign) = (sandbox.path("run"), sandbox.path("state/tripline.sock"));
+    fs::create_dir(&runtime).unwrap();
+    let start = |with_runtime: bool| {
+        let mut command = serve(&sandbox, "", &[&log]);
+        if with_runtime {
+            command.env("XDG_RUNTIME_DIR", &runtime);
+        }
+        Daemon::start(command)
+    };
+    let daemon = start(true);
+    truth.log(&log, 5);
+    // `status` is asked without XDG_RUNTIME_DIR, as from cron or through sudo.
+    let seen = status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    assert_eq!((&seen["from"], &seen["pid"]), (&"daemon".into(), &daemon.pid().into()));
+    daemon.stop();
+    assert!(sign.symlink_metadata().is_err(), "the sign goes with its daemon");
+    start(true).kill();
+    assert!(sign.is_symlink(), "it fell before it could take that down");
+    assert_eq!(status(&sandbox)["from"], "ledger", "and misleads nobody");
+    // The next one finds it, wherever it serves.
+    let daemon = start(false);
+    assert_eq!(status(&sandbox)["pid"], daemon.pid());
+    let mut ask = sandbox.command();
+    ask.env("XDG_RUNTIME_DIR", &runtime).args(["status", "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&ask.output().unwrap().stdout).unwrap();
+    assert_eq!(answer["pid"], daemon.pid(), "the other way round");
+    daemon.kill();
+    start(true).stop();
+}
+
+#[test]
 fn no_client_hurts_anybody() {
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status, status_until};
-use super::need::{self, Tmpfs};
+use super::disk::Mounted;
+use super::need;
 use super::sandbox::Sandbox;
 
 fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
@@ -97,7 +98,7 @@ fn refused(sandbox: &Sandbox, log: &Path) {
 fn a_read_only_file_system_is_refused_at_the_start() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
-    let Some(_mounted) = Tmpfs::mount(sandbox.state(), "size=1m,ro") else { return };
+    let Some(_mounted) = Mounted::tmpfs(&sandbox.state(), "size=1m,ro") else { return };
     refused(&sandbox, &log);
 }
 
@@ -105,7 +106,7 @@ fn a_read_only_file_system_is_refused_at_the_start() {
 fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
+    let Some(disk) = Mounted::tmpfs(&sandbox.state(), "size=1m") else { return };
     let config = "[[cap]]\nname = \"all\"\nusd = 100\nperiod = \"month\"\n";
     let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
     truth.log(&log, 100);
@@ -138,7 +139,7 @@ fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
 fn a_crash_with_a_full_disk_counts_once_afterwards() {
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    let Some(disk) = Tmpfs::mount(sandbox.state(), "size=1m") else { return };
+    let Some(disk) = Mounted::tmpfs(&sandbox.state(), "size=1m") else { return };
     let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
     truth.log(&log, 100);
     status_until(&sandbox, "kept", |s| truth.is(s) && kept(s));

@@ -60,38 +60,8 @@ pub fn around(words: &[&str]) -> Option<()> {
     missing(&format!("`{}` fails here", words.join(" ")))
 }
 
-/// A file system in memory, unmounted at the end.
-pub struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    /// Mounted on a directory that is made for it.
-    pub fn mount(path: PathBuf, options: &str) -> Option<Tmpfs> {
-        std::fs::create_dir_all(&path).unwrap();
-        let mut mount = Command::new("mount");
-        match mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output() {
-            Ok(output) if output.status.success() => Some(Tmpfs(path)),
-            other => missing(&format!("no file system can be mounted here: {other:?}")),
-        }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let done = Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap();
-        assert!(done.success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
-fn missing<T>(what: &str) -> Option<T> {
+/// A word about what is not there, or a failure where all is required.
+pub fn missing<T>(what: &str) -> Option<T> {
     let required = std::env::var_os("TRIPLINE_PEERS").is_some_and(|word| word == "required");
     assert!(!required, "{what}; as root, `scripts/peers` installs what the tests need");
     skipped(what);

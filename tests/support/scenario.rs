@@ -259,7 +259,7 @@ impl World {
         };
         for id in 0..world.sources.len() {
             let live = SourceStatus { state: "live", ..SourceStatus::default() };
-            world.engine.set_source(SourceId(u32::try_from(id).unwrap()), live);
+            world.engine.set_source(SourceId(u32::try_from(id).unwrap()), live, now);
         }
         world
     }

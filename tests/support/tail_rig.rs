@@ -42,6 +42,13 @@ impl Store {
         self.open.values().any(|open| open.place.1 == inode && open.offset == 0)
     }
 
+    /// The system gives the inode of a file that is gone to another one.
+    pub fn give_out_again(&mut self, from: u64, to: u64) {
+        for file in self.open.values_mut().filter(|file| file.place.1 == from) {
+            file.place.1 = to;
+        }
+    }
+
     pub fn open(&self) -> Vec<&Checkpoint> {
         self.open.values().collect()
     }

@@ -9,7 +9,8 @@ use std::process::Command;
 use tripline::action::SwitchScope;
 use tripline::action::switch::{Details, FileKind, Foreign, Reach, SwitchError, TripOutcome};
 
-use crate::need::{self, Tmpfs};
+use crate::disk::Mounted;
+use crate::need;
 use crate::{fixture, note, open, reset_note, scope, trip};
 
 #[test]
@@ -104,7 +105,7 @@ fn what_is_no_file_is_never_followed_opened_or_replaced() {
 fn a_full_disk_does_not_stop_a_trip() {
     let root = tempfile::tempdir().unwrap();
     let options = "size=256k,nr_inodes=40,mode=755";
-    let Some(mounted) = Tmpfs::mount(root.path().join("disk"), options) else { return };
+    let Some(mounted) = Mounted::tmpfs(&root.path().join("disk"), options) else { return };
     let disk = mounted.path();
     let path = disk.join("kill.d");
     let mut switch = open(&path).unwrap();
@@ -126,6 +127,22 @@ fn a_full_disk_does_not_stop_a_trip() {
     trip(&mut switch, "key/a");
     let error = switch.trip(&scope("key/b"), &note("x")).unwrap_err();
     assert!(error.hint().contains("space"), "{error}: {}", error.hint());
+}
+
+#[test]
+fn a_directory_that_became_read_only_is_an_error_and_not_a_trip() {
+    let root = tempfile::tempdir().unwrap();
+    let options = "size=256k,mode=755";
+    let Some(disk) = Mounted::tmpfs(&root.path().join("disk"), options) else { return };
+    let path = disk.path().join("kill.d");
+    // Prepared files are open for writing, and keep a file system from it.
+    let mut switch = open(&path).unwrap();
+    disk.remount("ro");
+    let error = switch.trip(&SwitchScope::All, &note("x")).unwrap_err();
+    assert!(error.to_string().contains("Read-only"), "{error}: {}", error.hint());
+    assert!(open(&path).unwrap().status().unwrap().is_empty());
+    disk.remount("rw");
+    trip(&mut switch, "all");
 }
 
 #[test]

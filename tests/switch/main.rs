@@ -4,6 +4,8 @@
 
 mod audit;
 mod directory;
+#[path = "../support/disk.rs"]
+mod disk;
 #[path = "../support/need.rs"]
 mod need;
 mod trip;

@@ -88,6 +88,16 @@ impl Document {
         true
     }
 
+    /// Whether one was met: then what looks like a start is one.
+    pub(super) fn seen(&self) -> bool {
+        self.seen
+    }
+
+    /// One was met before.
+    pub(super) fn recall(&mut self) {
+        self.seen = true;
+    }
+
     /// Takes the next line.
     pub(super) fn line(&mut self, line: &[u8], place: Place) -> Step {
         let Some(open) = &mut self.open else { return Step::Foreign };

@@ -24,6 +24,8 @@ pub struct Found {
     pub past: Option<Past>,
     /// Its first bytes, unpacked.
     pub head: Head,
+    /// Its name may be another one by the time it is read.
+    file: File,
 }
 
 /// A compressed file being read.
@@ -49,7 +51,7 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
     candidates.retain(|past| past.checkpoint.offset > 0 || past.same_place(&meta));
     candidates.reverse(); // Shortest first, for they are met in this order.
     rewind(&file)?;
-    let mut input = Unpacked::new(file);
+    let mut input = Unpacked::new(file.try_clone()?);
     let mut generation = Generation::new();
     let mut found = None;
     for past in candidates {
@@ -60,13 +62,14 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
             found = Some(past.clone());
         }
     }
-    Ok(Found { path: path.to_owned(), meta, past: found, head })
+    Ok(Found { path: path.to_owned(), meta, past: found, head, file })
 }
 
 impl Found {
     /// Read what follows the lines. It is what `path` led to.
     pub fn open(self, path: &Path, lines: Lines) -> io::Result<Archive> {
-        let mut input = Unpacked::new(File::open(&self.path)?);
+        rewind(&self.file)?;
+        let mut input = Unpacked::new(self.file);
         let mut skipped = Generation::new();
         skip_to(&mut input, &mut skipped, lines.offset())?;
         let id = FileId::of(&self.meta);

@@ -7,11 +7,10 @@
 
 mod missed;
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata};
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{DirEntryExt as _, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, Archive};
@@ -21,7 +20,7 @@ use super::generation::{FileId, Generation, Head};
 use super::known::{Known, Past};
 use super::lines::Lines;
 use crate::domain::{Checkpoint, Mono};
-use crate::source::packed::is_packed;
+use crate::source::packed::{is_foreign, is_packed};
 use crate::source::{LineSink, SourceError};
 
 pub use missed::{Held, missed};
@@ -44,10 +43,10 @@ pub struct Chain {
     pub live: Option<(Past, Generation)>,
     /// What is to be read before it, oldest first.
     pub older: Vec<Rest>,
-    /// Generations that had more to come and are nowhere.
-    pub gone: Vec<Checkpoint>,
     /// What could not be looked into.
     pub problem: Option<String>,
+    /// What lies there that only others can unpack: the last one.
+    pub foreign: Option<PathBuf>,
     /// Whether there was anything to find out from.
     pub is_found: bool,
 }
@@ -71,66 +70,6 @@ impl At {
             At::Packed(found) => &found.path,
         }
     }
-}
-
-/// The entries of directories, read at most once per look at everything.
-#[derive(Default)]
-pub struct Listings(HashMap<PathBuf, Vec<(OsString, u64)>>);
-
-impl Listings {
-    /// Files beside `path` that rotation may have made of it: by name, or by
-    /// the inode of one that was left unread.
-    pub fn beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
-        let mut found = self.beside_name(path, orphans);
-        // A link's target has siblings of its own.
-        if let Some(target) = path.canonicalize().ok().filter(|target| target != path) {
-            found.extend(self.beside_name(&target, orphans));
-        }
-        found.sort();
-        found.dedup();
-        found
-    }
-
-    /// Where a file is now that was at `path`.
-    pub fn find_inode(&mut self, path: &Path, inode: u64) -> Vec<PathBuf> {
-        self.beside(path, &HashSet::from([inode]))
-    }
-
-    fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
-        let Some(name) = path.file_name() else { return Vec::new() };
-        let dir = dir_of(path);
-        let entries = self.0.entry(dir.to_owned()).or_insert_with(|| entries_of(dir));
-        let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
-        let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
-        let behind = entries.get(from..).unwrap_or_default();
-        let named = behind.iter().take_while(|(other, _)| starts(other));
-        let named = named.filter(|(other, _)| is_rotation_of(name, other));
-        let mut found: Vec<_> = named.map(|(other, _)| dir.join(other)).collect();
-        if !orphans.is_empty() {
-            let left = entries.iter().filter(|(_, inode)| orphans.contains(inode));
-            let left = left.filter(|(other, _)| other != name);
-            found.extend(left.map(|(other, _)| dir.join(other)));
-        }
-        found
-    }
-}
-
-/// Where a path's siblings are.
-pub fn dir_of(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn entries_of(dir: &Path) -> Vec<(OsString, u64)> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut entries: Vec<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
-    entries.sort();
-    entries
-}
-
-/// Whether a name is another one with `.` or `-` and something behind it.
-pub fn is_rotation_of(name: &OsStr, other: &OsStr) -> bool {
-    let suffix = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
-    suffix.is_some_and(|suffix| suffix.len() > 1 && matches!(suffix.first(), Some(b'.' | b'-')))
 }
 
 /// A sibling that was looked into.
@@ -183,6 +122,11 @@ impl Sibling {
         self.past.as_ref().is_some_and(|past| past.same_place(self.meta()))
     }
 
+    /// Known by its content.
+    fn is_proven(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.mark().offset > 0)
+    }
+
     /// What copying has made of it so far, or a copy that was never completed.
     fn is_part_of(&self, other: &Sibling) -> bool {
         matches!(other.at, At::Packed(_)) == matches!(self.at, At::Packed(_))
@@ -206,7 +150,7 @@ pub fn recognise(
 pub fn resolve(
     path: &Path,
     live: Option<(&File, &Metadata)>,
-    known: &mut Known,
+    known: &Known,
     beside: &[PathBuf],
     is_own: &dyn Fn(FileId) -> bool,
 ) -> Result<Chain, SourceError> {
@@ -216,8 +160,9 @@ pub fn resolve(
     }
     let live_id = live.map(|(_, meta)| FileId::of(meta));
     let is_own = |id| live_id == Some(id) || is_own(id);
+    chain.foreign = beside.iter().rfind(|sibling| is_foreign(sibling)).cloned();
     let mut siblings = Vec::new();
-    let plain = beside.iter().filter(|sibling| !is_packed(sibling));
+    let plain = beside.iter().filter(|sibling| !is_packed(sibling) && !is_foreign(sibling));
     chain.look_into(plain, &is_own, known, Sibling::plain, &mut siblings);
     if let Some((file, meta)) = live {
         let found = recognise(file, meta, known);
@@ -244,10 +189,6 @@ pub fn resolve(
     }
     chain.sort_out(siblings);
     chain.is_found = true;
-    let live = chain.live.iter().map(|(past, _)| past);
-    live.chain(chain.older.iter().filter_map(|rest| rest.past.as_ref()))
-        .for_each(|past| known.take(past));
-    chain.gone = known.give_up(path);
     Ok(chain)
 }
 
@@ -260,6 +201,15 @@ fn counter_of(path: &Path) -> i64 {
 type LookInto = fn(&Path, File, Metadata, &Known) -> io::Result<Sibling>;
 
 impl Chain {
+    /// What was found is open again; of all else that was open nothing is left.
+    /// Gives that back.
+    pub fn take_from(&self, path: &Path, known: &mut Known) -> Vec<Checkpoint> {
+        let live = self.live.iter().map(|(past, _)| past);
+        live.chain(self.older.iter().filter_map(|rest| rest.past.as_ref()))
+            .for_each(|past| known.take(past));
+        known.give_up(path)
+    }
+
     fn look_into<'a>(
         &mut self,
         paths: impl Iterator<Item = &'a PathBuf>,
@@ -300,7 +250,10 @@ impl Chain {
         siblings.sort_by_key(|sibling| (!sibling.is_home(), sibling.age()));
         let (seen, mut unseen): (Vec<_>, Vec<_>) =
             siblings.into_iter().partition(|sibling| sibling.past.is_some());
-        let newest = seen.iter().map(Sibling::age).max();
+        // Of which nothing was consumed is known by its inode alone, and that may have
+        // been given out again: it says what is new only where nothing else does.
+        let proven = seen.iter().filter(|sibling| sibling.is_proven()).map(Sibling::age).max();
+        let newest = proven.or_else(|| seen.iter().map(Sibling::age).max());
         let is_new = self.is_new();
         unseen.retain(|sibling| {
             // With no link to what was read, nothing says what is new.

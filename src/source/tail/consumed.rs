@@ -25,6 +25,8 @@ pub struct Consumed {
     settled: Mark,
     /// Lines up to there.
     settled_lines: u64,
+    /// Lines behind that place, as they are counted in what is sent.
+    open_lines: u64,
     /// Read on since its last checkpoint, or never had one.
     unsaved: bool,
 }
@@ -38,7 +40,16 @@ impl Consumed {
     /// As much was taken as the generation and the lines say.
     pub fn all_of(path: PathBuf, id: FileId, generation: Generation, lines: Lines) -> Self {
         let (settled, settled_lines) = (generation.mark(), lines.count());
-        Consumed { path, id, generation, lines, settled, settled_lines, unsaved: true }
+        Consumed {
+            path,
+            id,
+            generation,
+            lines,
+            settled,
+            settled_lines,
+            open_lines: 0,
+            unsaved: true,
+        }
     }
 
     /// Its checkpoint is known to whoever keeps them.
@@ -65,6 +76,7 @@ impl Consumed {
             let rest = bytes.get(used..).unwrap_or_default();
             let taken = self.lines.take(rest, now.wall, out);
             self.advance(rest.get(..taken).unwrap_or_default(), out);
+            self.count_open(out);
             used += taken;
             self.save(out);
             if !out.is_full() {
@@ -103,6 +115,8 @@ impl Consumed {
     }
 
     fn finished(&mut self, out: &mut Outlet<'_>) -> Checkpoint {
+        self.settled_lines = self.lines.count();
+        self.count_open(out);
         let left = self.left();
         if out.keeps() {
             out.checkpoint(left.clone());
@@ -111,6 +125,19 @@ impl Consumed {
             out.send();
         }
         left
+    }
+
+    /// Lines of a record that is not complete.
+    pub fn open_lines(&self) -> u64 {
+        self.open_lines
+    }
+
+    /// What is sent with each batch must fit its checkpoints.
+    fn count_open(&mut self, out: &mut Outlet<'_>) {
+        let open = if out.keeps() { self.lines.count() - self.settled_lines } else { 0 };
+        let total = &mut out.counters.totals.open_lines;
+        *total = (*total + open).saturating_sub(self.open_lines);
+        self.open_lines = open;
     }
 
     fn advance(&mut self, taken: &[u8], out: &Outlet<'_>) {

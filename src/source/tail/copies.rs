@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, Found};
-use super::chain::{dir_of, is_rotation_of};
 use super::consumed::Consumed;
 use super::file;
 use super::generation::FileId;
 use super::known::Known;
+use super::listings::{dir_of, is_rotation_of};
 use crate::source::packed::is_packed;
 
 /// A copy of a generation.

@@ -157,6 +157,11 @@ impl Followed {
         self.changed
     }
 
+    /// When it was written to last, read or not, while it is open.
+    pub fn written(&self) -> Option<Changed> {
+        Some(time_of(&self.file.as_ref()?.metadata().ok()?))
+    }
+
     /// What it begins with, while it is open.
     pub fn head(&self) -> Option<Head> {
         Head::of(self.file.as_ref()?).ok()

@@ -157,6 +157,7 @@ impl Files {
             self.contents().map(|content| content.id).collect(),
             open.filter_map(Followed::head).collect(),
             self.contents().filter(own),
+            self.drained.iter().filter_map(Followed::written).collect(),
         )
     }
 
@@ -257,6 +258,7 @@ impl Files {
     pub fn count_into(&self, totals: &mut Progress) {
         totals.bytes_behind = self.open().map(Followed::behind).sum::<u64>()
             + self.archives().map(Archive::behind).sum::<u64>();
+        totals.open_lines = self.contents().map(Consumed::open_lines).sum();
         totals.pending_bytes = self.open().map(Followed::pending).sum::<u64>()
             + self.archives().map(Archive::pending).sum::<u64>();
     }

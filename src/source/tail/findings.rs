@@ -4,19 +4,39 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::domain::Checkpoint;
 use crate::source::packed::is_packed;
+use crate::source::status;
 
 /// What kind of thing was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
     /// Something older can't be read.
     Unreadable,
+    /// Something older is compressed in a way that is not known here.
+    Foreign,
+    /// What was read up to some place is nowhere any more.
+    Gone,
     /// A file was copied and truncated.
     CopyTruncated,
     /// A file was truncated, and no copy was left.
     Truncated,
     /// A rotated file was compressed before it was read.
     CompressedUnread,
+}
+
+impl Finding {
+    /// The word of the public snapshot.
+    const fn word(self) -> &'static str {
+        match self {
+            Finding::Unreadable => "rotated_unreadable",
+            Finding::Foreign => "rotated_not_gzip",
+            Finding::Gone => "rotated_gone",
+            Finding::CopyTruncated => "copytruncate",
+            Finding::Truncated => "truncated",
+            Finding::CompressedUnread => "compressed_unread",
+        }
+    }
 }
 
 /// The first of each kind, in words.
@@ -60,8 +80,39 @@ impl Findings {
         }
     }
 
-    /// In words, the gravest kind first.
-    pub fn texts(&self) -> Vec<String> {
-        self.0.values().cloned().collect()
+    /// A file that may hold what was not read is compressed in another way than ours.
+    pub fn foreign(&mut self, file: &Path) {
+        let text = format!(
+            "{}: cannot be read here, where only .gz is unpacked: what was written to it and not \
+             read before it was compressed is not counted; compress with gzip, or a day later \
+             (logrotate: `delaycompress`)",
+            file.display()
+        );
+        self.add(Finding::Foreign, text);
+    }
+
+    /// Of these, more may have been written, and no file continues them.
+    pub fn gone(&mut self, path: &Path, gone: &[Checkpoint], foreign: Option<&Path>) {
+        let Some(last) = gone.last() else { return };
+        if let Some(foreign) = foreign {
+            return self.foreign(foreign);
+        }
+        let text = format!(
+            "{}: what was read up to byte {} is in no file beside it any more: deleted, cut off, or \
+             moved to another directory (logrotate: `olddir`); what was added to it since then, and \
+             rotated after it, is not counted",
+            path.display(),
+            last.offset
+        );
+        self.add(Finding::Gone, text);
+    }
+
+    /// All of them, the gravest kind first.
+    pub fn all(&self) -> Vec<status::Finding> {
+        let said = |(kind, text): (&Finding, &String)| status::Finding {
+            kind: kind.word(),
+            text: text.clone(),
+        };
+        self.0.iter().map(said).collect()
     }
 }

@@ -1,31 +1,29 @@
 //! The files of one source and the counters over all of them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::chain::{self, Listings, Older};
+use super::chain::{self, Older};
 use super::consumed::Consumed;
-use super::copies::{self, CopyOf};
+use super::cut;
 use super::file::{self, Buffer, Changed, Followed, Step};
 use super::files::{Files, Reading};
-use super::findings::{Finding, Findings};
-use super::generation::{self, FileId};
+use super::generation::FileId;
 use super::handles::Handles;
-use super::known::{Known, Past, finished};
-use super::lines::{Counters, Deliver, Keep, Outlet};
+use super::known::Known;
+use super::lines::{Counters, Deliver, Outlet};
+use super::listings::Listings;
+use super::memory::Memory;
 use super::{ROTATE_WAIT, Resume, Turn};
-use crate::domain::{Batch, Checkpoint, Generation, SourceId, Stamp};
+use crate::domain::{Batch, Generation, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
 /// Idle files are closed after this time, if there are too many of them.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// How long a truncated file waits for a sibling that can't be read just now.
-const COPY_WAIT: Duration = Duration::from_secs(10);
 
 /// One source.
 pub struct Group {
@@ -39,41 +37,17 @@ pub struct Group {
     started: bool,
 }
 
-/// What is remembered of generations that are not open.
-struct Memory {
-    keep: Keep,
-    known: Known,
-    /// Inodes of generations that are not where an earlier run has left them.
-    orphans: HashMap<PathBuf, HashSet<u64>>,
-    listings: Listings,
-    findings: Findings,
-    /// Checkpoints that no open file stands for any more, still to be said.
-    unsaid: Vec<Checkpoint>,
-}
-
 impl Group {
     /// A source with its paths checked, nothing opened.
     pub fn new(id: SourceId, spec: &SourceSpec, resume: &Resume) -> Result<Group, SourceError> {
         let paths = spec.paths.iter().filter(|path| *path != STDIN);
-        let (keep, known) = match resume {
-            Resume::Never => (Keep::Nothing, Known::default()),
-            Resume::From(checkpoints) => (Keep::Checkpoints, Known::recall(checkpoints)),
-        };
-        let memory = Memory {
-            keep,
-            known,
-            orphans: HashMap::new(),
-            listings: Listings::default(),
-            findings: Findings::default(),
-            unsaid: Vec::new(),
-        };
         Ok(Group {
             id,
             start: spec.start,
             patterns: paths.map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?,
             found: Found::default(),
             files: Files::default(),
-            memory,
+            memory: Memory::of(resume),
             counters: Counters::default(),
             started: false,
         })
@@ -101,7 +75,7 @@ impl Group {
         }
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, handles, sinks).err();
-            self.files.set_trouble(&path, trouble.map(|e| (state_of(&e), e.to_string())));
+            self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
         }
         self.find_shelved(now);
         self.memory.listings = Listings::default();
@@ -158,7 +132,7 @@ impl Group {
             end_older(&mut self.files, &mut self.memory, &path);
         }
         if self.files.open().any(|file| file.cut.is_some())
-            && restart_cut(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
+            && cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
         {
             turn = Turn::More;
         }
@@ -189,7 +163,7 @@ impl Group {
             state,
             files: self.files.open().count(),
             problem: problem.or_else(|| (state == SourceState::Waiting).then(missing).flatten()),
-            findings: self.memory.findings.texts(),
+            findings: self.memory.findings.all(),
             format: self
                 .files
                 .open()
@@ -231,7 +205,7 @@ impl Group {
                 let since = self.files.led(path).filter(|_| was_there);
                 self.files.place(path, None, now.mono);
                 if self.files.is_new(path) && !self.memory.known.is_empty() {
-                    self.resolve(path, None, now, sinks)?;
+                    self.memory.resolve(&mut self.files, (self.id, path), None, now, sinks)?;
                 }
                 self.read_missed(path, since, now, sinks);
                 return Ok(());
@@ -293,7 +267,13 @@ impl Group {
         let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
         let is_first = self.files.is_new(path);
         let (past, is_known) = if is_first {
-            self.resolve(path, Some((&file, meta)), now, sinks)?
+            self.memory.resolve(
+                &mut self.files,
+                (self.id, path),
+                Some((&file, meta)),
+                now,
+                sinks,
+            )?
         } else {
             let known = &mut self.memory.known;
             let past = chain::recognise(&file, meta, known).map_err(unreadable)?;
@@ -355,48 +335,6 @@ impl Group {
             }
         }
     }
-
-    /// Find out what became of a path since an earlier run. Says how `live` goes
-    /// on and whether anything is known of its past.
-    fn resolve(
-        &mut self,
-        path: &Path,
-        live: Option<(&File, &Metadata)>,
-        now: Stamp,
-        sinks: &mut Sinks,
-    ) -> Result<(Option<(Past, generation::Generation)>, bool), SourceError> {
-        let Memory { known, orphans, listings, .. } = &mut self.memory;
-        if known.is_empty() {
-            self.files.read_first(path, std::iter::empty());
-            return Ok((None, false));
-        }
-        let orphans = orphans.get(path).cloned().unwrap_or_default();
-        let mut beside = listings.beside(path, &orphans);
-        beside.retain(|sibling| !self.files.knows(sibling));
-        let files = &self.files;
-        let is_own = |id| files.holds(id);
-        let chain = chain::resolve(path, live, known, &beside, &is_own)?;
-        if let Some(problem) = chain.problem {
-            self.memory.findings.add(Finding::Unreadable, problem);
-        }
-        if !chain.is_found && live.is_none() {
-            return Ok((None, false));
-        }
-        let is_known = !chain.older.is_empty() || !chain.gone.is_empty();
-        self.memory.unsaid.extend(chain.gone);
-        let mut older = Vec::new();
-        for rest in chain.older {
-            let sibling = rest.path().to_owned();
-            self.memory.findings.came_by(path, &sibling);
-            if let Some(past) = rest.past() {
-                self.memory.left(past, rest.id());
-            }
-            let opened = rest.open(path, sinks(self.id, path), now.mono);
-            older.push(opened.map_err(|why| SourceError::Read { path: sibling, why })?);
-        }
-        self.files.read_first(path, older.into_iter());
-        Ok((chain.live, is_known))
-    }
 }
 
 /// The first of the older generations of a path is read as far as it goes.
@@ -412,58 +350,6 @@ fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
             }
         }
         None => {}
-    }
-}
-
-impl Memory {
-    /// Generations that came and went since what a path led to was `since` old
-    /// are read before what it leads to now. Says where the oldest of them is.
-    fn miss_nothing(
-        &mut self,
-        files: &mut Files,
-        (id, path): (SourceId, &Path),
-        since: Changed,
-        now: Stamp,
-        sinks: &mut Sinks,
-    ) -> Option<PathBuf> {
-        let beside = self.listings.beside(path, &HashSet::new());
-        if beside.is_empty() {
-            return None;
-        }
-        let missed = chain::missed(since, &self.known, &files.held(path), &beside);
-        if let Some(problem) = missed.problem {
-            self.findings.add(Finding::Unreadable, problem);
-        }
-        let oldest = missed.older.first().map(|rest| rest.path().to_owned());
-        for rest in missed.older {
-            let sibling = rest.path().to_owned();
-            self.findings.came_by(path, &sibling);
-            match rest.open(path, sinks(id, path), now.mono) {
-                Ok(older) => files.read_first(path, std::iter::once(older)),
-                Err(why) => self.lost(&sibling, why),
-            }
-        }
-        oldest
-    }
-
-    /// What was left to read of a file can't be read.
-    fn lost(&mut self, path: &Path, why: io::Error) {
-        let path = path.to_owned();
-        let text = SourceError::Read { path, why }.to_string();
-        self.findings.add(Finding::Unreadable, text);
-    }
-
-    /// A generation goes on in another place than it was left.
-    fn left(&mut self, past: &Past, now: FileId) {
-        if past.checkpoint.place != now.place() {
-            let past = &past.checkpoint;
-            self.unsaid.push(finished(past.clone()));
-            self.unsaid.push(Checkpoint { place: now.place(), ..past.clone() });
-        }
-    }
-
-    fn moved(&mut self, past: &Past, now: &Metadata) {
-        self.left(past, FileId::of(now));
     }
 }
 
@@ -487,76 +373,6 @@ fn step_older(older: &mut Older, now: Stamp, buffer: &mut Buffer, out: &mut Outl
     }
 }
 
-/// Begin truncated files anew; says whether one was. What they contained may
-/// live on in a copy made by `copytruncate`: then the rest is read from there.
-fn restart_cut(
-    id: SourceId,
-    files: &mut Files,
-    memory: &mut Memory,
-    now: Stamp,
-    sinks: &mut Sinks,
-    out: &mut Outlet<'_>,
-) -> bool {
-    let held: Vec<FileId> = files.open().map(|file| file.content.id).collect();
-    let (mut copies, mut cut) = (Vec::new(), Vec::new());
-    for file in files.open_mut() {
-        let Some(since) = file.cut else { continue };
-        let copy = match copies::find(&file.content, &held) {
-            Ok(copy) => copy,
-            // Perhaps that was the copy: ask again, but not for ever.
-            Err(_) if now.mono.since(since) < COPY_WAIT => continue,
-            Err(_) => None,
-        };
-        let (torn, changed) = (file.pending(), file.changed());
-        let content = file.restart(sinks(id, &file.content.path));
-        let path = content.path.clone();
-        if let Some(copy) = copy {
-            memory.findings.cut(&path, Some(copy.path()));
-            copies.push((path.clone(), copy, content));
-            cut.push((path, changed, None));
-        } else {
-            cut.push((path, changed, Some((content, torn))));
-        }
-    }
-    for (path, copy, content) in copies {
-        match go_on_in(copy, &path, content, now) {
-            Ok(mut older) => {
-                older.content_mut().save(out);
-                match older {
-                    Older::Plain(copy) => files.drain(*copy),
-                    packed @ Older::Packed(_) => files.read_first(&path, std::iter::once(packed)),
-                }
-            }
-            Err(why) => memory.lost(&path, why),
-        }
-    }
-    let any = !cut.is_empty();
-    for (path, since, gone) in cut {
-        let missed = memory.miss_nothing(files, (id, &path), since, now, sinks);
-        let Some((mut content, torn)) = gone else { continue };
-        // Where nothing was consumed, no copy can be recognised: it was missed.
-        let copy = missed.filter(|_| content.position() == 0);
-        memory.findings.cut(&path, copy.as_deref());
-        let torn = if copy.is_some() { 0 } else { torn };
-        let id = content.id;
-        memory.known.add(content.finish_torn(torn, now, out), Some(id));
-    }
-    memory.listings = Listings::default();
-    // In one batch with the copies: what begins takes the place of what went on.
-    files.open_mut().for_each(|file| file.content.save(out));
-    any
-}
-
-fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
-    match copy {
-        CopyOf::Plain(_, file, meta) => {
-            let content = content.moved_to(FileId::of(&meta));
-            Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
-        }
-        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(path, content.lines)?))),
-    }
-}
-
 /// Close rotated and deleted files to which nothing was added for long.
 fn retire_quiet(
     files: &mut Files,
@@ -575,15 +391,4 @@ fn retire_quiet(
 
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn state_of(error: &SourceError) -> SourceState {
-    match error {
-        SourceError::Open { why, .. } | SourceError::Read { why, .. }
-            if why.kind() == io::ErrorKind::PermissionDenied =>
-        {
-            SourceState::Denied
-        }
-        _ => SourceState::Error,
-    }
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Chain, Rest, Sibling};
-use crate::source::packed::is_packed;
+use crate::source::packed::{is_foreign, is_packed};
 use crate::source::tail::consumed::Consumed;
-use crate::source::tail::file::Changed;
+use crate::source::tail::file::{self, Changed};
 use crate::source::tail::generation::{FileId, Head};
 use crate::source::tail::known::Known;
 
@@ -23,6 +23,8 @@ pub struct Held {
     pub heads: Vec<Head>,
     /// What was read of the path's own ones.
     known: Known,
+    /// When those were changed last that no path leads to any more.
+    rotated: Vec<Changed>,
 }
 
 /// What was found.
@@ -31,6 +33,8 @@ pub struct Missed {
     pub older: Vec<Rest>,
     /// What could not be looked into.
     pub problem: Option<String>,
+    /// One that is compressed in a way that is not known here.
+    pub foreign: Option<PathBuf>,
 }
 
 impl Held {
@@ -39,12 +43,21 @@ impl Held {
         ids: Vec<FileId>,
         heads: Vec<Head>,
         own: impl Iterator<Item = &'c Consumed>,
+        rotated: Vec<Changed>,
     ) -> Held {
         let mut known = Known::default();
         for content in own {
             known.add(content.left(), Some(content.id));
         }
-        Held { ids, heads, known }
+        Held { ids, heads, known, rotated }
+    }
+
+    /// Whether a file is what one of ours was compressed to: its content can't be
+    /// asked, but who compresses keeps the time, some to the second only.
+    fn has_rotated(&self, path: &Path) -> bool {
+        let Ok(meta) = path.metadata() else { return false };
+        let (secs, nanos) = file::time_of(&meta);
+        self.rotated.iter().any(|at| *at == (secs, nanos) || (nanos == 0 && at.0 == secs))
     }
 }
 
@@ -52,8 +65,9 @@ impl Held {
 /// seen there, when that was `since` old.
 pub fn missed(since: Changed, known: &Known, held: &Held, beside: &[PathBuf]) -> Missed {
     let is_packing = |path: &&PathBuf| beside.contains(&path.with_extension(""));
-    let (packed, plain): (Vec<_>, Vec<_>) =
-        beside.iter().filter(|path| is_newer(path, since)).partition(|path| is_packed(path));
+    let newer = beside.iter().filter(|path| is_newer(path, since));
+    let (foreign, newer): (Vec<&PathBuf>, Vec<_>) = newer.partition(|path| is_foreign(path));
+    let (packed, plain): (Vec<_>, Vec<_>) = newer.into_iter().partition(|path| is_packed(path));
     let is_own = |id| held.ids.contains(&id);
     let mut chain = Chain::default();
     let mut unknown_to = |known: &Known, paths: &[PathBuf]| {
@@ -72,7 +86,8 @@ pub fn missed(since: Changed, known: &Known, held: &Held, beside: &[PathBuf]) ->
     unread.retain(|sibling| sibling.head.is_empty() || !is_part(&sibling.head));
     unread.sort_by_cached_key(Sibling::age);
     let older = unread.into_iter().map(|Sibling { at, past, .. }| Rest { at, past });
-    Missed { older: older.collect(), problem: chain.problem }
+    let foreign = foreign.into_iter().find(|path| !is_packing(path) && !held.has_rotated(path));
+    Missed { older: older.collect(), problem: chain.problem, foreign: foreign.cloned() }
 }
 
 /// Whether a file was made and changed in that moment or later.

@@ -1,0 +1,103 @@
+//! What stands beside a file: the siblings that rotation may have made of it.
+//!
+//! It knows names and inodes, and opens nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::DirEntryExt as _;
+use std::path::{Path, PathBuf};
+
+/// How often siblings are looked at again that are being renamed.
+const TRIES: usize = 8;
+
+/// The entries of directories, read at most once per look at everything.
+#[derive(Default)]
+pub struct Listings(HashMap<PathBuf, Vec<(OsString, u64)>>);
+
+impl Listings {
+    /// Files beside `path` that rotation may have made of it: by name, or by
+    /// the inode of one that was left unread.
+    pub fn beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
+        self.files_beside(path, orphans).into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// Look at them, and again if files were renamed meanwhile: rotation goes from
+    /// one to the next, and what has passed us by would not be seen.
+    pub fn look_beside<T>(
+        &mut self,
+        path: &Path,
+        orphans: &HashSet<u64>,
+        mut look: impl FnMut(&[PathBuf]) -> T,
+    ) -> T {
+        let mut beside = self.files_beside(path, orphans);
+        for _ in 0..TRIES {
+            let paths: Vec<PathBuf> = beside.iter().map(|(path, _)| path.clone()).collect();
+            let found = look(&paths);
+            if beside.is_empty() {
+                return found;
+            }
+            self.0.clear();
+            let now = self.files_beside(path, orphans);
+            if now == beside {
+                return found;
+            }
+            beside = now;
+        }
+        let paths: Vec<PathBuf> = beside.into_iter().map(|(path, _)| path).collect();
+        look(&paths)
+    }
+
+    fn files_beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
+        let mut found = self.beside_name(path, orphans);
+        // A link's target has siblings of its own.
+        if let Some(target) = path.canonicalize().ok().filter(|target| target != path) {
+            found.extend(self.beside_name(&target, orphans));
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Where a file is now that was at `path`.
+    pub fn find_inode(&mut self, path: &Path, inode: u64) -> Vec<PathBuf> {
+        self.beside(path, &HashSet::from([inode]))
+    }
+
+    fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
+        let Some(name) = path.file_name() else { return Vec::new() };
+        let dir = dir_of(path);
+        let entries = self.0.entry(dir.to_owned()).or_insert_with(|| entries_of(dir));
+        let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
+        let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
+        let behind = entries.get(from..).unwrap_or_default();
+        let named = behind.iter().take_while(|(other, _)| starts(other));
+        let named = named.filter(|(other, _)| is_rotation_of(name, other));
+        let at = |(other, inode): &(OsString, u64)| (dir.join(other), *inode);
+        let mut found: Vec<_> = named.map(at).collect();
+        if !orphans.is_empty() {
+            let left = entries.iter().filter(|(_, inode)| orphans.contains(inode));
+            let left = left.filter(|(other, _)| other != name);
+            found.extend(left.map(at));
+        }
+        found
+    }
+}
+
+/// Where a path's siblings are.
+pub fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn entries_of(dir: &Path) -> Vec<(OsString, u64)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut entries: Vec<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
+    entries.sort();
+    entries
+}
+
+/// Whether a name is another one with `.` or `-` and something behind it.
+pub fn is_rotation_of(name: &OsStr, other: &OsStr) -> bool {
+    let suffix = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+    suffix.is_some_and(|suffix| suffix.len() > 1 && matches!(suffix.first(), Some(b'.' | b'-')))
+}

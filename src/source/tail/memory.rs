@@ -1,0 +1,157 @@
+//! What one source remembers of generations that are not open, and how they are
+//! found again: what earlier runs have left, and what came and went unseen.
+//!
+//! It decides what is read before a path's file. It reads nothing itself.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Resume;
+use super::chain;
+use super::file::Changed;
+use super::files::Files;
+use super::findings::{Finding, Findings};
+use super::generation::{self, FileId};
+use super::known::{Known, Past, finished};
+use super::lines::Keep;
+use super::listings::Listings;
+use crate::domain::{Checkpoint, SourceId, Stamp};
+use crate::source::{Sinks, SourceError};
+
+/// What is remembered of generations that are not open.
+pub struct Memory {
+    /// What this run leaves for the next one.
+    pub keep: Keep,
+    /// Generations that were read.
+    pub known: Known,
+    /// Inodes of generations that are not where an earlier run has left them.
+    pub orphans: HashMap<PathBuf, HashSet<u64>>,
+    /// What stands beside the files, of this look.
+    pub listings: Listings,
+    /// What can't be made good.
+    pub findings: Findings,
+    /// Checkpoints that no open file stands for any more, still to be said.
+    pub unsaid: Vec<Checkpoint>,
+}
+
+impl Memory {
+    /// What earlier runs have left.
+    pub fn of(resume: &Resume) -> Memory {
+        let (keep, known) = match resume {
+            Resume::Never => (Keep::Nothing, Known::default()),
+            Resume::From(checkpoints) => (Keep::Checkpoints, Known::recall(checkpoints)),
+        };
+        Memory {
+            keep,
+            known,
+            orphans: HashMap::new(),
+            listings: Listings::default(),
+            findings: Findings::default(),
+            unsaid: Vec::new(),
+        }
+    }
+
+    /// Find out what became of a path since an earlier run. Says how `live` goes
+    /// on and whether anything is known of its past.
+    pub fn resolve(
+        &mut self,
+        files: &mut Files,
+        (id, path): (SourceId, &Path),
+        live: Option<(&File, &Metadata)>,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Result<(Option<(Past, generation::Generation)>, bool), SourceError> {
+        let Memory { known, orphans, listings, .. } = self;
+        if known.is_empty() {
+            files.read_first(path, std::iter::empty());
+            return Ok((None, false));
+        }
+        let orphans = orphans.get(path).cloned().unwrap_or_default();
+        let is_own = |id| files.holds(id);
+        let chain = listings.look_beside(path, &orphans, |beside| {
+            let beside: Vec<_> = beside.iter().filter(|path| !files.knows(path)).cloned().collect();
+            chain::resolve(path, live, known, &beside, &is_own)
+        })?;
+        if let Some(problem) = &chain.problem {
+            self.findings.add(Finding::Unreadable, problem.clone());
+        }
+        if !chain.is_found {
+            return Ok((None, false));
+        }
+        let gone = chain.take_from(path, known);
+        self.findings.gone(path, &gone, chain.foreign.as_deref());
+        let is_known = !chain.older.is_empty() || !gone.is_empty();
+        self.unsaid.extend(gone);
+        let mut older = Vec::new();
+        for rest in chain.older {
+            let sibling = rest.path().to_owned();
+            self.findings.came_by(path, &sibling);
+            if let Some(past) = rest.past() {
+                self.left(past, rest.id());
+            }
+            match rest.open(path, sinks(id, path), now.mono) {
+                Ok(opened) => older.push(opened),
+                Err(why) => self.lost(&sibling, why),
+            }
+        }
+        files.read_first(path, older.into_iter());
+        Ok((chain.live, is_known))
+    }
+
+    /// Generations that came and went since what a path led to was `since` old
+    /// are read before what it leads to now. Says where the oldest of them is.
+    pub fn miss_nothing(
+        &mut self,
+        files: &mut Files,
+        (id, path): (SourceId, &Path),
+        since: Changed,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Option<PathBuf> {
+        if self.listings.beside(path, &HashSet::new()).is_empty() {
+            return None;
+        }
+        let (known, held) = (&self.known, files.held(path));
+        let missed = self.listings.look_beside(path, &HashSet::new(), |beside| {
+            chain::missed(since, known, &held, beside)
+        });
+        if let Some(problem) = missed.problem {
+            self.findings.add(Finding::Unreadable, problem);
+        }
+        if let Some(foreign) = &missed.foreign {
+            self.findings.foreign(foreign);
+        }
+        let oldest = missed.older.first().map(|rest| rest.path().to_owned());
+        for rest in missed.older {
+            let sibling = rest.path().to_owned();
+            self.findings.came_by(path, &sibling);
+            match rest.open(path, sinks(id, path), now.mono) {
+                Ok(older) => files.read_first(path, std::iter::once(older)),
+                Err(why) => self.lost(&sibling, why),
+            }
+        }
+        oldest
+    }
+
+    /// What was left to read of a file can't be read.
+    pub fn lost(&mut self, path: &Path, why: io::Error) {
+        let path = path.to_owned();
+        let text = SourceError::Read { path, why }.to_string();
+        self.findings.add(Finding::Unreadable, text);
+    }
+
+    /// A generation goes on in another place than it was left.
+    fn left(&mut self, past: &Past, now: FileId) {
+        if past.checkpoint.place != now.place() {
+            let past = &past.checkpoint;
+            self.unsaid.push(finished(past.clone()));
+            self.unsaid.push(Checkpoint { place: now.place(), ..past.clone() });
+        }
+    }
+
+    pub fn moved(&mut self, past: &Past, now: &Metadata) {
+        self.left(past, FileId::of(now));
+    }
+}
