@@ -324,7 +324,7 @@ fn a_rate_is_over_what_is_known_not_over_what_one_row_has_seen() {
     assert_eq!(view_of(&begun, at(603)).usd_per_hour, None);
     // While a source still reads what was there before, neither.
     let status = SourceStatus { state: "catching_up", ..SourceStatus::default() };
-    watched.set_source(SourceId(0), status);
+    watched.set_source(SourceId(0), status, at(600));
     assert_eq!(view_of(&watched, at(606)).usd_per_hour, None);
 }
 

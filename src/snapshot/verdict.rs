@@ -114,7 +114,6 @@ pub fn sentence(snapshot: &Snapshot) -> String {
             None => format!("cap {} {:.0}% used", cap.title(), cap.used_ratio * 100.0),
         });
     }
-    let binds = !parts.is_empty();
     parts.extend(ledger_behind(snapshot));
     parts.extend(unread(snapshot));
     if !parts.is_empty() {

@@ -25,7 +25,7 @@ use tokio::task::LocalSet;
 
 use super::http::Client;
 use super::jitter::Jitter;
-use super::status::SourceStatus;
+use super::status::{Finding, SourceStatus};
 use super::world::World;
 use super::{LineSink, SourceSpec};
 use crate::decode;
@@ -190,7 +190,7 @@ struct Turn<'a> {
     /// Of the keys that are sent, where there are any.
     mark: Option<u64>,
     /// What could be better although there is an answer, for people.
-    found: Vec<String>,
+    found: Vec<Finding>,
 }
 
 impl Turn<'_> {

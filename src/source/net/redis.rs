@@ -13,6 +13,7 @@ use redis::{IntoConnectionInfo, ServerErrorKind};
 use super::outcome::ASKED_AGAIN;
 use super::secret::SecretFrom;
 use super::{Naming, Outcome, Turn};
+use crate::source::status::Finding;
 use crate::domain::{NameKind, Observation, QueueReading, Wall};
 
 pub use address::{RedisAddress, RedisAddressError};
@@ -43,7 +44,7 @@ pub struct RedisSpec {
 struct Told {
     seen: Vec<Observation>,
     /// What of them is unknown, for people.
-    found: Vec<String>,
+    found: Vec<Finding>,
 }
 
 /// One Redis that is asked.
@@ -140,12 +141,13 @@ impl Redis {
     }
 }
 
-fn unknown_depth(queue: &QueueSpec, length: Length) -> Option<String> {
+fn unknown_depth(queue: &QueueSpec, length: Length) -> Option<Finding> {
     let group = queue.group.as_ref().filter(|_| length.depth.is_none())?;
-    Some(format!(
+    let text = format!(
         "how many entries of the key '{}' wait for the group '{group}' is unknown: the server counts them from Redis 7 on, where none was removed",
         queue.key
-    ))
+    );
+    Some(Finding { kind: "queue_depth_unknown", text })
 }
 
 /// Whether an error is about one key, so that others may still be read.
