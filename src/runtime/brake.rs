@@ -154,6 +154,11 @@ impl Brake {
         self.setup.access == SwitchAccess::Act
     }
 
+    /// Whether nobody who may act has made the directory yet: then nothing is stopped.
+    fn is_still_to_be_made(&self) -> bool {
+        !self.may_act() && self.dir.is_err() && !self.setup.dir.exists()
+    }
+
     fn is_armed(&self) -> bool {
         self.arming.state() == ArmState::Armed
     }
@@ -220,12 +225,13 @@ impl Brake {
     /// What the engine and the viewers are told: a row for each trip, and one
     /// for the directory as a whole.
     pub fn states(&self) -> Vec<SwitchState> {
-        let armed = match (&self.dir, self.arming.state()) {
-            (Ok(_), ArmState::Armed) if self.prepared || !self.may_act() => Armed::Armed,
-            (Ok(_), ArmState::Disarmed) => Armed::Disarmed,
-            (Ok(_), ArmState::Armed) | (Err(_), _) => Armed::Unknown,
+        let known = self.dir.is_ok() || self.is_still_to_be_made();
+        let armed = match self.arming.state() {
+            ArmState::Armed if known && (self.prepared || !self.may_act()) => Armed::Armed,
+            ArmState::Disarmed if known => Armed::Disarmed,
+            ArmState::Armed | ArmState::Disarmed => Armed::Unknown,
         };
-        let problem = self.dir.as_ref().err().cloned();
+        let problem = self.dir.as_ref().err().filter(|_| !known).cloned();
         let problem = problem.or_else(|| self.problem.clone());
         let problem = problem.or_else(|| self.arming.problem().map(str::to_owned));
         let entries: Vec<&Entry> = self.dir.iter().flat_map(SwitchDir::known).collect();
