@@ -9,7 +9,7 @@ use super::dump::{Dump, Step};
 use super::expand::expand;
 use super::explain::{Explained, Trace};
 use super::formats::{Format, FormatError, FormatId, Formats};
-use super::frame::Frame;
+use super::frame::{Frame, Point};
 use super::map::{Company, Input};
 use super::metrics::{Page, Took};
 use super::moment::{Around, seen};
@@ -224,6 +224,34 @@ impl Decoder {
         place.push(out, Observation::Ignored { reason: "other_record" });
     }
 
+    /// Decodes a data point: as a record of a format that is asked for or told by it,
+    /// or else as the maps of metrics say.
+    pub(super) fn point(&mut self, json: &[u8], point: &Point<'_>, place: Place, out: &mut Batch) {
+        let points = self.formats.points();
+        if self.forced.is_some() && self.forced != points {
+            return self.record_of(Input::OtlpMetrics, json, place, out);
+        }
+        if self.detect(Input::OtlpMetrics, json, place, out).is_none() {
+            return;
+        }
+        let page = self.pages.open();
+        let maps = self.formats.metrics();
+        let mut is_told = false;
+        point.samples(&mut |sample, grown| {
+            is_told |= page.point(maps, sample, grown, place, out);
+        });
+        if !is_told {
+            let reason = if point.is_repeated() { "repeated" } else { "no_map" };
+            place.push(out, Observation::Ignored { reason });
+        }
+        self.last = points;
+    }
+
+    /// All points of a line were read.
+    pub(super) fn end_of_points(&mut self, out: &mut Batch) {
+        self.pages.end(out);
+    }
+
     /// Decodes pairs, if there is a format for them or they are a log of pairs.
     pub(super) fn record_of_pairs(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
         let formats = Arc::clone(&self.formats);
@@ -263,6 +291,15 @@ impl Decoder {
         let scan = scan_line(paths, json, &mut self.found);
         let (recorder, room) = (&mut self.recorder, &mut self.room);
         take(recorder, room, &formats, format, (json, scan), place, out);
+    }
+
+    /// Whether a document is no record of its own, so that reading it again counts
+    /// nothing twice.
+    pub(super) fn says_nothing_itself(&mut self, json: &[u8]) -> bool {
+        let (shape, detected) = self.formats.detect(Input::JsonLines, json, &mut self.found);
+        let format = self.forced.or(detected).and_then(|position| self.formats.get(position));
+        let holds_records = format.is_some_and(|format| !format.map.explode.is_empty());
+        shape == Shape::Array || holds_records || (format.is_none() && !speaks_of_cost(json))
     }
 
     /// The formats that are known.

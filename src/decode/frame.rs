@@ -14,18 +14,22 @@ mod object;
 mod otlp;
 mod pairs;
 mod partial;
+mod points;
 mod prefix;
+mod shed;
 mod text;
 
 use super::decoder::{Decoder, speaks_of_cost};
+use super::metrics::Growth;
 use super::record::Place;
 use crate::domain::{Batch, FaultReason, Item, Observation, Sym, Wall};
 use crate::scan::{Kind, Shape, elements};
 use document::{Document, Records, Step};
 use envelope::{Envelope, Payload, Trust};
 use lineage::{Kin, Lineage, Relation};
-use otlp::Signal;
+use otlp::{About, Signal};
 use partial::Partials;
+pub(super) use points::Point;
 use prefix::{More, Part};
 use text::Texts;
 
@@ -51,6 +55,8 @@ pub(super) struct Frame {
     /// Buffers for what is within a string.
     spare: Vec<Vec<u8>>,
     lineage: Lineage,
+    /// What points of metrics count, as far as it was read.
+    growth: Growth,
     /// The host a wrapper named last.
     host: Option<(Box<[u8]>, Option<Sym>)>,
 }
@@ -251,12 +257,22 @@ impl Frame {
     ) -> Taken {
         let mut buffer = self.spare.pop().unwrap_or_default();
         let mut any = false;
-        otlp::flatten(signal, layer.text, &mut buffer, &mut |json, kin| {
+        let mut growth = std::mem::take(&mut self.growth);
+        otlp::flatten(signal, layer.text, &mut growth, &mut buffer, &mut |json, about| {
             any = true;
-            let before = out.items.len();
-            d.record_of(signal.input(), json, layer.place, out);
-            self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
+            match about {
+                About::Trace(kin) => {
+                    let before = out.items.len();
+                    d.record_of(signal.input(), json, layer.place, out);
+                    self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
+                }
+                About::Point(point) => d.point(json, &point, layer.place, out),
+            }
         });
+        self.growth = growth;
+        if signal == Signal::Metrics {
+            d.end_of_points(out);
+        }
         self.spare.push(buffer);
         if !any {
             let shape = d.shape(layer.text);
@@ -478,6 +494,10 @@ impl Frame {
     fn goes_on(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> bool {
         let used = match self.document.line(layer.text, layer.place) {
             Step::Kept => return true,
+            Step::Full => {
+                self.shed(d, layer, out);
+                return self.goes_on(d, layer, out);
+            }
             Step::Foreign => {
                 self.document.abandon(out);
                 return false;
@@ -494,6 +514,20 @@ impl Frame {
             self.open(d, Layer { text: rest, ..layer }, out);
         }
         true
+    }
+
+    /// Reads what is whole of a document that is too long to be held.
+    fn shed(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) {
+        let formats = d.formats();
+        let is_list = |keys: &[&[u8]]| envelope::holds_rows(keys) || formats.explodes(keys);
+        let shed = self.document.shed(&is_list, &mut |frame| d.says_nothing_itself(frame));
+        let Some((text, place)) = shed else { return };
+        if let Some(trace) = d.trace() {
+            trace.text(&text);
+        }
+        let document = std::mem::take(&mut self.document);
+        self.json(d, Layer { text: &text, place, ..layer }, out);
+        self.document = document;
     }
 
     /// A place with what a wrapper says of it. The innermost wrapper is nearest
@@ -558,7 +592,15 @@ fn in_front<'t>(whole: &'t [u8], rest: &[u8]) -> &'t [u8] {
 /// Whether the parts of a long line tell nothing without the line as a whole.
 fn worth_holding(part: &[u8]) -> bool {
     let start = part.trim_ascii_start();
-    let carried: [&[u8]; 3] = [b"{\"log\":", b"{\"MESSAGE\"", b"{\"message\":"];
+    let carried: [&[u8]; 7] = [
+        b"[{",
+        b"{\"log\":",
+        b"{\"MESSAGE\"",
+        b"{\"message\":",
+        b"{\"data\":[",
+        b"{\"result\":[",
+        b"{\"records\":[",
+    ];
     Signal::of(start).is_some()
         || carried.iter().any(|key| start.starts_with(key))
         || prefix::peel(start).is_some()

@@ -325,6 +325,9 @@ impl Recorder {
         }
         if std::mem::take(&mut self.names.masked_key) {
             place.fault(out, FaultReason::KeyInLog);
+            if let Some(note) = self.trace.as_mut().and_then(|trace| trace.last()) {
+                note.key_in_log = true;
+            }
         }
         self.push_header_faults(line, place, out);
     }

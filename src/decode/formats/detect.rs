@@ -114,6 +114,11 @@ impl Detector {
         Detector { signatures: signatures.into(), by_slot }
     }
 
+    /// The sets, as they were given.
+    pub(super) fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
     /// The format of a scanned object.
     #[inline]
     pub(super) fn format_of(&self, scan: Scan<'_>) -> Option<usize> {
