@@ -376,6 +376,31 @@ fn a_long_line_of_telemetry_or_in_a_wrapper_is_read_whole() {
 }
 
 #[test]
+fn a_long_line_that_nothing_at_its_beginning_tells_is_read_and_explained() {
+    let keys = (0..40_000).map(|n| format!("\"key_{n}\":{{\"a\":{n},\"b\":1}},"));
+    let pad = keys.collect::<Vec<_>>().concat();
+    let known = format!("{{{pad}{}", &RECORD[1..]);
+    let unknown = format!("{{{pad}\"z\":1}}");
+    for (line, calls) in [(known, 1), (unknown, 0)] {
+        assert!(line.len() > 1 << 20);
+        let (mut decoder, mut batch) = (decoder(), Batch::default());
+        decoder.explain();
+        for part in line.as_bytes().chunks(256 * 1024) {
+            decoder.long_part(part);
+        }
+        decoder.long_end(at(1, 0, NOW), line.len() as u64, &mut batch);
+        assert_eq!(requests(&batch).len(), calls);
+        let explained = decoder.explained();
+        assert_eq!(explained.records.len(), calls);
+        assert_eq!(
+            explained.unread_keys.first().map(String::as_str),
+            (calls == 0).then_some("key_0.a")
+        );
+        assert_eq!(explained.tried.is_empty(), calls == 1);
+    }
+}
+
+#[test]
 fn a_format_that_was_asked_for_is_looked_for_within_wrappers() {
     for (format, line) in [
         ("app-json", RECORD.to_owned()),

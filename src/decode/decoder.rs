@@ -346,18 +346,38 @@ impl Decoder {
 
     /// Takes a part of a line too long to be held as a whole.
     pub fn long_part(&mut self, part: &[u8]) {
-        let first = self.long.scans.is_empty();
-        self.frame.long_part(part, first);
-        if first {
-            let detected = self.formats.detect(Input::JsonLines, part, &mut self.found).1;
-            let likely = [self.forced, detected.filter(|_| self.forced.is_none()), self.last];
-            let mut formats: Vec<usize> = likely.into_iter().flatten().collect();
-            if formats.is_empty() {
-                formats.extend(self.formats.of_json());
+        if self.frame.holds() {
+            if let Some(all) = self.frame.hold(part) {
+                let formats = self.likely(&all);
+                self.scan_long(formats, &all);
             }
-            formats.dedup();
-            self.long.scans.extend(formats.into_iter().map(|format| (format, LongScan::new())));
+            return;
         }
+        let mut formats = Vec::new();
+        if self.long.scans.is_empty() {
+            formats = self.likely(part);
+            // What may be of any format is cheaper to keep than to look through for all.
+            if self.frame.begin_to_hold(part, formats.len() > 1) {
+                return;
+            }
+        }
+        self.scan_long(formats, part);
+    }
+
+    /// The formats that a line which begins like this may be of.
+    fn likely(&mut self, part: &[u8]) -> Vec<usize> {
+        let detected = self.formats.detect(Input::JsonLines, part, &mut self.found).1;
+        let likely = [self.forced, detected.filter(|_| self.forced.is_none()), self.last];
+        let mut formats: Vec<usize> = likely.into_iter().flatten().collect();
+        if formats.is_empty() {
+            formats.extend(self.formats.of_json());
+        }
+        formats.dedup();
+        formats
+    }
+
+    fn scan_long(&mut self, formats: Vec<usize>, part: &[u8]) {
+        self.long.scans.extend(formats.into_iter().map(|format| (format, LongScan::new())));
         for (format, scan) in &mut self.long.scans {
             if let Some(format) = self.formats.get(*format) {
                 format.layout.outer().into_iter().for_each(|paths| scan.push(paths, part));

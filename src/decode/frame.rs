@@ -130,17 +130,24 @@ impl Frame {
         self.document.abandon(out);
     }
 
-    /// Takes a part of a line that is too long to be read as it stands.
-    pub(super) fn long_part(&mut self, part: &[u8], first: bool) {
-        if first {
-            self.held = worth_holding(part).then(Vec::new);
-        }
-        if let Some(held) = &mut self.held {
-            held.extend_from_slice(part);
-            if held.len() > HELD_LIMIT {
-                self.held = None;
-            }
-        }
+    /// Whether a line in parts is being kept.
+    pub(super) fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Keeps a line that comes in parts, if its parts say nothing without the whole, or
+    /// it may be of `any` format.
+    pub(super) fn begin_to_hold(&mut self, part: &[u8], any: bool) -> bool {
+        let object = || part.trim_ascii_start().starts_with(b"{");
+        self.held = (worth_holding(part) || (any && object())).then(|| part.to_vec());
+        self.holds()
+    }
+
+    /// Keeps the next part; what was kept, if it has become too long.
+    pub(super) fn hold(&mut self, part: &[u8]) -> Option<Vec<u8>> {
+        let held = self.held.as_mut()?;
+        held.extend_from_slice(part);
+        if held.len() > HELD_LIMIT { self.held.take() } else { None }
     }
 
     /// The long line, if it was kept as a whole.

@@ -221,7 +221,6 @@ fn role(key: &[u8], kind: Kind) -> Role {
     match key {
         b"data" | b"result" | b"results" | b"records" if kind == Kind::Array => Role::Rows,
         b"record" => Role::Loguru,
-        b"text" => Role::Known,
         b"log" | b"message" | b"event" | b"line" | b"msg" | b"result" | b"payload" => Role::Payload,
         b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed" => {
             Role::OwnPayload
@@ -245,7 +244,8 @@ fn role(key: &[u8], kind: Kind) -> Role {
         | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
         | b"sourcetype" | b"labels" | b"container_name" | b"containerName" | b"container_image"
         | b"preview" | b"agent" | b"ecs" | b"nextForwardToken" | b"attrs" => Role::Mark,
-        b"id"
+        b"text"
+        | b"id"
         | b"owner"
         | b"subscriptionFilters"
         | b"resource"
