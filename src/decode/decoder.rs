@@ -1,5 +1,7 @@
 //! Which format a line is of, and what becomes of lines that are of none.
 
+mod long;
+
 use std::sync::Arc;
 
 use serde::de::IgnoredAny;
@@ -15,7 +17,8 @@ use super::metrics::{Page, Took};
 use super::moment::{Around, seen};
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
-use crate::scan::{Found, LongScan, Paths, Scan, Shape, exposition, scan_line};
+use crate::scan::{Found, Paths, Scan, Shape, exposition, scan_line};
+use long::Long;
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -64,12 +67,6 @@ impl Pages {
             page.end(out);
         }
     }
-}
-
-/// Scans of a line that arrives in parts, one for each format it may be of.
-#[derive(Debug, Default)]
-struct Long {
-    scans: Vec<(usize, LongScan)>,
 }
 
 impl Decoder {
@@ -342,72 +339,6 @@ impl Decoder {
         let format = formats.get(self.last?)?;
         let json = format.map.input == Input::JsonLines;
         Some((format, format.layout.outer().filter(|_| json)?))
-    }
-
-    /// Takes a part of a line too long to be held as a whole.
-    pub fn long_part(&mut self, part: &[u8]) {
-        if self.frame.holds() {
-            if let Some(all) = self.frame.hold(part) {
-                let formats = self.likely(&all);
-                self.scan_long(formats, &all);
-            }
-            return;
-        }
-        let mut formats = Vec::new();
-        if self.long.scans.is_empty() {
-            formats = self.likely(part);
-            // What may be of any format is cheaper to keep than to look through for all.
-            if self.frame.begin_to_hold(part, formats.len() > 1) {
-                return;
-            }
-        }
-        self.scan_long(formats, part);
-    }
-
-    /// The formats that a line which begins like this may be of.
-    fn likely(&mut self, part: &[u8]) -> Vec<usize> {
-        let detected = self.formats.detect(Input::JsonLines, part, &mut self.found).1;
-        let likely = [self.forced, detected.filter(|_| self.forced.is_none()), self.last];
-        let mut formats: Vec<usize> = likely.into_iter().flatten().collect();
-        if formats.is_empty() {
-            formats.extend(self.formats.of_json());
-        }
-        formats.dedup();
-        formats
-    }
-
-    fn scan_long(&mut self, formats: Vec<usize>, part: &[u8]) {
-        self.long.scans.extend(formats.into_iter().map(|format| (format, LongScan::new())));
-        for (format, scan) in &mut self.long.scans {
-            if let Some(format) = self.formats.get(*format) {
-                format.layout.outer().into_iter().for_each(|paths| scan.push(paths, part));
-            }
-        }
-    }
-
-    /// Ends the line whose parts were given; `len` is its length in bytes.
-    pub fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
-        let scans = std::mem::take(&mut self.long.scans);
-        if let Some(line) = self.frame.long_line() {
-            return self.line(&line, at, out);
-        }
-        let place = Place { len, ..Place::new(at, 0) };
-        let formats = Arc::clone(&self.formats);
-        for (position, mut long) in scans {
-            let Some(format) = formats.get(position) else { continue };
-            let scan = long.finish(&mut self.found);
-            // Of a record in parts only the object itself was scanned.
-            let taken = self.forced.is_some() || format.fits(scan);
-            if scan.shape == Shape::Object && taken && format.layout.is_simple() {
-                self.last = Some(position);
-                return self.recorder.line(&formats, format, &[scan], place, out);
-            }
-        }
-        if self.reads_json() {
-            place.quarantine(out, FaultReason::LineTooLong);
-        } else {
-            place.fault(out, FaultReason::LineTooLong);
-        }
     }
 
     /// Ends the stream: a record of several lines is complete now.

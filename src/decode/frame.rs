@@ -8,6 +8,7 @@
 
 mod document;
 mod envelope;
+mod held;
 mod lineage;
 mod literal;
 mod object;
@@ -26,6 +27,7 @@ use crate::domain::{Batch, FaultReason, Item, Observation, Sym, Wall};
 use crate::scan::{Kind, Shape, elements};
 use document::{Document, Records, Step};
 use envelope::{Envelope, Payload, Trust};
+use held::Held;
 use lineage::{Kin, Lineage, Relation};
 use otlp::{About, Signal};
 use partial::Partials;
@@ -35,8 +37,6 @@ use text::Texts;
 
 /// Wrappers around one line that are opened.
 const MAX_DEPTH: u8 = 8;
-/// Bytes of a line that came in parts which are kept for opening it.
-const HELD_LIMIT: usize = 8 * 1024 * 1024;
 
 /// How the lines of one source are framed, as far as they have shown.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) struct Frame {
     /// Whether its records are the elements of one list over many lines.
     listed: bool,
     /// A long line that its parts do not explain.
-    held: Option<Vec<u8>>,
+    pub(super) held: Held,
     /// Buffers for what is within a string.
     spare: Vec<Vec<u8>>,
     lineage: Lineage,
@@ -128,31 +128,6 @@ impl Frame {
             self.partials.give_back(text);
         }
         self.document.abandon(out);
-    }
-
-    /// Whether a line in parts is being kept.
-    pub(super) fn holds(&self) -> bool {
-        self.held.is_some()
-    }
-
-    /// Keeps a line that comes in parts, if its parts say nothing without the whole, or
-    /// it may be of `any` format.
-    pub(super) fn begin_to_hold(&mut self, part: &[u8], any: bool) -> bool {
-        let object = || part.trim_ascii_start().starts_with(b"{");
-        self.held = (worth_holding(part) || (any && object())).then(|| part.to_vec());
-        self.holds()
-    }
-
-    /// Keeps the next part; what was kept, if it has become too long.
-    pub(super) fn hold(&mut self, part: &[u8]) -> Option<Vec<u8>> {
-        let held = self.held.as_mut()?;
-        held.extend_from_slice(part);
-        if held.len() > HELD_LIMIT { self.held.take() } else { None }
-    }
-
-    /// The long line, if it was kept as a whole.
-    pub(super) fn long_line(&mut self) -> Option<Vec<u8>> {
-        self.held.take()
     }
 
     fn open(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
@@ -594,21 +569,4 @@ fn note(d: &mut Decoder, depth: u8, kind: &'static str, what: &[u8]) {
 /// What stood in front of the end of a text.
 fn in_front<'t>(whole: &'t [u8], rest: &[u8]) -> &'t [u8] {
     whole.get(..whole.len().saturating_sub(rest.len())).unwrap_or_default()
-}
-
-/// Whether the parts of a long line tell nothing without the line as a whole.
-fn worth_holding(part: &[u8]) -> bool {
-    let start = part.trim_ascii_start();
-    let carried: [&[u8]; 7] = [
-        b"[{",
-        b"{\"log\":",
-        b"{\"MESSAGE\"",
-        b"{\"message\":",
-        b"{\"data\":[",
-        b"{\"result\":[",
-        b"{\"records\":[",
-    ];
-    Signal::of(start).is_some()
-        || carried.iter().any(|key| start.starts_with(key))
-        || prefix::peel(start).is_some()
 }
