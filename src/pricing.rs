@@ -10,7 +10,7 @@ mod table;
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::{Cost, CostSource, Item, Names, NanoUsd, Observation, Request, Sym};
+use crate::domain::{Cost, CostSource, ErrorKind, Item, Names, NanoUsd, Observation, Request, Sym};
 
 pub use rates::{Ladder, ModelPrice, PerMillion, Rates};
 pub use table::{PriceError, PriceTable};
@@ -70,11 +70,7 @@ impl Pricer {
         if request.cache_hit == Some(true) {
             return Some(NanoUsd(0)); // No provider was asked.
         }
-        // Whoever hung up or lost patience (408, 499, 504) may still have to pay.
-        let refused = |status| matches!(status, 400..=407 | 409..=498 | 503 | 529);
-        if request.status.is_some_and(refused)
-            && request.tokens.output.is_none_or(|output| output == 0)
-        {
+        if is_refused(request) {
             return None;
         }
         let key = (request.provider, request.model?);
@@ -91,6 +87,55 @@ impl Pricer {
         let row = self.table.find(provider.as_deref(), &self.names.text(key.1));
         self.known.insert(key, row);
         row
+    }
+}
+
+/// Whether the provider refused a call, so that it charges nothing for it, whatever
+/// tokens were logged beside it.
+fn is_refused(request: &Request) -> bool {
+    let answered = request.tokens.output.is_some_and(|output| output > 0);
+    match request.status {
+        // Whoever hung up or lost patience (408, 499, 504) may still have to pay.
+        Some(400..=407 | 409..=498) => true,
+        // These may also have cut a stream that had begun.
+        Some(503 | 529) => !answered,
+        // A refusal may arrive as 200, or without any status.
+        _ => !answered && request.failure.kind.is_some_and(refuses),
+    }
+}
+
+/// Whether a failure of this kind comes before anything is computed.
+fn refuses(kind: ErrorKind) -> bool {
+    use ErrorKind as K;
+    match kind {
+        K::RateLimit
+        | K::RateLimitRequests
+        | K::RateLimitTokens
+        | K::RateLimitInputTokens
+        | K::RateLimitOutputTokens
+        | K::RateLimitConcurrency
+        | K::UsageLimit
+        | K::QuotaExhausted
+        | K::BudgetExceeded
+        | K::Overloaded
+        | K::Unavailable
+        | K::Auth
+        | K::Permission
+        | K::NotFound
+        | K::ModelNotFound
+        | K::InvalidRequest
+        | K::ContextLength
+        | K::KillSwitch => true,
+        K::ServerError
+        | K::BadGateway
+        | K::Timeout
+        | K::Connection
+        | K::Stalled
+        | K::StreamInterrupted
+        | K::ClientClosed
+        | K::Cancelled
+        | K::ContentFilter
+        | K::Error => false,
     }
 }
 
@@ -160,6 +205,8 @@ mod tests {
         };
         assert_eq!(priced(200, 1000, None), Some(150_000));
         assert_eq!(priced(429, 1000, Some(0)), None);
+        assert_eq!(priced(429, 1000, Some(100)), None, "what was asked for, not what was given");
+        assert_eq!(priced(529, 1000, Some(100)), Some(210_000), "cut after it had begun");
         assert_eq!(priced(400, 1000, None), None);
         assert_eq!(priced(499, 1000, None), Some(150_000));
         assert_eq!(priced(500, 1000, Some(100)), Some(210_000), "a stream that broke is charged");
@@ -169,5 +216,15 @@ mod tests {
         let mut items = [item(&hit)];
         pricer.price_batch(&mut items);
         assert_eq!(cost_of(&items[0]).map(|cost| cost.usd.0), Some(0));
+        let mut refused = |kind, output| {
+            let tokens = Tokens { input: Some(1000), output, ..Tokens::default() };
+            let mut call = Request { status: Some(200), tokens, ..call };
+            call.failure.kind = Some(kind);
+            let mut items = [item(&call)];
+            pricer.price_batch(&mut items);
+            cost_of(&items[0]).is_none()
+        };
+        assert!(refused(ErrorKind::RateLimit, None) && refused(ErrorKind::QuotaExhausted, Some(0)));
+        assert!(!refused(ErrorKind::RateLimit, Some(9)) && !refused(ErrorKind::Timeout, None));
     }
 }

@@ -657,7 +657,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ),
         (
             "id = \"x\"\nexplode = \"a[0].b\"",
-            "x.toml:2: explode: must be the path of an array, as `items` or `a[].b`",
+            "x.toml:2: explode: must be the path of an array, as `items` or `a[].b`, or of an object, as `a{}`",
         ),
         (
             "id = \"x\"\ndetect = [\"^.a\"]",
@@ -773,7 +773,7 @@ proptest! {
     #[test]
     fn random_maps_read_random_records(
         paths in prop::collection::vec(a_path(), 16),
-        explode in prop::sample::select(vec!["", "a", "a[].b", "b.c", "[]"]),
+        explode in prop::sample::select(vec!["", "a", "a[].b", "b.c", "[]", "a{}", "a{}.b"]),
         read_as in prop::sample::select(vec!["auto", "epoch_s", "hrtime", "ticks", "http_date"]),
         lines in prop::collection::vec(json(), 1..6),
     ) {

@@ -16,10 +16,14 @@ mod apps;
 mod check;
 #[path = "formats_corpus/dumps.rs"]
 mod dumps;
+#[path = "formats_corpus/export_variants.rs"]
+mod export_variants;
 #[path = "formats_corpus/gateway_variants.rs"]
 mod gateway_variants;
 #[path = "formats_corpus/gateways.rs"]
 mod gateways;
+#[path = "formats_corpus/metric_variants.rs"]
+mod metric_variants;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
 #[path = "formats_corpus/refusals.rs"]

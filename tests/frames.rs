@@ -225,6 +225,40 @@ fn a_document_that_breaks_off_takes_nothing_with_it() {
     assert_eq!((paid(&batch).len(), faults(&batch)), (1, vec![FaultReason::LineTooLong]));
 }
 
+/// A document over many lines, with records in a list, of more than 4 MiB.
+fn long_document(before: &str, after: &str) -> (String, usize) {
+    let pad = "x".repeat(2000);
+    let one = |n: usize| {
+        format!(
+            "{{\n\"ts\": \"2026-11-20T15:00:00Z\", \"model\": \"m\", \"status\": 200,\n\"attempt\": {n}, \"note\": \"{pad}\"\n}}"
+        )
+    };
+    let count = 6000;
+    let records: Vec<String> = (1..=count).map(one).collect();
+    (format!("{before}{}\n{after}", records.join(",\n")), count)
+}
+
+#[test]
+fn a_document_that_is_too_long_is_read_record_by_record() {
+    for (before, after) in [
+        ("[", "]\n"),
+        ("[\n", "]\n"),
+        ("{\n\"success\": true,\n\"result\": [\n", "],\n\"page\": {\"of\": 1}\n}\n"),
+    ] {
+        let (text, count) = long_document(before, after);
+        assert!(text.len() > 2 * 4 * 1024 * 1024);
+        let batch = read(text.as_bytes());
+        let attempts = requests(&batch).into_iter().map(|call| call.attempt.unwrap() as usize);
+        assert!(attempts.eq(1..=count), "each of them, once: {before:?}");
+        assert_eq!(faults(&batch), []);
+    }
+    // What is around the list is a call itself: reading it in parts would count it often.
+    let around = "{\n\"model\": \"m\", \"cost\": 1,\n\"data\": [\n";
+    let (text, _) = long_document(around, "]\n}\n");
+    let batch = read(text.as_bytes());
+    assert_eq!((requests(&batch).len(), faults(&batch)), (0, vec![FaultReason::LineTooLong]));
+}
+
 #[test]
 fn telemetry_of_gemini_is_read_document_by_document() {
     let text = corpus("logs/samples/gemini_cli_telemetry.log");
@@ -338,6 +372,31 @@ fn a_long_line_of_telemetry_or_in_a_wrapper_is_read_whole() {
         assert_eq!((requests(&batch).len(), faults(&batch)), (calls, vec![]));
         decoder.line(line.as_bytes(), at(2, 0, NOW), &mut batch);
         assert_eq!(requests(&batch).len(), 2 * calls);
+    }
+}
+
+#[test]
+fn a_long_line_that_nothing_at_its_beginning_tells_is_read_and_explained() {
+    let keys = (0..40_000).map(|n| format!("\"key_{n}\":{{\"a\":{n},\"b\":1}},"));
+    let pad = keys.collect::<Vec<_>>().concat();
+    let known = format!("{{{pad}{}", &RECORD[1..]);
+    let unknown = format!("{{{pad}\"z\":1}}");
+    for (line, calls) in [(known, 1), (unknown, 0)] {
+        assert!(line.len() > 1 << 20);
+        let (mut decoder, mut batch) = (decoder(), Batch::default());
+        decoder.explain();
+        for part in line.as_bytes().chunks(256 * 1024) {
+            decoder.long_part(part);
+        }
+        decoder.long_end(at(1, 0, NOW), line.len() as u64, &mut batch);
+        assert_eq!(requests(&batch).len(), calls);
+        let explained = decoder.explained();
+        assert_eq!(explained.records.len(), calls);
+        assert_eq!(
+            explained.unread_keys.first().map(String::as_str),
+            (calls == 0).then_some("key_0.a")
+        );
+        assert_eq!(explained.tried.is_empty(), calls == 1);
     }
 }
 

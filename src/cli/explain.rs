@@ -66,11 +66,12 @@ pub fn text(out: &mut Out, number: u64, line: &Line) -> Result<(), Ended> {
         return Ok(());
     }
     out.line(&format!("line {number}"))?;
-    let Explained { wrappers, tried, records } = &line.explained;
+    let Explained { wrappers, tried, unread_keys, records } = &line.explained;
     around(out, wrappers)?;
     if !tried.is_empty() {
         out.line("  no format takes it")?;
         list_tried(out, tried)?;
+        labelled(out, "its keys:", &unread_keys.join(", "))?;
     }
     records.iter().try_for_each(|record| self::record(out, record))?;
     for (row, price) in line.rows.iter().zip(&line.prices) {

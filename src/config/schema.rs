@@ -318,7 +318,12 @@ pub(super) const FORMAT: Table = Table {
         key("id", "name", None, "Name of the format."),
         key("about", "text", None, "What it is, for `tripline formats`."),
         key("input", "jsonl|http-dump|prometheus", Some("\"jsonl\""), "How lines become records."),
-        key("explode", "path", None, "An array whose elements are the records."),
+        key(
+            "explode",
+            "path",
+            None,
+            "An array, or with `{}` an object, whose elements are records.",
+        ),
         key("detect", "list of paths", None, "A line with all of them is of this format."),
         key("detect_eq", "paths and values", None, "What some of its fields hold."),
         key("reject", "list of paths", None, "A line with any of them is of another format."),

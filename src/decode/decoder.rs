@@ -1,5 +1,7 @@
 //! Which format a line is of, and what becomes of lines that are of none.
 
+mod long;
+
 use std::sync::Arc;
 
 use serde::de::IgnoredAny;
@@ -11,13 +13,14 @@ use super::dump::{Dump, Step};
 use super::expand::expand;
 use super::explain::{Explained, Trace};
 use super::formats::{Format, FormatError, FormatId, Formats};
-use super::frame::Frame;
+use super::frame::{Frame, Point};
 use super::map::{Company, Input};
 use super::metrics::{Page, Took};
 use super::moment::{Around, seen};
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
-use crate::scan::{Found, LongScan, Paths, Scan, Shape, exposition, scan_line};
+use crate::scan::{Found, Paths, Scan, Shape, exposition, scan_line};
+use long::Long;
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -71,12 +74,6 @@ impl Pages {
 
 /// Says, in a memo, that records over many lines were met.
 const DOCUMENTS: &str = "#documents";
-
-/// Scans of a line that arrives in parts, one for each format it may be of.
-#[derive(Debug, Default)]
-struct Long {
-    scans: Vec<(usize, LongScan)>,
-}
 
 impl Decoder {
     /// A decoder for one source; fails only if its format has no such name.
@@ -245,6 +242,34 @@ impl Decoder {
         place.push(out, Observation::Ignored { reason: "other_record" });
     }
 
+    /// Decodes a data point: as a record of a format that is asked for or told by it,
+    /// or else as the maps of metrics say.
+    pub(super) fn point(&mut self, json: &[u8], point: &Point<'_>, place: Place, out: &mut Batch) {
+        let points = self.formats.points();
+        if self.forced.is_some() && self.forced != points {
+            return self.record_of(Input::OtlpMetrics, json, place, out);
+        }
+        if self.detect(Input::OtlpMetrics, json, place, out).is_none() {
+            return;
+        }
+        let page = self.pages.open();
+        let maps = self.formats.metrics();
+        let mut is_told = false;
+        point.samples(&mut |sample, grown| {
+            is_told |= page.point(maps, sample, grown, place, out);
+        });
+        if !is_told {
+            let reason = if point.is_repeated() { "repeated" } else { "no_map" };
+            place.push(out, Observation::Ignored { reason });
+        }
+        self.last = points;
+    }
+
+    /// All points of a line were read.
+    pub(super) fn end_of_points(&mut self, out: &mut Batch) {
+        self.pages.end(out);
+    }
+
     /// Decodes pairs, if there is a format for them or they are a log of pairs.
     pub(super) fn record_of_pairs(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
         let formats = Arc::clone(&self.formats);
@@ -286,6 +311,15 @@ impl Decoder {
         take(recorder, room, &formats, format, Given::new(json, scan), place, out);
     }
 
+    /// Whether a document is no record of its own, so that reading it again counts
+    /// nothing twice.
+    pub(super) fn says_nothing_itself(&mut self, json: &[u8]) -> bool {
+        let (shape, detected) = self.formats.detect(Input::JsonLines, json, &mut self.found);
+        let format = self.forced.or(detected).and_then(|position| self.formats.get(position));
+        let holds_records = format.is_some_and(|format| !format.map.explode.is_empty());
+        shape == Shape::Array || holds_records || (format.is_none() && !speaks_of_cost(json))
+    }
+
     /// The formats that are known.
     pub(super) fn formats(&self) -> Arc<Formats> {
         Arc::clone(&self.formats)
@@ -319,52 +353,6 @@ impl Decoder {
             format.is_some_and(|format| format.map.company == Company::Mixed)
         };
         self.last.into_iter().chain(text).any(mixed)
-    }
-
-    /// Takes a part of a line too long to be held as a whole.
-    pub fn long_part(&mut self, part: &[u8]) {
-        let first = self.long.scans.is_empty();
-        self.frame.long_part(part, first);
-        if first {
-            let detected = self.formats.detect(Input::JsonLines, part, &mut self.found).1;
-            let likely = [self.forced, detected.filter(|_| self.forced.is_none()), self.last];
-            let mut formats: Vec<usize> = likely.into_iter().flatten().collect();
-            if formats.is_empty() {
-                formats.extend(self.formats.of_json());
-            }
-            formats.dedup();
-            self.long.scans.extend(formats.into_iter().map(|format| (format, LongScan::new())));
-        }
-        for (format, scan) in &mut self.long.scans {
-            if let Some(format) = self.formats.get(*format) {
-                format.layout.outer().into_iter().for_each(|paths| scan.push(paths, part));
-            }
-        }
-    }
-
-    /// Ends the line whose parts were given; `len` is its length in bytes.
-    pub fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
-        let scans = std::mem::take(&mut self.long.scans);
-        if let Some(line) = self.frame.long_line() {
-            return self.line(&line, at, out);
-        }
-        let place = Place { len, ..Place::new(at, 0) };
-        let formats = Arc::clone(&self.formats);
-        for (position, mut long) in scans {
-            let Some(format) = formats.get(position) else { continue };
-            let scan = long.finish(&mut self.found);
-            // Of a record in parts only the object itself was scanned.
-            let taken = self.forced.is_some() || format.fits(scan);
-            if scan.shape == Shape::Object && taken && format.layout.is_simple() {
-                self.last = Some(position);
-                return self.recorder.line(&formats, format, Scanned::alone(&[scan]), place, out);
-            }
-        }
-        if self.reads_json() {
-            place.quarantine(out, FaultReason::LineTooLong);
-        } else {
-            place.fault(out, FaultReason::LineTooLong);
-        }
     }
 
     /// Ends the stream: a record of several lines is complete now.

@@ -1,8 +1,8 @@
-//! The scans of records that are more than one object: elements of arrays, with
-//! the objects around them.
+//! The scans of records that are more than one object: elements of arrays or members
+//! of objects, with the objects around them.
 
-use super::map::{Layout, MAX_PARTS, descend};
-use crate::scan::{Found, Kind, Scan, Value, elements, scan_line};
+use super::map::{Each, Layout, MAX_PARTS, Take, descend};
+use crate::scan::{Found, Kind, Scan, Value, elements, members, scan_line};
 
 /// Calls `each` with the scans of every record in `json`, whose first scan is
 /// `outer`. Returns how many there were.
@@ -56,21 +56,45 @@ fn records(
     };
     let (Some(step), Some((found, room))) = (&part.step, room.split_first_mut()) else { return 0 };
     let from = so_far.values.get(step.of).copied().flatten();
-    let array = from.and_then(|from| descend(from, &step.array));
-    let array = array.filter(|array| array.kind == Kind::Array);
-    if let Some(from_end) = step.from_end {
-        let all = array.map_or(0, |array| elements(array.raw).count());
-        let element = array.filter(|_| from_end <= all);
-        let element = element.and_then(|array| elements(array.raw).nth(all - from_end));
-        let object = element.filter(|element| element.kind == Kind::Object);
-        let scan = scan_line(&part.paths, object.map_or(b"{}", |object| object.raw), found);
-        return records(layout, &so_far.with(object, scan), room, each);
+    let from = from.and_then(|from| descend(from, &step.path));
+    let of = |kind| from.filter(|from| from.kind == kind);
+    match step.take {
+        Take::FromEnd(from_end) => {
+            let array = of(Kind::Array);
+            let all = array.map_or(0, |array| elements(array.raw).count());
+            let element = array.filter(|_| from_end <= all);
+            let element = element.and_then(|array| elements(array.raw).nth(all - from_end));
+            let object = element.filter(|element| element.kind == Kind::Object);
+            let scan = scan_line(&part.paths, object.map_or(b"{}", |object| object.raw), found);
+            records(layout, &so_far.with(object, scan), room, each)
+        }
+        Take::All(Each::Element) => {
+            let objects = of(Kind::Array).into_iter().flat_map(|array| elements(array.raw));
+            let objects = objects.filter(|element| element.kind == Kind::Object);
+            objects.fold(0, |count, object| {
+                let scan = scan_line(&part.paths, object.raw, found);
+                count + records(layout, &so_far.with(Some(object), scan), room, each)
+            })
+        }
+        Take::All(Each::Member) => {
+            let all = of(Kind::Object).into_iter().flat_map(|object| members(object.raw));
+            let objects = all.filter(|(_, value)| value.kind == Kind::Object);
+            let mut named = Vec::new();
+            objects.fold(0, |count, (key, object)| {
+                with_key(key.raw, object.raw, &mut named);
+                let scan = scan_line(&part.paths, &named, found);
+                count + records(layout, &so_far.with(Some(object), scan), room, each)
+            })
+        }
     }
-    let mut count = 0;
-    let objects = array.into_iter().flat_map(|array| elements(array.raw));
-    for object in objects.filter(|element| element.kind == Kind::Object) {
-        let scan = scan_line(&part.paths, object.raw, found);
-        count += records(layout, &so_far.with(Some(object), scan), room, each);
-    }
-    count
+}
+
+/// An object with the name it has in the one around it as its first member.
+fn with_key(key: &[u8], object: &[u8], out: &mut Vec<u8>) {
+    let inner = object.strip_prefix(b"{").unwrap_or(object).trim_ascii_start();
+    out.clear();
+    out.extend_from_slice(b"{\"@key\":\"");
+    out.extend_from_slice(key);
+    out.extend_from_slice(if inner.starts_with(b"}") { b"\"" } else { b"\"," });
+    out.extend_from_slice(inner);
 }

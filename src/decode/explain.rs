@@ -18,6 +18,7 @@ use super::formats::Formats;
 use super::map::{Input, Map};
 use crate::text;
 
+use keys::all_paths;
 pub(super) use keys::unwanted;
 pub(super) use words::{condition, either, source};
 
@@ -36,6 +37,9 @@ pub struct Explained {
     /// The formats tried on what was left, where nothing was a record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
+    /// Paths of an object that no format takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread_keys: Vec<String>,
     /// The records, in order.
     pub records: Vec<RecordNote>,
 }
@@ -107,6 +111,9 @@ pub struct RecordNote {
     /// Headers that say nothing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored_headers: Vec<String>,
+    /// Something that looks like a secret stood where a name belongs; it was masked.
+    #[serde(skip_serializing_if = "is_false")]
+    pub key_in_log: bool,
     /// Paths of the record that the map does not ask for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored_keys: Vec<String>,
@@ -284,11 +291,13 @@ impl Trace {
         if !records.is_empty() || !std::mem::take(&mut self.unclaimed) {
             return Explained { records, ..Explained::default() };
         }
-        let tried = match self.text.trim_ascii_start().first() {
-            Some(b'{') => self.formats.tried_on(Input::JsonLines, &self.text),
-            _ => self.formats.tried_on_text(&self.text),
+        let (tried, unread_keys) = match self.text.trim_ascii_start().first() {
+            Some(b'{') => {
+                (self.formats.tried_on(Input::JsonLines, &self.text), all_paths(&self.text))
+            }
+            _ => (self.formats.tried_on_text(&self.text), Vec::new()),
         };
-        Explained { wrappers: self.wrappers.clone(), tried, records }
+        Explained { wrappers: self.wrappers.clone(), tried, unread_keys, records }
     }
 }
 

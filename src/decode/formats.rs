@@ -5,7 +5,9 @@ mod tried;
 
 use std::ops::Range;
 
-use super::map::{self, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot};
+use super::map::{
+    self, Each, Explode, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot,
+};
 use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
 use detect::{Detector, Told, ranked};
@@ -19,6 +21,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("headers.toml", include_str!("../../data/formats/headers.toml")),
     ("curl.toml", include_str!("../../data/formats/curl.toml")),
     ("curl-write-out.toml", include_str!("../../data/formats/curl-write-out.toml")),
+    ("header-json.toml", include_str!("../../data/formats/header-json.toml")),
     ("har.toml", include_str!("../../data/formats/har.toml")),
     ("claude-code.toml", include_str!("../../data/formats/claude-code.toml")),
     ("codex.toml", include_str!("../../data/formats/codex.toml")),
@@ -31,6 +34,7 @@ const BUILTIN: &[(&str, &str)] = &[
         include_str!("../../data/formats/gemini-cli-chat-document.toml"),
     ),
     ("gemini-cli-result.toml", include_str!("../../data/formats/gemini-cli-result.toml")),
+    ("gemini-cli-output.toml", include_str!("../../data/formats/gemini-cli-output.toml")),
     ("opencode.toml", include_str!("../../data/formats/opencode.toml")),
     ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
     ("weave.toml", include_str!("../../data/formats/weave.toml")),
@@ -53,6 +57,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("openrouter-activity.toml", include_str!("../../data/formats/openrouter-activity.toml")),
     ("ollama.toml", include_str!("../../data/formats/ollama.toml")),
     ("azure-openai.toml", include_str!("../../data/formats/azure-openai.toml")),
+    ("azure-apim-table.toml", include_str!("../../data/formats/azure-apim-table.toml")),
+    ("azure-openai-table.toml", include_str!("../../data/formats/azure-openai-table.toml")),
     ("vertex.toml", include_str!("../../data/formats/vertex.toml")),
     ("bifrost.toml", include_str!("../../data/formats/bifrost.toml")),
     ("vercel-ai-gateway.toml", include_str!("../../data/formats/vercel-ai-gateway.toml")),
@@ -62,6 +68,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
     ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
     ("haproxy-json.toml", include_str!("../../data/formats/haproxy-json.toml")),
+    ("haproxy-show-stat.toml", include_str!("../../data/formats/haproxy-show-stat.toml")),
     ("envoy-text.toml", include_str!("../../data/formats/envoy-text.toml")),
     ("app-logfmt.toml", include_str!("../../data/formats/app-logfmt.toml")),
     ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
@@ -80,6 +87,7 @@ const BUILTIN: &[(&str, &str)] = &[
         "otlp-claude-code-metrics.toml",
         include_str!("../../data/formats/otlp-claude-code-metrics.toml"),
     ),
+    ("otlp-metrics.toml", include_str!("../../data/formats/otlp-metrics.toml")),
     ("otlp-codex.toml", include_str!("../../data/formats/otlp-codex.toml")),
     ("otlp-gemini-cli.toml", include_str!("../../data/formats/otlp-gemini-cli.toml")),
 ];
@@ -358,10 +366,28 @@ impl Formats {
         &self.metrics
     }
 
+    /// Whether these keys lead to a list whose elements are the records of some format.
+    pub(super) fn explodes(&self, keys: &[&[u8]]) -> bool {
+        let is_it = |explode: &Explode| {
+            explode.each == Each::Element
+                && explode.path.split('.').map(str::as_bytes).eq(keys.iter().copied())
+        };
+        let single = |format: &&Format| format.map.explode.len() == 1;
+        self.formats.iter().filter(single).any(|format| format.map.explode.iter().any(is_it))
+    }
+
     /// The one format whose records are pages of metrics.
     #[inline]
     pub(super) fn prometheus(&self) -> Option<usize> {
         self.prometheus
+    }
+
+    /// The one format of data points that maps of metrics read.
+    pub(super) fn points(&self) -> Option<usize> {
+        let is_it = |map: &Map<Spot>| {
+            map.input == Input::OtlpMetrics && map.fields.iter().all(Vec::is_empty)
+        };
+        self.formats.iter().position(|format| is_it(&format.map))
     }
 
     /// Names and descriptions of all formats.

@@ -8,31 +8,35 @@
 
 mod document;
 mod envelope;
+mod held;
 mod lineage;
 mod literal;
 mod object;
 mod otlp;
 mod pairs;
 mod partial;
+mod points;
 mod prefix;
+mod shed;
 mod text;
 
 use super::decoder::{Decoder, speaks_of_cost};
+use super::metrics::Growth;
 use super::record::Place;
 use crate::domain::{Batch, FaultReason, Item, Observation, Sym, Wall};
 use crate::scan::{Kind, Shape, elements};
 use document::{Document, Records, Step};
 use envelope::{Envelope, Payload, Trust};
+use held::Held;
 use lineage::{Kin, Lineage, Relation};
-use otlp::Signal;
+use otlp::{About, Signal};
 use partial::Partials;
+pub(super) use points::Point;
 use prefix::{More, Part};
 use text::Texts;
 
 /// Wrappers around one line that are opened.
 const MAX_DEPTH: u8 = 8;
-/// Bytes of a line that came in parts which are kept for opening it.
-const HELD_LIMIT: usize = 8 * 1024 * 1024;
 
 /// How the lines of one source are framed, as far as they have shown.
 #[derive(Debug, Default)]
@@ -47,10 +51,12 @@ pub(super) struct Frame {
     /// Whether its records are the elements of one list over many lines.
     listed: bool,
     /// A long line that its parts do not explain.
-    held: Option<Vec<u8>>,
+    pub(super) held: Held,
     /// Buffers for what is within a string.
     spare: Vec<Vec<u8>>,
     lineage: Lineage,
+    /// What points of metrics count, as far as it was read.
+    growth: Growth,
     /// The host a wrapper named last.
     host: Option<(Box<[u8]>, Option<Sym>)>,
 }
@@ -132,24 +138,6 @@ impl Frame {
             self.partials.give_back(text);
         }
         self.document.abandon(out);
-    }
-
-    /// Takes a part of a line that is too long to be read as it stands.
-    pub(super) fn long_part(&mut self, part: &[u8], first: bool) {
-        if first {
-            self.held = worth_holding(part).then(Vec::new);
-        }
-        if let Some(held) = &mut self.held {
-            held.extend_from_slice(part);
-            if held.len() > HELD_LIMIT {
-                self.held = None;
-            }
-        }
-    }
-
-    /// The long line, if it was kept as a whole.
-    pub(super) fn long_line(&mut self) -> Option<Vec<u8>> {
-        self.held.take()
     }
 
     fn open(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
@@ -261,12 +249,22 @@ impl Frame {
     ) -> Taken {
         let mut buffer = self.spare.pop().unwrap_or_default();
         let mut any = false;
-        otlp::flatten(signal, layer.text, &mut buffer, &mut |json, kin| {
+        let mut growth = std::mem::take(&mut self.growth);
+        otlp::flatten(signal, layer.text, &mut growth, &mut buffer, &mut |json, about| {
             any = true;
-            let before = out.items.len();
-            d.record_of(signal.input(), json, layer.place, out);
-            self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
+            match about {
+                About::Trace(kin) => {
+                    let before = out.items.len();
+                    d.record_of(signal.input(), json, layer.place, out);
+                    self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
+                }
+                About::Point(point) => d.point(json, &point, layer.place, out),
+            }
         });
+        self.growth = growth;
+        if signal == Signal::Metrics {
+            d.end_of_points(out);
+        }
         self.spare.push(buffer);
         if !any {
             let shape = d.shape(layer.text);
@@ -488,6 +486,10 @@ impl Frame {
     fn goes_on(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> bool {
         let used = match self.document.line(layer.text, layer.place) {
             Step::Kept => return true,
+            Step::Full => {
+                self.shed(d, layer, out);
+                return self.goes_on(d, layer, out);
+            }
             Step::Foreign => {
                 self.document.abandon(out);
                 return false;
@@ -504,6 +506,20 @@ impl Frame {
             self.open(d, Layer { text: rest, ..layer }, out);
         }
         true
+    }
+
+    /// Reads what is whole of a document that is too long to be held.
+    fn shed(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) {
+        let formats = d.formats();
+        let is_list = |keys: &[&[u8]]| envelope::holds_rows(keys) || formats.explodes(keys);
+        let shed = self.document.shed(&is_list, &mut |frame| d.says_nothing_itself(frame));
+        let Some((text, place)) = shed else { return };
+        if let Some(trace) = d.trace() {
+            trace.text(&text);
+        }
+        let document = std::mem::take(&mut self.document);
+        self.json(d, Layer { text: &text, place, ..layer }, out);
+        self.document = document;
     }
 
     /// A place with what a wrapper says of it. The innermost wrapper is nearest
@@ -563,13 +579,4 @@ fn note(d: &mut Decoder, depth: u8, kind: &'static str, what: &[u8]) {
 /// What stood in front of the end of a text.
 fn in_front<'t>(whole: &'t [u8], rest: &[u8]) -> &'t [u8] {
     whole.get(..whole.len().saturating_sub(rest.len())).unwrap_or_default()
-}
-
-/// Whether the parts of a long line tell nothing without the line as a whole.
-fn worth_holding(part: &[u8]) -> bool {
-    let start = part.trim_ascii_start();
-    let carried: [&[u8]; 3] = [b"{\"log\":", b"{\"MESSAGE\"", b"{\"message\":"];
-    Signal::of(start).is_some()
-        || carried.iter().any(|key| start.starts_with(key))
-        || prefix::peel(start).is_some()
 }

@@ -17,7 +17,7 @@ use regex::Regex;
 use crate::domain::{Keep, Layer, Resource, Scope};
 
 pub(super) use field::{Field, Kind, Part};
-pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, descend};
+pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, Take, descend};
 pub(super) use pattern::{Group, Pattern};
 pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
@@ -32,9 +32,9 @@ pub(super) struct Map<P> {
     /// What makes a record of a line of text; the first that fits.
     pub(super) patterns: Vec<Pattern>,
     pub(super) company: Company,
-    /// Arrays within arrays whose elements are the records; none where the
-    /// object itself is the record.
-    pub(super) explode: Vec<String>,
+    /// Arrays or objects within each other whose elements are the records; none
+    /// where the object itself is the record.
+    pub(super) explode: Vec<Explode>,
     pub(super) detect: Detect<P>,
     /// If not empty: only lines with one of these are of interest.
     pub(super) keep: Vec<Cond<P>>,
@@ -55,6 +55,22 @@ pub(super) struct Map<P> {
     pub(super) limits: Vec<Limit<P>>,
     /// Where the response body is, if the line holds it.
     pub(super) body: Vec<P>,
+}
+
+/// Something that holds records.
+#[derive(Clone, Debug)]
+pub(crate) struct Explode {
+    pub(crate) path: String,
+    pub(crate) each: Each,
+}
+
+/// What a record is in its container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Each {
+    /// An element of an array.
+    Element,
+    /// A member of an object; its name is the record's `@key`.
+    Member,
 }
 
 /// How a source's bytes become records of this format.
@@ -155,6 +171,8 @@ pub(super) struct TokenRule {
 pub(super) struct Headers<P> {
     /// Objects or lists of pairs.
     pub(super) from: Vec<P>,
+    /// The members of the record itself are headers.
+    pub(super) record: bool,
     /// Taken off the names in these.
     pub(super) strip_prefix: Vec<Box<str>>,
     /// They mean something only then.
@@ -290,6 +308,7 @@ impl Map<String> {
             fields: self.fields.iter().map(|alts| c.alts(alts)).collect(),
             headers: Headers {
                 from: c.all(&self.headers.from),
+                record: self.headers.record,
                 strip_prefix: self.headers.strip_prefix.clone(),
                 when: self.headers.when.as_ref().map(|when| c.cond(when)),
                 named: (self.headers.named.iter())

@@ -2,8 +2,10 @@
 //! names. What a metric means is data (`data/metrics/`, and a user's own maps in
 //! the same language).
 
+mod growth;
 mod map;
 mod page;
 
+pub(super) use growth::{Grown, Growth, Identity, Point, Temporality};
 pub use map::{MapError, MetricMap, MetricMaps, RawMap};
 pub(super) use page::{Page, Took};

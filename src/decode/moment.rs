@@ -54,6 +54,10 @@ pub(super) fn read_time(read_as: &As, value: Value<'_>, around: Around<'_>) -> O
 
 /// A time whose notation shows in its form.
 pub(super) fn seen(raw: &[u8], around: Around<'_>) -> Option<Wall> {
+    if let Some(inner) = raw.strip_prefix(br#"\""#).and_then(|raw| raw.strip_suffix(br#"\""#)) {
+        // A time as JSON within a string.
+        return seen(inner, around);
+    }
     if matches!(raw.get(4), Some(b'-' | b'/')) {
         return time::rfc3339(raw).or_else(|| iso(raw, around)).or_else(|| local(raw, around));
     }

@@ -283,8 +283,13 @@ impl Recorder {
         if false_ttft {
             place.fault(out, FaultReason::TtftNotMeasured);
         }
-        if std::mem::take(&mut self.names.masked_key) {
+        let note = self.trace.as_mut().and_then(|trace| trace.last());
+        let noted = note.as_ref().is_some_and(|note| note.key_in_log);
+        if std::mem::take(&mut self.names.masked_key) || noted {
             place.fault(out, FaultReason::KeyInLog);
+            if let Some(note) = note {
+                note.key_in_log = true;
+            }
         }
         self.push_header_faults(line, place, out);
     }

@@ -75,6 +75,12 @@ impl<'a> Scan<'a> {
         Scan { shape, line: &found.kept, found }
     }
 
+    /// The text that was scanned; of a line in parts, what was kept of it.
+    #[must_use]
+    pub fn line(self) -> &'a [u8] {
+        self.line
+    }
+
     /// The first value at the slot's path.
     #[must_use]
     #[inline]

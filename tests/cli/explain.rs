@@ -26,6 +26,7 @@ fn a_strange_line_is_explained_then_mapped_then_explained_again() {
     let explain = ["--config", config, "parse", "--explain"];
     let before = sandbox.run_with(&explain, STRANGE.as_bytes()).ok().out();
     assert!(before.contains("no format takes it"), "{before}");
+    assert!(before.contains("its keys: acme_id, when, engine.name"), "{before}");
 
     fs::create_dir(sandbox.path("formats")).unwrap();
     sandbox.file("formats/acme.toml", MAP);
@@ -60,6 +61,44 @@ fn a_strange_line_is_explained_then_mapped_then_explained_again() {
         (&observed(0)["duplicate"], &observed(1)["duplicate"]),
         (&false.into(), &true.into())
     );
+}
+
+#[test]
+fn json_says_which_keys_nothing_takes_and_that_a_secret_was_met() {
+    let sandbox = Sandbox::new();
+    let secret = r#"{"model":"m","status":200,"user":"sk-proj-abcdefghijklmnopqrstuvwxyz012345"}"#;
+    let lines = format!("{STRANGE}\n{secret}\n");
+    let rows =
+        sandbox.run_with(&["parse", "--explain", "--json", "-"], lines.as_bytes()).ok().lines();
+    let keys = rows[0]["unread_keys"].as_array().unwrap();
+    assert!(keys.contains(&"engine.gpu".into()) && keys.contains(&"code".into()), "{keys:?}");
+    // The one that came nearest stands first, and says what it misses.
+    let nearest = &rows[0]["tried"][0];
+    assert!(nearest["met"].as_u64() >= rows[0]["tried"][1]["met"].as_u64());
+    assert!(nearest["why"].as_str().unwrap().contains("no "), "{nearest}");
+    assert_eq!(rows[1]["records"][0]["key_in_log"], true);
+    let told = rows[1]["observations"].as_array().unwrap();
+    assert!(told.iter().any(|row| row["reason"] == "key_in_log"), "asking changes nothing");
+    assert!(!rows[1].to_string().contains("abcdefghijklmnop"));
+}
+
+#[test]
+fn a_refused_call_costs_nothing_unless_its_line_says_so() {
+    let sandbox = Sandbox::new();
+    let call = |more: &str| {
+        format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","model":"gpt-4o-mini","input_tokens":1000,{more}}}"#
+        )
+    };
+    let lines = [
+        call(r#""status":200,"output_tokens":10"#),
+        call(r#""status":429,"output_tokens":10"#),
+        call(r#""error":"rate_limit_exceeded""#),
+        call(r#""status":429,"output_tokens":10,"cost_usd":0.25"#),
+    ];
+    let rows = sandbox.run_with(&["parse", "-"], lines.join("\n").as_bytes()).ok().lines();
+    let costs: Vec<Option<&str>> = rows.iter().map(|row| row["cost_usd"].as_str()).collect();
+    assert_eq!(costs, [Some("0.000156"), None, None, Some("0.250000")]);
 }
 
 #[test]

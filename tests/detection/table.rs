@@ -45,11 +45,11 @@ pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
         "gemini_cli_chat.jsonl",
         &[("gemini-cli-chat", "1 5 7 11 15"), ("gemini-cli-chat-patch", "2 8 12")],
     ),
-    ("gemini_cli_output.json", &[]),
+    ("gemini_cli_output.json", &[("gemini-cli-output", "whole")]),
     ("gemini_cli_stream_json.jsonl", &[("gemini-cli-result", "1-8")]),
     ("gemini_cli_telemetry.log", &[("gemini-cli-telemetry", "whole")]),
     ("haproxy_httplog.log", &[("haproxy", "1-13")]),
-    ("haproxy_show_stat.csv", &[]),
+    ("haproxy_show_stat.csv", &[("haproxy-show-stat", "1-5")]),
     ("helicone_webhook.jsonl", &[("helicone-webhook", "1")]),
     ("kong_ai_proxy.jsonl", &[("kong-ai", "1-5")]),
     ("langfuse_observations.jsonl", &[("langfuse", "1-4")]),
@@ -68,9 +68,9 @@ pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("openrouter_activity.jsonl", &[("openrouter-activity", "1")]),
     ("otlp_logs_claude_code.jsonl", &[("otlp-claude-code", "1-9")]),
     ("otlp_logs_codex.jsonl", &[("otlp-codex", "1-2")]),
-    ("otlp_metrics_claude_code.jsonl", &[]),
-    ("otlp_metrics_openai_v2.jsonl", &[]),
-    ("otlp_metrics_traceloop.jsonl", &[]),
+    ("otlp_metrics_claude_code.jsonl", &[("otlp-metrics", "1-6")]),
+    ("otlp_metrics_openai_v2.jsonl", &[("otlp-metrics", "1")]),
+    ("otlp_metrics_traceloop.jsonl", &[("otlp-metrics", "1")]),
     ("otlp_traces_langfuse_sdk.jsonl", &[("otlp-langfuse", "1")]),
     ("otlp_traces_litellm.jsonl", &[("otlp-litellm", "4-6")]),
     ("otlp_traces_openai_v2.jsonl", &[("otlp-genai-spans", "1-2")]),
@@ -98,30 +98,3 @@ pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
 
 /// Formats of text whose patterns both fit the same line: the earlier map takes it.
 pub const ORDER_DECIDES: &[[&str; 2]] = &[["uvicorn", "vllm"], ["sdk-python", "sdk-debug"]];
-
-/// Samples whose own format has no map: other tools' summaries, counts that repeat what
-/// spans and events tell, and a document that is not read.
-pub const WITHOUT_A_FORMAT: &[&str] = &[
-    "gemini_cli_output.json",
-    "haproxy_show_stat.csv",
-    "otlp_metrics_claude_code.jsonl",
-    "otlp_metrics_openai_v2.jsonl",
-    "otlp_metrics_traceloop.jsonl",
-];
-
-/// Formats whose section in `docs/FORMATS.md` has no whole line to copy yet.
-pub const WITHOUT_A_SAMPLE: &[&str] = &[
-    "claude-code-result",
-    "gemini-cli-chat-document",
-    "gemini-cli-chat-patch",
-    "gemini-cli-result",
-    "gemini-cli-telemetry",
-    "otlp-claude-code",
-    "otlp-claude-code-metrics",
-    "otlp-codex",
-    "otlp-gemini-cli",
-    "otlp-genai-logs",
-    "otlp-langfuse",
-    "otlp-litellm",
-    "otlp-openinference",
-];

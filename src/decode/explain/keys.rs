@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decode::map::{Alt, Cond, From, Map, Piece};
+use crate::decode::map::{Alt, Cond, Each, Explode, From, Map, Piece};
 use crate::scan::{Kind, Value, elements, members};
 use crate::text;
 
@@ -18,6 +18,29 @@ pub(in crate::decode) fn unwanted(map: &Map<String>, json: &[u8]) -> Vec<String>
     let mut walk = Walk { wanted, asked, arrays: arrays(map), found: Vec::new() };
     walk.object("", json, 0);
     walk.found
+}
+
+/// Paths of the values of `json`, down to those that hold no object.
+pub(super) fn all_paths(json: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    paths_beneath("", json, 0, &mut found);
+    found
+}
+
+fn paths_beneath(above: &str, json: &[u8], depth: usize, found: &mut Vec<String>) {
+    for (key, value) in members(json) {
+        if found.len() >= MOST {
+            return;
+        }
+        let key = String::from_utf8_lossy(key.raw);
+        let path = if above.is_empty() { key.into_owned() } else { format!("{above}.{key}") };
+        let inner = value.kind == Kind::Object && members(value.raw).next().is_some();
+        if inner && depth < DEEPEST {
+            paths_beneath(&path, value.raw, depth + 1, found);
+        } else {
+            found.push(text::printable(&text::mask(&path)).into_owned());
+        }
+    }
 }
 
 struct Walk {
@@ -91,15 +114,19 @@ impl Walk {
     }
 }
 
-/// The arrays of records, by their paths from the outermost object.
+/// What holds records, by their paths from the outermost object; a member of an object
+/// may have any name.
 fn arrays(map: &Map<String>) -> Vec<String> {
     let mut path = String::new();
     let mut all = Vec::new();
-    for array in &map.explode {
+    for Explode { path: within, each } in &map.explode {
         if !path.is_empty() {
             path.push('.');
         }
-        path.push_str(array);
+        path.push_str(within);
+        if *each == Each::Member {
+            path.push_str(".*");
+        }
         all.push(path.clone());
     }
     all

@@ -48,10 +48,9 @@ impl Told<'_> {
         self.map.detect.eq.iter().map(|(path, words)| (&**path, either(words)))
     }
 
-    /// How many conditions a record must meet.
+    /// How many conditions a record must meet; what must be missing is no merit.
     pub(super) fn conditions(&self) -> usize {
-        let detect = &self.map.detect;
-        self.set.len() + detect.eq.len() + detect.reject.len()
+        self.set.len() + self.map.detect.eq.len()
     }
 
     /// This set over the paths that `add` makes slots of.
@@ -112,6 +111,11 @@ impl Detector {
         }
         let by_slot = by_slot.into_iter().map(Vec::into_boxed_slice).collect();
         Detector { signatures: signatures.into(), by_slot }
+    }
+
+    /// The sets, as they were given.
+    pub(super) fn signatures(&self) -> &[Signature] {
+        &self.signatures
     }
 
     /// The format of a scanned object.

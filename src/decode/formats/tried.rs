@@ -6,13 +6,13 @@ use super::detect::{Told, ranked};
 use super::{FormatMaps, Formats};
 use crate::decode::explain::{Tried, Verdict};
 use crate::decode::map::Input;
-use crate::scan::{Found, PathsBuilder, scan_line};
+use crate::scan::{Found, scan_line};
 
 impl Formats {
     /// All formats of `input` over an object: the one that takes it, those that
     /// would, then those that miss the least.
     pub(in crate::decode) fn tried_on(&self, input: Input, json: &[u8]) -> Vec<Tried> {
-        let mut all = self.maps.tried(input, json);
+        let mut all = self.nearest_sets(input, json);
         all.sort_by_key(|tried| (tried.verdict, Reverse(tried.met)));
         all
     }
@@ -45,17 +45,20 @@ impl Formats {
     }
 }
 
-impl FormatMaps {
+impl Formats {
     /// The nearest set of each format; the first in rank that fits takes the record.
-    fn tried(&self, input: Input, json: &[u8]) -> Vec<Tried> {
+    fn nearest_sets(&self, input: Input, json: &[u8]) -> Vec<Tried> {
+        let Some((_, any, paths)) = self.any.iter().find(|(known, ..)| *known == input) else {
+            return Vec::new();
+        };
         let mut found = Found::default();
+        // Once for all sets: a line may be long.
+        let scan = scan_line(paths, json, &mut found);
+        let FormatMaps { maps, shipped, .. } = &self.maps;
         let mut winner: Option<(usize, String)> = None;
         let mut best: Vec<(usize, usize, Tried)> = Vec::new();
-        for told in ranked(&self.maps, self.shipped, input) {
-            let mut builder = PathsBuilder::new();
-            let signature = told.signature(&mut |path| builder.add(path));
-            let scan = scan_line(&builder.build(), json, &mut found);
-            let unmet = told.unmet(&signature, scan);
+        for (told, signature) in ranked(maps, *shipped, input).iter().zip(any.signatures()) {
+            let unmet = told.unmet(signature, scan);
             let met = told.conditions().saturating_sub(unmet.len());
             let (verdict, why) = match &winner {
                 _ if !unmet.is_empty() => (Verdict::Missed, unmet.join(", ")),
@@ -64,7 +67,7 @@ impl FormatMaps {
                     (Verdict::Fits, format!("{}; `{first}` is told by more", told.says()))
                 }
             };
-            let id = self.maps.get(told.format).map_or("", |map| &*map.id);
+            let id = maps.get(told.format).map_or("", |map| &*map.id);
             if verdict == Verdict::Taken {
                 winner = Some((told.format, id.to_owned()));
             }

@@ -1,6 +1,8 @@
 //! JSON over several lines: documents that were printed for people, one or many
-//! in a file. Knows where one ends, not what is in it.
+//! in a file. Knows where one ends, not what is in it. One that is too long to be held
+//! is read in parts, if it is a list of records.
 
+use super::shed;
 use crate::decode::record::Place;
 use crate::domain::{Batch, FaultReason};
 
@@ -45,6 +47,9 @@ pub(super) enum Step {
     Whole { used: usize },
     /// None of it: the document has no end.
     Foreign,
+    /// A part of it that was not taken: there is no room before something is
+    /// [shed](Document::shed).
+    Full,
 }
 
 /// How far the brackets of a line go.
@@ -108,6 +113,9 @@ impl Document {
         if !open.may_go_on(text) {
             return Step::Foreign;
         }
+        if !open.over && self.text.len() + line.len() >= LIMIT {
+            return Step::Full;
+        }
         match walk(line, open.nest) {
             Walked::Broken => Step::Foreign,
             Walked::Open(nest) => {
@@ -137,6 +145,28 @@ impl Document {
         Some((std::mem::take(&mut self.text), open.place))
     }
 
+    /// Takes out of a document that is full what is whole of its list of records, as a
+    /// document of its own. `is_list` knows such lists by the keys that lead to them, and
+    /// `is_frame` that what is around one may be read more than once. Where there is no
+    /// such list nothing of the document is kept any more.
+    pub(super) fn shed(
+        &mut self,
+        is_list: &dyn Fn(&[&[u8]]) -> bool,
+        is_frame: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Option<(Vec<u8>, Place)> {
+        let open = self.open.as_mut()?;
+        let cut = shed::cut(&self.text, is_list).filter(|cut| is_frame(&cut.frame(&self.text)));
+        let Some(cut) = cut else {
+            open.over = true;
+            self.text = Vec::new();
+            return None;
+        };
+        self.seen = true;
+        let (whole, rest) = cut.apply(&self.text);
+        self.text = rest;
+        Some((whole, open.place))
+    }
+
     pub(super) fn give_back(&mut self, text: Vec<u8>) {
         self.text = text;
     }
@@ -151,11 +181,7 @@ impl Document {
     }
 
     fn keep(&mut self, line: &[u8]) {
-        let Some(open) = &mut self.open else { return };
-        open.over |= self.text.len() + line.len() >= LIMIT;
-        if open.over {
-            self.text = Vec::new();
-        } else {
+        if self.open.is_some_and(|open| !open.over) {
             self.text.extend_from_slice(line);
             self.text.push(b'\n');
         }

@@ -52,6 +52,10 @@ enum Role {
     /// As [`Role::Payload`], and only carriers call it so.
     OwnPayload,
     List,
+    /// What an API or an export answers with: a list of rows.
+    Rows,
+    /// All that Loguru knows of a line.
+    Loguru,
     Time,
     Host,
     /// Says which lines belong together.
@@ -112,10 +116,11 @@ enum Others {
 
 impl<'t> Seen<'t> {
     fn member(&mut self, key: &'t [u8], value: Value<'t>) {
-        match role(key) {
+        match role(key, value.kind) {
             Role::Payload if self.carry(key, value) => {}
             Role::OwnPayload if self.carry(key, value) => self.marked = true,
-            Role::List if value.kind == Kind::Array => {
+            Role::Loguru if value.kind == Kind::Object && self.loguru(key, value.raw) => {}
+            Role::List | Role::Rows if value.kind == Kind::Array => {
                 self.payload = Some((key, Payload::List(value.raw)));
             }
             Role::Time => {
@@ -170,6 +175,26 @@ impl<'t> Seen<'t> {
         true
     }
 
+    /// The fields that were bound to a message, or else the message; whether this is
+    /// such a record.
+    fn loguru(&mut self, key: &'t [u8], record: &'t [u8]) -> bool {
+        let of = |name: &[u8]| members(record).find(|(key, _)| key.raw == name);
+        let (Some((_, extra)), Some((_, time))) = (of(b"extra"), of(b"time")) else {
+            return false;
+        };
+        let bound = members(extra.raw).next().is_some();
+        let message = of(b"message").map(|(_, message)| message).filter(|value| value.is_text());
+        self.payload = match (bound, message) {
+            (true, _) => Some((key, Payload::Object(extra.raw))),
+            (false, Some(message)) => Some((key, Payload::Text(message))),
+            (false, None) => return false,
+        };
+        let stamp = members(time.raw).find(|(key, _)| key.raw == b"timestamp");
+        self.time = stamp.map(|(_, value)| (u8::MAX, value));
+        self.marked = true;
+        true
+    }
+
     fn part(&self, payload: Payload<'t>, trust: Trust) -> Option<Part<'t>> {
         let stream = self.stream.map_or(&b""[..], |value| value.raw);
         if let Some(more) = self.goes {
@@ -192,8 +217,10 @@ fn may_be_split(raw: &[u8]) -> bool {
     raw.len() >= DOCKER_SPLIT || (raw.starts_with(b"{") && !raw.trim_ascii_end().ends_with(b"}"))
 }
 
-fn role(key: &[u8]) -> Role {
+fn role(key: &[u8], kind: Kind) -> Role {
     match key {
+        b"data" | b"result" | b"results" | b"records" if kind == Kind::Array => Role::Rows,
+        b"record" => Role::Loguru,
         b"log" | b"message" | b"event" | b"line" | b"msg" | b"result" | b"payload" => Role::Payload,
         b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed" => {
             Role::OwnPayload
@@ -217,7 +244,8 @@ fn role(key: &[u8]) -> Role {
         | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
         | b"sourcetype" | b"labels" | b"container_name" | b"containerName" | b"container_image"
         | b"preview" | b"agent" | b"ecs" | b"nextForwardToken" | b"attrs" => Role::Mark,
-        b"id"
+        b"text"
+        | b"id"
         | b"owner"
         | b"subscriptionFilters"
         | b"resource"
@@ -254,6 +282,15 @@ fn role(key: &[u8]) -> Role {
 /// Whether a key is a field of the journal: capitals, perhaps underscores first.
 fn is_journal(key: &[u8]) -> bool {
     key.len() > 1 && key.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+/// Whether these keys lead to a list that is but a list of rows.
+pub(super) fn holds_rows(keys: &[&[u8]]) -> bool {
+    match keys {
+        [] => true,
+        [key] => matches!(role(key, Kind::Array), Role::Rows),
+        _ => false,
+    }
 }
 
 /// The pod or node that a collector's own object names.

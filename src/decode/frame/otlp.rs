@@ -5,7 +5,9 @@
 
 use super::lineage::Kin;
 use super::object::{Object, Raw};
+use super::points::{self, Point};
 use crate::decode::map::Input;
+use crate::decode::metrics::Growth;
 use crate::scan::{Kind, Value, elements, members};
 
 /// Deeper attribute values are not followed.
@@ -51,13 +53,22 @@ impl Signal {
     }
 }
 
-/// Hands each record of a line to `each`, as JSON in `buffer`, and its place in
-/// its trace.
+/// What is known of a record besides what stands in it.
+#[derive(Debug)]
+pub(super) enum About<'t> {
+    /// Its place in its trace.
+    Trace(Kin),
+    /// It is a data point.
+    Point(Point<'t>),
+}
+
+/// Hands each record of a line to `each`, as JSON in `buffer`.
 pub(super) fn flatten(
     signal: Signal,
     json: &[u8],
+    growth: &mut Growth,
     buffer: &mut Vec<u8>,
-    each: &mut dyn FnMut(&[u8], Kin),
+    each: &mut dyn FnMut(&[u8], About<'_>),
 ) {
     let (resources, scopes, records) = signal.words();
     for group in list(json, resources) {
@@ -68,13 +79,13 @@ pub(super) fn flatten(
                 match signal {
                     Signal::Spans => {
                         let [trace, own, outer] = around.record(record.raw, buffer);
-                        each(buffer, Kin::new(trace, own, outer));
+                        each(buffer, About::Trace(Kin::new(trace, own, outer)));
                     }
                     Signal::Logs => {
                         let [trace, span, _] = around.record(record.raw, buffer);
-                        each(buffer, Kin::new(trace, b"", span));
+                        each(buffer, About::Trace(Kin::new(trace, b"", span)));
                     }
-                    Signal::Metrics => around.metric(record.raw, buffer, each),
+                    Signal::Metrics => around.metric(record.raw, growth, buffer, each),
                 }
             }
         }
@@ -114,9 +125,17 @@ impl Around<'_> {
     }
 
     /// All points of one metric.
-    fn metric(self, metric: &[u8], buffer: &mut Vec<u8>, each: &mut dyn FnMut(&[u8], Kin)) {
+    fn metric(
+        self,
+        metric: &[u8],
+        growth: &mut Growth,
+        buffer: &mut Vec<u8>,
+        each: &mut dyn FnMut(&[u8], About<'_>),
+    ) {
         for (kind, data) in members(metric).filter(|(_, value)| value.kind == Kind::Object) {
-            for point in list(data.raw, b"dataPoints") {
+            for point in points::of(data.raw) {
+                let read =
+                    Point::read((metric, kind.raw, data.raw), point.raw, self.resource, growth);
                 let mut object = Object::begin(buffer);
                 object.text(b"type", kind.raw);
                 for (key, value) in members(metric).chain(members(data.raw)) {
@@ -132,8 +151,12 @@ impl Around<'_> {
                         _ => scalar(&[key.raw], value, &mut object),
                     }
                 }
+                if let Some((sum, count)) = read.grown() {
+                    object.value(&[b"delta"], Raw::Json(sum.to_string().as_bytes()));
+                    object.value(&[b"count_delta"], Raw::Json(count.to_string().as_bytes()));
+                }
                 self.finish(object);
-                each(buffer, Kin::default());
+                each(buffer, About::Point(read));
             }
         }
     }
@@ -181,7 +204,7 @@ fn attributes(prefix: &[u8], list: Value<'_>, into: &mut Object<'_>) {
 }
 
 /// Keys and values of a list of attributes.
-fn pairs(list: Value<'_>) -> impl Iterator<Item = (&[u8], Value<'_>)> {
+pub(super) fn pairs(list: Value<'_>) -> impl Iterator<Item = (&[u8], Value<'_>)> {
     elements(list.raw).filter_map(|pair| {
         let key = within(pair.raw, b"key")?;
         Some((key.raw, within(pair.raw, b"value")?))
@@ -244,11 +267,11 @@ fn any(value: Value<'_>, out: &mut Vec<u8>, depth: usize) {
     }
 }
 
-fn within<'t>(object: &'t [u8], key: &[u8]) -> Option<Value<'t>> {
+pub(super) fn within<'t>(object: &'t [u8], key: &[u8]) -> Option<Value<'t>> {
     members(object).find(|(name, _)| name.raw == key).map(|(_, value)| value)
 }
 
-fn list<'t>(object: &'t [u8], key: &[u8]) -> impl Iterator<Item = Value<'t>> {
+pub(super) fn list<'t>(object: &'t [u8], key: &[u8]) -> impl Iterator<Item = Value<'t>> {
     let list = within(object, key).filter(|value| value.kind == Kind::Array);
     list.into_iter().flat_map(|list| elements(list.raw))
 }
@@ -262,7 +285,8 @@ mod tests {
         let line = line.to_string();
         let signal = Signal::of(line.as_bytes()).unwrap();
         let mut records = Vec::new();
-        flatten(signal, line.as_bytes(), &mut Vec::new(), &mut |json, _| {
+        let mut growth = Growth::default();
+        flatten(signal, line.as_bytes(), &mut growth, &mut Vec::new(), &mut |json, _| {
             records.push(serde_json::from_slice(json).unwrap());
         });
         records
@@ -313,7 +337,7 @@ mod tests {
                  "attributes": [{"key": "model", "value": {"stringValue": "m"}}]}]}}]}]}]});
         let point = json!({"type": "sum", "name": "cost", "unit": "USD",
             "aggregationTemporality": 1, "isMonotonic": true, "value": 0.25,
-            "timeUnixNano": "5", "model": "m"});
+            "timeUnixNano": "5", "model": "m", "delta": 0.25, "count_delta": 0});
         assert_eq!(records(&line), [point]);
         let line = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [
             {"timeUnixNano": "0", "body": {"stringValue": "hi"}, "severityText": "INFO"}]}]}]});

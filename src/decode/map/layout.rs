@@ -2,6 +2,7 @@
 //! scan. A record that is an element of an array has a scan for each object
 //! around it too, and what stands before the end of an array has its own.
 
+use super::{Each, Explode};
 use crate::scan::{Paths, PathsBuilder, Slot, Value, elements, members};
 
 /// Scans that one record can have.
@@ -33,11 +34,18 @@ pub(crate) struct Part {
 pub(crate) struct Step {
     /// The part it starts from.
     pub(crate) of: usize,
-    /// Where the array is in it.
-    pub(crate) array: Vec<String>,
-    /// Which element, counted from the end, from one; every one of them where
-    /// absent, which makes each a record.
-    pub(crate) from_end: Option<usize>,
+    /// Where the array or the object is in it.
+    pub(crate) path: Vec<String>,
+    pub(crate) take: Take,
+}
+
+/// What of an array or an object is scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// All, each a record of its own.
+    All(Each),
+    /// One element, counted from the end, from one.
+    FromEnd(usize),
 }
 
 /// Collects paths.
@@ -49,11 +57,11 @@ pub(crate) struct LayoutBuilder {
 }
 
 impl LayoutBuilder {
-    /// For records that are the elements of the arrays in `explode`.
-    pub(crate) fn new(explode: &[String]) -> LayoutBuilder {
+    /// For records that are the elements of what is in `explode`.
+    pub(crate) fn new(explode: &[Explode]) -> LayoutBuilder {
         let mut parts = vec![(PathsBuilder::new(), None)];
-        for (of, array) in explode.iter().enumerate() {
-            let step = Step { of, array: segments(array), from_end: None };
+        for (of, Explode { path, each }) in explode.iter().enumerate() {
+            let step = Step { of, path: segments(path), take: Take::All(*each) };
             parts.push((PathsBuilder::new(), Some(step)));
         }
         LayoutBuilder { depth: parts.len() - 1, parts }
@@ -81,7 +89,7 @@ impl LayoutBuilder {
         if let Some((i, from_end)) = from_end
             && let (Some(array), Some(rest)) = (all.get(..i), all.get(i + 1..))
             && let Some(part) =
-                self.part(Step { of, array: array.into(), from_end: Some(from_end) })
+                self.part(Step { of, path: array.into(), take: Take::FromEnd(from_end) })
         {
             return self.within(part, &rest.join("."));
         }

@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::layout::{end_index, outwards};
-use super::{Company, Cond, Counts, Detect, Identity, MAX_PARTS, Map};
+use super::{Company, Cond, Counts, Detect, Each, Explode, Identity, MAX_PARTS, Map};
 use crate::decode::formats::nearest;
 use crate::domain::Keep;
 
@@ -188,27 +188,34 @@ fn id(value: &Value<'_>) -> Read<String> {
     Ok(id)
 }
 
-/// `a.b[].c` is the array `c` in each element of the array `a.b`.
-fn explode(table: &Table<'_>) -> Read<Vec<String>> {
+/// `a.b[].c` is the array `c` in each element of the array `a.b`; `a{}` each member of
+/// the object `a`.
+fn explode(table: &Table<'_>) -> Read<Vec<Explode>> {
     let Some(value) = table.get("explode") else { return Ok(Vec::new()) };
     let text = string(value, "explode")?;
     // A list at the top is taken apart for every format.
-    let inner = text.strip_prefix("[]").map_or(text.as_str(), |rest| rest.trim_start_matches('.'));
-    let inner = inner.strip_suffix("[]").unwrap_or(inner);
-    if inner.is_empty() {
-        return Ok(Vec::new());
+    let mut rest =
+        text.strip_prefix("[]").map_or(text.as_str(), |rest| rest.trim_start_matches('.'));
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let end = rest.find(['[', '{']).unwrap_or(rest.len());
+        let (path, behind) = rest.split_at(end);
+        let each = if behind.starts_with("{}") { Each::Member } else { Each::Element };
+        let after = behind.strip_prefix("[]").or(behind.strip_prefix("{}")).unwrap_or(behind);
+        let whole = after.is_empty() || (after.starts_with('.') && after.len() > 1);
+        let plain = !path.is_empty() && !path.contains([']', '}', '*', '^']);
+        if !whole || !plain || path.split('.').any(str::is_empty) {
+            let message =
+                "must be the path of an array, as `items` or `a[].b`, or of an object, as `a{}`";
+            return Err(error(value, "explode", message));
+        }
+        all.push(Explode { path: path.to_owned(), each });
+        rest = after.strip_prefix('.').unwrap_or(after);
     }
-    let arrays: Vec<String> = inner.split("[].").map(str::to_owned).collect();
-    let plain = |array: &String| {
-        !array.is_empty() && !array.contains(['[', ']', '*', '^']) && !array.contains("..")
-    };
-    if !arrays.iter().all(plain) {
-        return Err(error(value, "explode", "must be the path of an array, as `items` or `a[].b`"));
-    }
-    if arrays.len() >= MAX_PARTS / 2 {
+    if all.len() >= MAX_PARTS / 2 {
         return Err(error(value, "explode", "goes through too many arrays"));
     }
-    Ok(arrays)
+    Ok(all)
 }
 
 /// An array of paths, or of arrays of paths.

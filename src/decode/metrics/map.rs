@@ -14,6 +14,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("engines.toml", include_str!("../../../data/metrics/engines.toml")),
     ("envoy.toml", include_str!("../../../data/metrics/envoy.toml")),
     ("litellm.toml", include_str!("../../../data/metrics/litellm.toml")),
+    ("otel.toml", include_str!("../../../data/metrics/otel.toml")),
 ];
 
 /// A map as written. The same keys in `data/metrics/*.toml` and in the

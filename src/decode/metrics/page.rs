@@ -44,6 +44,8 @@ pub struct Page {
     rows: Vec<Row>,
     index: FxHashMap<Key, usize>,
     echoes: FxHashMap<(LimitId, LimitField), (Option<i128>, Wall)>,
+    /// What points that say by how much they grew have come to.
+    totals: FxHashMap<(Sym, Option<Sym>), f64>,
     /// The family that was announced last, where it is a counter's.
     counter: Vec<u8>,
     masked_key: bool,
@@ -91,6 +93,7 @@ impl Page {
             rows: Vec::new(),
             index: FxHashMap::default(),
             echoes: FxHashMap::default(),
+            totals: FxHashMap::default(),
             counter: Vec::new(),
             masked_key: false,
         }
@@ -128,11 +131,31 @@ impl Page {
         }
     }
 
+    /// Reads a sample that stands by itself; `grown` says by how much one has that only
+    /// grows. Whether any map is about it.
+    pub fn point(
+        &mut self,
+        maps: &MetricMaps,
+        sample: &Sample<'_>,
+        grown: Option<f64>,
+        place: Place,
+        out: &mut Batch,
+    ) -> bool {
+        let mut is_told = false;
+        for map in maps.of(sample) {
+            is_told |= self.take(map, sample, grown, place).is_ok();
+        }
+        if std::mem::take(&mut self.masked_key) {
+            place.fault(out, FaultReason::KeyInLog);
+        }
+        is_told
+    }
+
     fn sample(&mut self, maps: &MetricMaps, sample: &Sample<'_>, place: Place, out: &mut Batch) {
         let mut nothing = "no_map";
         let mut is_told = false;
         for map in maps.of(sample) {
-            match self.take(map, sample, place) {
+            match self.take(map, sample, None, place) {
                 Ok(Told::First) => is_told = true,
                 Ok(Told::More) => nothing = "added_up",
                 Err(Ignored(why)) => nothing = why,
@@ -155,9 +178,13 @@ impl Page {
         &mut self,
         map: &MetricMap,
         sample: &Sample<'_>,
+        grown: Option<f64>,
         place: Place,
     ) -> Result<Told, Nothing> {
-        let value = value(sample.value, map.scale)?;
+        if grown.is_some() && !matches!(map.to, Target::Show { .. }) {
+            return Err(Ignored("growth_only"));
+        }
+        let mut value = value(sample.value, map.scale)?;
         let at = sample.at.unwrap_or(place.at.received);
         let (key, seen) = match &map.to {
             Target::Queue { name, .. } => {
@@ -195,14 +222,12 @@ impl Page {
                 let name = name.ok_or(Ignored("no_name"))?;
                 let labels = labels_of(sample, labels.as_deref());
                 let labels = self.named(NameKind::Series, labels);
-                let reading = MetricReading {
-                    at,
-                    name,
-                    labels,
-                    host: self.host,
-                    value: 0.0,
-                    kind: self.kind(sample.name),
-                };
+                let mut kind = self.kind(sample.name);
+                if let Some(grown) = grown {
+                    kind = MetricKind::Counter;
+                    value.float = self.total((name, labels), grown * map.scale.unwrap_or(1.0))?;
+                }
+                let reading = MetricReading { at, name, labels, host: self.host, value: 0.0, kind };
                 (Key::Metric(name, labels), Observation::Metric(reading))
             }
         };
@@ -215,7 +240,8 @@ impl Page {
                 set_limit(reading, limit.field, value, map.combine, at)
             }
             (Observation::Metric(reading), _) => {
-                let before = (told == Told::More).then_some(reading.value);
+                let adds = told == Told::More && grown.is_none();
+                let before = adds.then_some(reading.value);
                 let float = combine(map.combine, before, value.float, add_floats);
                 float.map(|float| reading.value = float)
             }
@@ -242,6 +268,16 @@ impl Page {
         }
         let told = if known.is_some() { Told::More } else { Told::First };
         self.rows.get_mut(position).map(|row| (row, told)).ok_or(Ignored("no_map"))
+    }
+
+    /// What a series has come to since it was first read.
+    fn total(&mut self, series: (Sym, Option<Sym>), grown: f64) -> Result<f64, Nothing> {
+        if self.totals.len() >= MOST_ROWS && !self.totals.contains_key(&series) {
+            return Err(Ignored("too_many_series"));
+        }
+        let total = self.totals.entry(series).or_default();
+        *total += grown;
+        Ok(*total)
     }
 
     fn limit_id(&mut self, limit: &LimitTarget, sample: &Sample<'_>) -> LimitId {

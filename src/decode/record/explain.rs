@@ -23,14 +23,15 @@ impl Recorder {
     pub(super) fn note_record(&mut self, format: &Format, line: Line<'_>) {
         let Some(mut trace) = self.trace.take() else { return };
         let formats = trace.formats();
-        // Looking for names must not change what is told of them.
-        let masked = self.names.masked_key;
+        // A name is looked at once: what was masked for the note is told with the record.
+        let masked = std::mem::take(&mut self.names.masked_key);
         if let Some(words) = formats.words(format.number) {
             let note = trace.record(words);
             self.note_fields(&format.map, words, line, note);
             note_limits(&format.map, words, line, note);
             note.ignored = why_ignored(&format.map, words, line);
             note.ignored_headers = ignored_headers(&format.map, line);
+            note.key_in_log = self.names.masked_key;
         }
         self.names.masked_key = masked;
         self.trace = Some(trace);

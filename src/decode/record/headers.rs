@@ -67,6 +67,10 @@ impl Collector {
                 _ => {}
             }
         }
+        let record = scans.get(format.map.explode.len()).filter(|_| map.record);
+        for (name, value) in record.into_iter().flat_map(|record| members(record.line())) {
+            into.push(name, value);
+        }
         if !map.named.is_empty() {
             into.named(traits);
         }

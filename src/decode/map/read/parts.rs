@@ -9,6 +9,8 @@ use crate::domain::{Layer, Resource, Scope};
 
 /// Values one map may remember.
 const MOST_STICKY: usize = 16;
+/// Where headers are if each member of the record is one.
+const RECORD: &str = "@";
 /// Limits one map may describe.
 const MOST_LIMITS: usize = 32;
 
@@ -103,6 +105,7 @@ impl Reader {
     pub(super) fn headers(&self, map: &Table<'_>) -> Read<Headers<String>> {
         let mut headers = Headers {
             from: Vec::new(),
+            record: false,
             strip_prefix: Vec::new(),
             when: None,
             named: Vec::new(),
@@ -114,6 +117,8 @@ impl Reader {
         let keys = ["from", "strip_prefix", "when", "names", "prefixes", "fields", "drop", "layer"];
         known(fields, "headers", &keys)?;
         headers.from = self.paths_at(fields, "headers", "from")?;
+        headers.record = headers.from.iter().any(|path| path == RECORD);
+        headers.from.retain(|path| path != RECORD);
         headers.strip_prefix = header_names(fields, "headers", "strip_prefix")?;
         headers.when = self.when(fields, "headers")?;
         headers.layer =
