@@ -8,6 +8,7 @@
 //! retries and caps; the limit readings that follow go to `gauges`; what was
 //! touched is judged by the rules before `apply` returns.
 
+mod accounts;
 mod alerts;
 pub mod bills;
 mod calendar;
@@ -36,6 +37,8 @@ mod table;
 pub mod traffic;
 mod wording;
 
+use std::time::Duration;
+
 use crate::domain::{
     Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
     Scope, SourceCounters, SourceId, Stamp, Wall,
@@ -53,7 +56,7 @@ use keeping::LedgerRow;
 pub use keeping::LedgerStatus;
 use measures::Measures;
 use queues::Queues;
-pub use restored::{Restored, Stretch};
+pub use restored::{Need, Restored, Steps, Stretch};
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
 use spend::Cap;
@@ -63,11 +66,13 @@ use table::Touched;
 pub use wording::span as span_in_words;
 
 /// Clocks of hosts may be this far ahead of ours.
-const SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+const SKEW: Duration = Duration::from_secs(300);
+/// The same for what is read every few seconds: the present must not wait for longer.
+const READ_AHEAD: Duration = Duration::from_secs(5);
 /// Within that time about one price in ten changes.
-const OLD_PRICES: std::time::Duration = std::time::Duration::from_secs(45 * 86_400);
+const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
-const RETRY: std::time::Duration = std::time::Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Why a trip that a rule asked for was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +238,7 @@ impl Engine {
             Observation::Bill(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
-                self.bills.read(source, reading, now.mono);
+                self.bills.read(source, reading, now);
             }
             Observation::Queue(reading) => {
                 self.close_call(now);
@@ -291,8 +296,8 @@ impl Engine {
 
     /// How soon a tick can change something.
     #[must_use]
-    pub fn pulse(&self, now: Mono) -> std::time::Duration {
-        self.book.pulse(now).unwrap_or(std::time::Duration::from_secs(1))
+    pub fn pulse(&self, now: Mono) -> Duration {
+        self.book.pulse(now).unwrap_or(Duration::from_secs(1))
     }
 
     /// Learn what a source says of itself.
@@ -305,7 +310,7 @@ impl Engine {
     /// Learn what the kill switch directory holds, and whether rules may trip.
     pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
         let was_armed = self.switches.armed();
-        let changes = self.switches.set(states);
+        let changes = self.switches.set(states, now.mono);
         if self.switches.armed() && !was_armed {
             self.book.retry(now.mono);
         }
@@ -395,7 +400,8 @@ impl Engine {
             }
         }
         if instead.is_none() {
-            self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+            let grace = self.limits.obey_grace;
+            self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }
         self.call.request = Some(*request);
     }
@@ -562,6 +568,13 @@ impl Engine {
 /// clock that is a little fast. What claims to be of next year was spent today.
 fn counted_at(at: Wall, now: Stamp) -> Wall {
     if at > now.wall.plus(SKEW) { now.wall } else { at }
+}
+
+/// Whether a reading is older than the last one, and so says nothing new. A last one
+/// that lies further ahead than `skew` is of a clock that was wrong, and no reason to
+/// ignore the present.
+fn precedes(at: Wall, last: Wall, skew: Duration, now: Stamp) -> bool {
+    at < last && last <= now.wall.plus(skew)
 }
 
 /// A gateway's limit on a key, team or user is that one's own, whatever

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{READ_AHEAD, precedes};
 use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
 use crate::stats::{Durations, Sliding};
 
@@ -90,7 +91,7 @@ impl Queues {
     pub fn read(&mut self, reading: &QueueReading, now: Stamp) -> Option<(u32, bool)> {
         let (position, new) = self.row(reading.name, reading.priority)?;
         let row = self.rows.get_mut(position as usize)?;
-        row.read(reading, now.mono_of(reading.at));
+        row.read(reading, now);
         Some((position, new))
     }
 
@@ -146,7 +147,8 @@ impl Queues {
 }
 
 impl Queue {
-    fn read(&mut self, reading: &QueueReading, when: Mono) {
+    fn read(&mut self, reading: &QueueReading, now: Stamp) {
+        let when = now.mono_of(reading.at);
         let Some(host) = self.hosts.iter_mut().find(|h| h.host == reading.host) else {
             self.hosts.push(HostQueue {
                 host: reading.host,
@@ -159,7 +161,7 @@ impl Queue {
             let _ = self.flow.at(when);
             return;
         };
-        if reading.at < host.last.at {
+        if precedes(reading.at, host.last.at, READ_AHEAD, now) {
             return;
         }
         let grown = |before: Option<u64>, after: Option<u64>| match (before, after) {

@@ -110,18 +110,29 @@ impl Reader {
         })
     }
 
+    /// The last days of UTC with spend, the newest first.
+    pub fn days(&self, most: usize) -> Result<Vec<Wall>, LedgerError> {
+        let days = self.ask(|db| last_steps(db, "day", 1, most))?;
+        Ok(days.into_iter().map(grain::begin_of).collect())
+    }
+
     /// The same from a moment on, by steps of so many minutes counted from 1970,
     /// each told by its first minute: from the step on that the moment lies in, and
-    /// from the finest rows that steps are made of.
+    /// from the finest rows that steps are made of. Where fewer steps than `least`
+    /// have spend, as many as that from before it.
     pub fn spent_by(
         &self,
         step_minutes: u32,
         from: Wall,
+        least: usize,
     ) -> Result<Vec<(Who, i64, Bucket)>, LedgerError> {
         let step = i64::from(step_minutes.max(1));
         let from = grain::minute_of(from).div_euclid(step).saturating_mul(step);
-        let piece = Piece { table: grain::of_step(step), from, to: i64::MAX };
+        let table = grain::of_step(step);
         self.ask(|db| {
+            let last = last_steps(db, table, step, least)?.last().copied();
+            let from = last.map_or(from, |last| last.min(from));
+            let piece = Piece { table, from, to: i64::MAX };
             let mut sums: FxHashMap<(i64, i64), Bucket> = FxHashMap::default();
             each_row(db, &piece, |series, at, part| {
                 let at = at.div_euclid(step).saturating_mul(step);
@@ -190,6 +201,25 @@ fn source(row: &Row<'_>) -> rusqlite::Result<(String, SourceCounters)> {
         duplicates: count(5)?,
     };
     Ok((row.get(0)?, counters))
+}
+
+/// The last steps in which a table has rows, the newest first.
+fn last_steps(
+    db: &Connection,
+    table: &str,
+    minutes: i64,
+    most: usize,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut find =
+        db.prepare_cached(&format!("SELECT max({table}) FROM {table} WHERE {table} < ?1"))?;
+    let (mut steps, mut before) = (Vec::new(), i64::MAX);
+    while steps.len() < most
+        && let Some(row) = find.query_row([before], |row| row.get::<_, Option<i64>>(0))?
+    {
+        before = row.div_euclid(minutes).saturating_mul(minutes);
+        steps.push(before);
+    }
+    Ok(steps)
 }
 
 /// Adding up here is several times faster than SQLite's sorting `GROUP BY`.
