@@ -26,5 +26,5 @@ pub use error::LedgerError;
 pub use file::{LEDGER_FILE, SetAside};
 pub use lock::{Holder, LOCK_FILE};
 pub use prune::{Aged, Pruned};
-pub use read::{Kept, Reader, Size};
+pub use read::{Kept, Moment, Reader, Size};
 pub use sums::{Dimension, Who};

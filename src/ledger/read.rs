@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use rustc_hash::FxHashMap;
 
 use super::error::LedgerError;
@@ -19,6 +19,12 @@ pub struct Reader {
     db: Connection,
     path: PathBuf,
 }
+
+/// See [`Reader::moment`]; nothing is changed in it.
+#[derive(Debug)]
+pub struct Moment<'r>(
+    #[allow(dead_code, reason = "it ends when it is dropped")] Option<Transaction<'r>>,
+);
 
 /// What a run begins with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,8 +72,18 @@ impl Reader {
         &self.db
     }
 
+    /// A moment to which all answers belong that are asked for while it lives, also
+    /// beside a writer. Until then its log can't begin anew: not to be kept for long.
+    pub fn moment(&self) -> Result<Moment<'_>, LedgerError> {
+        let begin = |db| Transaction::new_unchecked(db, TransactionBehavior::Deferred);
+        // One within another is the same.
+        let begun = self.db.is_autocommit().then(|| begin(&self.db)).transpose();
+        begun.map(Moment).map_err(|error| LedgerError::of(&self.path, &error))
+    }
+
     /// Everything that a run begins with.
     pub fn load(&self) -> Result<Kept, LedgerError> {
+        let _moment = self.moment()?;
         Ok(Kept {
             totals: self.totals()?,
             sources: self.sources()?,
@@ -100,6 +116,7 @@ impl Reader {
     /// days of UTC that do.
     pub fn spent(&self, from: Wall, to: Option<Wall>) -> Result<Vec<(Who, Bucket)>, LedgerError> {
         let (from, to) = (grain::minute_from(from), to.map_or(i64::MAX, grain::minute_from));
+        let _moment = self.moment()?;
         self.ask(|db| {
             let mut sums = FxHashMap::default();
             for piece in grain::pieces(from, to, &grain::floors(db)?) {
@@ -112,7 +129,7 @@ impl Reader {
 
     /// The last days of UTC with spend, the newest first.
     pub fn days(&self, most: usize) -> Result<Vec<Wall>, LedgerError> {
-        let days = self.ask(|db| last_steps(db, "day", 1, most))?;
+        let days = self.ask(|db| grain::last_steps(db, "day", (1, i64::MAX), most))?;
         Ok(days.into_iter().map(grain::begin_of).collect())
     }
 
@@ -129,8 +146,9 @@ impl Reader {
         let step = i64::from(step_minutes.max(1));
         let from = grain::minute_of(from).div_euclid(step).saturating_mul(step);
         let table = grain::of_step(step);
+        let _moment = self.moment()?;
         self.ask(|db| {
-            let last = last_steps(db, table, step, least)?.last().copied();
+            let last = grain::last_steps(db, table, (step, i64::MAX), least)?.last().copied();
             let from = last.map_or(from, |last| last.min(from));
             let piece = Piece { table, from, to: i64::MAX };
             let mut sums: FxHashMap<(i64, i64), Bucket> = FxHashMap::default();
@@ -201,25 +219,6 @@ fn source(row: &Row<'_>) -> rusqlite::Result<(String, SourceCounters)> {
         duplicates: count(5)?,
     };
     Ok((row.get(0)?, counters))
-}
-
-/// The last steps in which a table has rows, the newest first.
-fn last_steps(
-    db: &Connection,
-    table: &str,
-    minutes: i64,
-    most: usize,
-) -> rusqlite::Result<Vec<i64>> {
-    let mut find =
-        db.prepare_cached(&format!("SELECT max({table}) FROM {table} WHERE {table} < ?1"))?;
-    let (mut steps, mut before) = (Vec::new(), i64::MAX);
-    while steps.len() < most
-        && let Some(row) = find.query_row([before], |row| row.get::<_, Option<i64>>(0))?
-    {
-        before = row.div_euclid(minutes).saturating_mul(minutes);
-        steps.push(before);
-    }
-    Ok(steps)
 }
 
 /// Adding up here is several times faster than SQLite's sorting `GROUP BY`.

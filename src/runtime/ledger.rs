@@ -11,16 +11,21 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{BucketId, Checkpoint, Commit, Dimension, Names, SourceId, Stamp, Sym, Wall};
 use crate::engine::{Engine, EngineSpec, Need, Restored, SourceName, SourceStatus};
-use crate::ledger::{self, Committed, Holder, Kept, Ledger, LedgerError, Opened, Reader, Who};
+use crate::ledger::{
+    self, Aged, Committed, Holder, Kept, Ledger, LedgerError, Opened, Reader, Who,
+};
 
 /// Pause after the first failure; each further one doubles it.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(3);
 
+/// How often the ledger lets go of what is old.
+const AGE_EVERY: Duration = Duration::from_secs(3600);
 /// Days with spend that a clock which is wrong at start may be set to.
 const KNOWN_DAYS: usize = 62;
 /// Names that get a row for such a day: they must not take the room of today's.
@@ -56,7 +61,8 @@ pub struct Begun {
 }
 
 /// Open the ledger, let the engine go on where it ends, and start the thread.
-pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begun, LedgerError> {
+pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Begun, LedgerError> {
+    let now = clock.now();
     let us = Holder { pid: std::process::id(), host: setup.host, since: now.wall.rfc3339() };
     let sources = engine.sources().iter().map(|row| row.name.name.clone()).collect();
     let path: Arc<str> = setup.dir.join(ledger::LEDGER_FILE).to_string_lossy().into_owned().into();
@@ -86,39 +92,61 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begu
     let keeper = Keeper::new(path, commits, words, alive);
     let ledger = opened.ledger;
     let thread = thread::Builder::new().name("ledger".into());
-    let thread = thread.spawn(move || keep(ledger, &to_keep, &say, &over));
+    let thread = thread.spawn(move || keep(ledger, (&to_keep, &say, &over), clock));
     Ok(Begun { keeper, checkpoints, thread })
 }
 
-/// Commit until the engine thread has ended, and then what it left.
-fn keep(
-    mut ledger: Ledger,
-    commits: &Receiver<Commit>,
+/// The channels of the thread: what is to be kept, what became of it, and the end of
+/// the engine thread.
+type Channels<'c> = (&'c Receiver<Commit>, &'c Sender<Word>, &'c Receiver<Infallible>);
+
+/// Commit until the engine thread has ended, and then what it left. While nothing
+/// is to be committed, let go of what is old.
+fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
+    let mut due = clock.now().mono;
+    loop {
+        match commits.recv_timeout(due.since(clock.now().mono)) {
+            Ok(commit) => {
+                let Some(kept) = keep_one(&mut ledger, commit, say, over) else { return };
+                let _ = say.send(match kept {
+                    Committed::Kept => Word::Kept,
+                    Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
+                });
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let now = clock.now();
+                // Where it can't be done, the next commit says so.
+                let aged = ledger.age(now.wall).unwrap_or_default();
+                due = if aged == Aged::More { now.mono } else { now.mono.plus(AGE_EVERY) };
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Try until it is kept; `None` where the engine thread has ended before.
+fn keep_one(
+    ledger: &mut Ledger,
+    commit: Commit,
     say: &Sender<Word>,
     over: &Receiver<Infallible>,
-) {
-    for commit in commits {
-        let mut outcome = ledger.commit(commit);
-        let mut pause = PAUSE;
-        let kept = loop {
-            match outcome {
-                Ok(kept) => break kept,
-                Err(error) => {
-                    // Nobody hears it once the engine thread has ended.
-                    let _ = say.send(Word::Failed(error.to_string()));
-                }
+) -> Option<Committed> {
+    let mut outcome = ledger.commit(commit);
+    let mut pause = PAUSE;
+    loop {
+        match outcome {
+            Ok(kept) => return Some(kept),
+            Err(error) => {
+                // Nobody hears it once the engine thread has ended.
+                let _ = say.send(Word::Failed(error.to_string()));
             }
-            let waited = over.recv_timeout(pause);
-            outcome = ledger.commit(Commit::default());
-            if waited == Err(RecvTimeoutError::Disconnected) && outcome.is_err() {
-                return;
-            }
-            pause = (pause * 2).min(LONGEST);
-        };
-        let _ = say.send(match kept {
-            Committed::Kept => Word::Kept,
-            Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
-        });
+        }
+        let waited = over.recv_timeout(pause);
+        outcome = ledger.commit(Commit::default());
+        if waited == Err(RecvTimeoutError::Disconnected) && outcome.is_err() {
+            return None;
+        }
+        pause = (pause * 2).min(LONGEST);
     }
 }
 
@@ -131,6 +159,7 @@ pub fn remembered(
     now: Stamp,
 ) -> Result<Engine, LedgerError> {
     let reader = Reader::open(dir)?;
+    let _moment = reader.moment()?;
     let kept = reader.load()?;
     let name = |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
     spec.sources = kept.sources.iter().map(name).collect();

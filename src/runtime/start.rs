@@ -101,7 +101,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let mut threads = Vec::new();
     let (mut keeper, mut resume) = (None, Resume::Never);
     if let Some(setup) = setup.ledger {
-        let begun = ledger::begin(setup, &mut engine, clock.now())?;
+        let begun = ledger::begin(setup, &mut engine, clock)?;
         threads.push(("ledger", named("ledger", begun.thread)?));
         (keeper, resume) = (Some(begun.keeper), Resume::From(begun.checkpoints));
     }
