@@ -28,6 +28,7 @@ mod restored;
 pub mod retries;
 mod rolling;
 mod series;
+mod skew;
 mod sources;
 mod spec;
 pub mod spend;
@@ -57,6 +58,7 @@ pub use keeping::LedgerStatus;
 use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
+use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
 use spend::Cap;
@@ -65,10 +67,6 @@ use switches::{SwitchState, Switches};
 use table::Touched;
 pub use wording::span as span_in_words;
 
-/// Clocks of hosts may be this far ahead of ours.
-const SKEW: Duration = Duration::from_secs(300);
-/// The same for what is read every few seconds: the present must not wait for longer.
-const READ_AHEAD: Duration = Duration::from_secs(5);
 /// Within that time about one price in ten changes.
 const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
@@ -562,19 +560,6 @@ impl Engine {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
-}
-
-/// The time a call counts at: its own, unless that lies too far ahead to be a
-/// clock that is a little fast. What claims to be of next year was spent today.
-fn counted_at(at: Wall, now: Stamp) -> Wall {
-    if at > now.wall.plus(SKEW) { now.wall } else { at }
-}
-
-/// Whether a reading is older than the last one, and so says nothing new. A last one
-/// that lies further ahead than `skew` is of a clock that was wrong, and no reason to
-/// ignore the present.
-fn precedes(at: Wall, last: Wall, skew: Duration, now: Stamp) -> bool {
-    at < last && last <= now.wall.plus(skew)
 }
 
 /// A gateway's limit on a key, team or user is that one's own, whatever

@@ -7,9 +7,9 @@
 use jiff::tz::TimeZone;
 
 use super::calendar::Span;
+use super::skew::{SKEW, counted_at};
 use super::spec::Period;
 use super::spend::Sums;
-use super::{SKEW, counted_at};
 use crate::domain::{NanoUsd, Stamp, Wall};
 
 /// Periods besides the present one. Of more, the one goes that was longest without a

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use super::Engine;
 use super::calendar::Span;
 use super::restored::{Need, Steps, Stretch};
+use super::skew::{SKEW, precedes};
 use super::spend::Sums;
-use super::{Engine, SKEW, precedes};
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{BillReading, Dimension, Mono, NanoUsd, SourceId, Stamp, Sym, Wall};
 

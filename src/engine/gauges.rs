@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use super::{READ_AHEAD, SKEW, precedes};
+use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
     Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
     ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowFrom,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use super::{READ_AHEAD, precedes};
+use super::skew::{READ_AHEAD, precedes};
 use crate::domain::{MetricKind, MetricReading, Mono, Stamp, Sym};
 
 /// Series kept; those beyond are not.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{READ_AHEAD, precedes};
+use super::skew::{READ_AHEAD, precedes};
 use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
 use crate::stats::{Durations, Sliding};
 

@@ -9,8 +9,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::SKEW;
 use super::restored::{Need, Steps, Stretch};
+use super::skew::SKEW;
 use super::spec::Window;
 use super::spend::Sums;
 use crate::domain::time::NANOS_PER_S;

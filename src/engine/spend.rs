@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use super::accounts::{Accounts, Rolled};
 use super::bills::Billed;
 use super::calendar::Span;
-use super::counted_at;
 use super::restored::{Need, Stretch};
 use super::rolling::Rolling;
+use super::skew::counted_at;
 use super::spec::{CapSpec, Period};
 use crate::domain::{
     Bucket, BucketId, Dimension, Mono, Names, NanoUsd, Outcome, Request, Stamp, Sym, Wall,

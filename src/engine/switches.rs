@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SKEW;
+use super::skew::SKEW;
 use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall};
 
 /// A call of unknown start that ends so soon after a trip may have begun before it.
