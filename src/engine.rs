@@ -8,6 +8,7 @@
 //! retries and caps; the limit readings that follow go to `gauges`; what was
 //! touched is judged by the rules before `apply` returns.
 
+mod accounts;
 mod alerts;
 pub mod bills;
 mod calendar;
@@ -29,6 +30,7 @@ mod restored;
 pub mod retries;
 mod rolling;
 mod series;
+mod skew;
 mod sources;
 mod spec;
 pub mod spend;
@@ -37,6 +39,8 @@ pub mod switches;
 mod table;
 pub mod traffic;
 mod wording;
+
+use std::time::Duration;
 
 use crate::domain::{
     Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
@@ -56,7 +60,8 @@ pub use keeping::{LedgerStatus, LedgerUse};
 pub use limit_name::{LimitName, LimitParts};
 use measures::Measures;
 use queues::Queues;
-pub use restored::{Restored, Stretch};
+pub use restored::{Need, Restored, Steps, Stretch};
+use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
 use spend::Cap;
@@ -65,12 +70,10 @@ use switches::{SwitchState, Switches};
 use table::Touched;
 pub use wording::{NO_KEY, span as span_in_words};
 
-/// Clocks of hosts may be this far ahead of ours.
-const SKEW: std::time::Duration = std::time::Duration::from_secs(300);
 /// Within that time about one price in ten changes.
-const OLD_PRICES: std::time::Duration = std::time::Duration::from_secs(45 * 86_400);
+const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
-const RETRY: std::time::Duration = std::time::Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Why a trip that a rule asked for was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +245,7 @@ impl Engine {
             Observation::Bill(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
-                self.bills.read(source, reading, now.mono);
+                self.bills.read(source, reading, now);
             }
             Observation::Queue(reading) => {
                 self.close_call(now);
@@ -300,8 +303,8 @@ impl Engine {
 
     /// How soon a tick can change something.
     #[must_use]
-    pub fn pulse(&self, now: Mono) -> std::time::Duration {
-        self.book.pulse(now).unwrap_or(std::time::Duration::from_secs(1))
+    pub fn pulse(&self, now: Mono) -> Duration {
+        self.book.pulse(now).unwrap_or(Duration::from_secs(1))
     }
 
     /// Learn what a source says of itself.
@@ -319,7 +322,7 @@ impl Engine {
     /// Learn what the kill switch directory holds, and whether rules may trip.
     pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
         let was_armed = self.switches.armed();
-        let changes = self.switches.set(states);
+        let changes = self.switches.set(states, now.mono);
         if self.switches.armed() && !was_armed {
             self.book.retry(now.mono);
         }
@@ -413,7 +416,8 @@ impl Engine {
             }
         }
         if instead.is_none() {
-            self.touched.hosts |= self.switches.call(request, &self.names, self.limits.obey_grace);
+            let grace = self.limits.obey_grace;
+            self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }
         self.call.request = Some(*request);
     }
@@ -576,12 +580,6 @@ impl Engine {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
-}
-
-/// The time a call counts at: its own, unless that lies too far ahead to be a
-/// clock that is a little fast. What claims to be of next year was spent today.
-fn counted_at(at: Wall, now: Stamp) -> Wall {
-    if at > now.wall.plus(SKEW) { now.wall } else { at }
 }
 
 /// A gateway's limit on a key, team or user is that one's own, whatever

@@ -28,6 +28,6 @@ pub use error::LedgerError;
 pub use file::{LEDGER_FILE, SetAside};
 pub use lock::{Holder, LOCK_FILE};
 pub use prune::{Aged, Pruned};
-pub use read::{Kept, Reader, Size};
+pub use read::{Kept, Moment, Reader, Size};
 pub use replaceable::KeptCall;
 pub use sums::{Dimension, Who};

@@ -157,6 +157,10 @@ fn the_bill_of_a_period_stands_beside_the_caps_it_is_about() {
     rig.bill(1, 0, 5 * USD, 300);
     rig.bill(1, 0, 3 * USD, 250);
     assert_eq!(rig.cap("day", 300).provider_usd.unwrap().0, NanoUsd(7 * USD));
+    // One that a clock a month ahead dated is in the way of none.
+    rig.bill(1, 0, 6 * USD, 30 * DAY);
+    rig.bill(1, 0, 8 * USD, 400);
+    assert_eq!(rig.cap("day", 400).provider_usd.unwrap().0, NanoUsd(10 * USD));
 }
 
 #[test]
@@ -227,8 +231,8 @@ fn days_that_an_earlier_run_counted_are_compared_too() {
     let openai = rig.names.intern(NameKind::Provider, "openai");
     let now = at(0);
     let mut restored = Restored { since: Some(at(-9 * DAY).wall), ..Restored::default() };
-    for stretch in rig.engine.stretches(now) {
-        let days = stretch.step_minutes == Some(24 * 60);
+    for stretch in rig.engine.stretches(now, &[]) {
+        let days = stretch.steps.is_some_and(|steps| steps.minutes == 24 * 60);
         let part = |day: i64| {
             let minute = (MIDNIGHT + day * DAY) / 60;
             let who = BucketId { minute, provider: Some(openai), ..BucketId::default() };
@@ -256,4 +260,15 @@ fn a_day_that_we_have_not_seen_all_of_is_not_compared() {
     rig.bill(1, -1, 50 * USD, 100);
     assert!(rig.differences(200).is_empty());
     assert_eq!(rig.cap("day", 200).estimate_error_ratio, None);
+}
+
+#[test]
+fn a_day_whose_sums_a_wrong_clock_displaced_is_not_compared() {
+    for (ahead, is_told) in [(35, true), (36, false), (360, false)] {
+        let mut rig = Rig::new();
+        rig.call(10, "prod", USD);
+        rig.call(ahead * DAY + 10, "prod", USD);
+        rig.bill(1, 0, 50 * USD, DAY + 100);
+        assert_eq!(!rig.differences(DAY + 200).is_empty(), is_told, "{ahead}");
+    }
 }

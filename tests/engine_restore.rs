@@ -2,20 +2,22 @@
 //! that go on as if there had been one run.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::HashMap;
+#[path = "support/book.rs"]
+mod book;
+
 use std::time::Duration;
+
+use book::{Book, spent};
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::domain::{
-    Batch, Bucket, BucketId, Checkpoint, Commit, Cost, CostSource, CountedCall, Dedup, Dimension,
-    Generation, Item, Keep, Mono, NameKind, Names, NanoUsd, Observation, Progress, Request,
-    SourceId, Stamp, Sym, TextRef, Tokens, Wall,
+    Batch, Checkpoint, Commit, Cost, CostSource, CountedCall, Dedup, Dimension, Generation, Item,
+    Keep, Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym,
+    TextRef, Tokens, Wall,
 };
-use tripline::engine::spend::{Cap, View};
 use tripline::engine::{
-    CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName, SourceStatus, Stretch,
-    Window,
+    CapSpec, Engine, EngineSpec, Limits, Period, SourceName, SourceStatus, Window,
 };
 
 /// 2026-11-20 12:00 UTC.
@@ -120,69 +122,6 @@ fn checkpoint(inode: u64, offset: u64, progress: Generation) -> Checkpoint {
         memo: String::new(),
         progress,
     }
-}
-
-/// What a ledger makes of commits.
-#[derive(Default)]
-struct Book {
-    buckets: HashMap<BucketId, Bucket>,
-    restored: Restored,
-    offset: u64,
-}
-
-impl Book {
-    fn take(&mut self, commit: Commit) {
-        for (id, part) in commit.buckets {
-            self.buckets.entry(id).or_default().add(&part);
-            self.restored.totals.add(&part);
-        }
-        self.restored.seen.extend(commit.seen);
-        for call in commit.replaceable {
-            let same = |old: &&mut CountedCall| {
-                old.request.dedup.unwrap().fingerprint == call.request.dedup.unwrap().fingerprint
-            };
-            match self.restored.replaceable.iter_mut().find(same) {
-                Some(old) => *old = call,
-                None => self.restored.replaceable.push(call),
-            }
-        }
-        if !commit.sources.is_empty() {
-            self.restored.sources = commit.sources;
-        }
-        self.offset = commit.checkpoints.last().map_or(self.offset, |file| file.offset);
-    }
-
-    fn restore(&self, engine: &mut Engine, now: Stamp) {
-        let mut restored = self.restored.clone();
-        for stretch in engine.stretches(now) {
-            let Stretch { from, to, step_minutes } = stretch;
-            let step = i64::from(step_minutes.unwrap_or(1));
-            let step_of = |id: &BucketId| id.minute.div_euclid(step) * step;
-            let within = |id: &BucketId| {
-                let minute = Wall::from_secs(step_of(id) * 60);
-                minute >= from && to.is_none_or(|to| minute < to)
-            };
-            let parts = self.buckets.iter().filter(|(id, _)| within(id));
-            let parts = parts.map(|(id, part)| (BucketId { minute: step_of(id), ..*id }, *part));
-            restored.spent.push((stretch, parts.collect()));
-        }
-        engine.restore(&restored, now);
-    }
-}
-
-/// By cap and whose it is: of rows for each name the order does not matter, and
-/// neither do those in which there is nothing.
-fn spent(engine: &Engine, now: Stamp) -> Vec<(String, Option<Sym>, NanoUsd, u64, u64)> {
-    let known = engine.spend_known();
-    let rows = engine.caps().iter().map(|cap| (cap, cap.view(now, known)));
-    let rows = rows.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
-    let row = |(cap, view): (&Cap, View)| {
-        let of = cap.of.map(|(_, name)| name);
-        (cap.spec.name.clone(), of, view.spent, view.calls, view.unpriced)
-    };
-    let mut rows: Vec<_> = rows.map(row).collect();
-    rows.sort();
-    rows
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use serde_json::{Value, json};
 use tripline::decode::DecodeOptions;
-use tripline::domain::{Names, Observation, Wall};
+use tripline::domain::{Mono, Names, Observation, Stamp, Wall};
 use tripline::engine::switches::{Armed, SwitchState, Switches, Trip};
 
 mod support;
@@ -133,14 +133,16 @@ fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
     };
     let after = |second: i64| {
         let mut switches = Switches::default();
-        switches.set(vec![SwitchState {
+        let state = SwitchState {
             scope: "all".into(),
             path: "all.kill".into(),
             trip: Some(Trip { at: trip(0), ..Trip::default() }),
             armed: Armed::Armed,
             problem: None,
-        }]);
-        let disobeyed = switches.call(&passed_at(second), &names, Duration::from_secs(1));
+        };
+        let now = Stamp { mono: Mono(1 << 60), wall: trip(second) };
+        switches.set(vec![state], now.mono);
+        let disobeyed = switches.call(&passed_at(second), &names, Duration::from_secs(1), now);
         let host = switches.rows()[0].hosts[0];
         assert_eq!(disobeyed, host.started_after == 1);
         (host.draining, host.start_unknown, host.obeys())

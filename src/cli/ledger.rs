@@ -70,10 +70,12 @@ pub fn refused(error: &LedgerError) -> Failure {
 
 fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let reader = open(context)?;
+    let moment = reader.moment().map_err(|error| refused(&error))?;
     let here = here(context);
     let known = || Ok((reader.size()?, reader.totals()?, reader.refused()?, reader.sources()?));
     let (size, totals, apart, sources) = known().map_err(|error: LedgerError| refused(&error))?;
     let days = last_days(&reader, &here, &size).map_err(|error| refused(&error))?;
+    drop(moment);
     let mut out = Out::new();
     let path = context.ledger_dir().join(LEDGER_FILE).display().to_string();
     let printed = if as_json {
@@ -228,9 +230,11 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
 
 fn verify(context: &Context) -> Result<(), Failure> {
     let reader = open(context)?;
+    let moment = reader.moment().map_err(|error| refused(&error))?;
     let wrong = reader.verify().map_err(|error| refused(&error))?;
     if wrong.is_empty() {
         let Kept { totals, checkpoints, .. } = reader.load().map_err(|error| refused(&error))?;
+        drop(moment);
         let mut out = Out::new();
         let printed = out.line(&format!(
             "sound: {} requests, {}, {} files followed",

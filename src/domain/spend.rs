@@ -217,9 +217,9 @@ impl Bucket {
 }
 
 impl Commit {
-    /// Counted calls worth remembering: at 1,000 calls a second, more than three
-    /// minutes.
-    pub const SEEN_KEPT: usize = 200_000;
+    /// Counted calls worth remembering, in a run and over its end: at 1,000 calls a
+    /// second, more than a minute.
+    pub const SEEN_KEPT: usize = 65_536;
     /// Counted calls of which a better line may still come.
     pub const REPLACEABLE_KEPT: usize = 8192;
 

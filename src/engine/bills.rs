@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::Engine;
 use super::calendar::Span;
-use super::restored::Stretch;
+use super::restored::{Need, Steps, Stretch};
+use super::skew::{SKEW, precedes};
 use super::spend::Sums;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{BillReading, Dimension, Mono, NanoUsd, SourceId, Stamp, Sym, Wall};
@@ -100,25 +101,33 @@ impl Days {
         Days { provider, environment, days: [(0, Sums::default()); DAYS] }
     }
 
-    /// The sums of the day of `at`; `None` where that is too long ago.
+    /// The sums of the day of `at`; `None` where a later day has taken its place.
     pub fn at(&mut self, at: Wall) -> Option<&mut Sums> {
         let day = at.0.div_euclid(DAY_NS);
-        let slot = usize::try_from(day.rem_euclid(i64::try_from(DAYS).ok()?)).ok()?;
-        let (kept, sums) = self.days.get_mut(slot)?;
+        let (kept, sums) = self.days.get_mut(slot_of(day)?)?;
         if *kept < day {
             (*kept, *sums) = (day, Sums::default());
         }
         (*kept == day).then_some(sums)
     }
 
-    fn sum(&self, span: Span) -> Sums {
+    /// `None` where a later day has taken the place of one of these: one long ago, or
+    /// one that was counted under a clock that was wrong.
+    fn sum(&self, span: Span) -> Option<Sums> {
         let mut sum = Sums::default();
-        let days = span.start.0.div_euclid(DAY_NS)..span.end.0.div_euclid(DAY_NS);
-        for (_, sums) in self.days.iter().filter(|(day, _)| days.contains(day)) {
-            sum.add(sums);
+        for day in span.start.0.div_euclid(DAY_NS)..span.end.0.div_euclid(DAY_NS) {
+            match self.days.get(slot_of(day)?)? {
+                (kept, _) if *kept > day => return None,
+                (kept, sums) if *kept == day => sum.add(sums),
+                _ => {}
+            }
         }
-        sum
+        Some(sum)
     }
+}
+
+fn slot_of(day: i64) -> Option<usize> {
+    usize::try_from(day.rem_euclid(i64::try_from(DAYS).ok()?)).ok()
 }
 
 /// The stretch of which our own side must be known at `now`.
@@ -126,7 +135,8 @@ impl Days {
 pub fn stretch(now: Wall) -> Stretch {
     let back = DAY_NS * i64::try_from(DAYS - 1).unwrap_or(0);
     let from = Wall(now.0.saturating_sub(now.0.rem_euclid(DAY_NS)).saturating_sub(back));
-    Stretch { from, to: None, step_minutes: Some(24 * 60) }
+    let steps = Some(Steps { minutes: 24 * 60, least: DAYS });
+    Stretch { from, to: None, steps, need: Need::Now }
 }
 
 impl Bills {
@@ -136,7 +146,7 @@ impl Bills {
     }
 
     /// Take in a reading.
-    pub fn read(&mut self, source: SourceId, reading: &BillReading, now: Mono) {
+    pub fn read(&mut self, source: SourceId, reading: &BillReading, now: Stamp) {
         let BillReading { provider, environment, key, start, end, .. } = *reading;
         if start >= end {
             return;
@@ -147,14 +157,14 @@ impl Bills {
                 free.insert(*reading);
                 true
             }
-            Entry::Occupied(mut kept) if kept.get().at <= reading.at => {
+            Entry::Occupied(mut kept) if !precedes(reading.at, kept.get().at, SKEW, now) => {
                 let before = kept.insert(*reading);
                 (before.usd, before.complete) != (reading.usd, reading.complete)
             }
             Entry::Occupied(_) => false,
         };
         if changed && reading.complete && key.is_none() {
-            self.fresh.insert((provider, environment, start, end), now);
+            self.fresh.insert((provider, environment, start, end), now.mono);
         }
         while self.readings.len() > BILLS {
             self.readings.pop_first();
@@ -221,7 +231,7 @@ impl Bills {
         let mut ours = Sums::default();
         for days in own {
             if billed.covers(days.provider, days.environment) {
-                ours.add(&days.sum(span));
+                ours.add(&days.sum(span)?);
             }
         }
         Some((usd, ours))

@@ -138,9 +138,7 @@ impl Caps {
     #[must_use]
     pub fn each(&self, stretch: &Stretch) -> Vec<Dimension> {
         let each = self.plans.iter().filter_map(|plan| match &plan.rows {
-            PlanRows::Each(each) if each.fresh.stretches().any(|own| own == *stretch) => {
-                Some(each.dimension)
-            }
+            PlanRows::Each(each) if each.fresh.counts(stretch) => Some(each.dimension),
             _ => None,
         });
         each.collect()
@@ -148,10 +146,10 @@ impl Caps {
 
     /// The stretches of which they need to know what was spent.
     #[must_use]
-    pub fn stretches(&self) -> Vec<Stretch> {
+    pub fn stretches(&self, known: &[Wall]) -> Vec<Stretch> {
         let mut stretches = Vec::new();
         for plan in &self.plans {
-            for stretch in self.period_of(plan).into_iter().flat_map(Cap::stretches) {
+            for stretch in self.period_of(plan).into_iter().flat_map(|cap| cap.stretches(known)) {
                 if !stretches.contains(&stretch) {
                     stretches.push(stretch);
                 }
@@ -173,7 +171,7 @@ impl Caps {
                 continue;
             };
             let period = self.period_of(plan);
-            if !period.is_some_and(|cap| cap.stretches().any(|own| own == *stretch)) {
+            if !period.is_some_and(|cap| cap.counts(stretch)) {
                 continue;
             }
             let row = match self.plans.get_mut(number).map(|plan| &mut plan.rows) {

@@ -13,8 +13,8 @@ use rustc_hash::FxBuildHasher;
 
 use crate::domain::{Commit, CountedCall, Dedup as Id, Keep, Mono, Request, Wall};
 
-/// Calls remembered: at 1,000 calls a second, more than a minute.
-const KEPT: usize = 65_536;
+/// Calls remembered: as many as a ledger gives back to the next run.
+const KEPT: usize = Commit::SEEN_KEPT;
 /// Calls remembered that a later line may supersede or add to.
 const REPLACEABLE: usize = Commit::REPLACEABLE_KEPT;
 

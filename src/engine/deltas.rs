@@ -22,7 +22,7 @@ const MOST: usize = 65_536;
 /// Buckets beyond which all names but the provider's are.
 const FULL: usize = 2 * MOST;
 /// Calls remembered between two commits; the oldest go first.
-const SEEN: usize = 65_536;
+const SEEN: usize = Commit::SEEN_KEPT;
 
 /// Everything since the last commit.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
     Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
     ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision, WindowFrom,
@@ -20,8 +21,6 @@ const USUAL_WINDOW: Duration = Duration::from_secs(60);
 const POLLED: Duration = Duration::from_secs(3600);
 /// Without a reading for this long, nobody draws from it any more.
 const STILL: Duration = Duration::from_secs(5);
-/// Clocks of hosts may be this far ahead of ours.
-const SKEW: Duration = Duration::from_secs(5);
 /// Windows ahead for which the present rate says anything.
 const HORIZON: f64 = 5.0;
 /// Share of a limit that must be there again before it is called back.
@@ -131,7 +130,7 @@ impl Gauges {
         match request.outcome() {
             Outcome::RateLimited | Outcome::QuotaExhausted => {}
             Outcome::Ok => {
-                self.passed(request, named);
+                self.passed(request, named, now.wall);
                 return None;
             }
             _ => return None,
@@ -150,7 +149,7 @@ impl Gauges {
         let hit = hit.or_else(|| self.hidden(request, by, now));
         let position = hit?;
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
-            gauge.refuse(request);
+            gauge.refuse(request, now.wall);
             if gauge.is_money() && !self.spent.contains(&position) {
                 self.spent.push(position);
             }
@@ -159,17 +158,17 @@ impl Gauges {
     }
 
     /// A call passed: the limits it names, and the money it was paid from, are there.
-    fn passed(&mut self, request: &Request, named: &[u32]) {
+    fn passed(&mut self, request: &Request, named: &[u32], now: Wall) {
         for position in named {
             if let Some(gauge) = self.gauges.get_mut(*position as usize) {
-                gauge.relent(request);
+                gauge.relent(request, now);
             }
         }
         let gauges = &mut self.gauges;
         self.spent.retain(|position| {
             let Some(gauge) = gauges.get_mut(*position as usize) else { return false };
             if gauge.covers(request) {
-                gauge.relent(request);
+                gauge.relent(request, now);
             }
             gauge.refused.is_some()
         });
@@ -284,8 +283,7 @@ impl Gauge {
     }
 
     fn update(&mut self, id: LimitId, reading: &LimitReading, now: Stamp) -> Seen {
-        // A reading from the future is no reason to ignore the present.
-        if reading.at < self.last.at && self.last.at <= now.wall.plus(SKEW) {
+        if precedes(reading.at, self.last.at, READ_AHEAD, now) {
             return Seen::Older;
         }
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
@@ -338,14 +336,15 @@ impl Gauge {
         last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
     }
 
-    fn refuse(&mut self, request: &Request) {
+    fn refuse(&mut self, request: &Request, now: Wall) {
         let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
         let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let reset = self.last.reset.map(|r| r.at.since(request.at)).filter(|d| !d.is_zero());
         let told = if asked.or(reset).is_some() { Told::ByServer } else { Told::Assumed };
         let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
         let until = request.at.plus(asked.or(reset).unwrap_or(usual));
-        if self.refused.is_none_or(|refusal| until > refusal.until || request.at > refusal.at) {
+        if self.refusal(now).is_none_or(|refusal| until > refusal.until || request.at > refusal.at)
+        {
             self.refused = Some(Refusal { at: request.at, until, told });
         }
         if self.last.limit.is_none() && self.last.remaining.is_none() {
@@ -367,6 +366,11 @@ impl Gauge {
             && last.used_ratio.is_none()
     }
 
+    /// The last refusal, unless a clock that was wrong dated it.
+    fn refusal(&self, now: Wall) -> Option<Refusal> {
+        self.refused.filter(|refusal| refusal.at <= now.plus(SKEW))
+    }
+
     fn is_money(&self) -> bool {
         matches!(self.last.id.resource, Resource::Credits | Resource::Spend)
     }
@@ -381,8 +385,9 @@ impl Gauge {
     }
 
     /// A success that began after the refusal, with something left, ends it.
-    fn relent(&mut self, request: &Request) {
+    fn relent(&mut self, request: &Request, now: Wall) {
         let began = request.started_at.unwrap_or(request.at);
+        self.refused = self.refusal(now);
         if self.refused.is_some_and(|refusal| began > refusal.at)
             && self.level().is_none_or(|level| level > 0.0)
         {
@@ -397,7 +402,7 @@ impl Gauge {
         let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
         let is_polled = self.last.source == ReadingSource::Api;
         let window = if is_polled { window.max(POLLED) } else { window };
-        let refused = self.refused.filter(|refusal| now.wall < refusal.until);
+        let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
         let turned = self.turned_over(now);
         let stale = refused.is_none() && (age > window || turned);
         let limit = self.last.limit.map(Amount::as_f64);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::skew::{READ_AHEAD, precedes};
 use crate::domain::{MetricKind, MetricReading, Mono, Stamp, Sym};
 
 /// Series kept; those beyond are not.
@@ -58,7 +59,7 @@ impl Measures {
         let identity = (reading.name, reading.labels, reading.host);
         if let Some(position) = self.index.get(&identity) {
             if let Some(row) = self.rows.get_mut(*position as usize) {
-                row.update(reading, when);
+                row.update(reading, when, now);
             }
             return None;
         }
@@ -90,8 +91,8 @@ impl Measures {
 }
 
 impl Measure {
-    fn update(&mut self, reading: &MetricReading, when: Mono) {
-        if reading.at <= self.last.at {
+    fn update(&mut self, reading: &MetricReading, when: Mono, now: Stamp) {
+        if reading.at == self.last.at || precedes(reading.at, self.last.at, READ_AHEAD, now) {
             return;
         }
         let apart = when.since(self.read_at);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::skew::{READ_AHEAD, precedes};
 use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
 use crate::stats::{Durations, Known, Sliding};
 
@@ -92,7 +93,7 @@ impl Queues {
     pub fn read(&mut self, reading: &QueueReading, now: Stamp) -> Option<(u32, bool)> {
         let (position, new) = self.row(reading.name, reading.priority)?;
         let row = self.rows.get_mut(position as usize)?;
-        row.read(reading, now.mono_of(reading.at));
+        row.read(reading, now);
         Some((position, new))
     }
 
@@ -149,7 +150,8 @@ impl Queues {
 }
 
 impl Queue {
-    fn read(&mut self, reading: &QueueReading, when: Mono) {
+    fn read(&mut self, reading: &QueueReading, now: Stamp) {
+        let when = now.mono_of(reading.at);
         let Some(host) = self.hosts.iter_mut().find(|h| h.host == reading.host) else {
             self.hosts.push(HostQueue {
                 host: reading.host,
@@ -161,7 +163,7 @@ impl Queue {
             self.counted_from = Some(self.counted_from.map_or(when, |from| from.min(when)));
             return;
         };
-        if reading.at < host.last.at {
+        if precedes(reading.at, host.last.at, READ_AHEAD, now) {
             return;
         }
         let grown = |before: Option<u64>, after: Option<u64>| match (before, after) {

@@ -19,9 +19,28 @@ pub struct Stretch {
     pub from: Wall,
     /// Its end, where it has one.
     pub to: Option<Wall>,
-    /// Where it is asked for step by step: how many minutes a step has. Steps are
-    /// counted from 1970.
-    pub step_minutes: Option<u32>,
+    /// Where it is asked for step by step.
+    pub steps: Option<Steps>,
+    /// What for.
+    pub need: Need,
+}
+
+/// Steps of the clock, counted from 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Steps {
+    /// How many minutes a step has.
+    pub minutes: u32,
+    /// So many steps with spend are wanted, even if they lie before the stretch.
+    pub least: usize,
+}
+
+/// What spend is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// It counts.
+    Now,
+    /// It counts when a clock is set that is wrong now.
+    Perhaps,
 }
 
 /// What is known from earlier runs.
@@ -47,10 +66,11 @@ pub struct Restored {
 
 impl Engine {
     /// The stretches of which the caps, and what is compared with bills, need to
-    /// know what was spent.
+    /// know what was spent. `known` are moments around which something was, the
+    /// newest first: if the clock is wrong now, it may be set to there.
     #[must_use]
-    pub fn stretches(&self, now: Stamp) -> Vec<Stretch> {
-        let mut stretches = self.caps.stretches();
+    pub fn stretches(&self, now: Stamp, known: &[Wall]) -> Vec<Stretch> {
+        let mut stretches = self.caps.stretches(known);
         stretches.push(bills::stretch(now.wall));
         let rates = rates(now.wall);
         if !stretches.contains(&rates) {
@@ -126,7 +146,7 @@ fn rates(now: Wall) -> Stretch {
     const MINUTE_NS: i64 = 60 * NANOS_PER_S;
     let from = now.minus(spend::LONG);
     let from = Wall(from.0.saturating_sub(from.0.rem_euclid(MINUTE_NS)));
-    Stretch { from, to: None, step_minutes: Some(1) }
+    Stretch { from, to: None, steps: Some(Steps { minutes: 1, least: 0 }), need: Need::Now }
 }
 
 /// A call as a bucket remembers it, to ask which caps cover it.

@@ -1,62 +1,129 @@
 //! What was spent in the time just past: sums by steps of the clock, of which the
 //! oldest falls out whole once all of it is out of the window. So a sum covers the
-//! window and up to one step more, never less, and memory is bounded by the steps
-//! in which there was spend. The steps are those of a ledger, so a restart loses
-//! nothing.
+//! window and up to one step more, never less. The steps are those of a ledger, so a
+//! restart loses nothing.
+//!
+//! What is out of the window by a clock that was set may be in it again when that
+//! is set right: such steps stay for some days of real time, and are bounded.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use super::restored::{Need, Steps, Stretch};
+use super::skew::SKEW;
 use super::spec::Window;
 use super::spend::Sums;
-use crate::domain::Wall;
 use crate::domain::time::NANOS_PER_S;
+use crate::domain::{Mono, Stamp, Wall};
+
+/// Steps kept beyond those that a window can have.
+const SPARE: u32 = 64;
+/// How long after its window a step is kept, in real time.
+const GRACE: Duration = Duration::from_secs(3 * 86_400);
 
 /// Sums over a window that ends now.
 #[derive(Clone, Debug)]
 pub struct Rolling {
     window: Window,
     /// Oldest first, and none without a call.
-    steps: VecDeque<(i64, Sums)>,
+    steps: VecDeque<Step>,
+    /// Of the steps that count.
     sum: Sums,
-    /// The first step that counts.
+    /// The first step that counts, and the first after them: what lies further ahead
+    /// was spent under a clock that was wrong.
     first: i64,
+    end: i64,
+    now: Mono,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    number: i64,
+    /// When it was last added to.
+    counted: Mono,
+    sums: Sums,
 }
 
 impl Rolling {
     /// Nothing spent yet.
     #[must_use]
-    pub fn new(window: Window, now: Wall) -> Rolling {
-        let mut rolling =
-            Rolling { window, steps: VecDeque::new(), sum: Sums::default(), first: i64::MIN };
+    pub fn new(window: Window, now: Stamp) -> Rolling {
+        let mut rolling = Rolling {
+            window,
+            steps: VecDeque::new(),
+            sum: Sums::default(),
+            first: 0,
+            end: 0,
+            now: now.mono,
+        };
         rolling.roll(now);
         rolling
     }
 
-    /// Forget what is out of the window.
-    pub fn roll(&mut self, now: Wall) {
-        self.first = self.step_of(now.minus(self.window.span()));
-        let out = self.steps.partition_point(|(step, _)| *step < self.first);
-        for (_, sums) in self.steps.drain(..out) {
-            self.sum.take(&sums);
+    /// Go to the window that ends now.
+    pub fn roll(&mut self, now: Stamp) {
+        self.now = now.mono;
+        let first = self.step_of(now.wall.minus(self.window.span()));
+        // A step more, for calls that come before the next time.
+        let end = self.step_of(now.wall.plus(SKEW)).saturating_add(2);
+        if (first, end) == (self.first, self.end) {
+            return;
+        }
+        (self.first, self.end) = (first, end);
+        let kept = self.window.span() + GRACE;
+        self.steps.retain(|step| step.number >= first || now.mono.since(step.counted) <= kept);
+        self.sum = Sums::default();
+        for step in self.steps.iter().filter(|step| (first..end).contains(&step.number)) {
+            self.sum.add(&step.sums);
         }
     }
 
-    /// Add what was spent at a moment. Answers whether that still counts.
+    /// Add what was spent at a moment. Answers whether that counts now.
     pub fn add(&mut self, at: Wall, part: &Sums) -> bool {
-        let step = self.step_of(at);
-        if step < self.first {
-            return false;
-        }
-        self.sum.add(part);
-        match self.steps.binary_search_by_key(&step, |(step, _)| *step) {
+        let number = self.step_of(at);
+        match self.steps.binary_search_by_key(&number, |step| step.number) {
             Ok(place) => {
-                if let Some((_, sums)) = self.steps.get_mut(place) {
-                    sums.add(part);
+                if let Some(step) = self.steps.get_mut(place) {
+                    step.counted = self.now;
+                    step.sums.add(part);
                 }
             }
-            Err(place) => self.steps.insert(place, (step, *part)),
+            Err(place) => {
+                self.steps.insert(place, Step { number, counted: self.now, sums: *part });
+                self.make_room();
+            }
         }
-        true
+        let counts = (self.first..self.end).contains(&number);
+        if counts {
+            self.sum.add(part);
+        }
+        counts
+    }
+
+    /// Of too many steps the oldest goes that is not in the window.
+    fn make_room(&mut self) {
+        if self.steps.len() <= self.most() {
+            return;
+        }
+        let counts = self.first..self.end;
+        let out = self.steps.iter().position(|step| !counts.contains(&step.number));
+        if let Some(place) = out {
+            self.steps.remove(place);
+        }
+    }
+
+    /// Steps kept: as many as can have been counted while a window passed.
+    fn most(&self) -> usize {
+        let minutes = self.window.span().as_secs() / 60;
+        let steps = minutes.div_ceil(self.window.step_minutes().into());
+        usize::try_from(steps).unwrap_or(usize::MAX).saturating_add(SPARE as usize)
+    }
+
+    /// What it wants to know of an earlier run, where its window begins at `from`.
+    #[must_use]
+    pub fn stretch(&self, from: Wall) -> Stretch {
+        let steps = Steps { minutes: self.window.step_minutes(), least: self.most() };
+        Stretch { from, to: None, steps: Some(steps), need: Need::Now }
     }
 
     /// All of it.
@@ -70,12 +137,14 @@ impl Rolling {
     #[must_use]
     pub fn cap_in_s(&self, cap: f64, per_s: f64, now: Wall) -> Option<f64> {
         let mut spent = self.sum.spent.as_f64();
-        for (step, sums) in &self.steps {
+        let counts = |step: &&Step| (self.first..self.end).contains(&step.number);
+        for step in self.steps.iter().filter(counts) {
             let seconds = (cap - spent) / per_s;
-            if seconds <= self.begin_of(*step + 1).plus(self.window.span()).seconds_after(now) {
+            let out = self.begin_of(step.number + 1).plus(self.window.span());
+            if seconds <= out.seconds_after(now) {
                 return Some(seconds);
             }
-            spent -= sums.spent.as_f64();
+            spent -= step.sums.spent.as_f64();
         }
         // From then on what is spent now falls out too.
         Some((cap - spent) / per_s).filter(|seconds| *seconds <= self.window.span().as_secs_f64())
@@ -96,8 +165,6 @@ impl Rolling {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -107,6 +174,11 @@ mod tests {
 
     fn cents(n: u32) -> Sums {
         Sums { spent: NanoUsd(i128::from(n) * 10_000_000), calls: 1, unpriced: 0 }
+    }
+
+    /// A clock that is never set.
+    fn stamp(wall: Wall) -> Stamp {
+        Stamp { mono: Mono(wall.0.unsigned_abs()), wall }
     }
 
     fn windows() -> impl Strategy<Value = Window> {
@@ -125,11 +197,11 @@ mod tests {
     #[test]
     fn the_time_to_the_cap_knows_what_falls_out_before() {
         let window = Window::new(Duration::from_secs(HOUR)).unwrap();
-        let mut rolling = Rolling::new(window, Wall::from_secs(7200));
+        let mut rolling = Rolling::new(window, stamp(Wall::from_secs(7200)));
         // Five dollars that fall out when their minute does, in 10 minutes and 60 s.
         rolling.add(Wall::from_secs(4200), &cents(500));
         let now = Wall::from_secs(7200);
-        rolling.roll(now);
+        rolling.roll(stamp(now));
         let near = |found: Option<f64>, wanted: f64| (found.unwrap() - wanted).abs() < 1e-6;
         // A cent a second: six dollars are reached before that …
         assert!(near(rolling.cap_in_s(6.0, 0.01, now), 100.0));
@@ -151,11 +223,11 @@ mod tests {
             let step = Duration::from_secs(u64::from(window.step_minutes()) * 60);
             prop_assert!(step * 48 <= span);
             let mut now = Wall::from_secs(1_795_176_000);
-            let mut rolling = Rolling::new(window, now);
+            let mut rolling = Rolling::new(window, stamp(now));
             let mut all: Vec<(Wall, u32)> = Vec::new();
             for (pause, late, cost) in calls {
                 now = now.plus(span / 100 * u32::try_from(pause).unwrap());
-                rolling.roll(now);
+                rolling.roll(stamp(now));
                 // Some lines are read late, a few of them too late.
                 let at = now.minus(span / 2 * u32::try_from(late).unwrap());
                 rolling.add(at, &cents(cost));
@@ -166,9 +238,7 @@ mod tests {
                 };
                 let spent = rolling.sum().spent.0;
                 prop_assert!(within(span) <= spent && spent <= within(span + step));
-                prop_assert!(rolling.steps.len() <= 745);
-                let by_step: i128 = rolling.steps.iter().map(|(_, sums)| sums.spent.0).sum();
-                prop_assert_eq!(by_step, spent);
+                prop_assert!(rolling.steps.len() <= 745 + SPARE as usize);
             }
         }
     }

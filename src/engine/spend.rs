@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::accounts::{Accounts, Rolled};
 use super::bills::Billed;
 use super::calendar::Span;
-use super::restored::Stretch;
+use super::restored::{Need, Stretch};
 use super::rolling::Rolling;
+use super::skew::counted_at;
 use super::spec::{CapSpec, Period};
 use crate::domain::{
     Bucket, BucketId, Dimension, Mono, Names, NanoUsd, Outcome, Request, Stamp, Sym, Wall,
@@ -24,6 +26,8 @@ const STILL: Duration = Duration::from_secs(120);
 /// Slots of the rate, and how many a minute has.
 const SLOT: Duration = Duration::from_secs(10);
 const SLOTS_A_MINUTE: u32 = 6;
+/// Periods of which a cap wants to know what was spent in them.
+const PERIODS: usize = 8;
 /// Time that a stop may take to work: a trailing budget check, calls under way.
 const ENFORCED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -50,22 +54,8 @@ pub struct Cap {
 
 #[derive(Clone, Debug)]
 enum Books {
-    Calendar {
-        now: Account,
-        /// Calls that already belong to the next period: their clock runs ahead of ours.
-        next: Account,
-    },
-    Rolling {
-        sums: Rolling,
-        spent_at: Option<Wall>,
-    },
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Account {
-    sums: Sums,
-    /// When the cap was reached.
-    spent_at: Option<Wall>,
+    Calendar(Accounts),
+    Rolling { sums: Rolling, spent_at: Option<Wall> },
 }
 
 /// What calls add up to.
@@ -152,13 +142,14 @@ impl Cap {
     #[must_use]
     pub fn new(spec: CapSpec, zone: &TimeZone, now: Stamp) -> Cap {
         let zone = spec.zone.clone().unwrap_or_else(|| zone.clone());
+        let period = Span::around(spec.period, now.wall, &zone);
         Cap {
-            period: Span::around(spec.period, now.wall, &zone),
+            period,
             books: match spec.period {
                 Period::Rolling(window) => {
-                    Books::Rolling { sums: Rolling::new(window, now.wall), spent_at: None }
+                    Books::Rolling { sums: Rolling::new(window, now), spent_at: None }
                 }
-                _ => Books::Calendar { now: Account::default(), next: Account::default() },
+                _ => Books::Calendar(Accounts::new(period)),
             },
             spec: Arc::new(spec),
             of: None,
@@ -178,35 +169,48 @@ impl Cap {
         Cap { of: Some((dimension, name)), ..self.clone() }
     }
 
-    /// The present period, and what comes after it; of a rolling one, its steps.
-    pub fn stretches(&self) -> impl Iterator<Item = Stretch> {
-        let Span { start, end } = self.period;
-        let (first, second) = match self.spec.period {
-            Period::Rolling(window) => {
-                let step_minutes = Some(window.step_minutes());
-                (Stretch { from: start, to: None, step_minutes }, None)
+    /// The present period and the next; of a rolling one, its steps. And the periods
+    /// of `known` moments: a clock that is wrong may be set to one of them.
+    #[must_use]
+    pub fn stretches(&self, known: &[Wall]) -> Vec<Stretch> {
+        if let Books::Rolling { sums, .. } = &self.books {
+            return vec![sums.stretch(self.period.start)];
+        }
+        let span = |at| Span::around(self.spec.period, at, &self.zone);
+        let mut stretches = Vec::new();
+        let now = [self.period.start, self.period.end].map(|at| (at, Need::Now));
+        for (at, need) in now.into_iter().chain(known.iter().map(|at| (*at, Need::Perhaps))) {
+            let Span { start, end } = span(at);
+            let same = |known: &Stretch| known.from == start;
+            if stretches.len() < PERIODS && !stretches.iter().any(same) {
+                stretches.push(Stretch { from: start, to: Some(end), steps: None, need });
             }
-            _ => (
-                Stretch { from: start, to: Some(end), step_minutes: None },
-                Some(Stretch { from: end, to: None, step_minutes: None }),
-            ),
-        };
-        std::iter::once(first).chain(second)
+        }
+        stretches
+    }
+
+    /// Whether a stretch is one of its own.
+    #[must_use]
+    pub fn counts(&self, stretch: &Stretch) -> bool {
+        match &self.books {
+            Books::Rolling { sums, .. } => sums.stretch(self.period.start) == *stretch,
+            Books::Calendar(_) => {
+                let Span { start, end } = Span::around(self.spec.period, stretch.from, &self.zone);
+                (stretch.from, stretch.to, stretch.steps) == (start, Some(end), None)
+            }
+        }
     }
 
     /// Take over what was spent in one of its [`stretches`](Self::stretches).
     pub fn restore(&mut self, stretch: &Stretch, (id, part): (&BucketId, &Bucket), now: Wall) {
-        if !self.stretches().any(|own| own == *stretch) {
-            return;
-        }
-        let at = if stretch.step_minutes.is_some() { id.begin() } else { stretch.from };
+        let at = if stretch.steps.is_some() { id.begin() } else { stretch.from };
         self.add(at, &Sums::kept(part), now);
     }
 
     /// Take over what a minute spent before a restart, for the rate only.
     pub fn restore_rate(&mut self, (id, part): (&BucketId, &Bucket), now: Stamp) {
         let (begin, end) = (id.begin(), id.begin().plus(SLOT * SLOTS_A_MINUTE).min(now.wall));
-        let in_period = begin >= self.period.start || !matches!(self.books, Books::Calendar { .. });
+        let in_period = begin >= self.period.start || !matches!(self.books, Books::Calendar(_));
         if !in_period || begin >= end || part.cost == NanoUsd::ZERO {
             return;
         }
@@ -224,30 +228,26 @@ impl Cap {
         self.rate_until = self.rate_until.max(Some(now.mono_of(end)));
     }
 
-    /// Begin a new period if `now` is past the present one, or a clock that was
-    /// wrong has been set back to before it.
+    /// Begin a new period if `now` is past the present one, or go back to an old one
+    /// if a clock that was wrong has been set.
     pub fn roll(&mut self, now: Stamp) {
-        let end = self.period.end;
         match &mut self.books {
             Books::Rolling { sums, spent_at } => {
-                sums.roll(now.wall);
+                sums.roll(now);
                 self.period = Span::around(self.spec.period, now.wall, &self.zone);
-                *spent_at = spent_at.filter(|_| sums.sum().spent >= self.spec.cap);
+                let spent = spent_at.filter(|_| sums.sum().spent >= self.spec.cap);
+                // What lies ahead was noted by a clock that was wrong.
+                *spent_at = spent.map(|at| counted_at(at, now));
             }
-            Books::Calendar { now: account, next } => {
-                let set_back = now.wall < self.period.start.minus(LONG);
-                if now.wall < end && !set_back {
+            Books::Calendar(accounts) => {
+                let Rolled::Other(early) = accounts.roll(now, (self.spec.period, &self.zone))
+                else {
                     return;
-                }
-                self.period = Span::around(self.spec.period, now.wall, &self.zone);
-                // The next account is for the period right after the old one only.
-                let after = self.period.start == end;
-                *account = if after { *next } else { Account::default() };
-                *next = Account::default();
-                // What the old period spent says nothing about the new one.
+                };
+                self.period = accounts.present().span;
+                // What another period spent says nothing about this one.
                 self.rate.clear();
                 self.passed_over_cap.clear();
-                let early = account.sums.spent;
                 if early > NanoUsd::ZERO
                     && let Some(slot) = self.rate.at(now.mono)
                 {
@@ -264,9 +264,8 @@ impl Cap {
             return;
         }
         if let Some(cost) = request.cost
-            && let Some(slot) = self.rate.at(when)
+            && self.note_rate(cost.usd, at, when)
         {
-            *slot += cost.usd;
             self.rate_until = self.rate_until.max(Some(when));
         }
         if let Some(slot) = self.calls.at(when) {
@@ -288,37 +287,38 @@ impl Cap {
         }
         let counts = self.add(at, &Sums::of(request).negated(), request.at);
         let Some(when) = when.filter(|_| counts) else { return };
-        if let Some(cost) = request.cost
-            && let Some(slot) = self.rate.at(when)
-        {
-            *slot = *slot - cost.usd;
+        if let Some(cost) = request.cost {
+            self.note_rate(NanoUsd::ZERO - cost.usd, at, when);
         }
         if let Some(slot) = self.calls.at(when) {
             *slot = slot.saturating_sub(1);
         }
     }
 
-    /// Add to what is spent in the period of `at`, if that is this one or the
-    /// next. Answers whether it is. `seen` is when it is known by.
+    /// Whether `when` is recent enough to matter.
+    fn note_rate(&mut self, usd: NanoUsd, at: Wall, when: Mono) -> bool {
+        if let Books::Calendar(accounts) = &mut self.books {
+            accounts.note_early(at, usd);
+        }
+        self.rate.at(when).map(|slot| *slot += usd).is_some()
+    }
+
+    /// Add to what is spent in the period of `at`. Answers whether that is this one
+    /// or a later one. `seen` is when it is known by.
     fn add(&mut self, at: Wall, part: &Sums, seen: Wall) -> bool {
-        let Span { start, end } = self.period;
-        let (spent, spent_at) = match &mut self.books {
+        let (counts, spent, spent_at) = match &mut self.books {
             Books::Rolling { sums, spent_at } => {
-                if !sums.add(at, part) {
-                    return false;
-                }
-                (sums.sum().spent, spent_at)
+                let counts = sums.add(at, part);
+                (counts, sums.sum().spent, spent_at)
             }
-            Books::Calendar { .. } if at < start => return false,
-            Books::Calendar { now, next } => {
-                let account = if at >= end { next } else { now };
-                account.sums.add(part);
-                (account.sums.spent, &mut account.spent_at)
+            Books::Calendar(accounts) => {
+                let account = accounts.add(at, part, (self.spec.period, &self.zone));
+                (at >= self.period.start, account.sums.spent, &mut account.spent_at)
             }
         };
         let reached = spent >= self.spec.cap;
         *spent_at = if reached { spent_at.or(Some(seen)) } else { None };
-        true
+        counts
     }
 
     /// Whether a call passed although the cap had been spent for
@@ -326,8 +326,7 @@ impl Cap {
     fn passed_over_cap(&self, request: &Request, at: Wall) -> bool {
         let spent_at = match &self.books {
             Books::Rolling { spent_at, .. } => *spent_at,
-            Books::Calendar { next, .. } if at >= self.period.end => next.spent_at,
-            Books::Calendar { now, .. } => now.spent_at,
+            Books::Calendar(accounts) => accounts.spent_at(at),
         };
         request.outcome() == Outcome::Ok
             && spent_at.is_some_and(|spent_at| request.at > spent_at.plus(ENFORCED_WITHIN))
@@ -375,7 +374,7 @@ impl Cap {
     pub fn view(&self, now: Stamp, known: Known) -> View {
         let cap = self.spec.cap.as_f64();
         let Sums { spent, calls, unpriced } = *match &self.books {
-            Books::Calendar { now, .. } => &now.sums,
+            Books::Calendar(accounts) => &accounts.present().sums,
             Books::Rolling { sums, .. } => sums.sum(),
         };
         // What an old period spent says nothing about this one.
@@ -417,7 +416,7 @@ impl Cap {
         let rate = rate.filter(|rate| *rate > 0.0 && self.rate_until.is_some_and(spending))?;
         match &self.books {
             Books::Rolling { sums, .. } => sums.cap_in_s(cap, rate, now.wall),
-            Books::Calendar { .. } => {
+            Books::Calendar(_) => {
                 Some(left / rate).filter(|s| *s <= self.period.end.seconds_after(now.wall))
             }
         }

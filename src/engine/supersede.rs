@@ -2,8 +2,9 @@
 //! say, and what another one counted before is taken back from wherever it went.
 //! Never a second call.
 
+use super::Engine;
 use super::dedup::{Admission, Counted};
-use super::{Engine, counted_at};
+use super::skew::counted_at;
 use crate::domain::{Keep, Outcome, Request, SourceId, Stamp, Timing};
 
 /// How a call is to be counted.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Layer, Names, Outcome, Request, Sym, Wall};
+use super::skew::SKEW;
+use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall};
 
 /// A call of unknown start that ends so soon after a trip may have begun before it.
 const DRAINS: Duration = Duration::from_secs(60);
@@ -66,6 +67,8 @@ pub struct Row {
     /// Evidence by host since the trip.
     pub hosts: Vec<Host>,
     target: Target,
+    /// When its trip was first seen here.
+    learned: Mono,
 }
 
 /// What one host did since the trip.
@@ -128,7 +131,7 @@ enum Target {
 impl Switches {
     /// Replace what is known of the directory; evidence of trips that still
     /// stand is kept. Answers the scopes that tripped and those that were reset.
-    pub fn set(&mut self, states: Vec<SwitchState>) -> Changes {
+    pub fn set(&mut self, states: Vec<SwitchState>, now: Mono) -> Changes {
         let mut changes = Changes::default();
         let mut old = std::mem::take(&mut self.rows);
         for state in states {
@@ -141,8 +144,10 @@ impl Switches {
                 _ => {}
             }
             let same_trip = was.map(|t| t.at) == state.trip.as_ref().map(|t| t.at);
-            let hosts = before.filter(|_| same_trip).map(|row| row.hosts).unwrap_or_default();
-            self.rows.push(Row { target: Target::of(&state.scope), state, hosts });
+            let (hosts, learned) = before
+                .filter(|_| same_trip)
+                .map_or_else(|| (Vec::new(), now), |row| (row.hosts, row.learned));
+            self.rows.push(Row { target: Target::of(&state.scope), state, hosts, learned });
         }
         let gone = old.into_iter().filter(|row| row.state.trip.is_some());
         changes.reset.extend(gone.map(|row| row.state));
@@ -152,14 +157,17 @@ impl Switches {
 
     /// Note what a call says about trips that cover it. Answers whether it should
     /// not have been let through.
-    pub fn call(&mut self, request: &Request, names: &Names, grace: Duration) -> bool {
+    pub fn call(&mut self, request: &Request, names: &Names, grace: Duration, now: Stamp) -> bool {
         if self.tripped == 0 {
             return false;
         }
         let mut disobeyed = false;
         for row in &mut self.rows {
             let Some(trip) = &row.state.trip else { continue };
-            if request.at <= trip.at || !row.target.covers(request, names) {
+            // What lies ahead was dated by a clock that has been set since.
+            let seen = || now.wall.minus(now.mono.since(row.learned));
+            let tripped = if trip.at > now.wall.plus(SKEW) { seen() } else { trip.at };
+            if request.at <= tripped || !row.target.covers(request, names) {
                 continue;
             }
             let position = row.hosts.iter().position(|host| host.host == request.host);
@@ -181,7 +189,7 @@ impl Switches {
                 // Refused by the gateway for another reason: never reached the provider.
             } else {
                 let before = host.started_after;
-                host.passed(began, trip.at, request.at, grace);
+                host.passed(began, tripped, request.at, grace);
                 disobeyed |= host.started_after > before;
             }
         }

@@ -3,15 +3,27 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, Transaction, TransactionBehavior, params};
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Checkpoint, Generation};
+use super::prune::Aged;
+use crate::domain::{Checkpoint, Generation, Wall};
 
 /// Finished generations remembered, so that their copies are not read again.
 const FINISHED_KEPT: i64 = 10_000;
+
+/// How long an open one is kept of which the file is gone.
+const GONE_KEPT: Duration = Duration::from_secs(62 * 86_400);
+/// Changes in one transaction.
+const STEP: usize = 10_000;
+/// What the keys begin with that say since when a file is gone.
+const GONE: &str = "gone ";
 
 /// Put each in the place of its predecessor: the open one of the same place.
 /// The later one of two has the higher id.
@@ -52,6 +64,60 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
     Ok(())
 }
 
+/// Forget open ones whose file has been gone for [`GONE_KEPT`], some at a time: of a
+/// pod that ended while nobody looked, nothing comes any more. Since when one is gone
+/// stands in `state`, by the digest: what is written again begins anew.
+pub(super) fn forget_gone(db: &Connection, now: Wall) -> rusqlite::Result<Aged> {
+    let mut gone = FxHashMap::default();
+    let mut open =
+        db.prepare("SELECT path, device, inode, digest, id FROM checkpoint WHERE NOT finished")?;
+    let mut rows = open.query([])?;
+    while let Some(row) = rows.next()? {
+        let place = (row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, i64>(2)?.cast_unsigned());
+        if is_gone(&path(row)?, place) {
+            gone.insert(format!("{GONE}{}", row.get::<_, i64>(3)?), row.get::<_, i64>(4)?);
+        }
+    }
+    let mut since = FxHashMap::default();
+    let mut known =
+        db.prepare("SELECT key, value FROM state WHERE substr(key, 1, length(?1)) = ?1")?;
+    let mut rows = known.query([GONE])?;
+    while let Some(row) = rows.next()? {
+        since.insert(row.get::<_, String>(0)?, Wall(row.get(1)?));
+    }
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Deferred)?;
+    let mut steps = 0;
+    let mut unmark = tx.prepare("DELETE FROM state WHERE key = ?1")?;
+    let mut mark = tx.prepare("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
+    let mut forget = tx.prepare("DELETE FROM checkpoint WHERE id = ?1")?;
+    for (key, _) in since.iter().filter(|(key, _)| !gone.contains_key(*key)) {
+        steps += unmark.execute([key])?;
+    }
+    for (key, id) in &gone {
+        match since.get(key) {
+            // It was noted by a clock that was wrong.
+            Some(since) if *since > now => steps += mark.execute(params![key, now.0])?,
+            None => steps += mark.execute(params![key, now.0])?,
+            Some(since) if now.since(*since) >= GONE_KEPT => {
+                steps += unmark.execute([key])?;
+                forget.execute([id])?;
+            }
+            Some(_) => {}
+        }
+        if steps >= STEP {
+            break;
+        }
+    }
+    drop((unmark, mark, forget));
+    tx.commit()?;
+    Ok(if steps >= STEP { Aged::More } else { Aged::Done })
+}
+
+/// Whether a path does not lead to a file any more. What is no path is no file.
+fn is_gone(path: &std::path::Path, place: (u64, u64)) -> bool {
+    path.is_absolute() && path.metadata().map_or(true, |meta| (meta.dev(), meta.ino()) != place)
+}
+
 /// All of them; `None` where a row is not what [`replace`] wrote.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>> {
     let mut select = db.prepare(
@@ -72,12 +138,8 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>>
 
 fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
-    let path = match row.get_ref(0)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => OsString::from_vec(bytes.to_vec()),
-        _ => OsString::new(),
-    };
     Ok(Checkpoint {
-        path: path.into(),
+        path: path(row)?,
         place: (unsigned(1)?, unsigned(2)?),
         head: unsigned(3)?,
         head_len: row.get(4)?,
@@ -88,6 +150,14 @@ fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
         memo: row.get(9)?,
         progress: if row.get(10)? { Generation::Finished } else { Generation::Open },
     })
+}
+
+fn path(row: &Row<'_>) -> rusqlite::Result<PathBuf> {
+    let path = match row.get_ref(0)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => OsString::from_vec(bytes.to_vec()),
+        _ => OsString::new(),
+    };
+    Ok(path.into())
 }
 
 fn digest(file: &Checkpoint) -> i64 {

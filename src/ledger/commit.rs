@@ -147,7 +147,8 @@ impl Ledger {
     }
 
     /// One step of letting go of minutes and quarters of an hour that are older
-    /// than they are kept. To be called now and then.
+    /// than they are kept, and of checkpoints whose files are gone. To be called now
+    /// and then, again until it is done.
     pub fn age(&mut self, now: Wall) -> Result<Aged, LedgerError> {
         self.change(|db| prune::age(db, now))
     }

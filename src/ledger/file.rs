@@ -25,8 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A file up to this size is checked whole when it is opened: it takes a few
 /// milliseconds.
 const CHECKED_WHOLE_BYTES: u64 = 4 << 20;
-/// What the write-ahead log is cut back to.
-const WAL_KEPT_BYTES: i64 = 16 << 20;
+/// What the write-ahead log is cut back to when it begins anew: well below the length
+/// at which it is brought into the database, for that is asked of the file.
+const WAL_KEPT_BYTES: i64 = 4 << 20;
 
 /// A damaged ledger that was moved out of the way.
 #[derive(Clone, Debug, PartialEq, Eq)]

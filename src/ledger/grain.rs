@@ -76,6 +76,26 @@ pub(super) fn begin_of(minute: i64) -> Wall {
     Wall(minute.saturating_mul(MINUTE_NS))
 }
 
+/// The last steps of so many minutes in which a table has rows before a minute, the
+/// newest first.
+pub(super) fn last_steps(
+    db: &Connection,
+    table: &str,
+    (minutes, mut before): (i64, i64),
+    most: usize,
+) -> rusqlite::Result<Vec<i64>> {
+    let newest = format!("SELECT max({table}) FROM {table} WHERE {table} < ?1");
+    let mut newest = db.prepare_cached(&newest)?;
+    let mut steps = Vec::new();
+    while steps.len() < most
+        && let Some(row) = newest.query_row([before], |row| row.get::<_, Option<i64>>(0))?
+    {
+        before = row.div_euclid(minutes).saturating_mul(minutes);
+        steps.push(before);
+    }
+    Ok(steps)
+}
+
 /// What the file says about its grains.
 pub(super) fn floors(db: &Connection) -> rusqlite::Result<Floors> {
     let mut floors = [i64::MIN; GRAINS.len()];

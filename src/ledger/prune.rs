@@ -1,8 +1,11 @@
 //! Letting go of what is old, in transactions that hold nobody up.
 
+use std::time::Duration;
+
 use rusqlite::params_from_iter;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::checkpoints;
 use super::grain::{self, GRAINS, Grain};
 use super::sums::{COLUMNS, add_columns, bucket, columns};
 use super::write::Failed;
@@ -10,6 +13,8 @@ use crate::domain::{Bucket, Wall};
 
 /// Rows removed in one transaction, more or less.
 const STEP_ROWS: i64 = 20_000;
+/// Clocks of hosts may be this far ahead of ours.
+const SKEW: Duration = Duration::from_secs(300);
 
 /// Whether everything that is too old is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,44 +50,69 @@ impl Pruned {
 }
 
 /// One step of removing all days that end before `before`, and events of that
-/// time: first the finer grains, then the days themselves.
+/// time: first the finer grains, then the days themselves, then what nothing is
+/// left of.
 pub(super) fn prune(db: &Connection, before: Wall) -> Result<Pruned, Failed> {
+    let more = Pruned { aged: Aged::More, ..Pruned::default() };
     let [finer @ .., days] = GRAINS;
     let until = days.begin(before.0.div_euclid(60_000_000_000));
     for grain in &finer {
         if cut(db, grain, until)? == Aged::More {
-            return Ok(Pruned { aged: Aged::More, ..Pruned::default() });
+            return Ok(more);
         }
     }
-    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-    let sums = format!("SELECT {} FROM day WHERE day < ?1", totals());
-    let sums: Bucket = tx.query_row(&sums, [until], |row| bucket(row, 0))?;
-    let removed = tx.execute("DELETE FROM day WHERE day < ?1", [until])?;
-    let update = format!("UPDATE totals SET {} WHERE what = 'pruned'", add_columns());
-    tx.execute(&update, params_from_iter(columns(&sums)?))?;
-    let events = tx.execute("DELETE FROM history WHERE at < ?1", [before.0])?;
+    let (days, sums) = remove_days(db, until)?;
+    if days > 0 {
+        return Ok(Pruned { days, sums, ..more });
+    }
+    let events = "DELETE FROM history WHERE id IN \
+                  (SELECT id FROM history WHERE at < ?1 ORDER BY id LIMIT ?2)";
+    let events = db.execute(events, params![before.0, STEP_ROWS])?;
+    if events > 0 {
+        return Ok(Pruned { events, ..more });
+    }
     // A user's name would stay in them.
-    tx.execute("DELETE FROM replaceable WHERE counted_at < ?1", [grain::begin_of(until).0])?;
-    tx.execute("DELETE FROM refused WHERE minute < ?1", [until])?;
-    forget_unused(&tx)?;
-    tx.commit()?;
-    Ok(Pruned { days: removed, events, sums, aged: Aged::Done })
+    db.execute("DELETE FROM replaceable WHERE counted_at < ?1", [grain::begin_of(until).0])?;
+    db.execute("DELETE FROM refused WHERE minute < ?1", [until])?;
+    let forgotten = forget_unused(db)?;
+    Ok(if forgotten > 0 { more } else { Pruned::default() })
 }
 
-/// One step of letting go of rows that are old enough for a coarser grain.
+/// Some rows of days that begin before `until`, oldest first. What they add up to
+/// stays in the totals.
+fn remove_days(db: &Connection, until: i64) -> Result<(usize, Bucket), Failed> {
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    let nth = "SELECT day, series FROM day ORDER BY day, series LIMIT 1 OFFSET ?1";
+    let nth: Option<(i64, i64)> =
+        tx.query_row(nth, [STEP_ROWS], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let end = nth.filter(|(day, _)| *day < until).unwrap_or((until, i64::MIN));
+    let old = "(day, series) < (?1, ?2)";
+    let sums = format!("SELECT {} FROM day WHERE {old}", totals());
+    let sums: Bucket = tx.query_row(&sums, [end.0, end.1], |row| bucket(row, 0))?;
+    let removed = tx.execute(&format!("DELETE FROM day WHERE {old}"), [end.0, end.1])?;
+    let update = format!("UPDATE totals SET {} WHERE what = 'pruned'", add_columns());
+    tx.execute(&update, params_from_iter(columns(&sums)?))?;
+    tx.commit()?;
+    Ok((removed, sums))
+}
+
+/// One step of letting go of rows that are old enough for a coarser grain, and of
+/// places in files that are gone.
 pub(super) fn age(db: &Connection, now: Wall) -> Result<Aged, Failed> {
     for grain in GRAINS {
         let Some(kept) = grain.kept else { continue };
-        // A clock that runs years ahead must not forbid the rows of days to come.
-        let newest = format!("SELECT max({0}) FROM {0}", grain.table);
-        let newest: Option<i64> = db.query_row(&newest, [], |row| row.get(0))?;
+        // By the days that have rows, too: what was counted under a clock that runs a
+        // year ahead is one of them, and no reason to let go of the others.
+        let most = usize::try_from(kept.as_secs() / 86_400).unwrap_or(usize::MAX);
+        let ahead = grain::minute_from(now.plus(SKEW));
+        let days = grain::last_steps(db, grain.table, (1440, ahead), most.saturating_add(1))?;
+        let Some(oldest) = days.get(most) else { continue };
         let old = grain::minute_from(now.minus(kept));
-        let Some(until) = newest.map(|newest| old.min(newest)) else { continue };
-        if cut(db, &grain, until)? == Aged::More {
+        if cut(db, &grain, old.min(*oldest))? == Aged::More {
             return Ok(Aged::More);
         }
     }
-    Ok(Aged::Done)
+    Ok(checkpoints::forget_gone(db, now)?)
 }
 
 /// One step of removing a grain's rows from before `until`, up to a border of the
@@ -106,17 +136,41 @@ fn cut(db: &Connection, grain: &Grain, until: i64) -> Result<Aged, Failed> {
     Ok(if step < wanted { Aged::More } else { Aged::Done })
 }
 
-/// Names of which nothing is left: a user's, too.
-fn forget_unused(db: &Connection) -> rusqlite::Result<()> {
-    db.execute_batch(
-        "DELETE FROM series WHERE id NOT IN (SELECT series FROM day
-           UNION SELECT series FROM replaceable UNION SELECT series FROM refused);
-         DELETE FROM name WHERE id NOT IN (
-           SELECT host FROM series UNION SELECT provider FROM series
-           UNION SELECT model FROM series UNION SELECT key FROM series
-           UNION SELECT team FROM series UNION SELECT user FROM series
-           UNION SELECT environment FROM series);",
-    )
+/// Some of the names of which nothing is left: a user's, too. Looking for them takes
+/// longer than removing them, so that is done before: nobody else writes.
+fn forget_unused(db: &Connection) -> rusqlite::Result<usize> {
+    let unused = [
+        (
+            "series",
+            "SELECT id FROM series WHERE id NOT IN (SELECT series FROM day
+               UNION SELECT series FROM replaceable UNION SELECT series FROM refused) LIMIT ?1",
+        ),
+        (
+            "name",
+            "SELECT id FROM name WHERE id NOT IN (
+               SELECT host FROM series UNION SELECT provider FROM series
+               UNION SELECT model FROM series UNION SELECT key FROM series
+               UNION SELECT team FROM series UNION SELECT user FROM series
+               UNION SELECT environment FROM series) LIMIT ?1",
+        ),
+    ];
+    for (table, select) in unused {
+        let mut select = db.prepare(select)?;
+        let ids = select.query_map([STEP_ROWS], |row| row.get(0))?;
+        let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+        if ids.is_empty() {
+            continue;
+        }
+        let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+        let mut delete = tx.prepare(&format!("DELETE FROM {table} WHERE id = ?1"))?;
+        for id in &ids {
+            delete.execute([id])?;
+        }
+        drop(delete);
+        tx.commit()?;
+        return Ok(ids.len());
+    }
+    Ok(0)
 }
 
 /// The sum of each column, 0 where there are no rows.

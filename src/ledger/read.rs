@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use rustc_hash::FxHashMap;
 
 use super::error::LedgerError;
@@ -20,6 +20,12 @@ pub struct Reader {
     db: Connection,
     path: PathBuf,
 }
+
+/// See [`Reader::moment`]; nothing is changed in it.
+#[derive(Debug)]
+pub struct Moment<'r>(
+    #[allow(dead_code, reason = "it ends when it is dropped")] Option<Transaction<'r>>,
+);
 
 /// What a run begins with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,8 +75,18 @@ impl Reader {
         &self.db
     }
 
+    /// A moment to which all answers belong that are asked for while it lives, also
+    /// beside a writer. Until then its log can't begin anew: not to be kept for long.
+    pub fn moment(&self) -> Result<Moment<'_>, LedgerError> {
+        let begin = |db| Transaction::new_unchecked(db, TransactionBehavior::Deferred);
+        // One within another is the same.
+        let begun = self.db.is_autocommit().then(|| begin(&self.db)).transpose();
+        begun.map(Moment).map_err(|error| LedgerError::of(&self.path, &error))
+    }
+
     /// Everything that a run begins with.
     pub fn load(&self) -> Result<Kept, LedgerError> {
+        let _moment = self.moment()?;
         Ok(Kept {
             totals: self.totals()?,
             sources: self.sources()?,
@@ -78,16 +94,6 @@ impl Reader {
             seen: self.whole("the memory of counted calls", seen::load)?,
             replaceable: self.whole("what may be taken back", replaceable::load)?,
         })
-    }
-
-    /// Ask several things of the same moment, whatever is written meanwhile.
-    pub fn at_one_moment<T>(
-        &self,
-        ask: impl FnOnce(&Reader) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        let began = self.db.unchecked_transaction();
-        let _moment = began.map_err(|error| LedgerError::of(&self.path, &error))?;
-        ask(self)
     }
 
     /// Sums of everything ever counted, also of what was pruned.
@@ -119,6 +125,7 @@ impl Reader {
     /// days of UTC that do.
     pub fn spent(&self, from: Wall, to: Option<Wall>) -> Result<Vec<(Who, Bucket)>, LedgerError> {
         let (from, to) = (grain::minute_from(from), to.map_or(i64::MAX, grain::minute_from));
+        let _moment = self.moment()?;
         self.ask(|db| {
             let mut sums = FxHashMap::default();
             for piece in grain::pieces(from, to, &grain::floors(db)?) {
@@ -129,18 +136,30 @@ impl Reader {
         })
     }
 
+    /// The last days of UTC with spend, the newest first.
+    pub fn days(&self, most: usize) -> Result<Vec<Wall>, LedgerError> {
+        let days = self.ask(|db| grain::last_steps(db, "day", (1, i64::MAX), most))?;
+        Ok(days.into_iter().map(grain::begin_of).collect())
+    }
+
     /// The same from a moment on, by steps of so many minutes counted from 1970,
     /// each told by its first minute: from the step on that the moment lies in, and
-    /// from the finest rows that steps are made of.
+    /// from the finest rows that steps are made of. Where fewer steps than `least`
+    /// have spend, as many as that from before it.
     pub fn spent_by(
         &self,
         step_minutes: u32,
         from: Wall,
+        least: usize,
     ) -> Result<Vec<(Who, i64, Bucket)>, LedgerError> {
         let step = i64::from(step_minutes.max(1));
         let from = grain::minute_of(from).div_euclid(step).saturating_mul(step);
-        let piece = Piece { table: grain::of_step(step), from, to: i64::MAX };
+        let table = grain::of_step(step);
+        let _moment = self.moment()?;
         self.ask(|db| {
+            let last = grain::last_steps(db, table, (step, i64::MAX), least)?.last().copied();
+            let from = last.map_or(from, |last| last.min(from));
+            let piece = Piece { table, from, to: i64::MAX };
             let mut sums: FxHashMap<(i64, i64), Bucket> = FxHashMap::default();
             each_row(db, &piece, |series, at, part| {
                 let at = at.div_euclid(step).saturating_mul(step);

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::{Commit, SeenCall, Wall};
 
 /// Calls remembered at least.
-const KEPT: u32 = 200_000;
+const KEPT: u32 = 65_536;
 const _: () = assert!(KEPT as usize == Commit::SEEN_KEPT);
 /// Bytes of one call: its fingerprint and its end, little-endian.
 const CALL_BYTES: usize = 16;

@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{
     BucketId, CAP_PER_KIND, Checkpoint, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym,
+    Wall,
 };
 use crate::engine::{
-    Engine, EngineSpec, LedgerStatus, LedgerUse, Restored, SourceName, SourceStatus,
+    Engine, EngineSpec, LedgerStatus, LedgerUse, Need, Restored, SourceName, SourceStatus,
 };
 use crate::ledger::{
-    self, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
+    self, Aged, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
 };
 use crate::source::Resume;
 
@@ -27,6 +29,13 @@ use crate::source::Resume;
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(3);
+
+/// How often the ledger lets go of what is old.
+const AGE_EVERY: Duration = Duration::from_secs(3600);
+/// Days with spend that a clock which is wrong at start may be set to.
+const KNOWN_DAYS: usize = 62;
+/// Names that get a row for such a day: they must not take the room of today's.
+const PERHAPS: usize = 1024;
 
 /// Where the ledger is, and who we are.
 #[derive(Clone, Debug)]
@@ -71,7 +80,8 @@ pub struct Begun {
 }
 
 /// Open the ledger, let the engine go on where it ends, and start the thread.
-pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begun, LedgerError> {
+pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Begun, LedgerError> {
+    let now = clock.now();
     let us = Holder { pid: std::process::id(), host: setup.host, since: now.wall.rfc3339() };
     let sources = engine.sources().iter().map(|row| row.name.name.clone()).collect();
     let path = path_of(&setup.dir);
@@ -101,40 +111,62 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, now: Stamp) -> Result<Begu
     let keeper = Keeper::new(path, commits, words, alive);
     let ledger = opened.ledger;
     let thread = thread::Builder::new().name("ledger".into());
-    let thread = thread.spawn(move || keep(ledger, &to_keep, &say, &over));
+    let thread = thread.spawn(move || keep(ledger, (&to_keep, &say, &over), clock));
     Ok(Begun { keeper, checkpoints, thread })
 }
 
-/// Commit until the engine thread has ended, and then what it left.
-fn keep(
-    mut ledger: Ledger,
-    commits: &Receiver<Commit>,
+/// The channels of the thread: what is to be kept, what became of it, and the end of
+/// the engine thread.
+type Channels<'c> = (&'c Receiver<Commit>, &'c Sender<Word>, &'c Receiver<Infallible>);
+
+/// Commit until the engine thread has ended, and then what it left. While nothing
+/// is to be committed, let go of what is old.
+fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
+    let mut due = clock.now().mono;
+    loop {
+        match commits.recv_timeout(due.since(clock.now().mono)) {
+            Ok(commit) => {
+                let Some(kept) = keep_one(&mut ledger, commit, say, over) else { return };
+                let _ = say.send(match kept {
+                    Committed::Kept => Word::Kept,
+                    Committed::KeptBut { .. } => Word::KeptBut,
+                    Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
+                });
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let now = clock.now();
+                // Where it can't be done, the next commit says so.
+                let aged = ledger.age(now.wall).unwrap_or_default();
+                due = if aged == Aged::More { now.mono } else { now.mono.plus(AGE_EVERY) };
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Try until it is kept; `None` where the engine thread has ended before.
+fn keep_one(
+    ledger: &mut Ledger,
+    commit: Commit,
     say: &Sender<Word>,
     over: &Receiver<Infallible>,
-) {
-    for commit in commits {
-        let mut outcome = ledger.commit(commit);
-        let mut pause = PAUSE;
-        let kept = loop {
-            match outcome {
-                Ok(kept) => break kept,
-                Err(error) => {
-                    // Nobody hears it once the engine thread has ended.
-                    let _ = say.send(Word::Failed(error.to_string()));
-                }
+) -> Option<Committed> {
+    let mut outcome = ledger.commit(commit);
+    let mut pause = PAUSE;
+    loop {
+        match outcome {
+            Ok(kept) => return Some(kept),
+            Err(error) => {
+                // Nobody hears it once the engine thread has ended.
+                let _ = say.send(Word::Failed(error.to_string()));
             }
-            let waited = over.recv_timeout(pause);
-            outcome = ledger.commit(Commit::default());
-            if waited == Err(RecvTimeoutError::Disconnected) && outcome.is_err() {
-                return;
-            }
-            pause = (pause * 2).min(LONGEST);
-        };
-        let _ = say.send(match kept {
-            Committed::Kept => Word::Kept,
-            Committed::KeptBut { .. } => Word::KeptBut,
-            Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
-        });
+        }
+        let waited = over.recv_timeout(pause);
+        outcome = ledger.commit(Commit::default());
+        if waited == Err(RecvTimeoutError::Disconnected) && outcome.is_err() {
+            return None;
+        }
+        pause = (pause * 2).min(LONGEST);
     }
 }
 
@@ -146,15 +178,13 @@ pub fn remembered(
     names: Names,
     now: Stamp,
 ) -> Result<Engine, LedgerError> {
-    let (mut engine, restored) = Reader::open(dir)?.at_one_moment(|reader| {
-        let kept = reader.load()?;
-        let name =
-            |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
-        spec.sources = kept.sources.iter().map(name).collect();
-        let engine = Engine::new(spec, names, now);
-        let restored = restored(reader, kept, &engine, now)?;
-        Ok((engine, restored))
-    })?;
+    let reader = Reader::open(dir)?;
+    let _moment = reader.moment()?;
+    let kept = reader.load()?;
+    let name = |(name, _): &(String, _)| SourceName { name: name.clone(), ..SourceName::default() };
+    spec.sources = kept.sources.iter().map(name).collect();
+    let mut engine = Engine::new(spec, names, now);
+    let restored = restored(&reader, kept, &engine, now)?;
     engine.restore(&restored, now);
     let status = SourceStatus { state: "not_running", ..SourceStatus::default() };
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
@@ -169,11 +199,10 @@ pub fn remembered(
 /// hold is counted, and that is said.
 pub fn look(dir: &Path, engine: &mut Engine, now: Stamp) -> Resume {
     let looked = Reader::open(dir).and_then(|reader| {
-        reader.at_one_moment(|reader| {
-            let mut kept = reader.load()?;
-            let checkpoints = std::mem::take(&mut kept.checkpoints);
-            Ok((restored(reader, kept, engine, now)?, checkpoints))
-        })
+        let _moment = reader.moment()?;
+        let mut kept = reader.load()?;
+        let checkpoints = std::mem::take(&mut kept.checkpoints);
+        Ok((restored(&reader, kept, engine, now)?, checkpoints))
     });
     match looked {
         Ok((restored, checkpoints)) => {
@@ -221,10 +250,14 @@ fn restored(
     now: Stamp,
 ) -> Result<Restored, LedgerError> {
     let mut spent = Vec::new();
-    for stretch in engine.stretches(now) {
+    let day = Duration::from_secs(86_400);
+    let days = reader.days(KNOWN_DAYS)?.into_iter();
+    let known: Vec<Wall> = days.flat_map(|at| [at.plus(day).offset_nanos(-1), at]).collect();
+    let mut room = PERHAPS;
+    for stretch in engine.stretches(now, &known) {
         let each = engine.each(&stretch, now);
-        let mut parts = if let Some(minutes) = stretch.step_minutes {
-            reader.spent_by(minutes, stretch.from)?
+        let mut parts = if let Some(steps) = stretch.steps {
+            reader.spent_by(steps.minutes, stretch.from, steps.least)?
         } else {
             let parts = reader.spent(stretch.from, stretch.to)?.into_iter();
             parts.map(|(who, part)| (who, 0, part)).collect()
@@ -233,7 +266,12 @@ fn restored(
         parts.sort_by_key(|(_, _, part)| Reverse(part.cost));
         let parts = parts.iter();
         let part = |(who, minute, part): &(Who, i64, _)| {
-            (BucketId { minute: *minute, ..bucket_id(who, engine.names(), &each) }, *part)
+            let mut each = each.as_slice();
+            if stretch.need == Need::Perhaps && !each.is_empty() {
+                each = if room > 0 { each } else { &[] };
+                room = room.saturating_sub(1);
+            }
+            (BucketId { minute: *minute, ..bucket_id(who, engine.names(), each) }, *part)
         };
         spent.push((stretch, parts.map(part).collect()));
     }

@@ -104,7 +104,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         resume = ledger::look(&setup.dir, &mut engine, clock.now());
     }
     if let Some(setup) = setup.ledger {
-        let begun = ledger::begin(setup, &mut engine, clock.now())?;
+        let begun = ledger::begin(setup, &mut engine, clock)?;
         threads.push(("ledger", named("ledger", begun.thread)?));
         (keeper, resume) = (Some(begun.keeper), Resume::From(begun.checkpoints));
     }

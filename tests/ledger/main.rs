@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "processes run in real time")]
 #![allow(clippy::print_stdout, reason = "it says how much was survived")]
 
+mod ageing;
+mod beside;
 mod book;
 mod damage;
 mod document;

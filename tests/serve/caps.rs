@@ -11,7 +11,7 @@ use super::calls::{Truth, line, nanos};
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::Sandbox;
 
-const CAPS: &str = "
+pub const CAPS: &str = "
 timezone = \"Asia/Kathmandu\"
 [[cap]]
 name = \"week\"
@@ -48,7 +48,7 @@ match = { key = \"web\" }
 ";
 
 /// What each cap has spent on how many calls without a price, by name and whose.
-fn spent(status: &Value) -> Vec<[String; 3]> {
+pub fn spent(status: &Value) -> Vec<[String; 3]> {
     let mut rows: Vec<_> = status["caps"]
         .as_array()
         .unwrap()

@@ -10,6 +10,7 @@ mod contract;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod sandbox;
 
+mod ageing;
 mod backlog;
 mod better;
 mod calls;
