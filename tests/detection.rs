@@ -9,7 +9,7 @@ mod support;
 #[path = "detection/table.rs"]
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -379,21 +379,33 @@ fn told() -> Vec<Told> {
     builtin.describe().map(of).filter(|told| !told.paths.is_empty()).collect()
 }
 
-/// The place of a set that is complete among these paths: an outer path is where an inner
-/// one is, and what is inside of another object may be a record in a wrapper.
-fn complete_in(paths: &[String], set: &[String]) -> Option<String> {
-    let outer = |path: &String| {
+/// Where a set can be complete: outside, and inside of each object, which may be a record
+/// in a wrapper. Each place ends with a dot.
+fn places(paths: &[String]) -> BTreeSet<String> {
+    let inside = |path: &String| {
         let dots: Vec<usize> = path.match_indices('.').map(|(at, _)| at + 1).collect();
         let path = path.clone();
-        std::iter::once(0).chain(dots).map(move |end| path[..end].to_owned())
+        dots.into_iter().map(move |end| path[..end].to_owned())
     };
-    let is_in = |place: &String| set.iter().all(|path| is_there(paths, &format!("{place}{path}")));
-    paths.iter().flat_map(outer).find(is_in)
+    paths.iter().flat_map(inside).chain([String::new()]).collect()
 }
 
-fn is_there(paths: &[String], path: &str) -> bool {
-    let inner = |have: &String| have.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-    paths.iter().any(|have| have == path || inner(have))
+/// Whether a path is there where these are: an outer one is where an inner one is.
+fn is_there(paths: &[String], place: &str, path: &str) -> bool {
+    let rest = |have: &String| {
+        let rest = have.strip_prefix(place)?.strip_prefix(path)?;
+        Some(rest.is_empty() || rest.starts_with('.'))
+    };
+    paths.iter().any(|have| rest(have) == Some(true))
+}
+
+/// A set of one that is complete among these paths, and where.
+fn complete<'t>(told: &'t [Told], paths: &[String]) -> Option<(&'t [String], String)> {
+    places(paths).into_iter().find_map(|place| {
+        let is_complete = |set: &&Vec<String>| set.iter().all(|path| is_there(paths, &place, path));
+        let set = told.iter().flat_map(|told| &told.sets).find(is_complete)?;
+        Some((set.as_slice(), place))
+    })
 }
 
 /// An object with a value at each of these paths, in this order from the outside.
@@ -442,11 +454,9 @@ fn a_line_that_lacks_one_path_of_each_set_is_taken_by_none() {
             tried += 1;
             whole += usize::from(taken(&formats, &names, &[line.as_bytes()]).is_some());
         }
-        let sets = || told.iter().flat_map(|told| &told.sets);
-        while let Some((set, place)) = sets().find_map(|set| Some((set, complete_in(&paths, set)?)))
-        {
-            let lost = format!("{place}{}", words.of(set));
-            paths.retain(|path| !is_there(std::slice::from_ref(path), &lost));
+        while let Some((set, place)) = complete(&told, &paths) {
+            let lost = words.of(set);
+            paths.retain(|path| !is_there(std::slice::from_ref(path), &place, lost));
         }
         let line = object(&paths, &mut words);
         decoder.line(line.as_bytes(), at(1, 1, NOW), &mut batch);

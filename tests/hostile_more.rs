@@ -334,7 +334,8 @@ fn an_id_that_comes_again_hides_no_cost() {
 #[test]
 fn depth_and_width_cost_nothing() {
     let line = |extra: &str| {
-        format!(r#"{{"ts":"2026-01-02T03:04:05Z","key":"k",{extra},"cost":0.01}}"#) + "\n"
+        format!(r#"{{"ts":"2026-01-02T03:04:05Z","key":"k","model":"m",{extra},"cost":0.01}}"#)
+            + "\n"
     };
     let deep = |open: &str, close: &str, n: usize| {
         format!(r#""x":{}1{}"#, open.repeat(n), close.repeat(n))
@@ -369,10 +370,10 @@ fn endless_lines_count_in_bounded_memory() {
     let text = format!(
         "{CANARY}\n{}\n{}\n{CANARY}\n",
         format_args!(
-            r#"{{"ts":"2026-01-02T03:04:05Z","key":"k","prompt":"{filler}","cost":0.01}}"#
+            r#"{{"ts":"2026-01-02T03:04:05Z","key":"k","model":"m","prompt":"{filler}","cost":0.01}}"#
         ),
         format_args!(
-            r#"{{"ts":"2026-01-02T03:04:05Z","key":"k","cost":0.01,"prompt":"{filler}"}}"#
+            r#"{{"ts":"2026-01-02T03:04:05Z","key":"k","cost":0.01,"prompt":"{filler}","model":"m"}}"#
         ),
     );
     let (_, seen) = parse(&dir, &dir.file("61.jsonl", text));

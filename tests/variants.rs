@@ -48,7 +48,7 @@ const HALF: i128 = 500_000_000;
 
 #[test]
 fn a_stated_cost_counts_whatever_else_its_record_is() {
-    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","cost":0.25}"#;
+    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","model":"m","cost":0.25}"#;
     for line in [
         r#"{"ts":"2026-11-20T15:11:17Z","cost":0.5}"#,
         r#"{"total_cost":0.5,"user":"u"}"#,
@@ -62,7 +62,7 @@ fn a_stated_cost_counts_whatever_else_its_record_is() {
     ] {
         assert_eq!(spent(&format!("{known}\n{line}\n")), HALF + HALF / 2, "{line}");
     }
-    let many = format!(r#"{{"key":"k",{}"cost":0.5}}"#, r#""cost":0,"#.repeat(20));
+    let many = format!(r#"{{"key":"k","model":"m",{}"cost":0.5}}"#, r#""cost":0,"#.repeat(20));
     assert_eq!(spent(&many), HALF);
     assert_eq!(
         spent("HTTP/2 200\nx-litellm-response-cost: 0\nx-litellm-response-cost: 0.5\n\n"),
@@ -78,7 +78,7 @@ fn a_stated_cost_counts_whatever_else_its_record_is() {
 
 #[test]
 fn a_damaged_record_that_speaks_of_a_cost_is_never_just_ignored() {
-    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","cost":0.25}"#;
+    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","model":"m","cost":0.25}"#;
     for line in [
         r#"{"ts":"2026-11-20T15:11:17Z",'key':'k','cost':0.5}"#,
         r#"{"ts":"2026-11-20T15:11:17Z","a":"x" "cost":0.5}"#,
@@ -87,8 +87,7 @@ fn a_damaged_record_that_speaks_of_a_cost_is_never_just_ignored() {
         assert!(matches!(batch.items[1].seen, Observation::Quarantined { .. }), "{line}");
     }
     // A line torn anywhere, and the next one written right behind it.
-    let torn =
-        r#"{"ts":"2026-11-20T15:11:17Z","key":"k","user":"it's, {x}","cost":0.25,"m":{"a":["b"]}}"#;
+    let torn = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","model":"m","user":"it's, {x}","cost":0.25,"m":{"a":["b"]}}"#;
     for cut in 1..torn.len() {
         let batch = read(&format!("{known}\n{}{known}\n", &torn[..cut]));
         assert!(matches!(batch.items[1].seen, Observation::Quarantined { .. }), "{cut}");
@@ -114,7 +113,7 @@ fn only_a_refusal_can_be_the_kill_switchs() {
 
 #[test]
 fn a_stray_status_line_does_not_swallow_a_log() {
-    let line = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","cost":0.25}"#;
+    let line = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","model":"m","cost":0.25}"#;
     assert_eq!(spent(&format!("HTTP/1.1 200 OK\n{line}\n{line}\n")), HALF);
 }
 
