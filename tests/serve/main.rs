@@ -18,4 +18,5 @@ mod open_records;
 mod restart;
 mod socket;
 mod stopped;
+mod stops;
 mod trouble;

@@ -80,9 +80,12 @@ pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
             host.host,
             count_text(host.started_after_trip)
         ),
-        None if host.start_unknown > 0 => {
-            format!("{} {} passed, start not logged", host.host, count_text(host.start_unknown))
-        }
+        None if host.start_unknown > 0 => format!(
+            "{} NOT PROVEN {} passed, start not logged, {} refused{draining}",
+            host.host,
+            count_text(host.start_unknown),
+            count_text(host.refused)
+        ),
         None => format!("{} no evidence yet{draining}", host.host),
     }
 }
