@@ -57,8 +57,9 @@ pub fn spawn(
             let failed = |text| Report::Trouble(Trouble { kind: "action_failed", text });
             let report = match job {
                 Job::Confirm(pending, deed) => {
-                    let confirmed = confirm(&pending);
-                    confirmed.err().or_else(|| record(&audit_file, &deed).err()).map(failed)
+                    // The stop is on record whatever its file could be made to say.
+                    let (confirmed, recorded) = (confirm(&pending), record(&audit_file, &deed));
+                    confirmed.and(recorded).err().map(failed)
                 }
                 Job::Record(deed) => record(&audit_file, &deed).err().map(failed),
                 Job::Vanished(deed, since, note) => vanished(&audit_file, &deed, since, note),

@@ -8,7 +8,7 @@ use crate::action::switch::{
     Change, DEFAULT_COPIES, Entry, KillRecord, Restock, Stock, TripOutcome,
 };
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetNote, ResetOutcome};
-use crate::action::{ArmState, Arming, SwitchDir, SwitchScope};
+use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
 use crate::engine::switches::{Armed, SwitchState, Trip};
 
@@ -44,8 +44,9 @@ pub struct Brake {
     dir: Result<SwitchDir, String>,
     arming: Arming,
     /// Why rules can't trip although they should be able to.
-    problem: Option<String>,
-    prepared: bool,
+    lock_problem: Option<String>,
+    /// Why no files can be prepared. Rules trip all the same.
+    stock_problem: Option<String>,
     vanished: Vec<Vanished>,
 }
 
@@ -73,13 +74,14 @@ pub enum Tripped {
 }
 
 impl Brake {
-    /// Open the directory and prepare it if rules may trip.
+    /// Open the directory, and take its lock if rules may trip.
     pub fn new(setup: SwitchSetup) -> Brake {
         let arming = Arming::open(&setup.state_dir, setup.armed);
         let dir = open(&setup);
+        let (lock_problem, stock_problem) = (None, None);
         let mut brake =
-            Brake { setup, dir, arming, problem: None, prepared: false, vanished: Vec::new() };
-        brake.prepare();
+            Brake { setup, dir, arming, lock_problem, stock_problem, vanished: Vec::new() };
+        brake.settle();
         brake
     }
 
@@ -105,12 +107,12 @@ impl Brake {
                 changed |= self.dir.is_ok();
             }
         }
-        // Who held the lock may have gone, and a full disk may have room again.
-        let waits = self.dir.is_ok() && self.is_armed() && self.may_act() && !self.prepared;
+        // Who held the lock may have gone.
+        let waits = self.dir.is_ok() && self.wants_lock() && !self.has_lock();
         if changed || waits {
-            let before = self.problem.clone();
-            self.prepare();
-            changed |= self.prepared == waits || self.problem != before;
+            let before = self.lock_problem.clone();
+            self.settle();
+            changed |= (waits && self.has_lock()) || self.lock_problem != before;
         }
         changed
     }
@@ -120,33 +122,39 @@ impl Brake {
         std::mem::take(&mut self.vanished)
     }
 
-    /// Order what trips have used up.
+    /// Order the prepared files that are missing: all of them at first, then
+    /// what trips have used up.
     pub fn restock(&mut self) -> Option<Restock> {
-        self.dir.as_mut().ok().filter(|_| self.prepared)?.restock(DEFAULT_COPIES)
+        self.dir.as_mut().ok()?.restock(DEFAULT_COPIES)
     }
 
-    /// What came of the order. What could not be replaced leaves what is there.
+    /// What came of the order. What could not be made leaves what is there, and
+    /// the lock: without a prepared file a trip makes an empty one.
     pub fn take_stock(&mut self, stock: Stock) {
         let Ok(dir) = &mut self.dir else { return };
         let taken = dir.take_stock(stock);
-        self.problem = taken.err().map(|error| format!("{error}: {}", error.hint()));
+        self.stock_problem = taken.err().filter(|_| dir.is_claimed()).map(|error| words(&error));
     }
 
-    /// Take the directory's lock and prepare files if rules may trip, let go of
-    /// them if not. Waits for the disk.
-    fn prepare(&mut self) {
-        let armed = self.is_armed() && self.may_act();
-        self.problem = None;
+    /// Take the directory's lock if rules may trip, let go of it if not.
+    fn settle(&mut self) {
+        let wanted = self.wants_lock();
+        self.lock_problem = None;
         let Ok(dir) = &mut self.dir else { return };
-        if armed {
-            let prepared = dir.prepare(DEFAULT_COPIES);
-            self.problem = prepared.err().map(|error| format!("{error}: {}", error.hint()));
-            // What could not be replaced leaves what is there still.
-            self.prepared = dir.is_prepared();
-        } else if self.prepared {
+        if wanted {
+            self.lock_problem = dir.claim(DEFAULT_COPIES).err().map(|error| words(&error));
+        } else {
             dir.release();
-            self.prepared = false;
+            self.stock_problem = None;
         }
+    }
+
+    fn wants_lock(&self) -> bool {
+        self.is_armed() && self.may_act()
+    }
+
+    fn has_lock(&self) -> bool {
+        self.dir.as_ref().is_ok_and(SwitchDir::is_claimed)
     }
 
     /// Whether this process may do anything.
@@ -160,7 +168,7 @@ impl Brake {
 
     /// The directory was moved or removed: gateways go by what stands at its path.
     fn reopen(&mut self) {
-        self.prepared = false;
+        self.stock_problem = None;
         let before = std::mem::replace(&mut self.dir, open(&self.setup));
         let now: Vec<&str> =
             self.dir.iter().flat_map(SwitchDir::known).map(|entry| entry.file.as_str()).collect();
@@ -174,8 +182,8 @@ impl Brake {
         if !self.is_armed() {
             return Tripped::Disarmed;
         }
-        if !self.prepared {
-            let why = self.dir.as_ref().err().or(self.problem.as_ref());
+        if !self.has_lock() {
+            let why = self.dir.as_ref().err().or(self.lock_problem.as_ref());
             return Tripped::Failed(why.cloned().unwrap_or_default());
         }
         self.trip(scope, note)
@@ -192,7 +200,7 @@ impl Brake {
             Ok(dir) => match dir.trip(&scope, note) {
                 Ok(TripOutcome::Tripped(pending)) => Tripped::Now(pending),
                 Ok(TripOutcome::AlreadyTripped(_)) => Tripped::Before,
-                Err(error) => Tripped::Failed(format!("{error}: {}", error.hint())),
+                Err(error) => Tripped::Failed(words(&error)),
             },
         }
     }
@@ -203,7 +211,7 @@ impl Brake {
         let dir = self.dir.as_mut().map_err(|why| why.clone())?;
         let note = ResetNote { by: by.to_owned(), reason: reason.to_owned() };
         let outcome = dir.reset(&scope, &note, Foreign::Refuse);
-        let outcome = outcome.map_err(|error| format!("{error}: {}", error.hint()))?;
+        let outcome = outcome.map_err(|error| words(&error))?;
         Ok(matches!(outcome, ResetOutcome::Reset(_)))
     }
 
@@ -221,12 +229,11 @@ impl Brake {
     /// for the directory as a whole.
     pub fn states(&self) -> Vec<SwitchState> {
         let armed = match (&self.dir, self.arming.state()) {
-            (Ok(_), ArmState::Armed) if self.prepared || !self.may_act() => Armed::Armed,
+            (Ok(_), ArmState::Armed) if self.has_lock() || !self.may_act() => Armed::Armed,
             (Ok(_), ArmState::Disarmed) => Armed::Disarmed,
             (Ok(_), ArmState::Armed) | (Err(_), _) => Armed::Unknown,
         };
-        let problem = self.dir.as_ref().err().cloned();
-        let problem = problem.or_else(|| self.problem.clone());
+        let problem = self.dir.as_ref().err().or(self.problem()).cloned();
         let problem = problem.or_else(|| self.arming.problem().map(str::to_owned));
         let entries: Vec<&Entry> = self.dir.iter().flat_map(SwitchDir::known).collect();
         let mut states: Vec<SwitchState> =
@@ -253,7 +260,11 @@ impl Brake {
             ttl_s: None,
         };
         let path = self.setup.dir.join(&entry.file).display().to_string();
-        SwitchState { scope, path, trip: Some(trip), armed, problem: self.problem.clone() }
+        SwitchState { scope, path, trip: Some(trip), armed, problem: self.problem().cloned() }
+    }
+
+    fn problem(&self) -> Option<&String> {
+        self.lock_problem.as_ref().or(self.stock_problem.as_ref())
     }
 }
 
@@ -274,15 +285,31 @@ fn scope_of(entry: &Entry) -> String {
 }
 
 fn open(setup: &SwitchSetup) -> Result<SwitchDir, String> {
-    SwitchDir::open(&setup.dir, &setup.network)
-        .map_err(|error| format!("{error}: {}", error.hint()))
+    SwitchDir::open(&setup.dir, &setup.network).map_err(|error| words(&error))
+}
+
+fn words(error: &SwitchError) -> String {
+    format!("{error}: {}", error.hint())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// As the driver does it with two threads.
     fn armed(root: &Path) -> Brake {
+        let mut brake = unprepared(root);
+        restock(&mut brake);
+        brake
+    }
+
+    fn restock(brake: &mut Brake) {
+        if let Some(order) = brake.restock() {
+            brake.take_stock(order.write());
+        }
+    }
+
+    fn unprepared(root: &Path) -> Brake {
         Brake::new(SwitchSetup {
             dir: root.join("kill.d"),
             network: NetworkFs::Refuse,
@@ -320,6 +347,23 @@ mod tests {
         let order = brake.restock().unwrap();
         brake.take_stock(order.write());
         assert!(brake.restock().is_none());
+        assert!(brake.states().iter().all(|state| state.problem.is_none()));
+    }
+
+    #[test]
+    fn what_can_t_be_prepared_is_said_and_rules_trip_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("kill.d/.staged-0/x")).unwrap();
+        let mut brake = armed(root.path());
+        let row = |brake: &Brake| brake.states().pop().unwrap();
+        assert_eq!(row(&brake).armed, Armed::Armed);
+        let problem = row(&brake).problem.unwrap();
+        assert!(problem.contains("cannot prepare kill files"), "{problem}");
+        brake.refresh();
+        assert_eq!(row(&brake).problem, Some(problem), "it stays visible");
+        assert!(matches!(brake.trip_by_rule("provider/a", &note()), Tripped::Now(_)));
+        std::fs::remove_dir_all(root.path().join("kill.d/.staged-0")).unwrap();
+        restock(&mut brake);
         assert!(brake.states().iter().all(|state| state.problem.is_none()));
     }
 

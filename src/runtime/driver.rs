@@ -107,6 +107,7 @@ impl Driver {
         };
         let mut effects = Vec::new();
         self.learn_switches(now, &mut effects);
+        self.restock(now);
         loop {
             let now = self.clock.now();
             self.beat.mark(now.mono);
@@ -227,6 +228,7 @@ impl Driver {
             if changed {
                 self.tell_vanished(now);
                 self.learn_switches(now, effects);
+                self.restock(now);
                 due.dirty = true;
             }
             due.look = now.mono.plus(LOOK);
@@ -309,7 +311,7 @@ impl Driver {
         urgent
     }
 
-    /// Order new prepared files for those that trips have used up.
+    /// Order the prepared files that are missing.
     fn restock(&mut self, now: Stamp) {
         if let Some(order) = self.brake.as_mut().and_then(Brake::restock) {
             self.hand_over(Job::Restock(order), now);
@@ -506,6 +508,7 @@ impl Driver {
             Err(error) => error.to_string(),
         };
         brake.refresh();
+        self.restock(now);
         self.answer(answer);
         self.learn_switches(now, effects);
     }

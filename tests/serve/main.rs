@@ -19,4 +19,5 @@ mod restart;
 mod socket;
 mod stopped;
 mod stops;
+mod tmpfs;
 mod trouble;

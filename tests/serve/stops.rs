@@ -1,14 +1,15 @@
 //! A stop as a running daemon proves it, keeps it and makes it good again: with the
 //! shell's `switch` beside it, and a directory that others meddle with.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::daemon::{Daemon, serve, status_until};
-use super::sandbox::{Sandbox, rfc3339};
+use super::sandbox::{Sandbox, now, rfc3339, until};
+use super::tmpfs::Tmpfs;
 
 /// The switch of that scope in a status.
 fn switch<'s>(status: &'s Value, scope: &str) -> Option<&'s Value> {
@@ -51,4 +52,94 @@ fn a_stop_is_not_proven_while_calls_of_unknown_start_pass() {
     let why = "NOT PROVEN: 60 calls passed since, and no log says when they began";
     assert!(verdict.contains(why) && !verdict.contains("obeyed by"), "{verdict}");
     daemon.stop();
+}
+
+/// A switch directory of its own, armed, and a rule that trips each model that fails.
+fn armed(sandbox: &Sandbox) -> String {
+    let dir = sandbox.path("disk/kill.d");
+    format!(
+        r#"
+[switch]
+dir = {:?}
+armed = true
+[[rule]]
+name = "all-fail"
+metric = "errors.ratio"
+match = {{ outcome = "failed" }}
+above = 0.9
+for = "10ms"
+min_requests = 1
+severity = "critical"
+actions = ["trip:model"]
+"#,
+        dir.to_str().unwrap()
+    )
+}
+
+/// A failed call of a model, now.
+fn fail(log: &Path, model: &str) {
+    let at = now();
+    append(
+        log,
+        &format!(
+            "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"{model}\",\"status\":500,\"latency_ms\":1}}\n"
+        ),
+    );
+}
+
+/// What is on record, oldest first.
+fn audited(sandbox: &Sandbox) -> Vec<Value> {
+    let text = fs::read_to_string(sandbox.path("state/audit.jsonl")).unwrap_or_default();
+    // The last line may be half written.
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let Some(disk) = Tmpfs::mount(sandbox.path("disk"), "size=256k,mode=755") else { return };
+    let filler = sandbox.path("disk/filler");
+    assert!(fs::write(&filler, vec![0; 1 << 20]).is_err(), "the disk is full");
+    let daemon = Daemon::start(serve(&sandbox, &armed(&sandbox), &[&log]));
+    let seen = status_until(&sandbox, "it is armed and says why not prepared", |status| {
+        let all = switch(status, "all").unwrap();
+        all["state"] == "armed" && all["problem"].is_string()
+    });
+    let problem = switch(&seen, "all").unwrap()["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("cannot prepare kill files") && problem.contains("space"),
+        "{problem}"
+    );
+    fail(&log, "m");
+    let kill_file = sandbox.path("disk/kill.d/model.p.m.kill");
+    until("the stop", || kill_file.exists());
+    let trip = |result: &str| {
+        audited(&sandbox).iter().any(|deed| deed["action"] == "trip" && deed["result"] == result)
+    };
+    until("its record", || trip("tripped"));
+    // The file had no room for who and why, which the daemon knows all the same.
+    assert_eq!(fs::metadata(&kill_file).unwrap().len(), 0);
+    let is_known = |status: &Value| {
+        switch(status, "model/p/m").is_some_and(|switch| switch["rule"] == "all-fail")
+    };
+    status_until(&sandbox, "who and why", is_known);
+    // Nor does it forget when it looks at the directory again.
+    sandbox.run(["switch", "trip", "env/x", "--reason", "x", "--config", "config.toml"]).ok();
+    let seen = status_until(&sandbox, "another trip", |status| is_tripped(status, "env/x"));
+    assert!(is_known(&seen), "{seen:#}");
+    // And so it is made again, too.
+    fs::remove_file(&kill_file).unwrap();
+    until("the same stop again", || kill_file.exists());
+    fs::remove_file(&filler).unwrap();
+    fail(&log, "n");
+    let second = sandbox.path("disk/kill.d/model.p.n.kill");
+    until("a stop that says why", || {
+        fs::read_to_string(&second).is_ok_and(|text| text.contains("all-fail"))
+    });
+    status_until(&sandbox, "no problem any more", |status| {
+        status["switches"].as_array().unwrap().iter().all(|row| row.get("problem").is_none())
+    });
+    daemon.stop();
+    drop(disk);
 }

@@ -2,16 +2,15 @@
 //! the trouble is over.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::Sandbox;
+use super::tmpfs::Tmpfs;
 
 fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
     status["findings"].as_array().unwrap().iter().find(|finding| finding["kind"] == kind)
@@ -158,37 +157,4 @@ fn a_crash_with_a_full_disk_counts_once_afterwards() {
     daemon.stop();
     assert!(truth.is(&status(&sandbox)));
     drop(disk);
-}
-
-/// A small disk of its own.
-struct Tmpfs {
-    path: PathBuf,
-}
-
-impl Tmpfs {
-    /// `None`, loudly, where mounting is not allowed.
-    fn mount(path: PathBuf, options: &str) -> Option<Tmpfs> {
-        fs::create_dir_all(&path).unwrap();
-        let mut mount = Command::new("mount");
-        match mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output() {
-            Ok(output) if output.status.success() => Some(Tmpfs { path }),
-            other => {
-                let why = format!("SKIPPED: no file system can be mounted here: {other:?}\n");
-                let _ = std::io::stderr().write_all(why.as_bytes());
-                None
-            }
-        }
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let done = Command::new("mount").args(["-o", &options]).arg(&self.path).status().unwrap();
-        assert!(done.success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
-    }
 }
