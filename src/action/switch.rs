@@ -30,6 +30,7 @@ pub use restock::{Restock, Stock};
 use staging::{Staging, Used};
 
 use super::scope::{KILL_SUFFIX, SwitchScope};
+use crate::domain::Wall;
 
 /// Prepared files that are usually enough: as many scopes can trip at once
 /// before [`SwitchDir::restock`] has replaced them.
@@ -205,7 +206,19 @@ impl SwitchDir {
         let meta = made.metadata().map_err(|source| self.failed("look at", &file, source))?;
         let says = record::parse(&content).map_or(Content::Foreign, Content::Ours);
         self.known.insert(file.clone(), Entry::new(&file, says, &meta));
-        Ok(TripOutcome::Tripped(Pending::new(Arc::clone(&self.dir), file, made, content)))
+        let dir = Arc::clone(&self.dir);
+        Ok(TripOutcome::Tripped(Pending::new(dir, scope.clone(), note.clone(), made)))
+    }
+
+    /// Say since when the file of a trip stands there. The rename itself may have
+    /// waited for a busy disk, and no call is to be judged by a file that was not
+    /// there yet.
+    pub fn stands_since(&mut self, pending: &mut Pending, at: Wall) {
+        let says = record::parse(pending.date(at));
+        if let (Some(says), Some(entry)) = (says, self.known.get_mut(&pending.name())) {
+            entry.since = says.at.unwrap_or(at);
+            entry.content = Content::Ours(says);
+        }
     }
 
     /// Let the traffic of a scope through again. The caller records it first.

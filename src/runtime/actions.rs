@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::action::arming::{self, ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
 use crate::action::switch::{Details, KillNote, Pending, Restock, Stock};
 use crate::domain::Wall;
@@ -21,6 +22,8 @@ pub enum Job {
     Vanished(Deed, Wall, Option<KillNote>),
     /// Write new prepared files.
     Restock(Restock),
+    /// Arm or disarm in that state directory, from that host.
+    Arm(PathBuf, String, ArmRecord),
 }
 
 /// What came of a job, where that concerns others.
@@ -36,6 +39,8 @@ pub enum Report {
     },
     /// New prepared files.
     Stock(Stock),
+    /// Rules may trip now, or may not; in words.
+    Armed(String),
 }
 
 /// Something that is worth telling a person.
@@ -64,6 +69,9 @@ pub fn spawn(
                 Job::Record(deed) => record(&audit_file, &deed).err().map(failed),
                 Job::Vanished(deed, since, note) => vanished(&audit_file, &deed, since, note),
                 Job::Restock(order) => Some(Report::Stock(order.write())),
+                Job::Arm(state_dir, host, wanted) => {
+                    Some(Report::Armed(arm(&state_dir, &audit_file, host, wanted)))
+                }
             };
             match report {
                 None => {}
@@ -112,6 +120,27 @@ fn vanished(file: &Path, deed: &Deed, since: Wall, note: Option<KillNote>) -> Op
         text = format!("{text} ({error})");
     }
     Some(Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text }))
+}
+
+fn arm(state_dir: &Path, audit_file: &Path, host: String, wanted: ArmRecord) -> String {
+    let (action, done) = match wanted.state {
+        ArmState::Armed => ("arm", "armed: rules may trip"),
+        ArmState::Disarmed => ("disarm", "disarmed: rules can't trip"),
+    };
+    if let Err(error) = arming::write(state_dir, &wanted) {
+        return error.to_string();
+    }
+    let deed = Deed {
+        at: wanted.at,
+        by: wanted.by,
+        host,
+        action: action.into(),
+        scope: None,
+        rule: None,
+        reason: wanted.reason.unwrap_or_default(),
+        result: "done".into(),
+    };
+    record(audit_file, &deed).err().map_or(done.into(), |error| format!("{done} ({error})"))
 }
 
 fn record(file: &Path, deed: &Deed) -> Result<(), String> {

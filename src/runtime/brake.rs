@@ -43,6 +43,8 @@ pub struct Brake {
     setup: SwitchSetup,
     dir: Result<SwitchDir, String>,
     arming: Arming,
+    /// How many files are kept ready.
+    copies: usize,
     /// Why rules can't trip although they should be able to.
     lock_problem: Option<String>,
     /// Why no files can be prepared. Rules trip all the same.
@@ -74,13 +76,20 @@ pub enum Tripped {
 }
 
 impl Brake {
-    /// Open the directory, and take its lock if rules may trip.
-    pub fn new(setup: SwitchSetup) -> Brake {
+    /// Open the directory, and take its lock if rules may trip. `actions` is how
+    /// many trips the rules ask for: all of them may be due at once.
+    pub fn new(setup: SwitchSetup, actions: usize) -> Brake {
         let arming = Arming::open(&setup.state_dir, setup.armed);
         let dir = open(&setup);
-        let (lock_problem, stock_problem) = (None, None);
-        let mut brake =
-            Brake { setup, dir, arming, lock_problem, stock_problem, vanished: Vec::new() };
+        let mut brake = Brake {
+            setup,
+            dir,
+            arming,
+            copies: actions.max(DEFAULT_COPIES),
+            lock_problem: None,
+            stock_problem: None,
+            vanished: Vec::new(),
+        };
         brake.settle();
         brake
     }
@@ -125,7 +134,7 @@ impl Brake {
     /// Order the prepared files that are missing: all of them at first, then
     /// what trips have used up.
     pub fn restock(&mut self) -> Option<Restock> {
-        self.dir.as_mut().ok()?.restock(DEFAULT_COPIES)
+        self.dir.as_mut().ok()?.restock(self.copies)
     }
 
     /// What came of the order. What could not be made leaves what is there, and
@@ -142,7 +151,7 @@ impl Brake {
         self.lock_problem = None;
         let Ok(dir) = &mut self.dir else { return };
         if wanted {
-            self.lock_problem = dir.claim(DEFAULT_COPIES).err().map(|error| words(&error));
+            self.lock_problem = dir.claim(self.copies).err().map(|error| words(&error));
         } else {
             dir.release();
             self.stock_problem = None;
@@ -202,6 +211,13 @@ impl Brake {
                 Ok(TripOutcome::AlreadyTripped(_)) => Tripped::Before,
                 Err(error) => Tripped::Failed(words(&error)),
             },
+        }
+    }
+
+    /// The file of a trip stands there since then.
+    pub fn stands_since(&mut self, pending: &mut Pending, at: Wall) {
+        if let Ok(dir) = &mut self.dir {
+            dir.stands_since(pending, at);
         }
     }
 
@@ -310,14 +326,15 @@ mod tests {
     }
 
     fn unprepared(root: &Path) -> Brake {
-        Brake::new(SwitchSetup {
+        let setup = SwitchSetup {
             dir: root.join("kill.d"),
             network: NetworkFs::Refuse,
             armed: ArmState::Armed,
             state_dir: root.join("state"),
             host: "gw-1".into(),
             access: SwitchAccess::Act,
-        })
+        };
+        Brake::new(setup, 0)
     }
 
     fn note() -> KillNote {

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::command::Command;
 use super::keeper::Keeper;
 use super::observer::{Beat, Look};
-use crate::action::arming::{self, ArmRecord, ArmState};
+use crate::action::arming::{ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
 use crate::action::switch::KillNote;
 use crate::domain::{Batch, Mono, SourceId, Stamp};
@@ -328,6 +328,13 @@ impl Driver {
                 }
             }
             Report::Removed { scope, note } => self.trip_again(&scope, &note, now),
+            Report::Armed(answer) => {
+                if let Some(brake) = &mut self.brake {
+                    brake.refresh();
+                }
+                self.restock(now);
+                self.answer(answer);
+            }
         }
         self.learn_switches(now, effects);
     }
@@ -403,8 +410,13 @@ impl Driver {
             result: result.to_owned(),
         };
         let (job, answer) = match outcome {
-            Tripped::Now(pending) => {
-                (Job::Confirm(pending, deed("tripped")), format!("{scope} tripped"))
+            Tripped::Now(mut pending) => {
+                let stands = self.clock.now().wall;
+                if let Some(brake) = &mut self.brake {
+                    brake.stands_since(&mut pending, stands);
+                }
+                let deed = Deed { at: stands, ..deed("tripped") };
+                (Job::Confirm(pending, deed), format!("{scope} tripped"))
             }
             Tripped::Before => {
                 (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
@@ -453,8 +465,8 @@ impl Driver {
                 self.restock(now);
             }
             Command::Reset { scope, reason, by } => self.reset(&scope, &reason, &by, effects),
-            Command::Arm { by } => self.set_arming(ArmState::Armed, &by, effects),
-            Command::Disarm { by } => self.set_arming(ArmState::Disarmed, &by, effects),
+            Command::Arm { by } => self.set_arming(ArmState::Armed, &by, now),
+            Command::Disarm { by } => self.set_arming(ArmState::Disarmed, &by, now),
             Command::Acknowledge { rule, labels, by } => {
                 if !self.engine.acknowledge(&rule, &labels, &by) {
                     self.answer(format!("{rule} is over already"));
@@ -498,18 +510,10 @@ impl Driver {
         }
     }
 
-    fn set_arming(&mut self, state: ArmState, by: &str, effects: &mut Vec<Effect>) {
-        let now = self.clock.now();
+    fn set_arming(&mut self, state: ArmState, by: &str, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
         let record = ArmRecord { state, by: by.to_owned(), at: now.wall, reason: None };
-        let answer = match arming::write(brake.state_dir(), &record) {
-            Ok(()) if state == ArmState::Armed => "armed: rules may trip".to_owned(),
-            Ok(()) => "disarmed: rules can't trip".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        brake.refresh();
-        self.restock(now);
-        self.answer(answer);
-        self.learn_switches(now, effects);
+        let job = Job::Arm(brake.state_dir().to_owned(), brake.host().to_owned(), record);
+        self.hand_over(job, now);
     }
 }

@@ -97,6 +97,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let clock = Clock::start();
     setup.sources = setup.sources.into_iter().map(SourceSpec::seen).collect();
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
+    let trips = setup.engine.rules.iter().map(|rule| rule.actions.len()).sum();
     let mut engine = Engine::new(setup.engine, setup.names, clock.now());
     let mut threads = Vec::new();
     let (mut keeper, mut resume) = (None, Resume::Never);
@@ -126,7 +127,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 
     let driver = Driver {
         engine,
-        brake: setup.switch.map(Brake::new),
+        brake: setup.switch.map(|switch| Brake::new(switch, trips)),
         clock,
         news,
         recycle,

@@ -4,6 +4,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -77,14 +78,11 @@ actions = ["trip:model"]
 }
 
 /// A failed call of a model, now.
-fn fail(log: &Path, model: &str) {
+fn failed(model: &str) -> String {
     let at = now();
-    append(
-        log,
-        &format!(
-            "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"{model}\",\"status\":500,\"latency_ms\":1}}\n"
-        ),
-    );
+    format!(
+        "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"{model}\",\"status\":500,\"latency_ms\":1}}\n"
+    )
 }
 
 /// What is on record, oldest first.
@@ -111,7 +109,7 @@ fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
         problem.contains("cannot prepare kill files") && problem.contains("space"),
         "{problem}"
     );
-    fail(&log, "m");
+    append(&log, &failed("m"));
     let kill_file = sandbox.path("disk/kill.d/model.p.m.kill");
     until("the stop", || kill_file.exists());
     let trip = |result: &str| {
@@ -132,7 +130,7 @@ fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
     fs::remove_file(&kill_file).unwrap();
     until("the same stop again", || kill_file.exists());
     fs::remove_file(&filler).unwrap();
-    fail(&log, "n");
+    append(&log, &failed("n"));
     let second = sandbox.path("disk/kill.d/model.p.n.kill");
     until("a stop that says why", || {
         fs::read_to_string(&second).is_ok_and(|text| text.contains("all-fail"))
@@ -142,4 +140,74 @@ fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
     });
     daemon.stop();
     drop(disk);
+}
+
+/// A daemon whose system calls of these kinds are written down, with the threads' names.
+fn traced(sandbox: &Sandbox, command: &Command, inject: &str) -> Option<Daemon> {
+    let trace = sandbox.path("trace");
+    let calls = "trace=prctl,fsync,fdatasync,syncfs,sync_file_range,renameat2";
+    let strace = || {
+        let mut strace = Command::new("/usr/bin/strace");
+        strace.args(["-D", "-f", "-qq", "-e", calls, "-e", inject, "-o"]).arg(&trace);
+        strace
+    };
+    if !strace().arg("true").status().is_ok_and(|status| status.success()) {
+        let _ = std::io::stderr().write_all(b"SKIPPED: strace can't run here\n");
+        return None;
+    }
+    let mut traced = strace();
+    traced.env_clear().current_dir(sandbox.path(""));
+    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced.arg(command.get_program()).args(command.get_args());
+    Some(Daemon::start(traced))
+}
+
+#[test]
+fn the_engine_waits_for_no_disk_when_armed_and_when_many_rules_trip() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let config = armed(&sandbox).replace("armed = true", "armed = false");
+    // Each rename takes its time, and that is no reason to give a wrong one.
+    let inject = "inject=renameat2:delay_exit=20000";
+    let Some(daemon) = traced(&sandbox, &serve(&sandbox, &config, &[&log]), inject) else { return };
+    let config = sandbox.path("config.toml").display().to_string();
+    sandbox.run(["--config", &config, "switch", "arm", "--reason", "launch"]).ok();
+    status_until(&sandbox, "it is armed", |status| {
+        switch(status, "all").unwrap()["state"] == "armed"
+    });
+    until("it is prepared", || sandbox.path("disk/kill.d/.staged-7").exists());
+    // More at once than there are prepared files.
+    let models: Vec<String> = (0..14).map(|n| format!("m{n}")).collect();
+    let lines: String = models.iter().map(|model| failed(model)).collect();
+    append(&log, &lines);
+    let tripped = || {
+        let is_trip = |deed: &Value| deed["action"] == "trip" && deed["result"] == "tripped";
+        audited(&sandbox).into_iter().filter(is_trip).collect::<Vec<_>>()
+    };
+    until("all on record", || tripped().len() == models.len());
+    daemon.stop();
+    let mut before = None;
+    for deed in tripped() {
+        let at: jiff::Timestamp = deed["at"].as_str().unwrap().parse().unwrap();
+        let later = before.map_or(20, |before| at.duration_since(before).as_millis());
+        assert!(later >= 19, "{later} ms after the one before, whose rename took 20 ms: {deed}");
+        before = Some(at);
+        let model = deed["scope"].as_str().unwrap().replace('/', ".");
+        let file = fs::read(sandbox.path(&format!("disk/kill.d/{model}.kill"))).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&file).unwrap()["at"], deed["at"]);
+    }
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    let calls_of = |thread: &str| {
+        let named = format!("PR_SET_NAME, \"{thread}\"");
+        let id = trace.lines().find(|line| line.contains(&named)).unwrap().split(' ').next();
+        let of = move |line: &&str| line.split(' ').next() == id;
+        trace.lines().filter(of).collect::<Vec<&str>>()
+    };
+    let renames = calls_of("engine").into_iter().filter(|call| call.contains(".kill\"")).count();
+    assert_eq!(renames, models.len(), "{trace}");
+    let waits: Vec<&str> =
+        calls_of("engine").into_iter().filter(|call| call.contains("sync")).collect();
+    assert_eq!(waits, Vec::<&str>::new());
+    assert!(calls_of("action").iter().any(|call| call.contains("fsync")), "{trace}");
 }

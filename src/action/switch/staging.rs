@@ -116,11 +116,12 @@ pub(super) fn write(
     rustix::fs::fsync(dir).map_err(|error| failed(error.into()))
 }
 
-/// Write a kill file without a prepared one: a trip from a plain shell.
-/// The file counts even if the disk has no room for what it says.
+/// Write a kill file without a prepared one: a trip from a plain shell, or more
+/// trips at once than there are prepared files. The file counts even if the disk
+/// has no room for what it says, and nobody waits for that disk here.
 pub(super) fn write_unstaged(dir: &Handle, file: &str, content: &[u8]) -> io::Result<Option<File>> {
     let (temp, mut made) = durable::create_temp(dir, KILL_FILE_MODE)?;
-    if made.write_all(content).and_then(|()| made.sync_all()).is_err() {
+    if made.write_all(content).is_err() {
         // Half a record helps nobody, and the existence is what counts.
         let _ = made.set_len(0);
     }
