@@ -251,6 +251,11 @@ impl SwitchDir {
         Ok(ResetOutcome::Reset(Box::new(entry)))
     }
 
+    /// The kill file of a scope was reset by way of another handle: that is no news.
+    pub fn forget(&mut self, scope: &SwitchScope) {
+        self.known.remove(&scope.file_name());
+    }
+
     /// Every kill file as it stands on disk now, by name.
     pub fn status(&self) -> Result<Vec<Entry>, SwitchError> {
         let mut names =

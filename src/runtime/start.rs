@@ -120,7 +120,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let stop_reading = Arc::new(AtomicBool::new(false));
     let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
 
-    let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
+    let audit = setup.switch.as_ref().map(SwitchSetup::audit_file);
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
     let action = actions::spawn(audit, jobs_out, reports_in);
     threads.push(("action", named("action", action)?));
@@ -141,6 +141,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         keeper,
         events: setup.events,
         untold: 0,
+        resets: Vec::new(),
         frame_every: setup.frame_every,
         stop,
     };

@@ -1,12 +1,19 @@
 //! A stop as a running daemon proves it, keeps it and makes it good again: with the
 //! shell's `switch` beside it, and a directory that others meddle with.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
+use rustix::fs::{CWD, RenameFlags};
 use serde_json::Value;
+use tripline::action::SwitchDir;
+use tripline::action::audit::{self, Deed};
+use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
+use tripline::domain::Wall;
 
 use super::daemon::{Daemon, serve, status_until};
 use super::sandbox::{Sandbox, now, rfc3339, until};
@@ -34,9 +41,9 @@ fn a_stop_is_not_proven_while_calls_of_unknown_start_pass() {
     sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
     status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
     // Neither a start nor a duration, as many access logs have it.
-    let tripped = std::time::SystemTime::now();
+    let tripped = SystemTime::now();
     for second in 2..14 {
-        let at = rfc3339(tripped + std::time::Duration::from_secs(second));
+        let at = rfc3339(tripped + Duration::from_secs(second));
         let call = |rest: &str| {
             format!("{{\"at\":\"{at}\",\"provider\":\"openai\",\"model\":\"gpt-4o\",{rest}}}\n")
         };
@@ -210,4 +217,142 @@ fn the_engine_waits_for_no_disk_when_armed_and_when_many_rules_trip() {
         calls_of("engine").into_iter().filter(|call| call.contains("sync")).collect();
     assert_eq!(waits, Vec::<&str>::new());
     assert!(calls_of("action").iter().any(|call| call.contains("fsync")), "{trace}");
+}
+
+fn kill_file(sandbox: &Sandbox, name: &str) -> PathBuf {
+    sandbox.path("state/kill.d").join(name)
+}
+
+/// Wait until the daemon has looked at all that was done before: it makes a stop
+/// again that is removed now.
+fn it_has_looked(sandbox: &Sandbox, scope: &str) {
+    sandbox.run(["switch", "trip", scope, "--reason", "x"]).ok();
+    status_until(sandbox, scope, |status| is_tripped(status, scope));
+    let file = kill_file(sandbox, &format!("{}.kill", scope.replace('/', ".")));
+    fs::remove_file(&file).unwrap();
+    until("it is made again", || file.exists());
+}
+
+/// A person's deed, put on record by another hand than the program's.
+fn deed(action: &str, scope: &str, result: &str, at: Wall) -> Deed {
+    Deed {
+        at,
+        by: "ada".into(),
+        host: "gw-9".into(),
+        action: action.into(),
+        scope: Some(scope.into()),
+        rule: None,
+        reason: "x".into(),
+        result: result.into(),
+    }
+}
+
+fn at(time: SystemTime) -> Wall {
+    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+    Wall(i64::try_from(since.as_nanos()).unwrap())
+}
+
+/// A trip by a tripline whose clock says this.
+fn trip_at(sandbox: &Sandbox, scope: &str, at: Wall) {
+    let dir = sandbox.path("state/kill.d");
+    let mut dir = SwitchDir::open(&dir, &NetworkFs::Refuse).unwrap();
+    let note = KillNote {
+        reason: "runaway".into(),
+        rule: None,
+        by: "ada".into(),
+        host: "gw-9".into(),
+        at,
+    };
+    let outcome = dir.trip(&scope.parse().unwrap(), &note).unwrap();
+    let TripOutcome::Tripped(pending) = outcome else { panic!("{outcome:?}") };
+    pending.confirm().unwrap();
+}
+
+#[test]
+fn a_stop_that_could_not_be_made_again_is_owed_until_it_can_or_is_reset() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let stop = "provider/openai";
+    let file = kill_file(&sandbox, "provider.openai.kill");
+    sandbox.run(["switch", "trip", stop, "--reason", "runaway"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, stop));
+    let replace = |away: &str| {
+        let (dir, other) = (sandbox.path("state/kill.d"), sandbox.path(away));
+        fs::create_dir(&other).unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o777)).unwrap();
+        rustix::fs::renameat_with(CWD, &dir, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+        let failures = |status: &Value| {
+            let row = switch(status, stop);
+            row.is_some_and(|row| row["state"] == "unknown" && row["problem"].is_string())
+        };
+        let seen = status_until(&sandbox, "it is said", failures);
+        let problem = switch(&seen, stop).unwrap()["problem"].as_str().unwrap();
+        assert!(problem.contains("NOT stopped any more"), "{problem}");
+        assert!(problem.contains("others may write"), "{problem}");
+    };
+    let repair = || {
+        let dir = sandbox.path("state/kill.d");
+        fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+    };
+    replace("away");
+    repair();
+    until("the same stop again", || file.exists());
+    status_until(&sandbox, "it is shown", |status| is_tripped(status, stop));
+    let failed = audited(&sandbox).into_iter().filter(|deed| {
+        deed["action"] == "trip" && deed["result"].as_str().unwrap().starts_with("failed")
+    });
+    assert_eq!(failed.count(), 1, "it is tried often, and told once");
+
+    replace("away again");
+    let audit_file = sandbox.path("state/audit.jsonl");
+    audit::append(&audit_file, &deed("reset", stop, "reset", at(SystemTime::now()))).unwrap();
+    status_until(&sandbox, "nothing is owed", |status| switch(status, stop).is_none());
+    repair();
+    it_has_looked(&sandbox, "env/x");
+    assert!(!file.exists());
+    daemon.stop();
+}
+
+#[test]
+fn whether_a_stop_was_reset_is_told_by_the_order_of_the_record_not_by_clocks() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let audit_file = sandbox.path("state/audit.jsonl");
+    let now = SystemTime::now();
+    let later = at(now + Duration::from_secs(600));
+    let outside = |scope: &str| {
+        let removed = |deed: &Value| deed["action"] == "removed_outside" && deed["scope"] == scope;
+        audited(&sandbox).iter().filter(|deed| removed(deed)).count()
+    };
+    // The clock was set back between a trip and its reset.
+    trip_at(&sandbox, "env/a", later);
+    audit::append(&audit_file, &deed("trip", "env/a", "tripped", later)).unwrap();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "env/a"));
+    sandbox.run(["switch", "reset", "env/a", "--reason", "fixed"]).ok();
+    it_has_looked(&sandbox, "env/x");
+    assert!(!kill_file(&sandbox, "env.a.kill").exists());
+    assert_eq!((outside("env/a"), outside("env/x")), (0, 1));
+
+    // Neither a reset that was only asked for, nor one that failed, nor one of an
+    // earlier trip is the reset of this one. And this one is not even on record.
+    for (n, result) in ["requested", "failed: no", "reset"].into_iter().enumerate() {
+        let scope = format!("env/b{n}");
+        let reset = deed("reset", &scope, result, later);
+        if result == "reset" {
+            audit::append(&audit_file, &reset).unwrap();
+        }
+        trip_at(&sandbox, &scope, at(now));
+        status_until(&sandbox, "the trip", |status| is_tripped(status, &scope));
+        if result != "reset" {
+            audit::append(&audit_file, &reset).unwrap();
+        }
+        let file = kill_file(&sandbox, &format!("env.b{n}.kill"));
+        fs::remove_file(&file).unwrap();
+        until("it is made again", || file.exists());
+        until("it is on record", || outside(&scope) == 1);
+    }
+    daemon.stop();
+    sandbox.run(["audit", "verify"]).ok();
 }
