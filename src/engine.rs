@@ -52,7 +52,7 @@ use caps::Caps;
 use cells::Cells;
 use dedup::Dedup;
 use deltas::Deltas;
-pub use effect::{Effect, Event, EventKind, Labels};
+pub use effect::{Effect, Event, EventKind, Labels, Withheld};
 pub use findings::{Finding, Findings};
 use gauges::{Gauges, Seen};
 use keeping::LedgerRow;
@@ -74,15 +74,6 @@ pub use wording::{NO_KEY, span as span_in_words};
 const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// Why a trip that a rule asked for was not carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withheld {
-    /// Rules may not trip.
-    Disarmed,
-    /// It could not be done.
-    Failed,
-}
 
 /// Exact totals since start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

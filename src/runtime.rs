@@ -17,6 +17,7 @@ mod clock;
 mod command;
 mod drill;
 mod driver;
+mod gone;
 mod keeper;
 mod ledger;
 mod net;

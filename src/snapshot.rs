@@ -460,9 +460,10 @@ pub struct SwitchHost {
     pub started_after_trip: u64,
     /// Calls refused because of the switch since the trip: the proof.
     pub refused: u64,
-    /// Calls that ended after the trip but had started before it, or may have.
+    /// Calls that ended after the trip but are known to have started before it.
     pub draining: u64,
-    /// Calls that passed after the trip and whose start the log does not tell.
+    /// Calls that passed after the trip and whose start the log does not tell: while
+    /// there are any, nothing is proven.
     pub start_unknown: u64,
 }
 

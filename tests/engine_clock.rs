@@ -120,7 +120,7 @@ impl World {
     /// Dollars that a cap shows.
     fn spent(&self, cap: &str) -> i128 {
         let row = self.engine.caps().iter().find(|row| row.spec.name == cap).unwrap();
-        let spent = row.view(self.now()).spent.0;
+        let spent = row.view(self.now(), self.engine.spend_known()).spent.0;
         assert_eq!(spent % USD, 0);
         spent / USD
     }
@@ -257,7 +257,7 @@ fn what_the_next_day_held_already_is_no_rate_of_it() {
     world.wait(90);
     assert_eq!(world.spent("day"), 91);
     let cap = world.engine.caps().iter().find(|cap| cap.spec.name == "day").unwrap();
-    let rate = cap.view(world.now()).usd_per_hour.unwrap();
+    let rate = cap.view(world.now(), world.engine.spend_known()).usd_per_hour.unwrap();
     assert!(rate < 360.0, "of one dollar in some seconds: {rate}");
 }
 

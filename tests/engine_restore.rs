@@ -12,10 +12,10 @@ use book::{Book, spent};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::domain::{
-    Batch, Checkpoint, Commit, Cost, CostSource, CountedCall, Dedup, Dimension, Generation, Item,
-    Keep, Mono, NameKind, Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym,
-    TextRef, Tokens, Wall,
+    Batch, Checkpoint, Cost, CostSource, Dedup, Dimension, Generation, Item, Keep, Mono, NameKind,
+    Names, NanoUsd, Observation, Progress, Request, SourceId, Stamp, Sym, TextRef, Tokens, Wall,
 };
+use tripline::engine::spend::View;
 use tripline::engine::{
     CapSpec, Engine, EngineSpec, Limits, Period, SourceName, SourceStatus, Window,
 };

@@ -43,6 +43,19 @@ fn the_other_screens_read_as_reviewed() {
 }
 
 #[test]
+fn a_host_that_lets_calls_of_unknown_start_pass_proves_nothing() {
+    let mut snapshot = snapshots::tripped();
+    let mut switches = snapshot.switches.to_vec();
+    let host = &mut switches[0].hosts[0];
+    (host.obeyed, host.start_unknown) = (None, 60);
+    snapshot.switches = switches.into();
+    let screen = Console::new(&snapshot, Charset::Ascii, 200, 60).text();
+    let row = screen.lines().find(|line| line.contains("gw-1")).unwrap();
+    assert!(row.contains("gw-1 NOT PROVEN 60 passed, start not logged, 12 refused"), "{row}");
+    assert!(row.starts_with('?'), "{row}");
+}
+
+#[test]
 fn a_held_screen_says_what_it_does_not_show() {
     let mut console = Console::new(&snapshots::normal(), Charset::Ascii, 80, 24);
     console.keys("p");

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::scope::hex;
-use super::switch::record::{clean, parse_time};
+use super::switch::record::clean;
 use crate::domain::Wall;
 
 /// The file's name in the state directory.
@@ -32,6 +32,16 @@ const RECENT: u64 = 256 * 1024;
 
 /// The action of a [`Deed`] that nobody did through tripline.
 pub const REMOVED_OUTSIDE: &str = "removed_outside";
+/// The action of a stop.
+pub const TRIP: &str = "trip";
+/// The result of a trip that stopped the traffic.
+pub const TRIPPED: &str = "tripped";
+/// The action of letting traffic through again, and its result.
+pub const RESET: &str = "reset";
+/// The result of a reset of what was not stopped.
+pub const NOT_TRIPPED: &str = "not tripped";
+/// The result of what is about to be tried. It is no proof that it was done.
+pub const REQUESTED: &str = "requested";
 
 /// Something that was done, or tried, to a switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +115,9 @@ struct Body<'a> {
 
 #[derive(Deserialize)]
 struct Done {
-    at: String,
     action: String,
     scope: Option<String>,
+    result: String,
 }
 
 #[derive(Deserialize)]
@@ -119,30 +129,72 @@ struct Link<'a> {
 /// Add a record and wait until it is on the disk. Several processes may do so
 /// at the same time.
 pub fn append(path: &Path, deed: &Deed) -> Result<(), AuditError> {
-    let failed = |source| AuditError::Io { doing: "write", path: path.to_owned(), source };
-    try_append(path, deed).map_err(failed)
+    Book::open(path)?.append(deed)
 }
 
-/// Whether a person's reset of that scope was recorded at `since` or later. A
-/// record that can't be read says no.
+/// What came of a deed, and whether that is on record.
+#[derive(Debug)]
+pub struct Attempt<T> {
+    /// What came of it.
+    pub outcome: T,
+    /// Whether that was recorded.
+    pub recorded: Result<(), AuditError>,
+}
+
+/// Do something on record: that it is asked for first, or else it is not done, and
+/// the result in words afterwards. Whoever asks [`was_reset`] meanwhile waits, so
+/// that nobody sees the deed without its record.
+pub fn attempt<T>(
+    path: &Path,
+    mut deed: Deed,
+    act: impl FnOnce() -> T,
+    result: impl FnOnce(&T) -> String,
+) -> Result<Attempt<T>, AuditError> {
+    let mut book = Book::open(path)?;
+    deed.result = REQUESTED.into();
+    book.append(&deed)?;
+    let outcome = act();
+    deed.result = result(&outcome);
+    let recorded = book.append(&deed);
+    Ok(Attempt { outcome, recorded })
+}
+
+/// How far the record goes: what is written from now on stands behind this.
 #[must_use]
-pub fn has_reset(path: &Path, scope: &str, since: Wall) -> bool {
-    let Ok(mut file) = File::open(path) else { return false };
-    let len = file.metadata().map_or(0, |meta| meta.len());
-    let mut end = Vec::new();
-    let read = file
-        .seek(SeekFrom::Start(len.saturating_sub(RECENT)))
-        .and_then(|_| file.take(RECENT).read_to_end(&mut end));
-    // A record tells times to the millisecond, and keeps names as `clean` does.
-    let (scope, since) = (clean(scope, MAX_TEXT), Wall(since.0 - since.0.rem_euclid(1_000_000)));
-    let is_reset = |line: &[u8]| {
-        serde_json::from_slice::<Done>(line).is_ok_and(|done| {
-            done.action == "reset"
-                && done.scope.as_deref() == Some(&scope)
-                && parse_time(&done.at).is_some_and(|at| at >= since)
-        })
+pub fn end(path: &Path) -> u64 {
+    path.metadata().map_or(0, |meta| meta.len())
+}
+
+/// Whether a person has reset that scope since the record went as far as `mark`,
+/// and after its newest trip. The order of the records decides: clocks may be set.
+/// Waits for a reset that is under way. A record that can't be read says no.
+#[must_use]
+pub fn was_reset(path: &Path, scope: &str, mark: u64) -> bool {
+    let scope = clean(scope, MAX_TEXT);
+    let judge = |line: &[u8]| {
+        let done: Done = serde_json::from_slice(line).ok()?;
+        match (done.action.as_str(), done.result.as_str()) {
+            _ if done.scope.as_ref() != Some(&scope) => None,
+            (TRIP, TRIPPED) => Some(false),
+            // What was gone already, a person wanted to be gone.
+            (RESET, RESET | NOT_TRIPPED) => Some(true),
+            _ => None,
+        }
     };
-    read.is_ok() && end.split(|byte| *byte == b'\n').any(is_reset)
+    let records = since(path, mark).unwrap_or_default();
+    records.rsplit(|byte| *byte == b'\n').find_map(judge).unwrap_or(false)
+}
+
+fn since(path: &Path, mark: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    rustix::fs::flock(&file, FlockOperation::LockShared)?;
+    let len = file.metadata()?.len();
+    // Nothing in a record that was begun anew is older than the mark.
+    let from = if mark > len { 0 } else { mark };
+    file.seek(SeekFrom::Start(from.max(len.saturating_sub(RECENT))))?;
+    let mut records = Vec::new();
+    file.take(RECENT).read_to_end(&mut records)?;
+    Ok(records)
 }
 
 /// Check the whole chain. A file that does not exist holds no records.
@@ -169,31 +221,51 @@ pub fn verify(path: &Path) -> Result<Verified, AuditError> {
     }
 }
 
-fn try_append(path: &Path, deed: &Deed) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(path)?;
-    // Held until the file is closed: the record before must stay the last one.
-    rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
-    let end = last_line(&mut file)?;
-    let (prev, torn) = match &end {
-        Some(line) => (stated_hash(line).unwrap_or(GENESIS), !line.ends_with(b"\n")),
-        None => (GENESIS, false),
-    };
-    let mut bytes = if torn { b"\n".to_vec() } else { Vec::new() };
-    bytes.extend_from_slice(&render(deed, prev)?);
-    file.write_all(&bytes)?;
-    file.sync_data()?;
-    if end.is_none() {
-        // The file may be new: its name must survive a power cut as well.
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+/// The record, held: until it is dropped no other process writes into it.
+struct Book<'p> {
+    file: File,
+    path: &'p Path,
+}
+
+impl Book<'_> {
+    fn open(path: &Path) -> Result<Book<'_>, AuditError> {
+        let opened = || {
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+                .open(path)?;
+            rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+            Ok(Book { file, path })
+        };
+        opened().map_err(|source| AuditError::Io { doing: "write", path: path.to_owned(), source })
     }
-    Ok(())
+
+    fn append(&mut self, deed: &Deed) -> Result<(), AuditError> {
+        let path = self.path;
+        let failed = |source| AuditError::Io { doing: "write", path: path.to_owned(), source };
+        self.try_append(deed).map_err(failed)
+    }
+
+    fn try_append(&mut self, deed: &Deed) -> io::Result<()> {
+        let end = last_line(&mut self.file)?;
+        let (prev, torn) = match &end {
+            Some(line) => (stated_hash(line).unwrap_or(GENESIS), !line.ends_with(b"\n")),
+            None => (GENESIS, false),
+        };
+        let mut bytes = if torn { b"\n".to_vec() } else { Vec::new() };
+        bytes.extend_from_slice(&render(deed, prev)?);
+        self.file.write_all(&bytes)?;
+        self.file.sync_data()?;
+        if end.is_none() {
+            // The file may be new: its name must survive a power cut as well.
+            let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
+        Ok(())
+    }
 }
 
 fn render(deed: &Deed, prev: &str) -> io::Result<Vec<u8>> {

@@ -30,9 +30,10 @@ pub use restock::{Restock, Stock};
 use staging::{Staging, Used};
 
 use super::scope::{KILL_SUFFIX, SwitchScope};
+use crate::domain::Wall;
 
 /// Prepared files that are usually enough: as many scopes can trip at once
-/// before [`SwitchDir::prepare`] is called again.
+/// before [`SwitchDir::restock`] has replaced them.
 pub const DEFAULT_COPIES: usize = 8;
 
 /// The switch directory, opened once, and what was last seen in it.
@@ -131,23 +132,24 @@ impl SwitchDir {
         self.dir.reach().map_err(|error| self.dir.failed("look at", error))
     }
 
-    /// Prepare kill files, so that a trip is one rename. The first call takes
-    /// the directory's lock (one process at a time) and refuses if something
-    /// that is no file has the name of a kill file; later calls replace what
-    /// trips have used up.
-    pub fn prepare(&mut self, copies: usize) -> Result<(), SwitchError> {
-        if let Some(staging) = &mut self.staging {
-            return staging.refill(&self.dir, copies);
+    /// Take the directory's lock (one process at a time) and clear up after a
+    /// process that died, except for `copies` prepared files that can be used
+    /// again. Refuses if something that is no file has the name of a kill file.
+    /// Waits for no disk: [`restock`](Self::restock) orders the files themselves.
+    pub fn claim(&mut self, copies: usize) -> Result<(), SwitchError> {
+        if self.staging.is_some() {
+            return Ok(());
         }
         for entry in self.status()? {
             self.check_is_file(&entry)?;
         }
-        self.staging = Some(Staging::prepare(&self.dir, copies)?);
-        Ok(())
+        self.staging = Some(Staging::claim(&self.dir)?);
+        staging::remove_leftovers(&self.dir, copies)
+            .map_err(|error| self.dir.failed("clear up", error))
     }
 
-    /// An order for the prepared files that are missing, if any are: what
-    /// [`prepare`](Self::prepare) does, for a thread that may wait for the disk.
+    /// An order for the prepared files that are missing, if any are and the lock
+    /// is held, for a thread that may wait for the disk.
     pub fn restock(&mut self, copies: usize) -> Option<Restock> {
         let names = self.staging.as_mut()?.order(copies);
         (!names.is_empty()).then(|| Restock::new(Arc::clone(&self.dir), names))
@@ -168,9 +170,9 @@ impl SwitchDir {
         self.staging.as_ref().map_or(0, Staging::ready)
     }
 
-    /// Whether the lock is held: a trip then works even without a prepared file.
+    /// Whether the lock is held.
     #[must_use]
-    pub fn is_prepared(&self) -> bool {
+    pub fn is_claimed(&self) -> bool {
         self.staging.is_some()
     }
 
@@ -204,7 +206,19 @@ impl SwitchDir {
         let meta = made.metadata().map_err(|source| self.failed("look at", &file, source))?;
         let says = record::parse(&content).map_or(Content::Foreign, Content::Ours);
         self.known.insert(file.clone(), Entry::new(&file, says, &meta));
-        Ok(TripOutcome::Tripped(Pending::new(Arc::clone(&self.dir), file, made, content)))
+        let dir = Arc::clone(&self.dir);
+        Ok(TripOutcome::Tripped(Pending::new(dir, scope.clone(), note.clone(), made)))
+    }
+
+    /// Say since when the file of a trip stands there. The rename itself may have
+    /// waited for a busy disk, and no call is to be judged by a file that was not
+    /// there yet.
+    pub fn stands_since(&mut self, pending: &mut Pending, at: Wall) {
+        let says = record::parse(pending.date(at));
+        if let (Some(says), Some(entry)) = (says, self.known.get_mut(&pending.name())) {
+            entry.since = says.at.unwrap_or(at);
+            entry.content = Content::Ours(says);
+        }
     }
 
     /// Let the traffic of a scope through again. The caller records it first.
@@ -235,6 +249,11 @@ impl SwitchDir {
         self.known.remove(&file);
         rustix::fs::fsync(&self.dir).map_err(|error| self.dir.failed("sync", error))?;
         Ok(ResetOutcome::Reset(Box::new(entry)))
+    }
+
+    /// The kill file of a scope was reset by way of another handle: that is no news.
+    pub fn forget(&mut self, scope: &SwitchScope) {
+        self.known.remove(&scope.file_name());
     }
 
     /// Every kill file as it stands on disk now, by name.
@@ -270,7 +289,7 @@ impl SwitchDir {
             match before.get(&entry.file) {
                 None => changes.push(Change::Appeared(entry.clone())),
                 // Of our own trip we know more than its file says yet.
-                Some(known) if entry.awaits_details() => *entry = known.clone(),
+                Some(known) if entry.says_nothing() => *entry = known.clone(),
                 Some(known) if known.awaits_details() => {
                     changes.push(Change::Detailed(entry.clone()));
                 }

@@ -5,9 +5,9 @@ use super::args::Drill;
 use super::failure::{Failure, Kind};
 use super::out::{Out, finish};
 use super::setup::Context;
-use super::switch::{note, open, record_deed, refused, scope};
+use super::switch::{note, open, record_deed, refused, reset_on_record, scope};
 use crate::action::SwitchScope;
-use crate::action::switch::{Foreign, ResetNote, ResetOutcome, TripOutcome};
+use crate::action::switch::{Foreign, ResetOutcome, TripOutcome};
 use crate::domain::Wall;
 use crate::runtime::{Caller, Heard};
 use crate::text::printable;
@@ -90,8 +90,7 @@ fn prove(
         .iter()
         .map(|url| caller.until(url, |heard| *heard == Heard::Refused) == Heard::Refused)
         .collect();
-    let by = ResetNote { by: context.user().to_owned(), reason };
-    let reset = dir.reset(scope, &by, Foreign::Force).map_err(|error| refused(&error))?;
+    let reset = reset_on_record(context, &mut dir, scope, Foreign::Force, &reason, now)?;
     confirmed.map_err(|error| refused(&error))?;
     if reset == ResetOutcome::NotTripped {
         return Err(Failure::new(Kind::Failed, "somebody else ended the drill"));

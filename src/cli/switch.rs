@@ -10,9 +10,10 @@ use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
 use crate::action::arming::{self, ArmRecord};
-use crate::action::audit::{self, AUDIT_FILE, Deed};
+use crate::action::audit::{self, AUDIT_FILE, AuditError, Deed};
+use crate::action::reset;
 use crate::action::switch::{
-    Details, Entry, Foreign, KillNote, Reach, ResetNote, ResetOutcome, TripOutcome,
+    Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
 };
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
@@ -29,7 +30,7 @@ pub fn run(context: &Context, command: &Switch) -> Result<(), Failure> {
         Switch::Arm(note) => arm(context, ArmState::Armed, note, now),
         Switch::Disarm(note) => arm(context, ArmState::Disarmed, note, now),
         Switch::Trip(scoped) => trip(context, scoped, now),
-        Switch::Reset(request) => reset(context, request, now),
+        Switch::Reset(request) => let_through(context, request, now),
         Switch::Drill(drill) => super::drill::run(context, drill, now),
     }
 }
@@ -170,62 +171,75 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let mut dir = open(context)?;
     let note = note(context, &scoped.reason, now);
     let outcome = dir.trip(&scope, &note).map_err(|error| refused(&error))?;
-    let mut out = Out::new();
     let (result, text) = match outcome {
-        TripOutcome::Tripped(pending) => {
-            let confirmed = pending.confirm().map_err(|error| {
-                Failure::new(
-                    Kind::Failed,
-                    printable(&format!(
-                        "{scope} is stopped now, but may not survive a power cut: {error}"
-                    )),
-                )
-                .hint(error.hint())
-            })?;
-            let path = confirmed.path.display().to_string();
-            let text = match confirmed.details {
-                Details::Written => format!("tripped {scope}: {path}"),
-                Details::Missing(error) => {
-                    format!("tripped {scope}: {path} (who and why could not be written: {error})")
-                }
-            };
-            ("tripped", text)
-        }
+        TripOutcome::Tripped(pending) => (audit::TRIPPED, confirmed(&scope, &pending)),
         TripOutcome::AlreadyTripped(entry) => {
-            let since = entry.since.rfc3339();
-            (
-                "already tripped",
-                format!("{scope} was tripped already, at {since} by {}", printable(entry.by())),
-            )
+            let (since, by) = (entry.since.rfc3339(), printable(entry.by()));
+            ("already tripped", Ok(format!("{scope} was tripped already, at {since} by {by}")))
         }
     };
     // The stop comes first; its record must not be able to prevent it.
-    let recorded = context
-        .make_state_dir()
-        .and_then(|()| record_deed(context, "trip", Some(&scope), &scoped.reason, result, now));
-    let printed = out.line(&printable(&text));
+    let recorded = context.make_state_dir().and_then(|()| {
+        record_deed(context, audit::TRIP, Some(&scope), &scoped.reason, result, now)
+    });
+    let mut out = Out::new();
+    let printed = out.line(&printable(&text?));
     finish(out, printed)?;
     recorded
 }
 
-fn reset(context: &Context, request: &Reset, now: Wall) -> Result<(), Failure> {
+/// The durable half, in words.
+fn confirmed(scope: &SwitchScope, pending: &Pending) -> Result<String, Failure> {
+    let confirmed = pending.confirm().map_err(|error| {
+        let text = format!("{scope} is stopped now, but may not survive a power cut: {error}");
+        Failure::new(Kind::Failed, printable(&text)).hint(error.hint())
+    })?;
+    let path = confirmed.path.display();
+    Ok(match confirmed.details {
+        Details::Written => format!("tripped {scope}: {path}"),
+        Details::Missing(error) => {
+            format!("tripped {scope}: {path} (who and why could not be written: {error})")
+        }
+    })
+}
+
+fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Failure> {
     context.refuse_if_read_only()?;
     let scope = scope(&request.scoped.scope)?;
     let reason = &request.scoped.reason;
     need_reason(reason)?;
     let mut dir = open(context)?;
     context.make_state_dir()?;
-    // Who let the traffic through again is recorded before it is.
-    record_deed(context, "reset", Some(&scope), reason, "requested", now)?;
-    let note = ResetNote { by: context.user().to_owned(), reason: reason.clone() };
     let foreign = if request.force { Foreign::Force } else { Foreign::Refuse };
-    let text = match dir.reset(&scope, &note, foreign).map_err(|error| refused(&error))? {
+    let text = match reset_on_record(context, &mut dir, &scope, foreign, reason, now)? {
         ResetOutcome::Reset(_) => format!("reset {scope}: traffic may pass again"),
         ResetOutcome::NotTripped => format!("{scope} was not tripped"),
     };
     let mut out = Out::new();
     let printed = out.line(&printable(&text));
     finish(out, printed)
+}
+
+/// Reset, with who and why on record before and what came of it after.
+pub(super) fn reset_on_record(
+    context: &Context,
+    dir: &mut SwitchDir,
+    scope: &SwitchScope,
+    foreign: Foreign,
+    reason: &str,
+    now: Wall,
+) -> Result<ResetOutcome, Failure> {
+    let failed = |error: AuditError| Failure::new(Kind::Failed, error);
+    let audit_file = context.state_dir.join(AUDIT_FILE);
+    let deed = deed(context, audit::RESET, Some(scope), reason, audit::REQUESTED, now);
+    let done = reset::reset(&audit_file, dir, scope, foreign, deed).map_err(failed)?;
+    let outcome = done.outcome.map_err(|error| refused(&error))?;
+    done.recorded.map_err(|error| {
+        failed(error).hint(format!(
+            "{scope} is reset, but a running tripline that finds no record of that stops it again"
+        ))
+    })?;
+    Ok(outcome)
 }
 
 /// What a person's trip says of itself.
@@ -275,7 +289,20 @@ pub(super) fn record_deed(
     result: &str,
     now: Wall,
 ) -> Result<(), Failure> {
-    let deed = Deed {
+    let deed = deed(context, action, scope, reason, result, now);
+    audit::append(&context.state_dir.join(AUDIT_FILE), &deed)
+        .map_err(|error| Failure::new(Kind::Failed, error))
+}
+
+fn deed(
+    context: &Context,
+    action: &str,
+    scope: Option<&SwitchScope>,
+    reason: &str,
+    result: &str,
+    now: Wall,
+) -> Deed {
+    Deed {
         at: now,
         by: context.user().to_owned(),
         host: host_name(),
@@ -284,7 +311,5 @@ pub(super) fn record_deed(
         rule: None,
         reason: reason.to_owned(),
         result: result.to_owned(),
-    };
-    audit::append(&context.state_dir.join(AUDIT_FILE), &deed)
-        .map_err(|error| Failure::new(Kind::Failed, error))
+    }
 }

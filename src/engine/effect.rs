@@ -97,6 +97,15 @@ pub struct Event {
     pub summary: String,
 }
 
+/// Why a trip that a rule asked for was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// Rules may not trip.
+    Disarmed,
+    /// It could not be done.
+    Failed,
+}
+
 impl Event {
     /// An event of which only the kind and a sentence are known yet.
     #[must_use]

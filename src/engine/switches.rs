@@ -7,8 +7,6 @@ use std::time::Duration;
 use super::skew::SKEW;
 use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall};
 
-/// A call of unknown start that ends so soon after a trip may have begun before it.
-const DRAINS: Duration = Duration::from_secs(60);
 /// Nobody waits longer for one call; one that ends so late began after the trip.
 const LONGEST_CALL: Duration = Duration::from_secs(600);
 
@@ -80,10 +78,11 @@ pub struct Host {
     pub started_after: u64,
     /// Calls refused by the switch.
     pub refused: u64,
-    /// Calls that had begun before the trip, or may have, and ended after it.
+    /// Calls that are known to have begun before the trip could be seen, and
+    /// ended after it.
     pub draining: u64,
-    /// Calls that were let through and whose start no log tells: they may have
-    /// begun after the trip.
+    /// Calls that were let through and whose start no log tells: each may have
+    /// begun after the trip, however soon after it it ended.
     pub start_unknown: u64,
 }
 
@@ -106,12 +105,13 @@ impl Host {
 
     /// Note a call that was let through.
     fn passed(&mut self, began: Option<Wall>, trip: Wall, ended: Wall, grace: Duration) {
-        let after = ended.since(trip);
+        let seen = trip.plus(grace);
         let count = match began {
-            Some(began) if began > trip.plus(grace) => &mut self.started_after,
-            None if after > LONGEST_CALL => &mut self.started_after,
-            None if after > DRAINS => &mut self.start_unknown,
-            _ => &mut self.draining,
+            Some(began) if began > seen => &mut self.started_after,
+            Some(_) => &mut self.draining,
+            None if ended <= seen => &mut self.draining,
+            None if ended > trip.plus(LONGEST_CALL) => &mut self.started_after,
+            None => &mut self.start_unknown,
         };
         *count += 1;
     }

@@ -6,9 +6,12 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::brake::ResetOrder;
+use super::gone::{Told, Vanished};
+use crate::action::SwitchScope;
+use crate::action::arming::{self, ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
-use crate::action::switch::{Details, KillNote, Pending, Restock, Stock};
-use crate::domain::Wall;
+use crate::action::switch::{Details, Pending, Restock, Stock};
 
 /// Work for the thread.
 pub enum Job {
@@ -16,26 +19,37 @@ pub enum Job {
     Confirm(Pending, Deed),
     /// Record a deed.
     Record(Deed),
-    /// A kill file of a trip at that time is gone: record it, unless a reset of
-    /// it is on record.
-    Vanished(Deed, Wall, Option<KillNote>),
+    /// A kill file is gone: record it, unless a reset of it is on record.
+    Vanished(Vanished, Deed),
+    /// Reset, as a person asked.
+    Reset(ResetOrder, Deed),
     /// Write new prepared files.
     Restock(Restock),
+    /// Arm or disarm in that state directory, from that host.
+    Arm(PathBuf, String, ArmRecord),
 }
 
 /// What came of a job, where that concerns others.
 pub enum Report {
     /// It did not work.
     Trouble(Trouble),
-    /// A kill file of ours was removed by hand.
-    Removed {
-        /// Its scope.
-        scope: String,
-        /// What it said.
-        note: KillNote,
+    /// The kill file of ours for that scope was removed by hand.
+    Removed(String),
+    /// The kill file for that scope is gone because it was reset.
+    WasReset(String),
+    /// What came of a reset here.
+    Reset {
+        /// Of which scope.
+        scope: SwitchScope,
+        /// Whether it is not stopped any more.
+        done: bool,
+        /// In words.
+        said: String,
     },
     /// New prepared files.
     Stock(Stock),
+    /// Rules may trip now, or may not; in words.
+    Armed(String),
 }
 
 /// Something that is worth telling a person.
@@ -57,12 +71,20 @@ pub fn spawn(
             let failed = |text| Report::Trouble(Trouble { kind: "action_failed", text });
             let report = match job {
                 Job::Confirm(pending, deed) => {
-                    let confirmed = confirm(&pending);
-                    confirmed.err().or_else(|| record(&audit_file, &deed).err()).map(failed)
+                    // The stop is on record whatever its file could be made to say.
+                    let (confirmed, recorded) = (confirm(&pending), record(&audit_file, &deed));
+                    confirmed.and(recorded).err().map(failed)
                 }
                 Job::Record(deed) => record(&audit_file, &deed).err().map(failed),
-                Job::Vanished(deed, since, note) => vanished(&audit_file, &deed, since, note),
+                Job::Vanished(gone, deed) => Some(vanished(&audit_file, gone, &deed)),
+                Job::Reset(order, deed) => {
+                    let (done, said) = order.carry_out(&audit_file, deed);
+                    Some(Report::Reset { scope: order.scope, done, said })
+                }
                 Job::Restock(order) => Some(Report::Stock(order.write())),
+                Job::Arm(state_dir, host, wanted) => {
+                    Some(Report::Armed(arm(&state_dir, &audit_file, host, wanted)))
+                }
             };
             match report {
                 None => {}
@@ -95,22 +117,43 @@ fn confirm(pending: &Pending) -> Result<(), String> {
     }
 }
 
-/// Another process resets by the record first and the file second, so a missing
-/// record means that somebody went around tripline.
-fn vanished(file: &Path, deed: &Deed, since: Wall, note: Option<KillNote>) -> Option<Report> {
-    let scope = deed.scope.as_deref().unwrap_or("?");
-    if audit::has_reset(file, scope, since) {
-        return None;
+/// A reset is put on record as it is done, so a missing record means that somebody
+/// went around tripline.
+fn vanished(file: &Path, gone: Vanished, deed: &Deed) -> Report {
+    let Vanished { scope, note, mark, told } = gone;
+    if audit::was_reset(file, &scope, mark) {
+        return Report::WasReset(scope);
     }
-    let recorded = record(file, deed);
-    if let Some(note) = note {
-        return Some(Report::Removed { scope: scope.to_owned(), note });
+    let recorded = if told == Told::First { record(file, deed) } else { Ok(()) };
+    if note.is_some() {
+        return Report::Removed(scope);
     }
     let mut text = format!("{scope} is not stopped any more: its kill file was removed by hand");
     if let Err(error) = recorded {
         text = format!("{text} ({error})");
     }
-    Some(Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text }))
+    Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text })
+}
+
+fn arm(state_dir: &Path, audit_file: &Path, host: String, wanted: ArmRecord) -> String {
+    let (action, done) = match wanted.state {
+        ArmState::Armed => ("arm", "armed: rules may trip"),
+        ArmState::Disarmed => ("disarm", "disarmed: rules can't trip"),
+    };
+    if let Err(error) = arming::write(state_dir, &wanted) {
+        return error.to_string();
+    }
+    let deed = Deed {
+        at: wanted.at,
+        by: wanted.by,
+        host,
+        action: action.into(),
+        scope: None,
+        rule: None,
+        reason: wanted.reason.unwrap_or_default(),
+        result: "done".into(),
+    };
+    record(audit_file, &deed).err().map_or(done.into(), |error| format!("{done} ({error})"))
 }
 
 fn record(file: &Path, deed: &Deed) -> Result<(), String> {

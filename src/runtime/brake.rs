@@ -3,12 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::gone::{Gone, Told, Vanished};
 use crate::action::arming::Refreshed;
+use crate::action::audit::{self, Attempt, Deed};
+use crate::action::reset;
 use crate::action::switch::{
     Change, DEFAULT_COPIES, Entry, KillRecord, Restock, Stock, TripOutcome,
 };
-use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetNote, ResetOutcome};
-use crate::action::{ArmState, Arming, SwitchDir, SwitchScope};
+use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetOutcome};
+use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
 use crate::engine::switches::{Armed, SwitchState, Trip};
 
@@ -29,6 +32,14 @@ pub struct SwitchSetup {
     pub access: SwitchAccess,
 }
 
+impl SwitchSetup {
+    /// Where who did what is recorded.
+    #[must_use]
+    pub fn audit_file(&self) -> PathBuf {
+        self.state_dir.join(audit::AUDIT_FILE)
+    }
+}
+
 /// What a process may do with the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SwitchAccess {
@@ -43,21 +54,48 @@ pub struct Brake {
     setup: SwitchSetup,
     dir: Result<SwitchDir, String>,
     arming: Arming,
+    /// How many files are kept ready.
+    copies: usize,
     /// Why rules can't trip although they should be able to.
-    problem: Option<String>,
-    prepared: bool,
-    vanished: Vec<Vanished>,
+    lock_problem: Option<String>,
+    /// Why no files can be prepared. Rules trip all the same.
+    stock_problem: Option<String>,
+    gone: Gone,
+    /// How far the audit record went before the last look at the directory.
+    mark: u64,
 }
 
-/// A trip whose kill file is gone although it was not reset here.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Vanished {
-    /// Its scope.
-    pub scope: String,
-    /// When it was tripped.
-    pub since: Wall,
-    /// What it said, if it was one of ours. Whoever else made one may remove it.
-    pub note: Option<KillNote>,
+/// A reset that a person asked for.
+#[derive(Clone, Debug)]
+pub struct ResetOrder {
+    dir: PathBuf,
+    network: NetworkFs,
+    /// Of which scope.
+    pub scope: SwitchScope,
+}
+
+impl ResetOrder {
+    /// Carry it out, on record, at the path that gateways look at. Answers whether
+    /// the scope is not stopped any more, in words too.
+    pub fn carry_out(&self, audit_file: &Path, deed: Deed) -> (bool, String) {
+        let scope = &self.scope;
+        let opened = SwitchDir::open(&self.dir, &self.network).map_err(|error| words(&error));
+        let done = opened.and_then(|mut dir| {
+            let done = reset::reset(audit_file, &mut dir, scope, Foreign::Refuse, deed);
+            done.map_err(|error| error.to_string())
+        });
+        let (outcome, recorded) = match done {
+            Ok(Attempt { outcome, recorded }) => (outcome.map_err(|error| words(&error)), recorded),
+            Err(why) => (Err(why), Ok(())),
+        };
+        let text = match &outcome {
+            Ok(ResetOutcome::Reset(_)) => format!("{scope} reset: traffic may pass again"),
+            Ok(ResetOutcome::NotTripped) => format!("{scope} was not tripped"),
+            Err(why) => format!("{scope} NOT reset: {why}"),
+        };
+        let missing = recorded.err().map(|error| format!(" (not in the audit record: {error})"));
+        (outcome.is_ok(), text + &missing.unwrap_or_default())
+    }
 }
 
 /// What came of a request to trip.
@@ -73,13 +111,23 @@ pub enum Tripped {
 }
 
 impl Brake {
-    /// Open the directory and prepare it if rules may trip.
-    pub fn new(setup: SwitchSetup) -> Brake {
+    /// Open the directory, and take its lock if rules may trip. `actions` is how
+    /// many trips the rules ask for: all of them may be due at once.
+    pub fn new(setup: SwitchSetup, actions: usize) -> Brake {
         let arming = Arming::open(&setup.state_dir, setup.armed);
+        let mark = audit::end(&setup.audit_file());
         let dir = open(&setup);
-        let mut brake =
-            Brake { setup, dir, arming, problem: None, prepared: false, vanished: Vec::new() };
-        brake.prepare();
+        let mut brake = Brake {
+            setup,
+            dir,
+            arming,
+            copies: actions.max(DEFAULT_COPIES),
+            lock_problem: None,
+            stock_problem: None,
+            gone: Gone::default(),
+            mark,
+        };
+        brake.settle();
         brake
     }
 
@@ -87,17 +135,19 @@ impl Brake {
     /// Answers whether anything changed.
     pub fn refresh(&mut self) -> bool {
         let mut changed = self.arming.refresh() == Refreshed::Changed;
+        // What is seen to stand can only be reset by a later record.
+        let mark = std::mem::replace(&mut self.mark, audit::end(&self.setup.audit_file()));
         match self.dir.as_mut().map(SwitchDir::refresh) {
             Ok(Ok(changes)) => {
                 changed |= !changes.is_empty();
-                let gone = changes.iter().filter_map(|change| match change {
-                    Change::Vanished(entry) => Some(vanished(entry)),
-                    Change::Appeared(_) | Change::Detailed(_) => None,
-                });
-                self.vanished.extend(gone);
+                for change in changes {
+                    if let Change::Vanished(entry) = change {
+                        self.gone.add(vanished(&entry, mark));
+                    }
+                }
             }
             Ok(Err(_)) => {
-                self.reopen();
+                self.reopen(mark);
                 changed = true;
             }
             Err(_) => {
@@ -105,48 +155,73 @@ impl Brake {
                 changed |= self.dir.is_ok();
             }
         }
-        // Who held the lock may have gone, and a full disk may have room again.
-        let waits = self.dir.is_ok() && self.is_armed() && self.may_act() && !self.prepared;
+        // Who held the lock may have gone.
+        let waits = self.dir.is_ok() && self.wants_lock() && !self.has_lock();
         if changed || waits {
-            let before = self.problem.clone();
-            self.prepare();
-            changed |= self.prepared == waits || self.problem != before;
+            let before = self.lock_problem.clone();
+            self.settle();
+            changed |= (waits && self.has_lock()) || self.lock_problem != before;
         }
         changed
     }
 
-    /// Trips that ended otherwise than by a reset here, since this was last asked.
+    /// Trips that ended otherwise than by a reset here, and of which it is to be
+    /// asked whether they were reset elsewhere: once of what others made, until it
+    /// is settled of ours.
     pub fn take_vanished(&mut self) -> Vec<Vanished> {
-        std::mem::take(&mut self.vanished)
+        self.gone.take_due()
     }
 
-    /// Order what trips have used up.
+    /// A vanished trip was reset elsewhere.
+    pub fn settled(&mut self, scope: &str) {
+        self.gone.settle(scope);
+    }
+
+    /// Make a vanished trip again: only a reset, with a reason, ends one. What can't
+    /// be made stays owed. `None` if there is nothing to be told.
+    pub fn trip_again(&mut self, scope: &str) -> Option<(Tripped, KillNote)> {
+        let note = self.gone.note(scope)?;
+        let outcome = self.trip(scope, &note);
+        if let Tripped::Failed(why) = &outcome {
+            return self.gone.stays(scope, why).then_some((outcome, note));
+        }
+        self.gone.settle(scope);
+        Some((outcome, note))
+    }
+
+    /// Order the prepared files that are missing: all of them at first, then
+    /// what trips have used up.
     pub fn restock(&mut self) -> Option<Restock> {
-        self.dir.as_mut().ok().filter(|_| self.prepared)?.restock(DEFAULT_COPIES)
+        self.dir.as_mut().ok()?.restock(self.copies)
     }
 
-    /// What came of the order. What could not be replaced leaves what is there.
+    /// What came of the order. What could not be made leaves what is there, and
+    /// the lock: without a prepared file a trip makes an empty one.
     pub fn take_stock(&mut self, stock: Stock) {
         let Ok(dir) = &mut self.dir else { return };
         let taken = dir.take_stock(stock);
-        self.problem = taken.err().map(|error| format!("{error}: {}", error.hint()));
+        self.stock_problem = taken.err().filter(|_| dir.is_claimed()).map(|error| words(&error));
     }
 
-    /// Take the directory's lock and prepare files if rules may trip, let go of
-    /// them if not. Waits for the disk.
-    fn prepare(&mut self) {
-        let armed = self.is_armed() && self.may_act();
-        self.problem = None;
+    /// Take the directory's lock if rules may trip, let go of it if not.
+    fn settle(&mut self) {
+        let wanted = self.wants_lock();
+        self.lock_problem = None;
         let Ok(dir) = &mut self.dir else { return };
-        if armed {
-            let prepared = dir.prepare(DEFAULT_COPIES);
-            self.problem = prepared.err().map(|error| format!("{error}: {}", error.hint()));
-            // What could not be replaced leaves what is there still.
-            self.prepared = dir.is_prepared();
-        } else if self.prepared {
+        if wanted {
+            self.lock_problem = dir.claim(self.copies).err().map(|error| words(&error));
+        } else {
             dir.release();
-            self.prepared = false;
+            self.stock_problem = None;
         }
+    }
+
+    fn wants_lock(&self) -> bool {
+        self.is_armed() && self.may_act()
+    }
+
+    fn has_lock(&self) -> bool {
+        self.dir.as_ref().is_ok_and(SwitchDir::is_claimed)
     }
 
     /// Whether this process may do anything.
@@ -164,14 +239,16 @@ impl Brake {
     }
 
     /// The directory was moved or removed: gateways go by what stands at its path.
-    fn reopen(&mut self) {
-        self.prepared = false;
+    fn reopen(&mut self, mark: u64) {
+        self.stock_problem = None;
         let before = std::mem::replace(&mut self.dir, open(&self.setup));
         let now: Vec<&str> =
             self.dir.iter().flat_map(SwitchDir::known).map(|entry| entry.file.as_str()).collect();
-        let before = before.iter().flat_map(SwitchDir::known);
-        let gone = before.filter(|entry| !now.contains(&entry.file.as_str()));
-        self.vanished.extend(gone.map(vanished));
+        for entry in before.iter().flat_map(SwitchDir::known) {
+            if !now.contains(&entry.file.as_str()) {
+                self.gone.add(vanished(entry, mark));
+            }
+        }
     }
 
     /// A rule asks for a trip.
@@ -179,8 +256,8 @@ impl Brake {
         if !self.is_armed() {
             return Tripped::Disarmed;
         }
-        if !self.prepared {
-            let why = self.dir.as_ref().err().or(self.problem.as_ref());
+        if !self.has_lock() {
+            let why = self.dir.as_ref().err().or(self.lock_problem.as_ref());
             return Tripped::Failed(why.cloned().unwrap_or_default());
         }
         self.trip(scope, note)
@@ -197,19 +274,31 @@ impl Brake {
             Ok(dir) => match dir.trip(&scope, note) {
                 Ok(TripOutcome::Tripped(pending)) => Tripped::Now(pending),
                 Ok(TripOutcome::AlreadyTripped(_)) => Tripped::Before,
-                Err(error) => Tripped::Failed(format!("{error}: {}", error.hint())),
+                Err(error) => Tripped::Failed(words(&error)),
             },
         }
     }
 
-    /// A person lets the traffic through again.
-    pub fn reset(&mut self, scope: &str, by: &str, reason: &str) -> Result<bool, String> {
+    /// The file of a trip stands there since then.
+    pub fn stands_since(&mut self, pending: &mut Pending, at: Wall) {
+        if let Ok(dir) = &mut self.dir {
+            dir.stands_since(pending, at);
+        }
+    }
+
+    /// An order to reset, for whoever may wait for a disk.
+    pub fn order_reset(&self, scope: &str) -> Result<ResetOrder, String> {
         let scope = scope.parse::<SwitchScope>().map_err(|error| error.to_string())?;
-        let dir = self.dir.as_mut().map_err(|why| why.clone())?;
-        let note = ResetNote { by: by.to_owned(), reason: reason.to_owned() };
-        let outcome = dir.reset(&scope, &note, Foreign::Refuse);
-        let outcome = outcome.map_err(|error| format!("{error}: {}", error.hint()))?;
-        Ok(matches!(outcome, ResetOutcome::Reset(_)))
+        let SwitchSetup { dir, network, .. } = &self.setup;
+        Ok(ResetOrder { dir: dir.clone(), network: network.clone(), scope })
+    }
+
+    /// What was ordered is done.
+    pub fn was_reset(&mut self, scope: &SwitchScope) {
+        self.gone.settle(&scope.to_string());
+        if let Ok(dir) = &mut self.dir {
+            dir.forget(scope);
+        }
     }
 
     /// Where arming is recorded.
@@ -227,16 +316,24 @@ impl Brake {
     pub fn states(&self) -> Vec<SwitchState> {
         let known = self.dir.is_ok() || self.is_still_to_be_made();
         let armed = match self.arming.state() {
-            ArmState::Armed if known && (self.prepared || !self.may_act()) => Armed::Armed,
+            ArmState::Armed if known && (self.has_lock() || !self.may_act()) => Armed::Armed,
             ArmState::Disarmed if known => Armed::Disarmed,
             ArmState::Armed | ArmState::Disarmed => Armed::Unknown,
         };
         let problem = self.dir.as_ref().err().filter(|_| !known).cloned();
-        let problem = problem.or_else(|| self.problem.clone());
+        let problem = problem.or_else(|| self.problem().cloned());
         let problem = problem.or_else(|| self.arming.problem().map(str::to_owned));
         let entries: Vec<&Entry> = self.dir.iter().flat_map(SwitchDir::known).collect();
         let mut states: Vec<SwitchState> =
             entries.into_iter().map(|entry| self.tripped(entry, armed)).collect();
+        for (scope, why) in self.gone.owed() {
+            let file =
+                scope.parse().map_or_else(|_| scope.to_owned(), |s: SwitchScope| s.file_name());
+            let path = self.setup.dir.join(file).display().to_string();
+            let problem = Some(format!("NOT stopped any more: its kill file is gone, and {why}"));
+            let (scope, armed) = (scope.to_owned(), Armed::Unknown);
+            states.push(SwitchState { scope, path, trip: None, armed, problem });
+        }
         if !states.iter().any(|state| state.scope == "all") {
             let path = match &self.dir {
                 Ok(dir) => dir.path_of(&SwitchScope::All),
@@ -259,11 +356,15 @@ impl Brake {
             ttl_s: None,
         };
         let path = self.setup.dir.join(&entry.file).display().to_string();
-        SwitchState { scope, path, trip: Some(trip), armed, problem: self.problem.clone() }
+        SwitchState { scope, path, trip: Some(trip), armed, problem: self.problem().cloned() }
+    }
+
+    fn problem(&self) -> Option<&String> {
+        self.lock_problem.as_ref().or(self.stock_problem.as_ref())
     }
 }
 
-fn vanished(entry: &Entry) -> Vanished {
+fn vanished(entry: &Entry, mark: u64) -> Vanished {
     let said = |record: &KillRecord| KillNote {
         reason: record.reason.clone(),
         rule: record.rule.clone(),
@@ -271,7 +372,9 @@ fn vanished(entry: &Entry) -> Vanished {
         host: record.host.clone().unwrap_or_default(),
         at: entry.since,
     };
-    Vanished { scope: scope_of(entry), since: entry.since, note: entry.record().map(said) }
+    // Under a name that stands for no scope nothing can be made again.
+    let note = entry.scope.as_ref().and(entry.record()).map(said);
+    Vanished { scope: scope_of(entry), note, mark, told: Told::First }
 }
 
 /// The scope of a kill file, or its name where that tells none.
@@ -284,23 +387,40 @@ fn open(setup: &SwitchSetup) -> Result<SwitchDir, String> {
     if setup.access == SwitchAccess::Look && !setup.dir.exists() {
         return Err(format!("there is no {} yet: nothing is stopped by it", setup.dir.display()));
     }
-    SwitchDir::open(&setup.dir, &setup.network)
-        .map_err(|error| format!("{error}: {}", error.hint()))
+    SwitchDir::open(&setup.dir, &setup.network).map_err(|error| words(&error))
+}
+
+fn words(error: &SwitchError) -> String {
+    format!("{error}: {}", error.hint())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// As the driver does it with two threads.
     fn armed(root: &Path) -> Brake {
-        Brake::new(SwitchSetup {
+        let mut brake = unprepared(root);
+        restock(&mut brake);
+        brake
+    }
+
+    fn restock(brake: &mut Brake) {
+        if let Some(order) = brake.restock() {
+            brake.take_stock(order.write());
+        }
+    }
+
+    fn unprepared(root: &Path) -> Brake {
+        let setup = SwitchSetup {
             dir: root.join("kill.d"),
             network: NetworkFs::Refuse,
             armed: ArmState::Armed,
             state_dir: root.join("state"),
             host: "gw-1".into(),
             access: SwitchAccess::Act,
-        })
+        };
+        Brake::new(setup, 0)
     }
 
     fn note() -> KillNote {
@@ -334,6 +454,23 @@ mod tests {
     }
 
     #[test]
+    fn what_can_t_be_prepared_is_said_and_rules_trip_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("kill.d/.staged-0/x")).unwrap();
+        let mut brake = armed(root.path());
+        let row = |brake: &Brake| brake.states().pop().unwrap();
+        assert_eq!(row(&brake).armed, Armed::Armed);
+        let problem = row(&brake).problem.unwrap();
+        assert!(problem.contains("cannot prepare kill files"), "{problem}");
+        brake.refresh();
+        assert_eq!(row(&brake).problem, Some(problem), "it stays visible");
+        assert!(matches!(brake.trip_by_rule("provider/a", &note()), Tripped::Now(_)));
+        std::fs::remove_dir_all(root.path().join("kill.d/.staged-0")).unwrap();
+        restock(&mut brake);
+        assert!(brake.states().iter().all(|state| state.problem.is_none()));
+    }
+
+    #[test]
     fn it_takes_over_when_the_one_before_it_has_gone() {
         let root = tempfile::tempdir().unwrap();
         let first = armed(root.path());
@@ -355,15 +492,18 @@ mod tests {
         assert_eq!(brake.take_vanished(), vec![]);
         std::fs::remove_file(root.path().join("kill.d/provider.a.kill")).unwrap();
         assert!(brake.refresh());
-        let gone = |scope: &str| {
-            vec![Vanished { scope: scope.into(), since: note().at, note: Some(note()) }]
+        let gone = |scope: &str, told| {
+            vec![Vanished { scope: scope.into(), note: Some(note()), mark: 0, told }]
         };
-        assert_eq!(brake.take_vanished(), gone("provider/a"));
+        assert_eq!(brake.take_vanished(), gone("provider/a", Told::First));
+        assert_eq!(brake.take_vanished(), vec![], "it is being looked at");
+        brake.settled("provider/a");
         std::fs::remove_dir_all(root.path().join("kill.d")).unwrap();
         assert!(brake.refresh());
-        assert_eq!(brake.take_vanished(), gone("provider/b"));
-        assert!(matches!(brake.trip_by_rule("provider/b", &note()), Tripped::Now(_)));
+        assert_eq!(brake.take_vanished(), gone("provider/b", Told::First));
+        assert!(matches!(brake.trip_again("provider/b"), Some((Tripped::Now(_), _))));
         assert!(root.path().join("kill.d/provider.b.kill").exists());
+        assert!(brake.trip_again("provider/b").is_none(), "nothing is owed any more");
     }
 
     #[test]
@@ -385,9 +525,23 @@ mod tests {
     #[test]
     fn what_is_reset_here_has_not_vanished() {
         let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("state")).unwrap();
         let mut brake = armed(root.path());
         let _ = brake.trip_by_rule("provider/a", &note());
-        assert_eq!(brake.reset("provider/a", "ada", "fixed"), Ok(true));
+        let order = brake.order_reset("provider/a").unwrap();
+        let deed = Deed {
+            at: note().at,
+            by: "ada".into(),
+            host: "gw-1".into(),
+            action: String::new(),
+            scope: None,
+            rule: None,
+            reason: "fixed".into(),
+            result: String::new(),
+        };
+        let (done, said) = order.carry_out(&root.path().join("state/audit.jsonl"), deed);
+        assert!(done, "{said}");
+        brake.was_reset(&order.scope);
         brake.refresh();
         assert_eq!(brake.take_vanished(), vec![]);
     }

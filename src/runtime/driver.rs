@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
 
+mod stops;
+
 use super::actions::{Job, Report};
-use super::brake::{Brake, Tripped, Vanished};
+use super::brake::Brake;
 use super::clock::Clock;
 use super::command::Command;
 use super::keeper::Keeper;
 use super::observer::{Beat, Look};
-use crate::action::arming::{self, ArmRecord, ArmState};
-use crate::action::audit::{self, Deed};
-use crate::action::switch::KillNote;
+use crate::action::arming::ArmState;
 use crate::domain::{Batch, Mono, SourceId, Stamp};
-use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus, Withheld};
+use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the switch directory is looked at.
@@ -57,10 +57,19 @@ pub struct Driver {
     pub events: Option<Sender<Event>>,
     /// Events for which the viewer had no room.
     pub untold: u64,
+    /// Resets that people asked for here and that are under way.
+    pub resets: Vec<AskedReset>,
     /// Shortest time between two snapshots, unless something urgent happened.
     pub frame_every: Duration,
     /// Closed when the program ends.
     pub stop: Receiver<()>,
+}
+
+/// Who asked for a reset, and why.
+pub struct AskedReset {
+    scope: String,
+    by: String,
+    reason: String,
 }
 
 /// A channel of one in which the newest replaces what was not fetched.
@@ -94,6 +103,13 @@ struct Due {
     dirty: bool,
 }
 
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Told {
+    GoOn,
+    Stop,
+}
+
 impl Driver {
     /// Run until told to stop.
     pub fn run(mut self) {
@@ -107,72 +123,87 @@ impl Driver {
         };
         let mut effects = Vec::new();
         self.learn_switches(now, &mut effects);
+        self.restock(now);
         loop {
-            let now = self.clock.now();
-            self.beat.mark(now.mono);
-            let urgent = self.carry_out(&mut effects, now);
-            self.keep_time(now, &mut due, &mut effects);
-            let urgent = self.carry_out(&mut effects, now) || urgent;
-            if urgent || (due.dirty && now.mono >= due.frame) {
-                self.frames.put(Arc::new(snapshot::build(&self.engine, now)));
-                due.frame = now.mono.plus(self.frame_every);
-                due.dirty = false;
-            }
-            let mut next = due.tick.min(due.look);
-            if let Some(keeper) = &mut self.keeper {
-                next = keeper.turn(&mut self.engine, now).map_or(next, |at| next.min(at));
-            }
-            if due.dirty {
-                next = next.min(due.frame);
-            }
+            let next = self.turn(&mut due, &mut effects);
             let wait = next.since(self.clock.now().mono);
-            let words = self.keeper.as_ref().map_or_else(never, |keeper| keeper.words.clone());
-            select! {
-                recv(self.news) -> news => match news {
-                    Ok(news) => {
-                        self.take_in(news, &mut effects);
-                        due.dirty = true;
-                    }
-                    // Every source has ended; commands and time go on.
-                    Err(_) => self.news = never(),
-                },
-                recv(self.commands) -> command => {
-                    if let Ok(command) = command {
-                        self.obey(command, &mut effects);
-                        due.look = Mono(0);
-                        due.dirty = true;
-                    } else {
-                        self.commands = never();
-                    }
-                },
-                recv(self.looks) -> look => {
-                    if let Ok(look) = look {
-                        // Whoever asked may have gone.
-                        let _ = look.try_send(Arc::new(snapshot::build(&self.engine, self.clock.now())));
-                    } else {
-                        self.looks = never();
-                    }
-                },
-                recv(words) -> word => {
-                    let now = self.clock.now();
-                    match (word, &mut self.keeper) {
-                        (Ok(word), Some(keeper)) => keeper.hear(word, &mut self.engine, now),
-                        _ => self.lose_ledger(now),
-                    }
-                    due.dirty = true;
-                },
-                recv(self.reports) -> report => {
-                    if let Ok(report) = report {
-                        self.hear(report, &mut effects);
-                        due.dirty = true;
-                    } else {
-                        self.reports = never();
-                    }
-                },
-                recv(self.stop) -> _ => break,
-                default(wait) => {}
+            if self.listen(wait, &mut due, &mut effects) == Told::Stop {
+                return self.finish(effects);
             }
         }
+    }
+
+    /// Do what is due, and say when something will be.
+    fn turn(&mut self, due: &mut Due, effects: &mut Vec<Effect>) -> Mono {
+        let now = self.clock.now();
+        self.beat.mark(now.mono);
+        let urgent = self.carry_out(effects, now);
+        self.keep_time(now, due, effects);
+        let urgent = self.carry_out(effects, now) || urgent;
+        if urgent || (due.dirty && now.mono >= due.frame) {
+            self.frames.put(Arc::new(snapshot::build(&self.engine, now)));
+            due.frame = now.mono.plus(self.frame_every);
+            due.dirty = false;
+        }
+        let mut next = due.tick.min(due.look);
+        if let Some(keeper) = &mut self.keeper {
+            next = keeper.turn(&mut self.engine, now).map_or(next, |at| next.min(at));
+        }
+        if due.dirty { next.min(due.frame) } else { next }
+    }
+
+    /// Take in what others say next, but wait no longer than this.
+    fn listen(&mut self, wait: Duration, due: &mut Due, effects: &mut Vec<Effect>) -> Told {
+        let words = self.keeper.as_ref().map_or_else(never, |keeper| keeper.words.clone());
+        select! {
+            recv(self.news) -> news => match news {
+                Ok(news) => {
+                    self.take_in(news, effects);
+                    due.dirty = true;
+                }
+                // Every source has ended; commands and time go on.
+                Err(_) => self.news = never(),
+            },
+            recv(self.commands) -> command => {
+                if let Ok(command) = command {
+                    self.obey(command, effects);
+                    due.look = Mono(0);
+                    due.dirty = true;
+                } else {
+                    self.commands = never();
+                }
+            },
+            recv(self.looks) -> look => {
+                if let Ok(look) = look {
+                    // Whoever asked may have gone.
+                    let _ = look.try_send(Arc::new(snapshot::build(&self.engine, self.clock.now())));
+                } else {
+                    self.looks = never();
+                }
+            },
+            recv(words) -> word => {
+                let now = self.clock.now();
+                match (word, &mut self.keeper) {
+                    (Ok(word), Some(keeper)) => keeper.hear(word, &mut self.engine, now),
+                    _ => self.lose_ledger(now),
+                }
+                due.dirty = true;
+            },
+            recv(self.reports) -> report => {
+                if let Ok(report) = report {
+                    self.hear(report, effects);
+                    due.dirty = true;
+                } else {
+                    self.reports = never();
+                }
+            },
+            recv(self.stop) -> _ => return Told::Stop,
+            default(wait) => {}
+        }
+        Told::GoOn
+    }
+
+    fn finish(mut self, mut effects: Vec<Effect>) {
         // What was read before the end counts.
         for news in self.news.clone().try_iter().take(BURST) {
             self.take(news, &mut effects);
@@ -226,9 +257,10 @@ impl Driver {
     fn keep_time(&mut self, now: Stamp, due: &mut Due, effects: &mut Vec<Effect>) {
         if now.mono >= due.look {
             let changed = self.brake.as_mut().is_some_and(Brake::refresh);
+            self.tell_vanished(now);
             if changed {
-                self.tell_vanished(now);
                 self.learn_switches(now, effects);
+                self.restock(now);
                 due.dirty = true;
             }
             due.look = now.mono.plus(LOOK);
@@ -244,35 +276,6 @@ impl Driver {
         }
         // What was just taken in may have started a `for`.
         due.tick = due.tick.min(now.mono.plus(self.engine.pulse(now.mono)));
-    }
-
-    /// Kill files that went away: somebody's reset, or somebody's `rm`.
-    fn tell_vanished(&mut self, now: Stamp) {
-        let Some(brake) = &mut self.brake else { return };
-        let host = brake.host().to_owned();
-        let gone = brake.take_vanished();
-        if !brake.may_act() {
-            return;
-        }
-        for Vanished { scope, since, note } in gone {
-            let deed = Deed {
-                at: now.wall,
-                by: "unknown".into(),
-                host: host.clone(),
-                action: audit::REMOVED_OUTSIDE.into(),
-                scope: Some(scope),
-                rule: None,
-                reason: "its kill file is gone, and no reset is recorded".into(),
-                result: if note.is_some() { "to be made again" } else { "traffic may pass" }.into(),
-            };
-            self.hand_over(Job::Vanished(deed, since, note), now);
-        }
-    }
-
-    fn learn_switches(&mut self, now: Stamp, effects: &mut Vec<Effect>) {
-        if let Some(brake) = &self.brake {
-            self.engine.set_switches(brake.states(), now, effects);
-        }
     }
 
     /// Do what the engine asked for. Answers whether a viewer must see it at once.
@@ -311,42 +314,6 @@ impl Driver {
         urgent
     }
 
-    /// Order new prepared files for those that trips have used up.
-    fn restock(&mut self, now: Stamp) {
-        if let Some(order) = self.brake.as_mut().and_then(Brake::restock) {
-            self.hand_over(Job::Restock(order), now);
-        }
-    }
-
-    fn hear(&mut self, report: Report, effects: &mut Vec<Effect>) {
-        let now = self.clock.now();
-        match report {
-            Report::Trouble(trouble) => self.engine.report(trouble.kind, &trouble.text, now),
-            Report::Stock(stock) => {
-                if let Some(brake) = &mut self.brake {
-                    brake.take_stock(stock);
-                }
-            }
-            Report::Removed { scope, note } => self.trip_again(&scope, &note, now),
-        }
-        self.learn_switches(now, effects);
-    }
-
-    /// A trip is latched: only a reset, with a reason, ends it.
-    fn trip_again(&mut self, scope: &str, note: &KillNote, now: Stamp) {
-        let Some(brake) = &mut self.brake else { return };
-        let outcome = brake.trip(scope, note);
-        if let Tripped::Now(_) | Tripped::Before = outcome {
-            let text = format!(
-                "the kill file of {scope} was removed by hand and is there again: \
-                 `tripline switch reset` ends a trip"
-            );
-            self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
-        }
-        self.after_trip(outcome, scope, note, now);
-        self.restock(now);
-    }
-
     /// A viewer that does not keep up loses events, and is told how many; the
     /// engine never waits for one.
     fn tell(&mut self, mut event: Event) {
@@ -370,145 +337,22 @@ impl Driver {
         }
     }
 
-    /// Hand a job to the action thread without waiting for it. Trips are few, a
-    /// scope trips once; records of what was withheld may be many.
-    fn hand_over(&mut self, job: Job, now: Stamp) {
-        let full = matches!(job, Job::Record(_)) && self.jobs.len() >= JOBS;
-        if full {
-            self.engine.report("not_recorded", "the audit record does not keep up", now);
-        } else if self.jobs.send(job).is_err() {
-            self.engine.report("action_failed", "the action thread has ended", now);
-        }
-    }
-
-    fn note(&self, reason: &str, rule: Option<&str>, by: &str, now: Stamp) -> KillNote {
-        KillNote {
-            reason: reason.to_owned(),
-            rule: rule.map(str::to_owned),
-            by: by.to_owned(),
-            host: self.brake.as_ref().map(|brake| brake.host().to_owned()).unwrap_or_default(),
-            at: now.wall,
-        }
-    }
-
-    fn after_trip(&mut self, outcome: Tripped, scope: &str, note: &KillNote, now: Stamp) {
-        let deed = |result: &str| Deed {
-            at: note.at,
-            by: note.by.clone(),
-            host: note.host.clone(),
-            action: "trip".into(),
-            scope: Some(scope.to_owned()),
-            rule: note.rule.clone(),
-            reason: note.reason.clone(),
-            result: result.to_owned(),
-        };
-        let (job, answer) = match outcome {
-            Tripped::Now(pending) => {
-                (Job::Confirm(pending, deed("tripped")), format!("{scope} tripped"))
-            }
-            Tripped::Before => {
-                (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
-            }
-            Tripped::Disarmed => {
-                self.withhold(scope, note, Withheld::Disarmed, now);
-                let text = format!("a rule asked to trip {scope}, but the switch is not armed");
-                self.engine.report("trip_withheld", &text, now);
-                (Job::Record(deed("withheld: not armed")), text)
-            }
-            Tripped::Failed(why) => {
-                self.withhold(scope, note, Withheld::Failed, now);
-                let text = format!("{scope} NOT tripped: {why}");
-                self.engine.report("trip_failed", &text, now);
-                (Job::Record(deed(&format!("failed: {why}"))), text)
-            }
-        };
-        self.hand_over(job, now);
-        if note.rule.is_none() {
-            self.answer(answer);
-        }
-    }
-
-    fn withhold(&mut self, scope: &str, note: &KillNote, why: Withheld, now: Stamp) {
-        if let Some(rule) = &note.rule {
-            self.engine.withhold(rule, scope, why, now);
-        }
-    }
-
-    fn answer(&self, text: String) {
-        // Nobody listens when there is no console.
-        let _ = self.answers.try_send(text);
-    }
-
     fn obey(&mut self, command: Command, effects: &mut Vec<Effect>) {
         let now = self.clock.now();
         match command {
             Command::Trip { scope, reason, by } => {
-                let note = self.note(&reason, None, &by, now);
-                let outcome = match &mut self.brake {
-                    Some(brake) => brake.trip(&scope, &note),
-                    None => Tripped::Failed("no kill switch is configured".into()),
-                };
-                self.after_trip(outcome, &scope, &note, now);
+                self.trip(&scope, &reason, &by, now);
                 self.learn_switches(now, effects);
                 self.restock(now);
             }
-            Command::Reset { scope, reason, by } => self.reset(&scope, &reason, &by, effects),
-            Command::Arm { by } => self.set_arming(ArmState::Armed, &by, effects),
-            Command::Disarm { by } => self.set_arming(ArmState::Disarmed, &by, effects),
+            Command::Reset { scope, reason, by } => self.reset(&scope, reason, by, now),
+            Command::Arm { by } => self.set_arming(ArmState::Armed, &by, now),
+            Command::Disarm { by } => self.set_arming(ArmState::Disarmed, &by, now),
             Command::Acknowledge { rule, labels, by } => {
                 if !self.engine.acknowledge(&rule, &labels, &by) {
                     self.answer(format!("{rule} is over already"));
                 }
             }
         }
-    }
-
-    fn reset(&mut self, scope: &str, reason: &str, by: &str, effects: &mut Vec<Effect>) {
-        let now = self.clock.now();
-        let Some(brake) = &mut self.brake else { return };
-        let host = brake.host().to_owned();
-        let outcome = brake.reset(scope, by, reason);
-        let (result, answer) = match outcome {
-            Ok(true) => ("reset".to_owned(), format!("{scope} reset: traffic may pass again")),
-            Ok(false) => ("not tripped".to_owned(), format!("{scope} was not tripped")),
-            Err(why) => (format!("failed: {why}"), format!("{scope} NOT reset: {why}")),
-        };
-        let deed = Deed {
-            at: now.wall,
-            by: by.to_owned(),
-            host,
-            action: "reset".into(),
-            scope: Some(scope.to_owned()),
-            rule: None,
-            reason: reason.to_owned(),
-            result,
-        };
-        self.hand_over(Job::Record(deed), now);
-        self.answer(answer);
-        let first = effects.len();
-        self.learn_switches(now, effects);
-        for effect in effects.iter_mut().skip(first) {
-            if let Effect::Event(event) = effect
-                && event.kind == EventKind::SwitchReset
-                && event.scope.as_deref() == Some(scope)
-            {
-                event.by = Some(by.to_owned());
-                event.summary = format!("{scope} reset by {by}: {reason}");
-            }
-        }
-    }
-
-    fn set_arming(&mut self, state: ArmState, by: &str, effects: &mut Vec<Effect>) {
-        let now = self.clock.now();
-        let Some(brake) = &mut self.brake else { return };
-        let record = ArmRecord { state, by: by.to_owned(), at: now.wall, reason: None };
-        let answer = match arming::write(brake.state_dir(), &record) {
-            Ok(()) if state == ArmState::Armed => "armed: rules may trip".to_owned(),
-            Ok(()) => "disarmed: rules can't trip".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        brake.refresh();
-        self.answer(answer);
-        self.learn_switches(now, effects);
     }
 }

@@ -14,8 +14,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{
-    BucketId, CAP_PER_KIND, Checkpoint, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym,
-    Wall,
+    BucketId, CAP_PER_KIND, Checkpoint, Commit, CountedCall, Dimension, Names, SourceId, Stamp,
+    Sym, Wall,
 };
 use crate::engine::{
     Engine, EngineSpec, LedgerStatus, LedgerUse, Need, Restored, SourceName, SourceStatus,

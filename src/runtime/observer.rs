@@ -67,7 +67,8 @@ impl Observer {
     }
 
     /// How long ago the engine thread last went round. It does at least once a
-    /// second, and waits for no disk but behind a trip.
+    /// second: it looks at directories and renames files, and whoever waits until
+    /// a disk has written something is the action thread.
     #[must_use]
     pub fn beat_age(&self) -> Duration {
         self.beat.age(self.clock.now().mono)

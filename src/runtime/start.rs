@@ -97,6 +97,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let clock = Clock::start();
     setup.sources = setup.sources.into_iter().map(SourceSpec::seen).collect();
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
+    let trips = setup.engine.rules.iter().map(|rule| rule.actions.len()).sum();
     let mut engine = Engine::new(setup.engine, setup.names, clock.now());
     let mut threads = Vec::new();
     let (mut keeper, mut resume) = (None, Resume::Never);
@@ -122,14 +123,14 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let stop_reading = Arc::new(AtomicBool::new(false));
     let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
 
-    let audit = setup.switch.as_ref().map(|switch| switch.state_dir.join("audit.jsonl"));
+    let audit = setup.switch.as_ref().map(SwitchSetup::audit_file);
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
     let action = actions::spawn(audit, jobs_out, reports_in);
     threads.push(("action", named("action", action)?));
 
     let driver = Driver {
         engine,
-        brake: setup.switch.map(Brake::new),
+        brake: setup.switch.map(|switch| Brake::new(switch, trips)),
         clock,
         news,
         recycle,
@@ -143,6 +144,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         keeper,
         events: setup.events,
         untold: 0,
+        resets: Vec::new(),
         frame_every: setup.frame_every,
         stop,
     };

@@ -147,7 +147,7 @@ fn stopped(switch: &Switch) -> String {
     let proof = if !disobey.is_empty() {
         format!("NOT OBEYED by {}", disobey.join(", "))
     } else if unknown > 0 {
-        format!("{unknown} calls passed since and no log says when they began: NOT PROVEN")
+        format!("NOT PROVEN: {unknown} calls passed since, and no log says when they began")
     } else if obey > 0 {
         format!("obeyed by {obey} of {} hosts", switch.hosts.len())
     } else if switch.hosts.is_empty() {

@@ -151,12 +151,12 @@ fn everything_is_on_record_and_tampering_shows() {
     sandbox.run(["switch", "trip", "all", "--reason", "too \u{1b}[31mmuch"]).ok();
     sandbox.run(["switch", "reset", "all", "--reason", "calm again"]).ok();
     let shown = sandbox.run(["audit", "show"]).ok().out();
-    assert_eq!(shown.lines().count(), 3, "{shown}");
+    assert_eq!(shown.lines().count(), 4, "a reset is asked for, then done: {shown}");
     assert!(!shown.contains('\u{1b}'));
     for part in ["arm", "trip", "reset", "alice", "calm again"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
-    assert!(sandbox.run(["audit", "verify"]).ok().out().contains("3 records"));
+    assert!(sandbox.run(["audit", "verify"]).ok().out().contains("4 records"));
 
     let path = fs::read_dir(sandbox.state()).unwrap().map(|entry| entry.unwrap().path());
     let path = path.filter(|p| p.to_string_lossy().contains("audit")).min().unwrap();
@@ -164,8 +164,8 @@ fn everything_is_on_record_and_tampering_shows() {
     let lines: Vec<&str> = record.lines().collect();
     for (what, tampered) in [
         ("a word", record.replace("calm again", "nothing.. ")),
-        ("a line gone", [lines[0], lines[2]].join("\n") + "\n"),
-        ("two swapped", [lines[1], lines[0], lines[2]].join("\n") + "\n"),
+        ("a line gone", [lines[0], lines[2], lines[3]].join("\n") + "\n"),
+        ("two swapped", [lines[1], lines[0], lines[2], lines[3]].join("\n") + "\n"),
         ("not a record", format!("{record}hello\n")),
     ] {
         assert_ne!(tampered, record, "{what}");

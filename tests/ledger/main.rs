@@ -8,11 +8,11 @@ mod ageing;
 mod beside;
 mod book;
 mod damage;
+#[path = "../support/disk.rs"]
+mod disk;
 mod document;
 mod keep;
 mod kill;
-#[path = "../support/disk.rs"]
-mod disk;
 #[path = "../support/need.rs"]
 mod need;
 mod open;

@@ -26,4 +26,5 @@ mod restart;
 mod socket;
 mod sources;
 mod stopped;
+mod stops;
 mod trouble;

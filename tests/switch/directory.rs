@@ -11,7 +11,7 @@ use tripline::action::switch::{Details, FileKind, Foreign, Reach, SwitchError, T
 
 use crate::disk::Mounted;
 use crate::need;
-use crate::{fixture, note, open, reset_note, scope, trip};
+use crate::{fixture, note, open, prepare, reset_note, scope, trip};
 
 #[test]
 fn unsafe_directories_are_refused_with_a_way_out() {
@@ -96,7 +96,7 @@ fn what_is_no_file_is_never_followed_opened_or_replaced() {
         refused(switch.trip(&scope(text), &note("x")).unwrap_err());
         refused(switch.reset(&scope(text), &reset_note(), Foreign::Force).unwrap_err());
     }
-    assert!(matches!(switch.prepare(1), Err(SwitchError::NotAFile { .. })));
+    assert!(matches!(prepare(&mut switch, 1), Err(SwitchError::NotAFile { .. })));
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(switch.status().unwrap().len(), 4);
 }
@@ -109,7 +109,7 @@ fn a_full_disk_does_not_stop_a_trip() {
     let disk = mounted.path();
     let path = disk.join("kill.d");
     let mut switch = open(&path).unwrap();
-    switch.prepare(2).unwrap();
+    prepare(&mut switch, 2).unwrap();
     // The blocks first, then the inodes.
     let full = std::iter::repeat_n(0, 512 * 1024).collect::<Vec<u8>>();
     assert!(fs::write(disk.join("filler"), full).is_err());
@@ -168,13 +168,13 @@ fn only_one_process_holds_a_directory() {
     let fixture = fixture();
     let mut first = fixture.prepared();
     let mut second = open(&fixture.path).unwrap();
-    let refused = second.prepare(1).unwrap_err();
+    let refused = prepare(&mut second, 1).unwrap_err();
     let us = std::process::id();
     assert!(matches!(refused, SwitchError::Held { pid: Some(pid), .. } if pid == us), "{refused}");
     // It may still trip by hand.
     trip(&mut second, "all");
     first.release();
-    second.prepare(1).unwrap();
+    prepare(&mut second, 1).unwrap();
     assert_eq!(second.prepared(), 1);
     second.release();
     assert_eq!(fixture.all(), BTreeSet::from(["all.kill".to_owned()]));
@@ -190,7 +190,7 @@ fn what_a_dead_process_left_is_used_or_cleared_up() {
     fs::write(fixture.path.join(".staged-99"), "").unwrap();
     fs::write(fixture.path.join(".tmp-1-0"), "").unwrap();
     let mut switch = open(&fixture.path).unwrap();
-    switch.prepare(2).unwrap();
+    prepare(&mut switch, 2).unwrap();
     assert_eq!(inode(".staged-0"), kept, "a good file is used again");
     assert_eq!(
         fixture.all(),

@@ -59,7 +59,7 @@ fn fixture() -> Fixture {
 impl Fixture {
     fn prepared(&self) -> SwitchDir {
         let mut switch = open(&self.path).unwrap();
-        switch.prepare(DEFAULT_COPIES).unwrap();
+        prepare(&mut switch, DEFAULT_COPIES).unwrap();
         switch
     }
 
@@ -71,6 +71,13 @@ impl Fixture {
         let names = fs::read_dir(&self.path).unwrap();
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
+}
+
+/// Arm it, as the runtime does with two threads.
+fn prepare(switch: &mut SwitchDir, copies: usize) -> Result<(), SwitchError> {
+    switch.claim(copies)?;
+    let order = switch.restock(copies);
+    order.map_or(Ok(()), |order| switch.take_stock(order.write()))
 }
 
 /// Trip and confirm, as the runtime does with two threads.

@@ -12,7 +12,7 @@ use tripline::action::switch::{
 };
 use tripline::domain::Wall;
 
-use crate::{AT, fixture, note, open, reset_note, scope, trip};
+use crate::{AT, fixture, note, open, prepare, reset_note, scope, trip};
 
 #[test]
 fn hostile_key_ids_get_safe_and_distinct_files() {
@@ -92,16 +92,16 @@ fn a_trip_is_there_at_once_and_says_who_and_why_when_confirmed() {
     let status = switch.status().unwrap();
     assert_eq!((status[0].by(), status[0].since), ("ada", AT));
     assert_eq!(switch.known().cloned().collect::<Vec<_>>(), status);
-    switch.prepare(DEFAULT_COPIES).unwrap();
+    prepare(&mut switch, DEFAULT_COPIES).unwrap();
     assert_eq!(switch.prepared(), DEFAULT_COPIES);
 }
 
 #[test]
 fn a_second_trip_changes_nothing() {
-    for prepare in [0, DEFAULT_COPIES] {
+    for copies in [0, DEFAULT_COPIES] {
         let fixture = fixture();
         let mut switch = open(&fixture.path).unwrap();
-        switch.prepare(prepare).unwrap();
+        prepare(&mut switch, copies).unwrap();
         trip(&mut switch, "all");
         let before = fs::read(fixture.path.join("all.kill")).unwrap();
         let TripOutcome::AlreadyTripped(entry) =
@@ -119,13 +119,13 @@ fn a_second_trip_changes_nothing() {
 fn more_scopes_than_prepared_files_still_trip() {
     let fixture = fixture();
     let mut switch = open(&fixture.path).unwrap();
-    switch.prepare(2).unwrap();
+    prepare(&mut switch, 2).unwrap();
     for key in 0..5 {
         trip(&mut switch, &format!("key/{key}"));
     }
     assert_eq!(fixture.visible().len(), 5);
     // Somebody who cleans up "temporary" files does not disarm us either.
-    switch.prepare(2).unwrap();
+    prepare(&mut switch, 2).unwrap();
     for name in fixture.all().iter().filter(|name| name.starts_with(".staged-")) {
         fs::remove_file(fixture.path.join(name)).unwrap();
     }

@@ -26,6 +26,8 @@ pub struct Entry {
     pub since: Wall,
     /// Who owns it.
     pub owner: u32,
+    /// How much stands in it.
+    pub(super) len: u64,
 }
 
 /// What stands under the name of a kill file.
@@ -97,6 +99,12 @@ impl Entry {
         self.record().is_some_and(KillRecord::is_placeholder)
     }
 
+    /// Whether it says nothing of its own: its details are not written yet, or
+    /// there was no room for them.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.awaits_details() || self.len == 0
+    }
+
     /// Read the entry of that name; `None` if there is none.
     pub(super) fn read(dir: impl AsFd, file: &str) -> io::Result<Option<Entry>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -130,7 +138,7 @@ impl Entry {
             }
             _ => None,
         });
-        Entry { file: file.to_owned(), scope, content, since, owner: meta.uid() }
+        Entry { file: file.to_owned(), scope, content, since, owner: meta.uid(), len: meta.len() }
     }
 }
 

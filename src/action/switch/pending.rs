@@ -11,13 +11,16 @@ use rustix::fs::OFlags;
 
 use super::error::SwitchError;
 use super::guard::Handle;
-use super::record::FILE_LEN;
+use super::record::{self, FILE_LEN, KillNote};
+use crate::action::scope::SwitchScope;
+use crate::domain::Wall;
 
 /// A trip that stops the traffic already but would not yet survive a power cut.
 #[derive(Debug)]
 pub struct Pending {
     dir: Arc<Handle>,
-    name: String,
+    scope: SwitchScope,
+    note: KillNote,
     file: File,
     content: Vec<u8>,
 }
@@ -41,14 +44,27 @@ pub enum Details {
 }
 
 impl Pending {
-    pub(super) fn new(dir: Arc<Handle>, name: String, file: File, content: Vec<u8>) -> Pending {
-        Pending { dir, name, file, content }
+    pub(super) fn new(dir: Arc<Handle>, scope: SwitchScope, note: KillNote, file: File) -> Pending {
+        let content = record::render(&scope, &note);
+        Pending { dir, scope, note, file, content }
+    }
+
+    /// The kill file stands there since then. Answers what it will say.
+    pub(super) fn date(&mut self, at: Wall) -> &[u8] {
+        self.note.at = at;
+        self.content = record::render(&self.scope, &self.note);
+        &self.content
+    }
+
+    /// The kill file's name.
+    pub(super) fn name(&self) -> String {
+        self.scope.file_name()
     }
 
     /// Where the kill file is.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.dir.join(&self.name)
+        self.dir.join(&self.name())
     }
 
     /// Make the trip durable, write who and why, and read it back by its path,

@@ -44,24 +44,10 @@ pub(super) enum Used {
 }
 
 impl Staging {
-    /// Take the lock, clear up after a process that died, prepare `copies` files.
-    pub(super) fn prepare(dir: &Handle, copies: usize) -> Result<Staging, SwitchError> {
-        let mut staging = Staging { ready: Vec::new(), ordered: Vec::new(), _lock: lock(dir)? };
-        remove_leftovers(dir, copies).map_err(|error| dir.failed("clear up", error))?;
-        staging.refill(dir, copies)?;
-        Ok(staging)
-    }
-
-    /// Prepare files until `copies` are ready.
-    pub(super) fn refill(&mut self, dir: &Handle, copies: usize) -> Result<(), SwitchError> {
-        let missing = self.missing(copies);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let mut made = Vec::new();
-        let written = write(dir, &missing, &mut made);
-        self.ready.extend(made);
-        written
+    /// Take the lock. Nothing is prepared yet, and a disk without room is no
+    /// reason to let it go: a trip needs an empty file at most.
+    pub(super) fn claim(dir: &Handle) -> Result<Staging, SwitchError> {
+        Ok(Staging { ready: Vec::new(), ordered: Vec::new(), _lock: lock(dir)? })
     }
 
     /// Order what is missing from somebody who may wait for a disk.
@@ -74,6 +60,8 @@ impl Staging {
     /// What became of an order.
     pub(super) fn deliver(&mut self, made: Vec<Staged>) {
         self.ordered.clear();
+        // The order of a claim before this one may have made the same files.
+        self.ready.retain(|staged| made.iter().all(|new| new.name != staged.name));
         self.ready.extend(made);
     }
 
@@ -128,11 +116,12 @@ pub(super) fn write(
     rustix::fs::fsync(dir).map_err(|error| failed(error.into()))
 }
 
-/// Write a kill file without a prepared one: a trip from a plain shell.
-/// The file counts even if the disk has no room for what it says.
+/// Write a kill file without a prepared one: a trip from a plain shell, or more
+/// trips at once than there are prepared files. The file counts even if the disk
+/// has no room for what it says, and nobody waits for that disk here.
 pub(super) fn write_unstaged(dir: &Handle, file: &str, content: &[u8]) -> io::Result<Option<File>> {
     let (temp, mut made) = durable::create_temp(dir, KILL_FILE_MODE)?;
-    if made.write_all(content).and_then(|()| made.sync_all()).is_err() {
+    if made.write_all(content).is_err() {
         // Half a record helps nobody, and the existence is what counts.
         let _ = made.set_len(0);
     }
@@ -193,7 +182,7 @@ fn staged_name(k: usize) -> String {
 }
 
 /// What a process that died left behind, except prepared files we can use again.
-fn remove_leftovers(dir: &Handle, copies: usize) -> io::Result<()> {
+pub(super) fn remove_leftovers(dir: &Handle, copies: usize) -> io::Result<()> {
     let wanted: Vec<String> = (0..copies).map(staged_name).collect();
     for name in names(dir)? {
         let ours = name.starts_with(STAGED_PREFIX) || name.starts_with(TEMP_PREFIX);

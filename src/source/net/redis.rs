@@ -13,8 +13,8 @@ use redis::{IntoConnectionInfo, ServerErrorKind};
 use super::outcome::ASKED_AGAIN;
 use super::secret::SecretFrom;
 use super::{Naming, Outcome, Turn};
-use crate::source::status::Finding;
 use crate::domain::{NameKind, Observation, QueueReading, Wall};
+use crate::source::status::Finding;
 
 pub use address::{RedisAddress, RedisAddressError};
 pub use queue::{Convention, Holds, QueueSpec};

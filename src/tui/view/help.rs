@@ -7,7 +7,7 @@ use super::popup;
 use crate::tui::theme::Tone;
 
 /// Every key that does something, and the marks. A line without a key is text.
-pub const LINES: [(&str, &str); 32] = [
+pub const LINES: [(&str, &str); 33] = [
     ("1  0", "overview, sources"),
     ("Tab  Shift-Tab", "next panel, panel before"),
     ("j k  arrows", "one row down, up"),
@@ -39,6 +39,7 @@ pub const LINES: [(&str, &str); 32] = [
     ("KILL armed", "rules may trip the switch by themselves"),
     ("OBEYED", "the logs show that the host refuses calls"),
     ("NOT OBEYED", "the host let calls through after the trip"),
+    ("NOT PROVEN", "calls passed, and no log says when they began"),
     ("PAUSED", "rows are old; the first two rows are live"),
 ];
 

@@ -32,8 +32,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 fn cells(switch: &Switch, host: Option<&SwitchHost>, elapsed_s: f64) -> Vec<Cell> {
     let (symbol, own) = match host.and_then(|host| host.obeyed) {
-        _ if switch.problem.is_some() => ("?", Tone::Warning),
         Some(false) => ("!", Tone::Critical),
+        _ if switch.problem.is_some() => ("?", Tone::Warning),
         Some(true) => (" ", Tone::Strong),
         None => ("?", Tone::Strong),
     };
@@ -63,9 +63,15 @@ pub fn cause(switch: &Switch) -> String {
 
 /// `gw-1 OBEYED 12 refused`: what the logs say about the stop.
 pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
-    if let Some(problem) = &switch.problem {
-        return problem.to_string();
+    match &switch.problem {
+        // What the logs say about a stop comes first.
+        Some(problem) if switch.state == "tripped" => format!("{}; {problem}", evidence(host)),
+        Some(problem) => problem.to_string(),
+        None => evidence(host),
     }
+}
+
+fn evidence(host: Option<&SwitchHost>) -> String {
     let Some(host) = host else { return "no call seen since the trip".into() };
     let draining = match host.draining {
         0 => String::new(),
@@ -80,9 +86,12 @@ pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
             host.host,
             count_text(host.started_after_trip)
         ),
-        None if host.start_unknown > 0 => {
-            format!("{} {} passed, start not logged", host.host, count_text(host.start_unknown))
-        }
+        None if host.start_unknown > 0 => format!(
+            "{} NOT PROVEN {} passed, start not logged, {} refused{draining}",
+            host.host,
+            count_text(host.start_unknown),
+            count_text(host.refused)
+        ),
         None => format!("{} no evidence yet{draining}", host.host),
     }
 }

@@ -1,0 +1,29 @@
+//! A reset on record: who lets the traffic through again is written down before
+//! it is done, and what came of it afterwards. It knows nothing of who asks.
+
+use std::path::Path;
+
+use super::audit::{self, Attempt, AuditError, Deed};
+use super::scope::SwitchScope;
+use super::switch::{Foreign, ResetNote, ResetOutcome, SwitchDir, SwitchError};
+
+/// What came of it, once it was on record that it was asked for.
+pub type Reset = Attempt<Result<ResetOutcome, SwitchError>>;
+
+/// Let the traffic of a scope through again; `deed` says who, why and where.
+pub fn reset(
+    audit_file: &Path,
+    dir: &mut SwitchDir,
+    scope: &SwitchScope,
+    foreign: Foreign,
+    deed: Deed,
+) -> Result<Reset, AuditError> {
+    let note = ResetNote { by: deed.by.clone(), reason: deed.reason.clone() };
+    let deed = Deed { action: audit::RESET.into(), scope: Some(scope.to_string()), ..deed };
+    let result = |outcome: &Result<ResetOutcome, SwitchError>| match outcome {
+        Ok(ResetOutcome::Reset(_)) => audit::RESET.to_owned(),
+        Ok(ResetOutcome::NotTripped) => audit::NOT_TRIPPED.to_owned(),
+        Err(error) => format!("failed: {error}"),
+    };
+    audit::attempt(audit_file, deed, || dir.reset(scope, &note, foreign), result)
+}

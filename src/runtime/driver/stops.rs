@@ -1,0 +1,231 @@
+//! The driver's hand on the kill switch: what rules and people ask for, what the
+//! action thread reports, and trips whose file went away. Whatever waits for a
+//! disk is a job for the action thread.
+
+use super::super::actions::{Job, Report};
+use super::super::brake::{Brake, Tripped};
+use super::{AskedReset, Driver, JOBS};
+use crate::action::arming::{ArmRecord, ArmState};
+use crate::action::audit::{self, Deed};
+use crate::action::switch::KillNote;
+use crate::domain::Stamp;
+use crate::engine::{Effect, EventKind, Withheld};
+
+impl Driver {
+    /// A person asks for a trip.
+    pub(super) fn trip(&mut self, scope: &str, reason: &str, by: &str, now: Stamp) {
+        let note = self.note(reason, None, by, now);
+        let outcome = match &mut self.brake {
+            Some(brake) => brake.trip(scope, &note),
+            None => Tripped::Failed("no kill switch is configured".into()),
+        };
+        self.after_trip(outcome, scope, &note, now);
+    }
+
+    /// A person lets traffic through again. The action thread does it, since it is
+    /// on record before it is done.
+    pub(super) fn reset(&mut self, scope: &str, reason: String, by: String, now: Stamp) {
+        let Some(brake) = &mut self.brake else { return };
+        let order = match brake.order_reset(scope) {
+            Ok(order) => order,
+            Err(why) => return self.answer(format!("{scope} NOT reset: {why}")),
+        };
+        let deed = Deed {
+            at: now.wall,
+            by: by.clone(),
+            host: brake.host().to_owned(),
+            action: audit::RESET.into(),
+            scope: Some(scope.to_owned()),
+            rule: None,
+            reason: reason.clone(),
+            result: audit::REQUESTED.into(),
+        };
+        self.resets.push(AskedReset { scope: order.scope.to_string(), by, reason });
+        self.hand_over(Job::Reset(order, deed), now);
+    }
+
+    pub(super) fn hear(&mut self, report: Report, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        match report {
+            Report::Trouble(trouble) => self.engine.report(trouble.kind, &trouble.text, now),
+            Report::Stock(stock) => {
+                if let Some(brake) = &mut self.brake {
+                    brake.take_stock(stock);
+                }
+            }
+            Report::Removed(scope) => self.trip_again(&scope, now),
+            Report::WasReset(scope) => {
+                if let Some(brake) = &mut self.brake {
+                    brake.settled(&scope);
+                }
+            }
+            Report::Reset { scope, done, said } => {
+                if let Some(brake) = self.brake.as_mut().filter(|_| done) {
+                    brake.was_reset(&scope);
+                }
+                self.answer(said);
+                self.learn_switches(now, effects);
+                let scope = scope.to_string();
+                self.resets.retain(|asked| asked.scope != scope);
+            }
+            Report::Armed(answer) => {
+                if let Some(brake) = &mut self.brake {
+                    brake.refresh();
+                }
+                self.restock(now);
+                self.answer(answer);
+            }
+        }
+        self.learn_switches(now, effects);
+    }
+
+    /// Kill files that went away: somebody's reset, or somebody's `rm`. Those of ours
+    /// come up again until they are made again or were reset.
+    pub(super) fn tell_vanished(&mut self, now: Stamp) {
+        let Some(brake) = &mut self.brake else { return };
+        let host = brake.host().to_owned();
+        let due = brake.take_vanished();
+        if !brake.may_act() {
+            return;
+        }
+        for gone in due {
+            let deed = Deed {
+                at: now.wall,
+                by: "unknown".into(),
+                host: host.clone(),
+                action: audit::REMOVED_OUTSIDE.into(),
+                scope: Some(gone.scope.clone()),
+                rule: None,
+                reason: "its kill file is gone, and no reset is recorded".into(),
+                result: if gone.note.is_some() { "to be made again" } else { "traffic may pass" }
+                    .into(),
+            };
+            self.hand_over(Job::Vanished(gone, deed), now);
+        }
+    }
+
+    /// A trip is latched: only a reset, with a reason, ends it.
+    fn trip_again(&mut self, scope: &str, now: Stamp) {
+        let Some(brake) = &mut self.brake else { return };
+        let Some((outcome, note)) = brake.trip_again(scope) else { return };
+        if let Tripped::Now(_) | Tripped::Before = outcome {
+            let text = format!(
+                "the kill file of {scope} was removed by hand and is there again: \
+                 `tripline switch reset` ends a trip"
+            );
+            self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
+        }
+        self.after_trip(outcome, scope, &note, now);
+        self.restock(now);
+    }
+
+    pub(super) fn learn_switches(&mut self, now: Stamp, effects: &mut Vec<Effect>) {
+        let Some(brake) = &self.brake else { return };
+        let first = effects.len();
+        self.engine.set_switches(brake.states(), now, effects);
+        for effect in effects.iter_mut().skip(first) {
+            let Effect::Event(event) = effect else { continue };
+            let here = |asked: &&AskedReset| event.scope.as_deref() == Some(&asked.scope);
+            if event.kind == EventKind::SwitchReset
+                && let Some(AskedReset { scope, by, reason }) = self.resets.iter().find(here)
+            {
+                event.by = Some(by.clone());
+                event.summary = format!("{scope} reset by {by}: {reason}");
+            }
+        }
+    }
+
+    /// Order the prepared files that are missing.
+    pub(super) fn restock(&mut self, now: Stamp) {
+        if let Some(order) = self.brake.as_mut().and_then(Brake::restock) {
+            self.hand_over(Job::Restock(order), now);
+        }
+    }
+
+    /// Hand a job to the action thread without waiting for it. Trips are few, a
+    /// scope trips once; records of what was withheld may be many.
+    pub(super) fn hand_over(&mut self, job: Job, now: Stamp) {
+        let full = matches!(job, Job::Record(_)) && self.jobs.len() >= JOBS;
+        if full {
+            self.engine.report("not_recorded", "the audit record does not keep up", now);
+        } else if self.jobs.send(job).is_err() {
+            self.engine.report("action_failed", "the action thread has ended", now);
+        }
+    }
+
+    pub(super) fn note(&self, reason: &str, rule: Option<&str>, by: &str, now: Stamp) -> KillNote {
+        KillNote {
+            reason: reason.to_owned(),
+            rule: rule.map(str::to_owned),
+            by: by.to_owned(),
+            host: self.brake.as_ref().map(|brake| brake.host().to_owned()).unwrap_or_default(),
+            at: now.wall,
+        }
+    }
+
+    pub(super) fn after_trip(
+        &mut self,
+        outcome: Tripped,
+        scope: &str,
+        note: &KillNote,
+        now: Stamp,
+    ) {
+        let deed = |result: &str| Deed {
+            at: note.at,
+            by: note.by.clone(),
+            host: note.host.clone(),
+            action: audit::TRIP.into(),
+            scope: Some(scope.to_owned()),
+            rule: note.rule.clone(),
+            reason: note.reason.clone(),
+            result: result.to_owned(),
+        };
+        let (job, answer) = match outcome {
+            Tripped::Now(mut pending) => {
+                let stands = self.clock.now().wall;
+                if let Some(brake) = &mut self.brake {
+                    brake.stands_since(&mut pending, stands);
+                }
+                let deed = Deed { at: stands, ..deed(audit::TRIPPED) };
+                (Job::Confirm(pending, deed), format!("{scope} tripped"))
+            }
+            Tripped::Before => {
+                (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
+            }
+            Tripped::Disarmed => {
+                self.withhold(scope, note, Withheld::Disarmed, now);
+                let text = format!("a rule asked to trip {scope}, but the switch is not armed");
+                self.engine.report("trip_withheld", &text, now);
+                (Job::Record(deed("withheld: not armed")), text)
+            }
+            Tripped::Failed(why) => {
+                self.withhold(scope, note, Withheld::Failed, now);
+                let text = format!("{scope} NOT tripped: {why}");
+                self.engine.report("trip_failed", &text, now);
+                (Job::Record(deed(&format!("failed: {why}"))), text)
+            }
+        };
+        self.hand_over(job, now);
+        if note.rule.is_none() {
+            self.answer(answer);
+        }
+    }
+
+    fn withhold(&mut self, scope: &str, note: &KillNote, why: Withheld, now: Stamp) {
+        if let Some(rule) = &note.rule {
+            self.engine.withhold(rule, scope, why, now);
+        }
+    }
+
+    pub(super) fn answer(&self, text: String) {
+        // Nobody listens when there is no console.
+        let _ = self.answers.try_send(text);
+    }
+
+    pub(super) fn set_arming(&mut self, state: ArmState, by: &str, now: Stamp) {
+        let Some(brake) = &mut self.brake else { return };
+        let record = ArmRecord { state, by: by.to_owned(), at: now.wall, reason: None };
+        let job = Job::Arm(brake.state_dir().to_owned(), brake.host().to_owned(), record);
+        self.hand_over(job, now);
+    }
+}

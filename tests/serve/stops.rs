@@ -1,0 +1,358 @@
+//! A stop as a running daemon proves it, keeps it and makes it good again: with the
+//! shell's `switch` beside it, and a directory that others meddle with.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{CWD, RenameFlags};
+use serde_json::Value;
+use tripline::action::SwitchDir;
+use tripline::action::audit::{self, Deed};
+use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
+use tripline::domain::Wall;
+
+use super::daemon::{Daemon, serve, status_until};
+use super::disk::Mounted;
+use super::sandbox::{Sandbox, now, rfc3339, until};
+
+/// The switch of that scope in a status.
+fn switch<'s>(status: &'s Value, scope: &str) -> Option<&'s Value> {
+    status["switches"].as_array().unwrap().iter().find(|switch| switch["scope"] == scope)
+}
+
+fn is_tripped(status: &Value, scope: &str) -> bool {
+    switch(status, scope).is_some_and(|switch| switch["state"] == "tripped")
+}
+
+fn append(log: &Path, text: &str) {
+    let mut file = OpenOptions::new().append(true).create(true).open(log).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_stop_is_not_proven_while_calls_of_unknown_start_pass() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
+    // Neither a start nor a duration, as many access logs have it.
+    let tripped = SystemTime::now();
+    for second in 2..14 {
+        let at = rfc3339(tripped + Duration::from_secs(second));
+        let call = |rest: &str| {
+            format!("{{\"at\":\"{at}\",\"provider\":\"openai\",\"model\":\"gpt-4o\",{rest}}}\n")
+        };
+        let refused = r#""status":503,"error":{"code":"kill_switch","layer":"gateway"}"#;
+        append(&log, &call(r#""status":200"#).repeat(5));
+        append(&log, &call(refused));
+    }
+    let all_read = |status: &Value| switch(status, "all").unwrap()["hosts"][0]["refused"] == 12;
+    let seen = status_until(&sandbox, "all refusals", all_read);
+    let host = &switch(&seen, "all").unwrap()["hosts"][0];
+    assert_eq!((&host["start_unknown"], &host["draining"]), (&60.into(), &0.into()), "{host}");
+    assert_eq!((host.get("obeyed"), &host["started_after_trip"]), (None, &0.into()), "{host}");
+    let verdict = seen["verdict"].as_str().unwrap();
+    let why = "NOT PROVEN: 60 calls passed since, and no log says when they began";
+    assert!(verdict.contains(why) && !verdict.contains("obeyed by"), "{verdict}");
+    daemon.stop();
+}
+
+/// A switch directory of its own, armed, and a rule that trips each model that fails.
+fn armed(sandbox: &Sandbox) -> String {
+    let dir = sandbox.path("disk/kill.d");
+    format!(
+        r#"
+[switch]
+dir = {:?}
+armed = true
+[[rule]]
+name = "all-fail"
+metric = "errors.ratio"
+match = {{ outcome = "failed" }}
+above = 0.9
+for = "10ms"
+min_requests = 1
+severity = "critical"
+actions = ["trip:model"]
+"#,
+        dir.to_str().unwrap()
+    )
+}
+
+/// A failed call of a model, now.
+fn failed(model: &str) -> String {
+    let at = now();
+    format!(
+        "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"{model}\",\"status\":500,\"latency_ms\":1}}\n"
+    )
+}
+
+/// What is on record, oldest first.
+fn audited(sandbox: &Sandbox) -> Vec<Value> {
+    let text = fs::read_to_string(sandbox.path("state/audit.jsonl")).unwrap_or_default();
+    // The last line may be half written.
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let Some(disk) = Mounted::tmpfs(&sandbox.path("disk"), "size=256k,mode=755") else { return };
+    let filler = sandbox.path("disk/filler");
+    assert!(fs::write(&filler, vec![0; 1 << 20]).is_err(), "the disk is full");
+    let daemon = Daemon::start(serve(&sandbox, &armed(&sandbox), &[&log]));
+    let seen = status_until(&sandbox, "it is armed and says why not prepared", |status| {
+        let all = switch(status, "all").unwrap();
+        all["state"] == "armed" && all["problem"].is_string()
+    });
+    let problem = switch(&seen, "all").unwrap()["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("cannot prepare kill files") && problem.contains("space"),
+        "{problem}"
+    );
+    append(&log, &failed("m"));
+    let kill_file = sandbox.path("disk/kill.d/model.p.m.kill");
+    until("the stop", || kill_file.exists());
+    let trip = |result: &str| {
+        audited(&sandbox).iter().any(|deed| deed["action"] == "trip" && deed["result"] == result)
+    };
+    until("its record", || trip("tripped"));
+    // The file had no room for who and why, which the daemon knows all the same.
+    assert_eq!(fs::metadata(&kill_file).unwrap().len(), 0);
+    let is_known = |status: &Value| {
+        switch(status, "model/p/m").is_some_and(|switch| switch["rule"] == "all-fail")
+    };
+    status_until(&sandbox, "who and why", is_known);
+    // Nor does it forget when it looks at the directory again.
+    sandbox.run(["switch", "trip", "env/x", "--reason", "x", "--config", "config.toml"]).ok();
+    let seen = status_until(&sandbox, "another trip", |status| is_tripped(status, "env/x"));
+    assert!(is_known(&seen), "{seen:#}");
+    // And so it is made again, too.
+    fs::remove_file(&kill_file).unwrap();
+    until("the same stop again", || kill_file.exists());
+    fs::remove_file(&filler).unwrap();
+    append(&log, &failed("n"));
+    let second = sandbox.path("disk/kill.d/model.p.n.kill");
+    until("a stop that says why", || {
+        fs::read_to_string(&second).is_ok_and(|text| text.contains("all-fail"))
+    });
+    status_until(&sandbox, "no problem any more", |status| {
+        status["switches"].as_array().unwrap().iter().all(|row| row.get("problem").is_none())
+    });
+    daemon.stop();
+    drop(disk);
+}
+
+/// A daemon whose system calls of these kinds are written down, with the threads' names.
+fn traced(sandbox: &Sandbox, command: &Command, inject: &str) -> Option<Daemon> {
+    let trace = sandbox.path("trace");
+    let calls = "trace=prctl,fsync,fdatasync,syncfs,sync_file_range,renameat2";
+    let strace = || {
+        let mut strace = Command::new("/usr/bin/strace");
+        strace.args(["-D", "-f", "-qq", "-e", calls, "-e", inject, "-o"]).arg(&trace);
+        strace
+    };
+    if !strace().arg("true").status().is_ok_and(|status| status.success()) {
+        let _ = std::io::stderr().write_all(b"SKIPPED: strace can't run here\n");
+        return None;
+    }
+    let mut traced = strace();
+    traced.env_clear().current_dir(sandbox.path(""));
+    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced.arg(command.get_program()).args(command.get_args());
+    Some(Daemon::start(traced))
+}
+
+#[test]
+fn the_engine_waits_for_no_disk_when_armed_and_when_many_rules_trip() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let config = armed(&sandbox).replace("armed = true", "armed = false");
+    // Each rename takes its time, and that is no reason to give a wrong one.
+    let inject = "inject=renameat2:delay_exit=20000";
+    let Some(daemon) = traced(&sandbox, &serve(&sandbox, &config, &[&log]), inject) else { return };
+    let config = sandbox.path("config.toml").display().to_string();
+    sandbox.run(["--config", &config, "switch", "arm", "--reason", "launch"]).ok();
+    status_until(&sandbox, "it is armed", |status| {
+        switch(status, "all").unwrap()["state"] == "armed"
+    });
+    until("it is prepared", || sandbox.path("disk/kill.d/.staged-7").exists());
+    // More at once than there are prepared files.
+    let models: Vec<String> = (0..14).map(|n| format!("m{n}")).collect();
+    let lines: String = models.iter().map(|model| failed(model)).collect();
+    append(&log, &lines);
+    let tripped = || {
+        let is_trip = |deed: &Value| deed["action"] == "trip" && deed["result"] == "tripped";
+        audited(&sandbox).into_iter().filter(is_trip).collect::<Vec<_>>()
+    };
+    until("all on record", || tripped().len() == models.len());
+    daemon.stop();
+    let mut before = None;
+    for deed in tripped() {
+        let at: jiff::Timestamp = deed["at"].as_str().unwrap().parse().unwrap();
+        let later = before.map_or(20, |before| at.duration_since(before).as_millis());
+        assert!(later >= 19, "{later} ms after the one before, whose rename took 20 ms: {deed}");
+        before = Some(at);
+        let model = deed["scope"].as_str().unwrap().replace('/', ".");
+        let file = fs::read(sandbox.path(&format!("disk/kill.d/{model}.kill"))).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&file).unwrap()["at"], deed["at"]);
+    }
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    let calls_of = |thread: &str| {
+        let named = format!("PR_SET_NAME, \"{thread}\"");
+        let id = trace.lines().find(|line| line.contains(&named)).unwrap().split(' ').next();
+        let of = move |line: &&str| line.split(' ').next() == id;
+        trace.lines().filter(of).collect::<Vec<&str>>()
+    };
+    let renames = calls_of("engine").into_iter().filter(|call| call.contains(".kill\"")).count();
+    assert_eq!(renames, models.len(), "{trace}");
+    let waits: Vec<&str> =
+        calls_of("engine").into_iter().filter(|call| call.contains("sync")).collect();
+    assert_eq!(waits, Vec::<&str>::new());
+    assert!(calls_of("action").iter().any(|call| call.contains("fsync")), "{trace}");
+}
+
+fn kill_file(sandbox: &Sandbox, name: &str) -> PathBuf {
+    sandbox.path("state/kill.d").join(name)
+}
+
+/// Wait until the daemon has looked at all that was done before: it makes a stop
+/// again that is removed now.
+fn it_has_looked(sandbox: &Sandbox, scope: &str) {
+    sandbox.run(["switch", "trip", scope, "--reason", "x"]).ok();
+    status_until(sandbox, scope, |status| is_tripped(status, scope));
+    let file = kill_file(sandbox, &format!("{}.kill", scope.replace('/', ".")));
+    fs::remove_file(&file).unwrap();
+    until("it is made again", || file.exists());
+}
+
+/// A person's deed, put on record by another hand than the program's.
+fn deed(action: &str, scope: &str, result: &str, at: Wall) -> Deed {
+    Deed {
+        at,
+        by: "ada".into(),
+        host: "gw-9".into(),
+        action: action.into(),
+        scope: Some(scope.into()),
+        rule: None,
+        reason: "x".into(),
+        result: result.into(),
+    }
+}
+
+fn at(time: SystemTime) -> Wall {
+    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+    Wall(i64::try_from(since.as_nanos()).unwrap())
+}
+
+/// A trip by a tripline whose clock says this.
+fn trip_at(sandbox: &Sandbox, scope: &str, at: Wall) {
+    let dir = sandbox.path("state/kill.d");
+    let mut dir = SwitchDir::open(&dir, &NetworkFs::Refuse).unwrap();
+    let note = KillNote {
+        reason: "runaway".into(),
+        rule: None,
+        by: "ada".into(),
+        host: "gw-9".into(),
+        at,
+    };
+    let outcome = dir.trip(&scope.parse().unwrap(), &note).unwrap();
+    let TripOutcome::Tripped(pending) = outcome else { panic!("{outcome:?}") };
+    pending.confirm().unwrap();
+}
+
+#[test]
+fn a_stop_that_could_not_be_made_again_is_owed_until_it_can_or_is_reset() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let stop = "provider/openai";
+    let file = kill_file(&sandbox, "provider.openai.kill");
+    sandbox.run(["switch", "trip", stop, "--reason", "runaway"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, stop));
+    let replace = |away: &str| {
+        let (dir, other) = (sandbox.path("state/kill.d"), sandbox.path(away));
+        fs::create_dir(&other).unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o777)).unwrap();
+        rustix::fs::renameat_with(CWD, &dir, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+        let failures = |status: &Value| {
+            let row = switch(status, stop);
+            row.is_some_and(|row| row["state"] == "unknown" && row["problem"].is_string())
+        };
+        let seen = status_until(&sandbox, "it is said", failures);
+        let problem = switch(&seen, stop).unwrap()["problem"].as_str().unwrap();
+        assert!(problem.contains("NOT stopped any more"), "{problem}");
+        assert!(problem.contains("others may write"), "{problem}");
+    };
+    let repair = || {
+        let dir = sandbox.path("state/kill.d");
+        fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+    };
+    replace("away");
+    repair();
+    until("the same stop again", || file.exists());
+    status_until(&sandbox, "it is shown", |status| is_tripped(status, stop));
+    let failed = audited(&sandbox).into_iter().filter(|deed| {
+        deed["action"] == "trip" && deed["result"].as_str().unwrap().starts_with("failed")
+    });
+    assert_eq!(failed.count(), 1, "it is tried often, and told once");
+
+    replace("away again");
+    let audit_file = sandbox.path("state/audit.jsonl");
+    audit::append(&audit_file, &deed("reset", stop, "reset", at(SystemTime::now()))).unwrap();
+    status_until(&sandbox, "nothing is owed", |status| switch(status, stop).is_none());
+    repair();
+    it_has_looked(&sandbox, "env/x");
+    assert!(!file.exists());
+    daemon.stop();
+}
+
+#[test]
+fn whether_a_stop_was_reset_is_told_by_the_order_of_the_record_not_by_clocks() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let audit_file = sandbox.path("state/audit.jsonl");
+    let now = SystemTime::now();
+    let later = at(now + Duration::from_secs(600));
+    let outside = |scope: &str| {
+        let removed = |deed: &Value| deed["action"] == "removed_outside" && deed["scope"] == scope;
+        audited(&sandbox).iter().filter(|deed| removed(deed)).count()
+    };
+    // The clock was set back between a trip and its reset.
+    trip_at(&sandbox, "env/a", later);
+    audit::append(&audit_file, &deed("trip", "env/a", "tripped", later)).unwrap();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "env/a"));
+    sandbox.run(["switch", "reset", "env/a", "--reason", "fixed"]).ok();
+    it_has_looked(&sandbox, "env/x");
+    assert!(!kill_file(&sandbox, "env.a.kill").exists());
+    assert_eq!((outside("env/a"), outside("env/x")), (0, 1));
+
+    // Neither a reset that was only asked for, nor one that failed, nor one of an
+    // earlier trip is the reset of this one. And this one is not even on record.
+    for (n, result) in ["requested", "failed: no", "reset"].into_iter().enumerate() {
+        let scope = format!("env/b{n}");
+        let reset = deed("reset", &scope, result, later);
+        if result == "reset" {
+            audit::append(&audit_file, &reset).unwrap();
+        }
+        trip_at(&sandbox, &scope, at(now));
+        status_until(&sandbox, "the trip", |status| is_tripped(status, &scope));
+        if result != "reset" {
+            audit::append(&audit_file, &reset).unwrap();
+        }
+        let file = kill_file(&sandbox, &format!("env.b{n}.kill"));
+        fs::remove_file(&file).unwrap();
+        until("it is made again", || file.exists());
+        until("it is on record", || outside(&scope) == 1);
+    }
+    daemon.stop();
+    sandbox.run(["audit", "verify"]).ok();
+}
