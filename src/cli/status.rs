@@ -154,7 +154,7 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         let behind = source.get("bytes_behind").and_then(Value::as_u64).filter(|bytes| *bytes > 0);
         let behind = behind.map(|bytes| format!(", {bytes} bytes behind")).unwrap_or_default();
         let (name, state) = (text(&source["name"]), text(&source["state"]));
-        let problem = source.get("problem").and_then(Value::as_str);
+        let problem = source.get("problem").and_then(Value::as_str).map(printable);
         let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
         format!("source   {name}: {state}, {} lines{behind}{problem}", text(&source["lines"]))
     })

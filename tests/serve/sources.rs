@@ -70,6 +70,23 @@ fn what_cannot_be_read_is_in_the_first_word_and_an_alert_until_it_can() {
     daemon.stop();
 }
 
+#[test]
+fn the_name_of_a_file_is_no_order_to_the_terminal() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("logs");
+    fs::create_dir(&dir).unwrap();
+    symlink("/dev/null", dir.join("evil\u{1b}]0;pwned\u{7}\u{1b}[31m.log")).unwrap();
+    let config = format!("[[source]]\nname = \"bad\"\npaths = [{:?}]\n", dir.to_str().unwrap());
+    let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+    let told = |status: &Value| !source(status, "bad")["problem"].is_null();
+    status_until(&sandbox, "its trouble is told", told);
+    let human = sandbox.run(["--config", "config.toml", "status"]).ok().out();
+    assert!(human.contains("pwned"), "{human}");
+    let printed = |c: char| c == '\n' || !c.is_control();
+    assert!(human.chars().all(printed), "{human:?}");
+    daemon.stop();
+}
+
 /// Row A9.
 #[test]
 fn permission_lost_and_given_back_is_told_and_loses_nothing() {
