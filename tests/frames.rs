@@ -138,7 +138,7 @@ fn the_wrappers_time_is_the_time_of_last_resort() {
 #[test]
 fn a_cost_outside_is_not_hidden_by_what_is_inside() {
     for line in [
-        r#"{"message":"{\"model\":\"m\",\"status\":200}","kubernetes":{},"cost":0.5,"key":"k"}"#,
+        r#"{"message":"{\"model\":\"m\",\"status\":200}","kubernetes":{},"cost_usd":0.5,"key":"k"}"#,
         r#"{"message":"done","kubernetes":{},"model":"m","cost":0.5}"#,
         r#"{"log":"done","stream":"stdout","time":"2026-11-20T15:30:09Z","model":"m","cost_usd":0.5}"#,
         r#"{"event":"{\"a\":1}","response_cost":0.5}"#,

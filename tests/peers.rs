@@ -22,7 +22,6 @@ mod calls;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod daemon;
 #[path = "support/disk.rs"]
-#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod disk;
 #[path = "peers/edges.rs"]
 mod edges;

@@ -94,8 +94,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.push(format!(
             "cap {} is spent ({} of {})",
             cap.title(),
-            cap.spent_usd.0.about(),
-            cap.cap_usd.0.about()
+            cap.spent_usd.0.exact(),
+            cap.cap_usd.0.exact()
         ));
     }
     let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();

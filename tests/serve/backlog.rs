@@ -70,7 +70,7 @@ fn a_backlog_over_a_cap_trips_nothing_and_fresh_calls_do() {
 fn catching_up_says_how_far_it_is_while_the_present_is_watched() {
     let sandbox = Sandbox::new();
     let (old, new) = (sandbox.path("old.log"), sandbox.path("new.log"));
-    let truth = big(&old, if cfg!(debug_assertions) { 80_000 } else { 1_000_000 });
+    let truth = big(&old, if cfg!(debug_assertions) { 200_000 } else { 1_000_000 });
     let mut fresh = Truth::default();
     let daemon = Daemon::start(serve(&sandbox, "", &[&old, &new]));
     let catching_up = |status: &Value| source(status, "old.log")["state"] == "catching_up";

@@ -17,6 +17,7 @@ use tripline::domain::Wall;
 
 use super::daemon::{Daemon, serve, status_until};
 use super::disk::Mounted;
+use super::need;
 use super::sandbox::{Sandbox, now, rfc3339, until};
 
 /// The switch of that scope in a status.
@@ -158,8 +159,9 @@ fn traced(sandbox: &Sandbox, command: &Command, inject: &str) -> Option<Daemon> 
         strace.args(["-D", "-f", "-qq", "-e", calls, "-e", inject, "-o"]).arg(&trace);
         strace
     };
+    need::program("strace")?;
     if !strace().arg("true").status().is_ok_and(|status| status.success()) {
-        let _ = std::io::stderr().write_all(b"SKIPPED: strace can't run here\n");
+        need::skipped("strace can't run here");
         return None;
     }
     let mut traced = strace();
