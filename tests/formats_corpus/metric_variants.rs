@@ -111,6 +111,17 @@ fn deltas_add_up_and_a_servers_first_token_has_a_mean() {
     assert_eq!(counts(&Read::lines(&lines), "gen_ai_server_ttft_mean_s"), [0.5, 0.25]);
 }
 
+/// Where each point looks through all the others, this takes longer than anybody waits.
+#[test]
+fn a_metric_of_ten_thousand_points_is_read_point_by_point() {
+    let points = (0..10_000u64).map(|at| point(0, at + 1, &json!({"asDouble": 0.5})));
+    let data = json!({"aggregationTemporality": 1, "isMonotonic": true,
+        "dataPoints": points.collect::<Vec<_>>()});
+    let read = Read::of(line("i", "claude_code.cost.usage", "USD", &data).to_string().as_bytes());
+    let told = counts(&read, "claude_code_cost_usd");
+    assert!((told.iter().copied().fold(0.0, f64::max) - 5000.0).abs() < 1e-6, "{}", told.len());
+}
+
 #[test]
 fn the_cost_that_claude_code_counts_from_its_start_is_spent_once() {
     let lines = [

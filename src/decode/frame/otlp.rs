@@ -132,13 +132,16 @@ impl Around<'_> {
         buffer: &mut Vec<u8>,
         each: &mut dyn FnMut(&[u8], About<'_>),
     ) {
+        // What all points share is looked for once, not through all of them for each.
+        let shared = only_scalars(metric);
         for (kind, data) in members(metric).filter(|(_, value)| value.kind == Kind::Object) {
+            let of_kind = only_scalars(data.raw);
             for point in points::of(data.raw) {
                 let read =
-                    Point::read((metric, kind.raw, data.raw), point.raw, self.resource, growth);
+                    Point::read((&shared, kind.raw, &of_kind), point.raw, self.resource, growth);
                 let mut object = Object::begin(buffer);
                 object.text(b"type", kind.raw);
-                for (key, value) in members(metric).chain(members(data.raw)) {
+                for (key, value) in members(&shared).chain(members(&of_kind)) {
                     scalar(&[key.raw], value, &mut object);
                 }
                 for (key, value) in members(point.raw) {
@@ -215,6 +218,17 @@ fn scalars(prefix: &[u8], object: Value<'_>, into: &mut Object<'_>) {
     for (key, value) in members(object.raw) {
         scalar(&[prefix, key.raw], value, into);
     }
+}
+
+/// An object without the members that are objects or lists.
+fn only_scalars(object: &[u8]) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    let mut into = Object::begin(&mut buffer);
+    for (key, value) in members(object) {
+        scalar(&[key.raw], value, &mut into);
+    }
+    into.end();
+    buffer
 }
 
 /// A member that is neither object nor list.
