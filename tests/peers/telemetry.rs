@@ -60,11 +60,6 @@ fn a_real_prometheus_is_scraped_to_its_last_line() {
     command.arg(format!("--web.listen-address={address}"));
     let mut server = Process::start("prometheus", dir.path(), &mut command);
     server.listens(address);
-    // It counts its answers in what it answers: after the second all are there.
-    http::get(address, "/metrics");
-    http::get(address, "/metrics");
-    let page = http::get(address, "/metrics").body;
-    assert!(page.lines().count() > 256, "longer than a batch");
     let scrape = format!(
         "[[source]]\nname = \"prometheus\"\nkind = \"scrape\"\nurl = \"http://{address}/metrics\"\n\
          [[scrape.map]]\nmetric = \"go_gc_duration_seconds_count\"\nshow = \"first\"\n\
@@ -72,7 +67,19 @@ fn a_real_prometheus_is_scraped_to_its_last_line() {
          where = {{ code = \"503\" }}\n\
          [[scrape.map]]\nmetric = \"process_start_time_seconds\"\nshow = \"started\"\n"
     );
-    let shown = once(dir.path(), &[], &scrape);
+    // Its own page grows while it starts: one that is the same before and after counts.
+    let read = || http::get(address, "/metrics").body;
+    let deadline = Instant::now() + PATIENCE;
+    let (page, shown) = loop {
+        let before = read();
+        let shown = once(dir.path(), &[], &scrape);
+        let after = read();
+        if before.lines().count() == after.lines().count() {
+            break (after, shown);
+        }
+        assert!(Instant::now() < deadline, "its page never stops growing");
+    };
+    assert!(page.lines().count() > 256, "longer than a batch");
     let source = &shown["sources"][0];
     assert_eq!((&source["state"], &source["faults"]), (&json!("live"), &json!(0)), "{source}");
     assert_eq!(source["lines"], page.lines().count(), "{source}");
