@@ -12,9 +12,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use tail_rig::Rig;
+use tail_rig::{Rig, gzip, rotate};
 use tripline::source::tail::POLL;
 
 /// Some lines were read when `tell` happens between two looks.
@@ -32,31 +30,6 @@ fn check(story: &str, tell: impl FnOnce(&mut Rig, File)) {
     rig.start();
     rig.assert_exact(story);
     assert_eq!(rig.heard.len(), heard, "{story}: nothing is new to another run");
-}
-
-/// Rename away as logrotate does, the oldest first; gives the new file.
-fn rotate(rig: &Rig) -> File {
-    for at in (1..9).rev() {
-        for ending in ["", ".gz"] {
-            let from = rig.path(&format!("app.log.{at}{ending}"));
-            if from.exists() {
-                fs::rename(from, rig.path(&format!("app.log.{}{ending}", at + 1))).unwrap();
-            }
-        }
-    }
-    fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
-    rig.writer("app.log")
-}
-
-/// As `gzip` does: the same content and time of change, and the original goes.
-fn gzip(rig: &Rig, name: &str) {
-    let from = rig.path(name);
-    let to = File::create(rig.path(&format!("{name}.gz"))).unwrap();
-    let mut to = GzEncoder::new(to, Compression::fast());
-    to.write_all(&fs::read(&from).unwrap()).unwrap();
-    let to = to.finish().unwrap();
-    to.set_modified(fs::metadata(&from).unwrap().modified().unwrap()).unwrap();
-    fs::remove_file(from).unwrap();
 }
 
 #[test]

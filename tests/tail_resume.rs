@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tail_rig::Rig;
+use tail_rig::{Rig, gzip, rotate};
 use tripline::domain::Generation;
 use tripline::source::tail::{POLL, ROTATE_WAIT};
 use tripline::source::{SourceState, Turn};
@@ -35,31 +35,6 @@ fn while_down(story: &str, tell: impl FnOnce(&mut Rig, File)) {
         assert_eq!(rig.heard.len(), heard, "{story}: nothing is new to a third run");
         rig.pass(ROTATE_WAIT);
     }
-}
-
-/// As `gzip` does: the same content and time of change, and the original goes.
-fn gzip(rig: &Rig, name: &str) {
-    let from = rig.path(name);
-    let to = File::create(rig.path(&format!("{name}.gz"))).unwrap();
-    let mut to = GzEncoder::new(to, Compression::fast());
-    to.write_all(&fs::read(&from).unwrap()).unwrap();
-    let to = to.finish().unwrap();
-    to.set_modified(fs::metadata(&from).unwrap().modified().unwrap()).unwrap();
-    fs::remove_file(from).unwrap();
-}
-
-/// Rename away as logrotate does, the oldest first; gives the new file.
-fn rotate(rig: &Rig) -> File {
-    for at in (1..9).rev() {
-        for ending in ["", ".gz"] {
-            let from = rig.path(&format!("app.log.{at}{ending}"));
-            if from.exists() {
-                fs::rename(from, rig.path(&format!("app.log.{}{ending}", at + 1))).unwrap();
-            }
-        }
-    }
-    fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
-    rig.writer("app.log")
 }
 
 #[test]

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tripline::domain::{
     Batch, Checkpoint, FaultReason, Generation, Item, LineAt, Mono, Observation, Progress,
     SourceId, Stamp, Wall,
@@ -285,4 +287,29 @@ impl Rig {
         assert_eq!(self.progress.bytes_behind, 0, "{story}");
         assert!(!self.progress.catching_up, "{story}");
     }
+}
+
+/// Rename away as logrotate does, the oldest first; gives the new file.
+pub fn rotate(rig: &Rig) -> File {
+    for at in (1..9).rev() {
+        for ending in ["", ".gz"] {
+            let from = rig.path(&format!("app.log.{at}{ending}"));
+            if from.exists() {
+                fs::rename(from, rig.path(&format!("app.log.{}{ending}", at + 1))).unwrap();
+            }
+        }
+    }
+    fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    rig.writer("app.log")
+}
+
+/// As `gzip` does: the same content and time of change, and the original goes.
+pub fn gzip(rig: &Rig, name: &str) {
+    let from = rig.path(name);
+    let to = File::create(rig.path(&format!("{name}.gz"))).unwrap();
+    let mut to = GzEncoder::new(to, Compression::fast());
+    to.write_all(&fs::read(&from).unwrap()).unwrap();
+    let to = to.finish().unwrap();
+    to.set_modified(fs::metadata(&from).unwrap().modified().unwrap()).unwrap();
+    fs::remove_file(from).unwrap();
 }
