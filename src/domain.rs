@@ -16,7 +16,7 @@ pub mod time;
 mod window;
 
 pub use amount::{Amount, NanoUsd};
-pub use batch::{Batch, Item, LineAt, Observation, Progress, SourceId, TextRef};
+pub use batch::{Batch, Item, LineAt, Observation, Origin, Progress, SourceId, TextRef};
 pub use bill::BillReading;
 pub use checkpoint::{Checkpoint, Checkpoints, Generation};
 pub use limit::{

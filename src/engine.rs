@@ -20,6 +20,7 @@ mod deltas;
 mod effect;
 mod findings;
 pub mod gauges;
+mod heard;
 mod judging;
 mod keeping;
 mod known;
@@ -43,8 +44,8 @@ mod wording;
 use std::time::Duration;
 
 use crate::domain::{
-    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Outcome, Request,
-    Scope, SourceCounters, SourceId, Stamp, Tokens, Wall,
+    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Origin, Outcome,
+    Request, Scope, SourceCounters, SourceId, Stamp, Tokens, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use bills::Bills;
@@ -67,7 +68,7 @@ pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
 use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};
-use table::Touched;
+use table::TouchedRows;
 pub use wording::{NO_KEY, span as span_in_words};
 
 /// Within that time about one price in ten changes.
@@ -118,6 +119,8 @@ pub struct Engine {
     deltas: Option<Deltas>,
     ledger: Option<LedgerRow>,
     call: OpenCall,
+    /// Of what is being read.
+    origin: Origin,
     touched: TouchedRows,
 }
 
@@ -126,18 +129,6 @@ pub struct Engine {
 struct OpenCall {
     request: Option<Request>,
     gauges: Vec<u32>,
-}
-
-/// What changed since the last judgement.
-#[derive(Debug, Default)]
-struct TouchedRows {
-    limits: Touched,
-    traffic: Touched,
-    retries: Touched,
-    queues: Touched,
-    caps: Touched,
-    hosts: bool,
-    scratch: Vec<u32>,
 }
 
 impl Engine {
@@ -167,6 +158,7 @@ impl Engine {
             deltas: None,
             ledger: None,
             call: OpenCall::default(),
+            origin: Origin::Live,
             touched: TouchedRows::default(),
         };
         engine.watch_new_caps();
@@ -219,6 +211,7 @@ impl Engine {
 
     /// Note how far a source has read, without its items.
     pub fn arrive(&mut self, batch: &Batch, now: Stamp) {
+        self.origin = batch.origin;
         if let Some(source) = self.sources.get_mut(batch.source.0 as usize) {
             source.arrive(batch, now);
         }
@@ -245,14 +238,17 @@ impl Engine {
                     if new {
                         self.watch_queue(position);
                     }
-                    self.touched.queues.mark(position);
+                    self.hear_queue(position, reading.at, now);
                 }
             }
             Observation::Metric(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
-                if let Some(position) = self.measures.read(reading, now) {
-                    self.watch_measure(position);
+                if let Some((position, new)) = self.measures.read(reading, now) {
+                    if new {
+                        self.watch_measure(position);
+                    }
+                    self.hear_measure(position, reading.at, now);
                 }
             }
             other => {
@@ -379,22 +375,24 @@ impl Engine {
             }
             deltas.count(request, at);
         }
-        let fresh = now.wall.since(request.at) <= self.limits.max_age;
+        let fresh = self.is_fresh(request.at, now);
         let rows = self.cells.count(request, when, at, &mut self.caps);
         for position in rows.caps {
-            if let Some(cap) = self.caps.get_mut(*position) {
-                cap.count(request, at, when);
-            }
-            if fresh {
+            if let Some(cap) = self.caps.get_mut(*position)
+                && cap.count(request, at, when)
+                && fresh
+            {
+                cap.heard.note(when);
                 self.touched.caps.mark(*position);
             }
         }
+        let (traffic, caller, retries, new) = (rows.traffic, rows.caller, rows.retries, rows.new);
         if fresh {
-            self.touched.traffic.mark(rows.traffic);
-            self.touched.retries.mark(rows.retries);
+            self.cells.heard((traffic, caller, retries), when);
+            self.touched.traffic.mark(traffic);
+            self.touched.retries.mark(retries);
         }
-        if rows.new {
-            let (traffic, caller, retries) = (rows.traffic, rows.caller, rows.retries);
+        if new {
             self.watch_cell(traffic, caller, retries);
         }
         self.watch_new_caps();
@@ -402,9 +400,7 @@ impl Engine {
             if new {
                 self.watch_queue(position);
             }
-            if fresh {
-                self.touched.queues.mark(position);
-            }
+            self.hear_queue(position, request.at, now);
         }
         if instead.is_none() {
             let grace = self.limits.obey_grace;
@@ -434,9 +430,7 @@ impl Engine {
             Seen::Newer | Seen::Older => {}
         }
         self.call.gauges.push(position);
-        if now.wall.since(reading.at) <= self.limits.max_age {
-            self.touched.limits.mark(position);
-        }
+        self.hear_limit(position, reading.at, now);
     }
 
     /// The readings of a call are complete: now its outcome can be held against them.
@@ -448,9 +442,7 @@ impl Engine {
                 if self.gauges.count() > known {
                     self.watch_limit(position);
                 }
-                if now.wall.since(request.at) <= self.limits.max_age {
-                    self.touched.limits.mark(position);
-                }
+                self.hear_limit(position, request.at, now);
             }
         }
         self.call.gauges.clear();

@@ -17,7 +17,7 @@ use tripline::domain::{
 };
 use tripline::engine::spend::View;
 use tripline::engine::{
-    CapSpec, Engine, EngineSpec, Limits, Period, SourceName, SourceStatus, Window,
+    CapSpec, Engine, EngineSpec, Grounds, Limits, Period, SourceName, SourceStatus, Window,
 };
 
 /// 2026-11-20 12:00 UTC.
@@ -237,7 +237,8 @@ fn how_fast_a_cap_is_spent_is_known_over_a_restart_and_acts_on_nothing() {
     assert!(near(after.cap_in_s, before.cap_in_s), "{after:?}");
     assert!(near(after.burn_long, before.burn_long), "{after:?}");
     assert_eq!(after.evidence, 0, "no rule may act on what was restored");
-    assert!(!later.caps()[0].is_live(at(402).mono, Duration::from_secs(120)));
+    let heard = later.caps()[0].heard.grounds(at(402).mono, Duration::from_secs(120));
+    assert_eq!(heard, Grounds::Old);
     // A minute later the restored and the new part are one rate.
     steady(&mut later, &names, 402..462);
     assert!(near(view_of(&later, at(462)).usd_per_hour, Some(3.6)));

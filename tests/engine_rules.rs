@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tripline::config::{Config, ConfigFile, LoadInput};
 use tripline::decode::{DecodeOptions, Decoder, Formats, Texts};
-use tripline::domain::{Batch, LineAt, Mono, Names, SourceId, Stamp, Wall};
+use tripline::domain::{Batch, LineAt, Mono, Names, Origin, SourceId, Stamp, Wall};
 use tripline::engine::switches::{Armed, SwitchState, Trip};
 use tripline::engine::{Effect, Engine, EngineSpec, Event, EventKind, SourceName, Withheld};
 use tripline::pricing::PriceTable;
@@ -80,10 +80,14 @@ impl World {
 
     /// A line logged `ahead` seconds from now.
     fn line(&mut self, fields: &str, ahead: i64) {
-        let now = self.now();
-        let at = now.wall.offset_nanos(ahead * 1_000_000_000).rfc3339();
+        let at = self.now().wall.offset_nanos(ahead * 1_000_000_000).rfc3339();
         let line = format!(r#"{{"at":"{at}","provider":"p","model":"m",{fields}}}"#);
-        let mut batch = Batch::default();
+        self.read(&line, Origin::Live);
+    }
+
+    fn read(&mut self, line: &str, origin: Origin) {
+        let now = self.now();
+        let mut batch = Batch { origin, ..Batch::default() };
         let place = LineAt { number: 1, offset: 0, received: now.wall };
         self.decoder.line(line.as_bytes(), place, &mut batch);
         assert!(!batch.items.is_empty());
@@ -243,6 +247,46 @@ fn one_line_from_the_future_blinds_nothing() {
     assert!(world.engine.sources()[0].last_line_age_s(world.now()) > 99.0);
     // Two successful calls without a price: both of today.
     assert_eq!(picture.caps[0].unpriced_requests, 2);
+}
+
+/// One rule of each family of metrics that lines can move.
+const OF_LINES: [(&str, &str); 7] = [
+    ("limit.used_ratio", "above = 0.5"),
+    ("errors.ratio", "match = { outcome = \"failed\" }\nabove = 0.1"),
+    ("retries.amplification", "above = 1.5"),
+    ("queue.depth", "above = 5"),
+    ("spend.used_ratio", "above = 1"),
+    ("key.usd_share", "above = 0.5"),
+    ("source.quarantined_per_min", "above = 0"),
+];
+
+#[test]
+fn what_was_there_before_the_start_stops_nothing_by_any_metric() {
+    let call = r#""at":"{at}","provider":"p","model":"m","key_id":"k""#;
+    let lines = [
+        format!(r#"{{{call},"status":200,"attempt":1,"cost_usd":"2","input_tokens":1}}"#),
+        format!(r#"{{{call},"status":500,"attempt":2,"latency_ms":9}}"#),
+        format!(r#"{{{call},"status":200,"input_tokens":1,"cost_usd":"nine"}}"#),
+        r#"{"kind":"queue","at":"{at}","queue":"q","depth":9}"#.to_owned(),
+        r#"{"at":"{at}","status":200,"provider":"openai","headers":{"x-ratelimit-limit-requests":"100","x-ratelimit-remaining-requests":"9"}}"#.to_owned(),
+    ];
+    for (metric, rest) in OF_LINES {
+        let mut world = World::new(&format!(
+            "[builtin_rules]\nenabled = false\n[[cap]]\nname = \"c\"\nusd = 1\nperiod = \"day\"\n\
+             [[rule]]\nname = \"r\"\nmetric = \"{metric}\"\n{rest}\nfor = \"0s\"\nmin_requests = 1\n\
+             severity = \"critical\"\nactions = [\"trip:all\"]\n"
+        ));
+        world.switch(Armed::Armed, &[]);
+        for (origin, trips) in [(Origin::Backlog, false), (Origin::Live, true)] {
+            for line in &lines {
+                let at = world.now().wall.rfc3339();
+                world.read(&line.replace("{at}", &at), origin);
+            }
+            // The last minute's lines are neither of the past nor of the present.
+            world.wait(if origin == Origin::Backlog { 65 } else { 2 });
+            assert_eq!(!world.trips().is_empty(), trips, "{metric} by {origin:?}");
+        }
+    }
 }
 
 #[test]

@@ -58,7 +58,8 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
     };
     let recipe = pipelines.of(&source).unwrap();
     std::fs::create_dir_all(root.join("state")).unwrap();
-    start(Setup {
+    std::fs::write(root.join("gw.log"), "").unwrap();
+    let running = start(Setup {
         sources: vec![source],
         engine: EngineSpec {
             prices_of: None,
@@ -88,13 +89,17 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
         events,
         frame_every: Duration::from_millis(20),
     })
-    .unwrap()
+    .unwrap();
+    // What is logged before the file is followed stops nothing.
+    let live = |frame: &Snapshot| frame.sources.iter().all(|source| &*source.state == "live");
+    frame(&running, "it follows the file", live);
+    running
 }
 
 /// One failed call of each of these models, right now.
 fn fail(root: &Path, models: std::ops::Range<u32>) {
     let log = root.join("gw.log");
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(log).unwrap();
     let at = jiff::Timestamp::now();
     for model in models {
         let line = format!(

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tripline::domain::{
-    Batch, FaultReason, Item, LineAt, Mono, Observation, Progress, SourceId, Stamp, Wall,
+    Batch, FaultReason, Item, LineAt, Mono, Observation, Origin, Progress, SourceId, Stamp, Wall,
 };
 use tripline::source::tail::{POLL, ROTATE_WAIT};
 use tripline::source::{LineSink, Resume, SourceSpec, SourceState, Start, Tail, Turn};
@@ -158,7 +158,7 @@ impl Rig {
             assert!(batch.items.len() <= Batch::FULL);
             *progress = batch.progress;
             *items += batch.items.len();
-            if let Some(last) = batch.items.last().filter(|_| batch.progress.catching_up) {
+            if let Some(last) = batch.items.last().filter(|_| batch.origin == Origin::Backlog) {
                 *backlog = last.line;
             }
             for item in &batch.items {
@@ -199,7 +199,7 @@ impl Rig {
         );
         assert_eq!(self.items as u64, self.progress.lines, "{story}: each line says one thing");
         assert_eq!(self.progress.bytes_behind, 0, "{story}");
-        assert!(!self.progress.catching_up, "{story}");
+        assert_ne!(self.state(), SourceState::CatchingUp, "{story}");
     }
 }
 
@@ -562,13 +562,12 @@ fn backlog_is_marked_until_it_is_read_and_every_byte_is_in_one_place() {
     write!(writer, "rest").unwrap();
     let size = fs::metadata(rig.path("app.log")).unwrap().len();
     assert_eq!(rig.turn(), Turn::More);
-    assert!(rig.progress.catching_up);
     assert_eq!(rig.state(), SourceState::CatchingUp);
     let p = rig.progress;
     assert_eq!(p.bytes + p.pending_bytes + p.bytes_behind, size);
     rig.settle();
     let p = rig.progress;
-    assert_eq!((p.blank, p.pending_bytes, p.catching_up), (2, 4, false));
+    assert_eq!((p.blank, p.pending_bytes, rig.state()), (2, 4, SourceState::Live));
     assert_eq!(p.bytes + p.pending_bytes, size);
 }
 

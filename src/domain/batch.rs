@@ -106,8 +106,16 @@ pub struct Progress {
     pub bytes_behind: u64,
     /// Bytes read that do not yet make a line.
     pub pending_bytes: u64,
-    /// The source is still reading what was there before it started.
-    pub catching_up: bool,
+}
+
+/// Whether what a batch says was there before its source was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// It came since.
+    #[default]
+    Live,
+    /// It was: it counts, and stops nothing.
+    Backlog,
 }
 
 /// Observations of one source, in order.
@@ -115,6 +123,8 @@ pub struct Progress {
 pub struct Batch {
     /// Which source.
     pub source: SourceId,
+    /// Since when its lines have been there.
+    pub origin: Origin,
     /// What its lines said.
     pub items: Vec<Item>,
     /// Text that items refer to.
@@ -132,6 +142,7 @@ impl Batch {
 
     /// Forget everything but the allocations.
     pub fn clear(&mut self) {
+        self.origin = Origin::Live;
         self.items.clear();
         self.text.clear();
         self.checkpoints.clear();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::heard::Heard;
 use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
 use crate::stats::{Known, Sliding};
 
@@ -21,6 +22,8 @@ pub struct Caller {
     pub team: Option<Sym>,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
     sums: Sliding<Sums>,
     last: Option<Mono>,
 }
@@ -49,6 +52,7 @@ impl Caller {
             environment,
             team: None,
             rules: Box::default(),
+            heard: Heard::default(),
             sums: Sliding::new(Duration::from_secs(10), 31),
             last: None,
         }

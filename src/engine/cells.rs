@@ -190,6 +190,19 @@ impl Cells {
         Rows { traffic, caller, retries, caps: &cell.caps, new }
     }
 
+    /// What was counted at `when` in the rows of a cell may stop traffic.
+    pub fn heard(&mut self, (traffic, caller, retries): (u32, u32, u32), when: Mono) {
+        if let Some(row) = self.traffic.get_mut(traffic) {
+            row.heard.note(when);
+        }
+        if let Some(row) = self.callers.get_mut(caller) {
+            row.heard.note(when);
+        }
+        if let Some(row) = self.retries.get_mut(retries) {
+            row.heard.note(when);
+        }
+    }
+
     /// Take a call back that was counted at `when`, in the day of `at`. Of one that an
     /// earlier run counted there are no rates. Returns the caps that cover it.
     pub fn take_back(

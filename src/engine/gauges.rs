@@ -6,6 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::heard::Heard;
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
     Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
@@ -52,6 +53,8 @@ pub struct Gauge {
     pub previous_limit: Option<Amount>,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
     drain: Drain,
     readings: Sliding<u32>,
     refused: Option<Refusal>,
@@ -271,6 +274,7 @@ impl Gauge {
             read_at: now.mono_of(reading.at),
             previous_limit: None,
             rules: Box::default(),
+            heard: Heard::default(),
             drain: Drain::default(),
             readings: Sliding::new(Duration::from_secs(5), 13),
             refused: None,

@@ -97,7 +97,7 @@ impl Engine {
             let name = LimitName::of(&gauge.last.id, &self.names);
             out.push(Effect::Event(exhaustion(change, gauge, &name, labels, &view, now)));
         }
-        let grounds = grounds(gauge.read_at, now, self.limits.max_age);
+        let grounds = gauge.heard.grounds(now.mono, self.limits.max_age);
         let evidence = gauge.evidence(now.mono);
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
@@ -115,8 +115,7 @@ impl Engine {
             return;
         }
         let counts = row.minute(now.mono);
-        let fresh =
-            if row.is_live(now.mono, self.limits.max_age) { Grounds::Fresh } else { Grounds::Old };
+        let grounds = row.heard.grounds(now.mono, self.limits.max_age);
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if pass == Pass::Touched && is_percentile(spec.metric) {
@@ -125,7 +124,7 @@ impl Engine {
             let value = traffic_value(&spec, row, &counts, (now.mono, known));
             let sample = Sample { value, evidence: counts.requests().into(), period: None };
             let about = || series::traffic(row.id, &self.names).into();
-            self.book.judge(*rule, Series::Traffic(position), (sample, fresh), now, &about, out);
+            self.book.judge(*rule, Series::Traffic(position), (sample, grounds), now, &about, out);
         }
     }
 
@@ -147,7 +146,7 @@ impl Engine {
             };
             let sample = Sample { value, evidence, period: None };
             let about = || series::pair(row.provider, row.model, &self.names).into();
-            let grounds = if evidence > 0 { Grounds::Fresh } else { Grounds::Old };
+            let grounds = row.heard.grounds(now.mono, self.limits.max_age);
             self.book.judge(*rule, Series::Retries(position), (sample, grounds), now, &about, out);
         }
     }
@@ -155,7 +154,7 @@ impl Engine {
     fn judge_queue(&mut self, position: u32, pass: Pass, now: Stamp, out: &mut Vec<Effect>) {
         let Some(row) = self.queues.get_mut(position) else { return };
         let view = row.view(now.mono);
-        let grounds = if view.stale { Grounds::Old } else { Grounds::Fresh };
+        let grounds = if view.stale { Grounds::Old } else { row.heard.ever() };
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             let fresh = |value: Option<f64>| value.filter(|_| !view.stale);
@@ -178,7 +177,7 @@ impl Engine {
     fn judge_measures(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         for (position, row) in (0u32..).zip(self.measures.rows()) {
             let view = row.view(now.mono);
-            let grounds = if view.stale { Grounds::Old } else { Grounds::Fresh };
+            let grounds = if view.stale { Grounds::Old } else { row.heard.ever() };
             for rule in &row.rules {
                 let Some(spec) = self.book.rule(*rule) else { continue };
                 let value = match spec.metric {
@@ -200,8 +199,7 @@ impl Engine {
             return;
         }
         let view = cap.view(now, self.spend_known());
-        let live = cap.is_live(now.mono, self.limits.max_age);
-        let grounds = if live { Grounds::Fresh } else { Grounds::Old };
+        let grounds = cap.heard.grounds(now.mono, self.limits.max_age);
         for rule in &cap.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             let sample = Sample {
@@ -226,8 +224,7 @@ impl Engine {
                 let share = (all > 0.0).then(|| sums.usd.as_f64() / all);
                 let sample = Sample { value: share, evidence: sums.requests.into(), period: None };
                 let about = || series::caller(row.key, row.environment, &self.names).into();
-                let live = row.last().is_some_and(|at| now.mono.since(at) <= max_age);
-                let judged = (sample, if live { Grounds::Fresh } else { Grounds::Old });
+                let judged = (sample, row.heard.grounds(now.mono, max_age));
                 self.book.judge(*rule, Series::Caller(position), judged, now, &about, out);
             }
         }
@@ -249,7 +246,7 @@ impl Engine {
                 };
                 let sample = Sample { value, evidence: u64::MAX, period: None };
                 let about = || series::source(row).into();
-                let judged = (sample, Grounds::Fresh);
+                let judged = (sample, row.grounds(spec.metric, now.mono));
                 self.book.judge(*rule, Series::Source(position), judged, now, &about, out);
             }
         }
@@ -330,10 +327,6 @@ impl Engine {
         };
         all.iter().enumerate().filter(counts).map(|(_, index)| *index).collect()
     }
-}
-
-fn grounds(read_at: Mono, now: Stamp, max_age: std::time::Duration) -> Grounds {
-    if now.mono.since(read_at) <= max_age { Grounds::Fresh } else { Grounds::Old }
 }
 
 fn exhaustion(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::heard::Heard;
 use super::skew::{READ_AHEAD, precedes};
 use crate::domain::{MetricKind, MetricReading, Mono, Stamp, Sym};
 
@@ -34,6 +35,8 @@ pub struct Measure {
     pub read_at: Mono,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
     /// Time between the last two readings.
     apart: Duration,
     per_s: Option<f64>,
@@ -53,15 +56,15 @@ pub struct View {
 }
 
 impl Measures {
-    /// Note a reading; answers the position of a row that is new.
-    pub fn read(&mut self, reading: &MetricReading, now: Stamp) -> Option<u32> {
+    /// Note a reading; answers the position of its row, and whether that is new.
+    pub fn read(&mut self, reading: &MetricReading, now: Stamp) -> Option<(u32, bool)> {
         let when = now.mono_of(reading.at);
         let identity = (reading.name, reading.labels, reading.host);
         if let Some(position) = self.index.get(&identity) {
             if let Some(row) = self.rows.get_mut(*position as usize) {
                 row.update(reading, when, now);
             }
-            return None;
+            return Some((*position, false));
         }
         if self.rows.len() >= CAP {
             return None;
@@ -72,10 +75,11 @@ impl Measures {
             last: *reading,
             read_at: when,
             rules: Box::default(),
+            heard: Heard::default(),
             apart: Duration::ZERO,
             per_s: None,
         });
-        Some(position)
+        Some((position, true))
     }
 
     /// All rows, in order of first sight.

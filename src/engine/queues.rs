@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::heard::Heard;
 use super::skew::{READ_AHEAD, precedes};
 use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
 use crate::stats::{Durations, Known, Sliding};
@@ -32,6 +33,8 @@ pub struct Queue {
     pub rules: Box<[u16]>,
     /// Time callers of this class waited.
     pub waits: Durations,
+    /// What of it may stop traffic.
+    pub heard: Heard,
     hosts: Vec<HostQueue>,
     /// Depth that calls saw, where nothing reads the queue itself.
     seen_by_calls: Option<(Mono, u64)>,
@@ -130,6 +133,7 @@ impl Queues {
             priority,
             rules: Box::default(),
             waits: Durations::default(),
+            heard: Heard::default(),
             hosts: Vec::new(),
             seen_by_calls: None,
             counted_from: None,

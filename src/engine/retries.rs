@@ -7,6 +7,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::heard::Heard;
 use super::traffic::MINUTE;
 use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
 use crate::stats::{Known, Sliding};
@@ -27,6 +28,8 @@ pub struct Retries {
     pub model: Option<Sym>,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
     sums: Sliding<Sums>,
     told: HashMap<Option<Sym>, VecDeque<Told>, FxBuildHasher>,
 }
@@ -59,6 +62,7 @@ impl Retries {
             provider,
             model,
             rules: Box::default(),
+            heard: Heard::default(),
             sums: Sliding::new(Duration::from_secs(5), 13),
             told: HashMap::with_hasher(FxBuildHasher),
         }

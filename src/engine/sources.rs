@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::alerts::Grounds;
 use super::spec::SourceName;
-use crate::domain::{Batch, FaultReason, Mono, Observation, Progress, SourceCounters, Stamp, Wall};
+use super::traffic::MINUTE;
+use crate::domain::{
+    Batch, FaultReason, Mono, Observation, Origin, Progress, SourceCounters, Stamp, Wall,
+};
+use crate::rules::Metric;
 use crate::stats::{Known, Sliding};
 
 /// Span over which the speed of reading is measured.
@@ -51,6 +56,8 @@ pub struct SourceRow {
     /// When the last line came, or the source began.
     pub last_arrival: Mono,
     recent: Sliding<Recent>,
+    /// When it last read of what was there before the start.
+    read_backlog: Option<Mono>,
     began: Mono,
     was_silent: bool,
     /// Since when it can't be read.
@@ -92,6 +99,7 @@ impl SourceRow {
             newest_event: None,
             last_arrival: now.mono,
             recent: Sliding::new(Duration::from_secs(5), 13),
+            read_backlog: None,
             began: now.mono,
             was_silent: false,
             broken_since: None,
@@ -130,6 +138,9 @@ impl SourceRow {
         let lines = batch.progress.lines.saturating_sub(self.progress.lines);
         if lines > 0 || !batch.items.is_empty() {
             self.last_arrival = now.mono;
+        }
+        if batch.origin == Origin::Backlog {
+            self.read_backlog = Some(now.mono);
         }
         if let Some(recent) = self.recent.at(now.mono) {
             recent.lines += lines;
@@ -241,6 +252,18 @@ impl SourceRow {
             ratio: if left > 0.0 { read / (read + left) } else { 1.0 },
             eta_s: per_s.map(|per_s| left / per_s),
         })
+    }
+
+    /// Whether a metric of it tells of the present, and not of what was logged before
+    /// the start.
+    #[must_use]
+    pub fn grounds(&self, metric: Metric, now: Mono) -> Grounds {
+        let of_lines = matches!(
+            metric,
+            Metric::SourceSecondsBehind | Metric::SourceFaultRatio | Metric::SourceQuarantined
+        );
+        let read = self.read_backlog.is_some_and(|at| now.since(at) <= MINUTE);
+        if of_lines && read { Grounds::Old } else { Grounds::Fresh }
     }
 
     /// Lines quarantined in the last minute.

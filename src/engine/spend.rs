@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::accounts::{Accounts, Rolled};
 use super::bills::Billed;
 use super::calendar::Span;
+use super::heard::Heard;
 use super::restored::{Need, Stretch};
 use super::rolling::Rolling;
 use super::skew::counted_at;
@@ -49,7 +50,8 @@ pub struct Cap {
     rate_until: Option<Mono>,
     passed_over_cap: Sliding<u32>,
     calls: Sliding<u32>,
-    last_counted: Option<Mono>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
 }
 
 #[derive(Clone, Debug)]
@@ -159,7 +161,7 @@ impl Cap {
             rate_until: None,
             passed_over_cap: Sliding::new(Duration::from_secs(5), 12),
             calls: Sliding::new(Duration::from_secs(5), 12),
-            last_counted: None,
+            heard: Heard::default(),
         }
     }
 
@@ -257,11 +259,12 @@ impl Cap {
         }
     }
 
-    /// Count a call that this cap covers, in the period of `at`.
-    pub fn count(&mut self, request: &Request, at: Wall, when: Mono) {
+    /// Count a call that this cap covers, in the period of `at`. Says whether that is
+    /// the present one.
+    pub fn count(&mut self, request: &Request, at: Wall, when: Mono) -> bool {
         let passed_over_cap = self.passed_over_cap(request, at);
         if !self.add(at, &Sums::of(request), request.at) {
-            return;
+            return false;
         }
         if let Some(cost) = request.cost
             && self.note_rate(cost.usd, at, when)
@@ -270,11 +273,11 @@ impl Cap {
         }
         if let Some(slot) = self.calls.at(when) {
             *slot += 1;
-            self.last_counted = self.last_counted.max(Some(when));
         }
         if passed_over_cap && let Some(slot) = self.passed_over_cap.at(when) {
             *slot += 1;
         }
+        true
     }
 
     /// Take a call back that was counted at `at` and `when`. Of one that an earlier run
@@ -361,12 +364,6 @@ impl Cap {
             }
         }
         (billed.provider.is_some() || billed.key.is_some()).then_some(billed)
-    }
-
-    /// Whether its newest call is younger than `age`.
-    #[must_use]
-    pub fn is_live(&self, now: Mono, age: Duration) -> bool {
-        self.last_counted.is_some_and(|at| now.since(at) <= age)
     }
 
     /// What it shows at `now`.

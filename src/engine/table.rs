@@ -86,3 +86,15 @@ impl Touched {
         self.epoch = (self.epoch + 1) % (u32::MAX - 1);
     }
 }
+
+/// What changed since the last judgement.
+#[derive(Debug, Default)]
+pub struct TouchedRows {
+    pub limits: Touched,
+    pub traffic: Touched,
+    pub retries: Touched,
+    pub queues: Touched,
+    pub caps: Touched,
+    pub hosts: bool,
+    pub scratch: Vec<u32>,
+}

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::heard::Heard;
 use crate::domain::{LimitedBy, Mono, Outcome, Request, Sym};
 use crate::stats::{Durations, Known, Sliding};
 
@@ -34,7 +35,8 @@ pub struct Row {
     /// First tokens.
     pub ttft: Durations,
     counts: Sliding<Counts>,
-    last: Option<Mono>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
 }
 
 /// Sums over some time.
@@ -120,7 +122,7 @@ impl Row {
             latency: Durations::default(),
             ttft: Durations::default(),
             counts: Sliding::new(SLOT, SLOTS),
-            last: None,
+            heard: Heard::default(),
         }
     }
 
@@ -128,7 +130,6 @@ impl Row {
     pub fn count(&mut self, request: &Request, when: Mono) {
         let Some(slot) = self.counts.at(when) else { return };
         slot.count(request);
-        self.last = self.last.max(Some(when));
         // A call that the kill switch refused was never made, and the first byte
         // of a refusal is not a first token: both would make the times look good.
         if let Some(ms) = request.timing.latency_ms
@@ -178,11 +179,5 @@ impl Row {
         )]
         let rate = (sum as f64 * 60.0 / covered).round() as u64;
         Some(rate)
-    }
-
-    /// Whether its newest call is younger than `age`.
-    #[must_use]
-    pub fn is_live(&self, now: Mono, age: Duration) -> bool {
-        self.last.is_some_and(|at| now.since(at) <= age)
     }
 }

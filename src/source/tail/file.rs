@@ -16,7 +16,7 @@ use rustix::fs::OFlags;
 use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
 use super::lines::{Lines, Outlet};
-use crate::domain::{Checkpoint, Mono, Stamp};
+use crate::domain::{Checkpoint, Mono, Origin, Stamp};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
 /// The buffer all files share. It grows to the longest line that is gathered.
@@ -266,6 +266,11 @@ impl Followed {
     /// Still reading what was there before the start.
     pub fn catching_up(&self) -> bool {
         self.scanned < self.backlog_end
+    }
+
+    /// Since when what is read of it next has been there.
+    pub fn origin(&self) -> Origin {
+        if self.catching_up() { Origin::Backlog } else { Origin::Live }
     }
 }
 

@@ -18,7 +18,7 @@ use super::lines::{Counters, Deliver, Outlet};
 use super::listings::Listings;
 use super::memory::Memory;
 use super::{ROTATE_WAIT, Resume, Turn};
-use crate::domain::{Batch, Generation, SourceId, Stamp};
+use crate::domain::{Batch, Generation, Origin, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
@@ -81,7 +81,6 @@ impl Group {
         self.memory.listings = Listings::default();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
-        self.counters.totals.catching_up = self.files.catching_up();
     }
 
     /// Read at most one block of each file.
@@ -109,6 +108,7 @@ impl Group {
         for reading in self.files.readable_mut() {
             let more = match reading {
                 Reading::File(file) => {
+                    out.begin(file.origin());
                     let was_open = file.is_open();
                     let more = step(file, now, buffer, &mut out);
                     if !was_open && file.is_open() {
@@ -117,6 +117,7 @@ impl Group {
                     more
                 }
                 Reading::Older(path, older) => {
+                    out.begin(Origin::Backlog);
                     let more = step_older(older, now, buffer, &mut out);
                     if more == Turn::Idle {
                         read.push(path.to_owned());
@@ -128,6 +129,7 @@ impl Group {
                 turn = Turn::More;
             }
         }
+        out.begin(Origin::Live);
         for path in read {
             end_older(&mut self.files, &mut self.memory, &path);
         }
@@ -138,9 +140,6 @@ impl Group {
         }
         retire_quiet(&mut self.files, &mut self.memory.known, now, buffer, &mut out);
         self.files.count_into(&mut out.counters.totals);
-        out.flush();
-        // Only now: what is in the batch above belongs to the backlog.
-        out.counters.totals.catching_up = self.files.catching_up();
         out.flush();
         turn
     }

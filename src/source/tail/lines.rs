@@ -8,7 +8,7 @@ use std::mem;
 use memchr::memchr_iter;
 
 use crate::domain::{
-    Batch, Checkpoint, FaultReason, Item, LineAt, Observation, Progress, SourceId, Wall,
+    Batch, Checkpoint, FaultReason, Item, LineAt, Observation, Origin, Progress, SourceId, Wall,
 };
 use crate::source::{BLOCK, LONG_LINE, LineSink};
 
@@ -36,6 +36,7 @@ pub enum Keep {
 pub struct Outlet<'a> {
     source: SourceId,
     keep: Keep,
+    origin: Origin,
     /// Kept up to date while lines are taken.
     pub counters: &'a mut Counters,
     batch: &'a mut Batch,
@@ -50,7 +51,7 @@ impl<'a> Outlet<'a> {
         batch: &'a mut Batch,
         deliver: &'a mut Deliver<'a>,
     ) -> Self {
-        Outlet { source, keep: Keep::Nothing, counters, batch, deliver }
+        Outlet { source, keep: Keep::Nothing, origin: Origin::Live, counters, batch, deliver }
     }
 
     /// The same, for files whose checkpoints are kept or not.
@@ -62,6 +63,14 @@ impl<'a> Outlet<'a> {
     /// Whether checkpoints are wanted.
     pub fn keeps(&self) -> bool {
         self.keep == Keep::Checkpoints
+    }
+
+    /// What comes next has been there since then. Old and new lines share no batch.
+    pub fn begin(&mut self, origin: Origin) {
+        if origin != self.origin {
+            self.flush();
+            self.origin = origin;
+        }
     }
 
     /// The batch holds all lines of a file up to here.
@@ -100,6 +109,7 @@ impl<'a> Outlet<'a> {
     /// Send the batch, with all that was said about it.
     pub fn send(&mut self) {
         self.batch.source = self.source;
+        self.batch.origin = self.origin;
         self.batch.progress = self.counters.totals;
         self.counters.sent = self.counters.totals;
         *self.batch = (self.deliver)(mem::take(self.batch));
