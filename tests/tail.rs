@@ -17,7 +17,7 @@ use std::time::Duration;
 use tripline::domain::{
     Batch, FaultReason, Item, LineAt, Mono, Observation, Origin, Progress, SourceId, Stamp, Wall,
 };
-use tripline::source::tail::{POLL, ROTATE_WAIT};
+use tripline::source::tail::{POLL, ROTATE_WAIT, UNENDED};
 use tripline::source::{LineSink, Resume, SourceSpec, SourceState, Start, Tail, Turn};
 
 /// What all sinks of a rig were given.
@@ -333,6 +333,30 @@ fn a_partial_line_waits_for_its_end() {
         rig.settle();
         assert_eq!(rig.progress.pending_bytes, 0);
     });
+}
+
+#[test]
+fn a_whole_document_needs_no_newline() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 2);
+    write!(writer, "{{\"a\":{{\"b\":\"}}\"}}").unwrap();
+    rig.settle();
+    rig.pass(UNENDED);
+    assert_eq!(rig.heard().len(), 2, "a brace is missing");
+    write!(writer, "}}").unwrap();
+    rig.settle();
+    assert_eq!(rig.heard().len(), 2, "it may still be being written");
+    rig.pass(UNENDED);
+    assert_eq!(rig.heard()[2..], ["{\"a\":{\"b\":\"}\"}}"]);
+    assert_eq!(rig.progress.pending_bytes, 0);
+    // Whatever follows is the next line, if only an empty one.
+    writeln!(writer).unwrap();
+    rig.lines(&mut writer, 1);
+    rig.settle();
+    assert_eq!((rig.heard().len(), rig.progress.blank), (4, 1));
+    let size = fs::metadata(rig.path("app.log")).unwrap().len();
+    assert_eq!(rig.progress.bytes, size);
 }
 
 #[test]

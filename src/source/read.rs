@@ -43,8 +43,8 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
 /// stands for the path `-`. `now` is the time of last resort for every line.
 ///
 /// A last line without a newline may still be being written: it is not
-/// consumed but counted as pending. Only that of a pipe, or of a compressed
-/// file, is complete. A file that can't be read keeps nobody from the others.
+/// consumed but counted as pending. Only that of a pipe or of a compressed
+/// file is complete, and one that ends a JSON document. A file that can't be read keeps nobody from the others.
 pub fn read_to_end(
     source: SourceId,
     spec: &SourceSpec,
@@ -75,7 +75,7 @@ pub fn read_to_end(
                     Vec::new()
                 }
             };
-            if is_packed(path) {
+            if is_packed(path) || lines.may_be_whole(&rest) {
                 lines.finish(&rest, now, &mut out);
             } else {
                 pending += lines.position() - lines.offset() + rest.len() as u64;

@@ -43,6 +43,7 @@ use self::handles::Handles;
 use super::{SourceError, SourceSpec, SourceStatus};
 use crate::domain::{Batch, Checkpoint, Mono, SourceId, Stamp};
 
+pub use self::file::UNENDED;
 pub use self::lines::Deliver;
 
 /// Longest time between two looks at what the paths lead to.

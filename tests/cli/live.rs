@@ -37,7 +37,11 @@ fn watch(sandbox: &Sandbox, log: &Path, more: &[&str]) -> Running {
     let config = sandbox.file("config.toml", CONFIG);
     let mut command: Command = sandbox.command();
     command.arg("--config").arg(config).args(["watch", "--ndjson"]).args(more).arg(log);
-    Running::start(command)
+    let running = Running::start(command);
+    if log.exists() {
+        running.follows();
+    }
+    running
 }
 
 #[test]
@@ -114,7 +118,7 @@ fn a_log_that_does_not_exist_yet_is_waited_for() {
 fn killed_while_tripped_it_starts_as_tripped_with_who_and_why_and_counts_once() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
-    let mut running = watch(&sandbox, &log, &[]);
+    let mut running = watch(&sandbox, &log, &["--every", "100ms"]);
     append(&log, 30, 500);
     running.wait_for_event("switch.tripped");
     let kill_file = sandbox.path("state/kill.d/model.openai.gpt-4o.kill");

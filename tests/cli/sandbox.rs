@@ -163,6 +163,11 @@ impl Running {
         }
     }
 
+    /// Wait until it follows its first source: what is logged before stops nothing.
+    pub fn follows(&self) {
+        self.wait_for("it follows its source", |line| line["sources"][0]["state"] == "live");
+    }
+
     #[track_caller]
     pub fn wait_for_event(&self, kind: &str) -> Value {
         self.wait_for(kind, |line| line["event"] == kind)

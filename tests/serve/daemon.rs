@@ -114,6 +114,13 @@ pub fn status_until(sandbox: &Sandbox, what: &str, holds: impl Fn(&Value) -> boo
     }
 }
 
+/// Wait until all sources are followed: what is logged before stops nothing.
+pub fn status_follows(sandbox: &Sandbox) -> Value {
+    status_until(sandbox, "it follows its sources", |status| {
+        status["sources"].as_array().unwrap().iter().all(|source| source["state"] == "live")
+    })
+}
+
 /// Whether the ledger holds all that a status shows.
 pub fn kept(status: &Value) -> bool {
     status["ledger"]["state"] == "ok" && status["ledger"].get("behind_s").is_none()

@@ -254,8 +254,9 @@ fn who_may_only_look_stops_nothing_and_records_nothing() {
     };
     let mut running = watch(&["--read-only"]);
     let picture = |line: &serde_json::Value| line["schema"] == "tripline.snapshot/v1";
-    running.wait_for("a picture", picture);
-    Truth::default().log(&log, 3);
+    running.follows();
+    let mut truth = Truth::default();
+    truth.log(&log, 3);
     running.wait_for("it fires", |line| line["event"] == "alert.firing" && line["rule"] == "dear");
     let seen = running.wait_for("a picture of it", picture);
     assert_eq!(seen["switches"][0]["state"], "armed", "others may");
@@ -266,8 +267,10 @@ fn who_may_only_look_stops_nothing_and_records_nothing() {
     for name in ["audit.jsonl", "ledger.db"] {
         assert!(!sandbox.path("state").join(name).exists(), "{name}");
     }
-    // The same lines stop the traffic where that is allowed.
+    // Where that is allowed the next call stops the traffic.
     let running = watch(&[]);
+    running.follows();
+    truth.log(&log, 1);
     running.wait_for_event("switch.tripped");
     assert!(kill_file.exists());
 }

@@ -15,7 +15,7 @@ use tripline::action::audit::{self, Deed};
 use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
 use tripline::domain::Wall;
 
-use super::daemon::{Daemon, serve, status_until};
+use super::daemon::{Daemon, serve, status_follows, status_until};
 use super::disk::Mounted;
 use super::need;
 use super::sandbox::{Sandbox, now, rfc3339, until};
@@ -117,6 +117,7 @@ fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
         problem.contains("cannot prepare kill files") && problem.contains("space"),
         "{problem}"
     );
+    status_follows(&sandbox);
     append(&log, &failed("m"));
     let kill_file = sandbox.path("disk/kill.d/model.p.m.kill");
     until("the stop", || kill_file.exists());
@@ -186,6 +187,7 @@ fn the_engine_waits_for_no_disk_when_armed_and_when_many_rules_trip() {
         switch(status, "all").unwrap()["state"] == "armed"
     });
     until("it is prepared", || sandbox.path("disk/kill.d/.staged-7").exists());
+    status_follows(&sandbox);
     // More at once than there are prepared files.
     let models: Vec<String> = (0..14).map(|n| format!("m{n}")).collect();
     let lines: String = models.iter().map(|model| failed(model)).collect();

@@ -75,7 +75,7 @@ impl Consumed {
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
             let taken = self.lines.take(rest, now.wall, out);
-            self.advance(rest.get(..taken).unwrap_or_default(), out);
+            self.advance(rest.get(..taken).unwrap_or_default(), 0, out);
             self.count_open(out);
             used += taken;
             self.save(out);
@@ -84,6 +84,14 @@ impl Consumed {
             }
             out.send();
         }
+    }
+
+    /// Take a line that has no newline, and needs none.
+    pub fn take_unended(&mut self, line: &[u8], now: Stamp, out: &mut Outlet<'_>) {
+        self.lines.take_unended(line, now.wall, out);
+        self.advance(line, 1, out);
+        self.count_open(out);
+        self.save(out);
     }
 
     /// The end, for good: `rest` is the last line, which has no newline.
@@ -140,7 +148,8 @@ impl Consumed {
         self.open_lines = open;
     }
 
-    fn advance(&mut self, taken: &[u8], out: &Outlet<'_>) {
+    /// These bytes were taken; `unended` lines among them have no newline.
+    fn advance(&mut self, taken: &[u8], unended: u64, out: &Outlet<'_>) {
         if taken.is_empty() {
             return;
         }
@@ -153,7 +162,8 @@ impl Consumed {
         };
         let (closed, open) = taken.split_at(open_from);
         self.generation.advance(closed);
-        let again = memchr::memchr_iter(b'\n', open).count() as u64;
+        let unended = if open.is_empty() { 0 } else { unended };
+        let again = memchr::memchr_iter(b'\n', open).count() as u64 + unended;
         self.settled = self.generation.mark();
         self.settled_lines = self.lines.count().saturating_sub(again);
         self.generation.advance(open);

@@ -19,6 +19,9 @@ use super::lines::{Lines, Outlet};
 use crate::domain::{Checkpoint, Mono, Origin, Stamp};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
+/// After that time without a byte a last line that needs no newline is complete.
+pub const UNENDED: Duration = Duration::from_secs(3);
+
 /// The buffer all files share. It grows to the longest line that is gathered.
 #[derive(Default)]
 pub struct Buffer(Vec<u8>);
@@ -57,6 +60,9 @@ pub struct Followed {
     backlog_end: u64,
     /// Last time it grew, or was left behind by a rotation.
     stirred: Mono,
+    /// When what it ended with, without a newline, was last looked at: as of when it
+    /// had stirred.
+    rest_seen: Option<Mono>,
     /// Why the last read failed. Not tried again before the next look at the path.
     pub failed: Option<String>,
     /// When it was found truncated: to be started anew.
@@ -75,6 +81,7 @@ impl Followed {
             changed: (0, 0),
             backlog_end: 0,
             stirred: now,
+            rest_seen: None,
             failed: None,
             cut: None,
         }
@@ -127,6 +134,7 @@ impl Followed {
                 return Ok(Step::Truncated);
             }
             self.changed = changed;
+            self.take_unended(file, now, buffer, out)?;
             self.content.save(out);
             return Ok(Step::Idle);
         }
@@ -150,6 +158,28 @@ impl Followed {
         self.scanned = read_to;
         self.changed = changed;
         Ok(if read_to < self.size && !bytes.is_empty() { Step::More } else { Step::Idle })
+    }
+
+    /// A document that somebody has saved often ends without a newline.
+    fn take_unended(
+        &mut self,
+        file: &File,
+        now: Stamp,
+        buffer: &mut Buffer,
+        out: &mut Outlet<'_>,
+    ) -> io::Result<()> {
+        let (from, stirred) = (self.content.position(), Some(self.stirred));
+        let is_due = now.mono.since(self.stirred) >= UNENDED && self.rest_seen != stirred;
+        if from == self.scanned || !is_due {
+            return Ok(());
+        }
+        self.rest_seen = stirred;
+        let rest = buffer.read(file, from, self.scanned - from)?;
+        let is_all = rest.len() as u64 == self.scanned - from;
+        if is_all && self.content.lines.is_whole(rest) && self.content.generation.holds(file)? {
+            self.content.take_unended(rest, now, out);
+        }
+        Ok(())
     }
 
     /// Its last change, as of when all that is taken of it was there.

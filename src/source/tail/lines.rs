@@ -6,6 +6,7 @@
 use std::mem;
 
 use memchr::memchr_iter;
+use serde::de::IgnoredAny;
 
 use crate::domain::{
     Batch, Checkpoint, FaultReason, Item, LineAt, Observation, Origin, Progress, SourceId, Wall,
@@ -123,12 +124,14 @@ pub struct Lines {
     number: u64,
     offset: u64,
     long: Option<u64>,
+    /// The last byte of it that is no white space.
+    long_last: u8,
 }
 
 impl Lines {
     /// Lines from byte `offset` on.
     pub fn starting_at(offset: u64, sink: Box<dyn LineSink + Send>) -> Self {
-        Lines { sink, number: 0, offset, long: None }
+        Lines { sink, number: 0, offset, long: None, long_last: 0 }
     }
 
     /// Lines that go on where another reader has left them.
@@ -136,7 +139,7 @@ impl Lines {
         if !past.memo.is_empty() {
             sink.recall(&past.memo);
         }
-        Lines { sink, number: past.lines, offset: past.offset, long: None }
+        Lines { sink, number: past.lines, offset: past.offset, long: None, long_last: 0 }
     }
 
     /// Lines taken.
@@ -190,6 +193,30 @@ impl Lines {
         bytes.len()
     }
 
+    /// Whether `rest`, after which nothing came for long, is a whole line though no
+    /// newline ends it: a JSON value that is complete, or perhaps the last line of a
+    /// record that is open.
+    pub fn is_whole(&self, rest: &[u8]) -> bool {
+        let closes = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b'}' | b']'));
+        let is_json = || serde_json::from_slice::<IgnoredAny>(rest).is_ok();
+        self.long.is_none()
+            && closes(rest.trim_ascii_end().last())
+            && (self.sink.open_since().is_some() || is_json())
+    }
+
+    /// The same of a file that is read once. Of a long line only its end is looked at.
+    pub fn may_be_whole(&self, rest: &[u8]) -> bool {
+        match self.long {
+            Some(_) => matches!(self.long_last, b'}' | b']'),
+            None => self.is_whole(rest),
+        }
+    }
+
+    /// Take a line that has no newline, and needs none.
+    pub fn take_unended(&mut self, line: &[u8], received: Wall, out: &mut Outlet<'_>) {
+        self.end_line(line, 0, received, out);
+    }
+
     /// The end, for good: `rest` is the last line, which has no newline.
     pub fn finish(&mut self, rest: &[u8], received: Wall, out: &mut Outlet<'_>) {
         if !rest.is_empty() || self.long.is_some() {
@@ -235,6 +262,7 @@ impl Lines {
             self.sink.long_part(part);
         }
         self.long = Some(self.long.unwrap_or(0) + bytes.len() as u64);
+        self.long_last = *bytes.trim_ascii_end().last().unwrap_or(&self.long_last);
     }
 
     fn at(&self, received: Wall) -> LineAt {
