@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
@@ -56,7 +55,7 @@ fn trips_in_time(console: &mut Console, log: &PathBuf, kill_file: &std::path::Pa
     }
     assert!(!kill_file.exists());
     append(log, &[logs::call(41, "20")]);
-    until("the kill file", Duration::from_secs(1), || kill_file.exists());
+    until("the kill file", PATIENCE, || kill_file.exists());
     assert!(console.is_alive());
     console.signal(Signal::TERM);
 }
@@ -78,7 +77,7 @@ fn a_reader_that_stops_delays_no_trip_and_no_end() {
         !takes_bytes(console.tty())
     });
     trips_in_time(&mut console, &log, &kill_file);
-    until("its end", Duration::from_secs(2), || !console.is_alive());
+    until("its end", PATIENCE, || !console.is_alive());
     assert!(console.modes_are_restored());
     // When the reader comes back, the screen is that of the shell again.
     let ended = console.end(PATIENCE);
@@ -90,7 +89,7 @@ fn output_held_by_ctrl_s_delays_no_trip_and_no_end() {
     let (mut console, log, kill_file) = armed();
     tcflow(console.tty(), Action::OOff).unwrap();
     trips_in_time(&mut console, &log, &kill_file);
-    until("its end", Duration::from_secs(2), || !console.is_alive());
+    until("its end", PATIENCE, || !console.is_alive());
     assert!(console.modes_are_restored());
 }
 
@@ -102,7 +101,7 @@ fn a_reader_that_comes_back_sees_the_newest_picture() {
     let mut tty = console.tty();
     while tty.write(&[b' '; 4096]).is_ok() {}
     append(&log, &[logs::call(41, "20")]);
-    until("the kill file", Duration::from_secs(1), || kill_file.exists());
+    until("the kill file", PATIENCE, || kill_file.exists());
     console.thaw();
     console.wait_for("KILL TRIPPED all", PATIENCE);
     console.send("q");

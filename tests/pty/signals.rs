@@ -1,14 +1,9 @@
 //! Whatever ends or stops the process, the terminal is given back.
 
-use std::time::Duration;
-
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::console::{Console, Launch, PATIENCE, Stat, append, in_session, until};
 use crate::logs;
-
-/// How long a signal may take to end the console.
-const PROMPT: Duration = Duration::from_secs(2);
 
 fn launch(program: impl Fn(&[&str]) -> Launch) -> Console {
     let launch = program(&["gateway.log"]);
@@ -33,7 +28,7 @@ fn signals_end_it_with_the_terminal_restored() {
     ] {
         let console = watching();
         console.signal(signal);
-        let ended = console.end(PROMPT);
+        let ended = console.end(PATIENCE);
         assert_eq!(ended.status, Err(name.to_owned()));
         assert_eq!(ended.left_behind, "", "{name}");
         assert_eq!(ended.screen.trim(), "", "{name}");
@@ -45,7 +40,7 @@ fn a_signal_ends_the_demo_and_its_directory() {
     let mut console = Launch::new(&["demo"]).start();
     console.wait_for("KILL armed", PATIENCE);
     console.signal(Signal::TERM);
-    let ended = console.end(PROMPT + PROMPT);
+    let ended = console.end(PATIENCE);
     assert_eq!((ended.status, ended.left_behind.as_str()), (Err("Terminated".into()), ""));
 }
 
@@ -91,8 +86,8 @@ fn ctrl_z_without_a_shell_does_not_stop_it() {
 fn a_stop_from_outside_restores_and_continuing_repaints() {
     let mut console = watching();
     console.signal(Signal::TSTP);
-    until("it to stop", PROMPT, || state(console.pid()) == Some('T'));
-    until("the screen to be left", PROMPT, || console.modes_left().is_empty());
+    until("it to stop", PATIENCE, || state(console.pid()) == Some('T'));
+    until("the screen to be left", PATIENCE, || console.modes_left().is_empty());
     assert!(console.modes_are_restored());
     let before = console.bytes().len();
     console.signal(Signal::CONT);
@@ -111,7 +106,7 @@ fn a_connection_that_drops_ends_it_without_a_spin() {
     let before = console.ticks_used().expect("it runs");
     console.hang_up();
     let mut used = before;
-    until("its end", PROMPT, || {
+    until("its end", PATIENCE, || {
         used = console.ticks_used().unwrap_or(used);
         !console.is_alive()
     });
@@ -130,7 +125,7 @@ fn a_dropped_connection_that_sends_no_signal_ends_it_as_well() {
         Launch::program("sh", &words)
     });
     console.hang_up();
-    until("its end", PROMPT, || !console.is_alive());
+    until("its end", PATIENCE, || !console.is_alive());
 }
 
 fn state(pid: Pid) -> Option<char> {
@@ -142,7 +137,7 @@ fn a_second_signal_while_it_ends_does_no_harm() {
     let console = watching();
     console.signal(Signal::TERM);
     let _ = kill_process(console.pid(), Signal::INT);
-    let ended = console.end(PROMPT);
+    let ended = console.end(PATIENCE);
     assert!(ended.status.is_err(), "{:?}", ended.status);
     assert_eq!(ended.left_behind, "");
 }
