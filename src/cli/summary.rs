@@ -56,17 +56,11 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
 
 /// The sums. What no call tells is not known, which is not nothing.
 fn totals(totals: &Totals) -> String {
-    let silent = totals.requests > 0 && totals.input_tokens + totals.output_tokens == 0;
-    let tokens = if silent {
-        "? (none logged)".to_owned()
-    } else {
-        format!("{} in {} out", totals.input_tokens, totals.output_tokens)
+    let tokens = match (totals.input_tokens, totals.output_tokens) {
+        (Some(input), Some(output)) => format!("{input} in {output} out"),
+        _ => "? (none logged)".to_owned(),
     };
-    let cost = if totals.unpriced > 0 && totals.cost_usd == Usd::default() {
-        "?".to_owned()
-    } else {
-        totals.cost_usd.0.exact()
-    };
+    let cost = totals.cost_usd.map_or_else(|| "?".to_owned(), |Usd(cost)| cost.exact());
     format!(
         "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
         totals.requests,
