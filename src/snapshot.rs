@@ -398,6 +398,9 @@ pub struct Alert {
     /// What it is about, for people; for the screen only.
     #[serde(skip)]
     pub title: Text,
+    /// Why it did not trip what it should, in a word; for the screen only.
+    #[serde(skip)]
+    pub withheld: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

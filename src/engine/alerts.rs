@@ -71,6 +71,15 @@ const PENDING_AGAIN: Duration = Duration::from_secs(60);
 const LIVELY: Duration = Duration::from_millis(250);
 
 impl Alert {
+    /// Why it did not trip what it should, in a word.
+    #[must_use]
+    pub fn withheld(&self) -> Option<&'static str> {
+        self.withheld.as_ref().map(|(why, _)| match why {
+            Withheld::Disarmed => "disarmed",
+            Withheld::Failed => "NOT TRIPPED",
+        })
+    }
+
     /// One sentence: what is wrong, with the numbers.
     #[must_use]
     pub fn summary(&self) -> String {

@@ -380,6 +380,7 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
             needs_s: alert.rule.hold.as_secs_f64(),
             labels: alert.labels.clone(),
             title: alert.title.as_str().into(),
+            withheld: alert.withheld(),
             value: instance.value(),
             threshold: threshold.map(|(value, _)| value),
             summary: alert.summary().into(),

@@ -221,7 +221,9 @@ fn hurt(row: &Traffic) -> String {
     let cause = match most {
         Some((by @ (&"quota" | &"plan"), _)) => format!(" by its {by}"),
         Some((&"spend_cap", _)) => " by its spend cap".to_owned(),
-        Some((by, _)) if *by != "unknown" => format!(" by its {} limit", by.replace('_', " ")),
+        Some((by, _)) if *by != "unknown" => {
+            format!(" by its {} limit", by.trim_end_matches('s').replace('_', " "))
+        }
         _ => ", cause not stated".to_owned(),
     };
     format!("{} {} refused{cause}", row.title(), percent(row.refused_ratio()))
@@ -311,6 +313,7 @@ fn calm(snapshot: &Snapshot) -> String {
         None if snapshot.overall.requests > 0 => {
             "Calls pass; no fresh limit is known (no rate-limit headers in the log).".to_owned()
         }
+        None if snapshot.totals.requests == 0 => "No call was logged yet.".to_owned(),
         None => "No call in the last minute.".to_owned(),
     }
 }

@@ -54,6 +54,30 @@ fn a_refusal_that_states_no_cause_says_who_was_refused() {
     // An alert on it has no number that anybody stated.
     let alert = said.lines().find(|line| line.contains(" limit-low ")).unwrap();
     assert!(alert.ends_with("limit-low openai gpt-4o: refused, limit not stated"), "{alert}");
+    // Long after it, nothing is known but that it was.
+    let old = call(90_000, r#""provider":"openai","model":"gpt-4o","status":429"#);
+    let log = sandbox.file("gw.jsonl", old);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.contains("LIMIT: was refused, limit not stated, 25.0 h old STALE"), "{said}");
+    assert!(said.contains("  1 line ("), "{said}");
+}
+
+#[test]
+fn who_is_refused_by_a_limit_is_told_which_one() {
+    let sandbox = Sandbox::new();
+    // Too old for the limit itself to be exhausted still.
+    let refused: String = (20..30)
+        .map(|n| call(n, r#""provider":"p","model":"m","status":429,"headers":{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"0","retry-after":"1"}"#))
+        .collect();
+    let passed: String = (1..10)
+        .map(|n| call(10 - n, r#""provider":"p","model":"m","status":200,"headers":{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"90"}"#))
+        .collect();
+    let log = sandbox.file("gw.jsonl", refused + &passed);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.contains("refused by its token limit"), "{said}");
+    let ignored = sandbox.file("none.jsonl", "{\"level\":\"info\",\"msg\":\"up\"}\n");
+    let said = sandbox.run(["once".as_ref(), ignored.as_os_str()]).ok().out();
+    assert!(!said.contains("No call in the last minute"), "{said}");
 }
 
 #[test]
