@@ -18,7 +18,7 @@ use tripline::domain::Wall;
 use super::daemon::{Daemon, serve, status, status_until};
 use super::disk::Mounted;
 use super::need;
-use super::sandbox::{Sandbox, now, rfc3339, until};
+use super::sandbox::{Running, Sandbox, now, rfc3339, until};
 
 /// The switch of that scope in a status.
 fn switch<'s>(status: &'s Value, scope: &str) -> Option<&'s Value> {
@@ -472,4 +472,22 @@ fn a_rule_that_may_not_trip_says_so_wherever_it_fires() {
     let seen = status(&sandbox);
     assert!(said(&seen).is_none_or(|said| !said.contains("disarmed")), "{seen:#}");
     daemon.stop();
+}
+
+#[test]
+fn a_stream_of_events_says_what_a_disarmed_rule_would_have_tripped() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let config =
+        sandbox.file("config.toml", armed(&sandbox).replace("armed = true", "armed = false"));
+    let mut command = sandbox.command();
+    command.arg("--config").arg(config).args(["watch", "--every", "50ms"]).arg(&log);
+    let running = Running::start(command);
+    running.wait_for("a picture", |line| line["schema"] == "tripline.snapshot/v1");
+    append(&log, &failed("m"));
+    let fires = running
+        .wait_for("it fires", |line| line["rule"] == "all-fail" && line["event"] == "alert.firing");
+    let summary = fires["summary"].as_str().unwrap();
+    assert!(summary.starts_with("would trip model/p/m, but is disarmed: "), "{summary}");
 }
