@@ -27,7 +27,6 @@ mod summary;
 mod switch;
 mod times;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -37,8 +36,6 @@ use env::Env;
 pub use failure::{Failure, Kind};
 use out::{Out, finish};
 use setup::Context;
-
-use crate::text::printable;
 
 /// Run what was typed.
 #[must_use]
@@ -51,10 +48,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // A message may quote what others wrote.
-            for line in failure.to_string().lines() {
-                // With standard error gone there is nobody to tell.
-                let _ = writeln!(std::io::stderr(), "{}", printable(line));
-            }
+            failure.to_string().lines().for_each(out::say);
             ExitCode::from(failure.kind.code())
         }
     }
@@ -91,7 +85,7 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
         Some(Command::Replay(args)) => offline::replay(&load()?, args),
         Some(Command::Parse(args)) => parse::run(&load()?, args),
         Some(Command::Formats(args)) => formats::run(&load()?, args),
-        Some(Command::Switch(command)) => switch::run(&load()?, command),
+        Some(Command::Switch(args)) => switch::run(&cli.global, env, args),
         Some(Command::Audit(command)) => audit::run(&load()?, *command),
         Some(Command::Ledger(command)) => ledger::run(&load()?, command),
         Some(Command::Report(args)) => spend::report(&load()?, args),

@@ -18,6 +18,7 @@ mod schema;
 mod scope;
 mod settings;
 mod show;
+mod stop;
 mod suggest;
 mod value;
 
@@ -38,6 +39,7 @@ pub use load::{ConfigFile, LoadInput, Override};
 pub use schema::{Key, Shape, TABLES, Table, schema};
 pub use settings::{Display, LedgerConfig, ServeConfig, SwitchConfig, When};
 pub use show::{Origin, Origins, Setting, Shown};
+pub use stop::{Known, StopConfig};
 
 /// The newest `config_version` this program reads.
 pub const VERSION: u32 = 1;
@@ -95,6 +97,12 @@ impl Config {
     /// Reports every problem found, not only the first.
     pub fn load(input: &LoadInput) -> Result<Config, ConfigError> {
         load::load(input)
+    }
+
+    /// What a stop needs of a configuration in which something else is wrong, over the
+    /// defaults. Fails where that itself can't be read or is wrong.
+    pub fn load_for_stop(input: &LoadInput, known: Known) -> Result<StopConfig, ConfigError> {
+        stop::load_for_stop(input, known)
     }
 
     /// For a caller that was given no paths either: watching nothing is an

@@ -44,8 +44,8 @@ mod wording;
 use std::time::Duration;
 
 use crate::domain::{
-    Batch, Layer, LimitId, LimitReading, Mono, Names, NanoUsd, Observation, Origin, Outcome,
-    Request, Scope, SourceCounters, SourceId, Stamp, Tokens, Wall,
+    Batch, Bucket, Layer, LimitId, LimitReading, Mono, Names, Observation, Origin, Request, Scope,
+    SourceCounters, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use bills::Bills;
@@ -69,27 +69,12 @@ use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::TouchedRows;
-pub use wording::{NO_KEY, span as span_in_words};
+pub use wording::{NO_KEY, counted, span as span_in_words, withheld as withheld_in_words};
 
 /// Within that time about one price in ten changes.
 const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
 /// Pause before a trip that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// Exact totals since start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Calls.
-    pub requests: u64,
-    /// Input tokens.
-    pub input_tokens: u64,
-    /// Output tokens.
-    pub output_tokens: u64,
-    /// Spend, as far as priced.
-    pub cost: NanoUsd,
-    /// Successful calls without a price.
-    pub unpriced: u64,
-}
 
 /// All live state.
 #[derive(Debug)]
@@ -109,7 +94,7 @@ pub struct Engine {
     switches: Switches,
     hosts: series::HostSeries,
     findings: Findings,
-    totals: Totals,
+    totals: Bucket,
     dedup: Dedup,
     /// From when on all calls are known.
     known: Mono,
@@ -151,7 +136,7 @@ impl Engine {
             switches: Switches::default(),
             hosts: series::HostSeries::default(),
             findings: Findings::default(),
-            totals: Totals::default(),
+            totals: Bucket::default(),
             dedup: Dedup::default(),
             known: now.mono,
             spend_known: now.mono,
@@ -316,7 +301,11 @@ impl Engine {
         for state in &changes.tripped {
             let trip = state.trip.clone().unwrap_or_default();
             let why = trip.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            let text = format!("{} tripped{why}", state.scope);
+            let again = match trip.again {
+                Some(_) => " again, since its kill file was removed by hand",
+                None => "",
+            };
+            let text = format!("{} tripped{again}{why}", state.scope);
             let mut event = Event::new(now.wall, EventKind::SwitchTripped, text);
             event.scope = Some(state.scope.clone());
             event.by = trip.by;
@@ -339,7 +328,7 @@ impl Engine {
             Withheld::Disarmed => Mono(u64::MAX),
             Withheld::Failed => now.mono.plus(RETRY),
         };
-        self.book.withhold(rule, scope, again);
+        self.book.withhold(rule, scope, why, again);
     }
 
     /// Note something that a person should know.
@@ -366,7 +355,7 @@ impl Engine {
             Counting::Instead(request) => Some(request),
         };
         let request = instead.as_deref().unwrap_or(request);
-        self.count_totals(request);
+        self.totals.add(&Bucket::of(request));
         let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
         self.known = self.known.min(when);
         if let Some(deltas) = &mut self.deltas {
@@ -407,18 +396,6 @@ impl Engine {
             self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }
         self.call.request = Some(*request);
-    }
-
-    fn count_totals(&mut self, request: &Request) {
-        let totals = &mut self.totals;
-        totals.requests += 1;
-        let Tokens { input, output, .. } = request.tokens;
-        totals.input_tokens = totals.input_tokens.saturating_add(input.unwrap_or(0));
-        totals.output_tokens = totals.output_tokens.saturating_add(output.unwrap_or(0));
-        match request.cost {
-            Some(cost) => self.totals.cost += cost.usd,
-            None => self.totals.unpriced += u64::from(request.outcome() == Outcome::Ok),
-        }
     }
 
     fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
@@ -553,9 +530,9 @@ impl Engine {
     pub fn findings(&self) -> &Findings {
         &self.findings
     }
-    /// Totals.
+    /// Exact sums over all calls; with a ledger over all runs, else since start.
     #[must_use]
-    pub fn totals(&self) -> &Totals {
+    pub fn totals(&self) -> &Bucket {
         &self.totals
     }
     /// Tuning.

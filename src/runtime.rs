@@ -33,7 +33,7 @@ pub use brake::{SwitchAccess, SwitchSetup};
 pub use clock::Clock;
 pub use command::Command;
 pub use drill::{Caller, DrillError, Heard};
-pub use ledger::{LedgerAccess, LedgerSetup, remembered};
+pub use ledger::{LedgerAccess, LedgerSetup, Remembered, remembered};
 pub use net::NetSetup;
 pub use observer::Observer;
 pub use once::{Missing, OnceError, Seen, once};

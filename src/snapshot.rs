@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::build;
-pub use verdict::{OLD_DATA_S, traffic_state};
+pub use verdict::{OLD_DATA_S, kept, traffic_state};
 
 use serde::{Serialize, Serializer};
 
@@ -398,6 +398,9 @@ pub struct Alert {
     /// What it is about, for people; for the screen only.
     #[serde(skip)]
     pub title: Text,
+    /// Why it did not trip what it should, in a word; for the screen only.
+    #[serde(skip)]
+    pub withheld: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -431,6 +434,9 @@ pub struct Switch {
     pub state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Text>,
+    /// When its kill file was made again, if somebody had removed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_again_at: Option<Text>,
     /// Seconds since `since`; for the screen only.
     #[serde(skip)]
     pub since_s: Option<f64>,
@@ -543,9 +549,14 @@ pub struct Finding {
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
 pub struct Totals {
     pub requests: u64,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    pub cost_usd: Usd,
+    /// Absent where no successful call told its tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Absent where no successful call had a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<Usd>,
     pub unpriced: u64,
     pub quarantined: u64,
     pub ignored: u64,

@@ -96,13 +96,24 @@ fn what_is_not_a_log_is_not_ok() {
     let picture = snapshot(&tripline(&["once", "--json"], "", &text));
     assert_eq!(picture["state"], "unknown");
     let verdict = picture["verdict"].as_str().unwrap();
-    assert!(verdict.starts_with("None of 3 line(s) was understood"), "{verdict}");
+    assert!(verdict.starts_with("None of 3 lines was understood"), "{verdict}");
 }
 
 #[test]
 fn tokens_and_cost_that_no_line_tells_are_not_zero() {
-    let printed = tripline(&["once"], "", &nginx(1, 200, 499, "120ms", "0.1"));
+    let log = nginx(1, 200, 499, "120ms", "0.1");
+    let printed = tripline(&["once"], "", &log);
     assert!(printed.contains("calls 1  tokens ? (none logged)  cost ?  unpriced 1"), "{printed}");
+    for command in [["once", "--json"], ["replay", "--json"]] {
+        let totals = snapshot(&tripline(&command, "", &log))["totals"].clone();
+        assert_eq!((&totals["requests"], &totals["unpriced"]), (&1.into(), &1.into()));
+        for field in ["input_tokens", "output_tokens", "cost_usd"] {
+            assert_eq!(totals.get(field), None, "{totals}");
+        }
+    }
+    // Without a call there is nothing that could be unknown.
+    let totals = snapshot(&tripline(&["once", "--json"], "", "\n"))["totals"].clone();
+    assert_eq!((&totals["output_tokens"], &totals["cost_usd"]), (&0.into(), &"0.000000".into()));
 }
 
 #[test]

@@ -56,6 +56,38 @@ fn a_host_that_lets_calls_of_unknown_start_pass_proves_nothing() {
 }
 
 #[test]
+fn no_row_is_cut_in_a_number_and_none_says_more_than_is_known() {
+    let mut snapshot = snapshots::alarm();
+    let mut queues = snapshot.queues.to_vec();
+    for (queue, (depth, drops)) in
+        queues.iter_mut().zip([(2, 0.0), (26, 0.1), (10, 0.3), (22, 9.0)])
+    {
+        (queue.depth, queue.dropped_per_s) = (Some(depth), Some(drops));
+    }
+    snapshot.queues = queues.into();
+    let mut limits = snapshot.limits.to_vec();
+    let near = limits.iter_mut().find(|limit| !limit.exhausted).unwrap();
+    (near.remaining_ratio, near.exhausts_in_s) = (Some(0.06), Some(0.4));
+    snapshot.limits = limits.into();
+    let mut alerts = snapshot.alerts.to_vec();
+    alerts[0].withheld = Some("disarmed");
+    let title = alerts[0].title.clone();
+    snapshot.alerts = alerts.into();
+    let screen = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
+    let row = |part: &str| screen.lines().find(|line| line.contains(part)).unwrap();
+    // What is dropped counts for more than how long the oldest one waits.
+    for part in ["CRIT 2 (", "HIGH 26 DROP 0.1/s", "NORM 10 DROP 0.3/s", "LOW 22 DROP 9/s"] {
+        assert!(row("QUEUE").contains(part), "{part}: {screen}");
+    }
+    let percent = row("retry:").rsplit(' ').next().unwrap();
+    assert_eq!(percent, "41%", "{screen}");
+    // At 6% it is not empty, however fast it goes.
+    assert!(row("  6% ").contains(" <1s hdr"), "{screen}");
+    let (shown, _) = title.split_at(title.len().min(8));
+    assert!(screen.contains(&format!("disarmed: {shown}")), "{screen}");
+}
+
+#[test]
 fn a_held_screen_says_what_it_does_not_show() {
     let mut console = Console::new(&snapshots::normal(), Charset::Ascii, 80, 24);
     console.keys("p");

@@ -170,9 +170,9 @@ pub fn whole(log: &Log) -> u64 {
     let cost = totals.cost.0;
     let limited: u64 = log.truth.limited;
     let found = Truth {
-        requests: totals.requests,
-        input: totals.input_tokens,
-        output: totals.output_tokens,
+        requests: totals.requests.unsigned_abs(),
+        input: totals.input_tokens.unsigned_abs(),
+        output: totals.output_tokens.unsigned_abs(),
         cost,
         limited,
         tokens_left: log.truth.tokens_left,

@@ -34,6 +34,8 @@ const RECENT: u64 = 256 * 1024;
 pub const REMOVED_OUTSIDE: &str = "removed_outside";
 /// The action of a stop.
 pub const TRIP: &str = "trip";
+/// The action of making a kill file again that somebody removed: no new stop.
+pub const TRIP_AGAIN: &str = "trip_again";
 /// The result of a trip that stopped the traffic.
 pub const TRIPPED: &str = "tripped";
 /// The action of letting traffic through again, and its result.
@@ -52,7 +54,7 @@ pub struct Deed {
     pub by: String,
     /// On which host.
     pub host: String,
-    /// What: `trip`, `reset`, `arm`, `disarm`, `removed_outside`, …
+    /// What: `trip`, `trip_again`, `reset`, `arm`, `disarm`, `removed_outside`, …
     pub action: String,
     /// To which scope, if it concerns one.
     pub scope: Option<String>,
@@ -175,7 +177,7 @@ pub fn was_reset(path: &Path, scope: &str, mark: u64) -> bool {
         let done: Done = serde_json::from_slice(line).ok()?;
         match (done.action.as_str(), done.result.as_str()) {
             _ if done.scope.as_ref() != Some(&scope) => None,
-            (TRIP, TRIPPED) => Some(false),
+            (TRIP | TRIP_AGAIN, TRIPPED) => Some(false),
             // What was gone already, a person wanted to be gone.
             (RESET, RESET | NOT_TRIPPED) => Some(true),
             _ => None,

@@ -108,7 +108,16 @@ impl SwitchDir {
     /// Open the directory, creating it with mode 0755 if there is none. Refuses
     /// one that others could turn against us.
     pub fn open(path: &Path, network: &NetworkFs) -> Result<SwitchDir, SwitchError> {
-        let dir = Arc::new(Handle::open(path, network)?);
+        SwitchDir::over(Handle::open(path, network)?)
+    }
+
+    /// The same for who only looks: `None` if there is none, and none is made.
+    pub fn existing(path: &Path, network: &NetworkFs) -> Result<Option<SwitchDir>, SwitchError> {
+        Handle::existing(path, network)?.map(SwitchDir::over).transpose()
+    }
+
+    fn over(handle: Handle) -> Result<SwitchDir, SwitchError> {
+        let dir = Arc::new(handle);
         let mut opened =
             SwitchDir { dir, staging: None, known: BTreeMap::new(), seen: Seen::Never };
         opened.refresh()?;
@@ -190,12 +199,37 @@ impl SwitchDir {
         scope: &SwitchScope,
         note: &KillNote,
     ) -> Result<TripOutcome, SwitchError> {
+        self.place((scope, note, None))
+    }
+
+    /// The same for a stop whose file somebody removed: it is no new one. Where a file
+    /// of somebody else is in its place by now, what is known of the stop is kept.
+    pub fn trip_again(
+        &mut self,
+        scope: &SwitchScope,
+        note: &KillNote,
+        again: Wall,
+    ) -> Result<TripOutcome, SwitchError> {
+        let outcome = self.place((scope, note, Some(again)))?;
+        if let TripOutcome::AlreadyTripped(entry) = &outcome
+            && entry.content == Content::Foreign
+            && let Some(record) = record::parse(&record::render(scope, note, Some(entry.since)))
+        {
+            self.known.insert(entry.file.clone(), entry.clone().of_stop(record));
+        }
+        Ok(outcome)
+    }
+
+    fn place(
+        &mut self,
+        (scope, note, again): (&SwitchScope, &KillNote, Option<Wall>),
+    ) -> Result<TripOutcome, SwitchError> {
         let file = scope.file_name();
         let used = self
             .staging
             .as_mut()
             .map_or(Used::NoneReady, |staging| staging.use_one(&self.dir, &file));
-        let content = record::render(scope, note);
+        let content = record::render(scope, note, again);
         let made = match used {
             Used::New(made) => Some(made),
             Used::Exists => None,
@@ -207,7 +241,8 @@ impl SwitchDir {
         let says = record::parse(&content).map_or(Content::Foreign, Content::Ours);
         self.known.insert(file.clone(), Entry::new(&file, says, &meta));
         let dir = Arc::clone(&self.dir);
-        Ok(TripOutcome::Tripped(Pending::new(dir, scope.clone(), note.clone(), made)))
+        let what = (scope.clone(), note.clone(), again);
+        Ok(TripOutcome::Tripped(Pending::new(dir, what, made)))
     }
 
     /// Say since when the file of a trip stands there. The rename itself may have
@@ -216,8 +251,7 @@ impl SwitchDir {
     pub fn stands_since(&mut self, pending: &mut Pending, at: Wall) {
         let says = record::parse(pending.date(at));
         if let (Some(says), Some(entry)) = (says, self.known.get_mut(&pending.name())) {
-            entry.since = says.at.unwrap_or(at);
-            entry.content = Content::Ours(says);
+            *entry = Entry { since: at, ..entry.clone() }.of_stop(says);
         }
     }
 
@@ -288,8 +322,8 @@ impl SwitchDir {
         for entry in self.known.values_mut() {
             match before.get(&entry.file) {
                 None => changes.push(Change::Appeared(entry.clone())),
-                // Of our own trip we know more than its file says yet.
-                Some(known) if entry.says_nothing() => *entry = known.clone(),
+                // Of our own trip we know more than its file says (yet).
+                Some(known) if entry.tells_less_than(known) => *entry = known.clone(),
                 Some(known) if known.awaits_details() => {
                     changes.push(Change::Detailed(entry.clone()));
                 }

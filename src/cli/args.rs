@@ -107,8 +107,7 @@ pub enum Command {
     /// List the log formats that are known, or print the map of one.
     Formats(Formats),
     /// The kill switch, without the screen.
-    #[command(subcommand)]
-    Switch(Switch),
+    Switch(SwitchArgs),
     /// The record of who tripped, reset, armed and disarmed.
     #[command(subcommand)]
     Audit(Audit),
@@ -264,7 +263,31 @@ pub struct Parse {
     pub path: Option<String>,
 }
 
+const SWITCH_EXAMPLES: &str = "\
+Of the configuration it needs [switch] and the state directory; what else is wrong in it
+is a warning. With --dir and --state it needs none at all.
+
+Examples:
+  tripline switch status
+  tripline switch trip all --reason 'runaway loop'
+  tripline switch --dir /run/tripline/kill.d --state /var/lib/tripline trip all --reason 'runaway'
+
+Exit codes:
+  0 done, 1 not all of it, 64 usage, 69 no answer to a drill, 77 refused, 78 configuration";
+
 /// `tripline switch`.
+#[derive(Debug, Args)]
+#[command(after_help = SWITCH_EXAMPLES)]
+pub struct SwitchArgs {
+    /// The switch directory, whatever the configuration says.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Switch,
+}
+
+/// Commands of `tripline switch`.
 #[derive(Debug, Subcommand)]
 pub enum Switch {
     /// What is stopped, since when, by whom and why; and whether rules may trip.

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::out::{Out, finish};
 use super::setup::Context;
 use crate::config::{self, Config, Origins};
+use crate::engine::counted;
 use crate::rules::METRICS;
 use crate::source::{self, STDIN, SourceSpec};
 
@@ -43,11 +44,11 @@ pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure>
             let config = &context.config;
             let name = config.file.as_deref().unwrap_or("no configuration file: the defaults");
             out.line(&format!(
-                "{}: ok ({} sources, {} caps, {} rules)",
+                "{}: ok ({}, {}, {})",
                 crate::text::printable(name),
-                config.sources.len(),
-                config.caps.len(),
-                config.rules.len()
+                counted(config.sources.len(), "source"),
+                counted(config.caps.len(), "cap"),
+                counted(config.rules.len(), "rule")
             ))
             .and_then(|()| missing(config).try_for_each(|line| out.line(&line)))
         }

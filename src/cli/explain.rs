@@ -1,11 +1,14 @@
 //! `tripline parse --explain`: how a line was read, for people and for programs.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::out::{Ended, Out};
 use crate::decode::{Explained, FieldNote, HeaderNote, RecordNote, Tried, Verdict, Wrapper};
+use crate::domain::{Layer, Resource, Scope};
+use crate::engine::{LimitName, LimitParts};
 use crate::source::Pipeline;
 use crate::text::{Ellipsis, cut, printable, width};
 
@@ -160,16 +163,14 @@ fn header(out: &mut Out, header: &HeaderNote) -> Result<(), Ended> {
     paragraph(out, "    ", &format!("{name}: {value}"))?;
     let mut says = format!("is {read_as}");
     for bucket in buckets {
-        let window = bucket.window_s.map(|s| format!(" in {s} s")).unwrap_or_default();
         // Writing to a string does not fail.
-        let _ = write!(says, ", {}{window}", bucket.resource);
+        let _ = write!(says, ", {}", counts(bucket.resource, bucket.window_s));
         if let Some(from) = bucket.window_from {
             let _ = write!(says, " ({})", window_from(from));
         }
-        let _ = match bucket.limit {
-            Some(number) => write!(says, " = limit {number}"),
-            None => write!(says, " (part of another, or no limit)"),
-        };
+        if bucket.limit.is_none() {
+            says.push_str(", part of another limit or none of its own");
+        }
     }
     if let (Some(family), Some(dialect)) = (family, dialect) {
         let _ = write!(says, "; family {family}, {dialect}");
@@ -196,12 +197,39 @@ fn observation(out: &mut Out, row: &Value, price: Option<&str>) -> Result<(), En
     }
     paragraph(out, "  ", &printable(&line))?;
     let limits = row.get("limits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    for (number, limit) in limits.iter().enumerate() {
+    for limit in limits {
         let fields = limit.as_object().into_iter().flatten();
         let fields: Vec<String> = fields.map(|(name, v)| format!("{name} {}", plain(v))).collect();
-        paragraph(out, "    ", &printable(&format!("limit {number}: {}", fields.join(", "))))?;
+        let (name, fields) = (limit_name(row, limit), fields.join(", "));
+        paragraph(out, "    ", &printable(&format!("limit {name}: {fields}")))?;
     }
     Ok(())
+}
+
+/// What is counted over which time, as the headers above have it, and the name that
+/// the limit has everywhere else.
+fn limit_name(row: &Value, limit: &Value) -> String {
+    let text =
+        |of: &Value, field: &str| of.get(field).and_then(Value::as_str).map(Arc::<str>::from);
+    let word = |field: &str| limit.get(field).and_then(Value::as_str).unwrap_or_default();
+    let window_s = limit.get("window_s").and_then(Value::as_u64);
+    let window_s = window_s.and_then(|seconds| u32::try_from(seconds).ok());
+    let name = LimitName::from(LimitParts {
+        layer: Layer::from_word(word("layer")).unwrap_or_default(),
+        provider: text(row, "provider"),
+        model: text(row, "model"),
+        scope: Scope::from_word(word("scope")).unwrap_or_default(),
+        subject: text(limit, "subject"),
+        label: text(limit, "label"),
+        resource: Resource::from_word(word("resource")).unwrap_or(Resource::Other),
+        window_s,
+    });
+    format!("{}, {}", name.title(), counts(word("resource"), window_s))
+}
+
+fn counts(resource: &str, window_s: Option<u32>) -> String {
+    let window = window_s.map(|seconds| format!(" in {seconds} s")).unwrap_or_default();
+    format!("{resource}{window}")
 }
 
 fn plain(value: &Value) -> String {

@@ -52,6 +52,13 @@ impl Failure {
         Failure { kind, message: message.to_string(), hints: Vec::new() }
     }
 
+    /// Which also says what was not done because of it.
+    #[must_use]
+    pub fn undone(mut self, what: &str) -> Failure {
+        self.message = format!("{}\n{what}", self.message);
+        self
+    }
+
     /// With one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Failure {

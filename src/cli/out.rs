@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::failure::{Failure, Kind};
-use crate::text::is_hidden;
+use crate::text::{is_hidden, printable};
 
 /// Why printing ended.
 pub enum Ended {
@@ -87,6 +87,12 @@ impl Formatter for Safe {
         }
         to.write_all(rest.as_bytes())
     }
+}
+
+/// A line on standard error: standard output is for answers.
+pub fn say(text: &str) {
+    // With standard error gone there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{}", printable(text));
 }
 
 /// The end of a command's output: everything is sent, and a reader that went

@@ -1,6 +1,5 @@
 //! `tripline serve`: the engine without a screen, until somebody ends it.
 
-use std::io::Write;
 use std::time::Duration;
 
 use crossbeam_channel::{never, select, tick};
@@ -8,6 +7,7 @@ use crossbeam_channel::{never, select, tick};
 use super::args::Serve;
 use super::failure::{Failure, Kind};
 use super::live::{begin, catch};
+use super::out::say;
 use super::setup::Context;
 use crate::daemon::{self, Notifier, Server, Sign, SocketError};
 use crate::runtime::{Observer, Running, Signal, Signals};
@@ -24,13 +24,14 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let signals = catch(Signals::ending())?;
     let running = begin(context, &args.paths, None, context.ledger())?;
     let path = context.socket();
-    let server = match Server::start(&path, daemon::answer(running.observer())) {
-        Ok(server) => server,
-        Err(error) => {
-            let _ = running.stop();
-            return Err(no_socket(&error));
-        }
-    };
+    let server =
+        match Server::start(&path, daemon::answer(running.observer(), context.state_dir.clone())) {
+            Ok(server) => server,
+            Err(error) => {
+                let _ = running.stop();
+                return Err(no_socket(&error));
+            }
+        };
     let sign = context.sign();
     let sign = (sign != path).then(|| Sign::new(&sign, &path)).transpose();
     let _sign = sign.unwrap_or_else(|error| {
@@ -103,10 +104,4 @@ fn no_socket(error: &SocketError) -> Failure {
         }
         _ => Failure::new(Kind::Failed, text).hint("name another place with `socket` in [serve]"),
     }
-}
-
-/// Standard output is for answers.
-fn say(text: &str) {
-    // With standard error gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }

@@ -1,17 +1,18 @@
 //! From flags and files to what a run is made of.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::Global;
 use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
+use super::out::say;
 use crate::action::ArmState;
-use crate::config::{Config, ConfigFile, LoadInput, Override, When};
+use crate::config::{Config, ConfigError, ConfigFile, Known, LoadInput, Override, When};
 use crate::decode::Texts;
 use crate::domain::Names;
-use crate::engine::EngineSpec;
+use crate::engine::{EngineSpec, counted};
 use crate::pricing::PriceTable;
 use crate::runtime::{LedgerAccess, LedgerSetup, NetSetup, SwitchAccess, SwitchSetup};
 use crate::source::{Pipelines, Recipe, SourceSpec};
@@ -29,26 +30,67 @@ pub struct Context {
     /// Options that lead another run to the same configuration and state, as in
     /// ` --config FILE`; `None` where the configuration is no file.
     pub shell_options: Option<String>,
+    /// Whether `[switch]` is known: where it is not, `config` has its defaults.
+    pub switch_read: bool,
 }
 
 impl Context {
     /// Load the configuration that flags and environment lead to.
     pub fn load(global: &Global, env: &Env) -> Result<Context, Failure> {
-        let file = match &global.config {
-            Some(path) => Some(ConfigFile::Path(path.clone())),
-            None => env.config_candidates().into_iter().find(|p| p.exists()).map(ConfigFile::Path),
-        };
-        Context::with(global, env, file)
+        Context::with(global, env, file(global, env))
     }
 
     /// The same over a configuration that is known already.
     pub fn with(global: &Global, env: &Env, file: Option<ConfigFile>) -> Result<Context, Failure> {
-        let shell_options = match &file {
+        let input = LoadInput { file, overrides: overrides(global) };
+        let config = Config::load(&input).map_err(|error| Failure::new(Kind::Config, error))?;
+        Context::of(global, env, input.file.as_ref(), config)
+    }
+
+    /// For what must work with a configuration in which something else is wrong, which
+    /// is told on standard error. `dir` is a switch directory that was typed.
+    pub fn load_for_stop(
+        global: &Global,
+        env: &Env,
+        dir: Option<&Path>,
+    ) -> Result<Context, Failure> {
+        let mut overrides = overrides(global);
+        if let Some(dir) = dir {
+            let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+            let dir = dir.to_string_lossy().into_owned();
+            overrides.push(Override::new("--dir", "switch.dir", dir));
+        }
+        let input = LoadInput { file: file(global, env), overrides };
+        let wrong = match Config::load(&input) {
+            Ok(config) => return Context::of(global, env, input.file.as_ref(), config),
+            Err(wrong) => wrong,
+        };
+        let known = match (dir, &global.state) {
+            (None, None) => Known::Nothing,
+            (None, Some(_)) => Known::State,
+            (Some(_), None) => Known::Switch,
+            (Some(_), Some(_)) => Known::Both,
+        };
+        let read = Config::load_for_stop(&input, known).map_err(|error| {
+            Failure::new(Kind::Config, error)
+                .hint("without this file: `tripline switch --dir DIR --state DIR …`, where DIR is what gateways look into, and the state directory")
+                .hint("or by hand: a file all.kill in that directory stops everything")
+        })?;
+        warn(&wrong);
+        let context = Context::of(global, env, input.file.as_ref(), read.config)?;
+        Ok(Context { switch_read: read.switch_read, ..context })
+    }
+
+    fn of(
+        global: &Global,
+        env: &Env,
+        file: Option<&ConfigFile>,
+        config: Config,
+    ) -> Result<Context, Failure> {
+        let shell_options = match file {
             Some(ConfigFile::Bytes { .. }) => None,
             _ => shell_options(global),
         };
-        let input = LoadInput { file, overrides: overrides(global) };
-        let config = Config::load(&input).map_err(|error| Failure::new(Kind::Config, error))?;
         // The kill files below it are found by other programs: no relative path will do.
         let named = global.state.as_ref();
         let named = named.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
@@ -59,7 +101,8 @@ impl Context {
                 Failure::new(Kind::Usage, "there is no place for state: HOME is not set")
                     .hint("name a directory with --state DIR")
             })?;
-        Ok(Context { global: global.clone(), env: env.clone(), config, state_dir, shell_options })
+        let (global, env) = (global.clone(), env.clone());
+        Ok(Context { global, env, config, state_dir, shell_options, switch_read: true })
     }
 
     /// What is read: the paths typed, else the configured sources.
@@ -155,6 +198,12 @@ impl Context {
         self.config.ledger.dir.clone().unwrap_or_else(|| self.state_dir.clone())
     }
 
+    /// Whether somebody said where state is.
+    #[must_use]
+    pub fn state_is_named(&self) -> bool {
+        self.global.state.is_some() || self.config.state_dir.is_some()
+    }
+
     /// Where the daemon answers.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
@@ -247,6 +296,23 @@ pub fn sinks(
     let recipes: Vec<Recipe> = sources.iter().map(of).collect::<Result<_, _>>()?;
     let usual = of(&SourceSpec::default())?;
     Ok(Box::new(move |id, _path| Box::new(recipes.get(id.0 as usize).unwrap_or(&usual).pipeline())))
+}
+
+/// The configuration file that was named, or else found.
+fn file(global: &Global, env: &Env) -> Option<ConfigFile> {
+    let found = || env.config_candidates().into_iter().find(|path| path.exists());
+    global.config.clone().or_else(found).map(ConfigFile::Path)
+}
+
+/// What is wrong with the configuration and does not matter now.
+fn warn(wrong: &ConfigError) {
+    const TOLD: usize = 5;
+    let count = counted(wrong.problems.len(), "error");
+    say(&format!("tripline: warning: the configuration has {count}, not needed for this:"));
+    for problem in wrong.problems.iter().take(TOLD) {
+        say(&format!("  {}", problem.line()));
+    }
+    say("hint: `tripline config check` shows all of it");
 }
 
 /// What must be typed again to reach the same files from anywhere.

@@ -1,6 +1,5 @@
 //! Sums as a table for people, in eighty columns.
 
-use super::spend::{cost_known, tokens_known};
 use crate::domain::{Bucket, NanoUsd};
 use crate::text::{Ellipsis, cut, printable, width};
 
@@ -20,7 +19,7 @@ pub struct Sheet {
 impl Sheet {
     /// For these rows.
     pub fn of<'s>(sums: impl Iterator<Item = &'s Bucket> + Clone) -> Sheet {
-        let costs = sums.filter(|sum| cost_known(sum)).map(|sum| sum.cost);
+        let costs = sums.filter(|sum| sum.cost_known()).map(|sum| sum.cost);
         let digits = costs.clone().map(NanoUsd::digits).max().unwrap_or(2);
         let widest = costs.map(|cost| cost.column(digits).len()).max().unwrap_or(0);
         let cost = widest.max(COST_COLUMNS);
@@ -34,8 +33,8 @@ impl Sheet {
 
     /// A row: a name and its sums.
     pub fn row(&self, name: &str, sum: &Bucket) -> String {
-        let tokens = |count: i64| if tokens_known(sum) { short(count) } else { "?".into() };
-        let cost = if cost_known(sum) { sum.cost.column(self.digits) } else { "?".into() };
+        let tokens = |count: i64| if sum.tokens_known() { short(count) } else { "?".into() };
+        let cost = if sum.cost_known() { sum.cost.column(self.digits) } else { "?".into() };
         let cells = [
             separated(sum.requests),
             tokens(sum.input_tokens),

@@ -11,8 +11,8 @@ use super::out::{Ended, Out, finish};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
+use crate::domain::Bucket;
 use crate::domain::limit::words;
-use crate::domain::{Bucket, NanoUsd};
 use crate::ledger::{Dimension, Reader, Who};
 use crate::snapshot::Usd;
 use crate::text::printable;
@@ -86,14 +86,14 @@ pub fn fields(sum: &Bucket) -> Map<String, Value> {
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("requests", json!(sum.requests));
     put("failed", json!(sum.failed));
-    if tokens_known(sum) {
+    if sum.tokens_known() {
         put("input_tokens", json!(sum.input_tokens));
         put("cached_input_tokens", json!(sum.cached_input_tokens));
         put("cache_write_tokens", json!(sum.cache_write_tokens));
         put("output_tokens", json!(sum.output_tokens));
         put("reasoning_tokens", json!(sum.reasoning_tokens));
     }
-    if cost_known(sum) {
+    if sum.cost_known() {
         put("cost_usd", json!(Usd(sum.cost)));
     }
     put("unpriced", json!(sum.unpriced));
@@ -232,8 +232,8 @@ fn csv_row(
     who: &Who,
     sum: &Bucket,
 ) -> Result<(), Ended> {
-    let tokens = |count: i64| if tokens_known(sum) { count.to_string() } else { String::new() };
-    let cost = if cost_known(sum) { sum.cost.to_string() } else { String::new() };
+    let tokens = |count: i64| if sum.tokens_known() { count.to_string() } else { String::new() };
+    let cost = if sum.cost_known() { sum.cost.to_string() } else { String::new() };
     let names = by.iter().map(|by| who.get(*by).map(|name| cell(name)).unwrap_or_default());
     let sums = [
         sum.requests.to_string(),
@@ -261,16 +261,6 @@ fn cell(name: &str) -> String {
         return format!("\"{quote}{}\"", text.replace('"', "\"\""));
     }
     text.into_owned()
-}
-
-/// Whether any call told its tokens: successful ones use some.
-pub fn tokens_known(sum: &Bucket) -> bool {
-    sum.requests <= sum.failed || sum.input_tokens != 0 || sum.output_tokens != 0
-}
-
-/// Whether any successful call had a price.
-pub fn cost_known(sum: &Bucket) -> bool {
-    sum.unpriced == 0 || sum.cost != NanoUsd::ZERO || sum.unpriced < sum.requests - sum.failed
 }
 
 #[cfg(test)]

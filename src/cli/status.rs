@@ -1,10 +1,12 @@
 //! `tripline status`: the running daemon's picture, or else what it kept.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
 use super::args::Status as StatusArgs;
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish};
+use super::out::{Ended, Out, finish, say};
 use super::setup::Context;
 use crate::daemon::{self, Ask, AskError, FROM_LEDGER, Status};
 use crate::domain::{Names, NanoUsd};
@@ -28,53 +30,103 @@ const OF_NOW: [&str; 8] = [
 
 /// Ask and print.
 pub fn run(context: &Context, args: &StatusArgs) -> Result<(), Failure> {
-    let status = match running(context)? {
+    let asked = running(context)?;
+    let status = match asked.status {
         Some(status) => status,
-        None => kept(context)?,
+        None => kept(context, asked.other)?,
     };
     let mut out = Out::new();
     let printed = if args.json { out.json(&status) } else { print(&mut out, &status) };
     finish(out, printed)
 }
 
-/// The running daemon's picture, where one answers: on its socket, or where the
-/// state directory says that it is.
-fn running(context: &Context) -> Result<Option<Value>, Failure> {
-    for socket in [context.socket(), context.sign()] {
-        match daemon::ask(&socket, Ask::Snapshot) {
-            Ok(status) => return Ok(Some(status)),
-            Err(AskError::NotRunning(_)) => {}
+/// Who was asked for the picture.
+struct Asked {
+    /// What it said.
+    status: Option<Value>,
+    /// One that answers, but about another state directory: its socket, and that.
+    other: Option<(PathBuf, PathBuf)>,
+}
+
+/// The picture of the daemon of this state directory, where one answers: where the
+/// state directory says that it is, or on its socket, where another one may be.
+fn running(context: &Context) -> Result<Asked, Failure> {
+    let mut other = None;
+    for socket in [context.sign(), context.socket()] {
+        let status = match daemon::ask(&socket, Ask::Snapshot) {
+            Ok(status) => status,
+            Err(AskError::NotRunning(_)) => continue,
             Err(error) => {
                 return Err(Failure::new(Kind::Unavailable, printable(&error.to_string())));
             }
+        };
+        let whose = status.get("state_dir").and_then(Value::as_str).map(PathBuf::from);
+        match whose.filter(|whose| !is_same(whose, &context.state_dir)) {
+            None => return Ok(Asked { status: Some(status), other: None }),
+            // Nobody said which one is meant, and this is the one that runs.
+            Some(whose) if !context.state_is_named() => {
+                say(&format!(
+                    "tripline: this is the `serve` of {}; the state directory here would be {}",
+                    whose.display(),
+                    context.state_dir.display()
+                ));
+                return Ok(Asked { status: Some(status), other: None });
+            }
+            Some(whose) => other = Some((socket, whose)),
         }
     }
-    Ok(None)
+    Ok(Asked { status: None, other })
+}
+
+/// Whether both lead to the same directory.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    one == other || real(one) == real(other)
 }
 
 /// What the last run kept.
-fn kept(context: &Context) -> Result<Value, Failure> {
+fn kept(context: &Context, other: Option<(PathBuf, PathBuf)>) -> Result<Value, Failure> {
     let now = runtime::Clock::start().now();
-    let engine =
-        runtime::remembered(&context.ledger_dir(), context.engine(), Names::default(), now);
-    let engine = engine.map_err(|error| {
+    let remembered = runtime::remembered(
+        &context.ledger_dir(),
+        context.switch(),
+        context.engine(),
+        Names::default(),
+        now,
+    );
+    let other = other.map(|(socket, whose)| {
+        let (socket, whose) = (socket.display(), whose.display());
+        format!("the `serve` on {socket} is that of {whose}: `tripline status --state {whose}`")
+    });
+    let remembered = remembered.map_err(|error| {
         let text = printable(&error.to_string()).into_owned();
+        let state = context.state_dir.display();
         match error {
             LedgerError::Missing { .. } => {
-                let message = "no `serve` runs, and nothing was kept";
+                let message = format!("no `serve` runs, and nothing was kept in {state}");
                 let asked = format!("{} was asked", context.socket().display());
-                Failure::new(Kind::Unavailable, message)
-                    .hint(printable(&asked))
+                let failure = Failure::new(Kind::Unavailable, message);
+                failure.hint(printable(other.as_deref().unwrap_or(&asked)))
                     .hint("`tripline serve` does both; one of another user or with other directories is found with its --state DIR")
             }
             _ => Failure::new(Kind::Unavailable, format!("no `serve` runs, and {text}")),
         }
     })?;
-    let mut snapshot = snapshot::build(&engine, now);
-    snapshot.state = snapshot::State::Unknown;
-    snapshot.verdict = "No `serve` runs: this is what was kept last.".into();
-    let status =
-        Status { snapshot: &snapshot, from: FROM_LEDGER, pid: None, engine_beat_age_ms: None };
+    if let Some(other) = other {
+        say(&format!("tripline: {other}"));
+    }
+    let mut snapshot = snapshot::build(&remembered.engine, now);
+    let age = remembered.until.map(|until| now.wall.since(until).as_secs_f64());
+    let (state, verdict) = snapshot::kept(&snapshot, age);
+    snapshot.state = state;
+    snapshot.verdict = verdict.into();
+    let status = Status {
+        snapshot: &snapshot,
+        from: FROM_LEDGER,
+        state_dir: &context.state_dir,
+        pid: None,
+        engine_beat_age_ms: None,
+    };
     let mut status = serde_json::to_value(&status)
         .map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
     let sources = status.get_mut("sources").and_then(Value::as_array_mut);
@@ -94,10 +146,13 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     let state = text(&status["state"]).to_uppercase();
     out.line(&format!("{state}: {}", text(&status["verdict"])))?;
     let from = match status["from"].as_str() {
-        Some(FROM_LEDGER) => "the ledger; no `serve` runs".to_owned(),
+        Some(FROM_LEDGER) => {
+            format!("the ledger; no `serve` runs on {}", text(&status["state_dir"]))
+        }
         _ => format!(
-            "process {}, engine seen {} ms ago",
+            "process {} on {}, engine seen {} ms ago",
             text(&status["pid"]),
+            text(&status["state_dir"]),
             text(&status["engine_beat_age_ms"])
         ),
     };
@@ -148,7 +203,14 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         )
     })?;
     few(out, &status["switches"], |switch| {
-        format!("switch   {} {}", text(&switch["scope"]), text(&switch["state"]))
+        let known = |field: &str| switch.get(field).map(text);
+        let by = known("rule").map(|rule| format!("rule {rule}")).or_else(|| known("by"));
+        let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+        let since = known("since").map(|since| format!(" since {since}")).unwrap_or_default();
+        let why = known("reason").map(|why| format!(": {why}")).unwrap_or_default();
+        let problem = known("problem").map(|problem| format!("; {problem}")).unwrap_or_default();
+        let (scope, state) = (text(&switch["scope"]), text(&switch["state"]));
+        format!("switch   {scope} {state}{since}{by}{why}{problem}")
     })?;
     few(out, &status["sources"], |source| {
         let behind = source.get("bytes_behind").and_then(Value::as_u64).filter(|bytes| *bytes > 0);

@@ -45,8 +45,12 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
             source.faults_by.iter().map(|(reason, n)| format!("{reason} {n}")).collect();
         let bad = if bad.is_empty() { String::new() } else { format!("  bad: {}", bad.join(", ")) };
         format!(
-            "{} {}  {} lines ({format}), {} pending bytes{bad}{problem}",
-            source.name, source.state, source.lines, source.pending_bytes
+            "{} {}  {} {} ({format}), {} pending bytes{bad}{problem}",
+            source.name,
+            source.state,
+            source.lines,
+            if source.lines == 1 { "line" } else { "lines" },
+            source.pending_bytes
         )
     })?;
     rows(out, "FINDINGS", &snapshot.findings, |finding| {
@@ -56,17 +60,11 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
 
 /// The sums. What no call tells is not known, which is not nothing.
 fn totals(totals: &Totals) -> String {
-    let silent = totals.requests > 0 && totals.input_tokens + totals.output_tokens == 0;
-    let tokens = if silent {
-        "? (none logged)".to_owned()
-    } else {
-        format!("{} in {} out", totals.input_tokens, totals.output_tokens)
+    let tokens = match (totals.input_tokens, totals.output_tokens) {
+        (Some(input), Some(output)) => format!("{input} in {output} out"),
+        _ => "? (none logged)".to_owned(),
     };
-    let cost = if totals.unpriced > 0 && totals.cost_usd == Usd::default() {
-        "?".to_owned()
-    } else {
-        totals.cost_usd.0.exact()
-    };
+    let cost = totals.cost_usd.map_or_else(|| "?".to_owned(), |Usd(cost)| cost.exact());
     format!(
         "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
         totals.requests,
@@ -101,6 +99,7 @@ fn limit(limit: &Limit) -> String {
     let name = limit.name().title();
     let left = match (limit.remaining, limit.limit) {
         _ if limit.exhausted && limit.is_unnamed() => "REFUSED, cause not stated".to_owned(),
+        _ if limit.is_unnamed() => "was refused, limit not stated".to_owned(),
         _ if limit.exhausted => "EXHAUSTED".to_owned(),
         (Some(remaining), Some(size)) => format!("{} of {} left", remaining.0, size.0),
         (Some(remaining), None) => format!("{} left", remaining.0),

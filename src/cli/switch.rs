@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::args::{Note, Reset, Scoped, Switch};
-use super::env::host_name;
+use super::args::{Global, Note, Reset, Scoped, Switch, SwitchArgs};
+use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
@@ -21,17 +21,41 @@ use crate::runtime::Clock;
 use crate::text::printable;
 
 /// Run it.
-pub fn run(context: &Context, command: &Switch) -> Result<(), Failure> {
+pub fn run(global: &Global, env: &Env, args: &SwitchArgs) -> Result<(), Failure> {
     let now = Clock::start().now().wall;
-    match command {
+    let load = || Context::load_for_stop(global, env, args.dir.as_deref());
+    let context = load().map_err(|failure| undone(failure, &args.command))?;
+    match &args.command {
         Switch::Status { json } => {
-            status(context, now, if *json { Form::Json } else { Form::Text })
+            status(&context, now, if *json { Form::Json } else { Form::Text })
         }
-        Switch::Arm(note) => arm(context, ArmState::Armed, note, now),
-        Switch::Disarm(note) => arm(context, ArmState::Disarmed, note, now),
-        Switch::Trip(scoped) => trip(context, scoped, now),
-        Switch::Reset(request) => let_through(context, request, now),
-        Switch::Drill(drill) => super::drill::run(context, drill, now),
+        Switch::Arm(note) => arm(&context, ArmState::Armed, note, now),
+        Switch::Disarm(note) => arm(&context, ArmState::Disarmed, note, now),
+        Switch::Trip(scoped) => trip(&context, scoped, now),
+        Switch::Reset(request) => let_through(&context, request, now),
+        Switch::Drill(drill) => super::drill::run(&context, drill, now),
+    }
+}
+
+/// What a failure says of what was not done: whoever wanted a stop must not think that
+/// there is one.
+const NOT_TRIPPED: &str = "nothing was tripped";
+const NOT_RESET: &str = "nothing was reset";
+
+fn not_armed(state: ArmState) -> &'static str {
+    match state {
+        ArmState::Armed => "NOT armed: it is as it was",
+        ArmState::Disarmed => "NOT disarmed: it is as it was",
+    }
+}
+
+fn undone(failure: Failure, command: &Switch) -> Failure {
+    match command {
+        Switch::Status { .. } => failure,
+        Switch::Arm(_) => failure.undone(not_armed(ArmState::Armed)),
+        Switch::Disarm(_) => failure.undone(not_armed(ArmState::Disarmed)),
+        Switch::Trip(_) | Switch::Drill(_) => failure.undone(NOT_TRIPPED),
+        Switch::Reset(_) => failure.undone(NOT_RESET),
     }
 }
 
@@ -46,10 +70,15 @@ enum Form {
 struct Status {
     schema: &'static str,
     dir: PathBuf,
-    armed: bool,
+    /// Absent where the configuration that says so can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    armed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     armed_by: Option<String>,
     switches: Vec<Row>,
+    /// Whether the directory is there.
+    #[serde(skip)]
+    made: bool,
     problems: Vec<String>,
 }
 
@@ -59,6 +88,9 @@ struct Row {
     path: PathBuf,
     state: &'static str,
     since: Wall,
+    /// When its file was made again, if somebody had removed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_again_at: Option<Wall>,
     by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
@@ -70,31 +102,43 @@ struct Row {
 
 fn status(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
     let setup = context.switch();
-    let dir = open(context)?;
     let arming = Arming::open(&context.state_dir, setup.armed);
-    let mut problems: Vec<String> = arming.problem().map(str::to_owned).into_iter().collect();
-    if let Reach::BlockedAt(path) = dir.reach().map_err(|error| refused(&error))? {
-        let path = path.display();
-        problems.push(format!(
-            "a gateway that runs as another user can't see the kill files: {path} is closed to it, \
-             and most gateways then let everything through"
-        ));
-    }
-    let entries = dir.status().map_err(|error| refused(&error))?;
-    let status = Status {
+    let armed = context.switch_read || arming.record().is_some() || arming.problem().is_some();
+    let mut status = Status {
         schema: "tripline.switches/v1",
-        dir: dir.path().to_path_buf(),
-        armed: arming.state() == ArmState::Armed,
+        dir: setup.dir.clone(),
+        armed: armed.then(|| arming.state() == ArmState::Armed),
         armed_by: arming.record().map(|record| record.by.clone()),
-        switches: entries.iter().map(|entry| row(&dir, entry)).collect(),
-        problems,
+        switches: Vec::new(),
+        made: true,
+        problems: arming.problem().map(str::to_owned).into_iter().collect(),
     };
+    // A look makes nothing.
+    let dir = SwitchDir::existing(&setup.dir, &setup.network).map_err(|error| refused(&error))?;
+    match dir {
+        Some(dir) => look(&dir, &mut status)?,
+        None => status.made = false,
+    }
     let mut out = Out::new();
     let printed = match form {
         Form::Json => out.json(&status),
         Form::Text => print(&mut out, &status, now),
     };
     finish(out, printed)
+}
+
+/// What stands in the directory, and who can't see it.
+fn look(dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
+    if let Reach::BlockedAt(path) = dir.reach().map_err(|error| refused(&error))? {
+        let path = path.display();
+        status.problems.push(format!(
+            "a gateway that runs as another user can't see the kill files: {path} is closed to it, \
+             and most gateways then let everything through"
+        ));
+    }
+    let entries = dir.status().map_err(|error| refused(&error))?;
+    status.switches = entries.iter().map(|entry| row(dir, entry)).collect();
+    Ok(())
 }
 
 fn row(dir: &SwitchDir, entry: &Entry) -> Row {
@@ -104,6 +148,7 @@ fn row(dir: &SwitchDir, entry: &Entry) -> Row {
         path: dir.path().join(&entry.file),
         state: "tripped",
         since: entry.since,
+        made_again_at: entry.again,
         by: entry.by().to_owned(),
         rule: record.and_then(|record| record.rule.clone()),
         reason: record.map(|record| record.reason.clone()),
@@ -114,19 +159,28 @@ fn row(dir: &SwitchDir, entry: &Entry) -> Row {
 fn print(out: &mut Out, status: &Status, now: Wall) -> Result<(), Ended> {
     let by = status.armed_by.as_deref().map(|by| format!(" by {}", printable(by)));
     let by = by.unwrap_or_default();
-    let word =
-        if status.armed { "armed: rules may trip" } else { "disarmed: only people may trip" };
+    let word = match status.armed {
+        Some(true) => "armed: rules may trip",
+        Some(false) => "disarmed: only people may trip",
+        None => "armed or not: unknown, for the configuration can't be read",
+    };
     out.line(&format!("{word}{by}"))?;
-    out.line(&format!("directory {}", printable(&status.dir.to_string_lossy())))?;
+    let made = if status.made { "" } else { " (not made yet)" };
+    out.line(&format!("directory {}{made}", printable(&status.dir.to_string_lossy())))?;
     for row in &status.switches {
         let age = crate::engine::span_in_words(now.since(row.since).as_secs_f64());
         let by = row.rule.as_ref().map_or_else(|| row.by.clone(), |rule| format!("rule {rule}"));
         let reason = row.reason.as_deref().unwrap_or("no reason given");
+        let again = row.made_again_at.map(|at| now.since(at).as_secs_f64());
+        let again = again
+            .map(crate::engine::span_in_words)
+            .map(|age| format!(" (its kill file was removed by hand, and made again {age} ago)"));
         out.line(&format!(
-            "TRIPPED {} for {age}, by {}: {}",
+            "TRIPPED {} for {age}, by {}: {}{}",
             printable(&row.scope),
             printable(&by),
-            printable(reason)
+            printable(reason),
+            again.unwrap_or_default()
         ))?;
     }
     if status.switches.is_empty() {
@@ -139,14 +193,7 @@ fn print(out: &mut Out, status: &Status, now: Wall) -> Result<(), Ended> {
 }
 
 fn arm(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(), Failure> {
-    context.refuse_if_read_only()?;
-    context.make_state_dir()?;
-    // What can't trip must not call itself armed.
-    let dir = open(context)?;
-    let record =
-        ArmRecord { state, by: context.user().to_owned(), at: now, reason: note.reason.clone() };
-    arming::write(&context.state_dir, &record)
-        .map_err(|error| Failure::new(Kind::Failed, error))?;
+    write_arming(context, state, note, now).map_err(|failure| failure.undone(not_armed(state)))?;
     let word = if state == ArmState::Armed { "arm" } else { "disarm" };
     let reason = note.reason.clone().unwrap_or_default();
     record_deed(context, word, None, &reason, "done", now)?;
@@ -154,7 +201,7 @@ fn arm(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(),
     let text = match state {
         ArmState::Armed => format!(
             "armed: rules may trip; watching processes follow within a second ({})",
-            dir.path().display()
+            context.switch().dir.display()
         ),
         ArmState::Disarmed => {
             "disarmed: rules can't trip; what is tripped stays tripped".to_owned()
@@ -164,13 +211,28 @@ fn arm(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(),
     finish(out, printed)
 }
 
-fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
+fn write_arming(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(), Failure> {
     context.refuse_if_read_only()?;
-    let scope = scope(&scoped.scope)?;
-    need_reason(&scoped.reason)?;
-    let mut dir = open(context)?;
-    let note = note(context, &scoped.reason, now);
-    let outcome = dir.trip(&scope, &note).map_err(|error| refused(&error))?;
+    context.make_state_dir()?;
+    if state == ArmState::Armed {
+        // What can't trip must not call itself armed.
+        open(context)?;
+    }
+    let record =
+        ArmRecord { state, by: context.user().to_owned(), at: now, reason: note.reason.clone() };
+    arming::write(&context.state_dir, &record).map_err(|error| Failure::new(Kind::Failed, error))
+}
+
+fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
+    let stop = || {
+        context.refuse_if_read_only()?;
+        let scope = scope(&scoped.scope)?;
+        need_reason(&scoped.reason)?;
+        let note = note(context, &scoped.reason, now);
+        let outcome = open(context)?.trip(&scope, &note).map_err(|error| refused(&error))?;
+        Ok((scope, outcome))
+    };
+    let (scope, outcome) = stop().map_err(|failure: Failure| failure.undone(NOT_TRIPPED))?;
     let (result, text) = match outcome {
         TripOutcome::Tripped(pending) => (audit::TRIPPED, confirmed(&scope, &pending)),
         TripOutcome::AlreadyTripped(entry) => {
@@ -204,14 +266,24 @@ fn confirmed(scope: &SwitchScope, pending: &Pending) -> Result<String, Failure> 
 }
 
 fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Failure> {
-    context.refuse_if_read_only()?;
-    let scope = scope(&request.scoped.scope)?;
     let reason = &request.scoped.reason;
-    need_reason(reason)?;
-    let mut dir = open(context)?;
-    context.make_state_dir()?;
+    let prepare = || {
+        context.refuse_if_read_only()?;
+        let scope = scope(&request.scoped.scope)?;
+        need_reason(reason)?;
+        let dir = open(context)?;
+        context.make_state_dir()?;
+        Ok((scope, dir))
+    };
+    let (scope, mut dir) = prepare().map_err(|failure: Failure| failure.undone(NOT_RESET))?;
     let foreign = if request.force { Foreign::Force } else { Foreign::Refuse };
-    let text = match reset_on_record(context, &mut dir, &scope, foreign, reason, now)? {
+    let outcome = reset_on_record(context, &mut dir, &scope, foreign, reason, now);
+    let stands = || dir.path_of(&scope).symlink_metadata().is_ok();
+    let outcome = outcome.map_err(|failure| match stands() {
+        true => failure.undone(NOT_RESET),
+        false => failure,
+    })?;
+    let text = match outcome {
         ResetOutcome::Reset(_) => format!("reset {scope}: traffic may pass again"),
         ResetOutcome::NotTripped => format!("{scope} was not tripped"),
     };

@@ -47,6 +47,19 @@ pub enum Place {
     Flag(String),
 }
 
+impl Problem {
+    /// Where and what, in one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match &self.place {
+            Place::Line { file, line, column, .. } => {
+                format!("{file}:{line}:{column}: {}", self.message)
+            }
+            Place::File(name) | Place::Flag(name) => format!("{name}: {}", self.message),
+        }
+    }
+}
+
 impl From<Vec<Problem>> for ConfigError {
     fn from(mut problems: Vec<Problem>) -> ConfigError {
         problems.sort_by_key(|problem| match &problem.place {
@@ -79,14 +92,11 @@ impl fmt::Display for ConfigError {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { place, message, hint } = self;
-        match place {
-            Place::Line { file, line, column, excerpt } => {
-                write!(f, "{file}:{line}:{column}: {message}\n{excerpt}")?;
-            }
-            Place::File(name) | Place::Flag(name) => write!(f, "{name}: {message}")?,
+        f.write_str(&self.line())?;
+        if let Place::Line { excerpt, .. } = &self.place {
+            write!(f, "\n{excerpt}")?;
         }
-        match hint {
+        match &self.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),
             None => Ok(()),
         }

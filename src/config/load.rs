@@ -55,36 +55,61 @@ impl Override {
 }
 
 pub(super) fn load(input: &LoadInput) -> Result<Config, ConfigError> {
-    let (name, bytes, maps) = match &input.file {
-        None => (None, Vec::new(), Vec::new()),
-        Some(ConfigFile::Path(path)) => {
-            let bytes = document::read(path).map_err(|problem| vec![problem])?;
-            (Some(path.to_string_lossy().into_owned()), bytes, formats::files(path)?)
-        }
-        Some(ConfigFile::Bytes { name, bytes }) => (Some(name.clone()), bytes.clone(), Vec::new()),
+    let given = Given::read(input)?;
+    let maps = match &input.file {
+        Some(ConfigFile::Path(path)) => formats::files(path)?,
+        _ => Vec::new(),
     };
-    let label = name.as_deref().unwrap_or("");
-    let text = document::decode(label, &bytes).map_err(|problem| vec![problem])?;
-
+    let documents = given.documents(&input.overrides)?;
     let mut report = Report::default();
-    let problems = &mut report.problems;
-    let mut documents = vec![Document::parse(label, Kind::File, text, problems)];
-    // Keys in a text that is broken may be torn: what is wrong with them is noise.
-    if problems.is_empty() {
-        documents.extend(
-            input.overrides.iter().map(|o| Document::parse(&o.flag, Kind::Flag, &o.toml, problems)),
-        );
-        problems.extend(newer_version(&documents));
-    }
-    if !report.problems.is_empty() {
-        return Err(report.problems.into());
-    }
     let config = build(&documents, &maps, &mut report);
     match config {
         Some(config) if report.problems.is_empty() => {
-            Ok(Config { shown: report.shown, file: name.clone(), ..config })
+            Ok(Config { shown: report.shown, file: given.name.clone(), ..config })
         }
         _ => Err(report.problems.into()),
+    }
+}
+
+/// The file, read.
+pub(super) struct Given {
+    pub name: Option<String>,
+    bytes: Vec<u8>,
+}
+
+impl Given {
+    pub fn read(input: &LoadInput) -> Result<Given, Problem> {
+        Ok(match &input.file {
+            None => Given { name: None, bytes: Vec::new() },
+            Some(ConfigFile::Path(path)) => {
+                let name = Some(path.to_string_lossy().into_owned());
+                Given { name, bytes: document::read(path)? }
+            }
+            Some(ConfigFile::Bytes { name, bytes }) => {
+                Given { name: Some(name.clone()), bytes: bytes.clone() }
+            }
+        })
+    }
+
+    /// The layers, weakest first: the file, then the flags.
+    pub fn documents<'t>(
+        &'t self,
+        overrides: &'t [Override],
+    ) -> Result<Vec<Document<'t>>, ConfigError> {
+        let label = self.name.as_deref().unwrap_or("");
+        let text = document::decode(label, &self.bytes)?;
+        let mut problems = Vec::new();
+        let mut documents = vec![Document::parse(label, Kind::File, text, &mut problems)];
+        // Keys in a text that is broken may be torn: what is wrong with them is noise.
+        if problems.is_empty() {
+            documents.extend(
+                overrides
+                    .iter()
+                    .map(|o| Document::parse(&o.flag, Kind::Flag, &o.toml, &mut problems)),
+            );
+            problems.extend(newer_version(&documents));
+        }
+        if problems.is_empty() { Ok(documents) } else { Err(problems.into()) }
     }
 }
 

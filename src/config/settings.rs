@@ -178,7 +178,7 @@ pub(super) fn display(mut reader: Reader) -> Display {
 }
 
 /// A directory of ours: it need not exist, but nothing else may be in its place.
-fn directory(raw: &Raw) -> Read<PathBuf> {
+pub(super) fn directory(raw: &Raw) -> Read<PathBuf> {
     let path = value::directory(raw)?;
     match what_is_there(&path) {
         None => Ok(path),

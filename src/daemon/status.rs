@@ -1,5 +1,6 @@
 //! What `tripline status --json` prints: the snapshot, and who says so.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub struct Status<'a> {
     pub snapshot: &'a Snapshot,
     /// `daemon` or `ledger`.
     pub from: &'static str,
+    /// The state directory that this is about.
+    pub state_dir: &'a Path,
     /// Process that answers, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -33,7 +36,7 @@ pub struct Status<'a> {
 
 /// Answers from a running engine.
 #[must_use]
-pub fn answer(observer: Observer) -> Arc<Answer> {
+pub fn answer(observer: Observer, state_dir: PathBuf) -> Arc<Answer> {
     Arc::new(move |ask| match ask {
         Ask::Snapshot => {
             let Some(snapshot) = observer.snapshot() else {
@@ -43,6 +46,7 @@ pub fn answer(observer: Observer) -> Arc<Answer> {
             let status = Status {
                 snapshot: &snapshot,
                 from: FROM_DAEMON,
+                state_dir: &state_dir,
                 pid: Some(std::process::id()),
                 engine_beat_age_ms: Some(u64::try_from(beat).unwrap_or(u64::MAX)),
             };

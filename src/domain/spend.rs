@@ -10,7 +10,7 @@ use super::batch::SourceId;
 use super::checkpoint::{Checkpoint, Checkpoints};
 use super::limit::words;
 use super::names::{NameKind, Sym};
-use super::request::Request;
+use super::request::{Outcome, Request};
 use super::time::{NANOS_PER_S, Wall};
 
 /// What spend is kept by, besides time.
@@ -197,6 +197,55 @@ impl SourceCounters {
 }
 
 impl Bucket {
+    /// What one call adds.
+    #[must_use]
+    pub fn of(request: &Request) -> Bucket {
+        let passed = request.outcome() == Outcome::Ok;
+        let whole = |count: Option<u64>| i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX);
+        let tokens = &request.tokens;
+        Bucket {
+            requests: 1,
+            failed: i64::from(!passed),
+            input_tokens: whole(tokens.input),
+            cached_input_tokens: whole(tokens.cached_input),
+            cache_write_tokens: whole(tokens.cache_write),
+            output_tokens: whole(tokens.output),
+            reasoning_tokens: whole(tokens.reasoning),
+            cost: request.cost.map(|cost| cost.usd).unwrap_or_default(),
+            unpriced: i64::from(passed && request.cost.is_none()),
+        }
+    }
+
+    /// What takes this away again.
+    #[must_use]
+    pub fn negated(&self) -> Bucket {
+        Bucket {
+            requests: -self.requests,
+            failed: -self.failed,
+            input_tokens: -self.input_tokens,
+            cached_input_tokens: -self.cached_input_tokens,
+            cache_write_tokens: -self.cache_write_tokens,
+            output_tokens: -self.output_tokens,
+            reasoning_tokens: -self.reasoning_tokens,
+            cost: NanoUsd::ZERO - self.cost,
+            unpriced: -self.unpriced,
+        }
+    }
+
+    /// Whether any call told its tokens: successful ones use some.
+    #[must_use]
+    pub fn tokens_known(&self) -> bool {
+        self.requests <= self.failed || self.input_tokens != 0 || self.output_tokens != 0
+    }
+
+    /// Whether any successful call had a price.
+    #[must_use]
+    pub fn cost_known(&self) -> bool {
+        self.unpriced == 0
+            || self.cost != NanoUsd::ZERO
+            || self.unpriced < self.requests - self.failed
+    }
+
     /// Add another part of the same bucket. No sum wraps: it stops at the ends
     /// of its type, which the ledger refuses to take for a sum.
     pub fn add(&mut self, other: &Bucket) {

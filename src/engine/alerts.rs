@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use super::effect::{Effect, Event, EventKind, Labels};
+use super::effect::{Effect, Event, EventKind, Labels, Withheld};
 use super::series::{self, About};
 use super::wording;
 use crate::domain::{Mono, Stamp};
@@ -55,6 +55,10 @@ pub struct Alert {
     pub labels: Labels,
     /// The same for people.
     pub title: String,
+    /// What is said in place of numbers, where there are none.
+    instead: Option<&'static str>,
+    /// The trip it asked for that was not carried out, and why not.
+    withheld: Option<(Withheld, String)>,
     /// Who took it.
     pub acked_by: Option<String>,
     /// When it was last said to be pending.
@@ -67,11 +71,28 @@ const PENDING_AGAIN: Duration = Duration::from_secs(60);
 const LIVELY: Duration = Duration::from_millis(250);
 
 impl Alert {
+    /// Why it did not trip what it should, in a word.
+    #[must_use]
+    pub fn withheld(&self) -> Option<&'static str> {
+        self.withheld.as_ref().map(|(why, _)| match why {
+            Withheld::Disarmed => "disarmed",
+            Withheld::Failed => "NOT TRIPPED",
+        })
+    }
+
     /// One sentence: what is wrong, with the numbers.
     #[must_use]
     pub fn summary(&self) -> String {
-        let threshold = self.instance.threshold(&self.rule).map(|(value, _)| value);
-        wording::alert(&self.rule, &self.title, self.instance.value(), threshold)
+        let (value, threshold) = (self.instance.value(), self.instance.threshold(&self.rule));
+        let threshold = threshold.map(|(value, _)| value);
+        let text = match self.instead.filter(|_| wording::is_spent(self.rule.metric, value)) {
+            Some(words) => format!("{}: {words}", self.title),
+            None => wording::alert(&self.rule, &self.title, value, threshold),
+        };
+        match &self.withheld {
+            Some((why, scope)) => wording::withheld(*why, scope, &text),
+            None => text,
+        }
     }
 }
 
@@ -128,12 +149,14 @@ impl Rulebook {
             alert.instance.judge(rule, sample, now)
         } else {
             let Some((instance, verdict)) = Instance::start(rule, sample, now) else { return };
-            let About { labels, title } = about();
+            let About { labels, title, instead } = about();
             let alert = Alert {
                 rule: Arc::clone(rule),
                 instance,
                 labels,
                 title,
+                instead,
+                withheld: None,
                 acked_by: None,
                 told_pending: None,
             };
@@ -154,7 +177,7 @@ impl Rulebook {
     }
 
     /// A rule's trip of that scope was not carried out: ask again at `again`.
-    pub fn withhold(&mut self, rule: &str, scope: &str, again: Mono) {
+    pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, again: Mono) {
         let asked = |alert: &Alert| {
             let trips = |Action::Trip(to): &Action| {
                 trip_scope(to, &alert.labels).is_some_and(|asked| asked == scope)
@@ -163,6 +186,7 @@ impl Rulebook {
         };
         for alert in self.live.values_mut().filter(|alert| asked(alert)) {
             alert.instance.withhold(again);
+            alert.withheld = Some((why, scope.to_owned()));
         }
     }
 
@@ -230,6 +254,9 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
     };
     if verdict == Verdict::Resolved {
         alert.acked_by = None;
+    }
+    if matches!(verdict, Verdict::Resolved | Verdict::Fired(Actions::Due) | Verdict::Due) {
+        alert.withheld = None;
     }
     let threshold = alert.instance.threshold(&alert.rule);
     let mut event = Event::new(now.wall, kind, alert.summary());

@@ -13,8 +13,8 @@ use rustc_hash::FxBuildHasher;
 
 use super::sources::SourceRow;
 use crate::domain::{
-    Bucket, BucketId, Checkpoint, Checkpoints, Commit, CountedCall, NanoUsd, Outcome, Request,
-    SeenCall, SourceCounters, SourceId, Sym, Wall,
+    Bucket, BucketId, Checkpoint, Checkpoints, Commit, CountedCall, Request, SeenCall,
+    SourceCounters, SourceId, Sym, Wall,
 };
 
 /// Buckets between two commits beyond which users are counted together.
@@ -58,25 +58,14 @@ impl Deltas {
     /// Add a call that was counted, in the minute of `at`.
     pub fn count(&mut self, request: &Request, at: Wall) {
         if let Some(bucket) = self.bucket(BucketId::of(request, at)) {
-            bucket.add(&part_of(request));
+            bucket.add(&Bucket::of(request));
         }
     }
 
     /// Take back a call that was counted at `at`, in this commit or an earlier one.
     pub fn take_back(&mut self, request: &Request, at: Wall) {
-        let part = part_of(request);
         if let Some(bucket) = self.bucket(BucketId::of(request, at)) {
-            bucket.add(&Bucket {
-                requests: -part.requests,
-                failed: -part.failed,
-                input_tokens: -part.input_tokens,
-                cached_input_tokens: -part.cached_input_tokens,
-                cache_write_tokens: -part.cache_write_tokens,
-                output_tokens: -part.output_tokens,
-                reasoning_tokens: -part.reasoning_tokens,
-                cost: NanoUsd::ZERO - part.cost,
-                unpriced: -part.unpriced,
-            });
+            bucket.add(&Bucket::of(request).negated());
         }
     }
 
@@ -143,24 +132,6 @@ impl Deltas {
             self.buckets.push((id, Bucket::default()));
         }
         place
-    }
-}
-
-/// What one call adds.
-fn part_of(request: &Request) -> Bucket {
-    let passed = request.outcome() == Outcome::Ok;
-    let whole = |count: Option<u64>| i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX);
-    let tokens = &request.tokens;
-    Bucket {
-        requests: 1,
-        failed: i64::from(!passed),
-        input_tokens: whole(tokens.input),
-        cached_input_tokens: whole(tokens.cached_input),
-        cache_write_tokens: whole(tokens.cache_write),
-        output_tokens: whole(tokens.output),
-        reasoning_tokens: whole(tokens.reasoning),
-        cost: request.cost.map(|cost| cost.usd).unwrap_or_default(),
-        unpriced: i64::from(passed && request.cost.is_none()),
     }
 }
 

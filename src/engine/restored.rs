@@ -94,13 +94,7 @@ impl Engine {
 
     /// Go on where an earlier run ended. To be called once, on a fresh engine.
     pub fn restore(&mut self, restored: &Restored, now: Stamp) {
-        let count = |count: i64| u64::try_from(count).unwrap_or(0);
-        let totals = &restored.totals;
-        self.totals.requests += count(totals.requests);
-        self.totals.input_tokens += count(totals.input_tokens);
-        self.totals.output_tokens += count(totals.output_tokens);
-        self.totals.cost += totals.cost;
-        self.totals.unpriced += count(totals.unpriced);
+        self.totals.add(&restored.totals);
         for (id, counters) in &restored.sources {
             if let Some(row) = self.sources.get_mut(id.0 as usize) {
                 row.restore(counters);

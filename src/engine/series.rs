@@ -44,11 +44,13 @@ pub struct About {
     pub labels: Labels,
     /// What a sentence begins with.
     pub title: String,
+    /// What it says in place of numbers, where there are none.
+    pub instead: Option<&'static str>,
 }
 
 impl From<Labels> for About {
     fn from(labels: Labels) -> About {
-        About { title: wording::subject(&labels), labels }
+        About { title: wording::subject(&labels), labels, instead: None }
     }
 }
 
@@ -56,8 +58,11 @@ impl From<Labels> for About {
 #[must_use]
 pub fn about_limit(gauge: &Gauge, names: &Names) -> About {
     let name = LimitName::of(&gauge.last.id, names);
-    let title = if gauge.is_unnamed() { name.refused() } else { name.title() };
-    About { labels: limit(&gauge.last.id, names), title }
+    let (title, instead) = match gauge.is_unnamed() {
+        true => (name.refused(), Some("refused, limit not stated")),
+        false => (name.title(), None),
+    };
+    About { labels: limit(&gauge.last.id, names), title, instead }
 }
 
 /// Labels of a row of traffic.

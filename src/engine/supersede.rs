@@ -5,7 +5,7 @@
 use super::Engine;
 use super::dedup::{Admission, Counted};
 use super::skew::counted_at;
-use crate::domain::{Keep, Outcome, Request, SourceId, Stamp, Timing};
+use crate::domain::{Bucket, Keep, Request, SourceId, Stamp, Timing};
 
 /// How a call is to be counted.
 pub(super) enum Counting {
@@ -49,17 +49,7 @@ impl Engine {
 
     fn take_back(&mut self, old: &Counted) {
         let request = &old.request;
-        let totals = &mut self.totals;
-        totals.requests = totals.requests.saturating_sub(1);
-        let tokens = request.tokens;
-        totals.input_tokens = totals.input_tokens.saturating_sub(tokens.input.unwrap_or(0));
-        totals.output_tokens = totals.output_tokens.saturating_sub(tokens.output.unwrap_or(0));
-        if let Some(cost) = request.cost {
-            totals.cost = totals.cost - cost.usd;
-        } else {
-            let unpriced = u64::from(request.outcome() == Outcome::Ok);
-            totals.unpriced = totals.unpriced.saturating_sub(unpriced);
-        }
+        self.totals.add(&Bucket::of(request).negated());
         if let Some(deltas) = &mut self.deltas {
             deltas.take_back(request, old.at);
         }

@@ -40,6 +40,8 @@ pub enum Armed {
 pub struct Trip {
     /// When.
     pub at: Wall,
+    /// When its kill file was made again, if somebody had removed it.
+    pub again: Option<Wall>,
     /// Who: a user, or `tripline` for a rule.
     pub by: Option<String>,
     /// The rule that asked.
@@ -48,6 +50,14 @@ pub struct Trip {
     pub reason: Option<String>,
     /// Seconds until it may lift by itself, where that was allowed.
     pub ttl_s: Option<u32>,
+}
+
+impl Trip {
+    /// Since when its kill file stands: no call is judged by one that was not there.
+    #[must_use]
+    pub fn stands_since(&self) -> Wall {
+        self.again.unwrap_or(self.at)
+    }
 }
 
 /// All switches, and what hosts do about them.
@@ -143,7 +153,8 @@ impl Switches {
                 (Some(_), None) => changes.reset.push(state.clone()),
                 _ => {}
             }
-            let same_trip = was.map(|t| t.at) == state.trip.as_ref().map(|t| t.at);
+            let stands = |trip: &Trip| trip.stands_since();
+            let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
             let (hosts, learned) = before
                 .filter(|_| same_trip)
                 .map_or_else(|| (Vec::new(), now), |row| (row.hosts, row.learned));
@@ -166,7 +177,8 @@ impl Switches {
             let Some(trip) = &row.state.trip else { continue };
             // What lies ahead was dated by a clock that has been set since.
             let seen = || now.wall.minus(now.mono.since(row.learned));
-            let tripped = if trip.at > now.wall.plus(SKEW) { seen() } else { trip.at };
+            let stands = trip.stands_since();
+            let tripped = if stands > now.wall.plus(SKEW) { seen() } else { stands };
             if request.at <= tripped || !row.target.covers(request, names) {
                 continue;
             }

@@ -2,7 +2,7 @@
 //! and since it matters most at 3 a.m., when it comes back.
 
 use super::callers::UNATTRIBUTED;
-use super::effect::Labels;
+use super::effect::{Labels, Withheld};
 use crate::domain::NanoUsd;
 use crate::rules::{Direction, Metric, RuleSpec};
 
@@ -33,6 +33,27 @@ pub fn alert(rule: &RuleSpec, subject: &str, value: Option<f64>, threshold: Opti
             format!("{subject}: {} {shown}, {was}{side} {threshold}", name(metric))
         }
         None => format!("{subject}: {} {shown}", name(metric)),
+    }
+}
+
+/// Whether this says of a limit that nothing is left of it: by a refusal, that may be
+/// all that is known.
+pub fn is_spent(metric: Metric, value: Option<f64>) -> bool {
+    value.is_some_and(|value| match metric {
+        Metric::LimitRemaining | Metric::LimitRemainingRatio | Metric::LimitExhaustsIn => {
+            value <= 0.0
+        }
+        Metric::LimitExhaustsBeforeReset => value > 0.0,
+        _ => false,
+    })
+}
+
+/// What is wrong, by a rule that could not trip what it should: that comes first.
+#[must_use]
+pub fn withheld(why: Withheld, scope: &str, text: &str) -> String {
+    match why {
+        Withheld::Disarmed => format!("would trip {scope}, but is disarmed: {text}"),
+        Withheld::Failed => format!("could NOT trip {scope}: {text}"),
     }
 }
 
@@ -135,9 +156,19 @@ fn quantity(metric: Metric, value: f64) -> String {
     match metric {
         Metric::SpendUsd => return NanoUsd::of_f64(value).exact(),
         Metric::SpendUsdPerHour => return NanoUsd::of_f64(value).about(),
+        // Times the rate that would just use up the period.
+        Metric::SpendBurnRate if value < 99.95 => return format!("{value:.1}x"),
+        Metric::SpendBurnRate => return format!("{value:.0}x"),
         _ => {}
     }
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// How many of something: `1 call`, `2 calls`.
+#[must_use]
+pub fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// A span for a sentence: `41 s`, `12 min`, `5.2 h`.

@@ -142,6 +142,16 @@ impl Reader {
         Ok(days.into_iter().map(grain::begin_of).collect())
     }
 
+    /// When the newest minute with spend ended, or else the newest of what is left
+    /// where minutes are no longer kept.
+    pub fn until(&self) -> Result<Option<Wall>, LedgerError> {
+        let newest = self.ask(|db| grain::last_steps(db, "minute", (1, i64::MAX), 1))?;
+        match newest.first() {
+            Some(minute) => Ok(Some(grain::begin_of(minute + 1))),
+            None => Ok(self.size()?.period.map(|(_, to)| to)),
+        }
+    }
+
     /// The same from a moment on, by steps of so many minutes counted from 1970,
     /// each told by its first minute: from the step on that the moment lies in, and
     /// from the finest rows that steps are made of. Where fewer steps than `least`

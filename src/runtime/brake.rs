@@ -13,6 +13,7 @@ use crate::action::switch::{
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetOutcome};
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
+use crate::engine::Withheld;
 use crate::engine::switches::{Armed, SwitchState, Trip};
 
 /// What the brake is told at start.
@@ -110,6 +111,17 @@ pub enum Tripped {
     Failed(String),
 }
 
+impl Tripped {
+    /// Why a rule did not get what it asked for, if it did not.
+    pub fn withheld(&self) -> Option<Withheld> {
+        match self {
+            Tripped::Now(_) | Tripped::Before => None,
+            Tripped::Disarmed => Some(Withheld::Disarmed),
+            Tripped::Failed(_) => Some(Withheld::Failed),
+        }
+    }
+}
+
 impl Brake {
     /// Open the directory, and take its lock if rules may trip. `actions` is how
     /// many trips the rules ask for: all of them may be due at once.
@@ -179,9 +191,9 @@ impl Brake {
 
     /// Make a vanished trip again: only a reset, with a reason, ends one. What can't
     /// be made stays owed. `None` if there is nothing to be told.
-    pub fn trip_again(&mut self, scope: &str) -> Option<(Tripped, KillNote)> {
+    pub fn trip_again(&mut self, scope: &str, now: Wall) -> Option<(Tripped, KillNote)> {
         let note = self.gone.note(scope)?;
-        let outcome = self.trip(scope, &note);
+        let outcome = self.attempt(scope, |dir, scope| dir.trip_again(scope, &note, now));
         if let Tripped::Failed(why) = &outcome {
             return self.gone.stays(scope, why).then_some((outcome, note));
         }
@@ -265,13 +277,21 @@ impl Brake {
 
     /// A person asks for a trip: that needs no arming.
     pub fn trip(&mut self, scope: &str, note: &KillNote) -> Tripped {
+        self.attempt(scope, |dir, scope| dir.trip(scope, note))
+    }
+
+    fn attempt(
+        &mut self,
+        scope: &str,
+        trip: impl FnOnce(&mut SwitchDir, &SwitchScope) -> Result<TripOutcome, SwitchError>,
+    ) -> Tripped {
         let scope = match scope.parse::<SwitchScope>() {
             Ok(scope) => scope,
             Err(error) => return Tripped::Failed(error.to_string()),
         };
         match &mut self.dir {
             Err(why) => Tripped::Failed(why.clone()),
-            Ok(dir) => match dir.trip(&scope, note) {
+            Ok(dir) => match trip(dir, &scope) {
                 Ok(TripOutcome::Tripped(pending)) => Tripped::Now(pending),
                 Ok(TripOutcome::AlreadyTripped(_)) => Tripped::Before,
                 Err(error) => Tripped::Failed(words(&error)),
@@ -350,6 +370,7 @@ impl Brake {
         let scope = scope_of(entry);
         let trip = Trip {
             at: entry.since,
+            again: entry.again,
             by: Some(entry.by().to_owned()),
             rule: record.and_then(|record| record.rule.clone()),
             reason: record.map(|record| record.reason.clone()),
@@ -384,10 +405,13 @@ fn scope_of(entry: &Entry) -> String {
 
 /// Who only looks makes none.
 fn open(setup: &SwitchSetup) -> Result<SwitchDir, String> {
-    if setup.access == SwitchAccess::Look && !setup.dir.exists() {
-        return Err(format!("there is no {} yet: nothing is stopped by it", setup.dir.display()));
-    }
-    SwitchDir::open(&setup.dir, &setup.network).map_err(|error| words(&error))
+    let opened = match setup.access {
+        SwitchAccess::Act => SwitchDir::open(&setup.dir, &setup.network).map(Some),
+        SwitchAccess::Look => SwitchDir::existing(&setup.dir, &setup.network),
+    };
+    opened
+        .map_err(|error| words(&error))?
+        .ok_or_else(|| format!("there is no {} yet: nothing is stopped by it", setup.dir.display()))
 }
 
 fn words(error: &SwitchError) -> String {
@@ -501,9 +525,9 @@ mod tests {
         std::fs::remove_dir_all(root.path().join("kill.d")).unwrap();
         assert!(brake.refresh());
         assert_eq!(brake.take_vanished(), gone("provider/b", Told::First));
-        assert!(matches!(brake.trip_again("provider/b"), Some((Tripped::Now(_), _))));
+        assert!(matches!(brake.trip_again("provider/b", Wall(0)), Some((Tripped::Now(_), _))));
         assert!(root.path().join("kill.d/provider.b.kill").exists());
-        assert!(brake.trip_again("provider/b").is_none(), "nothing is owed any more");
+        assert!(brake.trip_again("provider/b", Wall(0)).is_none(), "nothing is owed any more");
     }
 
     #[test]

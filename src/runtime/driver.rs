@@ -18,7 +18,7 @@ use super::keeper::Keeper;
 use super::observer::{Beat, Look};
 use crate::action::arming::ArmState;
 use crate::domain::{Batch, Mono, SourceId, Stamp};
-use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus};
+use crate::engine::{Effect, Engine, Event, EventKind, SourceStatus, Withheld, withheld_in_words};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the switch directory is looked at.
@@ -282,6 +282,7 @@ impl Driver {
     fn carry_out(&mut self, effects: &mut Vec<Effect>, now: Stamp) -> bool {
         let mut urgent = false;
         let mut learn = false;
+        let mut withheld: Vec<(Arc<str>, String, Withheld)> = Vec::new();
         for effect in effects.drain(..) {
             match effect {
                 Effect::Trip { scope, rule, reason } => {
@@ -290,13 +291,22 @@ impl Driver {
                         continue;
                     };
                     let outcome = brake.trip_by_rule(&scope, &note);
+                    let why = outcome.withheld();
                     self.after_trip(outcome, &scope, &note, now);
+                    withheld.extend(why.map(|why| (rule, scope, why)));
                     learn = true;
                     urgent = true;
                 }
-                Effect::Event(event) => {
+                Effect::Event(mut event) => {
                     urgent |=
                         matches!(event.kind, EventKind::AlertFiring | EventKind::SwitchTripped);
+                    for (rule, scope, why) in &withheld {
+                        // Of several alerts of a rule, the one that asked for it.
+                        let asked = event.would.contains(&format!("trip {scope}"));
+                        if asked && event.rule.as_ref() == Some(rule) {
+                            event.summary = withheld_in_words(*why, scope, &event.summary);
+                        }
+                    }
                     self.tell(event);
                 }
             }

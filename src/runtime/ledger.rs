@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::brake::{Brake, SwitchAccess, SwitchSetup};
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{
@@ -170,14 +171,24 @@ fn keep_one(
     }
 }
 
-/// An engine that only knows what the ledger of a directory holds: for a look at
-/// it while nothing runs. Its sources are those that the ledger knows.
+/// What is known while nothing runs.
+#[derive(Debug)]
+pub struct Remembered {
+    /// An engine that only knows what the ledger holds, and what the switch directory
+    /// does now. Its sources are those that the ledger knows.
+    pub engine: Engine,
+    /// When the newest minute with a call ended, if there is any.
+    pub until: Option<Wall>,
+}
+
+/// A look at what a ledger and a switch directory hold, while nothing runs.
 pub fn remembered(
     dir: &Path,
+    switch: SwitchSetup,
     mut spec: EngineSpec,
     names: Names,
     now: Stamp,
-) -> Result<Engine, LedgerError> {
+) -> Result<Remembered, LedgerError> {
     let reader = Reader::open(dir)?;
     let _moment = reader.moment()?;
     let kept = reader.load()?;
@@ -190,7 +201,9 @@ pub fn remembered(
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
         engine.set_source(id, status.clone(), now);
     }
-    Ok(engine)
+    let switch = SwitchSetup { access: SwitchAccess::Look, ..switch };
+    engine.set_switches(Brake::new(switch, 0).states(), now, &mut Vec::new());
+    Ok(Remembered { engine, until: reader.until()? })
 }
 
 /// Let the engine begin where the ledger of a directory ends, without writing: what is

@@ -380,6 +380,7 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
             needs_s: alert.rule.hold.as_secs_f64(),
             labels: alert.labels.clone(),
             title: alert.title.as_str().into(),
+            withheld: alert.withheld(),
             value: instance.value(),
             threshold: threshold.map(|(value, _)| value),
             summary: alert.summary().into(),
@@ -414,6 +415,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
                 (None, Armed::Unknown) => "unknown",
             },
             since: trip.map(|trip| trip.at.rfc3339().into()),
+            made_again_at: trip.and_then(|trip| trip.again).map(|at| at.rfc3339().into()),
             since_s: trip.map(|trip| now.wall.since(trip.at).as_secs_f64()),
             by: trip.and_then(|trip| trip.by.as_deref().map(Into::into)),
             rule: trip.and_then(|trip| trip.rule.as_deref().map(Into::into)),
@@ -497,13 +499,15 @@ fn findings(engine: &Engine) -> Vec<Finding> {
 }
 
 fn totals(engine: &Engine) -> Totals {
-    let (totals, lines) = (engine.totals(), engine.counters());
+    let (sum, lines) = (engine.totals(), engine.counters());
+    let count = |count: i64| u64::try_from(count).unwrap_or(0);
+    let tokens = |tokens: i64| sum.tokens_known().then(|| count(tokens));
     Totals {
-        requests: totals.requests,
-        input_tokens: totals.input_tokens,
-        output_tokens: totals.output_tokens,
-        cost_usd: Usd(totals.cost),
-        unpriced: totals.unpriced,
+        requests: count(sum.requests),
+        input_tokens: tokens(sum.input_tokens),
+        output_tokens: tokens(sum.output_tokens),
+        cost_usd: sum.cost_known().then_some(Usd(sum.cost)),
+        unpriced: count(sum.unpriced),
         quarantined: lines.quarantined,
         ignored: lines.ignored,
         duplicates: lines.duplicates,

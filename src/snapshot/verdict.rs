@@ -2,7 +2,7 @@
 //! back, and whether waiting helps.
 
 use super::{Cap, Limit, Snapshot, Source, State, Switch, Traffic};
-use crate::engine::span_in_words as span;
+use crate::engine::{counted, span_in_words as span};
 
 /// Below this a limit is a warning.
 const LOW: f64 = 0.10;
@@ -89,15 +89,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     let mut parts: Vec<String> = Vec::new();
     let tripped: Vec<&Switch> = snapshot.switches.iter().filter(|s| s.state == "tripped").collect();
     parts.extend(tripped.iter().map(|switch| stopped(switch)));
-    let spent = snapshot.caps.iter().find(|cap| cap.used_ratio >= 1.0);
-    if let Some(cap) = spent {
-        parts.push(format!(
-            "cap {} is spent ({} of {})",
-            cap.title(),
-            cap.spent_usd.0.exact(),
-            cap.cap_usd.0.exact()
-        ));
-    }
+    parts.extend(spent_cap(snapshot));
     let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();
     if let Some(limit) = latest_back(&exhausted) {
         parts.push(exhausted_limit(limit, exhausted.len()));
@@ -137,9 +129,44 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     parts.join("; ") + "."
 }
 
-fn stopped(switch: &Switch) -> String {
+/// What still holds of a picture that was kept, while nothing runs: a stop stands, and
+/// of what is spent nothing comes back before the period ends. Nothing else is known
+/// of the present. `age_s` is that of the newest call in it.
+#[must_use]
+pub fn kept(snapshot: &Snapshot, age_s: Option<f64>) -> (State, String) {
+    let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
+    let mut parts: Vec<String> = tripped.map(tripped_by).collect();
+    parts.extend(spent_cap(snapshot));
+    let state = if parts.is_empty() { State::Unknown } else { State::Critical };
+    let age = match age_s {
+        None => "no call was kept".to_owned(),
+        Some(s) if s < 60.0 => "the newest call kept is less than a minute old".to_owned(),
+        Some(s) => format!("the newest call kept is {} old", span(s)),
+    };
+    let no = if parts.is_empty() { "No" } else { "no" };
+    parts.push(format!("{no} `serve` runs: {age}, and nothing is known since"));
+    (state, parts.join("; ") + ".")
+}
+
+/// The cap that is spent, the worst of several.
+fn spent_cap(snapshot: &Snapshot) -> Option<String> {
+    let spent = || snapshot.caps.iter().filter(|cap| cap.used_ratio >= 1.0);
+    let cap = spent().next()?;
+    let more = match spent().count() {
+        1 => String::new(),
+        caps => format!(" and {} more", caps - 1),
+    };
+    let (used, whole) = (cap.spent_usd.0.exact(), cap.cap_usd.0.exact());
+    Some(format!("cap {} is spent ({used} of {whole}){more}", cap.title()))
+}
+
+fn tripped_by(switch: &Switch) -> String {
     let by = switch.rule.as_ref().map(|rule| format!("rule {rule}"));
     let by = by.or(switch.by.as_ref().map(ToString::to_string)).unwrap_or_else(|| "?".into());
+    format!("KILL {} tripped by {by}", switch.scope)
+}
+
+fn stopped(switch: &Switch) -> String {
     let disobey: Vec<&str> =
         switch.hosts.iter().filter(|h| h.obeyed == Some(false)).map(|h| &*h.host).collect();
     let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
@@ -149,13 +176,13 @@ fn stopped(switch: &Switch) -> String {
     } else if unknown > 0 {
         format!("NOT PROVEN: {unknown} calls passed since, and no log says when they began")
     } else if obey > 0 {
-        format!("obeyed by {obey} of {} hosts", switch.hosts.len())
+        format!("obeyed by {obey} of {}", counted(switch.hosts.len(), "host"))
     } else if switch.hosts.is_empty() {
         "no call since, not proven yet".to_owned()
     } else {
         "not proven yet".to_owned()
     };
-    format!("KILL {} tripped by {by}, {proof}", switch.scope)
+    format!("{}, {proof}", tripped_by(switch))
 }
 
 /// Of several exhausted limits the one that comes back last binds; money that is
@@ -194,7 +221,9 @@ fn hurt(row: &Traffic) -> String {
     let cause = match most {
         Some((by @ (&"quota" | &"plan"), _)) => format!(" by its {by}"),
         Some((&"spend_cap", _)) => " by its spend cap".to_owned(),
-        Some((by, _)) if *by != "unknown" => format!(" by its {} limit", by.replace('_', " ")),
+        Some((by, _)) if *by != "unknown" => {
+            format!(" by its {} limit", by.trim_end_matches('s').replace('_', " "))
+        }
         _ => ", cause not stated".to_owned(),
     };
     format!("{} {} refused{cause}", row.title(), percent(row.refused_ratio()))
@@ -240,13 +269,21 @@ fn calm(snapshot: &Snapshot) -> String {
     if lines(snapshot) == 0 {
         let ended = snapshot.sources.iter().all(|source| &*source.state == "ended");
         let hope = if ended { "there is nothing to read" } else { "waiting" };
-        return format!("No line yet from {} source(s); {hope}.", snapshot.sources.len());
+        let from = counted(snapshot.sources.len(), "source");
+        // A ledger's totals stand beside it, and are no sign that anything was read.
+        let kept = if snapshot.ledger.is_some() && snapshot.totals.requests > 0 {
+            " Totals and caps go on from the ledger."
+        } else {
+            ""
+        };
+        return format!("No line yet from {from}; {hope}.{kept}");
     }
     if nothing_understood(snapshot) {
-        let lines = lines(snapshot);
-        return format!(
-            "None of {lines} line(s) was understood: not a gateway's log? See `tripline parse`."
-        );
+        let read = match lines(snapshot) {
+            1 => "The only line was not understood".to_owned(),
+            lines => format!("None of {lines} lines was understood"),
+        };
+        return format!("{read}: not a gateway's log? See `tripline parse`.");
     }
     if let Some(progress) = catching_up(snapshot) {
         return format!("Catching up with what was logged before the start: {progress}.");
@@ -276,6 +313,7 @@ fn calm(snapshot: &Snapshot) -> String {
         None if snapshot.overall.requests > 0 => {
             "Calls pass; no fresh limit is known (no rate-limit headers in the log).".to_owned()
         }
+        None if snapshot.totals.requests == 0 => "No call was logged yet.".to_owned(),
         None => "No call in the last minute.".to_owned(),
     }
 }

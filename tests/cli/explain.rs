@@ -141,3 +141,18 @@ fn formats_are_listed_with_their_files_and_printed_to_be_copied() {
     sandbox.run(["--config", config, "formats", "wave"]).exits(64).says("did you mean `weave`?");
     sandbox.run(["--config", config, "parse", "--json"]).exits(64);
 }
+
+#[test]
+fn a_limit_is_called_by_its_name_and_not_by_a_number() {
+    let sandbox = Sandbox::new();
+    let line = r#"{"at":"2026-11-20T14:03:27Z","status":429,"provider":"openai","model":"gpt-4o","headers":{"x-ratelimit-limit-tokens":"1000","x-ratelimit-remaining-tokens":"0","x-ratelimit-remaining-requests":"5"}}"#;
+    let said = sandbox.run_with(&["parse", "--explain"], line.as_bytes()).ok().out();
+    for part in [
+        "is remaining, tokens in 60 s",
+        "limit openai gpt-4o TPM, tokens in 60 s: ",
+        "limit openai gpt-4o RPM, requests in 60 s: ",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("limit 0") && !said.contains("limit 1:"), "{said}");
+}

@@ -118,7 +118,7 @@ fn unsafe_directories_are_refused() {
 #[test]
 fn a_foreign_kill_file_counts_as_tripped_and_is_removed_by_force_only() {
     let sandbox = Sandbox::new();
-    status(&sandbox);
+    fs::create_dir_all(sandbox.path("state/kill.d")).unwrap();
     let file = sandbox.file("state/kill.d/all.kill", "stop, said the cron job\n");
     let row = status(&sandbox)["switches"][0].clone();
     assert_eq!((&row["scope"], &row["state"]), (&"all".into(), &"tripped".into()));
@@ -172,4 +172,112 @@ fn everything_is_on_record_and_tampering_shows() {
         fs::write(&path, tampered).unwrap();
         sandbox.run(["audit", "verify"]).exits(65);
     }
+}
+
+/// Runs with a configuration of this text.
+fn with(sandbox: &Sandbox, text: &str, args: &[&str]) -> super::sandbox::Ran {
+    let config = sandbox.file("c.toml", text);
+    sandbox.run([&["--config", config.to_str().unwrap()], args].concat())
+}
+
+#[test]
+fn a_stop_needs_no_more_of_a_configuration_than_the_switch() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("kill.d");
+    let file = dir.join("all.kill");
+    let switch = format!("[switch]\ndir = {:?}\n", dir.to_str().unwrap());
+    let broken = switch.clone()
+        + "[[rule]]\nname = \"x\"\nmetric = \"spend.usd\"\nabov = 3\n[display]\nfps = 900\n[[rul]]\n";
+    let trip = ["switch", "trip", "all", "--reason", "runaway"];
+    let warned = with(&sandbox, &broken, &trip).ok();
+    let said = warned.err();
+    assert!(
+        said.contains("warning: the configuration has 4 errors, not needed for this"),
+        "{said}"
+    );
+    for part in ["c.toml:6:1: unknown key 'abov'", "'fps'", "unknown key 'rul'", "config check"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(file.exists(), "where the configuration says");
+    for (args, out) in [
+        (&["switch", "status"][..], "TRIPPED all"),
+        (&["switch", "arm"], "armed"),
+        (&["switch", "disarm"], "disarmed"),
+        (&["switch", "reset", "all", "--reason", "fixed"], "traffic may pass"),
+    ] {
+        let ran = with(&sandbox, &broken, args).ok().says("not needed for this");
+        assert!(ran.out().contains(out), "{args:?}: {}", ran.out());
+    }
+    assert!(!file.exists());
+    // Who else runs on it still refuses it.
+    with(&sandbox, &broken, &["once"]).exits(78);
+    // What forbids it is heeded all the same.
+    let look = broken.replace("fps = 900", "fps = 900\nread_only = true");
+    with(&sandbox, &look, &trip).exits(77).says("read-only").says("nothing was tripped");
+}
+
+#[test]
+fn what_may_be_meant_for_the_switch_must_be_right_before_anything_is_stopped() {
+    let sandbox = Sandbox::new();
+    let trip = ["switch", "trip", "all", "--reason", "runaway"];
+    let undone = [
+        (&trip[..], "nothing was tripped"),
+        (&["switch", "reset", "all", "--reason", "x"], "nothing was reset"),
+        (&["switch", "arm"], "NOT armed"),
+        (&["switch", "disarm"], "NOT disarmed"),
+    ];
+    for text in [
+        "[[rule",
+        "[swich]\ndir = \"/x\"\n",
+        "[kill_directory]\npath = \"/x\"\n",
+        "[switch]\ndri = \"/x\"\n",
+        "[switch]\ndir = 7\n",
+        "[switch]\ndir = \"relative\"\n",
+        "dir = \"/x\"\n",
+        "config_version = 99\n",
+        "[display]\nread_only = \"yes\"\n",
+    ] {
+        for (args, what) in undone {
+            with(&sandbox, text, args).exits(78).says(what).says("tripline switch --dir DIR");
+        }
+    }
+    assert!(!sandbox.state().exists(), "nothing was made");
+    // A state directory that may be another one matters, unless it is typed.
+    let config = sandbox.file("c.toml", "stat_dir = \"/x\"\n[switch]\ndir = \"/x\"\n");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env_clear().env("HOME", sandbox.path("")).arg("--config").arg(config).args(trip);
+    super::sandbox::Ran(command.output().unwrap()).exits(78).says("unknown key 'stat_dir'");
+    // Both directories typed: nothing of it is needed, wherever it can't be read.
+    let dir = sandbox.path("kill.d").display().to_string();
+    for text in ["[[rule", "[switch]\ndri = \"/x\"\n", "[swich]\n"] {
+        let there = |args: &[&str]| with(&sandbox, text, &[args, &["--dir", &dir]].concat());
+        assert!(there(&trip).ok().out().contains("tripped all"));
+        assert!(sandbox.path("kill.d/all.kill").exists());
+        let status = there(&["switch", "status", "--json"]).ok().json();
+        assert_eq!(status["switches"][0]["scope"], "all");
+        let known = text == "[swich]\n";
+        assert_eq!(status.get("armed").is_some(), known, "{text}: {status}");
+        there(&["switch", "reset", "all", "--reason", "x"]).ok();
+    }
+    // Whatever else prevents it says so, too.
+    sandbox.run(["switch", "trip", "al", "--reason", "x"]).exits(64).says("nothing was tripped");
+    sandbox.run(["switch", "trip", "all", "--reason", " "]).exits(64).says("nothing was tripped");
+    let config = format!("[switch]\ndir = {:?}\n", sandbox.path("link").to_str().unwrap());
+    symlink(sandbox.path("kill.d"), sandbox.path("link")).unwrap();
+    with(&sandbox, &config, &trip).exits(77).says("symbolic link").says("nothing was tripped");
+    // To disarm needs no switch directory.
+    with(&sandbox, &config, &["switch", "arm"]).exits(77).says("NOT armed");
+    with(&sandbox, &config, &["switch", "disarm"]).ok();
+}
+
+#[test]
+fn a_look_makes_nothing() {
+    let sandbox = Sandbox::new();
+    for args in [&["switch", "status"][..], &["switch", "status", "--json"], &["audit", "show"]] {
+        sandbox.run(args).ok();
+    }
+    sandbox.run(["status"]).exits(69);
+    assert!(!sandbox.state().exists());
+    let shown = sandbox.run(["switch", "status"]).ok().out();
+    assert!(shown.contains("(not made yet)") && shown.contains("nothing is tripped"), "{shown}");
 }

@@ -51,6 +51,59 @@ fn a_refusal_that_states_no_cause_says_who_was_refused() {
     assert!(said.contains("  openai gpt-4o LIMIT: REFUSED, cause not stated"), "{said}");
     let told = sandbox.run(["replay".as_ref(), log.as_os_str()]).ok().out();
     assert!(told.contains("openai gpt-4o refused, cause not stated"), "{told}");
+    // An alert on it has no number that anybody stated.
+    let alert = said.lines().find(|line| line.contains(" limit-low ")).unwrap();
+    assert!(alert.ends_with("limit-low openai gpt-4o: refused, limit not stated"), "{alert}");
+    // Long after it, nothing is known but that it was.
+    let old = call(90_000, r#""provider":"openai","model":"gpt-4o","status":429"#);
+    let log = sandbox.file("gw.jsonl", old);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.contains("LIMIT: was refused, limit not stated, 25.0 h old STALE"), "{said}");
+    assert!(said.contains("  1 line ("), "{said}");
+}
+
+#[test]
+fn who_is_refused_by_a_limit_is_told_which_one() {
+    let sandbox = Sandbox::new();
+    // Too old for the limit itself to be exhausted still.
+    let refused: String = (20..30)
+        .map(|n| call(n, r#""provider":"p","model":"m","status":429,"headers":{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"0","retry-after":"1"}"#))
+        .collect();
+    let passed: String = (1..10)
+        .map(|n| call(10 - n, r#""provider":"p","model":"m","status":200,"headers":{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"90"}"#))
+        .collect();
+    let log = sandbox.file("gw.jsonl", refused + &passed);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.contains("refused by its token limit"), "{said}");
+    let ignored = sandbox.file("none.jsonl", "{\"level\":\"info\",\"msg\":\"up\"}\n");
+    let said = sandbox.run(["once".as_ref(), ignored.as_os_str()]).ok().out();
+    assert!(!said.contains("No call in the last minute"), "{said}");
+}
+
+#[test]
+fn one_of_a_thing_is_one_and_a_multiple_has_its_unit() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.jsonl", "");
+    let config = format!(
+        "[[source]]\npaths = [{:?}]\n[[cap]]\nname = \"day\"\nusd = 1\nperiod = \"day\"\n[builtin_rules]\nenabled = false\n[[rule]]\nname = \"burns\"\nmetric = \"spend.burn_rate\"\nabove = 2\nfor = \"0s\"\n",
+        log.to_str().unwrap()
+    );
+    let config = sandbox.file("config.toml", config);
+    let with = |args: &[&str]| {
+        sandbox.run([&["--config", config.to_str().unwrap()], args].concat()).ok().out()
+    };
+    assert!(with(&["config", "check"]).contains("ok (1 source, 1 cap, 1 rule)"));
+    assert!(with(&["once"]).contains("No line yet from 1 source; "));
+    let lines: String = (0..20)
+        .map(|n| call(30 - n, r#""provider":"p","model":"m","status":200,"cost_usd":0.01"#))
+        .collect();
+    sandbox.file("gw.jsonl", lines);
+    let said = with(&["once"]);
+    let alert = said.lines().find(|line| line.contains(" burns ")).unwrap();
+    assert!(alert.contains(": burn rate ") && alert.ends_with("x, above 2.0x"), "{alert}");
+    let none = sandbox.file("none.log", "hello\n");
+    let said = sandbox.run(["once".as_ref(), none.as_os_str()]).ok().out();
+    assert!(said.starts_with("UNKNOWN: The only line was not understood: "), "{said}");
 }
 
 #[test]

@@ -616,7 +616,13 @@ fn source(name: &str, state: &str, last_line_age_s: f64) -> Source {
 }
 
 fn totals() -> Totals {
-    Totals { requests: 183_400, cost_usd: usd(812), quarantined: 3, faults: 2, ..Totals::default() }
+    Totals {
+        requests: 183_400,
+        cost_usd: Some(usd(812)),
+        quarantined: 3,
+        faults: 2,
+        ..Totals::default()
+    }
 }
 
 fn load() -> Arc<[Load]> {

@@ -12,7 +12,7 @@ use super::calls::Truth;
 use super::contract;
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::need;
-use super::sandbox::{PATIENCE, Running, Sandbox, until};
+use super::sandbox::{PATIENCE, Ran, Running, Sandbox, until};
 
 #[test]
 fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
@@ -288,20 +288,107 @@ fn nobody_else_is_answered_even_where_the_file_lets_them_in() {
     let socket = sandbox.path("sock");
     let config = format!("[serve]\nsocket = {:?}\n", socket.to_str().unwrap());
     let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
-    let ask_as = |user: Option<u32>| {
+    let ask_as = |user: Option<u32>, state: &str| {
         let mut command = Command::new(&program);
         command.env_clear().env("HOME", "/").current_dir("/").arg("--config");
-        command.arg(sandbox.path("config.toml")).args(["--state", "/nonexistent", "status"]);
+        command.arg(sandbox.path("config.toml")).args(["--state", state, "status"]);
         user.map(|user| command.uid(user));
         command.output().unwrap()
     };
     open(&dir, 0o755).and_then(|()| open(&program, 0o755)).unwrap();
-    let refused = ask_as(Some(NOBODY));
+    let refused = ask_as(Some(NOBODY), "/nonexistent");
     assert_eq!(refused.status.code(), Some(69));
     assert!(String::from_utf8(refused.stderr).unwrap().contains("Permission denied"));
     open(&socket, 0o666).unwrap();
-    let silent = ask_as(Some(NOBODY));
+    let silent = ask_as(Some(NOBODY), "/nonexistent");
     assert_eq!((silent.status.code(), &silent.stdout[..]), (Some(69), &b""[..]));
-    assert!(ask_as(None).status.success());
+    assert!(ask_as(None, sandbox.state().to_str().unwrap()).status.success());
+    daemon.stop();
+}
+
+#[test]
+fn status_answers_about_the_state_that_was_named_and_about_no_other() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 3);
+    let runtime = sandbox.path("run");
+    fs::create_dir(&runtime).unwrap();
+    let mut command = serve(&sandbox, "", &[&log]);
+    command.env("XDG_RUNTIME_DIR", &runtime);
+    let daemon = Daemon::start(command);
+    status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    let state = sandbox.state();
+    let ask = |state: Option<&Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+        command.env_clear().env("HOME", sandbox.path("")).env("XDG_RUNTIME_DIR", &runtime);
+        command.args(["status", "--json"]);
+        state.map(|state| command.arg("--state").arg(state));
+        Ran(command.output().unwrap())
+    };
+    let named = ask(Some(&state)).ok();
+    assert_eq!((&named.json()["pid"], &*named.err()), (&daemon.pid().into(), ""));
+    assert_eq!(named.json()["state_dir"], state.to_str().unwrap());
+    // The same directory by another name.
+    std::os::unix::fs::symlink(&state, sandbox.path("link")).unwrap();
+    assert_eq!(ask(Some(&sandbox.path("link"))).ok().json()["pid"], daemon.pid());
+    // Of another one nothing is known, and that is no answer about this one.
+    let other = sandbox.path("other");
+    let said = ask(Some(&other)).exits(69).says("nothing was kept in").err();
+    assert!(said.contains(&format!("tripline status --state {}", state.display())), "{said}");
+    assert!(!other.exists());
+    // Where nobody names one, the one that runs answers, and says whose it is.
+    let unnamed = ask(None).ok().says(&format!("this is the `serve` of {}", state.display()));
+    assert_eq!(unnamed.json()["pid"], daemon.pid());
+    daemon.stop();
+    // One that has ended is asked about by its ledger, whatever runs elsewhere.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env_clear().env("HOME", sandbox.path("")).env("XDG_RUNTIME_DIR", &runtime);
+    command.arg("--state").arg(&other).arg("serve").arg(&log);
+    let second = Daemon::start(command);
+    let kept = ask(Some(&state)).ok().says("is that of");
+    assert_eq!(
+        (&kept.json()["from"], &kept.json()["totals"]["requests"]),
+        (&"ledger".into(), &3.into())
+    );
+    second.stop();
+}
+
+#[test]
+fn what_a_ledger_proves_comes_before_that_nothing_runs() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 20);
+    let config = "[[cap]]\nname = \"tiny\"\nusd = 0.0001\nperiod = \"month\"\n";
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    daemon.stop();
+    let with = |more: &[&str]| {
+        let config = sandbox.path("config.toml").display().to_string();
+        sandbox.run([&["--config", &config, "status"], more].concat()).ok()
+    };
+    let seen = with(&["--json"]).json();
+    assert_eq!((&seen["from"], &seen["state"]), (&"ledger".into(), &"critical".into()));
+    let verdict = seen["verdict"].as_str().unwrap();
+    assert!(verdict.starts_with("cap tiny is spent ("), "{verdict}");
+    assert!(verdict.contains("no `serve` runs: the newest call kept is"), "{verdict}");
+    let human = with(&[]).out();
+    assert!(human.starts_with("CRITICAL: cap tiny is spent"), "{human}");
+    assert!(human.contains("switch   all disarmed"), "{human}");
+    assert!(!sandbox.path("state/kill.d/.lock").exists());
+    // A stop counts for more, and nothing is said of who obeys it.
+    sandbox.run(["switch", "trip", "all", "--reason", "too dear"]).ok();
+    let human = with(&[]).out();
+    assert!(human.starts_with("CRITICAL: KILL all tripped by alice; cap tiny is spent"), "{human}");
+    assert!(human.contains(" by alice: too dear"), "{human}");
+    sandbox.run(["switch", "reset", "all", "--reason", "x"]).ok();
+
+    // Without the cap nothing is known of the present.
+    let human = sandbox.run(["status"]).ok().out();
+    assert!(human.starts_with("UNKNOWN: No `serve` runs: the newest call kept is"), "{human}");
+    // The next run has read nothing yet, but goes on from these totals.
+    let empty = sandbox.file("empty.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&empty]));
+    let waits = "No line yet from 1 source; waiting. Totals and caps go on from the ledger.";
+    status_until(&sandbox, "it says so", |status| status["verdict"] == waits);
     daemon.stop();
 }

@@ -15,10 +15,10 @@ use tripline::action::audit::{self, Deed};
 use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
 use tripline::domain::Wall;
 
-use super::daemon::{Daemon, serve, status_follows, status_until};
+use super::daemon::{Daemon, serve, status, status_follows, status_until};
 use super::disk::Mounted;
 use super::need;
-use super::sandbox::{Sandbox, now, rfc3339, until};
+use super::sandbox::{Running, Sandbox, now, rfc3339, until};
 
 /// The switch of that scope in a status.
 fn switch<'s>(status: &'s Value, scope: &str) -> Option<&'s Value> {
@@ -304,7 +304,7 @@ fn a_stop_that_could_not_be_made_again_is_owed_until_it_can_or_is_reset() {
     until("the same stop again", || file.exists());
     status_until(&sandbox, "it is shown", |status| is_tripped(status, stop));
     let failed = audited(&sandbox).into_iter().filter(|deed| {
-        deed["action"] == "trip" && deed["result"].as_str().unwrap().starts_with("failed")
+        deed["action"] == "trip_again" && deed["result"].as_str().unwrap().starts_with("failed")
     });
     assert_eq!(failed.count(), 1, "it is tried often, and told once");
 
@@ -359,4 +359,137 @@ fn whether_a_stop_was_reset_is_told_by_the_order_of_the_record_not_by_clocks() {
     }
     daemon.stop();
     sandbox.run(["audit", "verify"]).ok();
+}
+
+#[test]
+fn a_stop_whose_file_is_made_again_is_the_same_stop_and_nobody_else_tripped_it() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let file = kill_file(&sandbox, "env.prod.kill");
+    let content = || -> Option<Value> { serde_json::from_slice(&fs::read(&file).ok()?).ok() };
+    sandbox.run(["switch", "trip", "env/prod", "--reason", "runaway"]).ok();
+    let first = content().unwrap();
+    let seen = status_until(&sandbox, "the trip", |status| is_tripped(status, "env/prod"));
+    assert_eq!(switch(&seen, "env/prod").unwrap()["since"], first["at"]);
+    // Twice: the second time it is the one that was made again that goes away.
+    let mut before = Value::Null;
+    for round in 1..=2 {
+        fs::remove_file(&file).unwrap();
+        // Its time is written when it stands, a moment after it does.
+        let agreed = |status: &Value| {
+            let row = switch(status, "env/prod").map(|row| row["made_again_at"].clone());
+            let row = row.filter(|at| at.is_string() && *at != before);
+            row.is_some() && row == content().map(|now| now["made_again_at"].clone())
+        };
+        let seen = status_until(&sandbox, "made again", agreed);
+        let (row, now) = (switch(&seen, "env/prod").unwrap(), content().unwrap());
+        for field in ["at", "by", "reason"] {
+            assert_eq!(now[field], first[field], "{field}");
+        }
+        assert_eq!((&row["since"], &row["by"]), (&first["at"], &"alice".into()));
+        before = now["made_again_at"].clone();
+        until("it is on record", || {
+            audited(&sandbox).iter().filter(|deed| deed["action"] == "trip_again").count() == round
+        });
+    }
+    let shown = sandbox.run(["switch", "status"]).ok().out();
+    assert!(shown.contains("was removed by hand, and made again"), "{shown}");
+    let deeds = audited(&sandbox);
+    let trips: Vec<&Value> = deeds.iter().filter(|deed| deed["action"] == "trip").collect();
+    assert_eq!(trips.len(), 1, "{deeds:#?}");
+    let again = deeds.iter().find(|deed| deed["action"] == "trip_again").unwrap();
+    assert_eq!((&again["by"], &again["result"]), (&"tripline".into(), &"tripped".into()));
+    let why = again["reason"].as_str().unwrap();
+    let of = format!("tripped at {} by alice: runaway", first["at"].as_str().unwrap());
+    assert!(why.contains("removed by hand") && why.contains(&of), "{why}");
+
+    // By other hands, and without a word of who and why: what is known is kept.
+    fs::write(sandbox.path("other"), "stop\n").unwrap();
+    fs::rename(sandbox.path("other"), &file).unwrap();
+    it_has_looked(&sandbox, "env/x");
+    let row = switch(&status(&sandbox), "env/prod").unwrap().clone();
+    assert_eq!((&row["since"], &row["by"]), (&first["at"], &"alice".into()), "{row}");
+    // And a reset ends it, however often it was made again.
+    sandbox.run(["switch", "reset", "env/prod", "--reason", "fixed", "--force"]).ok();
+    it_has_looked(&sandbox, "env/x");
+    assert!(!file.exists());
+    daemon.stop();
+    sandbox.run(["audit", "verify"]).ok();
+}
+
+#[test]
+fn calls_that_passed_while_a_kill_file_was_gone_are_not_held_against_a_gateway() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let file = kill_file(&sandbox, "all.kill");
+    // The stop is old, and its file was made again only now.
+    let tripped = SystemTime::now() - Duration::from_secs(60);
+    trip_at(&sandbox, "all", at(tripped));
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
+    fs::remove_file(&file).unwrap();
+    let again = |status: &Value| {
+        switch(status, "all").is_some_and(|switch| switch["made_again_at"].is_string())
+    };
+    let seen = status_until(&sandbox, "made again", again);
+    assert_eq!(switch(&seen, "all").unwrap()["since"], at(tripped).rfc3339());
+    let call = |at: SystemTime| {
+        let at = rfc3339(at);
+        format!(
+            "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"m\",\"status\":200,\"latency_ms\":1}}\n"
+        )
+    };
+    append(&log, &call(tripped + Duration::from_secs(30)));
+    append(&log, &call(SystemTime::now() + Duration::from_secs(3)));
+    let both = |status: &Value| status["totals"]["requests"] == 2;
+    let seen = status_until(&sandbox, "both calls", both);
+    let host = &switch(&seen, "all").unwrap()["hosts"][0];
+    assert_eq!(host["started_after_trip"], 1, "{host}");
+    daemon.stop();
+}
+
+#[test]
+fn a_rule_that_may_not_trip_says_so_wherever_it_fires() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let config = armed(&sandbox).replace("armed = true", "armed = false");
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    append(&log, &failed("m"));
+    let said = |status: &Value| {
+        let alerts = status["alerts"].as_array().unwrap();
+        let of_rule = alerts.iter().find(|alert| alert["rule"] == "all-fail");
+        of_rule.and_then(|alert| alert["summary"].as_str()).map(str::to_owned)
+    };
+    let would = "would trip model/p/m, but is disarmed: ";
+    let withheld = |status: &Value| said(status).is_some_and(|said| said.starts_with(would));
+    status_until(&sandbox, "it says so", withheld);
+    let human = sandbox.run(["status"]).ok().out();
+    assert!(human.contains(&format!("alert    firing all-fail: {would}")), "{human}");
+    // Once it may, it does, and says so no more.
+    let config = sandbox.path("config.toml").display().to_string();
+    sandbox.run(["--config", &config, "switch", "arm", "--reason", "launch"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "model/p/m"));
+    let seen = status(&sandbox);
+    assert!(said(&seen).is_none_or(|said| !said.contains("disarmed")), "{seen:#}");
+    daemon.stop();
+}
+
+#[test]
+fn a_stream_of_events_says_what_a_disarmed_rule_would_have_tripped() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let config =
+        sandbox.file("config.toml", armed(&sandbox).replace("armed = true", "armed = false"));
+    let mut command = sandbox.command();
+    command.arg("--config").arg(config).args(["watch", "--every", "50ms"]).arg(&log);
+    let running = Running::start(command);
+    running.wait_for("a picture", |line| line["schema"] == "tripline.snapshot/v1");
+    append(&log, &failed("m"));
+    let fires = running
+        .wait_for("it fires", |line| line["rule"] == "all-fail" && line["event"] == "alert.firing");
+    let summary = fires["summary"].as_str().unwrap();
+    assert!(summary.starts_with("would trip model/p/m, but is disarmed: "), "{summary}");
 }

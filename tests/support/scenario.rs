@@ -301,6 +301,7 @@ impl World {
             scope: tripped.scope.clone(),
             path: format!("/kill.d/{}.kill", tripped.scope.replace('/', ".")),
             trip: Some(Trip {
+                again: None,
                 at: now.wall,
                 by: Some(tripped.by.clone()),
                 rule: tripped.rule.clone(),

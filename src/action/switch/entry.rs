@@ -22,8 +22,10 @@ pub struct Entry {
     pub scope: Option<SwitchScope>,
     /// What stands in it.
     pub content: Content,
-    /// Since when: as it says, else as the file system says.
+    /// Since when the scope is stopped: as it says, else as the file system says.
     pub since: Wall,
+    /// When the file was made again, if somebody had removed it.
+    pub again: Option<Wall>,
     /// Who owns it.
     pub owner: u32,
     /// How much stands in it.
@@ -105,6 +107,18 @@ impl Entry {
         self.awaits_details() || self.len == 0
     }
 
+    /// Whether it tells less of the stop than what is known of it: somebody put another
+    /// file in its place, or its details are not written (yet).
+    pub(super) fn tells_less_than(&self, known: &Entry) -> bool {
+        self.says_nothing() || (self.content == Content::Foreign && known.record().is_some())
+    }
+
+    /// The stop of which this file is not the first.
+    pub(super) fn of_stop(self, record: KillRecord) -> Entry {
+        let (since, again) = (record.at.unwrap_or(self.since), record.again);
+        Entry { since, again, content: Content::Ours(record), ..self }
+    }
+
     /// Read the entry of that name; `None` if there is none.
     pub(super) fn read(dir: impl AsFd, file: &str) -> io::Result<Option<Entry>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -138,7 +152,12 @@ impl Entry {
             }
             _ => None,
         });
-        Entry { file: file.to_owned(), scope, content, since, owner: meta.uid(), len: meta.len() }
+        let again = match &content {
+            Content::Ours(record) => record.again,
+            Content::Foreign | Content::NotAFile(_) => None,
+        };
+        let (file, owner, len) = (file.to_owned(), meta.uid(), meta.len());
+        Entry { file, scope, content, since, again, owner, len }
     }
 }
 

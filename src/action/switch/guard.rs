@@ -49,17 +49,29 @@ pub(super) struct Handle {
 impl Handle {
     /// Open the directory, or create it with mode 0755.
     pub(super) fn open(path: &Path, network: &NetworkFs) -> Result<Handle, SwitchError> {
-        // Without a trailing slash, which would make the kernel follow a link.
-        let clean: PathBuf = path.components().collect();
-        let Some(parent) = clean.parent().filter(|_| path.is_absolute() && has_own_name(&clean))
-        else {
-            return Err(SwitchError::NotAbsolute { path: path.to_owned() });
-        };
-        let fd = match durable::open_dir(&clean) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&clean, parent)?,
-            opened => opened.map_err(|error| not_opened(&clean, error))?,
-        };
-        let handle = Handle { dir: fd.into(), path: clean };
+        if let Some(handle) = Handle::existing(path, network)? {
+            return Ok(handle);
+        }
+        let clean = own_path(path)?;
+        let fd = create(&clean)?;
+        Handle::checked(fd, clean, network)
+    }
+
+    /// Open the directory if there is one.
+    pub(super) fn existing(
+        path: &Path,
+        network: &NetworkFs,
+    ) -> Result<Option<Handle>, SwitchError> {
+        let clean = own_path(path)?;
+        match durable::open_dir(&clean) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(not_opened(&clean, error)),
+            Ok(fd) => Handle::checked(fd, clean, network).map(Some),
+        }
+    }
+
+    fn checked(fd: OwnedFd, path: PathBuf, network: &NetworkFs) -> Result<Handle, SwitchError> {
+        let handle = Handle { dir: fd.into(), path };
         handle.check(network)?;
         Ok(handle)
     }
@@ -149,8 +161,9 @@ fn check_above(parent: &Path) -> Result<(), SwitchError> {
     Ok(())
 }
 
-fn create(path: &Path, parent: &Path) -> Result<OwnedFd, SwitchError> {
+fn create(path: &Path) -> Result<OwnedFd, SwitchError> {
     let failed = |source| SwitchError::Io { doing: "create", path: path.to_owned(), source };
+    let parent = path.parent().unwrap_or(path);
     DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(failed)?;
     check_above(parent)?;
     let made = match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
@@ -167,8 +180,13 @@ fn create(path: &Path, parent: &Path) -> Result<OwnedFd, SwitchError> {
     Ok(fd)
 }
 
-fn has_own_name(path: &Path) -> bool {
-    path.file_name().is_some()
+/// The path without a trailing slash, which would make the kernel follow a link.
+fn own_path(path: &Path) -> Result<PathBuf, SwitchError> {
+    let clean: PathBuf = path.components().collect();
+    if !path.is_absolute() || clean.file_name().is_none() {
+        return Err(SwitchError::NotAbsolute { path: path.to_owned() });
+    }
+    Ok(clean)
 }
 
 fn not_opened(path: &Path, source: io::Error) -> SwitchError {

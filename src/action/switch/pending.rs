@@ -21,6 +21,8 @@ pub struct Pending {
     dir: Arc<Handle>,
     scope: SwitchScope,
     note: KillNote,
+    /// When the file was made again, if it is not the first of its stop.
+    again: Option<Wall>,
     file: File,
     content: Vec<u8>,
 }
@@ -44,15 +46,22 @@ pub enum Details {
 }
 
 impl Pending {
-    pub(super) fn new(dir: Arc<Handle>, scope: SwitchScope, note: KillNote, file: File) -> Pending {
-        let content = record::render(&scope, &note);
-        Pending { dir, scope, note, file, content }
+    pub(super) fn new(
+        dir: Arc<Handle>,
+        (scope, note, again): (SwitchScope, KillNote, Option<Wall>),
+        file: File,
+    ) -> Pending {
+        let content = record::render(&scope, &note, again);
+        Pending { dir, scope, note, again, file, content }
     }
 
     /// The kill file stands there since then. Answers what it will say.
     pub(super) fn date(&mut self, at: Wall) -> &[u8] {
-        self.note.at = at;
-        self.content = record::render(&self.scope, &self.note);
+        match &mut self.again {
+            Some(again) => *again = at,
+            None => self.note.at = at,
+        }
+        self.content = record::render(&self.scope, &self.note, self.again);
         &self.content
     }
 

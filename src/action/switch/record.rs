@@ -47,6 +47,8 @@ pub struct KillRecord {
     pub host: Option<String>,
     /// When.
     pub at: Option<Wall>,
+    /// When the file was made again, if somebody had removed it.
+    pub again: Option<Wall>,
 }
 
 impl KillRecord {
@@ -70,6 +72,8 @@ struct Json {
     host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_again_at: Option<String>,
 }
 
 /// The content of a prepared file.
@@ -83,8 +87,9 @@ pub(super) fn placeholder() -> Vec<u8> {
     padded(&json).unwrap_or_default()
 }
 
-/// The content of a tripped file. Long texts are cut until everything fits.
-pub(super) fn render(scope: &SwitchScope, note: &KillNote) -> Vec<u8> {
+/// The content of a tripped file, and of one that was made again. Long texts are cut
+/// until everything fits.
+pub(super) fn render(scope: &SwitchScope, note: &KillNote, again: Option<Wall>) -> Vec<u8> {
     let fitting = |budget: usize| {
         let cut = |text: &str| clean(text, budget);
         padded(&Json {
@@ -95,6 +100,7 @@ pub(super) fn render(scope: &SwitchScope, note: &KillNote) -> Vec<u8> {
             by: Some(cut(&note.by)),
             host: Some(cut(&note.host)),
             at: Some(note.at.rfc3339()),
+            made_again_at: again.map(Wall::rfc3339),
         })
     };
     [1024, 300, 150].into_iter().find_map(fitting).unwrap_or_else(placeholder)
@@ -110,6 +116,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<KillRecord> {
         by: json.by,
         host: json.host,
         at: json.at.as_deref().and_then(parse_time),
+        again: json.made_again_at.as_deref().and_then(parse_time),
     })
 }
 
@@ -162,18 +169,23 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_it_was_written() {
         let scope: SwitchScope = "model/openai/gpt-4o".parse().unwrap();
-        let bytes = render(&scope, &note("tokens gone"));
+        let bytes = render(&scope, &note("tokens gone"), None);
         assert_eq!(bytes.len(), FILE_LEN);
         let record = parse(&bytes).unwrap();
         assert_eq!(record.scope.as_deref(), Some("model/openai/gpt-4o"));
         assert_eq!(record.reason, "tokens gone");
         assert_eq!(record.at, Some(Wall::from_millis(1_795_183_407_412)));
+        assert_eq!(record.again, None);
+        let again = Some(Wall::from_millis(1_795_183_999_000));
+        let record = parse(&render(&scope, &note("tokens gone"), again)).unwrap();
+        assert_eq!((record.at, record.again), (Some(note("").at), again));
     }
 
     #[test]
     fn no_credential_gets_into_a_record() {
         let key = format!("sk-proj-{}", "Q7xWb2mK9rTfLp4Zs8Vd1Nc6Hy3Ja91f");
-        let bytes = render(&SwitchScope::Key(key.clone()), &note(&format!("leak of {key} seen")));
+        let bytes =
+            render(&SwitchScope::Key(key.clone()), &note(&format!("leak of {key} seen")), None);
         let text = String::from_utf8(bytes).unwrap();
         assert!(
             !text.contains("Q7xWb2mK") && text.contains("leak of sk-proj-…a91f seen"),
@@ -184,7 +196,8 @@ mod tests {
     #[test]
     fn texts_of_any_length_and_kind_fit() {
         for text in ["", "\u{1}\n\u{7f}", "\"\\", "é", "😀"] {
-            let bytes = render(&SwitchScope::Key(text.repeat(70_000)), &note(&text.repeat(70_000)));
+            let bytes =
+                render(&SwitchScope::Key(text.repeat(70_000)), &note(&text.repeat(70_000)), None);
             assert_eq!(bytes.len(), FILE_LEN);
             let record = parse(&bytes).unwrap();
             assert_ne!(record.reason, PLACEHOLDER_REASON, "{text:?}");

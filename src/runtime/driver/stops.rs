@@ -8,7 +8,7 @@ use super::{AskedReset, Driver, JOBS};
 use crate::action::arming::{ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
 use crate::action::switch::KillNote;
-use crate::domain::Stamp;
+use crate::domain::{Stamp, Wall};
 use crate::engine::{Effect, EventKind, Withheld};
 
 impl Driver {
@@ -104,18 +104,47 @@ impl Driver {
         }
     }
 
-    /// A trip is latched: only a reset, with a reason, ends it.
+    /// A trip is latched: only a reset, with a reason, ends it. Its file is made again,
+    /// by tripline and by nobody else: that is no second trip.
     fn trip_again(&mut self, scope: &str, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
-        let Some((outcome, note)) = brake.trip_again(scope) else { return };
-        if let Tripped::Now(_) | Tripped::Before = outcome {
-            let text = format!(
-                "the kill file of {scope} was removed by hand and is there again: \
-                 `tripline switch reset` ends a trip"
-            );
-            self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
-        }
-        self.after_trip(outcome, scope, &note, now);
+        let Some((outcome, note)) = brake.trip_again(scope, now.wall) else { return };
+        let by = note.rule.as_ref().map_or_else(|| note.by.clone(), |rule| format!("rule {rule}"));
+        let deed = |result: &str, at: Wall| Deed {
+            at,
+            by: "tripline".into(),
+            host: brake.host().to_owned(),
+            action: audit::TRIP_AGAIN.into(),
+            scope: Some(scope.to_owned()),
+            rule: note.rule.clone(),
+            reason: format!(
+                "its kill file was removed by hand, and no reset is recorded; tripped at {} by {by}: {}",
+                note.at.rfc3339(),
+                note.reason
+            ),
+            result: result.to_owned(),
+        };
+        let (job, text) = match outcome {
+            Tripped::Now(mut pending) => {
+                let deed = deed(audit::TRIPPED, self.clock.now().wall);
+                brake.stands_since(&mut pending, deed.at);
+                (Job::Confirm(pending, deed), "is there again")
+            }
+            Tripped::Before | Tripped::Disarmed => {
+                (Job::Record(deed("stands already", now.wall)), "is there again")
+            }
+            Tripped::Failed(why) => {
+                let text = format!("{scope} NOT tripped: {why}");
+                self.engine.report("trip_failed", &text, now);
+                (Job::Record(deed(&format!("failed: {why}"), now.wall)), "can't be made again")
+            }
+        };
+        let text = format!(
+            "the kill file of {scope} was removed by hand and {text}: \
+             `tripline switch reset` ends a trip"
+        );
+        self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
+        self.hand_over(job, now);
         self.restock(now);
     }
 

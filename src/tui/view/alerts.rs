@@ -61,11 +61,19 @@ fn cells(alert: &Alert, elapsed_s: f64) -> Vec<Cell> {
         cell(word(alert), own),
         cell(time(alert, elapsed_s), own),
         cell(&*alert.rule, own),
-        cell(&*alert.title, own),
+        cell(title_of(alert), own),
         plain(if alert.severity == State::Critical { "page" } else { "warn" }),
         plain(format!("ack {}", alert.acked_by.as_deref().unwrap_or(ABSENT))),
         cell(&*alert.summary, Tone::Quiet),
     ]
+}
+
+/// What it is about; first that it would have tripped something, and did not.
+fn title_of(alert: &Alert) -> String {
+    match alert.withheld {
+        Some(why) => format!("{why}: {}", alert.title),
+        None => alert.title.to_string(),
+    }
 }
 
 fn word(alert: &Alert) -> &'static str {

@@ -290,6 +290,7 @@ fn switch_facts(tripped: &Switch) -> Vec<Fact> {
         .text("state", tripped.state)
         .text("file", &*tripped.path)
         .maybe("since", tripped.since.as_ref())
+        .maybe("made again", tripped.made_again_at.as_ref())
         .maybe("by", tripped.by.as_ref())
         .maybe("rule", tripped.rule.as_ref())
         .maybe("reason", tripped.reason.as_ref())

@@ -123,7 +123,8 @@ fn empty_text(limit: &Limit, elapsed_s: f64) -> String {
         return "NOW".into();
     }
     match limit.exhausts_in_s {
-        Some(seconds) if seconds - elapsed_s < 1.0 => "NOW".into(),
+        // Only what is empty is empty now.
+        Some(seconds) if seconds - elapsed_s < 1.0 => "<1s".into(),
         Some(seconds) => fmt::span(seconds - elapsed_s),
         None if limit.resource == "concurrency" => ABSENT.into(),
         None if limit.stale || limit.reset_in_s.is_none() => UNKNOWN.into(),

@@ -107,6 +107,14 @@ impl Pen<'_> {
         self
     }
 
+    /// Write text of a tone if all of it fits: half a number is another number.
+    pub fn whole(&mut self, text: &str, tone: Tone) -> &mut Self {
+        if width(&printable(text)) <= self.room() {
+            self.tone(text, tone);
+        }
+        self
+    }
+
     /// Write text of a tone.
     pub fn tone(&mut self, text: &str, tone: Tone) -> &mut Self {
         self.text(text, self.theme.style(tone))

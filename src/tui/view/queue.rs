@@ -51,24 +51,52 @@ fn draw_line(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         let text = if model.filter.is_active() { FILTERED } else { EMPTY };
         pen.tone(" ", Tone::Plain).tone(text, Tone::Quiet).tone(" ", Tone::Plain);
     }
+    // Where not all of it fits, how long some wait gives way to how many are dropped.
+    let columns = |ages: Ages| -> usize {
+        classes
+            .values()
+            .map(|(word, class)| waiting(word, *class, ages).len() + dropped(*class).len())
+            .sum()
+    };
+    let ages = if columns(Ages::All) <= pen.room() { Ages::All } else { Ages::OfTheUndropped };
     for (word, class) in classes.into_values() {
-        draw_class(&mut pen, word, class);
+        draw_class(&mut pen, word, class, ages);
     }
 }
 
-fn draw_class(pen: &mut Pen<'_>, word: &str, class: Class) {
+/// Of which queues the age of the oldest is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ages {
+    All,
+    OfTheUndropped,
+}
+
+fn waiting(word: &str, class: Class, ages: Ages) -> String {
+    let depth = class.depth.map_or(UNKNOWN.into(), count);
+    let stale = if class.stale { "!" } else { "" };
+    // Nobody waits in an empty one.
+    let empty = class.depth == Some(0);
+    if empty || (ages == Ages::OfTheUndropped && class.dropped_per_s > 0.0) {
+        return format!(" {word} {depth}{stale} ");
+    }
+    let oldest = class.oldest_s.map_or(ABSENT.into(), fmt::age);
+    format!(" {word} {depth} ({oldest}){stale} ")
+}
+
+fn dropped(class: Class) -> String {
+    if class.dropped_per_s > 0.0 {
+        return format!("DROP {}/s ", drops(class.dropped_per_s));
+    }
+    String::new()
+}
+
+fn draw_class(pen: &mut Pen<'_>, word: &str, class: Class, ages: Ages) {
     let tone = match class {
         Class { stale: true, .. } => Tone::Quiet,
         Class { dropped_per_s, .. } if dropped_per_s > 0.0 => Tone::Warning,
         _ => Tone::Plain,
     };
-    let depth = class.depth.map_or(UNKNOWN.into(), count);
-    let oldest = class.oldest_s.map_or(ABSENT.into(), fmt::age);
-    let stale = if class.stale { "!" } else { "" };
-    pen.tone(&format!(" {word} {depth} ({oldest}){stale} "), tone);
-    if class.dropped_per_s > 0.0 {
-        pen.tone(&format!("DROP {}/s ", drops(class.dropped_per_s)), Tone::Warning);
-    }
+    pen.tone(&waiting(word, class, ages), tone).tone(&dropped(class), Tone::Warning);
 }
 
 /// Whole drops, where there is at least one a second: the line is full.

@@ -26,8 +26,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         left("", 12).from(78),
     ];
     let empty = model.shown().map_or_else(String::new, |snapshot| {
-        let cost = fmt::money(snapshot.totals.cost_usd.0.as_f64());
-        format!("no cap configured; {cost} spent since start")
+        let cost = snapshot.totals.cost_usd.map(|usd| fmt::money(usd.0.as_f64()));
+        let since = if snapshot.ledger.is_some() { "in all runs" } else { "since start" };
+        format!("no cap configured; {} spent {since}", cost.as_deref().unwrap_or(UNKNOWN))
     });
     let table = Table { panel: Panel::Spend, title: "SPEND", columns: &columns, empty: &empty };
     let caps = model.shown().map_or(&[][..], |snapshot| &snapshot.caps);

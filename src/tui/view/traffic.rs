@@ -154,16 +154,16 @@ fn draw_retry_line(pen: &mut Pen<'_>, snapshot: &Snapshot) {
     };
     pen.tone(" retry: ", Tone::Quiet).tone(&load, tone);
     if let Some((name, ratio)) = heaviest(snapshot) {
-        pen.tone(&format!(" ({name} x{ratio:.2})"), tone);
+        pen.whole(&format!(" ({name} x{ratio:.2})"), tone);
     }
     if let Some(ratio) = retries.success_by_attempt.get(1) {
-        pen.tone(&format!(", 2nd try ok {}", fmt::percent(*ratio)), Tone::Plain);
+        pen.whole(&format!(", 2nd try ok {}", fmt::percent(*ratio)), Tone::Plain);
     }
     if let Some(ratio) = retries.retry_after_honoured_ratio {
-        pen.tone(&format!(", Retry-After honoured {}", fmt::percent(ratio)), Tone::Plain);
+        pen.whole(&format!(", Retry-After obeyed {}", fmt::percent(ratio)), Tone::Plain);
     }
     if let Some(ratio) = traffic.cache_hit_ratio {
-        pen.tone(&format!("   cache hit {}", fmt::percent(ratio)), Tone::Plain);
+        pen.whole(&format!("   cache hit {}", fmt::percent(ratio)), Tone::Plain);
     }
 }
 
