@@ -25,24 +25,25 @@ const STEP: usize = 10_000;
 /// What the keys begin with that say since when a file is gone.
 const GONE: &str = "gone ";
 
-/// Put each in the place of its predecessor: the open one of the same place.
+/// Put each in the place of its predecessor: the open one of the same source and place.
 /// The later one of two has the higher id.
 pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::Result<()> {
     let mut forget = db.prepare_cached(
-        "DELETE FROM checkpoint WHERE NOT finished AND inode = ?1 AND device = ?2",
+        "DELETE FROM checkpoint WHERE NOT finished AND inode = ?1 AND device = ?2 AND source = ?3",
     )?;
     let mut put = db.prepare_cached(
         "INSERT INTO checkpoint \
          (path, device, inode, head_hash, head_len, window_hash, window_len, \
-          bytes, lines, memo, finished, digest) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+          bytes, lines, memo, finished, digest, source) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for file in checkpoints {
-        forget.execute([file.place.1.cast_signed(), file.place.0.cast_signed()])?;
+        let (device, inode) = (file.place.0.cast_signed(), file.place.1.cast_signed());
+        forget.execute(params![inode, device, file.source])?;
         put.execute(params![
             Path(file.path.as_os_str().as_bytes()),
-            file.place.0.cast_signed(),
-            file.place.1.cast_signed(),
+            device,
+            inode,
             file.head.cast_signed(),
             file.head_len,
             file.window.cast_signed(),
@@ -52,6 +53,7 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
             file.memo,
             file.progress == Generation::Finished,
             digest(file),
+            file.source,
         ])?;
     }
     if checkpoints.iter().any(|file| file.progress == Generation::Finished) {
@@ -118,11 +120,11 @@ fn is_gone(path: &std::path::Path, place: (u64, u64)) -> bool {
     path.is_absolute() && path.metadata().map_or(true, |meta| (meta.dev(), meta.ino()) != place)
 }
 
-/// All of them; `None` where a row is not what [`replace`] wrote.
+/// All of them, in the order of their writing; `None` where a row is not what [`replace`] wrote.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>> {
     let mut select = db.prepare(
         "SELECT path, device, inode, head_hash, head_len, window_hash, window_len, \
-         bytes, lines, memo, finished, digest FROM checkpoint ORDER BY id",
+         bytes, lines, memo, finished, digest, source FROM checkpoint ORDER BY id",
     )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
@@ -139,6 +141,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>>
 fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
     Ok(Checkpoint {
+        source: row.get_ref(12)?.as_str()?.into(),
         path: path(row)?,
         place: (unsigned(1)?, unsigned(2)?),
         head: unsigned(3)?,
@@ -178,6 +181,11 @@ fn digest(file: &Checkpoint) -> i64 {
     }
     hash.update(&file.memo);
     hash.update(file.path.as_os_str().as_bytes());
+    if !file.source.is_empty() {
+        // No path has this byte.
+        hash.update(b"\0");
+        hash.update(file.source.as_bytes());
+    }
     let hash = hash.finalize();
     hash.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }
