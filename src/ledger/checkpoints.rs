@@ -2,6 +2,7 @@
 //! all, so each row carries a digest of itself.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -66,20 +67,46 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
     Ok(())
 }
 
-/// Forget open ones whose file has been gone for [`GONE_KEPT`], some at a time: of a
-/// pod that ended while nobody looked, nothing comes any more. Since when one is gone
-/// stands in `state`, by the digest: what is written again begins anew.
-pub(super) fn forget_gone(db: &Connection, now: Wall) -> rusqlite::Result<Aged> {
-    let mut gone = FxHashMap::default();
+/// An open checkpoint whose file may be gone.
+#[derive(Clone, Debug)]
+pub struct Place {
+    path: PathBuf,
+    place: (u64, u64),
+    digest: i64,
+    id: i64,
+}
+
+impl Place {
+    /// Whether its path does not lead to the file any more. What is no path is no file.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let there = |meta: Metadata| (meta.dev(), meta.ino()) == self.place;
+        self.path.is_absolute() && !self.path.metadata().is_ok_and(there)
+    }
+}
+
+/// All open ones.
+pub(super) fn places(db: &Connection) -> rusqlite::Result<Vec<Place>> {
     let mut open =
         db.prepare("SELECT path, device, inode, digest, id FROM checkpoint WHERE NOT finished")?;
-    let mut rows = open.query([])?;
-    while let Some(row) = rows.next()? {
-        let place = (row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, i64>(2)?.cast_unsigned());
-        if is_gone(&path(row)?, place) {
-            gone.insert(format!("{GONE}{}", row.get::<_, i64>(3)?), row.get::<_, i64>(4)?);
-        }
-    }
+    let place = |row: &Row<'_>| {
+        let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok(Place {
+            path: path(row)?,
+            place: (unsigned(1)?, unsigned(2)?),
+            digest: row.get(3)?,
+            id: row.get(4)?,
+        })
+    };
+    open.query_map([], place)?.collect()
+}
+
+/// Forget those that have been gone for [`GONE_KEPT`], some at a time: of a pod that
+/// ended while nobody looked, nothing comes any more. Since when one is gone stands in
+/// `state`, by the digest: what is written again begins anew.
+pub(super) fn forget_gone(db: &Connection, gone: &[Place], now: Wall) -> rusqlite::Result<Aged> {
+    let key = |place: &Place| (format!("{GONE}{}", place.digest), place.id);
+    let gone: FxHashMap<String, i64> = gone.iter().map(key).collect();
     let mut since = FxHashMap::default();
     let mut known =
         db.prepare("SELECT key, value FROM state WHERE substr(key, 1, length(?1)) = ?1")?;
@@ -113,11 +140,6 @@ pub(super) fn forget_gone(db: &Connection, now: Wall) -> rusqlite::Result<Aged> 
     drop((unmark, mark, forget));
     tx.commit()?;
     Ok(if steps >= STEP { Aged::More } else { Aged::Done })
-}
-
-/// Whether a path does not lead to a file any more. What is no path is no file.
-fn is_gone(path: &std::path::Path, place: (u64, u64)) -> bool {
-    path.is_absolute() && path.metadata().map_or(true, |meta| (meta.dev(), meta.ino()) != place)
 }
 
 /// All of them, in the order of their writing; `None` where a row is not what [`replace`] wrote.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
+use super::ageing::Ageing;
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{
@@ -20,7 +21,7 @@ use crate::engine::{
     Engine, EngineSpec, LedgerStatus, LedgerUse, Need, Restored, SourceName, SourceStatus,
 };
 use crate::ledger::{
-    self, Aged, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
+    self, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
 };
 use crate::source::{Left, Resume};
 
@@ -29,8 +30,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// How often the ledger lets go of what is old.
-const AGE_EVERY: Duration = Duration::from_secs(3600);
 /// Days with spend that a clock which is wrong at start may be set to.
 const KNOWN_DAYS: usize = 62;
 /// Names that get a row for such a day: they must not take the room of today's.
@@ -121,10 +120,12 @@ type Channels<'c> = (&'c Receiver<Commit>, &'c Sender<Word>, &'c Receiver<Infall
 /// Commit until the engine thread has ended, and then what it left. While nothing
 /// is to be committed, let go of what is old.
 fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
-    let mut due = clock.now().mono;
+    let mut ageing = Ageing::new(clock.now().mono);
     loop {
-        match commits.recv_timeout(due.since(clock.now().mono)) {
-            Ok(commit) => {
+        let looked = ageing.looked();
+        select! {
+            recv(commits) -> commit => {
+                let Ok(commit) = commit else { return };
                 let Some(kept) = keep_one(&mut ledger, commit, say, over) else { return };
                 let _ = say.send(match kept {
                     Committed::Kept => Word::Kept,
@@ -132,13 +133,8 @@ fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
                     Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
                 });
             }
-            Err(RecvTimeoutError::Timeout) => {
-                let now = clock.now();
-                // Where it can't be done, the next commit says so.
-                let aged = ledger.age(now.wall).unwrap_or_default();
-                due = if aged == Aged::More { now.mono } else { now.mono.plus(AGE_EVERY) };
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
+            recv(looked) -> gone => ageing.found(gone.ok(), clock.now().mono),
+            default(ageing.due().since(clock.now().mono)) => ageing.turn(&mut ledger, clock.now()),
         }
     }
 }
