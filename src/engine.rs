@@ -124,7 +124,7 @@ impl Engine {
         let mut engine = Engine {
             cells: Cells::new(&spec.caps),
             caps: Caps::new(spec.caps, &spec.timezone, &names, now),
-            bills: Bills::default(),
+            bills: Bills::new(now),
             names,
             limits: spec.limits,
             book,
@@ -147,7 +147,6 @@ impl Engine {
             touched: TouchedRows::default(),
         };
         engine.watch_new_caps();
-        engine.bills.known_from(now.wall);
         for source in spec.sources {
             engine.add_source(source, now);
         }
@@ -480,7 +479,7 @@ impl Engine {
     }
     /// What is billed beside a cap's own sum.
     #[must_use]
-    pub fn billed(&self, cap: &Cap, now: Wall) -> bills::View {
+    pub fn billed(&self, cap: &Cap, now: Stamp) -> bills::View {
         let billed = cap.billed(&self.names);
         billed.map_or_else(bills::View::default, |billed| {
             self.bills.view(&billed, cap.period, self.cells.days(), now)

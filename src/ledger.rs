@@ -23,6 +23,7 @@ mod sums;
 mod verify;
 mod write;
 
+pub use checkpoints::Place;
 pub use commit::{Committed, Ledger, Opened, Setup};
 pub use error::LedgerError;
 pub use file::{LEDGER_FILE, SetAside};

@@ -10,8 +10,10 @@
 //! | `engine` | `Engine`, the armed switch | effects, snapshots |
 //! | `action` | the durable half of a trip, the audit record | what came of them |
 //! | `ledger` | the one connection that writes the ledger | what became of commits |
+//! | `gone`, once an hour | a list of paths | those that lead to no file any more |
 
 mod actions;
+mod ageing;
 mod brake;
 mod clock;
 mod command;

@@ -31,7 +31,7 @@ pub use sink::{LineSink, MakeSink, Sinks};
 pub use spec::{SourceSpec, Start, Way};
 pub use status::{Finding, SourceState, SourceStatus};
 pub use stdin::read_stream;
-pub use tail::{Resume, Tail, Turn};
+pub use tail::{Left, Resume, Tail, Turn};
 pub use wait::{Stop, Stopper, stopper};
 pub use watch::{Wake, Watcher};
 pub use world::World;

@@ -26,6 +26,10 @@ struct Rig {
 
 impl Rig {
     fn new() -> Rig {
+        Rig::begun(at(0))
+    }
+
+    fn begun(now: Stamp) -> Rig {
         let cap = |name: &str, period, labels: &[(&str, &str)]| CapSpec {
             name: name.into(),
             matches: labels.iter().map(|(l, v)| ((*l).to_owned(), (*v).to_owned())).collect(),
@@ -58,7 +62,7 @@ impl Rig {
             sources: vec![source("gw"), source("bill"), source("other account")],
             prices_of: None,
         };
-        Rig { engine: Engine::new(spec, names.clone(), at(0)), names }
+        Rig { engine: Engine::new(spec, names.clone(), now), names }
     }
 
     fn see(&mut self, source: u32, seen: &Observation, now: Stamp) {
@@ -271,4 +275,32 @@ fn a_day_whose_sums_a_wrong_clock_displaced_is_not_compared() {
         rig.bill(1, 0, 50 * USD, DAY + 100);
         assert_eq!(!rig.differences(DAY + 200).is_empty(), is_told, "{ahead}");
     }
+}
+
+/// The clock stood wrong when the run began, and was set right before the bill came: days
+/// of before the run are known no better for it.
+#[test]
+fn a_run_that_began_under_a_wrong_clock_knows_no_day_of_before() {
+    for wrong in [-20_000 * DAY, -20 * DAY, 20 * DAY] {
+        let mut rig = Rig::begun(Stamp { wall: Wall::from_secs(MIDNIGHT + wrong), ..at(0) });
+        rig.call(10, "prod", USD);
+        rig.bill(1, -1, 50 * USD, 100);
+        assert!(rig.differences(200).is_empty(), "{wrong}");
+        assert_eq!(rig.cap("day", 200).estimate_error_ratio, None, "{wrong}");
+        // The first day that it has seen all of.
+        rig.call(DAY + 10, "prod", USD);
+        rig.bill(1, 1, 2 * USD, 2 * DAY + 100);
+        let told = rig.differences(2 * DAY + 200);
+        assert_eq!(told.len(), usize::from(wrong < 0), "{wrong}: {told:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_wrong_while_a_bill_comes_makes_no_day_known() {
+    let mut rig = Rig::new();
+    rig.call(10, "prod", USD);
+    rig.bill(1, -1, 50 * USD, 100);
+    let back = Stamp { wall: at(-90 * DAY).wall, ..at(200) };
+    rig.engine.tick(back, &mut Vec::new());
+    assert!(rig.differences(300).is_empty());
 }

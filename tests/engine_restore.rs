@@ -111,6 +111,7 @@ fn batch(calls: &[Call], names: &Names, lines: u64) -> Batch {
 
 fn checkpoint(inode: u64, offset: u64, progress: Generation) -> Checkpoint {
     Checkpoint {
+        source: "gateway".into(),
         path: "/log".into(),
         place: (1, inode),
         head: inode,

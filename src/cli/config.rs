@@ -1,5 +1,6 @@
 //! `tripline config`: check, show, example.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::args::Config as Command;
@@ -13,13 +14,16 @@ use crate::engine::counted;
 use crate::rules::METRICS;
 use crate::source::{self, STDIN, SourceSpec};
 
+/// A source as if each of its paths were all it had.
+fn path_by_path(source: &SourceSpec) -> impl Iterator<Item = SourceSpec> {
+    let one = |path: &String| SourceSpec { paths: vec![path.clone()], ..source.clone() };
+    source.paths.iter().map(one)
+}
+
 /// Paths where nothing is. That is no mistake, since a log may be yet to come, but a
 /// slip of the finger looks just so.
 fn missing(config: &Config) -> impl Iterator<Item = String> {
-    let paths = config.sources.iter().flat_map(|source| {
-        let one = |path: &String| SourceSpec { paths: vec![path.clone()], ..source.clone() };
-        source.paths.iter().map(one)
-    });
+    let paths = config.sources.iter().flat_map(path_by_path);
     let is_missing = |path: &&PathBuf| path.as_os_str() != STDIN && !path.exists();
     paths.filter_map(move |source| {
         let problem = match source::files(&source) {
@@ -29,6 +33,31 @@ fn missing(config: &Config) -> impl Iterator<Item = String> {
             Err(error) => error.to_string(),
         };
         let text = format!("warning: source '{}': {problem}", source.name);
+        Some(crate::text::printable(&text).into_owned())
+    })
+}
+
+/// Files that two sources count. That may be meant, for one line can hold two calls, but
+/// it is how spend is doubled.
+fn counted_twice(config: &Config) -> impl Iterator<Item = String> {
+    let mut first: BTreeMap<PathBuf, &str> = BTreeMap::new();
+    let counting = config.sources.iter().filter(|source| source.count && !source.is_stdin());
+    counting.filter_map(move |source| {
+        let mut shared = None;
+        for file in path_by_path(source).flat_map(|one| source::files(&one).unwrap_or_default()) {
+            let Ok(real) = file.canonicalize() else { continue };
+            let other = *first.entry(real).or_insert(&source.name);
+            if other != source.name {
+                shared.get_or_insert((file, other));
+            }
+        }
+        let (file, other) = shared?;
+        let text = format!(
+            "warning: source '{}': {}: source '{other}' counts it too, and calls without an id \
+             count twice; `count = false` in one of them, unless that is meant",
+            source.name,
+            file.display()
+        );
         Some(crate::text::printable(&text).into_owned())
     })
 }
@@ -50,7 +79,10 @@ pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure>
                 counted(config.caps.len(), "cap"),
                 counted(config.rules.len(), "rule")
             ))
-            .and_then(|()| missing(config).try_for_each(|line| out.line(&line)))
+            .and_then(|()| {
+                let mut warnings = missing(config).chain(counted_twice(config));
+                warnings.try_for_each(|line| out.line(&line))
+            })
         }
         Command::Show { metrics: true, .. } => METRICS.iter().try_for_each(|doc| {
             let labels = doc.labels.join(", ");

@@ -6,14 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// The state of one generation of one file at one moment.
+/// The state of one generation of one file at one moment, as one source reads it.
 ///
-/// Who keeps checkpoints keeps the newest open one of each `place`, and drops it
-/// for a finished one of that place. Finished ones are kept beside: the newest
+/// Who keeps checkpoints keeps the newest open one of each source and `place`, and
+/// drops it for a finished one of those. Finished ones are kept beside: the newest
 /// thousand of them will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// The name of the source that reads it: another one reads it for itself. Empty
+    /// where that was not kept.
+    pub source: Arc<str>,
     /// The path by which it is, or was, followed: rotation may have moved it on.
     pub path: PathBuf,
     /// Device and inode: a shortcut, never a proof.
@@ -47,10 +51,10 @@ pub enum Generation {
 }
 
 /// Checkpoints that add up to what there is to know: the newest open one of
-/// each place, and all finished ones.
+/// each source and place, and all finished ones.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoints {
-    open: BTreeMap<(u64, u64), Checkpoint>,
+    open: BTreeMap<(Arc<str>, (u64, u64)), Checkpoint>,
     finished: Vec<Checkpoint>,
 }
 
@@ -63,10 +67,11 @@ impl Checkpoints {
 
     /// Take in a later one.
     pub fn note(&mut self, later: Checkpoint) {
+        let key = (Arc::clone(&later.source), later.place);
         match later.progress {
-            Generation::Open => drop(self.open.insert(later.place, later)),
+            Generation::Open => drop(self.open.insert(key, later)),
             Generation::Finished => {
-                self.open.remove(&later.place);
+                self.open.remove(&key);
                 self.finished.push(later);
             }
         }

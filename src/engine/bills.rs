@@ -29,13 +29,15 @@ const SETTLED: Duration = Duration::from_secs(60);
 const CENT: i128 = 10_000_000;
 
 /// All that has been billed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bills {
     readings: BTreeMap<BillId, BillReading>,
     /// Stretches to compare, and since when.
     fresh: BTreeMap<(Sym, Option<Sym>, Wall, Wall), Mono>,
-    /// From when on our own sums hold every call.
-    known_from: Option<Wall>,
+    /// When this run began, by the clock of then.
+    began: Stamp,
+    /// From when on earlier runs have counted.
+    counted_from: Option<Wall>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,9 +142,23 @@ pub fn stretch(now: Wall) -> Stretch {
 }
 
 impl Bills {
-    /// Our own sums hold every call from then on, or from earlier.
-    pub fn known_from(&mut self, at: Wall) {
-        self.known_from = Some(self.known_from.map_or(at, |known| known.min(at)));
+    /// Nothing is billed yet.
+    #[must_use]
+    pub fn new(now: Stamp) -> Bills {
+        Bills { readings: BTreeMap::new(), fresh: BTreeMap::new(), began: now, counted_from: None }
+    }
+
+    /// Earlier runs have counted from then on.
+    pub fn counted_from(&mut self, at: Wall) {
+        self.counted_from = Some(at);
+    }
+
+    /// From when on our own sums hold every call. The clock may have been wrong when this
+    /// run began, or be wrong now: it counts as begun at the later of both.
+    fn known_from(&self, now: Stamp) -> Wall {
+        let runs_for = now.mono.since(self.began.mono);
+        let began = self.began.wall.max(now.wall.minus(runs_for));
+        self.counted_from.map_or(began, |at| at.min(began))
     }
 
     /// Take in a reading.
@@ -173,8 +189,8 @@ impl Bills {
 
     /// Complete days whose sums came in a while ago and are not ours: by more than
     /// a cent and 1 % of the bill.
-    pub fn differences(&mut self, own: &[Days], now: Mono) -> Vec<Difference> {
-        let settled = |at: &Mono| now.since(*at) >= SETTLED;
+    pub fn differences(&mut self, own: &[Days], now: Stamp) -> Vec<Difference> {
+        let settled = |at: &Mono| now.mono.since(*at) >= SETTLED;
         let due: Vec<_> =
             self.fresh.iter().filter(|(_, at)| settled(at)).map(|(what, _)| *what).collect();
         let mut found = Vec::new();
@@ -183,7 +199,7 @@ impl Bills {
             let (provider, environment, start, end) = what;
             let billed = Billed { provider: Some(provider), environment, key: None };
             let span = Span { start, end };
-            let Some((usd, ours)) = self.compared(&billed, span, own) else { continue };
+            let Some((usd, ours)) = self.compared(&billed, span, own, now) else { continue };
             let off = (usd.0 - ours.spent.0).abs();
             if off > CENT && off > usd.0.abs() / 100 {
                 found.push(Difference { provider, environment, span, billed: usd, ours });
@@ -194,13 +210,13 @@ impl Bills {
 
     /// What is billed beside a cap's sum, over its present period.
     #[must_use]
-    pub fn view(&self, billed: &Billed, period: Span, own: &[Days], now: Wall) -> View {
+    pub fn view(&self, billed: &Billed, period: Span, own: &[Days], now: Stamp) -> View {
         let newest_day = self.of(billed).rev().find_map(|(_, reading)| {
             let span = Span { start: reading.start, end: reading.end };
-            self.compared(billed, span, own)
+            self.compared(billed, span, own, now)
         });
         View {
-            billed: self.since(billed, period).map(|(usd, as_of)| (usd, now.since(as_of))),
+            billed: self.since(billed, period).map(|(usd, as_of)| (usd, now.wall.since(as_of))),
             error_ratio: newest_day.and_then(|(usd, ours)| error_ratio(usd, ours.spent)),
         }
     }
@@ -213,9 +229,15 @@ impl Bills {
     }
 
     /// Both sides of a stretch that is complete on both.
-    fn compared(&self, billed: &Billed, span: Span, own: &[Days]) -> Option<(NanoUsd, Sums)> {
+    fn compared(
+        &self,
+        billed: &Billed,
+        span: Span,
+        own: &[Days],
+        now: Stamp,
+    ) -> Option<(NanoUsd, Sums)> {
         let whole_days = span.start.0.rem_euclid(DAY_NS) == 0 && span.end.0.rem_euclid(DAY_NS) == 0;
-        let known = self.known_from.is_some_and(|from| from <= span.start);
+        let known = self.known_from(now) <= span.start;
         if !whole_days || !known || billed.key.is_some() {
             return None;
         }
@@ -267,7 +289,7 @@ impl Billed {
 impl Engine {
     /// Tell of days that a provider bills otherwise than the logs say.
     pub(super) fn find_bill_differences(&mut self, now: Stamp) {
-        for found in self.bills.differences(self.cells.days(), now.mono) {
+        for found in self.bills.differences(self.cells.days(), now) {
             let names = &self.names;
             let environment = found.environment.map(|name| format!(" for {}", names.text(name)));
             let share = error_ratio(found.billed, found.ours.spent);

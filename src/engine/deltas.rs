@@ -33,8 +33,8 @@ pub struct Deltas {
     latest: usize,
     checkpoints: Checkpoints,
     seen: VecDeque<SeenCall>,
-    /// Counters of the sources as of the last commit.
-    said: Vec<SourceCounters>,
+    /// Counters of the sources as of the last commit, of those that were looked at.
+    said: Vec<Option<SourceCounters>>,
     folded: u64,
 }
 
@@ -42,7 +42,7 @@ impl Deltas {
     /// Nothing yet, over sources that stand as they do.
     #[must_use]
     pub fn new(sources: &[SourceRow]) -> Deltas {
-        Deltas { said: sources.iter().map(SourceRow::counters).collect(), ..Deltas::default() }
+        Deltas { said: sources.iter().map(SourceRow::kept).collect(), ..Deltas::default() }
     }
 
     /// Remember a call that was not counted before, so that its line counts once.
@@ -79,27 +79,26 @@ impl Deltas {
     /// Whether a commit would hold anything.
     #[must_use]
     pub fn any(&self, sources: &[SourceRow]) -> bool {
-        let counters = sources.iter().map(SourceRow::counters);
         !self.buckets.is_empty()
             || !self.checkpoints.is_empty()
             || !self.seen.is_empty()
-            || sources.len() != self.said.len()
-            || counters.zip(&self.said).any(|(now, said)| now != *said)
+            || sources.iter().map(SourceRow::kept).ne(self.said.iter().copied())
     }
 
     /// All of it, and begin anew. `replaceable` is what may still be taken back.
     pub fn take(&mut self, sources: &[SourceRow], replaceable: Vec<CountedCall>) -> Commit {
         self.places.clear();
         self.latest = 0;
-        let counters: Vec<SourceCounters> = sources.iter().map(SourceRow::counters).collect();
+        let counters: Vec<_> = sources.iter().map(SourceRow::kept).collect();
         let said = std::mem::replace(&mut self.said, counters.clone());
         let moved = (0u32..).zip(counters).filter(|(id, now)| said.get(*id as usize) != Some(now));
+        let moved = moved.filter_map(|(id, now)| Some((SourceId(id), now?)));
         Commit {
             buckets: std::mem::take(&mut self.buckets),
             checkpoints: std::mem::take(&mut self.checkpoints).into_vec(),
             seen: std::mem::take(&mut self.seen).into(),
             replaceable,
-            sources: moved.map(|(id, now)| (SourceId(id), now)).collect(),
+            sources: moved.collect(),
             history: Vec::new(),
         }
     }

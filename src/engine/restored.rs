@@ -124,7 +124,7 @@ impl Engine {
             }
         }
         if let Some(since) = restored.since {
-            self.bills.known_from(since);
+            self.bills.counted_from(since);
         }
         if let Some((first, last)) = minutes
             && now.wall.since(last) <= spend::SHORT

@@ -35,6 +35,8 @@ pub struct SourceRow {
     pub name: SourceName,
     /// What it says of itself.
     pub status: SourceStatus,
+    /// It was looked at, in this run or an earlier one.
+    was_looked_at: bool,
     /// How far it has read, in this run.
     pub progress: Progress,
     /// Lines that earlier runs have read.
@@ -88,6 +90,7 @@ impl SourceRow {
         SourceRow {
             name,
             status: SourceStatus { state: "waiting", ..SourceStatus::default() },
+            was_looked_at: false,
             progress: Progress::default(),
             lines_before: 0,
             faults: 0,
@@ -108,6 +111,7 @@ impl SourceRow {
 
     /// Go on where an earlier run ended.
     pub fn restore(&mut self, counters: &SourceCounters) {
+        self.was_looked_at = true;
         self.lines_before = counters.lines;
         self.faults = counters.faults;
         self.quarantined = counters.quarantined;
@@ -125,6 +129,14 @@ impl SourceRow {
             ignored: self.ignored,
             duplicates: self.duplicates,
         }
+    }
+
+    /// The same, once it was looked at. A source that begins at the end of its files does
+    /// so until this is kept.
+    #[must_use]
+    pub fn kept(&self) -> Option<SourceCounters> {
+        let counters = self.counters();
+        (self.was_looked_at || counters != SourceCounters::default()).then_some(counters)
     }
 
     /// Lines read, in all runs.
@@ -152,6 +164,7 @@ impl SourceRow {
     /// Learn what it says of itself.
     pub fn learn(&mut self, status: SourceStatus, now: Mono) {
         self.status = status;
+        self.was_looked_at = true;
         self.broken_since = self.is_broken().then(|| self.broken_since.unwrap_or(now));
     }
 

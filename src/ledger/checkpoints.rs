@@ -2,6 +2,7 @@
 //! all, so each row carries a digest of itself.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -25,24 +26,25 @@ const STEP: usize = 10_000;
 /// What the keys begin with that say since when a file is gone.
 const GONE: &str = "gone ";
 
-/// Put each in the place of its predecessor: the open one of the same place.
+/// Put each in the place of its predecessor: the open one of the same source and place.
 /// The later one of two has the higher id.
 pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::Result<()> {
     let mut forget = db.prepare_cached(
-        "DELETE FROM checkpoint WHERE NOT finished AND inode = ?1 AND device = ?2",
+        "DELETE FROM checkpoint WHERE NOT finished AND inode = ?1 AND device = ?2 AND source = ?3",
     )?;
     let mut put = db.prepare_cached(
         "INSERT INTO checkpoint \
          (path, device, inode, head_hash, head_len, window_hash, window_len, \
-          bytes, lines, memo, finished, digest) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+          bytes, lines, memo, finished, digest, source) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for file in checkpoints {
-        forget.execute([file.place.1.cast_signed(), file.place.0.cast_signed()])?;
+        let (device, inode) = (file.place.0.cast_signed(), file.place.1.cast_signed());
+        forget.execute(params![inode, device, file.source])?;
         put.execute(params![
             Path(file.path.as_os_str().as_bytes()),
-            file.place.0.cast_signed(),
-            file.place.1.cast_signed(),
+            device,
+            inode,
             file.head.cast_signed(),
             file.head_len,
             file.window.cast_signed(),
@@ -52,6 +54,7 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
             file.memo,
             file.progress == Generation::Finished,
             digest(file),
+            file.source,
         ])?;
     }
     if checkpoints.iter().any(|file| file.progress == Generation::Finished) {
@@ -64,20 +67,46 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
     Ok(())
 }
 
-/// Forget open ones whose file has been gone for [`GONE_KEPT`], some at a time: of a
-/// pod that ended while nobody looked, nothing comes any more. Since when one is gone
-/// stands in `state`, by the digest: what is written again begins anew.
-pub(super) fn forget_gone(db: &Connection, now: Wall) -> rusqlite::Result<Aged> {
-    let mut gone = FxHashMap::default();
+/// An open checkpoint whose file may be gone.
+#[derive(Clone, Debug)]
+pub struct Place {
+    path: PathBuf,
+    place: (u64, u64),
+    digest: i64,
+    id: i64,
+}
+
+impl Place {
+    /// Whether its path does not lead to the file any more. What is no path is no file.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let there = |meta: Metadata| (meta.dev(), meta.ino()) == self.place;
+        self.path.is_absolute() && !self.path.metadata().is_ok_and(there)
+    }
+}
+
+/// All open ones.
+pub(super) fn places(db: &Connection) -> rusqlite::Result<Vec<Place>> {
     let mut open =
         db.prepare("SELECT path, device, inode, digest, id FROM checkpoint WHERE NOT finished")?;
-    let mut rows = open.query([])?;
-    while let Some(row) = rows.next()? {
-        let place = (row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, i64>(2)?.cast_unsigned());
-        if is_gone(&path(row)?, place) {
-            gone.insert(format!("{GONE}{}", row.get::<_, i64>(3)?), row.get::<_, i64>(4)?);
-        }
-    }
+    let place = |row: &Row<'_>| {
+        let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok(Place {
+            path: path(row)?,
+            place: (unsigned(1)?, unsigned(2)?),
+            digest: row.get(3)?,
+            id: row.get(4)?,
+        })
+    };
+    open.query_map([], place)?.collect()
+}
+
+/// Forget those that have been gone for [`GONE_KEPT`], some at a time: of a pod that
+/// ended while nobody looked, nothing comes any more. Since when one is gone stands in
+/// `state`, by the digest: what is written again begins anew.
+pub(super) fn forget_gone(db: &Connection, gone: &[Place], now: Wall) -> rusqlite::Result<Aged> {
+    let key = |place: &Place| (format!("{GONE}{}", place.digest), place.id);
+    let gone: FxHashMap<String, i64> = gone.iter().map(key).collect();
     let mut since = FxHashMap::default();
     let mut known =
         db.prepare("SELECT key, value FROM state WHERE substr(key, 1, length(?1)) = ?1")?;
@@ -113,16 +142,11 @@ pub(super) fn forget_gone(db: &Connection, now: Wall) -> rusqlite::Result<Aged> 
     Ok(if steps >= STEP { Aged::More } else { Aged::Done })
 }
 
-/// Whether a path does not lead to a file any more. What is no path is no file.
-fn is_gone(path: &std::path::Path, place: (u64, u64)) -> bool {
-    path.is_absolute() && path.metadata().map_or(true, |meta| (meta.dev(), meta.ino()) != place)
-}
-
-/// All of them; `None` where a row is not what [`replace`] wrote.
+/// All of them, in the order of their writing; `None` where a row is not what [`replace`] wrote.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>> {
     let mut select = db.prepare(
         "SELECT path, device, inode, head_hash, head_len, window_hash, window_len, \
-         bytes, lines, memo, finished, digest FROM checkpoint ORDER BY id",
+         bytes, lines, memo, finished, digest, source FROM checkpoint ORDER BY id",
     )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
@@ -139,6 +163,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>>
 fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
     Ok(Checkpoint {
+        source: row.get_ref(12)?.as_str()?.into(),
         path: path(row)?,
         place: (unsigned(1)?, unsigned(2)?),
         head: unsigned(3)?,
@@ -178,6 +203,11 @@ fn digest(file: &Checkpoint) -> i64 {
     }
     hash.update(&file.memo);
     hash.update(file.path.as_os_str().as_bytes());
+    if !file.source.is_empty() {
+        // No path has this byte.
+        hash.update(b"\0");
+        hash.update(file.source.as_bytes());
+    }
     let hash = hash.finalize();
     hash.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }

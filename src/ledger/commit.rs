@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::checkpoints::{self, Place};
 use super::error::LedgerError;
 use super::file::{self, SetAside};
 use super::lock::{Holder, Lock};
@@ -147,10 +148,21 @@ impl Ledger {
     }
 
     /// One step of letting go of minutes and quarters of an hour that are older
-    /// than they are kept, and of checkpoints whose files are gone. To be called now
-    /// and then, again until it is done.
+    /// than they are kept. To be called now and then, again until it is done.
     pub fn age(&mut self, now: Wall) -> Result<Aged, LedgerError> {
         self.change(|db| prune::age(db, now))
+    }
+
+    /// Files that are followed. Whether they are gone is looked for elsewhere, since
+    /// that may take as long as a file system likes.
+    pub fn places(&mut self) -> Result<Vec<Place>, LedgerError> {
+        self.reader()?.ask(checkpoints::places)
+    }
+
+    /// One step of forgetting files that have been gone for long: `gone` are all that
+    /// are gone now. To be called again until it is done.
+    pub fn forget(&mut self, gone: &[Place], now: Wall) -> Result<Aged, LedgerError> {
+        self.change(|db| Ok(checkpoints::forget_gone(db, gone, now)?))
     }
 
     /// What is not in the file yet, as far as that is known.

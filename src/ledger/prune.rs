@@ -5,7 +5,6 @@ use std::time::Duration;
 use rusqlite::params_from_iter;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::checkpoints;
 use super::grain::{self, GRAINS, Grain};
 use super::sums::{COLUMNS, add_columns, bucket, columns};
 use super::write::Failed;
@@ -96,8 +95,7 @@ fn remove_days(db: &Connection, until: i64) -> Result<(usize, Bucket), Failed> {
     Ok((removed, sums))
 }
 
-/// One step of letting go of rows that are old enough for a coarser grain, and of
-/// places in files that are gone.
+/// One step of letting go of rows that are old enough for a coarser grain.
 pub(super) fn age(db: &Connection, now: Wall) -> Result<Aged, Failed> {
     for grain in GRAINS {
         let Some(kept) = grain.kept else { continue };
@@ -112,7 +110,7 @@ pub(super) fn age(db: &Connection, now: Wall) -> Result<Aged, Failed> {
             return Ok(Aged::More);
         }
     }
-    Ok(checkpoints::forget_gone(db, now)?)
+    Ok(Aged::Done)
 }
 
 /// One step of removing a grain's rows from before `until`, up to a border of the

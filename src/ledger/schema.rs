@@ -8,10 +8,10 @@ use rusqlite::{Connection, Transaction};
 pub(super) const APPLICATION_ID: i64 = 0x7472_6970;
 
 /// The version this program reads and writes.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// What makes each version of the one before. Never changed once released.
-const STEPS: [(i64, &str); 3] = [(1, V1), (2, V2), (3, V3)];
+const STEPS: [(i64, &str); 4] = [(1, V1), (2, V2), (3, V3), (4, V4)];
 
 /// The columns of every table of sums.
 macro_rules! columns_of_sums {
@@ -187,6 +187,14 @@ CREATE TABLE replaceable (
 CREATE TABLE refused (
   id INTEGER PRIMARY KEY, minute INTEGER NOT NULL, series INTEGER NOT NULL, sums TEXT NOT NULL
 ) STRICT;
+";
+
+/// Each source reads a file for itself. Of those before, nobody knows whose they are:
+/// they are for every source that follows the path.
+const V4: &str = "
+ALTER TABLE checkpoint ADD COLUMN source TEXT NOT NULL DEFAULT '';
+DROP INDEX open_checkpoint;
+CREATE UNIQUE INDEX open_checkpoint ON checkpoint (inode, device, source) WHERE NOT finished;
 ";
 
 /// What a file says of itself.

@@ -9,30 +9,28 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
+use super::ageing::Ageing;
 use super::brake::{Brake, SwitchAccess, SwitchSetup};
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{
-    BucketId, CAP_PER_KIND, Checkpoint, Commit, CountedCall, Dimension, Names, SourceId, Stamp,
-    Sym, Wall,
+    BucketId, CAP_PER_KIND, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym, Wall,
 };
 use crate::engine::{
     Engine, EngineSpec, LedgerStatus, LedgerUse, Need, Restored, SourceName, SourceStatus,
 };
 use crate::ledger::{
-    self, Aged, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
+    self, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
 };
-use crate::source::Resume;
+use crate::source::{Left, Resume};
 
 /// Pause after the first failure; each further one doubles it.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// How often the ledger lets go of what is old.
-const AGE_EVERY: Duration = Duration::from_secs(3600);
 /// Days with spend that a clock which is wrong at start may be set to.
 const KNOWN_DAYS: usize = 62;
 /// Names that get a row for such a day: they must not take the room of today's.
@@ -74,8 +72,8 @@ pub enum Word {
 pub struct Begun {
     /// The engine thread's end of it.
     pub keeper: Keeper,
-    /// How far the files are read.
-    pub checkpoints: Vec<Checkpoint>,
+    /// How far the sources are read.
+    pub left: Left,
     /// Its thread.
     pub thread: io::Result<JoinHandle<()>>,
 }
@@ -89,7 +87,7 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Be
     let names = engine.names().clone();
     let setup = ledger::Setup { state_dir: setup.dir, us, names, sources };
     let mut opened = Ledger::open(setup, now.wall)?;
-    let (restored, checkpoints) = match past(&mut opened, engine, now) {
+    let (restored, left) = match past(&mut opened, engine, now) {
         Err(error @ LedgerError::Corrupt { .. }) => {
             opened = opened.ledger.begin_again(&error, now.wall)?;
             past(&mut opened, engine, now)?
@@ -113,7 +111,7 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Be
     let ledger = opened.ledger;
     let thread = thread::Builder::new().name("ledger".into());
     let thread = thread.spawn(move || keep(ledger, (&to_keep, &say, &over), clock));
-    Ok(Begun { keeper, checkpoints, thread })
+    Ok(Begun { keeper, left, thread })
 }
 
 /// The channels of the thread: what is to be kept, what became of it, and the end of
@@ -123,10 +121,12 @@ type Channels<'c> = (&'c Receiver<Commit>, &'c Sender<Word>, &'c Receiver<Infall
 /// Commit until the engine thread has ended, and then what it left. While nothing
 /// is to be committed, let go of what is old.
 fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
-    let mut due = clock.now().mono;
+    let mut ageing = Ageing::new(clock.now().mono);
     loop {
-        match commits.recv_timeout(due.since(clock.now().mono)) {
-            Ok(commit) => {
+        let looked = ageing.looked();
+        select! {
+            recv(commits) -> commit => {
+                let Ok(commit) = commit else { return };
                 let Some(kept) = keep_one(&mut ledger, commit, say, over) else { return };
                 let _ = say.send(match kept {
                     Committed::Kept => Word::Kept,
@@ -134,13 +134,8 @@ fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
                     Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
                 });
             }
-            Err(RecvTimeoutError::Timeout) => {
-                let now = clock.now();
-                // Where it can't be done, the next commit says so.
-                let aged = ledger.age(now.wall).unwrap_or_default();
-                due = if aged == Aged::More { now.mono } else { now.mono.plus(AGE_EVERY) };
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
+            recv(looked) -> gone => ageing.found(gone.ok(), clock.now().mono),
+            default(ageing.due().since(clock.now().mono)) => ageing.turn(&mut ledger, clock.now()),
         }
     }
 }
@@ -214,11 +209,11 @@ pub fn look(dir: &Path, engine: &mut Engine, now: Stamp) -> Resume {
     let looked = Reader::open(dir).and_then(|reader| {
         let _moment = reader.moment()?;
         let mut kept = reader.load()?;
-        let checkpoints = std::mem::take(&mut kept.checkpoints);
-        Ok((restored(&reader, kept, engine, now)?, checkpoints))
+        let left = left(&mut kept);
+        Ok((restored(&reader, kept, engine, now)?, left))
     });
     match looked {
-        Ok((restored, checkpoints)) => {
+        Ok((restored, left)) => {
             engine.restore(&restored, now);
             let path = path_of(dir);
             let text =
@@ -229,7 +224,7 @@ pub fn look(dir: &Path, engine: &mut Engine, now: Stamp) -> Resume {
                 use_of: LedgerUse::LookedAt,
                 ..LedgerStatus::default()
             });
-            Resume::From(checkpoints)
+            Resume::From(left)
         }
         Err(LedgerError::Missing { .. }) => Resume::Never,
         Err(error) => {
@@ -245,14 +240,18 @@ fn path_of(dir: &Path) -> Arc<str> {
 }
 
 /// What the engine and the tail must know of an open ledger.
-fn past(
-    opened: &mut Opened,
-    engine: &Engine,
-    now: Stamp,
-) -> Result<(Restored, Vec<Checkpoint>), LedgerError> {
+fn past(opened: &mut Opened, engine: &Engine, now: Stamp) -> Result<(Restored, Left), LedgerError> {
     let mut kept = std::mem::take(&mut opened.kept);
-    let checkpoints = std::mem::take(&mut kept.checkpoints);
-    Ok((restored(opened.ledger.reader()?, kept, engine, now)?, checkpoints))
+    let left = left(&mut kept);
+    Ok((restored(opened.ledger.reader()?, kept, engine, now)?, left))
+}
+
+/// What the sources must know of it.
+fn left(kept: &mut Kept) -> Left {
+    Left {
+        checkpoints: std::mem::take(&mut kept.checkpoints),
+        sources: kept.sources.iter().map(|(name, _)| name.clone()).collect(),
+    }
 }
 
 /// What the engine must know of it.

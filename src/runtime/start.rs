@@ -107,7 +107,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     if let Some(setup) = setup.ledger {
         let begun = ledger::begin(setup, &mut engine, clock)?;
         threads.push(("ledger", named("ledger", begun.thread)?));
-        (keeper, resume) = (Some(begun.keeper), Resume::From(begun.checkpoints));
+        (keeper, resume) = (Some(begun.keeper), Resume::From(begun.left));
     }
     let (news_in, news) = bounded(QUEUED);
     let (recycle, spare) = bounded::<Batch>(QUEUED);

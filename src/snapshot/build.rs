@@ -166,7 +166,7 @@ fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
 }
 
 fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap {
-    let billed = engine.billed(cap, now.wall);
+    let billed = engine.billed(cap, now);
     let scope: Vec<String> =
         cap.spec.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]

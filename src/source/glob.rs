@@ -49,6 +49,16 @@ impl Pattern {
         &self.text
     }
 
+    /// Whether it means this path, or would if something were there.
+    pub fn covers(&self, path: &Path) -> bool {
+        let (text, options) = (Path::new(&self.text), glob::MatchOptions::new());
+        let options = glob::MatchOptions { require_literal_separator: true, ..options };
+        let matches = |pattern: glob::Pattern| pattern.matches_path_with(path, options);
+        path == text
+            || path.parent() == Some(text)
+            || (self.has_wildcards && glob::Pattern::new(&self.text).is_ok_and(matches))
+    }
+
     /// Add what it means now. `known` says which files were found before: a
     /// rotated copy of a known file is none of its own.
     pub fn find(&self, found: &mut Found, known: &dyn Fn(&Path) -> bool) {

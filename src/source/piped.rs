@@ -18,7 +18,7 @@ use self::tap::Tap;
 use super::status::SourceState;
 use super::wait::Stop;
 use super::world::World;
-use super::{LineSink, Resume, SourceSpec, Way};
+use super::{Left, LineSink, Resume, SourceSpec, Way};
 use crate::domain::{Checkpoint, SourceId};
 
 pub(super) use self::fifo::is_fifo;
@@ -58,8 +58,9 @@ pub fn part(resume: Resume) -> (Resume, Resume) {
     match resume {
         Resume::Never => (Resume::Never, Resume::Never),
         Resume::From(left) => {
-            let (journals, files) = left.into_iter().partition(is_of_journal);
-            (Resume::From(journals), Resume::From(files))
+            let (journals, files) = left.checkpoints.into_iter().partition(is_of_journal);
+            let journals = Left { checkpoints: journals, sources: left.sources.clone() };
+            (Resume::From(journals), Resume::From(Left { checkpoints: files, ..left }))
         }
     }
 }
@@ -74,7 +75,7 @@ impl Piped {
             Way::Files | Way::Net(_) => return None,
         };
         let left = match resume {
-            Resume::From(left) => left.clone(),
+            Resume::From(left) => left.checkpoints.clone(),
             Resume::Never => Vec::new(),
         };
         Some(Piped { id, spec: spec.clone(), pipe, left })

@@ -70,8 +70,17 @@ pub enum Resume {
     /// Nothing is known and nothing is kept.
     #[default]
     Never,
-    /// Go on where these say, and say with each [`Batch`] how far it goes.
-    From(Vec<Checkpoint>),
+    /// Go on where this says, and say with each [`Batch`] how far it goes.
+    From(Left),
+}
+
+/// What earlier runs have left.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// How far files were read, in the order in which that was said.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Names of the sources that were looked at: what they find now is new.
+    pub sources: Vec<String>,
 }
 
 /// Follows the files of all sources.
@@ -94,8 +103,13 @@ impl Tail {
         sinks: Box<super::Sinks>,
         resume: &Resume,
     ) -> Result<Tail, SourceError> {
-        let groups = sources.iter().map(|(id, spec)| Group::new(*id, spec, resume));
-        let groups = groups.collect::<Result<Vec<_>, _>>()?;
+        let groups = sources.iter().map(|(id, spec)| Group::new(*id, spec));
+        let mut groups = groups.collect::<Result<Vec<_>, _>>()?;
+        if let Resume::From(left) = resume {
+            let is_claimed = |one: &Checkpoint| groups.iter().any(|group| group.claims(one));
+            let claimed: Vec<bool> = left.checkpoints.iter().map(is_claimed).collect();
+            groups.iter_mut().for_each(|group| group.resume(left, &claimed));
+        }
         Ok(Tail {
             statuses: groups.iter().map(Group::status).collect(),
             groups,

@@ -254,6 +254,21 @@ fn a_configuration_is_read_as_it_was_meant_or_said_to_be_wrong() {
             "warning: source 'gw': /nowhere/x.log: nothing is there yet",
         ]
     );
+    let two = |more: &str| {
+        let pattern = sandbox.path("h*.log");
+        let one = format!("[[source]]\nname = \"gw\"\npaths = [\"/nowhere/*.log\", {here:?}]\n");
+        let said =
+            check(&format!("{one}[[source]]\nname = \"too\"\npaths = [{pattern:?}]\n{more}"));
+        let said = said.ok().out();
+        said.lines().skip(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let twice = format!(
+        "warning: source 'too': {}: source 'gw' counts it too, and calls without an id count \
+         twice; `count = false` in one of them, unless that is meant",
+        here.display()
+    );
+    assert_eq!(two(""), [twice]);
+    assert_eq!(two("count = false\n"), [""; 0]);
     let empty = sandbox.file("c.toml", "timezone = \"UTC\"\n");
     let args = ["--config".as_ref(), empty.as_os_str(), "once".as_ref()];
     sandbox.run(args).exits(78).says("there is no [[source]]");

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use tripline::domain::{Checkpoint, Commit, Dimension, Generation, NameKind, Wall};
-use tripline::ledger::{Aged, Ledger};
+use tripline::ledger::{Aged, Ledger, Place};
 
 use super::book::{Book, START, bucket, checkpoint, kept, minute};
 
@@ -13,6 +13,8 @@ const DAY: i64 = 1440;
 
 fn age(ledger: &mut Ledger, now: Wall) {
     while ledger.age(now).unwrap() == Aged::More {}
+    let gone: Vec<_> = ledger.places().unwrap().into_iter().filter(Place::is_gone).collect();
+    while ledger.forget(&gone, now).unwrap() == Aged::More {}
 }
 
 fn day_of_calls(book: &Book, day: i64) -> Commit {

@@ -105,8 +105,10 @@ pub fn bucket(requests: i64, cost: i64) -> Bucket {
 
 pub fn checkpoint(id: u64, offset: u64) -> Checkpoint {
     Checkpoint {
+        source: format!("source-{}", id % 2).into(),
         path: format!("/var/log/gateway-{id}.log").into(),
-        place: (2049, u64::MAX - id),
+        // Two sources read each file.
+        place: (2049, u64::MAX - id / 2),
         head: id.wrapping_mul(0x9e37_79b9_7f4a_7c15),
         head_len: 4096,
         window: offset.wrapping_mul(0xc2b2_ae3d_27d4_eb4f),
@@ -196,7 +198,8 @@ impl Model {
         }
         for file in &commit.checkpoints {
             let open = |old: &Checkpoint| old.progress == Generation::Open;
-            self.checkpoints.retain(|old| !(open(old) && old.place == file.place));
+            let same = |old: &Checkpoint| (&old.source, old.place) == (&file.source, file.place);
+            self.checkpoints.retain(|old| !(open(old) && same(old)));
             self.checkpoints.push(file.clone());
         }
         self.seen.extend(&commit.seen);
@@ -260,7 +263,10 @@ impl Model {
         assert_eq!(kept.totals, self.totals());
         let sorted = |files: &[Checkpoint]| {
             let mut files = files.to_vec();
-            files.sort_by_key(|file| (file.place, file.offset, file.progress == Generation::Open));
+            files.sort_by_key(|file| {
+                let open = file.progress == Generation::Open;
+                (file.place, file.source.clone(), file.offset, open)
+            });
             files
         };
         assert_eq!(sorted(&kept.checkpoints), sorted(&self.checkpoints));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use tripline::domain::{Commit, SourceCounters, SourceId, Wall};
+use tripline::domain::{Checkpoint, Commit, Generation, SourceCounters, SourceId, Wall};
 use tripline::ledger::{Dimension, Ledger, LedgerError, Opened, Reader};
 
 use super::book::{Book, Model, START, bucket, checkpoint, counted, kept, minute, seen, sum};
@@ -185,11 +185,11 @@ fn a_later_version_is_refused_and_left_alone() {
     let book = Book::new();
     fill(&book);
     let db = rusqlite::Connection::open(book.file()).unwrap();
-    db.pragma_update(None, "user_version", 4).unwrap();
+    db.pragma_update(None, "user_version", 5).unwrap();
     drop(db);
     let before = fs::read(book.file()).unwrap();
     let error = book.try_open().unwrap_err();
-    assert!(matches!(error, LedgerError::Newer { found: 4, known: 3, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Newer { found: 5, known: 4, .. }), "{error}");
     assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Newer { .. })));
     assert_eq!(fs::read(book.file()).unwrap(), before);
 }
@@ -210,8 +210,8 @@ fn is_brought_up_to_date(version: i64, made: &str) -> (Book, Opened) {
         SourceCounters { lines: 100, faults: 1, quarantined: 2, ignored: 3, duplicates: 4 };
     assert_eq!(opened.kept.sources, [("gateway".to_owned(), counters)]);
     assert_eq!((opened.kept.seen[0].fingerprint, opened.kept.seen[0].at), (1, Wall(2)));
-    // As what they were counted was not kept then.
-    assert_eq!(opened.kept.replaceable, []);
+    // Before, as what they were counted was not kept.
+    assert_eq!(opened.kept.replaceable.len(), usize::from(version > 2));
     let reader = opened.ledger.reader().unwrap();
     assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
     let spent = |from: i64, to: Option<i64>| -> BTreeMap<Option<String>, i64> {
@@ -231,7 +231,7 @@ fn is_brought_up_to_date(version: i64, made: &str) -> (Book, Opened) {
     kept(&mut opened.ledger, commit);
     let reader = opened.ledger.reader().unwrap();
     assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
-    assert_eq!(reader.load().unwrap().replaceable[0].named(&book.names), call);
+    assert_eq!(reader.load().unwrap().replaceable.pop().unwrap().named(&book.names), call);
     let copy =
         rusqlite::Connection::open(book.state().join(format!("ledger.db.v{version}"))).unwrap();
     let kept: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -254,6 +254,31 @@ fn version_2_is_brought_up_to_date_and_kept_beside() {
         (Some("/var/log/gw.log"), 4400, "{\"line\":8}")
     );
     assert_eq!(book.ask::<i64>("SELECT value FROM state WHERE key = 'minute_from'"), 1440);
+    assert_eq!(book.open_twice(opened), 16);
+}
+
+/// Whose they are was not kept: each source that follows the path may go on from them,
+/// and leaves its own beside them.
+#[test]
+fn version_3_is_brought_up_to_date_and_kept_beside() {
+    let (book, mut opened) = is_brought_up_to_date(3, include_str!("v3.sql"));
+    let files = opened.kept.checkpoints.clone();
+    let told = |file: &Checkpoint| (file.source.to_string(), file.offset, file.progress);
+    assert_eq!(
+        files.iter().map(told).collect::<Vec<_>>(),
+        [(String::new(), 4400, Generation::Open), (String::new(), 9000, Generation::Finished)]
+    );
+    assert_eq!(opened.ledger.reader().unwrap().refused().unwrap(), 1);
+    let of =
+        |source: &str, offset| Checkpoint { source: source.into(), offset, ..files[0].clone() };
+    for (source, offset) in [("a", 5000), ("b", 4500), ("a", 6000)] {
+        let commit = Commit { checkpoints: vec![of(source, offset)], ..Commit::default() };
+        kept(&mut opened.ledger, commit);
+    }
+    let open: Vec<_> = opened.ledger.reader().unwrap().load().unwrap().checkpoints;
+    let open: Vec<_> = open.iter().map(told).filter(|one| one.2 == Generation::Open).collect();
+    let named = |source: &str, offset| (source.to_owned(), offset, Generation::Open);
+    assert_eq!(open, [named("", 4400), named("b", 4500), named("a", 6000)]);
     assert_eq!(book.open_twice(opened), 16);
 }
 

@@ -1,13 +1,16 @@
 //! A daemon that runs lets go of what is old, and counts on meanwhile.
 
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::Value;
 use tripline::domain::{Bucket, BucketId, Commit, Names, Wall};
 use tripline::ledger::{Holder, LEDGER_FILE, Ledger, Setup};
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status_until};
-use super::sandbox::Sandbox;
+use super::need;
+use super::sandbox::{PATIENCE, Sandbox, until};
 
 #[test]
 fn minutes_of_weeks_ago_are_gone_soon_after_the_start() {
@@ -41,4 +44,86 @@ fn minutes_of_weeks_ago_are_gone_soon_after_the_start() {
     }
     assert!(minutes(today - 8 * 1440, today + 1) >= 8, "those of this week stay");
     daemon.stop();
+}
+
+/// With a clock that is set ahead, both lines of it: the hour is over.
+#[test]
+fn minutes_go_while_it_runs_too() {
+    let Some(library) = need::library("faketime/libfaketime.so.1") else { return };
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let clock = sandbox.file("clock", "+0");
+    let mut command = serve(&sandbox, "", &[&log]);
+    command.env("LD_PRELOAD", &library).env("FAKETIME_TIMESTAMP_FILE", &clock);
+    command.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1");
+    let daemon = Daemon::start(command);
+    let day = Duration::from_secs(86_400);
+    let now = SystemTime::now();
+    let all = |status: &Value, truth: &Truth| truth.is(status) && kept(status);
+    // Of this week, of which nothing is old.
+    for ago in (0..7).rev() {
+        truth.log_at(&log, now - ago * day);
+    }
+    status_until(&sandbox, "all calls", |status| all(status, &truth));
+    let count = |table: &str| -> i64 {
+        let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
+        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("minute"), count("day")), (7, 7));
+    sandbox.file("clock", "+6d");
+    for later in 1..=6 {
+        truth.log_at(&log, now + later * day);
+    }
+    status_until(&sandbox, "all calls", |status| all(status, &truth));
+    // A commit wakes the thread, which sleeps for an hour by the clock that was not set.
+    let deadline = Instant::now() + PATIENCE;
+    while count("minute WHERE minute < strftime('%s', 'now', '-4 days') / 60") > 0 {
+        assert!(Instant::now() < deadline, "{} minutes", count("minute"));
+        truth.log(&log, 1);
+        status_until(&sandbox, "all calls", |status| all(status, &truth));
+    }
+    assert_eq!(count("day"), 13);
+    daemon.kill();
+}
+
+/// A file on a network that does not answer is looked for where nobody waits.
+#[test]
+fn a_file_system_that_does_not_answer_holds_up_no_commit() {
+    let sandbox = Sandbox::new();
+    let (log, silent) = (sandbox.path("gw.log"), sandbox.path("silent.log"));
+    let mut truth = Truth::default();
+    truth.log(&silent, 3);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&silent]));
+    status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    daemon.stop();
+    let (Some(strace), Some(setpriv)) = (need::program("strace"), need::program("setpriv")) else {
+        return;
+    };
+    let silence = "inject=statx:delay_enter=3600000000";
+    let mut words = vec![strace.to_str().unwrap(), "-f", "-qq", "-e", "trace=statx", "-e", silence];
+    words.extend(["-o", "trace", "-P", silent.to_str().unwrap()]);
+    // A process in the middle of a call that is held up does not end by itself.
+    words.extend([setpriv.to_str().unwrap(), "--pdeathsig", "KILL"]);
+    if need::around(&words).is_none() {
+        return;
+    }
+    let command = serve(&sandbox, "", &[&log]);
+    let mut traced = Command::new(words[0]);
+    traced.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    traced.env_clear().current_dir(sandbox.path(""));
+    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let daemon = Daemon::start(traced);
+    let pid = status_until(&sandbox, "it runs", |_| true)["pid"].as_u64().unwrap();
+    let is_asked = || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        let mut names = threads.map(|thread| std::fs::read_to_string(thread.path().join("comm")));
+        names.any(|name| name.is_ok_and(|name| name.trim() == "gone"))
+    };
+    until("the file is asked for", is_asked);
+    for _ in 0..3 {
+        truth.log(&log, 20);
+        status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    }
+    assert!(is_asked(), "it waits for an answer");
+    daemon.kill();
 }

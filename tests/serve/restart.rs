@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+
 use super::calls::{Truth, decimal};
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::{Running, Sandbox};
@@ -159,7 +161,7 @@ actions = [\"trip:all\"]
     let tripped = || sandbox.path("state/kill.d/all.kill").exists();
     // It has been judged, more than once, and nothing was stopped on old spend.
     let first = seen["at"].as_str().unwrap().to_owned();
-    let later = |status: &serde_json::Value| {
+    let later = |status: &Value| {
         let second = |at: &str| at[..19].to_owned();
         second(status["at"].as_str().unwrap()) > second(&first)
     };
@@ -215,7 +217,7 @@ fn what_happened_is_kept_with_the_spend() {
     });
     daemon.stop();
     let ledger = tripline::ledger::Reader::open(&sandbox.state()).unwrap();
-    let events: Vec<serde_json::Value> = ledger
+    let events: Vec<Value> = ledger
         .history(100)
         .unwrap()
         .iter()
@@ -264,7 +266,7 @@ fn how_fast_is_spent_is_known_right_after_a_restart() {
     let lines: String =
         (0..120).map(|n| super::calls::line(n, now - Duration::from_secs(120 - n))).collect();
     fs::write(&log, lines).unwrap();
-    let forecast = |status: &serde_json::Value| {
+    let forecast = |status: &Value| {
         let cap = &status["caps"][0];
         let rate: f64 = cap["usd_per_hour"].as_str()?.parse().ok()?;
         Some((rate, cap["cap_in_s"].as_f64()?))
@@ -280,4 +282,61 @@ fn how_fast_is_spent_is_known_right_after_a_restart() {
     // Not one line came since, so nothing but what was kept can tell it.
     assert!((after.0 / before.0 - 1.0).abs() < 0.3, "{before:?} {after:?}");
     assert!((after.1 / before.1 - 1.0).abs() < 0.5, "{before:?} {after:?}");
+}
+
+fn from_its_end(log: &Path) -> String {
+    let log = log.to_str().unwrap();
+    format!("[[source]]\nname = \"gw\"\npaths = [{log:?}]\nstart = \"end\"\n")
+}
+
+#[test]
+fn a_source_that_begins_at_the_end_does_so_once_and_reads_new_files_whole() {
+    let sandbox = Sandbox::new();
+    let (dir, mut truth) = (sandbox.path("logs"), Truth::default());
+    fs::create_dir(&dir).unwrap();
+    let mut before = Truth { requests: 1_000_000, ..Truth::default() };
+    before.log(&dir.join("a.log"), 30);
+    before.log(&dir.join("quiet.log"), 30);
+    let config = from_its_end(&dir.join("*.log"));
+    let live = |status: &Value| status["sources"][0]["state"] == "live" && kept(status);
+    for round in 0..4 {
+        let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+        let read = |status: &Value| truth.is(status) && live(status);
+        let seen = status_until(&sandbox, "what is new, and no more", read);
+        assert_eq!(seen["totals"]["duplicates"], 0);
+        truth.log(&dir.join("a.log"), 5);
+        status_until(&sandbox, "what came", |status| truth.is(status) && kept(status));
+        if round % 2 == 0 {
+            daemon.kill();
+        } else {
+            daemon.stop();
+        }
+        // While nobody looks: a file that grows, one that is new, one of which it is the first
+        // line.
+        truth.log(&dir.join("a.log"), 5);
+        truth.log(&dir.join(format!("new-{round}.log")), 7);
+        truth.log(&dir.join("quiet.log"), 1);
+    }
+    let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+    status_until(&sandbox, "all of it", |status| truth.is(status) && live(status));
+    daemon.stop();
+}
+
+/// It found nothing when it looked first, and was killed before anything came.
+#[test]
+fn a_log_that_begins_while_nothing_runs_is_read_from_its_first_line() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let config = from_its_end(&log);
+    let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+    let noted = || {
+        let ledger = tripline::ledger::Reader::open(&sandbox.state()).unwrap();
+        ledger.sources().unwrap().iter().any(|(name, _)| name == "gw")
+    };
+    super::sandbox::until("it is kept that it has looked", noted);
+    daemon.kill();
+    truth.log(&log, 12);
+    let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+    status_until(&sandbox, "all of it", |status| truth.is(status) && kept(status));
+    daemon.stop();
 }

@@ -15,7 +15,8 @@ use tripline::action::audit::{self, Deed};
 use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
 use tripline::domain::Wall;
 
-use super::daemon::{Daemon, serve, status, status_follows, status_until};
+use super::calls::Truth;
+use super::daemon::{Daemon, kept, serve, status, status_follows, status_until};
 use super::disk::Mounted;
 use super::need;
 use super::sandbox::{Running, Sandbox, now, rfc3339, until};
@@ -147,6 +148,62 @@ fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
     status_until(&sandbox, "no problem any more", |status| {
         status["switches"].as_array().unwrap().iter().all(|row| row.get("problem").is_none())
     });
+    daemon.stop();
+    drop(disk);
+}
+
+/// What a rule could not do when it fired is not carried over a restart: its grounds are.
+/// What a cap has spent is kept, and the next calls are fresh evidence.
+#[test]
+fn a_trip_that_could_not_be_made_is_made_after_a_restart_on_the_next_calls() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.file("gw.log", ""), Truth::default());
+    let Some(disk) = Mounted::tmpfs(&sandbox.path("disk"), "size=1m,nr_inodes=30,mode=755") else {
+        return;
+    };
+    let dir = sandbox.path("disk/kill.d");
+    let config = format!(
+        "[switch]\ndir = {:?}\narmed = true\n\
+         [[cap]]\nname = \"small\"\nusd = 0.01\nperiod = \"month\"\n\
+         [[rule]]\nname = \"stop\"\nmetric = \"spend.used_ratio\"\nabove = 1\nfor = \"0s\"\n\
+         match = {{ cap = \"small\" }}\nmin_requests = 3\nseverity = \"critical\"\n\
+         actions = [\"trip:all\"]\n",
+        dir.to_str().unwrap()
+    );
+    // It makes what belongs into the directory, but for the files of trips.
+    Daemon::start(serve(&sandbox, &config, &[&log])).stop();
+    for entry in fs::read_dir(&dir).unwrap().flatten() {
+        if entry.file_name().to_str().unwrap().starts_with(".staged") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let mut fillers = Vec::new();
+    while let Ok(filler) = (fs::File::create_new(sandbox.path(&format!("disk/{}", fillers.len()))))
+        .map(|_| sandbox.path(&format!("disk/{}", fillers.len())))
+    {
+        fillers.push(filler);
+    }
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    status_follows(&sandbox);
+    truth.log(&log, 30);
+    status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    let failed = || {
+        audited(&sandbox).iter().any(|deed| {
+            deed["action"] == "trip" && deed["result"].as_str().unwrap().starts_with("failed")
+        })
+    };
+    until("a trip that failed", failed);
+    daemon.kill();
+    for filler in fillers {
+        fs::remove_file(filler).unwrap();
+    }
+    assert!(!dir.join("all.kill").exists());
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    status_follows(&sandbox);
+    truth.log(&log, 3);
+    status_until(&sandbox, "it is tripped", |status| is_tripped(status, "all"));
+    assert!(dir.join("all.kill").exists());
+    status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
     daemon.stop();
     drop(disk);
 }

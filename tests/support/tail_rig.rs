@@ -15,13 +15,15 @@ use tripline::domain::{
     SourceId, Stamp, Wall,
 };
 use tripline::source::tail::{POLL, ROTATE_WAIT};
-use tripline::source::{LineSink, Resume, SourceSpec, SourceState, Start, Tail, Turn};
+use tripline::source::{Left, LineSink, Resume, SourceSpec, SourceState, Start, Tail, Turn};
 
 /// Keeps checkpoints as their documentation asks for.
 #[derive(Default)]
 pub struct Store {
     open: HashMap<(u64, u64), Checkpoint>,
     finished: Vec<Checkpoint>,
+    /// Whether the source was looked at.
+    looked: bool,
 }
 
 impl Store {
@@ -173,7 +175,8 @@ impl Rig {
         let sinks = Box::new(|_: SourceId, _: &Path| -> Box<dyn LineSink + Send> {
             Box::new(Writer::default())
         });
-        let resume = Resume::From(self.store.all());
+        let sources = self.store.looked.then(|| self.spec.name.clone()).into_iter().collect();
+        let resume = Resume::From(Left { checkpoints: self.store.all(), sources });
         let sources = [(SourceId(3), self.spec.clone())];
         self.progress = Progress::default();
         self.dies_after = None;
@@ -261,6 +264,7 @@ impl Rig {
         if self.dies_after == Some(0) {
             return Turn::Idle;
         }
+        self.store.looked = true;
         self.tail = Some(tail);
         turn
     }

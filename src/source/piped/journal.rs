@@ -154,6 +154,7 @@ impl LineSink for Marking {
 impl Marking {
     fn checkpoint(&self, cursor: &str) -> Checkpoint {
         Checkpoint {
+            source: self.name.as_str().into(),
             path: self.name.as_str().into(),
             place: self.place,
             head: 0,
@@ -214,6 +215,7 @@ mod tests {
         assert_eq!(last(&all), "--no-tail");
         assert_eq!(all.argv(Follow::No).last().unwrap(), "--unit=a.service");
         let checkpoint = |place, memo: &str| Checkpoint {
+            source: "j".into(),
             path: "j".into(),
             place,
             head: 0,

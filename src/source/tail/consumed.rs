@@ -5,6 +5,7 @@
 //! both end here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::generation::{FileId, Generation, Mark};
 use super::lines::{Lines, Outlet};
@@ -110,10 +111,16 @@ impl Consumed {
     /// Say with the batch how far this is read, if that is news.
     pub fn save(&mut self, out: &mut Outlet<'_>) {
         if self.unsaved && out.keeps() {
-            self.unsaved = false;
-            let progress = checkpoint::Generation::Open;
-            out.checkpoint(self.as_checkpoint(self.settled, self.settled_lines, progress));
+            let checkpoint = self.reached();
+            out.checkpoint(checkpoint);
         }
+    }
+
+    /// How far this is read, to be said now.
+    pub fn reached(&mut self) -> Checkpoint {
+        self.unsaved = false;
+        let progress = checkpoint::Generation::Open;
+        self.as_checkpoint(self.settled, self.settled_lines, progress)
     }
 
     /// How far it was read, for the case that it comes back.
@@ -176,6 +183,7 @@ impl Consumed {
         progress: checkpoint::Generation,
     ) -> Checkpoint {
         Checkpoint {
+            source: Arc::default(),
             path: self.path.clone(),
             place: self.id.place(),
             head: mark.head,

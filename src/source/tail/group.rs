@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::chain::{self, Older};
@@ -14,11 +15,11 @@ use super::files::{Files, Reading};
 use super::generation::FileId;
 use super::handles::Handles;
 use super::known::Known;
-use super::lines::{Counters, Deliver, Outlet};
+use super::lines::{Counters, Deliver, Keep, Outlet};
 use super::listings::Listings;
 use super::memory::Memory;
-use super::{ROTATE_WAIT, Resume, Turn};
-use crate::domain::{Batch, Generation, Origin, SourceId, Stamp};
+use super::{Left, ROTATE_WAIT, Turn};
+use crate::domain::{Batch, Checkpoint, Generation, Origin, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
 use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
 
@@ -28,29 +29,50 @@ const IDLE: Duration = Duration::from_secs(1);
 /// One source.
 pub struct Group {
     id: SourceId,
+    name: Arc<str>,
+    /// Where files begin of which nothing is known at the first look.
     start: Start,
     patterns: Vec<Pattern>,
     found: Found,
     files: Files,
     memory: Memory,
+    /// What this run leaves for the next one.
+    keep: Keep,
     counters: Counters,
     started: bool,
 }
 
 impl Group {
     /// A source with its paths checked, nothing opened.
-    pub fn new(id: SourceId, spec: &SourceSpec, resume: &Resume) -> Result<Group, SourceError> {
+    pub fn new(id: SourceId, spec: &SourceSpec) -> Result<Group, SourceError> {
         let paths = spec.paths.iter().filter(|path| *path != STDIN);
         Ok(Group {
             id,
+            name: spec.name.as_str().into(),
             start: spec.start,
             patterns: paths.map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?,
             found: Found::default(),
             files: Files::default(),
-            memory: Memory::of(resume),
+            memory: Memory::default(),
+            keep: Keep::default(),
             counters: Counters::default(),
             started: false,
         })
+    }
+
+    /// Whether a checkpoint is this source's alone.
+    pub fn claims(&self, left: &Checkpoint) -> bool {
+        left.source == self.name && self.patterns.iter().any(|pattern| pattern.covers(&left.path))
+    }
+
+    /// Go on where earlier runs have ended; `claimed` says which of their checkpoints
+    /// are one source's alone.
+    pub fn resume(&mut self, left: &Left, claimed: &[bool]) {
+        self.keep = Keep::For(Arc::clone(&self.name));
+        self.memory.known = Known::recall(&self.name, &left.checkpoints, claimed);
+        if left.sources.iter().any(|name| **name == *self.name) {
+            self.start = Start::Beginning;
+        }
     }
 
     /// Find out which files the patterns mean now.
@@ -69,9 +91,6 @@ impl Group {
         self.files.retry_drained();
         if handles.are_spent() {
             self.files.shelve_idle(now.mono, IDLE);
-        }
-        if !self.started {
-            self.memory.orphans = self.memory.known.orphans();
         }
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, handles, sinks).err();
@@ -94,7 +113,7 @@ impl Group {
         deliver: &mut Deliver<'_>,
     ) -> Turn {
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
-        let mut out = out.keeping(self.memory.keep);
+        let mut out = out.keeping(&self.keep);
         for checkpoint in self.memory.unsaid.drain(..) {
             // What is open in that place now says so itself.
             let place = checkpoint.place;
@@ -295,7 +314,15 @@ impl Group {
             None if self.started || is_known => {
                 Consumed::nothing(path.to_owned(), FileId::of(meta), sink)
             }
-            None => file::from_start(path, &file, meta, sink, self.start).map_err(unreadable)?,
+            None => {
+                let begun = file::from_start(path, &file, meta, sink, self.start);
+                let mut content = begun.map_err(unreadable)?;
+                if self.start == Start::End {
+                    // Said before any line: to a later run what has no checkpoint is new.
+                    self.memory.unsaid.push(content.reached());
+                }
+                content
+            }
         };
         let followed = Followed::new(content, file, meta, now.mono);
         let is_backlog = !self.started || (is_first && is_back);

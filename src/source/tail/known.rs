@@ -66,11 +66,20 @@ impl Past {
 }
 
 impl Known {
-    /// What earlier runs have left.
-    pub fn recall(checkpoints: &[Checkpoint]) -> Self {
+    /// What earlier runs have left for the source of this name, oldest first: its own,
+    /// and, until it has left one of that file itself, what is nobody's: a source may get
+    /// another name, and before version 4 the ledger kept none.
+    pub fn recall(name: &str, left: &[Checkpoint], claimed: &[bool]) -> Self {
+        let is_own = |one: &Checkpoint| *one.source == *name;
+        let file = |one: &Checkpoint| (one.place, one.path.clone());
+        let own = left.iter().enumerate().filter(|(_, one)| is_own(one));
+        let latest: HashMap<_, usize> = own.map(|(at, one)| (file(one), at)).collect();
         let mut known = Known::default();
-        for checkpoint in checkpoints {
-            known.add(checkpoint.clone(), None);
+        for ((at, one), claimed) in left.iter().enumerate().zip(claimed) {
+            let is_for_us = || !claimed && latest.get(&file(one)).is_none_or(|own| *own < at);
+            if is_own(one) || is_for_us() {
+                known.add(one.clone(), None);
+            }
         }
         known
     }
@@ -103,18 +112,11 @@ impl Known {
         turns.filter_map(|turn| self.all.get(turn)).filter(|past| past.is_open())
     }
 
-    /// Paths that do not lead any more to what was left there, with its inodes.
-    pub fn orphans(&self) -> HashMap<PathBuf, HashSet<u64>> {
-        let inode = |path: &Path| std::fs::metadata(path).ok().map(|meta| meta.ino());
-        let mut orphans: HashMap<PathBuf, HashSet<u64>> = HashMap::new();
-        for Checkpoint { path, place, .. } in
-            self.all.values().filter(|past| past.is_open()).map(|past| &past.checkpoint)
-        {
-            if inode(path) != Some(place.1) {
-                orphans.entry(path.clone()).or_default().insert(place.1);
-            }
-        }
-        orphans
+    /// Inodes of what was left at this path and is not there any more.
+    pub fn orphans(&self, path: &Path) -> HashSet<u64> {
+        let now = std::fs::metadata(path).ok().map(|meta| meta.ino());
+        let left = self.open_at(path).map(|past| past.checkpoint.place.1);
+        left.filter(|inode| now != Some(*inode)).collect()
     }
 
     /// The generations that content with this head may continue, longest first.

@@ -4,6 +4,7 @@
 //! once and a pipe all count their lines here.
 
 use std::mem;
+use std::sync::Arc;
 
 use memchr::memchr_iter;
 use serde::de::IgnoredAny;
@@ -25,18 +26,19 @@ pub struct Counters {
 }
 
 /// What a run leaves for the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing: it reads all there is, or only what comes.
+    #[default]
     Nothing,
-    /// How far each file is read, with the batch that says so.
-    Checkpoints,
+    /// How far the source of this name has read each file, with the batch that says so.
+    For(Arc<str>),
 }
 
 /// Where the observations of one source go.
 pub struct Outlet<'a> {
     source: SourceId,
-    keep: Keep,
+    keep: &'a Keep,
     origin: Origin,
     /// Kept up to date while lines are taken.
     pub counters: &'a mut Counters,
@@ -52,18 +54,18 @@ impl<'a> Outlet<'a> {
         batch: &'a mut Batch,
         deliver: &'a mut Deliver<'a>,
     ) -> Self {
-        Outlet { source, keep: Keep::Nothing, origin: Origin::Live, counters, batch, deliver }
+        Outlet { source, keep: &Keep::Nothing, origin: Origin::Live, counters, batch, deliver }
     }
 
     /// The same, for files whose checkpoints are kept or not.
     #[must_use]
-    pub fn keeping(self, keep: Keep) -> Self {
+    pub fn keeping(self, keep: &'a Keep) -> Self {
         Outlet { keep, ..self }
     }
 
     /// Whether checkpoints are wanted.
     pub fn keeps(&self) -> bool {
-        self.keep == Keep::Checkpoints
+        *self.keep != Keep::Nothing
     }
 
     /// What comes next has been there since then. Old and new lines share no batch.
@@ -76,8 +78,8 @@ impl<'a> Outlet<'a> {
 
     /// The batch holds all lines of a file up to here.
     pub fn checkpoint(&mut self, checkpoint: Checkpoint) {
-        if self.keeps() {
-            self.batch.checkpoints.push(checkpoint);
+        if let Keep::For(source) = self.keep {
+            self.batch.checkpoints.push(Checkpoint { source: Arc::clone(source), ..checkpoint });
         }
     }
 

@@ -3,31 +3,26 @@
 //!
 //! It decides what is read before a path's file. It reads nothing itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Resume;
 use super::chain;
 use super::file::Changed;
 use super::files::Files;
 use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
-use super::lines::Keep;
 use super::listings::Listings;
 use crate::domain::{Checkpoint, SourceId, Stamp};
 use crate::source::{Sinks, SourceError};
 
 /// What is remembered of generations that are not open.
+#[derive(Default)]
 pub struct Memory {
-    /// What this run leaves for the next one.
-    pub keep: Keep,
     /// Generations that were read.
     pub known: Known,
-    /// Inodes of generations that are not where an earlier run has left them.
-    pub orphans: HashMap<PathBuf, HashSet<u64>>,
     /// What stands beside the files, of this look.
     pub listings: Listings,
     /// What can't be made good.
@@ -37,22 +32,6 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What earlier runs have left.
-    pub fn of(resume: &Resume) -> Memory {
-        let (keep, known) = match resume {
-            Resume::Never => (Keep::Nothing, Known::default()),
-            Resume::From(checkpoints) => (Keep::Checkpoints, Known::recall(checkpoints)),
-        };
-        Memory {
-            keep,
-            known,
-            orphans: HashMap::new(),
-            listings: Listings::default(),
-            findings: Findings::default(),
-            unsaid: Vec::new(),
-        }
-    }
-
     /// Find out what became of a path since an earlier run. Says how `live` goes
     /// on and whether anything is known of its past.
     pub fn resolve(
@@ -63,12 +42,12 @@ impl Memory {
         now: Stamp,
         sinks: &mut Sinks,
     ) -> Result<(Option<(Past, generation::Generation)>, bool), SourceError> {
-        let Memory { known, orphans, listings, .. } = self;
+        let Memory { known, listings, .. } = self;
         if known.is_empty() {
             files.read_first(path, std::iter::empty());
             return Ok((None, false));
         }
-        let orphans = orphans.get(path).cloned().unwrap_or_default();
+        let orphans = known.orphans(path);
         let is_own = |id| files.holds(id);
         let chain = listings.look_beside(path, &orphans, |beside| {
             let beside: Vec<_> = beside.iter().filter(|path| !files.knows(path)).cloned().collect();
