@@ -252,6 +252,9 @@ pub struct Queue {
     pub priority: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u64>,
+    /// Hosts report that do not say theirs: `depth` is what the others hold.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub depth_partial: bool,
     /// Being worked on, where the queue's server says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<u64>,

@@ -331,6 +331,49 @@ fn a_price_and_a_key_are_no_call() {
     }
 }
 
+/// Access logs and errors of anything are no calls to a model; those of a gateway whose
+/// paths or ids tell of models are.
+#[test]
+fn an_access_log_is_of_calls_where_its_paths_are() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    let line = |path: &str| format!(r#"{{"endpoint":"{path}","status":200,"latency_ms":12.5}}"#);
+    for path in [
+        "/",
+        "/login",
+        "/api/orders/7",
+        "/v1/users/messages-of-mine",
+        "/api/chats",
+        "/assets/chat/completions.js",
+        "/v1/responses/7/audit",
+        "/generate",
+    ] {
+        assert_eq!(taken(&formats, &names, &[line(path).as_bytes()]), None, "{path}");
+    }
+    for path in [
+        "/v1/chat/completions",
+        "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+        "https://api.openai.com/v1/responses",
+        "/anthropic/v1/messages",
+        "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
+        "/model/anthropic.claude/converse-stream",
+        "/api/generate",
+    ] {
+        let format = taken(&formats, &names, &[line(path).as_bytes()]);
+        assert_eq!(format.as_deref(), Some("app-json"), "{path}");
+    }
+    // Whose log it is may be said, and then it is believed.
+    let options = DecodeOptions { format: Some("app-json".into()), ..DecodeOptions::default() };
+    let mut decoder = Decoder::new(Arc::clone(&formats), &names, options).unwrap();
+    let mut batch = Batch::default();
+    decoder.line(line("/login").as_bytes(), at(1, 1, NOW), &mut batch);
+    assert!(matches!(batch.items[0].seen, Observation::Request { .. }), "{batch:?}");
+    for (id, format) in [("req_011CS", Some("app-json")), ("5f0c-77", None)] {
+        let line = format!(r#"{{"msg":"failed","error":{{"request_id":"{id}","status":500}}}}"#);
+        assert_eq!(taken(&formats, &names, &[line.as_bytes()]).as_deref(), format, "{line}");
+    }
+}
+
 /// What the shipped maps of JSON lines look for: the sets that tell each, and all its
 /// paths, of which those of dots and words can be written down by a test.
 struct Told {

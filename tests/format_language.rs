@@ -222,6 +222,25 @@ fn values_tell_formats_apart_and_the_most_specific_wins_whatever_the_order() {
 }
 
 #[test]
+fn a_path_in_a_set_may_have_to_look_like_something() {
+    let map = "id = \"a\"\ndetect = [[\"p\", \"s\"], [\"m\", \"s\"]]\ndetect_re = { p = \"^/v1/\" }\nfields = { status = \"s\", model = \"m\" }";
+    let read = |lines: &[&str]| {
+        let mut said = Said::new(&[map], options());
+        said.read(lines);
+        said.requests().len()
+    };
+    let lines = |path: &str| [format!(r#"{{"p":"{path}","s":200}}"#), r#"{"p":1,"s":2}"#.into()];
+    for (path, calls) in [("/v1/x", 3), ("/v2/x", 0)] {
+        // What looks the same as the line before is asked what its values are, too.
+        let [line, other] = lines(path);
+        let all = [line.as_str(), line.as_str(), other.as_str(), line.as_str()];
+        assert_eq!(read(&all), calls, "{path}");
+    }
+    // A set without the path has nothing to do with it.
+    assert_eq!(read(&[r#"{"p":"/v2/x","m":"gpt","s":200}"#]), 1);
+}
+
+#[test]
 fn what_an_earlier_line_said_is_remembered_also_over_a_restart() {
     let map = r#"
 [sticky.model]
@@ -662,6 +681,14 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         (
             "id = \"x\"\ndetect = [\"^.a\"]",
             "x.toml:2: detect: is a path from the outermost object, without `^`",
+        ),
+        (
+            "id = \"x\"\ndetect = [\"a\"]\ndetect_re = { b = \"c\" }",
+            "x.toml:3: detect_re: `b` is in no set of `detect`",
+        ),
+        (
+            "id = \"x\"\ndetect = [\"a\"]\ndetect_re = { a = \"(\" }",
+            "x.toml:3: detect_re: error: unclosed group",
         ),
         (
             "id = \"x\"\ndetect_eq = { \"a.-1\" = 1 }",

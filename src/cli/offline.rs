@@ -61,7 +61,11 @@ fn partly_read(unread: &[SourceError]) -> Result<(), Failure> {
 
 /// `tripline replay`.
 pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
-    let mut run = Run::new(context, one_by_one(context.sources(&args.paths)?)?)?;
+    let (sources, mut unread) = one_by_one(context.sources(&args.paths)?)?;
+    if let (true, Some(first)) = (sources.is_empty(), unread.first()) {
+        return Err(unavailable(first));
+    }
+    let mut run = Run::new(context, sources)?;
     let options = runtime::Replay {
         from: args.from.as_deref().map(moment).transpose()?,
         to: args.to.as_deref().map(moment).transpose()?,
@@ -88,19 +92,30 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
         }
         summary::print(&mut out, &end.snapshot)
     });
-    finish(out, printed)
+    finish(out, printed)?;
+    unread.extend(end.unread);
+    partly_read(&unread)
 }
 
-/// One source for each file, so that they can be merged by time.
-fn one_by_one(sources: Vec<SourceSpec>) -> Result<Vec<SourceSpec>, Failure> {
-    let mut files = Vec::new();
+/// One source for each file, so that they can be merged by time; and directories that
+/// may not be read.
+fn one_by_one(sources: Vec<SourceSpec>) -> Result<(Vec<SourceSpec>, Vec<SourceError>), Failure> {
+    let (mut files, mut unread) = (Vec::new(), Vec::new());
     for source in sources {
-        for path in source::files(&source).map_err(|error| unavailable(&error))? {
+        let paths = match source::files(&source) {
+            Ok(paths) => paths,
+            Err(error @ SourceError::Open { .. }) => {
+                unread.push(error);
+                continue;
+            }
+            Err(error) => return Err(unavailable(&error)),
+        };
+        for path in paths {
             let path = path.to_string_lossy().into_owned();
             files.push(SourceSpec { name: path.clone(), paths: vec![path], ..source.clone() });
         }
     }
-    Ok(files)
+    Ok((files, unread))
 }
 
 /// What both are made of.

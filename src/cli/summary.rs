@@ -115,13 +115,13 @@ fn limit(limit: &Limit) -> String {
 
 fn queue(queue: &Queue) -> String {
     let name = names(&[&queue.name, &queue.priority.map(Into::into)]);
-    let count = |count: Option<u64>| count.map_or("?".to_owned(), |count| count.to_string());
+    let depth = queue.depth.map_or("?".to_owned(), |depth| depth.to_string());
+    let more = if queue.depth_partial { " and more" } else { "" };
     let running = queue.running.map(|running| format!(", {running} running")).unwrap_or_default();
     let rate = |word, rate: Option<f64>| rate.map(|rate| format!(", {rate:.1} {word} a second"));
     let (inward, outward) = (rate("in", queue.in_per_s), rate("out", queue.out_per_s));
     format!(
-        "{name}: {} waiting{running}{}{}, {}",
-        count(queue.depth),
+        "{name}: {depth}{more} waiting{running}{}{}, {}",
         inward.unwrap_or_default(),
         outward.unwrap_or_default(),
         old(queue.age_s, queue.stale)

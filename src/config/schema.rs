@@ -326,6 +326,7 @@ pub(super) const FORMAT: Table = Table {
         ),
         key("detect", "list of paths", None, "A line with all of them is of this format."),
         key("detect_eq", "paths and values", None, "What some of its fields hold."),
+        key("detect_re", "paths and regexes", None, "What paths of `detect` look like."),
         key("reject", "list of paths", None, "A line with any of them is of another format."),
         key("keep", "list of conditions", None, "Only such lines are of interest."),
         key("ignore", "list of conditions", None, "Lines of no interest."),

@@ -418,7 +418,8 @@ impl Decoder {
     fn other_record(&mut self, line: &[u8], place: Place, out: &mut Batch) {
         let formats = Arc::clone(&self.formats);
         self.recorder.begin();
-        for position in self.last.into_iter().chain(0..formats.len()) {
+        let may_cost = formats.may_state_cost(line, &mut self.found);
+        for position in self.last.into_iter().chain(0..formats.len()).take_while(|_| may_cost) {
             let Some(format) = formats.get(position) else { continue };
             if format.by_name_only && self.forced != Some(position) {
                 continue;

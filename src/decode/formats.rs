@@ -1,5 +1,6 @@
 //! The formats a decoder can tell apart, compiled once and shared.
 
+mod costs;
 mod detect;
 mod tried;
 
@@ -10,6 +11,7 @@ use super::map::{
 };
 use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
+use costs::Costs;
 use detect::{Detector, Told, ranked};
 
 /// Keys of a format map.
@@ -132,6 +134,8 @@ pub struct Formats {
     maps: FormatMaps,
     /// For each input everything its formats are told by.
     any: Vec<(Input, Detector, Paths)>,
+    /// Where they look for a cost.
+    costs: Costs,
     /// How the body of a response is read.
     body: Format,
     /// What metrics mean.
@@ -305,6 +309,8 @@ impl FormatMaps {
             Format::new(number, map, &ranked(&self.maps, self.shipped, map.input))
         });
         let formats: Vec<Format> = formats.collect();
+        let simple = formats.iter().zip(&self.maps).filter(|(format, _)| format.layout.is_simple());
+        let costs = Costs::of(simple.map(|(_, map)| map));
         let metric = |format: &Format| format.map.input == Input::Prometheus;
         let prometheus = formats.iter().position(metric);
         let body = match map::read(BODY.1) {
@@ -312,7 +318,7 @@ impl FormatMaps {
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
         let metrics = MetricMaps::with(Vec::new());
-        Formats { formats, maps: self.clone(), any, body, metrics, prometheus }
+        Formats { formats, maps: self.clone(), any, costs, body, metrics, prometheus }
     }
 
     fn put(&mut self, map: Map<String>, file: &str, text: &str) {
@@ -444,6 +450,11 @@ impl Formats {
         };
         let scan = scan_line(paths, json, found);
         (scan.shape, any.format_of(scan))
+    }
+
+    /// Whether a record may say, in the words of any format, what it cost.
+    pub(super) fn may_state_cost(&self, json: &[u8], found: &mut Found) -> bool {
+        self.costs.may_be_in(json, found)
     }
 
     pub(super) fn body(&self) -> &Format {

@@ -122,6 +122,8 @@ pub(super) struct Detect<P> {
     pub(super) sets: Vec<Vec<P>>,
     /// What some fields must hold besides, whichever set it is.
     pub(super) eq: Vec<(P, Words)>,
+    /// What a path looks like where it stands in a set.
+    pub(super) re: Vec<(P, regex::bytes::Regex)>,
     /// A line with any of these is of another format.
     pub(super) reject: Vec<P>,
 }
@@ -290,7 +292,7 @@ impl Map<String> {
             company: self.company,
             explode: self.explode.clone(),
             // The detector compiles its own: it knows those of other maps too.
-            detect: Detect { sets: Vec::new(), eq: Vec::new(), reject: Vec::new() },
+            detect: Detect { sets: Vec::new(), eq: Vec::new(), re: Vec::new(), reject: Vec::new() },
             keep: c.conds(&self.keep),
             ignore: c.conds(&self.ignore),
             queue: c.conds(&self.queue),

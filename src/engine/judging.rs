@@ -8,12 +8,13 @@ use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Exhaustion, Gauge, View as GaugeView};
 use super::limit_name::LimitName;
+use super::queues::View as QueueView;
 use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Mono, Outcome, Stamp};
-use crate::rules::{Family, Metric, RuleSpec, Sample};
+use crate::rules::{Direction, Family, Metric, RuleSpec, Sample};
 use crate::stats::Known;
 
 /// Which rows a pass looks at.
@@ -158,9 +159,8 @@ impl Engine {
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             let fresh = |value: Option<f64>| value.filter(|_| !view.stale);
-            #[allow(clippy::cast_precision_loss, reason = "a depth for a threshold")]
             let value = match spec.metric {
-                Metric::QueueDepth => fresh(view.depth.map(|depth| depth as f64)),
+                Metric::QueueDepth => fresh(depth_for(&view, &spec)),
                 Metric::QueueOldestAge => fresh(view.oldest_age_s),
                 Metric::QueueDroppedPerS => fresh(view.dropped_per_s),
                 Metric::QueueWaitP95 if pass == Pass::All => {
@@ -444,4 +444,14 @@ fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
         }
         _ => None,
     }
+}
+
+/// The depth of a queue for a rule: of a part of it only that it is too deep already.
+#[allow(clippy::cast_precision_loss, reason = "a depth for a threshold")]
+fn depth_for(view: &QueueView, spec: &RuleSpec) -> Option<f64> {
+    let crosses = |depth: f64| {
+        spec.direction == Direction::Above && spec.thresholds.iter().any(|at| depth > at.value)
+    };
+    let depth = view.depth.map(|depth| depth as f64);
+    depth.filter(|depth| !view.depth_partial || crosses(*depth))
 }

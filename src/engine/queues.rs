@@ -75,6 +75,8 @@ struct Flow {
 pub struct View {
     /// Waiting entries.
     pub depth: Option<u64>,
+    /// Whether hosts report that do not say theirs: then at least so many wait.
+    pub depth_partial: bool,
     /// Entries being worked on.
     pub running: Option<u64>,
     /// Age of the oldest, in seconds.
@@ -233,8 +235,10 @@ impl Queue {
                 covered => covered.map(|covered_s| flowed(&flow) as f64 / covered_s),
             }
         };
+        let depth = total(|last| last.depth);
         View {
-            depth: total(|last| last.depth),
+            depth,
+            depth_partial: depth.is_some() && live().any(|host| host.last.depth.is_none()),
             running: total(|last| last.running),
             oldest_age_s: live().filter_map(|h| h.last.oldest_age_s).reduce(f64::max),
             in_per_s: per_s(|last| last.enqueued_total, |flow| flow.enqueued),

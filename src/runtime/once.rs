@@ -126,7 +126,7 @@ pub fn once(
 }
 
 /// How a source is doing that was read to its end, but for these.
-fn ended(format: Option<String>, failures: &[SourceError]) -> SourceStatus {
+pub(super) fn ended(format: Option<String>, failures: &[SourceError]) -> SourceStatus {
     let worst = failures.iter().max_by_key(|error| error.state());
     SourceStatus {
         state: worst.map_or("ended", |error| error.state().as_str()),

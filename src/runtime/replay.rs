@@ -13,6 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock::at_event;
+use super::once::ended;
 use super::start::name_of;
 use crate::domain::{Batch, Item, Names, Observation, Progress, SourceId, Stamp, Wall};
 use crate::engine::{Effect, Engine, EngineSpec, Event, SourceStatus};
@@ -56,10 +57,12 @@ pub struct ReplayEnd {
     pub first: Option<Wall>,
     /// Time of the last event.
     pub last: Option<Wall>,
+    /// What was not played: files that could not be read, or not to their end.
+    pub unread: Vec<SourceError>,
 }
 
 /// Play old logs through the engine on the logs' own clock. `watcher` is told
-/// each event.
+/// each event. Only where nothing at all can be read there is no end.
 pub fn replay(
     sources: &[SourceSpec],
     mut spec: EngineSpec,
@@ -122,7 +125,7 @@ struct Reader {
     last: Option<Wall>,
     /// Lines played.
     lines: u64,
-    ended: Option<Ended>,
+    ended: Option<Result<Ended, SourceError>>,
 }
 
 impl Reader {
@@ -132,20 +135,20 @@ impl Reader {
     }
 
     /// Time of the next line; `None` at the end of the file.
-    fn peek(&mut self) -> Result<Option<Wall>, SourceError> {
+    fn peek(&mut self) -> Option<Wall> {
         while self.next >= self.batch.items.len() {
             match self.parts.recv() {
                 Ok(Part::Batch(batch)) => {
                     (self.batch, self.next) = (batch, 0);
                     self.place();
                 }
-                Ok(Part::End(ended)) => self.ended = Some(ended?),
-                Err(_) => return Ok(None),
+                Ok(Part::End(ended)) => self.ended = Some(ended),
+                Err(_) => return None,
             }
         }
         let told = self.line().iter().find_map(|item| time_of(&item.seen));
         // Before the first time in the file there is nothing to stand beside.
-        Ok(Some(told.or(self.last).unwrap_or(Wall(0))))
+        Some(told.or(self.last).unwrap_or(Wall(0)))
     }
 
     /// Give what has no time of its own the time of the line before it.
@@ -188,13 +191,18 @@ impl Reader {
         engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
     }
 
-    /// All of it has been played.
-    fn tell_end(&mut self, engine: &mut Engine, now: Stamp) {
-        if let Some(Ended { progress, format, .. }) = self.ended.take() {
-            engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
-            let ended = SourceStatus { state: "ended", format, ..SourceStatus::default() };
-            engine.set_source(self.id, ended, now);
-        }
+    /// All of it has been played that could be read; `unread` gets the rest.
+    fn tell_end(&mut self, engine: &mut Engine, now: Stamp, unread: &mut Vec<SourceError>) {
+        let (format, failures) = match self.ended.take() {
+            Some(Ok(Ended { progress, format, failures })) => {
+                engine.arrive(&Batch { source: self.id, progress, ..Batch::default() }, now);
+                (format, failures)
+            }
+            Some(Err(error)) => (None, vec![error]),
+            None => return,
+        };
+        engine.set_source(self.id, ended(format, &failures), now);
+        unread.extend(failures);
     }
 
     fn step(&mut self, at: Wall) {
@@ -211,7 +219,7 @@ fn play(
     watcher: &mut dyn Watcher,
 ) -> Result<ReplayEnd, SourceError> {
     // The logs' clock starts at their first line.
-    let first = earliest_within(readers, options)?;
+    let first = earliest_within(readers, options);
     let now = at_event(first.unwrap_or(Wall(0)));
     let mut engine = Engine::new(spec, names, now);
     for reader in &*readers {
@@ -220,8 +228,8 @@ fn play(
         engine.set_source(reader.id, ended, now);
     }
     let mut play = Play { now, effects: Vec::new() };
-    let mut last = None;
-    while let Some((at, position)) = earliest(readers)? {
+    let (mut last, mut unread) = (None, Vec::new());
+    while let Some((at, position)) = earliest(readers) {
         let Some(reader) = readers.get_mut(position).filter(|_| !watcher.is_over()) else { break };
         if within(at, options) {
             play.advance(&mut engine, at, watcher);
@@ -235,41 +243,46 @@ fn play(
         }
         reader.step(at);
         // At its end a file falls silent by right.
-        reader.peek()?;
-        reader.tell_end(&mut engine, play.now);
+        reader.peek();
+        reader.tell_end(&mut engine, play.now, &mut unread);
     }
     engine.tick(play.now, &mut play.effects);
     play.tell(watcher);
+    let mut nothing = !readers.is_empty();
     for reader in readers {
-        reader.tell_end(&mut engine, play.now);
+        nothing &= matches!(reader.ended, Some(Err(_))) && reader.last.is_none();
+        reader.tell_end(&mut engine, play.now, &mut unread);
     }
-    Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), first, last })
+    if nothing {
+        return Err(unread.swap_remove(0));
+    }
+    Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), first, last, unread })
 }
 
 /// Skip what lies before the wanted stretch; answers the time of its first line.
-fn earliest_within(readers: &mut [Reader], options: &Replay) -> Result<Option<Wall>, SourceError> {
-    while let Some((at, position)) = earliest(readers)? {
+fn earliest_within(readers: &mut [Reader], options: &Replay) -> Option<Wall> {
+    while let Some((at, position)) = earliest(readers) {
         if within(at, options) {
-            return Ok(Some(at));
+            return Some(at);
         }
         if let Some(reader) = readers.get_mut(position) {
             reader.step(at);
         }
     }
-    Ok(None)
+    None
 }
 
 /// The reader whose next line is the earliest.
-fn earliest(readers: &mut [Reader]) -> Result<Option<(Wall, usize)>, SourceError> {
+fn earliest(readers: &mut [Reader]) -> Option<(Wall, usize)> {
     let mut found: Option<(Wall, usize)> = None;
     for (position, reader) in readers.iter_mut().enumerate() {
-        if let Some(at) = reader.peek()?
+        if let Some(at) = reader.peek()
             && found.is_none_or(|(earliest, _)| at < earliest)
         {
             found = Some((at, position));
         }
     }
-    Ok(found)
+    found
 }
 
 fn within(at: Wall, options: &Replay) -> bool {

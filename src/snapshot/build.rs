@@ -211,6 +211,7 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
             name: row.name.map(|name| engine.names().text(name)),
             priority: row.priority.map(crate::domain::Priority::word),
             depth: view.depth,
+            depth_partial: view.depth_partial,
             running: view.running,
             oldest_age_s: view.oldest_age_s,
             in_per_s: view.in_per_s,

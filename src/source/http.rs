@@ -5,7 +5,7 @@ mod address;
 
 use std::error::Error;
 use std::ops::Deref;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -191,14 +191,22 @@ impl Client {
 /// TLS errors travel inside errors of reading and writing, which do not name
 /// what they hold as their source.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause = error.source();
+    find_tls_error(error.source())
+}
+
+/// The TLS error in a cause, however it is wrapped.
+pub fn find_tls_error<'e>(
+    mut cause: Option<&'e (dyn Error + 'static)>,
+) -> Option<&'e rustls::Error> {
     while let Some(why) = cause {
         if let Some(tls) = why.downcast_ref() {
             return Some(tls);
         }
-        cause = match why.downcast_ref::<std::io::Error>() {
-            Some(io) => io.get_ref().map(|inner| -> &(dyn Error + 'static) { inner }),
-            None => why.source(),
+        let shared = why.downcast_ref::<Arc<dyn Error + Send + Sync>>();
+        cause = match (shared, why.downcast_ref::<std::io::Error>()) {
+            (Some(shared), _) => Some(&**shared),
+            (_, Some(io)) => io.get_ref().map(|inner| -> &(dyn Error + 'static) { inner }),
+            _ => why.source(),
         };
     }
     None

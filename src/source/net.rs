@@ -16,10 +16,12 @@ mod redis;
 mod scrape;
 pub mod secret;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::task::LocalSet;
 
@@ -41,6 +43,11 @@ use reader::Reader;
 pub use redis::{Convention, Holds, QueueSpec, RedisAddress, RedisAddressError, RedisSpec};
 pub use scrape::ScrapeSpec;
 use secret::{HeaderSpec, SecretFrom, Secrets};
+
+/// What is said of a question that ended in a mistake of ours. Not what the mistake was:
+/// that may quote what was read.
+const CRASHED: &str = "a mistake in tripline ended the question; please report what it says \
+                       on standard error. It is asked again";
 
 /// No source is asked more often than this over restarts, where that is kept.
 const LEAST_APART: Duration = Duration::from_secs(60);
@@ -264,8 +271,28 @@ impl Asker {
         })
     }
 
-    /// Ask, hand on what is said, and tell how it went.
+    /// Ask, hand on what is said, and tell how it went. What goes wrong with one source
+    /// ends no other, nor this one for good.
     async fn ask(&mut self, world: &World) -> Outcome {
+        let turn = AssertUnwindSafe(self.turn(world)).catch_unwind().await;
+        let (outcome, findings) = turn.unwrap_or_else(|_| {
+            self.reader.forget();
+            let text = format!("{}: {CRASHED}", self.name);
+            (Outcome::failed(&CRASHED), vec![Finding { kind: "question_crashed", text }])
+        });
+        (world.say)(SourceStatus {
+            findings,
+            source: self.id,
+            state: outcome.state(),
+            files: 0,
+            problem: outcome.problem().map(str::to_owned),
+            format: self.format.or(self.reader.format()).map(str::to_owned),
+        });
+        outcome
+    }
+
+    /// What came of one question, and what was met on the way.
+    async fn turn(&mut self, world: &World) -> (Outcome, Vec<Finding>) {
         let mut turn = Turn {
             world,
             shared: &self.shared,
@@ -285,15 +312,7 @@ impl Asker {
         let before = self.refused.take();
         self.refused = Refused::after(before, &outcome, mark, (world.now)().mono);
         self.reader.flush(world);
-        (world.say)(SourceStatus {
-            findings,
-            source: self.id,
-            state: outcome.state(),
-            files: 0,
-            problem: outcome.problem().map(str::to_owned),
-            format: self.format.or(self.reader.format()).map(str::to_owned),
-        });
-        outcome
+        (outcome, findings)
     }
 
     async fn follow(mut self, world: Rc<World>) {

@@ -87,6 +87,7 @@ pub fn read_to_end(
         format = format.or_else(|| lines.format().map(str::to_owned));
     }
     if failures.len() == files.len()
+        && out.counters.totals.lines == 0
         && let Some(first) = failures.pop()
     {
         return Err(first);

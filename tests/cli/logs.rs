@@ -9,6 +9,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
+use tripline::domain::Wall;
 
 use super::contract;
 use super::sandbox::{Sandbox, corpus_logs, here, now};
@@ -217,6 +218,88 @@ fn what_can_be_read_is_read_and_the_rest_is_named_with_an_exit_code() {
     let ran = sandbox.run(["once", "--json", "none.log", &good]).exits(69).says("none.log");
     assert_eq!(ran.json()["totals"]["cost_usd"], "1.500000");
     assert_eq!(sandbox.run(["once", "--json", "none.log"]).exits(69).out(), "");
+}
+
+#[test]
+fn a_replay_reads_what_once_reads_and_says_the_same_of_the_rest() {
+    let sandbox = Sandbox::new();
+    let line = |second: i64| {
+        let at = Wall::from_secs(1_795_183_200 + second).rfc3339();
+        format!("{{\"at\":\"{at}\",\"model\":\"m\",\"status\":200,\"cost_usd\":\"1.5\"}}\n")
+    };
+    let name = |name: &str, text: &[u8]| sandbox.file(name, text).to_str().unwrap().to_owned();
+    let good = name("good.log", (line(0) + &line(9)).as_bytes());
+    let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+    packed.write_all((0..1000).map(line).collect::<String>().as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    // One that ends too early after many lines, and one that is none.
+    let torn = name("torn.gz", &packed[..packed.len() / 2]);
+    let none = name("none.gz", b"no gzip\n");
+    let totals = |command: &str, paths: &[&str], missing: &[&str]| {
+        let ran = sandbox.run([&[command, "--json"], paths].concat()).exits(69);
+        let ran = missing.iter().fold(ran, |ran, path| ran.says(path));
+        let snapshot = ran.lines().pop().unwrap();
+        assert_eq!(contract::snapshot(&snapshot), [""; 0]);
+        let states = snapshot["sources"].as_array().unwrap().iter();
+        let states: Vec<Value> = states.map(|source| source["state"].clone()).collect();
+        let found = snapshot["findings"].as_array().unwrap();
+        assert_eq!(found.len(), missing.len(), "{found:?}");
+        (snapshot["totals"].clone(), states)
+    };
+    for (paths, missing) in [
+        (&[&*good, &torn, &none, "gone.log"][..], &["torn.gz", "none.gz", "gone.log"][..]),
+        (&[&*torn], &["torn.gz"]),
+        (&[&*good, &none], &["none.gz"]),
+    ] {
+        let (once, replayed) = (totals("once", paths, missing), totals("replay", paths, missing));
+        assert_eq!(once, replayed, "{paths:?}");
+        let calls = once.0["requests"].as_u64().unwrap();
+        let torn_too = paths.contains(&&*torn);
+        assert!(if torn_too { calls > 100 && calls < 1002 } else { calls == 2 }, "{calls}");
+    }
+    for command in ["once", "replay"] {
+        let ran = sandbox.run([command, "--json", &none, "gone.log"]).exits(69);
+        assert_eq!(ran.out(), "", "nothing could be read");
+    }
+}
+
+#[test]
+fn a_depth_that_not_all_hosts_tell_is_said_to_be_a_part() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file(
+        "c.toml",
+        "[[rule]]\nname = \"deep\"\nmetric = \"queue.depth\"\nabove = 10\nfor = \"0s\"\nseverity = \"warning\"\n\
+         [[rule]]\nname = \"idle\"\nmetric = \"queue.depth\"\nbelow = 8\nfor = \"0s\"\nseverity = \"warning\"\n",
+    );
+    let fired = |depth: &str, other: &str| {
+        let line = |host: &str, depth: &str| {
+            format!(
+                "{{\"at\":\"{}\",\"kind\":\"queue\",\"queue\":\"q\",\"host\":\"{host}\",\"depth\":{depth},\"oldest_age_s\":1}}\n",
+                now()
+            )
+        };
+        let log = sandbox.file("q.log", line("a", other) + &line("b", depth));
+        let (config, log) = (config.to_str().unwrap(), log.to_str().unwrap());
+        let text = sandbox.run(["--config", config, "once", log]).ok().out();
+        let rows = sandbox.run(["--config", config, "replay", "--json", log]).ok().lines();
+        let fired = rows.iter().filter(|row| row["event"] == "alert.firing");
+        let fired: Vec<String> =
+            fired.map(|row| row["rule"].as_str().unwrap().to_owned()).collect();
+        let queue = rows.last().unwrap()["queues"][0].clone();
+        (fired.join(" "), queue["depth"].clone(), queue["depth_partial"].clone(), text)
+    };
+    let (rules, depth, partial, text) = fired("5", "2");
+    assert_eq!((&*rules, depth, partial), ("idle", 7.into(), Value::Null));
+    assert!(text.contains("q: 7 waiting"), "{text}");
+    // Five and nobody knows how many: neither few nor, for sure, many.
+    let (rules, depth, partial, text) = fired("5", "null");
+    assert_eq!((&*rules, depth, partial), ("", 5.into(), true.into()));
+    assert!(text.contains("q: 5 and more waiting"), "{text}");
+    // At least twelve are too many.
+    let (rules, depth, partial, _) = fired("12", "null");
+    assert_eq!((&*rules, depth, partial), ("deep", 12.into(), true.into()));
+    let (_, depth, partial, _) = fired("null", "null");
+    assert_eq!((depth, partial), (Value::Null, Value::Null));
 }
 
 #[test]

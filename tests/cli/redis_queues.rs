@@ -1,9 +1,10 @@
 //! `kind = "redis"`: queues in a real Redis, as Celery, RQ, BullMQ and others keep them.
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::need;
 use super::sandbox::{Ran, Running, Sandbox, rfc3339, until};
+use super::tls::{certify, problem};
 
 /// A server on a socket of its own; it ends with the test.
 struct Server {
@@ -22,11 +24,16 @@ struct Server {
 
 impl Server {
     fn start(sandbox: &Sandbox, password: Option<&str>) -> Option<Server> {
+        Server::start_with(sandbox, password, &[])
+    }
+
+    /// The same with more of its own arguments.
+    fn start_with(sandbox: &Sandbox, password: Option<&str>, more: &[&str]) -> Option<Server> {
         let program = need::program("redis-server")?;
         let socket = sandbox.path("r.sock");
         let mut command = Command::new(program);
         command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]);
-        command.arg(&socket).arg("--dir").arg(sandbox.path(""));
+        command.arg(&socket).arg("--dir").arg(sandbox.path("")).args(more);
         if let Some(password) = password {
             command.args(["--requirepass", password]);
         }
@@ -273,6 +280,58 @@ fn a_password_is_asked_for_and_given() {
     assert_eq!(wrong["sources"][0]["problem"], why);
     let left = Sandbox::everything_in(&sandbox.state());
     assert!(!String::from_utf8_lossy(&left).contains("hunter2"));
+}
+
+#[test]
+fn over_tls_only_who_an_authority_vouches_for_is_told_the_password() {
+    let sandbox = Sandbox::new();
+    let (own, other) = (Sandbox::new(), Sandbox::new());
+    certify(&own.path(""), "IP:127.0.0.1");
+    certify(&other.path(""), "DNS:other.example");
+    let start = |of: &Sandbox| {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let text = |name: &str| of.path(name).to_str().unwrap().to_owned();
+        let (leaf, key, ca, at) =
+            (text("leaf.pem"), text("leaf.key"), text("ca.pem"), port.to_string());
+        let tls = [
+            ["--tls-port", &at],
+            ["--tls-cert-file", &leaf],
+            ["--tls-key-file", &key],
+            ["--tls-ca-cert-file", &ca],
+            ["--tls-auth-clients", "no"],
+        ];
+        let mut server = Server::start_with(of, Some("hunter2"), tls.as_flattened())?;
+        until("it listens for TLS", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        server.say(&["RPUSH", "list", "a", "b"]);
+        Some((server, port))
+    };
+    let Some((_server, port)) = start(&own) else { return };
+    let asked = |port: u16, authorities: &Path, more: &Path| {
+        let config = format!(
+            "[[source]]\nname = \"r\"\nkind = \"redis\"\nurl = \"rediss://127.0.0.1:{port}\"\n\
+             queues = [{{ key = \"list\" }}]\npassword = {{ env = \"TEST_KEY\" }}\n"
+        );
+        let path = sandbox.file("config.toml", config);
+        let mut command = sandbox.command();
+        command.env("SSL_CERT_FILE", authorities).env("SSL_CERT_DIR", more);
+        command.env("TEST_KEY", "hunter2").arg("--config").arg(path).args(["once", "--json"]);
+        Ran(command.output().unwrap()).ok().json()
+    };
+    let none = Path::new("");
+    let trusted = asked(port, &own.path("ca.pem"), none);
+    assert_eq!(problem(&trusted), "none");
+    check(&trusted, "list", 2, None, None);
+    let stranger = asked(port, &other.path("ca.pem"), none);
+    assert_eq!(problem(&stranger), "its certificate is not trusted");
+    let state = &stranger["sources"][0]["state"];
+    assert_eq!((state, &stranger["queues"]), (&json!("error"), &json!([])));
+    let (_other, port) = start(&other).unwrap();
+    let wrong_name = asked(port, &other.path("ca.pem"), none);
+    assert_eq!(problem(&wrong_name), "its certificate is not trusted");
+    let torn = asked(port, &own.path("ca.pem"), &sandbox.path("gone"));
+    assert!(problem(&torn).starts_with("this machine's certificate authorities"), "{torn}");
 }
 
 #[test]

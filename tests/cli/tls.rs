@@ -31,7 +31,7 @@ fn openssl(dir: &Path, args: &[&str]) {
 }
 
 /// An authority, `ca.pem`, and a certificate of its for this name.
-fn certify(dir: &Path, name: &str) {
+pub fn certify(dir: &Path, name: &str) {
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
     let ca = ["req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority"];
     openssl(dir, &[&ca[..], &key].concat());
@@ -67,7 +67,7 @@ fn scrape(sandbox: &Sandbox, url: &str, authorities: &Path) -> Value {
     Ran(command.output().unwrap()).ok().json()
 }
 
-fn problem(snapshot: &Value) -> &str {
+pub fn problem(snapshot: &Value) -> &str {
     snapshot["sources"][0]["problem"].as_str().unwrap_or("none")
 }
 

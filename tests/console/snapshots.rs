@@ -499,6 +499,7 @@ fn queue(priority: &'static str, depth: u64, oldest_age_s: f64, dropped_per_s: f
         name: Some("main".into()),
         priority: Some(priority),
         depth: Some(depth),
+        depth_partial: false,
         running: None,
         oldest_age_s: Some(oldest_age_s),
         in_per_s: Some(21.0),

@@ -18,8 +18,12 @@ const SAMPLES: &[Sample] = &[
     // Ids in fields make nothing equal there; these have the shape of their provider's.
     Sample { sample: "app_pino.jsonl", expect: "app_pino.json", overlook: &["dedup_key"] },
     Sample { sample: "app_slog.jsonl", expect: "app_slog.json", overlook: &["dedup_key"] },
-    Sample { sample: "app_tracing_json.jsonl", expect: "app_tracing_json.json", overlook: &[] },
-    Sample { sample: "app_logfmt.log", expect: "app_logfmt.json", overlook: &[] },
+    Sample {
+        sample: "app_tracing_json.jsonl",
+        expect: "app_tracing_json.json",
+        overlook: &["dedup_key"],
+    },
+    Sample { sample: "app_logfmt.log", expect: "app_logfmt.json", overlook: &["dedup_key"] },
     Sample {
         sample: "app_python_text.log",
         expect: "app_python_text.json",
@@ -29,7 +33,7 @@ const SAMPLES: &[Sample] = &[
     Sample {
         sample: "app_tracing_text_ansi.log",
         expect: "app_tracing_text_ansi.json",
-        overlook: &[],
+        overlook: &["dedup_key"],
     },
     Sample {
         sample: "vllm.log",

@@ -158,3 +158,34 @@ fn a_doubled_line_counts_once_where_the_provider_gave_its_id() {
         assert_eq!(Read::lines(&twice).counted().len(), 2, "{id}");
     }
 }
+
+#[test]
+fn so_it_does_in_pairs_and_in_what_tracing_writes() {
+    let logfmt = |id: &str, output: u64| {
+        format!(
+            "ts=2026-11-20T15:11:17Z model=gpt-4o-mini status=200 dur=812ms in=26 out={output} req_id={id}"
+        )
+    };
+    let text = |id: &str, output: u64| {
+        format!(
+            "2026-11-20T15:11:17.960Z  INFO llm_call{{request_id={id}}}: app: done model=\"gpt-4o-mini\" status=200 input_tokens=26 output_tokens={output}"
+        )
+    };
+    let event = |id: &str, output: u64| {
+        json!({"timestamp": "2026-11-20T15:11:17Z", "level": "INFO", "target": "app",
+            "fields": {"status": 200, "input_tokens": 26, "output_tokens": output},
+            "span": {"model": "gpt-4o-mini", "request_id": id}})
+        .to_string()
+    };
+    for line in [logfmt as fn(&str, u64) -> String, text, event] {
+        let counted = |id: &str, outputs: [u64; 2]| {
+            let lines = outputs.map(|output| line(id, output)).join("\n");
+            Read::of(lines.as_bytes()).counted().len()
+        };
+        let given = "req_011CVJxR5uYpZ6qSgNNTgSzj";
+        let sample = line(given, 42);
+        assert_eq!(counted(given, [42, 42]), 1, "{sample}");
+        assert_eq!(counted(given, [42, 43]), 2, "an id alone never hides a call: {sample}");
+        assert_eq!(counted("my-request", [42, 42]), 2, "{sample}");
+    }
+}

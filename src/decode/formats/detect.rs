@@ -3,6 +3,8 @@
 
 use std::cmp::Reverse;
 
+use regex::bytes::Regex;
+
 use crate::decode::explain::either;
 use crate::decode::map::{Input, Map, Words};
 use crate::scan::{Scan, Slot};
@@ -15,13 +17,14 @@ pub(super) struct Detector {
     by_slot: Box<[Box<[u16]>]>,
 }
 
-/// What tells a format: paths that are there, what some of them hold, and what
-/// must be missing.
+/// What tells a format: paths that are there, what some of them hold or look like, and
+/// what must be missing.
 #[derive(Clone, Debug)]
 pub(super) struct Signature {
     format: usize,
     set: Box<[Slot]>,
     eq: Box<[(Slot, Words)]>,
+    re: Box<[(Slot, Regex)]>,
     reject: Box<[Slot]>,
 }
 
@@ -48,6 +51,11 @@ impl Told<'_> {
         self.map.detect.eq.iter().map(|(path, words)| (&**path, either(words)))
     }
 
+    /// Paths of the set that must look like something.
+    fn shapes(&self) -> impl Iterator<Item = &(String, Regex)> {
+        self.map.detect.re.iter().filter(|(path, _)| self.set.contains(path))
+    }
+
     /// How many conditions a record must meet; what must be missing is no merit.
     pub(super) fn conditions(&self) -> usize {
         self.set.len() + self.map.detect.eq.len()
@@ -58,8 +66,9 @@ impl Told<'_> {
         let detect = &self.map.detect;
         let eq = detect.eq.iter().map(|(path, words)| (add(path), words.clone())).collect();
         let set = self.set.iter().map(|path| add(path)).collect();
+        let re = self.shapes().map(|(path, regex)| (add(path), regex.clone())).collect();
         let reject = detect.reject.iter().map(|path| add(path)).collect();
-        Signature { format: self.format, set, eq, reject }
+        Signature { format: self.format, set, eq, re, reject }
     }
 
     /// What a scanned record does not meet of this set's `signature`, in words.
@@ -69,6 +78,11 @@ impl Told<'_> {
         let mut unmet: Vec<String> = missing.map(|(path, _)| format!("no {path}")).collect();
         let others = self.values().zip(&signature.eq).filter(|(_, eq)| !Signature::is(scan, eq));
         unmet.extend(others.map(|((path, words), _)| format!("{path} is not {words}")));
+        let others = self.shapes().zip(&signature.re);
+        let others = others.filter(|(_, (slot, regex))| {
+            scan.get(*slot).is_some_and(|value| !regex.is_match(value.raw))
+        });
+        unmet.extend(others.map(|((path, _), _)| format!("{path} is not like that of a call")));
         let rejected = detect.reject.iter().zip(&signature.reject);
         let rejected = rejected.filter(|(_, slot)| scan.has(**slot));
         unmet.extend(rejected.map(|(path, _)| format!("{path} is there")));
@@ -141,7 +155,7 @@ impl Detector {
         for (signature, number) in self.signatures.iter().zip(0_u16..) {
             if signature.slots().next().is_some() && signature.may_fit(scan) {
                 candidates.push(number);
-                if signature.eq.is_empty() {
+                if signature.eq.is_empty() && signature.re.is_empty() {
                     break;
                 }
             }
@@ -178,6 +192,10 @@ impl Signature {
     #[inline]
     fn holds(&self, scan: Scan<'_>) -> bool {
         self.eq.iter().all(|eq| Signature::is(scan, eq))
+            && self
+                .re
+                .iter()
+                .all(|(slot, regex)| scan.get(*slot).is_some_and(|value| regex.is_match(value.raw)))
     }
 
     #[inline]

@@ -24,7 +24,7 @@ impl Formats {
         let of_text = self.maps.maps.iter().filter(|map| map.input == Input::Regex);
         let mut all: Vec<Tried> = of_text
             .map(|map| {
-                let fits = map.patterns.iter().position(|pattern| pattern.regex.is_match(text));
+                let fits = map.patterns.iter().position(|pattern| pattern.is_match(text));
                 let (verdict, why) = match fits {
                     Some(number) if taken => {
                         (Verdict::Fits, format!("pattern {number} fits, but it stands later"))

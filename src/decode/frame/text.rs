@@ -41,7 +41,7 @@ impl Texts {
 
     /// `text` as JSON, if a pattern of the format at `format` fits.
     pub(super) fn fit(&mut self, format: usize, map: &Map<Spot>, text: &[u8]) -> Option<&[u8]> {
-        let fits = |pattern: &Pattern| pattern.regex.is_match(text);
+        let fits = |pattern: &Pattern| pattern.is_match(text);
         let number = map.patterns.iter().position(fits)?;
         let pattern = map.patterns.get(number)?;
         let mut places = pattern.regex.capture_locations();

@@ -7,6 +7,7 @@ mod text;
 
 use std::ops::Range;
 
+use regex::bytes::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,6 +15,7 @@ use super::layout::{end_index, outwards};
 use super::{Company, Cond, Counts, Detect, Each, Explode, Identity, MAX_PARTS, Map};
 use crate::decode::formats::nearest;
 use crate::domain::Keep;
+use alt::one_line;
 
 type Table<'t> = DeTable<'t>;
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -30,6 +32,7 @@ pub(crate) const KEYS: &[&str] = &[
     "explode",
     "detect",
     "detect_eq",
+    "detect_re",
     "reject",
     "keep",
     "ignore",
@@ -163,6 +166,10 @@ fn detect(table: &Table<'_>) -> Read<Detect<String>> {
         Some(value) => words_by_path(value, "detect_eq", outer_path)?,
         None => Vec::new(),
     };
+    let re = match table.get("detect_re") {
+        Some(value) => detect_shapes(value, &sets)?,
+        None => Vec::new(),
+    };
     if sets.is_empty() && !eq.is_empty() {
         sets.push(Vec::new());
     }
@@ -170,7 +177,20 @@ fn detect(table: &Table<'_>) -> Read<Detect<String>> {
         Some(value) => list(value, "reject", outer_path)?,
         None => Vec::new(),
     };
-    Ok(Detect { sets, eq, reject })
+    Ok(Detect { sets, eq, re, reject })
+}
+
+/// What paths of the sets look like.
+fn detect_shapes(value: &Value<'_>, sets: &[Vec<String>]) -> Read<Vec<(String, Regex)>> {
+    let key = "detect_re";
+    let all = regexes(value, key, outer_path)?;
+    match all.iter().find(|(path, _)| !sets.iter().flatten().any(|known| known == path)) {
+        Some((path, _)) => {
+            let message = format!("`{path}` is in no set of `detect`");
+            Err(error(value, key, message))
+        }
+        None => Ok(all),
+    }
 }
 
 fn sticky_names(table: &Table<'_>) -> Vec<String> {
@@ -354,6 +374,21 @@ fn words_by_path(
         }?;
         let words = words.into_iter().map(|word| word.into_bytes().into()).collect();
         all.push((path(&key_value(name), key)?, words));
+    }
+    Ok(all)
+}
+
+/// For each path what its value must match.
+fn regexes(
+    value: &Value<'_>,
+    key: &str,
+    path: impl Fn(&Value<'_>, &str) -> Read<String>,
+) -> Read<Vec<(String, Regex)>> {
+    let mut all = Vec::new();
+    for (name, pattern) in table(value, key)? {
+        let regex = Regex::new(&string(pattern, key)?);
+        let regex = regex.map_err(|wrong| error(pattern, key, one_line(&wrong)))?;
+        all.push((path(&key_value(name), key)?, regex));
     }
     Ok(all)
 }

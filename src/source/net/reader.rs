@@ -62,6 +62,12 @@ impl Reader {
         self.batch.items.extend(seen.into_iter().map(|seen| Item { line, seen }));
     }
 
+    /// Takes back what was not yet sent on of an answer that ended in a mistake.
+    pub fn forget(&mut self) {
+        self.carry.clear();
+        self.batch.clear();
+    }
+
     /// What was read and not yet sent on.
     pub fn items(&mut self) -> &mut [Item] {
         &mut self.batch.items

@@ -5,6 +5,7 @@
 mod address;
 mod queue;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisConnectionInfo, RedisError};
@@ -14,11 +15,16 @@ use super::outcome::ASKED_AGAIN;
 use super::secret::SecretFrom;
 use super::{Naming, Outcome, Turn};
 use crate::domain::{NameKind, Observation, QueueReading, Wall};
+use crate::source::http::{HttpError, find_tls_error};
 use crate::source::status::Finding;
 
 pub use address::{RedisAddress, RedisAddressError};
 pub use queue::{Convention, Holds, QueueSpec};
 use queue::{Length, QueueError};
+
+/// The client takes no part of a list of authorities.
+const NO_LIST: &str = "this machine's certificate authorities can't all be read: look at \
+                       SSL_CERT_FILE and SSL_CERT_DIR";
 
 /// Longest wait for a connection, and for an answer.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -168,8 +174,25 @@ fn outcome_of(error: &RedisError) -> Outcome {
     }
 }
 
+/// Why there is no encrypted connection, if that is why.
+fn tls_in_words(error: &RedisError) -> Option<String> {
+    let cause = std::error::Error::source(error);
+    if let Some(tls) = find_tls_error(cause) {
+        let untrusted = matches!(tls, rustls::Error::InvalidCertificate(_));
+        let why = if untrusted { HttpError::NotTrusted } else { HttpError::NoTls };
+        return Some(why.to_string());
+    }
+    // What is neither read, written nor encrypted is the list of authorities.
+    let shared = cause?.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
+    let is_list = error.kind() == ErrorKind::Io && !shared.is::<std::io::Error>();
+    is_list.then(|| NO_LIST.to_owned())
+}
+
 /// In words of our own: a server's may be anything.
 fn in_words(error: &RedisError) -> String {
+    if let Some(said) = tls_in_words(error) {
+        return said;
+    }
     let refused = || format!("the password is refused; {ASKED_AGAIN}");
     let said = match error.code() {
         Some("NOAUTH") => "it wants a password",

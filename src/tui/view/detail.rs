@@ -198,11 +198,16 @@ fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
         .done()
 }
 
+/// A depth to which some hosts add one that they do not say.
+fn at_least(depth: u64, partial: bool) -> String {
+    fmt::grouped(depth) + if partial { "+, not all hosts say theirs" } else { "" }
+}
+
 fn queue_facts(queue: &Queue, elapsed_s: f64) -> Vec<Fact> {
     Facts::default()
         .maybe("queue", queue.name.as_ref())
         .maybe("priority", queue.priority)
-        .maybe("depth", queue.depth.map(fmt::grouped))
+        .maybe("depth", queue.depth.map(|depth| at_least(depth, queue.depth_partial)))
         .span("oldest", queue.oldest_age_s)
         .maybe("in per second", queue.in_per_s)
         .maybe("out per second", queue.out_per_s)

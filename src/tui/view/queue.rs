@@ -27,6 +27,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 #[derive(Clone, Copy, Debug, Default)]
 struct Class {
     depth: Option<u64>,
+    /// Not all of its queues say how deep they are.
+    partial: bool,
     oldest_s: Option<f64>,
     dropped_per_s: f64,
     stale: bool,
@@ -41,6 +43,7 @@ fn draw_line(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         let (order, word) = class_of(queue);
         let class = &mut classes.entry(order).or_insert((word, Class::default())).1;
         class.depth = sum(class.depth, queue.depth);
+        class.partial |= queue.depth.is_none() || queue.depth_partial;
         class.oldest_s = later(class.oldest_s, queue.oldest_age_s);
         class.dropped_per_s += queue.dropped_per_s.unwrap_or(0.0);
         class.stale |= queue.stale;
@@ -72,10 +75,10 @@ enum Ages {
 }
 
 fn waiting(word: &str, class: Class, ages: Ages) -> String {
-    let depth = class.depth.map_or(UNKNOWN.into(), count);
+    let depth = depth(class.depth, class.partial);
     let stale = if class.stale { "!" } else { "" };
     // Nobody waits in an empty one.
-    let empty = class.depth == Some(0);
+    let empty = class.depth == Some(0) && !class.partial;
     if empty || (ages == Ages::OfTheUndropped && class.dropped_per_s > 0.0) {
         return format!(" {word} {depth}{stale} ");
     }
@@ -142,7 +145,7 @@ fn cells(queue: &Queue, elapsed_s: f64) -> Vec<Cell> {
     vec![
         cell(mark, tone),
         cell(name, tone),
-        cell(queue.depth.map_or(UNKNOWN.into(), count), tone),
+        cell(depth(queue.depth, queue.depth_partial), tone),
         cell(queue.oldest_age_s.map_or(ABSENT.into(), fmt::age), tone),
         cell(number(queue.in_per_s), tone),
         cell(number(queue.out_per_s), tone),
@@ -165,6 +168,11 @@ fn class_of(queue: &Queue) -> (usize, &str) {
     (order.unwrap_or(Priority::ALL.len()), word)
 }
 
+/// What waits; `+` where there is more that nobody counted.
+fn depth(known: Option<u64>, partial: bool) -> String {
+    known.map_or(UNKNOWN.into(), |depth| count(depth) + if partial { "+" } else { "" })
+}
+
 fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     a.into_iter().chain(b).reduce(u64::saturating_add)
 }
@@ -176,4 +184,15 @@ fn later(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 #[allow(clippy::cast_precision_loss, reason = "shown with two digits")]
 fn count(value: u64) -> String {
     fmt::count(value as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn a_part_is_marked_and_nothing_known_is_no_part() {
+        assert_eq!([depth(Some(14), false), depth(Some(14), true)], ["14", "14+"]);
+        assert_eq!(depth(None, true), "?");
+    }
 }

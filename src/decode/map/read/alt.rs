@@ -5,8 +5,8 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::{
-    Read, Reader, Table, Value, array, error, header_name, join, known, number, scalar, string,
-    table, words_by_path,
+    Read, Reader, Table, Value, array, error, header_name, join, known, number, regexes, scalar,
+    string, table, words_by_path,
 };
 use crate::decode::map::{Alt, As, Cond, From, Kind, Piece};
 
@@ -138,12 +138,8 @@ impl Reader {
             re: Vec::new(),
         };
         if let Some(value) = fields.get("re") {
-            let key = join(key, "re");
-            for (path, pattern) in table(value, &key)? {
-                let regex = regex::bytes::Regex::new(&string(pattern, &key)?);
-                let regex = regex.map_err(|e| error(pattern, &key, one_line(&e)))?;
-                cond.re.push((self.path(&super::key_value(path), &key)?, regex));
-            }
+            let path = |value: &Value<'_>, key: &str| self.path(value, key);
+            cond.re = regexes(value, &join(key, "re"), path)?;
         }
         if fields.is_empty() {
             return Err(error(value, key, "needs `has`, `not`, `eq`, `ne` or `re`"));
@@ -163,7 +159,7 @@ fn regex(value: &Value<'_>, key: &str) -> Read<Regex> {
 }
 
 /// What is wrong with a regex, without the drawing of it.
-fn one_line(wrong: &regex::Error) -> String {
+pub(super) fn one_line(wrong: &regex::Error) -> String {
     let text = wrong.to_string();
     text.lines().last().unwrap_or_default().to_owned()
 }
