@@ -81,6 +81,9 @@ fn no_row_is_cut_in_a_number_and_none_says_more_than_is_known() {
     }
     let percent = row("retry:").rsplit(' ').next().unwrap();
     assert_eq!(percent, "41%", "{screen}");
+    // What does not fit beside the next panel is left out whole.
+    let wide = Console::new(&snapshot, Charset::Ascii, 120, 40).text();
+    assert!(wide.contains(", 2nd try ok 12%    "), "{wide}");
     // At 6% it is not empty, however fast it goes.
     assert!(row("  6% ").contains(" <1s hdr"), "{screen}");
     let (shown, _) = title.split_at(title.len().min(8));

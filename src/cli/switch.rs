@@ -279,10 +279,8 @@ fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Fail
     let foreign = if request.force { Foreign::Force } else { Foreign::Refuse };
     let outcome = reset_on_record(context, &mut dir, &scope, foreign, reason, now);
     let stands = || dir.path_of(&scope).symlink_metadata().is_ok();
-    let outcome = outcome.map_err(|failure| match stands() {
-        true => failure.undone(NOT_RESET),
-        false => failure,
-    })?;
+    let outcome =
+        outcome.map_err(|failure| if stands() { failure.undone(NOT_RESET) } else { failure })?;
     let text = match outcome {
         ResetOutcome::Reset(_) => format!("reset {scope}: traffic may pass again"),
         ResetOutcome::NotTripped => format!("{scope} was not tripped"),

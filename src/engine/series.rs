@@ -58,9 +58,10 @@ impl From<Labels> for About {
 #[must_use]
 pub fn about_limit(gauge: &Gauge, names: &Names) -> About {
     let name = LimitName::of(&gauge.last.id, names);
-    let (title, instead) = match gauge.is_unnamed() {
-        true => (name.refused(), Some("refused, limit not stated")),
-        false => (name.title(), None),
+    let (title, instead) = if gauge.is_unnamed() {
+        (name.refused(), Some("refused, limit not stated"))
+    } else {
+        (name.title(), None)
     };
     About { labels: limit(&gauge.last.id, names), title, instead }
 }
