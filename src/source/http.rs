@@ -195,7 +195,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
 }
 
 /// The TLS error in a cause, however it is wrapped.
-pub fn find_tls_error<'e>(
+pub(super) fn find_tls_error<'e>(
     mut cause: Option<&'e (dyn Error + 'static)>,
 ) -> Option<&'e rustls::Error> {
     while let Some(why) = cause {

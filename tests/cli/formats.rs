@@ -158,3 +158,37 @@ fn the_two_records_of_a_call_count_once_with_what_both_say() {
         assert_eq!((&row["requests"], &row["outcomes"]["ok"]), (&1.into(), &1.0.into()), "{row}");
     }
 }
+
+/// What a logging hook writes, in each of the shapes that it may have.
+#[test]
+fn lines_of_a_hook_and_lines_without_a_time() {
+    let sandbox = Sandbox::new();
+    let parse = |line: &str| {
+        let args = ["parse", "--format", "headers", "--received-at", "2026-11-20T14:00:00Z"];
+        sandbox.run_with(&args, line.as_bytes()).ok().lines()
+    };
+    for headers in [
+        r#"{"x-ratelimit-remaining-tokens":"0","retry-after":"7"}"#,
+        r#"{"X-RateLimit-Remaining-Tokens":["0"],"Retry-After":[7]}"#,
+        r#"[["x-ratelimit-remaining-tokens","0"],["retry-after","7"]]"#,
+    ] {
+        let line =
+            format!(r#"{{"status":429,"provider":"openai","model":"gpt-4o","headers":{headers}}}"#);
+        let rows = parse(&(line + "\n"));
+        let [call] = rows.as_slice() else { panic!("{rows:#?}") };
+        assert_eq!(call["at"], "2026-11-20T14:00:00.000Z", "{headers}");
+        assert_eq!((&call["kind"], &call["status"]), (&"request".into(), &429.into()));
+        assert_eq!((&call["retry_after_s"], &call["limited_by"]), (&7.0.into(), &"tokens".into()));
+        let limit = &call["limits"][0];
+        assert_eq!((&limit["resource"], &limit["remaining"]), (&"tokens".into(), &0.into()));
+    }
+    let dated = r#"{"at":"2026-11-20T15:11:17Z","status":200,"url":"https://api.openai.com/v1/responses","headers":{}}"#;
+    let rows = parse(dated);
+    assert_eq!(rows[0]["at"], "2026-11-20T15:11:17.000Z");
+    assert_eq!(
+        (&rows[0]["provider"], &rows[0]["endpoint"]),
+        (&"openai".into(), &"/v1/responses".into())
+    );
+    let none = ["parse", "--received-at", "yesterday", "-"];
+    sandbox.run(none).exits(64).says("yesterday");
+}

@@ -129,3 +129,18 @@ fn a_transfer_of_curl_that_failed_has_no_status() {
     assert_eq!((call.timing.latency_ms, call.timing.ttft_ms), (Some(30_001.0), None));
     assert_eq!(call.provider.map(|p| read.names.text(p).to_string()), Some("openai".into()));
 }
+
+#[test]
+fn a_record_of_no_format_counts_where_any_format_has_a_word_for_its_cost() {
+    let call = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "status": 200, "cost_usd": 1});
+    for (record, calls) in [
+        (json!({"event": "settled", "total_cost": 0.5}), 2),
+        (json!({"event": "settled", "usage": {"cost": "0.5"}}), 2),
+        (json!({"event": "settled", "usage.cost": 0.5}), 2),
+        (json!({"event": "settled", "total_cost": 0}), 1),
+        (json!({"event": "settled", "costs": 0.5, "n": 14}), 1),
+    ] {
+        let read = Read::lines(&[call.clone(), record.clone()]);
+        assert_eq!(read.counted().len(), calls, "{record}");
+    }
+}
