@@ -147,7 +147,8 @@ pub struct Limit {
     pub reset_at: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_in_s: Option<f64>,
-    /// `full` (token bucket), `window` (fixed window).
+    /// What is so then: `full` (token bucket), `window` (a fixed one is over),
+    /// `retry_after` (whoever was refused may try again).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_kind: Option<&'static str>,
     /// At the present rate; absent if the reset comes first.

@@ -78,6 +78,37 @@ enum Told {
     Assumed,
 }
 
+/// What is so when a limit comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// The bucket is full.
+    Full,
+    /// Its window is over.
+    Window,
+    /// Whoever was refused may try again.
+    RetryAfter,
+}
+
+impl Back {
+    fn of(reset: Reset) -> Option<Back> {
+        match reset.kind {
+            ResetKind::FullAt => Some(Back::Full),
+            ResetKind::WindowEndsAt => Some(Back::Window),
+            ResetKind::Unknown => None,
+        }
+    }
+
+    /// As it stands in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Back::Full => "full",
+            Back::Window => "window",
+            Back::RetryAfter => "retry_after",
+        }
+    }
+}
+
 /// What a gauge shows at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
@@ -89,6 +120,8 @@ pub struct View {
     pub reset_in_s: Option<f64>,
     /// When it comes back.
     pub reset_at: Option<Wall>,
+    /// What is so then, where that is known.
+    pub back: Option<Back>,
     /// Seconds until it runs out at the present rate.
     pub exhausts_in_s: Option<f64>,
     /// Refusals say it is exhausted, or nothing is left.
@@ -430,6 +463,10 @@ impl Gauge {
             remaining_ratio: share.map(|share| share.clamp(0.0, 1.0)),
             reset_in_s,
             reset_at,
+            back: match refused_until {
+                Some(_) => Some(Back::RetryAfter),
+                None => self.last.reset.and_then(Back::of),
+            },
             exhausts_in_s: if stale || exhausted {
                 None
             } else {

@@ -8,10 +8,8 @@ use super::{
     Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
     Usd, verdict,
 };
-use crate::domain::{
-    Amount, LimitedBy, Mono, NanoUsd, Outcome, ResetKind, Resource, Scope, Stamp, Sym,
-};
-use crate::engine::gauges::Gauge;
+use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, Resource, Scope, Stamp, Sym};
+use crate::engine::gauges::{Back, Gauge};
 use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
 use crate::engine::switches::Armed;
@@ -112,11 +110,7 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         used_ratio: last.used_ratio.or_else(|| used_ratio(view.remaining, last.limit)),
         reset_at: view.reset_at.map(|at| at.rfc3339().into()),
         reset_in_s: view.reset_in_s.map(to_ms),
-        reset_kind: last.reset.and_then(|reset| match reset.kind {
-            ResetKind::FullAt => Some("full"),
-            ResetKind::WindowEndsAt => Some("window"),
-            ResetKind::Unknown => None,
-        }),
+        reset_kind: view.back.map(Back::word),
         exhausts_in_s: if view.exhausted { Some(0.0) } else { view.exhausts_in_s.map(to_ms) },
         exhausted: view.exhausted,
         age_s: to_ms(view.age_s),
