@@ -130,7 +130,7 @@ impl Kind {
     /// Keys that sources of this kind alone have.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Kind::File => &["paths", "format", "timezone", "start"],
+            Kind::File => &["paths", "olddir", "format", "timezone", "start"],
             Kind::Scrape => &["url", "headers", "every", "allow_plain"],
             Kind::Poll => &["api", "url", "headers", "every", "allow_plain"],
             Kind::Redis => &["url", "user", "password", "queues", "every", "allow_plain"],
@@ -188,8 +188,8 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         reader.complain("count", complaint.hint("leave it out"));
     }
     reader.finish();
-    let SourceSpec { paths, format, timezone, start, way, .. } = spec?;
-    Some(SourceSpec { paths, format, timezone, start, way, ..named })
+    let SourceSpec { paths, olddir, format, timezone, start, way, .. } = spec?;
+    Some(SourceSpec { paths, olddir, format, timezone, start, way, ..named })
 }
 
 /// A key of another kind of source would do nothing: it is refused.
@@ -207,7 +207,9 @@ fn refuse_others(reader: &mut Reader, kind: Kind) {
 
 fn files(reader: &mut Reader, around: &Around) -> Option<SourceSpec> {
     let paths = reader.need("paths", |raw| paths(raw, around.base));
+    let olddir = reader.take("olddir", |raw| Ok(around.base.join(value::path_text(raw)?)));
     let spec = SourceSpec {
+        olddir,
         format: reader.take("format", |raw| format(raw, around.formats)),
         timezone: reader.take("timezone", value::zone).map(|zone| zone.name),
         start: reader.take("start", start).unwrap_or_default(),

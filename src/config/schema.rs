@@ -199,6 +199,12 @@ pub(super) const SOURCE: Table = Table {
             "Files, directories, globs, or one named pipe; \"-\" is standard input. Relative to this file.",
         ),
         key(
+            "olddir",
+            "path",
+            None,
+            "Where rotation moves files to, if not beside them (logrotate: `olddir`).",
+        ),
+        key(
             "command",
             "list of words",
             None,

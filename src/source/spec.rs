@@ -1,6 +1,6 @@
 //! What a source is, validated: the shape the configuration builds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::STDIN;
@@ -39,6 +39,8 @@ pub struct SourceSpec {
     pub name: String,
     /// Files, directories, globs; `-` is standard input.
     pub paths: Vec<String>,
+    /// Where rotation moves its files to, if that is not beside them.
+    pub olddir: Option<PathBuf>,
     /// Format name; detected where absent.
     pub format: Option<String>,
     /// Zone of times that carry none; UTC where absent.
@@ -105,6 +107,7 @@ impl Default for SourceSpec {
         SourceSpec {
             name: String::new(),
             paths: Vec::new(),
+            olddir: None,
             format: None,
             timezone: None,
             host: None,

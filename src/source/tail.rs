@@ -108,7 +108,9 @@ impl Tail {
         if let Resume::From(left) = resume {
             let is_claimed = |one: &Checkpoint| groups.iter().any(|group| group.claims(one));
             let claimed: Vec<bool> = left.checkpoints.iter().map(is_claimed).collect();
-            groups.iter_mut().for_each(|group| group.resume(left, &claimed));
+            for group in &mut groups {
+                group.resume(left, &claimed);
+            }
         }
         Ok(Tail {
             statuses: groups.iter().map(Group::status).collect(),

@@ -8,6 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::calls::Truth;
@@ -202,6 +204,61 @@ fn a_rotation_to_another_directory_is_read_while_it_is_seen_and_else_said_to_be_
     let text = said(&seen).unwrap();
     assert!(text.contains("gw.log: ") && text.contains("olddir"), "{text}");
     assert!(seen["sources"][0]["problem"].is_string(), "{seen:#}");
+    daemon.stop();
+}
+
+/// As `olddir` of logrotate does it, with the directory named.
+#[test]
+fn what_rotation_moves_to_the_olddir_is_read_to_its_end() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    // Names in the order of their writing, as with dates: one tick of a clock may see them all.
+    let old = |name: &str| sandbox.path("old").join(name);
+    fs::create_dir(sandbox.path("old")).unwrap();
+    let config = format!(
+        "[[source]]\nname = \"gw\"\npaths = [{:?}]\nolddir = \"old\"\n",
+        log.to_str().unwrap()
+    );
+    let pack = |name: &str| {
+        let changed = old(name).metadata().unwrap().modified().unwrap();
+        let packed = File::create(old(&format!("{name}.gz"))).unwrap();
+        let mut packed = GzEncoder::new(packed, Compression::fast());
+        packed.write_all(&fs::read(old(name)).unwrap()).unwrap();
+        packed.finish().unwrap().set_modified(changed).unwrap();
+        fs::remove_file(old(name)).unwrap();
+    };
+    truth.log(&log, 50);
+    for round in 0..2 {
+        let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+        status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+        // Two that nobody sees come and go, and one that is copied and cut.
+        daemon.signal("STOP");
+        for n in [1, 2] {
+            truth.log(&log, 20);
+            fs::rename(&log, old(&format!("gw.log-{round}{n}"))).unwrap();
+        }
+        truth.log(&log, 20);
+        daemon.signal("CONT");
+        status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+        daemon.signal("STOP");
+        truth.log(&log, 20);
+        fs::copy(&log, old(&format!("gw.log-{round}3"))).unwrap();
+        File::create(&log).unwrap();
+        truth.log(&log, 3);
+        daemon.signal("CONT");
+        status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+        daemon.kill();
+        // And while nothing runs, one of them compressed.
+        for n in [4, 5] {
+            truth.log(&log, 20);
+            fs::rename(&log, old(&format!("gw.log-{round}{n}"))).unwrap();
+        }
+        pack(&format!("gw.log-{round}4"));
+        truth.log(&log, 20);
+    }
+    let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+    let seen = status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    assert_eq!((finding(&seen, "rotated_gone"), &seen["totals"]["duplicates"]), (None, &0.into()));
     daemon.stop();
 }
 

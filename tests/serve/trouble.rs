@@ -11,7 +11,7 @@ use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::disk::Mounted;
 use super::need;
-use super::sandbox::Sandbox;
+use super::sandbox::{PATIENCE, Sandbox};
 
 fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
     status["findings"].as_array().unwrap().iter().find(|finding| finding["kind"] == kind)
@@ -133,6 +133,29 @@ fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
     daemon.kill();
     assert!(truth.is(&status(&sandbox)), "{:#}", status(&sandbox));
     drop(disk);
+}
+
+/// Another program holds `SQLite`'s lock: that is said, and nothing waits but the ledger.
+#[test]
+fn a_program_that_holds_the_ledger_makes_it_late_and_loses_nothing() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    truth.log(&log, 50);
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    let other = rusqlite::Connection::open(sandbox.path("state/ledger.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    truth.log(&log, 50);
+    let late = |status: &Value| truth.is(status) && status["ledger"]["state"] == "behind";
+    let seen = status_until(&sandbox, "the engine goes on, and the ledger is behind", late);
+    assert!(finding(&seen, "ledger_behind").is_some(), "{seen:#}");
+    let human = sandbox.run(["--config", "config.toml", "status"]).ok().out();
+    assert!(human.contains("behind"), "{human}");
+    other.execute_batch("ROLLBACK").unwrap();
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    daemon.kill();
+    assert!(truth.is(&status(&sandbox)), "{:#}", status(&sandbox));
 }
 
 #[test]

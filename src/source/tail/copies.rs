@@ -10,7 +10,7 @@ use super::consumed::Consumed;
 use super::file;
 use super::generation::FileId;
 use super::known::Known;
-use super::listings::{dir_of, is_rotation_of};
+use super::listings::{Listings, is_rotation_of};
 use crate::source::packed::is_packed;
 
 /// A copy of a generation.
@@ -34,11 +34,16 @@ impl CopyOf {
 /// A sibling (`app.log.1`, `app.log-20260101.gz`) that is a copy of what was
 /// read. An error says that one of them could not be asked and no other is the
 /// copy.
-pub fn find(content: &Consumed, held: &[FileId]) -> io::Result<Option<CopyOf>> {
+pub fn find(
+    content: &Consumed,
+    listings: &Listings,
+    held: &[FileId],
+) -> io::Result<Option<CopyOf>> {
     let path: &Path = &content.path;
     let Some(name) = path.file_name() else { return Ok(None) };
     let mut unsure = Ok(None);
-    for entry in std::fs::read_dir(dir_of(path)).into_iter().flatten().flatten() {
+    let dirs = listings.dirs(path).filter_map(|dir| std::fs::read_dir(dir).ok());
+    for entry in dirs.flatten().flatten() {
         if !is_rotation_of(name, &entry.file_name()) {
             continue;
         }

@@ -12,7 +12,6 @@ use super::file::Followed;
 use super::files::Files;
 use super::generation::FileId;
 use super::lines::Outlet;
-use super::listings::Listings;
 use super::memory::Memory;
 use crate::domain::{SourceId, Stamp};
 use crate::source::Sinks;
@@ -34,7 +33,7 @@ pub fn restart(
     let (mut copies, mut cut) = (Vec::new(), Vec::new());
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
-        let copy = match copies::find(&file.content, &held) {
+        let copy = match copies::find(&file.content, &memory.listings, &held) {
             Ok(copy) => copy,
             // Perhaps that was the copy: ask again, but not for ever.
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
@@ -74,7 +73,7 @@ pub fn restart(
         let id = content.id;
         memory.known.add(content.finish_torn(torn, now, out), Some(id));
     }
-    memory.listings = Listings::default();
+    memory.listings.forget();
     // In one batch with the copies: what begins takes the place of what went on.
     files.open_mut().for_each(|file| file.content.save(out));
     any

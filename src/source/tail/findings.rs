@@ -99,8 +99,8 @@ impl Findings {
         }
         let text = format!(
             "{}: what was read up to byte {} is in no file beside it any more: deleted, cut off, or \
-             moved to another directory (logrotate: `olddir`); what was added to it since then, and \
-             rotated after it, is not counted",
+             moved to a directory that is not the source's `olddir`; what was added to it since \
+             then, and rotated after it, is not counted",
             path.display(),
             last.offset
         );

@@ -53,7 +53,7 @@ impl Group {
             patterns: paths.map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?,
             found: Found::default(),
             files: Files::default(),
-            memory: Memory::default(),
+            memory: Memory { listings: Listings::with(spec.olddir.clone()), ..Memory::default() },
             keep: Keep::default(),
             counters: Counters::default(),
             started: false,
@@ -97,7 +97,7 @@ impl Group {
             self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
         }
         self.find_shelved(now);
-        self.memory.listings = Listings::default();
+        self.memory.listings.forget();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
     }

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::iter;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,28 @@ const TRIES: usize = 8;
 
 /// The entries of directories, read at most once per look at everything.
 #[derive(Default)]
-pub struct Listings(HashMap<PathBuf, Vec<(OsString, u64)>>);
+pub struct Listings {
+    read: HashMap<PathBuf, Vec<(OsString, u64)>>,
+    /// Where rotation moves files to, if that is not beside them.
+    olddir: Option<PathBuf>,
+}
 
 impl Listings {
+    /// For files that rotation may move to another directory.
+    pub fn with(olddir: Option<PathBuf>) -> Listings {
+        Listings { read: HashMap::new(), olddir }
+    }
+
+    /// Read them anew from now on.
+    pub fn forget(&mut self) {
+        self.read.clear();
+    }
+
+    /// The directories in which files stand that rotation has made of a path.
+    pub fn dirs<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
+        iter::once(dir_of(path)).chain(self.olddir.as_deref())
+    }
+
     /// Files beside `path` that rotation may have made of it: by name, or by
     /// the inode of one that was left unread.
     pub fn beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
@@ -37,7 +57,7 @@ impl Listings {
             if beside.is_empty() {
                 return found;
             }
-            self.0.clear();
+            self.forget();
             let now = self.files_beside(path, orphans);
             if now == beside {
                 return found;
@@ -65,9 +85,13 @@ impl Listings {
     }
 
     fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
+        let dirs: Vec<PathBuf> = self.dirs(path).map(Path::to_owned).collect();
+        dirs.iter().flat_map(|dir| self.named_in(dir, path, orphans)).collect()
+    }
+
+    fn named_in(&mut self, dir: &Path, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
         let Some(name) = path.file_name() else { return Vec::new() };
-        let dir = dir_of(path);
-        let entries = self.0.entry(dir.to_owned()).or_insert_with(|| entries_of(dir));
+        let entries = self.read.entry(dir.to_owned()).or_insert_with(|| entries_of(dir));
         let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
         let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
         let behind = entries.get(from..).unwrap_or_default();
