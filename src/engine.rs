@@ -25,6 +25,7 @@ mod judging;
 mod keeping;
 mod known;
 mod limit_name;
+mod limit_view;
 pub mod measures;
 pub mod queues;
 mod restored;

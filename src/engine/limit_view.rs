@@ -1,0 +1,58 @@
+//! What one limit shows at one moment: how much is left, when it comes back or runs
+//! out, and how far that can be trusted. It must not know how that was worked out.
+
+use crate::domain::{Reset, ResetKind, Wall};
+
+/// What is so when a limit comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// The bucket is full.
+    Full,
+    /// Its window is over.
+    Window,
+    /// Whoever was refused may try again.
+    RetryAfter,
+}
+
+impl Back {
+    pub(super) fn of(reset: Reset) -> Option<Back> {
+        match reset.kind {
+            ResetKind::FullAt => Some(Back::Full),
+            ResetKind::WindowEndsAt => Some(Back::Window),
+            ResetKind::Unknown => None,
+        }
+    }
+
+    /// As it stands in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Back::Full => "full",
+            Back::Window => "window",
+            Back::RetryAfter => "retry_after",
+        }
+    }
+}
+
+/// What a gauge shows at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// What is left now, as far as can be known.
+    pub remaining: Option<f64>,
+    /// `remaining` over the limit's size, 0..1.
+    pub remaining_ratio: Option<f64>,
+    /// Seconds until it comes back; `None` if not known or already past.
+    pub reset_in_s: Option<f64>,
+    /// When it comes back.
+    pub reset_at: Option<Wall>,
+    /// What is so then, where that is known.
+    pub back: Option<Back>,
+    /// Seconds until it runs out at the present rate.
+    pub exhausts_in_s: Option<f64>,
+    /// Refusals say it is exhausted, or nothing is left.
+    pub exhausted: bool,
+    /// The last reading is older than the limit's window.
+    pub stale: bool,
+    /// Age of the last reading in seconds.
+    pub age_s: f64,
+}
