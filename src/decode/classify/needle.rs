@@ -95,7 +95,7 @@ mod tests {
         #[test]
         fn equals_a_plain_search(texts in prop::collection::vec("[aBb_ é(]{0,12}", 0..3), at in 0usize..6) {
             let needle = &["", "a", "ab", "b_a", "(b", "é"].map(Needle::new)[at];
-            let bytes: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+            let bytes: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
             let expected = texts.iter().any(|text| text.to_ascii_lowercase().contains(needle.text));
             prop_assert_eq!(Haystack::new(&bytes).holds(needle), expected);
         }

@@ -222,11 +222,10 @@ impl<'a> Outline<'a> {
         let last = self.marks.partition_point(|mark| mark.end <= end);
         let (from, to) = (self.anchor(hit.start, first)?, self.anchor(end, last)?);
         let content = match (hit.kind, self.marks.get(first)?.gap) {
-            (Kind::Cut, _) => return None,
             (Kind::Str | Kind::StrEscaped, Gap::Text | Gap::TextDeeper) if from.back == 0 => {
                 Content::Text
             }
-            (Kind::Str | Kind::StrEscaped, _) => return None,
+            (Kind::Str | Kind::StrEscaped | Kind::Cut, _) => return None,
             (_, Gap::Word) if from.back == 0 => Content::Word,
             _ => Content::Fixed,
         };
