@@ -412,15 +412,16 @@ impl Engine {
 
     /// The readings of a call are complete: now its outcome can be held against them.
     fn close_call(&mut self, now: Stamp) {
-        if let Some(request) = self.call.request.take() {
-            let known = self.gauges.count();
-            let hit = self.gauges.judge_call(&request, &self.call.gauges, now);
+        if let Some(request) = &self.call.request {
+            let (at, known) = (request.at, self.gauges.count());
+            let hit = self.gauges.judge_call(request, &self.call.gauges, now);
             if let Some(position) = hit {
                 if self.gauges.count() > known {
                     self.watch_limit(position);
                 }
-                self.hear_limit(position, request.at, now);
+                self.hear_limit(position, at, now);
             }
+            self.call.request = None;
         }
         self.call.gauges.clear();
     }
@@ -545,14 +546,13 @@ impl Engine {
 /// A gateway's limit on a key, team or user is that one's own, whatever
 /// provider the call went to.
 fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
-    let caller = request.map(|request| request.caller).unwrap_or_default();
     let owner = match id.scope {
-        Scope::Key => caller.key,
-        Scope::Team => caller.team,
-        Scope::User => caller.user,
+        Scope::Key => request.map(|request| request.caller.key),
+        Scope::Team => request.map(|request| request.caller.team),
+        Scope::User => request.map(|request| request.caller.user),
         _ => return id,
     };
-    id.subject = id.subject.or(owner);
+    id.subject = id.subject.or(owner.flatten());
     if id.layer == Layer::Gateway {
         id.provider = None;
     }

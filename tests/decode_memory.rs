@@ -197,6 +197,103 @@ proptest! {
     }
 }
 
+/// An access log line as one is like the next, and what may happen to one of them.
+#[derive(Clone, Debug)]
+struct Turn {
+    numbers: Vec<u32>,
+    /// Members that say something odd: which, and what.
+    odd: Vec<Member>,
+    swapped: Option<Member>,
+    doubled: Option<usize>,
+    left_out: Option<usize>,
+}
+
+const USUAL: &[(&str, &str)] = &[
+    ("time", "2026-11-20T12:00:00+00:00"),
+    ("msec", "1795176000.#"),
+    ("remote_addr", "10.0.0.#"),
+    ("uri", "/v1/chat/completions"),
+    ("status", "200"),
+    ("request_time", "1.#"),
+    ("upstream_header_time", "0.#"),
+    ("limit_requests", "500"),
+    ("limit_tokens", "200000"),
+    ("remaining_requests", "#"),
+    ("remaining_tokens", "1#"),
+    ("reset_requests", "#ms"),
+    ("reset_tokens", "#ms"),
+    ("retry_after", ""),
+    ("key_last4", "k#"),
+    ("team", "search"),
+    ("upstream_http_openai_organization", "acme"),
+];
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let member = || 0..USUAL.len();
+    let seldom = |any| prop::option::weighted(0.1, any);
+    (
+        prop::collection::vec(0..900_u32, USUAL.len()),
+        prop_oneof![
+            4 => Just(Vec::new()),
+            1 => prop::collection::vec((member(), 0..VALUES.len()), 1..3),
+        ],
+        prop::option::weighted(0.1, (member(), member())),
+        seldom(member()),
+        seldom(member()),
+    )
+        .prop_map(|(numbers, odd, swapped, doubled, left_out)| Turn {
+            numbers,
+            odd,
+            swapped,
+            doubled,
+            left_out,
+        })
+}
+
+impl Turn {
+    fn line(&self) -> String {
+        let value = |(at, (_, usual)): (usize, &(&str, &str))| {
+            let odd = self.odd.iter().find(|(member, _)| *member == at);
+            let number = self.numbers[at].to_string();
+            odd.map_or_else(
+                || format!("\"{}\"", usual.replace('#', &number)),
+                |(_, value)| VALUES[*value].to_owned(),
+            )
+        };
+        let values: Vec<String> = USUAL.iter().enumerate().map(value).collect();
+        let mut order: Vec<usize> =
+            (0..USUAL.len()).filter(|at| Some(*at) != self.left_out).collect();
+        if let Some((one, other)) = self.swapped {
+            let (one, other) = (one % order.len(), other % order.len());
+            order.swap(one, other);
+        }
+        order.extend(self.doubled);
+        let member = |at: &usize| format!("\"{}\":{}", USUAL[*at].0, values[*at]);
+        format!("{{{}}}", order.iter().map(member).collect::<Vec<_>>().join(","))
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_line_like_the_last_is_read_as_if_it_were_the_first(
+        turns in prop::collection::vec(turn(), 2..24),
+    ) {
+        static FORMATS: LazyLock<Arc<Formats>> = LazyLock::new(|| Arc::new(Formats::builtin()));
+        let names = Names::default();
+        let make = || {
+            let options =
+                DecodeOptions { format: Some("nginx-json".to_owned()), ..DecodeOptions::default() };
+            Decoder::new(Arc::clone(&FORMATS), &names, options).unwrap()
+        };
+        let mut veteran = make();
+        for turn in &turns {
+            let line = turn.line();
+            let fresh = decode(&mut make(), &line);
+            prop_assert_eq!(decode(&mut veteran, &line), fresh, "{}", line);
+        }
+    }
+}
+
 #[test]
 fn a_field_has_as_many_alternatives_as_a_map_gives_it() {
     let names: Vec<_> = (0..130).map(|number| format!("\"status{number}\"")).collect();

@@ -9,7 +9,7 @@
 
 use proptest::prelude::*;
 use tripline::decode::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
-use tripline::domain::{Names, Wall};
+use tripline::domain::{NameKind, Names, Wall};
 
 /// Names of every sort: buckets of many families, asides, dates, policies in
 /// values, things of no meaning, and spellings that differ in what is equal.
@@ -129,6 +129,157 @@ fn conversation() -> impl Strategy<Value = Vec<Vec<(usize, usize)>>> {
 
 fn text(of: &'static [&'static str], index: usize) -> &'static str {
     of[index % of.len()]
+}
+
+/// Lists of names as gateways send them, line after line: whose numbers are read
+/// alone, and whose are not, because they come twice or may be part of each other.
+const LISTS: &[&[&str]] = &[
+    &[
+        "x-ratelimit-limit-requests",
+        "x-ratelimit-limit-tokens",
+        "x-ratelimit-remaining-requests",
+        "x-ratelimit-remaining-tokens",
+        "x-ratelimit-reset-requests",
+        "x-ratelimit-reset-tokens",
+    ],
+    &[
+        "anthropic-ratelimit-requests-limit",
+        "anthropic-ratelimit-requests-remaining",
+        "anthropic-ratelimit-requests-reset",
+        "anthropic-ratelimit-input-tokens-limit",
+        "anthropic-ratelimit-input-tokens-remaining",
+        "anthropic-ratelimit-input-tokens-reset",
+        "request-id",
+    ],
+    &[
+        "llm_provider-x-ratelimit-limit-tokens",
+        "llm_provider-x-ratelimit-remaining-tokens",
+        "llm_provider-x-ratelimit-reset-tokens",
+        "llm_provider-x-request-id",
+    ],
+    &[
+        "x-ratelimit-limit-tokens",
+        "x-ratelimit-remaining-tokens",
+        "llm_provider-x-ratelimit-limit-tokens",
+        "llm_provider-x-ratelimit-remaining-tokens",
+        "llm_provider-x-ratelimit-reset-tokens",
+    ],
+    &[
+        "x-ratelimit-limit-tokens",
+        "x-ratelimit-remaining-tokens",
+        "x-ratelimit-remaining-tokens",
+        "x-ratelimit-reset-tokens",
+        "openai-model",
+        "server",
+    ],
+    &["x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", "retry-after"],
+    &["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ms-region"],
+    &["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"],
+    &["x-ratelimit-limit-minute", "x-ratelimit-remaining-minute", "x-ratelimit-limit-tokens"],
+    &["x-ratelimit-limit-requests", "x-ratelimit-used-requests"],
+    &["x-ai-ratelimit-limit-minute-gpt", "x-ai-ratelimit-remaining-minute-gpt", "date"],
+];
+
+const COUNTS: &[&str] =
+    &["500", "499", "200000", "137126", "0", "1", "9999999999", "99999999999", "0.5"];
+const RESETS: &[&str] = &["18.862s", "120ms", "0s", "6m0s", "1m26.4s", "59.9s"];
+const OTHER_RESETS: &[&str] = &[
+    "2026-11-20T12:00:30Z",
+    "1795176030",
+    "7",
+    "-3",
+    "1ms2",
+    "5us",
+    "0.5",
+    "Fri, 20 Nov 2026 12:00:30 GMT",
+];
+const ODD: &[&str] = &[
+    "-1",
+    "1e3",
+    "007",
+    "500, 500",
+    "500, 499",
+    "10,000",
+    "none",
+    "",
+    "-",
+    "unlimited",
+    "9007199254740993",
+    "18446744073709551615",
+    "100;w=60",
+    " 12 ",
+    "7 ",
+    "1s",
+];
+
+/// Responses under a few lists, again and again. `odd` of a hundred values are none
+/// that a gateway should send.
+fn usual() -> impl Strategy<Value = Vec<Vec<(&'static str, String)>>> {
+    let lists = prop::collection::vec(prop::sample::select(LISTS), 1..3);
+    let value = (any::<prop::sample::Index>(), 0..100_u8, any::<bool>());
+    let values = prop::collection::vec(value, 7);
+    let turns = prop::collection::vec((any::<prop::sample::Index>(), values, 1..8_u8), 2..40);
+    (lists, turns, 0..12_u8).prop_map(|(lists, turns, odd)| {
+        let mut which = 0;
+        let said = |name: &'static str,
+                    (index, chance, dates): &(prop::sample::Index, u8, bool)| {
+            let reset = name.ends_with("reset") || name.contains("-reset-");
+            let of = match (*chance < odd, reset) {
+                (true, _) => ODD,
+                (_, true) if *dates && *chance < 40 => OTHER_RESETS,
+                (_, true) => RESETS,
+                (_, false) => COUNTS,
+            };
+            (name, index.get(of).to_string())
+        };
+        let response = |(other, values, stay): (prop::sample::Index, Vec<_>, u8)| {
+            if stay == 1 {
+                which = other.index(lists.len());
+            }
+            let list = lists[which % lists.len()];
+            list.iter().zip(&values).map(|(name, value)| said(name, value)).collect()
+        };
+        turns.into_iter().map(response).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn usual_responses_are_read_as_all_are(
+        responses in usual(),
+        around in prop::collection::vec((0..12_usize, 0..12_usize, 0..12_usize, 0..40_i64), 40),
+    ) {
+        let names = Names::default();
+        let models = ["gpt-4o", "o3"].map(|name| names.intern(NameKind::Model, name));
+        let mut veteran = HeaderReader::new(&names);
+        let (mut bag, mut report) = (HeaderBag::default(), HeaderReport::default());
+        for (response, (status, provider, body, late)) in responses.iter().zip(around) {
+            let mut fresh_bag = HeaderBag::default();
+            bag.clear();
+            for (name, value) in response {
+                fresh_bag.push(name, value);
+                bag.push(name, value);
+            }
+            let refused: &[u8] = br#"{"error":{"code":"rate_limit_exceeded"}}"#;
+            let context = HeaderContext {
+                at: Wall::from_secs(1_795_176_000 + late),
+                status: [None, Some(429), Some(500)].get(status).copied().unwrap_or(Some(200)),
+                provider: ["anthropic", "groq", "azure"].get(provider).copied().or(Some("openai")),
+                url: Some("https://api.mistral.ai/v1").filter(|_| body == 1),
+                model: models.get(provider % 7).copied(),
+                body: Some(refused).filter(|_| body == 0),
+            };
+            let mut fresh = HeaderReport::default();
+            HeaderReader::new(&names).read(&fresh_bag, &context, &mut fresh);
+            veteran.read(&bag, &context, &mut report);
+            prop_assert_eq!(&report, &fresh, "{:?}", response);
+            prop_assert!(report.faults(&bag).eq(fresh.faults(&fresh_bag)));
+            prop_assert_eq!(report.request_id(&bag), fresh.request_id(&fresh_bag));
+            prop_assert_eq!(report.model(&bag), fresh.model(&fresh_bag));
+        }
+    }
 }
 
 proptest! {

@@ -1,7 +1,10 @@
 //! What lines of one likeness have in common, worked out once and not line after
 //! line: the lines of a log have few shapes. Nothing here depends on a value.
 
+use std::cell::Cell;
+
 use super::formats::Format;
+use super::headers::Mark;
 use super::map::Present;
 use crate::scan::{Likeness, Scan, Slot};
 
@@ -22,8 +25,20 @@ pub(super) struct Traits {
     pub(super) candidates: Box<[u16]>,
     /// The alternatives that it may have a value for.
     pub(super) present: Present,
-    /// Where it holds a header's value, and the header's position among the named ones.
-    pub(super) named: Box<[(Slot, u16)]>,
+    /// Where it holds the values of single headers.
+    pub(super) named: Box<[NamedAt]>,
+}
+
+/// Where a record holds the value of a header.
+#[derive(Debug)]
+pub(super) struct NamedAt {
+    pub(super) slot: Slot,
+    /// The header's position among the map's named ones.
+    pub(super) position: u16,
+    /// Another value of the record may be of the same header.
+    pub(super) shared: bool,
+    /// What became of its name the last time.
+    pub(super) mark: Cell<Mark>,
 }
 
 /// A record as it was scanned.
@@ -57,9 +72,21 @@ impl Traits {
         Traits {
             candidates: format.candidates(scan),
             present: format.presence.of(&[scan]),
-            named: format.presence.named(0, scan).collect(),
+            named: named(format, scan),
         }
     }
+}
+
+fn named(format: &Format, scan: Scan<'_>) -> Box<[NamedAt]> {
+    let all: Vec<_> = format.presence.named(0, scan).collect();
+    let of = |position| all.iter().filter(|(_, other)| *other == position).count();
+    let named = all.iter().map(|(slot, position)| NamedAt {
+        slot: *slot,
+        position: *position,
+        shared: of(*position) > 1,
+        mark: Cell::default(),
+    });
+    named.collect()
 }
 
 impl<'l> Scanned<'l> {

@@ -4,10 +4,10 @@
 //! rewrite statuses, and one status hides many causes, so no single part
 //! decides. Needles are data; the order of the table is the order of trust.
 
-use crate::domain::{ErrorKind, Failure, Layer, LimitReading, LimitedBy, Resource};
+mod needle;
 
-/// Bytes of one error text that are looked at.
-const TEXT_LIMIT: usize = 4096;
+use crate::domain::{ErrorKind, Failure, Layer, LimitReading, LimitedBy, Resource};
+use needle::{Haystack, Needle};
 
 /// All that is known of how a call ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +30,8 @@ pub struct Evidence<'a> {
 /// Judges a call; a kind of `None` is success.
 #[must_use]
 pub fn classify(evidence: &Evidence<'_>) -> Failure {
-    let text = Rule::of(evidence);
+    let texts = Haystack::new(evidence.texts);
+    let text = RULES.iter().find(|rule| texts.holds(&rule.needle));
     let Some(mut kind) = kind(evidence, text) else { return Failure::default() };
     let mut limited_by = text.and_then(|rule| rule.limited_by);
     if kind == ErrorKind::RateLimit {
@@ -44,7 +45,7 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
     Failure {
         kind: Some(kind),
         limited_by: limited_by_of(kind).or(limited_by).or_else(|| unknown_limit(kind)),
-        layer: layer(evidence.texts),
+        layer: layer(texts),
         retryable: retryable(kind),
         retry_after_s: None,
     }
@@ -153,10 +154,8 @@ const fn retryable(kind: ErrorKind) -> Option<bool> {
     }
 }
 
-fn layer(texts: &[&[u8]]) -> Layer {
-    let says = |needles: &[&str]| {
-        texts.iter().any(|text| needles.iter().any(|needle| contains(text, needle.as_bytes())))
-    };
+fn layer(texts: Haystack<'_>) -> Layer {
+    let says = |needles: &[Needle]| needles.iter().any(|needle| texts.holds(needle));
     if says(GATEWAY) {
         Layer::Gateway
     } else if says(UPSTREAM) {
@@ -168,63 +167,39 @@ fn layer(texts: &[&[u8]]) -> Layer {
 
 /// A needle and what it means.
 struct Rule {
-    needle: &'static str,
+    needle: Needle,
     kind: ErrorKind,
     limited_by: Option<LimitedBy>,
 }
 
-impl Rule {
-    /// The first rule of the table that any of the texts satisfies.
-    fn of(evidence: &Evidence<'_>) -> Option<&'static Rule> {
-        RULES
-            .iter()
-            .find(|rule| evidence.texts.iter().any(|text| contains(text, rule.needle.as_bytes())))
-    }
-}
-
-/// Whether `text` holds `needle` (lower case) in any letter case.
-fn contains(text: &[u8], needle: &[u8]) -> bool {
-    let text = text.get(..TEXT_LIMIT).unwrap_or(text);
-    let Some((first, rest)) = needle.split_first() else { return true };
-    let mut at = 0;
-    let upper = first.to_ascii_uppercase();
-    while let Some(found) = text.get(at..).and_then(|tail| memchr::memchr2(*first, upper, tail)) {
-        let start = at + found + 1;
-        if text.get(start..start + rest.len()).is_some_and(|t| t.eq_ignore_ascii_case(rest)) {
-            return true;
-        }
-        at = start;
-    }
-    false
-}
-
-const GATEWAY: &[&str] = &[
-    "litellm_rate_limit",
-    "proxyratelimiterror",
-    "budgetexceedederror",
-    "budget has been exceeded",
-    "limit type: ",
+const GATEWAY: &[Needle] = &[
+    Needle::new("litellm_rate_limit"),
+    Needle::new("proxyratelimiterror"),
+    Needle::new("budgetexceedederror"),
+    Needle::new("budget has been exceeded"),
+    Needle::new("limit type: "),
 ];
 
-const UPSTREAM: &[&str] = &[
-    "vendor_rate_limit",
-    "openaiexception",
-    "azureexception",
-    "anthropicerror",
-    "anthropicexception",
-    "vertexaiexception",
-    "geminiexception",
-    "bedrockexception",
-    "rate limit reached for ",
-    "your organization's rate limit",
-    "your organization’s rate limit",
+const UPSTREAM: &[Needle] = &[
+    Needle::new("vendor_rate_limit"),
+    Needle::new("openaiexception"),
+    Needle::new("azureexception"),
+    Needle::new("anthropicerror"),
+    Needle::new("anthropicexception"),
+    Needle::new("vertexaiexception"),
+    Needle::new("geminiexception"),
+    Needle::new("bedrockexception"),
+    Needle::new("rate limit reached for "),
+    Needle::new("your organization's rate limit"),
+    Needle::new("your organization’s rate limit"),
 ];
 
 const fn rule(needle: &'static str, kind: ErrorKind) -> Rule {
-    Rule { needle, kind, limited_by: None }
+    Rule { needle: Needle::new(needle), kind, limited_by: None }
 }
 
 const fn quota(needle: &'static str, limited_by: LimitedBy) -> Rule {
+    let needle = Needle::new(needle);
     Rule { needle, kind: ErrorKind::QuotaExhausted, limited_by: Some(limited_by) }
 }
 
@@ -433,9 +408,9 @@ mod tests {
 
     #[test]
     fn needles_are_lower_case() {
-        let all = RULES.iter().map(|rule| rule.needle).chain(GATEWAY.iter().copied());
-        for needle in all.chain(UPSTREAM.iter().copied()) {
-            assert_eq!(needle, needle.to_ascii_lowercase());
+        let all = RULES.iter().map(|rule| &rule.needle).chain(GATEWAY);
+        for needle in all.chain(UPSTREAM) {
+            assert_eq!(needle.text, needle.text.to_ascii_lowercase());
         }
     }
 }

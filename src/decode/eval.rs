@@ -47,13 +47,13 @@ impl<'l> Line<'l> {
         self.present.of(map, field)
     }
 
-    pub(super) fn holds(self, cond: &Cond<Spot>) -> bool {
+    pub(super) fn holds(&self, cond: &Cond<Spot>) -> bool {
         holds(self.scans, cond)
     }
 
     /// The first value at a place, whatever it is.
     #[inline]
-    pub(super) fn get(self, place: Spot) -> Option<Value<'l>> {
+    pub(super) fn get(&self, place: Spot) -> Option<Value<'l>> {
         self.scans.get(usize::from(place.part))?.get(place.slot)
     }
 
@@ -66,8 +66,9 @@ impl<'l> Line<'l> {
 
     /// Whether there are values at a place that differ.
     #[inline]
-    pub(super) fn is_contradicted(self, place: Spot) -> bool {
-        self.scans.get(usize::from(place.part)).is_some_and(|scan| {
+    pub(super) fn is_contradicted(&self, place: Spot) -> bool {
+        let scan = self.scans.get(usize::from(place.part));
+        scan.filter(|scan| scan.repeats(place.slot)).is_some_and(|scan| {
             let mut all = scan.all(place.slot);
             let first = all.next();
             all.any(|other| Some(other) != first)
@@ -75,23 +76,28 @@ impl<'l> Line<'l> {
     }
 
     /// A number, scaled as the map asks.
-    pub(super) fn number(self, alts: Alts<'_>) -> Seen<f64> {
-        self.first(alts, |alt| {
-            match &alt.from {
-                From::Sum(places) => self.sum(places, |_| true),
-                From::Diff(end, start) => self.diff(alt, *end, *start),
-                _ => self.single(alt, |value| to_number(&alt.read_as, value)),
-            }
-            .scaled(alt)
-        })
+    #[inline]
+    pub(super) fn number(&self, alts: Alts<'_>) -> Seen<f64> {
+        self.first(alts, |alt| self.number_of(alt))
+    }
+
+    #[inline(never)]
+    fn number_of(&self, alt: &Alt<Spot>) -> Seen<f64> {
+        match &alt.from {
+            From::Sum(places) => self.sum(places, |_| true),
+            From::Diff(end, start) => self.diff(alt, *end, *start),
+            _ => self.single(alt, |value| to_number(&alt.read_as, value)),
+        }
+        .scaled(alt)
     }
 
     /// A span of time. A negative one is a writer's word for none.
-    pub(super) fn span(self, alts: Alts<'_>) -> Option<f64> {
+    #[inline]
+    pub(super) fn span(&self, alts: Alts<'_>) -> Option<f64> {
         let one = |alt: &Alt<Spot>| {
             let span = match &alt.from {
                 From::Sum(places) => self.sum(places, |span| span >= 0.0).scaled(alt),
-                _ => self.number(Alts::one(alt)),
+                _ => self.number_of(alt),
             };
             if span.ok().is_some_and(|span| span < 0.0) { Seen::Absent } else { span }
         };
@@ -99,39 +105,49 @@ impl<'l> Line<'l> {
     }
 
     /// A count: a whole number that is not negative.
-    pub(super) fn count(self, alts: Alts<'_>) -> Seen<u64> {
-        self.first(alts, |alt| {
-            if let From::Path(place) = alt.from
-                && alt.is_plain()
-            {
-                return match self.usable(place) {
-                    None => Seen::Absent,
-                    Some(value) => value.as_u64().map_or(Seen::Unreadable, Seen::Is),
-                };
-            }
-            match self.number(Alts::one(alt)) {
-                Seen::Is(number) => whole(number).map_or(Seen::Unreadable, Seen::Is),
-                Seen::Unreadable => Seen::Unreadable,
-                Seen::Absent => Seen::Absent,
-            }
-        })
+    #[inline]
+    pub(super) fn count(&self, alts: Alts<'_>) -> Seen<u64> {
+        self.first(alts, |alt| self.count_of(alt))
+    }
+
+    #[inline(never)]
+    fn count_of(&self, alt: &Alt<Spot>) -> Seen<u64> {
+        if let From::Path(place) = alt.from
+            && alt.is_plain()
+        {
+            return match self.usable(place) {
+                None => Seen::Absent,
+                Some(value) => value.as_u64().map_or(Seen::Unreadable, Seen::Is),
+            };
+        }
+        match self.number_of(alt) {
+            Seen::Is(number) => whole(number).map_or(Seen::Unreadable, Seen::Is),
+            Seen::Unreadable => Seen::Unreadable,
+            Seen::Absent => Seen::Absent,
+        }
     }
 
     /// A point in time.
-    pub(super) fn time(self, alts: Alts<'_>) -> Seen<Wall> {
-        self.first(alts, |alt| {
-            self.single(alt, |value| read_time(&alt.read_as, value, self.around))
-        })
+    #[inline]
+    pub(super) fn time(&self, alts: Alts<'_>) -> Seen<Wall> {
+        self.first(alts, |alt| self.time_of(alt))
     }
 
-    pub(super) fn flag(self, alts: Alts<'_>) -> Option<bool> {
+    #[inline(never)]
+    fn time_of(&self, alt: &Alt<Spot>) -> Seen<Wall> {
+        self.single(alt, |value| read_time(&alt.read_as, value, self.around))
+    }
+
+    #[inline]
+    pub(super) fn flag(&self, alts: Alts<'_>) -> Option<bool> {
         #[allow(clippy::redundant_closure_for_method_calls, reason = "lifetimes want a closure")]
         self.first(alts, |alt| self.single(alt, |value| value.as_bool())).ok()
     }
 
     /// Hands the first text there is to `read`. The text may be in `scratch`.
+    #[inline]
     pub(super) fn text<T>(
-        self,
+        &self,
         alts: Alts<'_>,
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
@@ -145,7 +161,7 @@ impl<'l> Line<'l> {
 
     /// The text of one alternative, ready to use.
     pub(super) fn alt_text<T>(
-        self,
+        &self,
         alt: &Alt<Spot>,
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
@@ -174,27 +190,32 @@ impl<'l> Line<'l> {
     /// The value an alternative with a single source stands on, where it is
     /// there and means something.
     #[inline]
-    pub(super) fn value(self, alt: &'l Alt<Spot>) -> Option<Value<'l>> {
+    pub(super) fn value(&self, alt: &'l Alt<Spot>) -> Option<Value<'l>> {
+        if let From::Path(place) = alt.from { self.usable(place) } else { self.elsewhere(alt) }
+    }
+
+    /// The same where it is no value of the record.
+    #[inline(never)]
+    fn elsewhere(&self, alt: &'l Alt<Spot>) -> Option<Value<'l>> {
         match &alt.from {
-            From::Path(place) => self.usable(*place),
             From::Header(name) => self.header(name),
             From::Const(text) => Some(text_value(text)),
             From::Sticky(number) => self.remembered(*number).map(text_value),
             From::KeyOf(place) => only_key(self.usable(*place)?),
-            From::Sum(_) | From::Diff(..) | From::Join(_) => None,
+            From::Path(_) | From::Sum(_) | From::Diff(..) | From::Join(_) => None,
         }
     }
 
     #[inline]
-    fn usable(self, place: Spot) -> Option<Value<'l>> {
+    fn usable(&self, place: Spot) -> Option<Value<'l>> {
         self.get(place).filter(|value| !value.is_absent())
     }
 
-    fn remembered(self, number: usize) -> Option<&'l str> {
+    fn remembered(&self, number: usize) -> Option<&'l str> {
         self.sticky.get(number).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    fn header(self, name: &str) -> Option<Value<'l>> {
+    fn header(&self, name: &str) -> Option<Value<'l>> {
         let header = self.headers.named(name.as_bytes()).next()?;
         Some(Value { kind: Kind::Str, raw: header.value }).filter(|value| !value.is_absent())
     }
@@ -209,11 +230,14 @@ impl<'l> Line<'l> {
     /// The first alternative that applies and can be read.
     #[inline]
     fn first<'a, T>(
-        self,
+        &self,
         alts: Alts<'a>,
         mut read: impl FnMut(&'a Alt<Spot>) -> Seen<T>,
     ) -> Seen<T> {
         let mut best = Seen::Absent;
+        if alts.is_empty() {
+            return best;
+        }
         for alt in alts {
             if alt.when.as_ref().is_some_and(|when| !self.holds(when)) {
                 continue;
@@ -228,7 +252,7 @@ impl<'l> Line<'l> {
     }
 
     #[inline]
-    fn single<T>(self, alt: &Alt<Spot>, read: impl Fn(Value<'_>) -> Option<T>) -> Seen<T> {
+    fn single<T>(&self, alt: &Alt<Spot>, read: impl Fn(Value<'_>) -> Option<T>) -> Seen<T> {
         let Some(value) = self.value(alt) else { return Seen::Absent };
         if alt.is_verbatim() {
             return read(value).map_or(Seen::Unreadable, Seen::Is);
@@ -242,7 +266,7 @@ impl<'l> Line<'l> {
     }
 
     /// Numbers added up, of those that are `wanted`.
-    fn sum(self, places: &[Spot], wanted: impl Fn(f64) -> bool) -> Seen<f64> {
+    fn sum(&self, places: &[Spot], wanted: impl Fn(f64) -> bool) -> Seen<f64> {
         let mut sum = Seen::Absent;
         for value in places.iter().filter_map(|place| self.usable(*place)) {
             let Some(number) = value.as_f64() else { return Seen::Unreadable };
@@ -255,7 +279,7 @@ impl<'l> Line<'l> {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a span in milliseconds")]
-    fn diff(self, alt: &Alt<Spot>, end: Spot, start: Spot) -> Seen<f64> {
+    fn diff(&self, alt: &Alt<Spot>, end: Spot, start: Spot) -> Seen<f64> {
         let (Some(end), Some(start)) = (self.usable(end), self.usable(start)) else {
             return Seen::Absent;
         };
@@ -267,7 +291,7 @@ impl<'l> Line<'l> {
     }
 
     /// Nothing where the line itself has none of the pieces.
-    fn join<'s>(self, pieces: &[Piece<Spot>], scratch: &'s mut Scratch) -> Option<&'s str> {
+    fn join<'s>(&self, pieces: &[Piece<Spot>], scratch: &'s mut Scratch) -> Option<&'s str> {
         scratch.joined.clear();
         let mut any = false;
         for (i, piece) in pieces.iter().enumerate() {
@@ -362,7 +386,10 @@ impl Seen<f64> {
 fn to_number(read_as: &As, value: Value<'_>) -> Option<f64> {
     match read_as {
         // nginx separates tries by commas, groups of tries by colons.
-        As::LastNumber => last(value.raw.rsplit(|b| matches!(b, b',' | b':'))),
+        // Mostly there was one try.
+        As::LastNumber => {
+            value.as_f64().or_else(|| last(value.raw.rsplit(|b| matches!(b, b',' | b':'))))
+        }
         As::SumOfNumbers => {
             let parts = value.raw.split(|b| matches!(b, b',' | b':'));
             parts.filter_map(|part| number::float(part.trim_ascii())).reduce(|a, b| a + b)

@@ -27,10 +27,11 @@ mod reset;
 mod retry;
 mod settle;
 mod state;
+mod usual;
 mod vocabulary;
 
-pub(super) use bag::NameList;
 pub use bag::{Header, HeaderBag};
+pub(super) use bag::{Mark, NameList};
 pub(super) use cards::Says;
 pub use state::CallState;
 
@@ -40,7 +41,9 @@ use cards::Cards;
 use gather::{Aside, Gathered};
 use labels::Labels;
 use plan::Plans;
+use provider::Profile;
 use settle::Setting;
+use usual::Usual;
 
 /// The time that a reset stands for, in whatever form it is written; what is
 /// relative counts from `now`.
@@ -101,6 +104,27 @@ pub struct HeaderReader {
     cards: Cards,
     plans: Plans,
     gathered: Gathered,
+    told: Told,
+    usual: Usual,
+}
+
+/// What the log's name for a provider comes to: it is the same line after line.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    name: String,
+    profile: Option<&'static Profile>,
+    provider: Option<Sym>,
+}
+
+impl Told {
+    fn is(&mut self, name: &str, labels: &mut Labels) {
+        if self.name != name {
+            self.name.clear();
+            self.name.push_str(name);
+            self.profile = provider::by_alias(name);
+            self.provider = labels.provider(name.as_bytes());
+        }
+    }
 }
 
 impl HeaderReader {
@@ -112,6 +136,8 @@ impl HeaderReader {
             cards: Cards::default(),
             plans: Plans::default(),
             gathered: Gathered::default(),
+            told: Told::default(),
+            usual: Usual::default(),
         }
     }
 
@@ -127,7 +153,10 @@ impl HeaderReader {
         context: &HeaderContext<'_>,
         report: &mut HeaderReport,
     ) {
-        let HeaderReader { labels, cards, plans, gathered } = self;
+        let HeaderReader { labels, cards, plans, gathered, told, usual } = self;
+        if usual.read(bag, context, report) {
+            return;
+        }
         gathered.faults.clear();
         let plan = plans.of(bag, cards, labels);
         let date = if plan.dated { gather::server_date(bag, &mut gathered.faults) } else { None };
@@ -138,7 +167,7 @@ impl HeaderReader {
             None => Said::default(),
         };
         let aside = gathered.aside;
-        let setting = setting(bag, context, now, &aside, labels);
+        let setting = setting(bag, context, now, &aside, labels, told);
         let profile = setting.profile;
         report.limits.clear();
         settle::settle(&mut gathered.drafts, &setting, &mut report.limits);
@@ -152,6 +181,7 @@ impl HeaderReader {
         report.faults.clear();
         report.faults.extend_from_slice(&gathered.faults);
         state::judge(report, context.status, said, &aside, bag);
+        usual.learn(bag, context, plan, gathered, &setting, report);
     }
 }
 
@@ -162,15 +192,23 @@ fn setting(
     now: Wall,
     aside: &Aside,
     labels: &mut Labels,
+    told: &mut Told,
 ) -> Setting {
-    let profile = aside.guess.settle(context.provider, context.url);
-    let provider = context.provider.or(profile.map(|profile| profile.name));
+    let by_name = context.provider.and_then(|name| {
+        told.is(name, labels);
+        told.profile
+    });
+    let profile = aside.guess.settle(by_name, context.url);
+    let provider = match context.provider {
+        Some(_) => told.provider,
+        None => profile.and_then(|profile| labels.provider(profile.name.as_bytes())),
+    };
     let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
     Setting {
         at: context.at,
         now,
         status: context.status,
-        provider: provider.and_then(|name| labels.provider(name.as_bytes())),
+        provider,
         model: context.model,
         subject: value(aside.subject).and_then(|text| labels.label(text)),
         policy: value(aside.policy).and_then(|text| labels.label(text)),

@@ -43,9 +43,22 @@ impl Named {
     }
 
     /// The name a line gives by the first alternative that has one.
+    #[inline]
     pub(super) fn of(
         &mut self,
-        line: Line<'_>,
+        line: &Line<'_>,
+        alts: Alts<'_>,
+        kind: NameKind,
+        scratch: &mut Scratch,
+    ) -> Option<Sym> {
+        if alts.is_empty() { None } else { self.first_of(line, alts, kind, scratch) }
+    }
+
+    /// Apart, so that it costs little to ask for a name that no line gives.
+    #[inline(never)]
+    fn first_of(
+        &mut self,
+        line: &Line<'_>,
         mut alts: Alts<'_>,
         kind: NameKind,
         scratch: &mut Scratch,
@@ -68,7 +81,7 @@ impl Named {
     /// The key of a line; two that differ are none.
     pub(super) fn key(
         &mut self,
-        line: Line<'_>,
+        line: &Line<'_>,
         alts: Alts<'_>,
         scratch: &mut Scratch,
     ) -> Option<Sym> {

@@ -296,7 +296,7 @@ impl Recorder {
 
     fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {
         let (names, scratch) = (&mut self.names, &mut self.scratch);
-        let mut name = |field, kind| names.of(line, line.alts(map, field), kind, scratch);
+        let mut name = |field, kind| names.of(&line, line.alts(map, field), kind, scratch);
         request.provider = name(Field::Provider, NameKind::Provider);
         request.model = name(Field::Model, NameKind::Model);
         request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
@@ -309,7 +309,7 @@ impl Recorder {
             environment: environment.or(self.defaults.environment),
             priority: line.text(line.alts(map, Field::Priority), scratch, priority),
         };
-        request.caller.key = names.key(line, line.alts(map, Field::Key), scratch);
+        request.caller.key = names.key(&line, line.alts(map, Field::Key), scratch);
         if request.model.is_none() && !self.body.model.is_empty() {
             request.model = names.intern(NameKind::Model, &self.body.model);
         }
@@ -436,10 +436,10 @@ impl Recorder {
         let count = |field| line.count(line.alts(map, field)).ok();
         let name = line.alts(map, Field::Queue);
         let host = line.alts(map, Field::Host);
-        let host = self.names.of(line, host, NameKind::Host, &mut self.scratch);
+        let host = self.names.of(&line, host, NameKind::Host, &mut self.scratch);
         let reading = QueueReading {
             at: request.at,
-            name: self.names.of(line, name, NameKind::Label, &mut self.scratch),
+            name: self.names.of(&line, name, NameKind::Label, &mut self.scratch),
             host: host.or(place.host).or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
             depth: count(Field::QueueDepth),

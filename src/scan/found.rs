@@ -3,7 +3,7 @@
 use super::Shape;
 use super::lex::Token;
 use super::paths::{Paths, Slot};
-use super::skeleton::{Content, Escapes, Followed, Likeness, Skeletons};
+use super::skeleton::{Content, Escapes, Likeness, Skeletons};
 use super::value::{Kind, Value};
 
 /// Longest value that is handed out whole.
@@ -85,7 +85,7 @@ impl<'a> Scan<'a> {
     #[must_use]
     #[inline]
     pub fn get(self, slot: Slot) -> Option<Value<'a>> {
-        self.all(slot).next()
+        self.found.first_of(slot).map(|hit| self.value(hit))
     }
 
     /// All values at the slot's path (at most 64), in the line's order.
@@ -107,6 +107,13 @@ impl<'a> Scan<'a> {
         self.found.first_of(slot).is_some()
     }
 
+    /// Whether there is more than one value at the slot's path.
+    #[must_use]
+    #[inline]
+    pub fn repeats(self, slot: Slot) -> bool {
+        self.found.first_of(slot).is_some_and(|first| first.next != 0)
+    }
+
     /// What is the same only in lines with values for the same slots in the same
     /// order, where the line looks like one before.
     #[must_use]
@@ -115,6 +122,7 @@ impl<'a> Scan<'a> {
         self.found.likeness
     }
 
+    #[inline]
     fn value(self, hit: &Hit) -> Value<'a> {
         let bytes = match hit.place {
             Place::Line => self.line,
@@ -155,7 +163,7 @@ impl Found {
     /// Fills the buffer with what is in `line`, if that looks like a line before.
     pub(super) fn follow(&mut self, paths: &Paths, line: &[u8]) -> Option<Shape> {
         self.choose(paths);
-        let Followed { ending, escapes } = self.skeletons.follow(line)?;
+        let ending = self.skeletons.follow(line)?;
         if self.laid_out != Some(ending) {
             self.lay_out(ending);
         }
@@ -167,11 +175,13 @@ impl Found {
             let raw = || line.get(start..start + len).unwrap_or_default();
             hit.start = start;
             hit.len = len;
-            hit.kind = match (sighting.content, escapes) {
-                (Content::Fixed, _) => hit.kind,
-                (Content::Text, Escapes::None) => Kind::Str,
-                (Content::Text, Escapes::Some) => Kind::of(Token::Text, raw()),
-                (Content::Word, _) => Kind::of(Token::Word, raw()),
+            hit.kind = match sighting.content {
+                Content::Fixed => hit.kind,
+                Content::Text => match self.skeletons.escapes(sighting.from) {
+                    Escapes::None => Kind::Str,
+                    Escapes::Perhaps => Kind::of(Token::Text, raw()),
+                },
+                Content::Word => Kind::of(Token::Word, raw()),
             };
             if len > CAPTURE_LIMIT {
                 return None;

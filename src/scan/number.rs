@@ -22,8 +22,8 @@ pub enum NumberError {
 /// The number `raw` in billionths. Digits beyond that round away from zero, so
 /// that a cost is never less than what was written.
 pub fn decimal(raw: &[u8]) -> Result<i128, NumberError> {
-    if let Some((digits, decimals)) = short(raw) {
-        return Ok(i128::from(digits * power(9 - decimals)));
+    if let Some(billionths) = short_decimal(raw) {
+        return Ok(i128::from(billionths));
     }
     let Some(parts) = Parts::of(raw) else {
         return Err(if is_not_finite(raw) {
@@ -34,6 +34,14 @@ pub fn decimal(raw: &[u8]) -> Result<i128, NumberError> {
     };
     let magnitude = parts.billionths()?;
     Ok(if parts.negative { -magnitude } else { magnitude })
+}
+
+/// The same of a number that is written shortly and without a sign, as nearly all are.
+#[must_use]
+#[inline]
+pub fn short_decimal(raw: &[u8]) -> Option<u64> {
+    let (digits, decimals) = short(raw)?;
+    Some(digits * power(9 - decimals))
 }
 
 /// A whole number of digits only.

@@ -32,8 +32,8 @@ pub(super) struct Skeletons {
     endings: Vec<Ending>,
     /// Lines for which there was no room.
     turned_away: u32,
-    /// Where in the line last followed each gap starts; the last is its end.
-    starts: Vec<usize>,
+    /// The gaps of the line last followed; the last is its end.
+    stood: Vec<Stood>,
     /// Values of the line being walked; what it needs to be learnt.
     pub(super) marks: learn::Marks,
 }
@@ -117,19 +117,20 @@ pub(super) enum Content {
     Word,
 }
 
-/// A line that was followed to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Followed {
-    pub(super) ending: usize,
-    /// Whether any string held a backslash.
-    pub(super) escapes: Escapes,
+/// A gap of a line that is followed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stood {
+    start: usize,
+    escapes: Escapes,
 }
 
-/// Whether strings of a line held backslashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether the string in a gap holds backslashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Escapes {
+    #[default]
     None,
-    Some,
+    /// It may.
+    Perhaps,
 }
 
 impl Skeletons {
@@ -145,8 +146,8 @@ impl Skeletons {
         self.turned_away = 0;
     }
 
-    /// The end of `line`, if all of it looks like a line before.
-    pub(super) fn follow(&mut self, line: &[u8]) -> Option<Followed> {
+    /// The ending of `line`, if all of it looks like a line before.
+    pub(super) fn follow(&mut self, line: &[u8]) -> Option<usize> {
         lanes::run(Follow { skeletons: self, line })
     }
 
@@ -164,7 +165,13 @@ impl Skeletons {
     /// Where `anchor` is in the line last followed.
     #[inline]
     pub(super) fn position(&self, anchor: Anchor) -> usize {
-        self.starts.get(anchor.gap).map_or(0, |start| start - anchor.back)
+        self.stood.get(anchor.gap).map_or(0, |stood| stood.start - anchor.back)
+    }
+
+    /// Whether the text that starts at `anchor`, with its gap, holds backslashes.
+    #[inline]
+    pub(super) fn escapes(&self, anchor: Anchor) -> Escapes {
+        self.stood.get(anchor.gap).map_or(Escapes::Perhaps, |stood| stood.escapes)
     }
 }
 
@@ -187,18 +194,18 @@ struct Follow<'a> {
 }
 
 impl Job for Follow<'_> {
-    type Output = Option<Followed>;
+    type Output = Option<usize>;
 
     #[inline(always)]
-    fn run(self, lanes: impl Lanes) -> Option<Followed> {
-        let Follow { skeletons: Skeletons { literals, tails, starts, .. }, line } = self;
+    fn run(self, lanes: impl Lanes) -> Option<usize> {
+        let Follow { skeletons: Skeletons { literals, tails, stood, .. }, line } = self;
         let line = Line::new(line)?;
-        let mut escapes = Escapes::None;
-        let mut starts = starts.iter_mut();
+        let mut stood = stood.iter_mut();
         let (mut number, mut at) = (0, 0);
         loop {
             let literal = literals.get_mut(number)?;
             let start = at + usize::from(literal.len);
+            let mut escapes = Escapes::None;
             let stands = literal.stands_at(lanes, &line, at, tails);
             let end =
                 if stands { literal.gap_end(lanes, &line, start, &mut escapes) } else { None };
@@ -209,9 +216,9 @@ impl Job for Follow<'_> {
                 }
                 continue;
             };
-            *starts.next()? = start;
+            *stood.next()? = Stood { start, escapes };
             if literal.gap == Gap::End {
-                return Some(Followed { ending: literal.ending as usize, escapes });
+                return Some(literal.ending as usize);
             }
             at = end;
             number += 1;
@@ -296,7 +303,7 @@ impl Literal {
         let first = quotes & quotes.wrapping_neg();
         let before = first.wrapping_sub(1);
         if quotes == 0 || lanes.equal(near, b'\\') & before != 0 {
-            *escapes = Escapes::Some;
+            *escapes = Escapes::Perhaps;
             return StringEnd { bytes: line.bytes, start }.run(lanes);
         }
         if first != 1 << self.guess {

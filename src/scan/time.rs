@@ -35,6 +35,8 @@ const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i64> = 2000..=2100;
 
 /// First second of 2000 and of 2101.
 const PLAUSIBLE_SECONDS: std::ops::Range<i128> = 946_684_800..4_133_980_800;
+const PLAUSIBLE_NANOS: std::ops::Range<i64> =
+    946_684_800 * NANOS_PER_S..4_133_980_800 * NANOS_PER_S;
 
 impl Civil {
     /// The point in time if the clock showed UTC.
@@ -158,13 +160,13 @@ pub fn js_date(raw: &[u8]) -> Option<Wall> {
 /// fraction; its size tells which.
 #[must_use]
 pub fn epoch(raw: &[u8]) -> Option<Wall> {
-    let billionths = number::decimal(raw).ok()?;
     // Seconds are the rule, and billionths of them are what is wanted.
-    if let Ok(nanos) = i64::try_from(billionths)
-        && PLAUSIBLE_SECONDS.contains(&i128::from(nanos / NANOS_PER_S))
+    if let Some(nanos) = number::short_decimal(raw).and_then(|nanos| i64::try_from(nanos).ok())
+        && PLAUSIBLE_NANOS.contains(&nanos)
     {
         return Some(Wall(nanos));
     }
+    let billionths = number::decimal(raw).ok()?;
     let units = [NANOS_PER_S, 1_000_000, 1_000, 1].map(i128::from);
     let per_second = |nanos: i128| i128::from(NANOS_PER_S) / nanos;
     // The four plausible ranges are far apart.

@@ -87,10 +87,11 @@ impl<'a> Value<'a> {
     /// Whether this is one of the ways in which writers say "no value": `null`,
     /// `None`, `NaN`, an empty string, `"-"`, nothing at all.
     #[must_use]
+    #[inline]
     pub fn is_absent(self) -> bool {
         match self.kind {
             Kind::Null => true,
-            Kind::Str => matches!(self.raw, b"" | b"-" | b"None" | b"null"),
+            Kind::Str => self.raw.len() <= 4 && matches!(self.raw, b"" | b"-" | b"None" | b"null"),
             Kind::Bare => {
                 let nothing: [&[u8]; 8] =
                     [b"", b"-", b"None", b"NaN", b"nan", b"nil", b"undefined", b"NULL"];

@@ -5,6 +5,9 @@
 //! after time, so names outlive their response: one that comes again at its place
 //! is compared, not spelled anew.
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Headers kept of one response; a longer list is not a response worth reading.
 const MAX_HEADERS: usize = 1024;
 /// Bytes kept of one response's headers.
@@ -17,10 +20,10 @@ pub struct HeaderBag {
     names: NameList,
     /// Names in both spellings, each as long as the name as given.
     spellings: Vec<u8>,
-    /// For each name the bit it sets in a sketch.
-    bits: Vec<u64>,
-    /// Bits of this response's names: a name whose bit is not set is not there.
-    sketch: u64,
+    /// For each name the bits that it and those before it set in a sketch.
+    sketches: Vec<u64>,
+    /// Another number for each list of names that was spelled; see [`Mark`].
+    spelled: u64,
     values: Vec<u8>,
     /// One for each header of this response; `names` may be longer.
     value_at: Vec<Span>,
@@ -46,6 +49,17 @@ pub(in crate::decode) struct NameList {
     at: Vec<Span>,
 }
 
+/// Responses of one mark have the same names in the same order: so many of those that
+/// were spelled last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::decode) struct Mark {
+    spelled: u64,
+    count: usize,
+}
+
+/// The number of the last list that was spelled. The list of no names is the first.
+static SPELLED: AtomicU64 = AtomicU64::new(0);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     start: usize,
@@ -58,7 +72,6 @@ impl HeaderBag {
     pub fn clear(&mut self) {
         self.values.clear();
         self.value_at.clear();
-        self.sketch = 0;
         self.size = 0;
     }
 
@@ -78,11 +91,33 @@ impl HeaderBag {
         if self.names.get(position) != Some(name) {
             self.names.truncate(position);
             self.spellings.truncate(2 * self.names.bytes.len());
-            self.bits.truncate(position);
+            self.sketches.truncate(position);
             self.names.push(name);
             self.spell(name);
         }
-        self.sketch |= self.bits.get(position).copied().unwrap_or(0);
+        self.add_value(value);
+    }
+
+    /// The same; `known` is what became of the name the last time, and is told of this.
+    #[inline]
+    pub(in crate::decode) fn add_known(&mut self, name: &[u8], value: &[u8], known: &Cell<Mark>) {
+        let again = Mark { spelled: self.spelled, count: self.len() + 1 };
+        let size = self.size + 2 * name.len() + value.len();
+        if known.get() == again && size <= MAX_BYTES {
+            // The name stands there already.
+            self.size = size;
+            self.add_value(value);
+            return;
+        }
+        self.add(name, value);
+        // What was one too many has left no name.
+        if self.len() == again.count {
+            known.set(self.mark());
+        }
+    }
+
+    #[inline]
+    fn add_value(&mut self, value: &[u8]) {
         self.value_at.push(Span { start: self.values.len(), len: value.len() });
         self.values.extend_from_slice(value);
     }
@@ -115,7 +150,9 @@ impl HeaderBag {
 
     /// All headers of a normalised name.
     pub(in crate::decode) fn named(&self, name: &[u8]) -> impl Iterator<Item = Header<'_>> {
-        let count = if self.sketch & bit(name) == 0 { 0 } else { self.len() };
+        // A name whose bit is not set is not there.
+        let last = self.len().checked_sub(1).and_then(|last| self.sketches.get(last));
+        let count = if last.is_none_or(|sketch| sketch & bit(name) == 0) { 0 } else { self.len() };
         (0..count).filter_map(|index| self.get(index)).filter(move |header| header.name == name)
     }
 
@@ -124,6 +161,12 @@ impl HeaderBag {
     pub(super) fn value(&self, index: usize) -> Option<&[u8]> {
         let Span { start, len } = *self.value_at.get(index)?;
         self.values.get(start..start + len)
+    }
+
+    /// What tells the names of this response from other lists.
+    #[inline]
+    pub(super) fn mark(&self) -> Mark {
+        Mark { spelled: self.spelled, count: self.len() }
     }
 
     /// Whether the response has exactly these names in this order.
@@ -157,7 +200,9 @@ impl HeaderBag {
         both.make_ascii_lowercase();
         let normal = both.iter_mut().skip(name.len());
         normal.filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
-        self.bits.push(bit(both.get(name.len()..).unwrap_or_default()));
+        let before = self.sketches.last().copied().unwrap_or(0);
+        self.sketches.push(before | bit(both.get(name.len()..).unwrap_or_default()));
+        self.spelled = SPELLED.fetch_add(1, Ordering::Relaxed) + 1;
     }
 }
 

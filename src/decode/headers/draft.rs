@@ -89,9 +89,12 @@ impl Draft {
 
     /// Takes in what a header says.
     pub fn take(&mut self, verb: Verb, value: &[u8]) -> Taken {
-        if is_absent(value) {
-            return Taken::Fine;
-        }
+        if is_absent(value) { Taken::Fine } else { self.take_said(verb, value) }
+    }
+
+    /// The same for a value that says something.
+    #[inline]
+    pub fn take_said(&mut self, verb: Verb, value: &[u8]) -> Taken {
         match verb {
             Verb::Limit => self.take_limit(value),
             Verb::Remaining => self.remaining.take(value),
@@ -306,11 +309,13 @@ pub(super) fn count(text: &[u8]) -> Option<Amount> {
 }
 
 /// Words with which programs print that there is no value.
+#[inline]
 pub(super) fn is_absent(value: &[u8]) -> bool {
+    !value.first().is_some_and(u8::is_ascii_digit) && is_word_for_none(value)
+}
+
+fn is_word_for_none(value: &[u8]) -> bool {
     const WORDS: [&str; 6] = ["none", "null", "undefined", "nil", "n/a", "-"];
-    if value.first().is_some_and(u8::is_ascii_digit) {
-        return false;
-    }
     value.is_empty() || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
 }
 

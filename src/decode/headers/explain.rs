@@ -27,14 +27,14 @@ impl HeaderReader {
         bag: &HeaderBag,
         context: &HeaderContext<'_>,
     ) -> Vec<HeaderNote> {
-        let HeaderReader { labels, cards, plans, gathered } = self;
+        let HeaderReader { labels, cards, plans, gathered, told, .. } = self;
         gathered.faults.clear();
         let plan = plans.of(bag, cards, labels);
         let date = if plan.dated { gather::server_date(bag, &mut gathered.faults) } else { None };
         let now = date.unwrap_or(context.at);
         gathered.begin(plan);
         let mut read: Vec<Read> = Vec::new();
-        for step in &mut plan.steps {
+        for step in &plan.steps {
             let Some(header) = bag.get(step.index) else { continue };
             let before = gathered.drafts.clone();
             gathered.step(step, bag, now, labels);
@@ -61,7 +61,7 @@ impl HeaderReader {
                 read.push(Read { note, drafts });
             }
         }
-        let setting = setting(bag, context, now, &gathered.aside, labels);
+        let setting = setting(bag, context, now, &gathered.aside, labels, told);
         let unit = settle::join(&mut gathered.drafts, &setting);
         let mut number = 0;
         let buckets: Vec<BucketNote> = gathered

@@ -22,6 +22,8 @@ const MAX_DRAFTS: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
     pub drafts: Vec<Draft>,
+    /// For each bucket of the plan the position of its draft, once it has one.
+    homes: Vec<Option<usize>>,
     /// Headers that were not understood, as positions in the bag.
     pub faults: Vec<usize>,
     pub aside: Aside,
@@ -68,9 +70,9 @@ pub(super) fn server_date(bag: &HeaderBag, faults: &mut Vec<usize>) -> Option<Wa
 
 impl Gathered {
     /// Forgets the last response and reads this one by its plan.
-    pub fn read(&mut self, bag: &HeaderBag, plan: &mut Plan, now: Wall, labels: &mut Labels) {
+    pub fn read(&mut self, bag: &HeaderBag, plan: &Plan, now: Wall, labels: &mut Labels) {
         self.begin(plan);
-        for step in &mut plan.steps {
+        for step in &plan.steps {
             self.step(step, bag, now, labels);
         }
     }
@@ -78,12 +80,14 @@ impl Gathered {
     /// Forgets the last response.
     pub fn begin(&mut self, plan: &Plan) {
         self.drafts.clear();
+        self.homes.clear();
+        self.homes.resize(plan.buckets.len(), None);
         self.aside = Aside { guess: plan.guess, litellm: plan.litellm, ..Aside::default() };
     }
 
     /// Reads one header.
     #[inline]
-    pub fn step(&mut self, step: &mut Step, bag: &HeaderBag, now: Wall, labels: &mut Labels) {
+    pub fn step(&mut self, step: &Step, bag: &HeaderBag, now: Wall, labels: &mut Labels) {
         let Some(value) = bag.value(step.index) else { return };
         if self.header(step, value, now, labels) == Taken::Fault {
             self.faults.push(step.index);
@@ -96,6 +100,15 @@ impl Gathered {
         self.drafts.get_mut(index)
     }
 
+    /// The position of the draft of a bucket of the plan that is met for the first time.
+    fn settle_in(&mut self, number: usize, key: Key) -> Option<usize> {
+        let home = self.home(key);
+        if let Some(place) = self.homes.get_mut(number) {
+            *place = home;
+        }
+        home
+    }
+
     fn home(&mut self, key: Key) -> Option<usize> {
         let known = self.drafts.iter().position(|draft| draft.key == key);
         if known.is_none() && self.drafts.len() < MAX_DRAFTS {
@@ -105,7 +118,7 @@ impl Gathered {
         known
     }
 
-    fn header(&mut self, step: &mut Step, value: &[u8], now: Wall, labels: &mut Labels) -> Taken {
+    fn header(&mut self, step: &Step, value: &[u8], now: Wall, labels: &mut Labels) -> Taken {
         if step.role == Role::Other {
             return self.bucket(step, value, labels);
         }
@@ -121,22 +134,22 @@ impl Gathered {
         }
     }
 
-    fn bucket(&mut self, step: &mut Step, value: &[u8], labels: &mut Labels) -> Taken {
-        let Some((verb, key)) = step.bucket else { return Taken::Fine };
+    fn bucket(&mut self, step: &Step, value: &[u8], labels: &mut Labels) -> Taken {
+        let Some((verb, key)) = &step.bucket else { return Taken::Fine };
         if is_absent(value) {
             return Taken::Fine;
         }
-        if verb == Verb::Limit && !key.named && value.contains(&b';') {
+        if *verb == Verb::Limit && !key.named && value.contains(&b';') {
             let family = if key.family.kin == Kin::Trio { &FIELD } else { &IN_LIMIT };
             return self.policies(family, value, key.upstream, labels);
         }
-        if self.drafts.get(step.home).is_none_or(|draft| draft.key != key) {
-            let Some(home) = self.home(key) else { return Taken::Fault };
-            step.home = home;
-        }
-        let Some(draft) = self.drafts.get_mut(step.home) else { return Taken::Fault };
-        if verb != Verb::Policy {
-            return draft.take(verb, value);
+        let known = self.homes.get(step.number).copied().flatten();
+        let Some(home) = known.or_else(|| self.settle_in(step.number, *key)) else {
+            return Taken::Fault;
+        };
+        let Some(draft) = self.drafts.get_mut(home) else { return Taken::Fault };
+        if *verb != Verb::Policy {
+            return draft.take_said(*verb, value);
         }
         let Some(member) = ietf::members(value).next() else { return Taken::Fault };
         draft.window = member.window_s.map(|seconds| (seconds, WindowFrom::Policy));

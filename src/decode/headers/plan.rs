@@ -2,7 +2,7 @@
 //! gateway sends the same names line after line, so most responses find their
 //! plan and only their values are read. Nothing here depends on a value.
 
-use super::bag::{HeaderBag, NameList};
+use super::bag::{HeaderBag, Mark, NameList};
 use super::cards::{Cards, Role, Says};
 use super::draft::Key;
 use super::labels::Labels;
@@ -19,6 +19,8 @@ const MAX_BYTES: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     names: NameList,
+    /// That of the last response with these names.
+    mark: Mark,
     /// For each header that says something, in order.
     pub steps: Vec<Step>,
     /// Whom the names give away.
@@ -27,6 +29,8 @@ pub(super) struct Plan {
     pub litellm: bool,
     /// Some name is that of the server's date.
     pub dated: bool,
+    /// The buckets that names speak of, in the order of their first.
+    pub buckets: Vec<Key>,
 }
 
 /// What to do with one header's value.
@@ -39,8 +43,8 @@ pub(super) struct Step {
     pub upstream: bool,
     /// What is said about which bucket.
     pub bucket: Option<(Verb, Key)>,
-    /// Where the bucket's draft stood the last time, as a hint.
-    pub home: usize,
+    /// The bucket's number among those of the plan.
+    pub number: usize,
 }
 
 /// The plans of the lists seen last.
@@ -55,7 +59,9 @@ pub(super) struct Plans {
 impl Plans {
     /// The plan for the names of this response.
     pub fn of(&mut self, bag: &HeaderBag, cards: &mut Cards, labels: &mut Labels) -> &mut Plan {
-        let known = self.kept.iter().position(|plan| bag.has_names(&plan.names));
+        let mark = bag.mark();
+        let marked = self.kept.iter().position(|plan| plan.mark == mark);
+        let known = marked.or_else(|| self.kept.iter().position(|p| bag.has_names(&p.names)));
         let place = known.or_else(|| self.place(bag));
         let plan = match place.and_then(|place| self.kept.get_mut(place)) {
             Some(plan) => plan,
@@ -64,6 +70,7 @@ impl Plans {
         if known.is_none() {
             plan.make(bag, cards, labels);
         }
+        plan.mark = mark;
         plan
     }
 
@@ -86,12 +93,14 @@ impl Plan {
     /// A plan that can become any other without allocating.
     fn with_room() -> Plan {
         let names = NameList::with_room(MAX_NAMES, MAX_BYTES);
-        Plan { names, steps: Vec::with_capacity(MAX_NAMES), ..Plan::default() }
+        let (steps, buckets) = (Vec::with_capacity(MAX_NAMES), Vec::with_capacity(MAX_NAMES));
+        Plan { names, steps, buckets, ..Plan::default() }
     }
 
     fn make(&mut self, bag: &HeaderBag, cards: &mut Cards, labels: &mut Labels) {
         bag.copy_names(&mut self.names);
         self.steps.clear();
+        self.buckets.clear();
         (self.guess, self.litellm, self.dated) = (Guess::default(), false, false);
         for (index, header) in bag.iter().enumerate() {
             let card = cards.of(header, labels);
@@ -100,8 +109,16 @@ impl Plan {
             self.dated |= card.role == Role::Date;
             let (role, upstream, bucket) = (card.role, card.is_upstream(), card.bucket);
             if card.says() == Says::ByValue {
-                self.steps.push(Step { index, role, upstream, bucket, home: 0 });
+                let number = bucket.map_or(0, |(_, key)| self.number(key));
+                self.steps.push(Step { index, role, upstream, bucket, number });
             }
         }
+    }
+
+    fn number(&mut self, bucket: Key) -> usize {
+        self.buckets.iter().position(|known| *known == bucket).unwrap_or_else(|| {
+            self.buckets.push(bucket);
+            self.buckets.len() - 1
+        })
     }
 }

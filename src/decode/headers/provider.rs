@@ -291,9 +291,13 @@ impl Guess {
 
     /// The row, given what the log and the address say. They win, except that a
     /// log which says "OpenAI" may well mean OpenAI's models at Azure.
-    pub fn settle(self, provider: Option<&str>, url: Option<&str>) -> Option<&'static Profile> {
+    pub fn settle(
+        self,
+        named: Option<&'static Profile>,
+        url: Option<&str>,
+    ) -> Option<&'static Profile> {
         let seen = self.0.and_then(|index| PROFILES.get(index));
-        let told = by_host(url).or_else(|| by_alias(provider));
+        let told = by_host(url).or(named);
         match (told, seen) {
             (Some(told), Some(seen)) if told.name == "openai" && seen.name == "azure" => Some(seen),
             (Some(told), _) => Some(told),
@@ -314,8 +318,9 @@ fn marks(name: &[u8], marker: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || marker.ends_with('-'))
 }
 
-fn by_alias(provider: Option<&str>) -> Option<&'static Profile> {
-    let provider = provider?.as_bytes();
+/// The row of a provider as a log names it.
+pub(super) fn by_alias(provider: &str) -> Option<&'static Profile> {
+    let provider = provider.as_bytes();
     let begins = |alias: &&str| {
         provider.get(..alias.len()).is_some_and(|head| head.eq_ignore_ascii_case(alias.as_bytes()))
     };
@@ -336,12 +341,12 @@ mod tests {
 
     #[test]
     fn the_more_telling_sign_wins() {
-        let guess = |names: &[&str], provider, url| {
+        let guess = |names: &[&str], provider: Option<&str>, url| {
             let mut guess = Guess::default();
             for name in names {
                 guess.see(marked(name.as_bytes()));
             }
-            guess.settle(provider, url).map(|profile| profile.name)
+            guess.settle(provider.and_then(by_alias), url).map(|profile| profile.name)
         };
         assert_eq!(guess(&["x-request-id", "server"], None, None), None);
         assert_eq!(guess(&["openai-model", "x-ms-region"], None, None), Some("azure"));

@@ -47,7 +47,7 @@ pub(super) fn read(value: &[u8]) -> Option<Written> {
         return from_number(billionths);
     }
     if first.is_ascii_digit()
-        && let Some(nanos) = span(value)
+        && let Some(nanos) = short_span(value).or_else(|| span(value))
     {
         return Some(Written::Span(nanos));
     }
@@ -86,6 +86,17 @@ pub(super) fn span(value: &[u8]) -> Option<i64> {
         rest = tail;
     }
     i64::try_from(total).ok().filter(|_| !value.is_empty())
+}
+
+/// The same of a number of seconds or milliseconds alone, as nearly all are.
+#[inline]
+fn short_span(value: &[u8]) -> Option<i64> {
+    let (count, nanos_per_billionth) = match value.strip_suffix(b"s")? {
+        [count @ .., b'm'] => (count, 1000),
+        count => (count, 1),
+    };
+    let nanos = number::short_decimal(count)? / nanos_per_billionth;
+    i64::try_from(nanos).ok()
 }
 
 /// Billionths as whole units. Long division is slow and hardly ever needed.

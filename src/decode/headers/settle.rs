@@ -44,7 +44,8 @@ pub(super) fn join(drafts: &mut [Draft], setting: &Setting) -> Unit {
     join_states(drafts);
     join_upstream_copies(drafts);
     hand_out_bare_resets(drafts);
-    bare_unit(drafts, setting)
+    let bare = |draft: &Draft| matches!(draft.reset.value(), Some(Written::Bare(_)));
+    if drafts.iter().any(bare) { bare_unit(drafts, setting) } else { Unit::Seconds }
 }
 
 /// The reading of a joined draft, if it is one.
@@ -68,6 +69,9 @@ fn join_upstream_copies(drafts: &mut [Draft]) {
         let key = &draft.key;
         !key.upstream && key.family.kin == Kin::Suffixed && !key.described
     };
+    if drafts.iter().all(|draft| !draft.key.upstream) {
+        return;
+    }
     each_pair(drafts, is_plain, |plain, upstream| {
         if !upstream.key.upstream || !plain.same_count(upstream) {
             return;
@@ -82,6 +86,9 @@ fn join_upstream_copies(drafts: &mut [Draft]) {
 
 /// Kong's AI limiter sends one reset for the bucket that refused.
 fn hand_out_bare_resets(drafts: &mut [Draft]) {
+    if drafts.iter().all(|draft| draft.key.family.kin != Kin::Ai) {
+        return;
+    }
     let fits = |draft: &Draft| draft.key.family.kin == Kin::Ai && draft.limit.is_known();
     let spent = |draft: &Draft| draft.remaining().is_some_and(|left| left.0 <= 0);
     let candidates = drafts.iter().filter(|draft| fits(draft)).count();
@@ -153,43 +160,129 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
     if !known && reset.is_none() && draft.status.is_none() {
         return None;
     }
-    let (scope, layer) = owner(draft, setting);
-    let (window, verdict) = window(draft, setting, layer, limit.zip(remaining));
-    let kind = match draft.key.family.reset {
-        ResetKind::Unknown if matches!(verdict, Verdict::Window(_)) => ResetKind::FullAt,
-        ResetKind::Unknown if kong(draft) => ResetKind::WindowEndsAt,
-        ResetKind::Unknown => setting.profile.map_or(ResetKind::Unknown, |profile| profile.reset),
-        kind => kind,
+    let span = match reset {
+        Some(Written::Span(nanos)) => Some(nanos),
+        _ => None,
     };
-    let by_model = matches!(scope, Scope::Org | Scope::Model | Scope::Project | Scope::Unknown)
-        && layer != Layer::Gateway
-        && draft.key.named
-        && resource != Resource::Spend;
-    let described_model = draft.key.described && scope == Scope::Model;
-    Some(LimitReading {
-        id: LimitId {
-            layer,
-            provider: setting.provider,
-            model: setting.model.filter(|_| by_model || described_model),
-            scope,
-            subject: subject(draft, setting),
-            resource,
-            window_s: window.map(|(seconds, _)| seconds),
-            label: draft.key.label.or(setting.policy.filter(|_| draft.key.family.kin == Kin::Trio)),
-        },
-        at: setting.at,
-        limit,
-        remaining,
-        used,
-        used_ratio: draft.ratio,
-        reset: reset.map(|written| Reset { at: reset_at(draft, written, unit, setting.now), kind }),
-        status: draft.status,
-        window_from: window.map(|(_, from)| from),
-        source: match draft.key.family.kin {
-            Kin::Body => ReadingSource::Log,
-            _ => ReadingSource::Header,
-        },
-    })
+    let levels = Levels { limit, remaining, span };
+    let reset = reset.map(|written| reset_at(draft, written, unit, setting.now));
+    let frame = Frame::of(draft, resource, setting);
+    let reading = frame.reading(setting.at, setting.model, levels, reset);
+    Some(LimitReading { used, used_ratio: draft.ratio, status: draft.status, ..reading })
+}
+
+/// What a reading comes to before any level is known: it depends on whose bucket it is
+/// and on how its reset is written, and on no number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Frame {
+    /// Without the window and the model.
+    id: LimitId,
+    /// The window that header, name or policy says.
+    said: Option<(u32, WindowFrom)>,
+    /// The window that stands in the documentation.
+    documented: Option<u32>,
+    /// Numbers that contradict the documentation are believed.
+    yields: bool,
+    /// What happens at the reset, where the numbers do not tell.
+    kind: ResetKind,
+    /// Whether they may tell.
+    open: bool,
+    /// Each model has such a limit of its own.
+    by_model: bool,
+    source: ReadingSource,
+}
+
+/// The numbers of one reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Levels {
+    pub limit: Option<Amount>,
+    pub remaining: Option<Amount>,
+    /// The reset, where it is a duration, in nanoseconds.
+    pub span: Option<i64>,
+}
+
+impl Frame {
+    /// The frame of a draft that counts this.
+    pub(super) fn of(draft: &Draft, resource: Resource, setting: &Setting) -> Frame {
+        let (key, family) = (&draft.key, draft.key.family);
+        let (scope, layer) = owner(draft, setting);
+        let kind = match family.reset {
+            ResetKind::Unknown if kong(draft) => ResetKind::WindowEndsAt,
+            ResetKind::Unknown => setting.profile.map_or(ResetKind::Unknown, |p| p.reset),
+            kind => kind,
+        };
+        let by_model = matches!(scope, Scope::Org | Scope::Model | Scope::Project | Scope::Unknown)
+            && layer != Layer::Gateway
+            && key.named
+            && resource != Resource::Spend;
+        let by_model = by_model || key.described && scope == Scope::Model;
+        Frame {
+            id: LimitId {
+                layer,
+                provider: setting.provider,
+                model: None,
+                scope,
+                subject: subject(draft, setting),
+                resource,
+                window_s: None,
+                label: key.label.or(setting.policy.filter(|_| family.kin == Kin::Trio)),
+            },
+            said: draft.window.or(key.window_s.map(|seconds| (seconds, WindowFrom::Name))),
+            documented: documented(draft, setting, layer),
+            yields: setting.profile.is_some_and(|profile| profile.doc == Doc::Yielding),
+            kind,
+            open: family.reset == ResetKind::Unknown,
+            by_model,
+            source: if family.kin == Kin::Body {
+                ReadingSource::Log
+            } else {
+                ReadingSource::Header
+            },
+        }
+    }
+
+    /// The reading of these levels, beside a call of this model.
+    #[inline]
+    pub(super) fn reading(
+        &self,
+        at: Wall,
+        model: Option<Sym>,
+        levels: Levels,
+        reset: Option<Wall>,
+    ) -> LimitReading {
+        let Levels { limit, remaining, span } = levels;
+        // What the refill law says of the window.
+        let verdict = match (span, limit, remaining) {
+            (Some(nanos), Some(limit), Some(remaining)) => {
+                law::window(limit, remaining, Amount(nanos.into()).as_f64())
+            }
+            _ => Verdict::Silent,
+        };
+        let derived = match verdict {
+            Verdict::Window(seconds) => Some((seconds, WindowFrom::Math)),
+            _ => None,
+        };
+        let believed = verdict != Verdict::Contradiction || !self.yields;
+        let documented = self.documented.filter(|_| believed).map(|s| (s, WindowFrom::Doc));
+        let window = self.said.or(derived).or(documented);
+        let kind = if self.open && derived.is_some() { ResetKind::FullAt } else { self.kind };
+        LimitReading {
+            id: LimitId {
+                model: model.filter(|_| self.by_model),
+                window_s: window.map(|(seconds, _)| seconds),
+                ..self.id
+            },
+            at,
+            limit,
+            remaining,
+            used: None,
+            used_ratio: None,
+            reset: reset.map(|at| Reset { at, kind }),
+            status: None,
+            window_from: window.map(|(_, from)| from),
+            source: self.source,
+        }
+    }
 }
 
 /// What is counted, and in how many parts of our unit.
@@ -250,31 +343,6 @@ fn foreign(draft: &Draft, setting: &Setting) -> bool {
 fn kong(draft: &Draft) -> bool {
     let key = &draft.key;
     key.family.kin == Kin::Suffixed && !key.named && key.window_s.is_some()
-}
-
-/// The window, and what the refill law says of it.
-fn window(
-    draft: &Draft,
-    setting: &Setting,
-    layer: Layer,
-    counts: Option<(Amount, Amount)>,
-) -> (Option<(u32, WindowFrom)>, Verdict) {
-    let verdict = match (draft.reset.value(), counts) {
-        (Some(Written::Span(nanos)), Some((limit, remaining))) => {
-            law::window(limit, remaining, Amount(nanos.into()).as_f64())
-        }
-        _ => Verdict::Silent,
-    };
-    let key = &draft.key;
-    let said = draft.window.or(key.window_s.map(|seconds| (seconds, WindowFrom::Name)));
-    let derived = match verdict {
-        Verdict::Window(seconds) => Some((seconds, WindowFrom::Math)),
-        _ => None,
-    };
-    let documented = documented(draft, setting, layer).map(|seconds| (seconds, WindowFrom::Doc));
-    let yields = setting.profile.is_some_and(|profile| profile.doc == Doc::Yielding);
-    let documented = documented.filter(|_| verdict != Verdict::Contradiction || !yields);
-    (said.or(derived).or(documented), verdict)
 }
 
 fn documented(draft: &Draft, setting: &Setting, layer: Layer) -> Option<u32> {

@@ -121,14 +121,14 @@ impl Recorder {
             }
             Field::Key => {
                 // Keys that differ in one line are none.
-                let here = self.names.of(line, one, NameKind::Key, &mut self.scratch);
+                let here = self.names.of(&line, one, NameKind::Key, &mut self.scratch);
                 let alts = line.alts(map, Field::Key);
-                here.and_then(|_| self.names.key(line, alts, &mut self.scratch))
+                here.and_then(|_| self.names.key(&line, alts, &mut self.scratch))
                     .map(|sym| self.name(sym))
             }
             _ if name_kind(field).is_some() => {
                 let kind = name_kind(field).unwrap_or(NameKind::Label);
-                let name = self.names.of(line, one, kind, &mut self.scratch);
+                let name = self.names.of(&line, one, kind, &mut self.scratch);
                 name.map(|sym| self.name(sym))
             }
             _ if field.kind() == crate::decode::map::Kind::Number => {

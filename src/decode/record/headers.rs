@@ -1,11 +1,13 @@
 //! Collects the response headers that stand in a line, by the map's word on
 //! where they are.
 
-use super::objects::Objects;
-use crate::decode::alike::{Scanned, Traits};
+use std::cell::Cell;
+
+use super::objects::{Member, Objects};
+use crate::decode::alike::{NamedAt, Scanned, Traits};
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
-use crate::decode::headers::{HeaderBag, HeaderReader, NameList, Says};
+use crate::decode::headers::{HeaderBag, HeaderReader, Mark, NameList, Says};
 use crate::decode::map::{Drop, Headers, Spot};
 use crate::scan::{Kind, Scan, Slot, Value, elements, members};
 
@@ -100,9 +102,9 @@ struct Into<'c> {
 impl<'c> Into<'c> {
     /// `{"name": value, …}`
     fn object(&mut self, object: Value<'_>, objects: &mut Objects) {
-        if let Some(alike) = objects.alike(object.raw, &mut |name| self.says_anew(name)) {
+        if let Some(alike) = objects.alike(object.raw, &mut |name| self.member(name)) {
             for (member, value) in alike {
-                self.take(&member.name, member.says, value);
+                self.take(member, value);
             }
             return;
         }
@@ -133,13 +135,29 @@ impl<'c> Into<'c> {
     fn named(&mut self, traits: Option<&Traits>) {
         let mut taken = 0;
         if let (Some(traits), [scan]) = (traits, self.scans) {
-            traits.named.iter().for_each(|named| self.take_named(*scan, *named, &mut taken));
+            for NamedAt { slot, position, shared, mark } in &traits.named {
+                if *shared {
+                    self.take_named(*scan, (*slot, *position), &mut taken);
+                } else {
+                    self.take_sole(*scan, (*slot, *position), mark);
+                }
+            }
             return;
         }
         for (part, scan) in self.scans.iter().enumerate() {
             for named in self.format.presence.named(part, *scan) {
                 self.take_named(*scan, named, &mut taken);
             }
+        }
+    }
+
+    /// Takes the only value that there can be for a header.
+    fn take_sole(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), mark: &Cell<Mark>) {
+        if let Some(value) = scan.get(slot).filter(|value| !value.is_absent())
+            && let Some((name, _)) = self.map().named.get(usize::from(position))
+        {
+            let value = bytes(value, self.scratch).trim_ascii();
+            self.bag.add_known(name.as_bytes(), value, mark);
         }
     }
 
@@ -156,10 +174,13 @@ impl<'c> Into<'c> {
 
     fn push(&mut self, name: Value<'_>, value: Value<'_>) {
         let says = if name.kind == Kind::Str { self.says(name.raw) } else { Says::Nothing };
-        self.take(name.raw, says, value);
+        let sent = stripped(self.map(), name.raw).trim_ascii();
+        self.take(&Member { name: name.raw, sent, says, mark: Cell::default() }, value);
     }
 
-    fn take(&mut self, name: &[u8], says: Says, value: Value<'_>) {
+    fn take<N: AsRef<[u8]>>(&mut self, member: &Member<N>, value: Value<'_>) {
+        let Member { name, sent, says, mark } = member;
+        let (name, sent, says) = (name.as_ref(), sent.as_ref(), *says);
         if says == Says::Nothing || (self.dropping && self.is_dropped(name)) {
             return;
         }
@@ -167,20 +188,19 @@ impl<'c> Into<'c> {
             // A header that was sent more than once.
             Kind::Array => {
                 for value in elements(value.raw).filter(|value| value.kind != Kind::Array) {
-                    self.add(name, says, value);
+                    self.add(sent, says, value, mark);
                 }
             }
-            _ => self.add(name, says, value),
+            _ => self.add(sent, says, value, mark),
         }
     }
 
-    fn add(&mut self, name: &[u8], says: Says, value: Value<'_>) {
+    fn add(&mut self, sent: &[u8], says: Says, value: Value<'_>, mark: &Cell<Mark>) {
         if value.kind == Kind::Object || value.is_absent() {
             return;
         }
-        let name = stripped(self.map(), name);
         let value = if says == Says::ByValue { bytes(value, self.scratch) } else { b"" };
-        self.bag.push(name, value);
+        self.bag.add_known(sent, value.trim_ascii(), mark);
     }
 
     /// What a name says, remembered from the lines before if it comes in the
@@ -205,9 +225,11 @@ impl<'c> Into<'c> {
         says
     }
 
-    /// What a name says, remembered from nowhere.
-    fn says_anew(&mut self, name: Value<'_>) -> Says {
-        if name.kind == Kind::Str { self.read_name(name.raw) } else { Says::Nothing }
+    /// What there is to know of a member by its name, remembered from nowhere.
+    fn member(&mut self, name: Value<'_>) -> Member<Box<[u8]>> {
+        let says = if name.kind == Kind::Str { self.read_name(name.raw) } else { Says::Nothing };
+        let sent = stripped(self.map(), name.raw).trim_ascii();
+        Member { name: name.raw.into(), sent: sent.into(), says, mark: Cell::default() }
     }
 
     fn read_name(&mut self, name: &[u8]) -> Says {
@@ -237,10 +259,11 @@ fn member<'v>(object: Value<'v>, key: &[u8]) -> Option<Value<'v>> {
 
 /// A value's text. What is plain ASCII needs no look at its encoding.
 fn bytes<'v>(value: Value<'v>, scratch: &'v mut Scratch) -> &'v [u8] {
-    if value.kind == Kind::Str && value.raw.is_ascii() {
-        return value.raw;
+    match value.kind {
+        Kind::Number => value.raw,
+        Kind::Str if value.raw.is_ascii() => value.raw,
+        _ => value.text(scratch.escapes()).as_bytes(),
     }
-    value.text(scratch.escapes()).as_bytes()
 }
 
 /// The name without the prefixes that the map takes off, where it has them.

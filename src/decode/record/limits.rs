@@ -50,7 +50,7 @@ impl Recorder {
             _ => ResetKind::Unknown,
         };
         let mut name = |part| {
-            self.names.of(line, Alts::all(limit.part(part)), NameKind::Label, &mut self.scratch)
+            self.names.of(&line, Alts::all(limit.part(part)), NameKind::Label, &mut self.scratch)
         };
         let (label, subject) = (name(Part::Label), name(Part::Subject));
         let label = label.or_else(|| {

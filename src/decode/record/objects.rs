@@ -1,8 +1,10 @@
 //! Objects of headers, member by member. A gateway sends the same names line after
 //! line: an object that looks like one before is not taken apart anew, and what its
-//! names say is known. It does not know what a name says, only that it stays so.
+//! names come to is known. It does not know what that is, only that it stays so.
 
-use crate::decode::headers::Says;
+use std::cell::Cell;
+
+use crate::decode::headers::{Mark, Says};
 use crate::scan::{Found, Likeness, Paths, PathsBuilder, Scan, Slot, Value, members, scan_line};
 
 /// Likenesses remembered; one that falls on another's place takes it.
@@ -15,15 +17,22 @@ pub(super) struct Objects {
     member: Slot,
     found: Found,
     /// By the likeness's place.
-    kept: Vec<Option<(Likeness, Box<[Member]>)>>,
+    kept: Vec<Option<(Likeness, Box<[Known]>)>>,
+}
+
+/// What the name of a member comes to.
+#[derive(Debug)]
+pub(super) struct Member<N> {
+    pub(super) name: N,
+    /// The name that the header was sent under.
+    pub(super) sent: N,
+    pub(super) says: Says,
+    /// What became of the name the last time.
+    pub(super) mark: Cell<Mark>,
 }
 
 /// A member of all objects of one likeness.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: Box<[u8]>,
-    pub(super) says: Says,
-}
+type Known = Member<Box<[u8]>>;
 
 impl Default for Objects {
     fn default() -> Objects {
@@ -39,13 +48,13 @@ impl Objects {
         self.kept.clear();
     }
 
-    /// The members of an object that looks like one before, with their values. `says`
-    /// tells what a name says, the first time.
+    /// The members of an object that looks like one before, with their values. `read`
+    /// tells what a name comes to, the first time.
     pub(super) fn alike<'a>(
         &'a mut self,
         object: &'a [u8],
-        says: &mut dyn FnMut(Value<'_>) -> Says,
-    ) -> Option<impl Iterator<Item = (&'a Member, Value<'a>)> + use<'a>> {
+        read: &mut dyn FnMut(Value<'_>) -> Known,
+    ) -> Option<impl Iterator<Item = (&'a Known, Value<'a>)> + use<'a>> {
         let Objects { paths, member, found, kept } = self;
         let scan = scan_line(paths, object, found);
         let likeness = scan.likeness()?;
@@ -54,7 +63,7 @@ impl Objects {
         }
         let place = kept.get_mut(likeness.place(KEPT))?;
         if place.as_ref().is_none_or(|(known, _)| *known != likeness) {
-            *place = Some((likeness, taken_apart(object, scan, *member, says)?));
+            *place = Some((likeness, taken_apart(object, scan, *member, read)?));
         }
         let (_, members) = place.as_ref()?;
         Some(members.iter().zip(scan.all(*member)))
@@ -66,11 +75,10 @@ fn taken_apart(
     object: &[u8],
     scan: Scan<'_>,
     member: Slot,
-    says: &mut dyn FnMut(Value<'_>) -> Says,
-) -> Option<Box<[Member]>> {
+    read: &mut dyn FnMut(Value<'_>) -> Known,
+) -> Option<Box<[Known]>> {
     if !members(object).map(|(_, value)| value).eq(scan.all(member)) {
         return None;
     }
-    let named = members(object).map(|(name, _)| Member { name: name.raw.into(), says: says(name) });
-    Some(named.collect())
+    Some(members(object).map(|(name, _)| read(name)).collect())
 }

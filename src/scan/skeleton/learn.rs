@@ -1,6 +1,6 @@
 //! How a walked line becomes a skeleton.
 
-use super::{Anchor, Content, Ending, Gap, Likeness, Literal, Sighting, Skeletons};
+use super::{Anchor, Content, Ending, Gap, Likeness, Literal, Sighting, Skeletons, Stood};
 use crate::scan::Shape;
 use crate::scan::found::Hit;
 use crate::scan::lanes::HALF;
@@ -93,7 +93,7 @@ impl Skeletons {
         let mut marks = std::mem::take(&mut self.marks.values);
         marks.push(Mark { start: line.len(), end: line.len(), gap: Gap::End });
         self.insert(Outline { line, marks: &marks }, shape, hits);
-        self.starts.resize(self.starts.len().max(marks.len()), 0);
+        self.stood.resize(self.stood.len().max(marks.len()), Stood::default());
         self.marks.values = marks;
     }
 
@@ -222,8 +222,10 @@ impl<'a> Outline<'a> {
         let last = self.marks.partition_point(|mark| mark.end <= end);
         let (from, to) = (self.anchor(hit.start, first)?, self.anchor(end, last)?);
         let content = match (hit.kind, self.marks.get(first)?.gap) {
-            (Kind::Cut, _) => return None,
-            (Kind::Str | Kind::StrEscaped, _) => Content::Text,
+            (Kind::Str | Kind::StrEscaped, Gap::Text | Gap::TextDeeper) if from.back == 0 => {
+                Content::Text
+            }
+            (Kind::Str | Kind::StrEscaped | Kind::Cut, _) => return None,
             (_, Gap::Word) if from.back == 0 => Content::Word,
             _ => Content::Fixed,
         };

@@ -1,0 +1,263 @@
+//! The usual response: under the same names as the one before it, from the same
+//! provider, answered, with plain numbers. Of such a one only the numbers are read:
+//! whose buckets they are, and that none of them is a part of another one, was found
+//! when the names were read in full.
+//!
+//! Never more than a shortcut. It takes nothing whose meaning depends on another
+//! value; at the first value of another form the response is read in full.
+
+use super::bag::{HeaderBag, Mark};
+use super::cards::Role;
+use super::draft::Draft;
+use super::families::Kin;
+use super::gather::Gathered;
+use super::plan::Plan;
+use super::reset::{self, Written};
+use super::settle::{Frame, Levels, Setting};
+use super::vocabulary::Verb;
+use super::{CallState, HeaderContext, HeaderReport};
+use crate::domain::{Amount, Layer, LimitReading};
+use crate::scan::number;
+
+/// Lists of names that are known, each with one provider.
+const KEPT: usize = 8;
+
+/// What is known of usual responses.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Usual {
+    known: Vec<Known>,
+    oldest: usize,
+    /// The mark of the last response that was read in full.
+    before: Mark,
+}
+
+/// Responses with the same names from the same provider.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    mark: Mark,
+    /// The provider, as the log names it.
+    provider: Option<String>,
+    /// Without any, none of them is usual.
+    buckets: Vec<Bucket>,
+    /// What does not depend on values.
+    report: HeaderReport,
+}
+
+/// A bucket, and at which positions its values stand.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    frame: Frame,
+    limit: Option<usize>,
+    remaining: Option<usize>,
+    reset: Option<(usize, Form)>,
+}
+
+/// How a reset is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Span,
+    Epoch,
+    Date,
+}
+
+impl Form {
+    /// A number without a unit has none: what it means is found with the others.
+    fn of(written: Written) -> Option<Form> {
+        match written {
+            Written::Span(_) => Some(Form::Span),
+            Written::Epoch(_) => Some(Form::Epoch),
+            Written::Date(_) => Some(Form::Date),
+            Written::Bare(_) => None,
+        }
+    }
+}
+
+impl Usual {
+    /// Reads a response that is like the one before; whether it was.
+    #[inline]
+    pub(super) fn read(
+        &self,
+        bag: &HeaderBag,
+        context: &HeaderContext<'_>,
+        report: &mut HeaderReport,
+    ) -> bool {
+        let mark = bag.mark();
+        let known = self.known.iter().find(|known| known.is_of(mark, context));
+        let usual = known.filter(|known| !known.buckets.is_empty() && may_be_usual(context));
+        let Some(Known { buckets, report: fixed, .. }) = usual else { return false };
+        report.limits.clear();
+        for bucket in buckets {
+            let Some(reading) = bucket.read(bag, context) else { return false };
+            report.limits.push(reading);
+        }
+        let HeaderReport { provider, request_id, model, .. } = *fixed;
+        *report = HeaderReport {
+            limits: std::mem::take(&mut report.limits),
+            faults: std::mem::take(&mut report.faults),
+            provider,
+            request_id,
+            model,
+            ..HeaderReport::default()
+        };
+        report.faults.clear();
+        true
+    }
+
+    /// Learns from a response that was read in full, if others like it may follow.
+    pub(super) fn learn(
+        &mut self,
+        bag: &HeaderBag,
+        context: &HeaderContext<'_>,
+        plan: &Plan,
+        gathered: &Gathered,
+        setting: &Setting,
+        report: &HeaderReport,
+    ) {
+        let mark = bag.mark();
+        let again = std::mem::replace(&mut self.before, mark) == mark;
+        if !again || !may_be_usual(context) || !report.says_levels_only() || !is_plain(plan) {
+            return;
+        }
+        let place = self.known.iter().position(|known| known.is_of(mark, context));
+        let place = place.unwrap_or_else(|| self.room());
+        let Some(known) = self.known.get_mut(place) else { return };
+        known.be_of(mark, context);
+        // In the order in which they are met where every value says something.
+        for key in &plan.buckets {
+            let draft = gathered.drafts.iter().find(|draft| draft.key == *key);
+            let bucket = draft.and_then(|draft| Bucket::of(draft, plan, setting));
+            let Some(bucket) = bucket else { return known.buckets.clear() };
+            known.buckets.push(bucket);
+        }
+        let read = [gathered.drafts.len(), report.limits.len()];
+        if read != [known.buckets.len(); 2] {
+            return known.buckets.clear();
+        }
+        let (limits, faults) = (Vec::new(), Vec::new());
+        known.report = HeaderReport { limits, faults, ..*report };
+    }
+
+    /// Where to keep what is new.
+    fn room(&mut self) -> usize {
+        if self.known.len() < KEPT {
+            self.known.push(Known::default());
+            return self.known.len() - 1;
+        }
+        let place = self.oldest;
+        self.oldest = (place + 1) % KEPT;
+        place
+    }
+}
+
+impl Known {
+    #[inline]
+    fn is_of(&self, mark: Mark, context: &HeaderContext<'_>) -> bool {
+        self.mark == mark && self.provider.as_deref() == context.provider
+    }
+
+    /// Starts over for these.
+    fn be_of(&mut self, mark: Mark, context: &HeaderContext<'_>) {
+        self.mark = mark;
+        self.buckets.clear();
+        match (&mut self.provider, context.provider) {
+            (Some(known), Some(name)) => {
+                known.clear();
+                known.push_str(name);
+            }
+            (known, name) => *known = name.map(str::to_owned),
+        }
+    }
+}
+
+/// A refusal is looked at as a whole.
+fn may_be_usual(context: &HeaderContext<'_>) -> bool {
+    context.status.is_none_or(|status| status < 400)
+        && context.body.is_none()
+        && context.url.is_none()
+}
+
+/// Whether all that names say is about buckets of which none can be a part of another.
+fn is_plain(plan: &Plan) -> bool {
+    let alone = |role: Role| matches!(role, Role::Other | Role::RequestId | Role::Model);
+    let mut keys = plan.buckets.iter();
+    let upstream = keys.clone().any(|key| key.upstream);
+    !plan.dated
+        && plan.steps.iter().all(|step| alone(step.role))
+        && keys.all(|key| match key.family.kin {
+            // LiteLLM sends some twice, once as its provider's.
+            Kin::Suffixed => key.named && !key.described && key.upstream == upstream,
+            Kin::Plain => true,
+            Kin::Trio | Kin::Field | Kin::Ai | Kin::Body => false,
+        })
+}
+
+impl Bucket {
+    fn of(draft: &Draft, plan: &Plan, setting: &Setting) -> Option<Bucket> {
+        let frame = Frame::of(draft, draft.key.resource, setting);
+        let mut bucket = Bucket { frame, limit: None, remaining: None, reset: None };
+        let written = draft.reset.value();
+        for step in &plan.steps {
+            let Some((verb, _)) = step.bucket.filter(|(_, key)| *key == draft.key) else {
+                continue;
+            };
+            let again = match verb {
+                Verb::Limit => bucket.limit.replace(step.index).is_some(),
+                Verb::Remaining => bucket.remaining.replace(step.index).is_some(),
+                Verb::Reset => bucket.reset.replace((step.index, Form::of(written?)?)).is_some(),
+                _ => return None,
+            };
+            // Of copies that differ none may be believed.
+            if again {
+                return None;
+            }
+        }
+        Some(bucket)
+    }
+
+    #[inline]
+    fn read(&self, bag: &HeaderBag, context: &HeaderContext<'_>) -> Option<LimitReading> {
+        let level = |at: Option<usize>| match at {
+            Some(at) => Some(Some(level(bag.value(at)?)?)),
+            None => Some(None),
+        };
+        let (limit, remaining) = (level(self.limit)?, level(self.remaining)?);
+        let reset = match self.reset {
+            Some((at, form)) => {
+                let written = reset::read(bag.value(at)?)?;
+                if Form::of(written) != Some(form) {
+                    return None;
+                }
+                Some(written)
+            }
+            None => None,
+        };
+        let span = match reset {
+            Some(Written::Span(nanos)) => Some(nanos),
+            _ => None,
+        };
+        let at = reset.map(|written| written.at(context.at));
+        let levels = Levels { limit, remaining, span };
+        Some(self.frame.reading(context.at, context.model, levels, at))
+    }
+}
+
+/// A count that is neither an overdraft nor so large that it stands for no limit.
+#[inline]
+fn level(value: &[u8]) -> Option<Amount> {
+    number::short_decimal(value).map(|billionths| Amount(billionths.into()))
+}
+
+impl HeaderReport {
+    /// Whether the response was answered and says nothing but levels and ids.
+    fn says_levels_only(&self) -> bool {
+        self.state == CallState::Ok
+            && self.limited_by.is_none()
+            && self.layer == Layer::Unknown
+            && self.retry_after_s.is_none()
+            && self.should_retry.is_none()
+            && self.waiting_helps.is_none()
+            && self.date.is_none()
+            && self.response_cost.is_none()
+            && self.faults.is_empty()
+    }
+}
