@@ -360,6 +360,20 @@ fn a_whole_document_needs_no_newline() {
 }
 
 #[test]
+fn a_document_that_was_there_is_not_new() {
+    let mut rig = Rig::starting_at(&["app.log"], Start::End);
+    let mut writer = rig.writer("app.log");
+    write!(writer, "line\n{{\"a\":1}}").unwrap();
+    rig.settle();
+    rig.pass(UNENDED);
+    assert_eq!(rig.heard(), [""; 0]);
+    writeln!(writer).unwrap();
+    rig.lines(&mut writer, 1);
+    rig.settle();
+    assert_eq!(rig.heard().len(), 1);
+}
+
+#[test]
 fn the_last_line_before_a_rotation_may_lack_its_newline() {
     check("no_newline_rotate", |rig, mut writer| {
         let line = rig.fresh_line();

@@ -3,13 +3,14 @@
 //! directory that is not the one gateways look at is: what may be meant for it must
 //! be right.
 
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeString, DeValue};
 
 use super::document::Document;
 use super::error::{ConfigError, Problem};
 use super::load::{Given, LoadInput, load};
 use super::reader::{Reader, Report};
-use super::schema::{self, TABLES};
+use super::schema::{self, TABLES, Table};
 use super::suggest::closest;
 use super::value::{self, Raw, Read};
 use super::{Config, settings};
@@ -113,26 +114,65 @@ fn one<T>(
     })
 }
 
-/// Keys at the top that nobody knows, and that may be meant for the switch or for the
-/// place of state.
+/// Keys that nobody knows where they stand, and that may be meant for the switch or for
+/// the place of state: at the top, or behind the head of another table.
 fn strangers(document: &Document) -> Vec<Problem> {
-    let needed =
-        |name: &str| ["switch", "state_dir"].contains(&name) || schema::SWITCH.key(name).is_some();
+    let hint = "if this is meant for the kill switch, it is written [switch] and `dir`";
+    let at_top = strange_at_top(document).map(|key| {
+        let message = format!("unknown key '{}'", key.get_ref());
+        document.problem(&key.span(), &message, Some(hint))
+    });
+    let astray = TABLES.iter().flat_map(|table| {
+        strange_in(document, table).map(|key| {
+            let message = format!("unknown key '{}' in [{}]", key.get_ref(), table.name);
+            document.problem(&key.span(), &message, Some(hint))
+        })
+    });
+    at_top.chain(astray).collect()
+}
+
+/// Whether that name is the switch's or the place of state.
+fn is_needed(name: &str) -> bool {
+    ["switch", "state_dir"].contains(&name) || schema::SWITCH.key(name).is_some()
+}
+
+/// Keys of a known table that may be meant for what a stop needs.
+fn strange_in<'d>(
+    document: &'d Document<'d>,
+    table: &'static Table,
+) -> impl Iterator<Item = &'d Spanned<DeString<'d>>> {
+    let value = document.root.get(table.name).map(Spanned::get_ref);
+    let one = value.and_then(DeValue::as_table);
+    let many = value.and_then(DeValue::as_array).into_iter().flatten();
+    let tables = one.into_iter().chain(many.filter_map(|value| value.get_ref().as_table()));
+    let words = || {
+        let of_switch = schema::SWITCH.keys.iter().map(|key| key.name);
+        ["switch", "state_dir"].into_iter().chain(of_switch)
+    };
+    let own = || table.keys.iter().map(|key| key.name);
+    tables.flat_map(|table| table.keys()).filter(move |key| {
+        let name: &str = key.get_ref();
+        !own().any(|own| own == name) && closest(name, own().chain(words())).is_some_and(is_needed)
+    })
+}
+
+fn strange_at_top<'d>(
+    document: &'d Document<'d>,
+) -> impl Iterator<Item = &'d Spanned<DeString<'d>>> {
     let heads = TABLES.iter().filter_map(|table| table.name.split('.').next());
     let keys = TABLES.iter().flat_map(|table| table.keys).map(|key| key.name);
     let words: Vec<&str> = heads.clone().chain(keys).filter(|word| !word.is_empty()).collect();
     let is_known =
-        |name: &str| schema::TOP.key(name).is_some() || heads.clone().any(|head| head == name);
-    let strange = document.root.iter().filter(|(key, value)| {
+        move |name: &str| schema::TOP.key(name).is_some() || heads.clone().any(|head| head == name);
+    document.root.iter().filter_map(move |(key, value)| {
         let name: &str = key.get_ref();
-        let may_be = matches!(value.get_ref(), DeValue::Table(_) | DeValue::String(_));
-        may_be && !is_known(name) && closest(name, words.iter().copied()).is_none_or(needed)
-    });
-    strange
-        .map(|(key, _)| {
-            let name: &str = key.get_ref();
-            let hint = "if this is meant for the kill switch, it is written [switch] and `dir`";
-            document.problem(&key.span(), &format!("unknown key '{name}'"), Some(hint))
-        })
-        .collect()
+        let may_be = match value.get_ref() {
+            DeValue::Table(_) | DeValue::String(_) => true,
+            DeValue::Array(items) => items.iter().any(|item| item.get_ref().is_table()),
+            _ => false,
+        };
+        let strange =
+            may_be && !is_known(name) && closest(name, words.iter().copied()).is_none_or(is_needed);
+        strange.then_some(key)
+    })
 }

@@ -234,6 +234,11 @@ fn what_may_be_meant_for_the_switch_must_be_right_before_anything_is_stopped() {
         "[switch]\ndir = 7\n",
         "[switch]\ndir = \"relative\"\n",
         "dir = \"/x\"\n",
+        "[[kill_switch]]\ndir = \"/x\"\n",
+        // Keys behind the head of another table.
+        "[display]\nfps = 4\nstate_dir = \"/x\"\n",
+        "[switch]\narmed = true\n[engine]\ndir = \"/x\"\n",
+        "[[rule]]\nname = \"x\"\nstate_dri = \"/x\"\n",
         "config_version = 99\n",
         "[display]\nread_only = \"yes\"\n",
     ] {

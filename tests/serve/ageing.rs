@@ -3,14 +3,13 @@
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
 use tripline::domain::{Bucket, BucketId, Commit, Names, Wall};
 use tripline::ledger::{Holder, LEDGER_FILE, Ledger, Setup};
 
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status_until};
 use super::need;
-use super::sandbox::{PATIENCE, Sandbox, until};
+use super::sandbox::{Sandbox, until};
 
 #[test]
 fn minutes_of_weeks_ago_are_gone_soon_after_the_start() {
@@ -44,46 +43,6 @@ fn minutes_of_weeks_ago_are_gone_soon_after_the_start() {
     }
     assert!(minutes(today - 8 * 1440, today + 1) >= 8, "those of this week stay");
     daemon.stop();
-}
-
-/// With a clock that is set ahead, both lines of it: the hour is over.
-#[test]
-fn minutes_go_while_it_runs_too() {
-    let Some(library) = need::library("faketime/libfaketime.so.1") else { return };
-    let sandbox = Sandbox::new();
-    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    let clock = sandbox.file("clock", "+0");
-    let mut command = serve(&sandbox, "", &[&log]);
-    command.env("LD_PRELOAD", &library).env("FAKETIME_TIMESTAMP_FILE", &clock);
-    command.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1");
-    let daemon = Daemon::start(command);
-    let day = Duration::from_secs(86_400);
-    let now = SystemTime::now();
-    let all = |status: &Value, truth: &Truth| truth.is(status) && kept(status);
-    // Of this week, of which nothing is old.
-    for ago in (0..7).rev() {
-        truth.log_at(&log, now - ago * day);
-    }
-    status_until(&sandbox, "all calls", |status| all(status, &truth));
-    let count = |table: &str| -> i64 {
-        let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
-        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-    };
-    assert_eq!((count("minute"), count("day")), (7, 7));
-    sandbox.file("clock", "+6d");
-    for later in 1..=6 {
-        truth.log_at(&log, now + later * day);
-    }
-    status_until(&sandbox, "all calls", |status| all(status, &truth));
-    // A commit wakes the thread, which sleeps for an hour by the clock that was not set.
-    let deadline = Instant::now() + PATIENCE;
-    while count("minute WHERE minute < strftime('%s', 'now', '-4 days') / 60") > 0 {
-        assert!(Instant::now() < deadline, "{} minutes", count("minute"));
-        truth.log(&log, 1);
-        status_until(&sandbox, "all calls", |status| all(status, &truth));
-    }
-    assert_eq!(count("day"), 13);
-    daemon.kill();
 }
 
 /// A file on a network that does not answer is looked for where nobody waits.

@@ -68,6 +68,16 @@ fn a_backlog_without_times_trips_nothing_either() {
     });
 }
 
+/// Nor does its last line, which is taken only when nothing came for a while.
+#[test]
+fn a_backlog_without_a_last_newline_trips_nothing_either() {
+    over_the_cap_at_the_start(|truth, log| {
+        log_old(truth, log, 1000, Duration::ZERO);
+        let text = fs::read_to_string(log).unwrap();
+        fs::write(log, text.replace("endTime", "noTime").trim_end()).unwrap();
+    });
+}
+
 fn over_the_cap_at_the_start(write: impl Fn(&mut Truth, &Path)) {
     let sandbox = Sandbox::new();
     let log = sandbox.path("gw.log");

@@ -279,9 +279,10 @@ fn how_fast_is_spent_is_known_right_after_a_restart() {
         status["sources"][0]["state"] == "live" && forecast(status).is_some()
     });
     let (before, after) = (forecast(&before).unwrap(), forecast(&after).unwrap());
-    // Not one line came since, so nothing but what was kept can tell it.
-    assert!((after.0 / before.0 - 1.0).abs() < 0.3, "{before:?} {after:?}");
-    assert!((after.1 / before.1 - 1.0).abs() < 0.5, "{before:?} {after:?}");
+    // Not one line came since, so nothing but what was kept can tell it. While nothing
+    // comes it gets slower, and how long all of this takes nobody knows.
+    assert!((0.2..1.3).contains(&(after.0 / before.0)), "{before:?} {after:?}");
+    assert!((0.7..6.0).contains(&(after.1 / before.1)), "{before:?} {after:?}");
 }
 
 fn from_its_end(log: &Path) -> String {

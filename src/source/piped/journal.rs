@@ -44,7 +44,8 @@ impl Journal {
         left: &[Checkpoint],
     ) -> Journal {
         let place = place(name);
-        let of_ours = left.iter().find(|left| left.place == place);
+        // The last word counts: before it may stand one from when none named its source.
+        let of_ours = left.iter().rfind(|left| left.place == place);
         let cursor = of_ours.map(|left| left.memo.clone()).unwrap_or_default();
         Journal { name: name.to_owned(), units, from, began, cursor: Arc::new(cursor.into()) }
     }
@@ -72,12 +73,7 @@ impl Journal {
 
     /// A sink that remembers how far the journal was read.
     pub fn marking(&self, inner: Box<dyn LineSink + Send>) -> Box<dyn LineSink + Send> {
-        Box::new(Marking {
-            inner,
-            name: self.name.clone(),
-            place: place(&self.name),
-            cursor: Arc::clone(&self.cursor),
-        })
+        Box::new(Marking { inner, name: self.name.clone(), cursor: Arc::clone(&self.cursor) })
     }
 }
 
@@ -99,7 +95,6 @@ fn place(name: &str) -> (u64, u64) {
 struct Marking {
     inner: Box<dyn LineSink + Send>,
     name: String,
-    place: (u64, u64),
     cursor: Arc<Mutex<String>>,
 }
 
@@ -118,7 +113,7 @@ impl LineSink for Marking {
                 last.memo.clear();
                 last.memo.push_str(found);
             }
-            None => out.checkpoints.push(self.checkpoint(found)),
+            None => out.checkpoints.push(checkpoint(&self.name, found)),
         }
     }
 
@@ -151,21 +146,20 @@ impl LineSink for Marking {
     }
 }
 
-impl Marking {
-    fn checkpoint(&self, cursor: &str) -> Checkpoint {
-        Checkpoint {
-            source: self.name.as_str().into(),
-            path: self.name.as_str().into(),
-            place: self.place,
-            head: 0,
-            head_len: 0,
-            window: 0,
-            window_len: 0,
-            offset: 0,
-            lines: 0,
-            memo: cursor.to_owned(),
-            progress: Generation::Open,
-        }
+/// How far the journal was read for the source of that name.
+fn checkpoint(name: &str, cursor: &str) -> Checkpoint {
+    Checkpoint {
+        source: name.into(),
+        path: name.into(),
+        place: place(name),
+        head: 0,
+        head_len: 0,
+        window: 0,
+        window_len: 0,
+        offset: 0,
+        lines: 0,
+        memo: cursor.to_owned(),
+        progress: Generation::Open,
     }
 }
 
@@ -185,6 +179,15 @@ fn cursor_of(line: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_goes_on_after_the_last_word_that_was_left() {
+        let began = Wall::from_secs(0);
+        let nobodys = Checkpoint { source: "".into(), ..checkpoint("j", "s=1") };
+        let left = [nobodys, checkpoint("j", "s=2")];
+        let argv = Journal::new("j", Vec::new(), Start::End, began, &left).argv(Follow::Yes);
+        assert_eq!(argv.last().unwrap(), "--after-cursor=s=2");
+    }
 
     #[test]
     fn an_entry_tells_its_cursor_and_a_message_does_not() {

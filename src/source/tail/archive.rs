@@ -10,7 +10,7 @@ use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
 use super::known::{Known, Past};
 use super::lines::{Lines, Outlet};
-use crate::domain::{Checkpoint, FaultReason, Stamp};
+use crate::domain::{Checkpoint, FaultReason, Origin, Stamp};
 use crate::source::BLOCK;
 use crate::source::packed::Unpacked;
 
@@ -32,6 +32,8 @@ pub struct Found {
 pub struct Archive {
     /// What was taken of it.
     pub content: Consumed,
+    /// Since when it has been there.
+    pub origin: Origin,
     at: PathBuf,
     input: Unpacked,
     packed_len: u64,
@@ -67,7 +69,7 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
 
 impl Found {
     /// Read what follows the lines. It is what `path` led to.
-    pub fn open(self, path: &Path, lines: Lines) -> io::Result<Archive> {
+    pub fn open(self, path: &Path, lines: Lines, origin: Origin) -> io::Result<Archive> {
         rewind(&self.file)?;
         let mut input = Unpacked::new(self.file);
         let mut skipped = Generation::new();
@@ -75,6 +77,7 @@ impl Found {
         let id = FileId::of(&self.meta);
         Ok(Archive {
             content: Consumed::all_of(path.to_owned(), id, skipped, lines),
+            origin,
             at: self.path,
             input,
             packed_len: self.meta.len(),

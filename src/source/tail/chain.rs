@@ -19,7 +19,7 @@ use super::file::{self, Followed};
 use super::generation::{FileId, Generation, Head};
 use super::known::{Known, Past};
 use super::lines::Lines;
-use crate::domain::{Checkpoint, Mono};
+use crate::domain::{Checkpoint, Mono, Origin};
 use crate::source::packed::{is_foreign, is_packed};
 use crate::source::{LineSink, SourceError};
 
@@ -303,17 +303,26 @@ impl Rest {
         })
     }
 
-    /// Begin to read what `path` led to.
-    pub fn open(self, path: &Path, sink: Box<dyn LineSink + Send>, now: Mono) -> io::Result<Older> {
+    /// Begin to read what `path` led to, and which has been there since then.
+    pub fn open(
+        self,
+        path: &Path,
+        sink: Box<dyn LineSink + Send>,
+        now: Mono,
+        origin: Origin,
+    ) -> io::Result<Older> {
         let is_known = self.past.is_some();
         let lines = lines_after(self.past.as_ref(), sink);
         let mut older = match self.at {
-            At::Packed(found) => Older::Packed(Box::new(found.open(path, lines)?)),
+            At::Packed(found) => Older::Packed(Box::new(found.open(path, lines, origin)?)),
             At::Plain(_, file, meta, generation) => {
                 let id = FileId::of(&meta);
                 let content = Consumed::all_of(path.to_owned(), id, generation, lines);
                 let followed = Followed::new(content, file, &meta, now);
-                Older::Plain(Box::new(followed.with_backlog()))
+                Older::Plain(Box::new(match origin {
+                    Origin::Backlog => followed.with_backlog(),
+                    Origin::Live => followed,
+                }))
             }
         };
         if is_known {
@@ -324,6 +333,14 @@ impl Rest {
 }
 
 impl Older {
+    /// Since when what is read of it next has been there.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Older::Plain(file) => file.origin(),
+            Older::Packed(archive) => archive.origin,
+        }
+    }
+
     /// What is taken of it.
     pub fn content_mut(&mut self) -> &mut Consumed {
         match self {

@@ -13,7 +13,7 @@ use super::files::Files;
 use super::generation::FileId;
 use super::lines::Outlet;
 use super::memory::Memory;
-use crate::domain::{SourceId, Stamp};
+use crate::domain::{Origin, SourceId, Stamp};
 use crate::source::Sinks;
 
 /// How long a truncated file waits for a sibling that can't be read just now.
@@ -85,6 +85,8 @@ fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Res
             let content = content.moved_to(FileId::of(&meta));
             Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }
-        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.open(path, content.lines)?))),
+        CopyOf::Packed(found) => {
+            Ok(Older::Packed(Box::new(found.open(path, content.lines, Origin::Live)?)))
+        }
     }
 }

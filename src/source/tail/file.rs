@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 
 use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
-use super::lines::{Lines, Outlet};
+use super::lines::{self, Lines, Outlet};
 use crate::domain::{Checkpoint, Mono, Origin, Stamp};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
@@ -177,6 +177,7 @@ impl Followed {
         let rest = buffer.read(file, from, self.scanned - from)?;
         let is_all = rest.len() as u64 == self.scanned - from;
         if is_all && self.content.lines.is_whole(rest) && self.content.generation.holds(file)? {
+            out.begin(self.origin_of_rest());
             self.content.take_unended(rest, now, out);
         }
         Ok(())
@@ -218,6 +219,7 @@ impl Followed {
     ) -> Option<Checkpoint> {
         let from = self.content.position();
         let rest = buffer.read(self.file.as_ref()?, from, self.scanned - from).ok()?;
+        out.begin(self.origin_of_rest());
         (rest.len() as u64 == self.scanned - from).then(|| self.content.finish(rest, now, out))
     }
 
@@ -296,6 +298,11 @@ impl Followed {
     /// Still reading what was there before the start.
     pub fn catching_up(&self) -> bool {
         self.scanned < self.backlog_end
+    }
+
+    /// Since when what it ended with has been there.
+    fn origin_of_rest(&self) -> Origin {
+        if self.scanned <= self.backlog_end { Origin::Backlog } else { Origin::Live }
     }
 
     /// Since when what is read of it next has been there.
@@ -377,5 +384,7 @@ fn start_of_last_line(file: &File, size: u64) -> io::Result<u64> {
     let mut buffer = Buffer::default();
     let end = buffer.read(file, from, size - from)?;
     let newline = memchr::memrchr(b'\n', end);
-    Ok(newline.map_or(if from == 0 { 0 } else { size }, |at| from + at as u64 + 1))
+    let start = newline.map_or(if from == 0 { 0 } else { size }, |at| from + at as u64 + 1);
+    let rest = usize::try_from(start - from).ok().and_then(|at| end.get(at..)).unwrap_or_default();
+    Ok(if lines::is_json(rest) { size } else { start })
 }

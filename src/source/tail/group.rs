@@ -136,7 +136,7 @@ impl Group {
                     more
                 }
                 Reading::Older(path, older) => {
-                    out.begin(Origin::Backlog);
+                    out.begin(older.origin());
                     let more = step_older(older, now, buffer, &mut out);
                     if more == Turn::Idle {
                         read.push(path.to_owned());

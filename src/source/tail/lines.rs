@@ -196,20 +196,19 @@ impl Lines {
     }
 
     /// Whether `rest`, after which nothing came for long, is a whole line though no
-    /// newline ends it: a JSON value that is complete, or perhaps the last line of a
-    /// record that is open.
+    /// newline ends it: a JSON value that is complete, or the end of a record that is open.
     pub fn is_whole(&self, rest: &[u8]) -> bool {
-        let closes = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b'}' | b']'));
-        let is_json = || serde_json::from_slice::<IgnoredAny>(rest).is_ok();
-        self.long.is_none()
-            && closes(rest.trim_ascii_end().last())
-            && (self.sink.open_since().is_some() || is_json())
+        let is_end = |byte: &u8| is_closer(*byte) || byte.is_ascii_whitespace();
+        let ends = || self.sink.open_since().is_some() && rest.iter().all(is_end);
+        self.long.is_none() && (is_json(rest) || last_of(rest).is_some_and(is_closer) && ends())
     }
 
-    /// The same of a file that is read once. Of a long line only its end is looked at.
+    /// The same of a file that has nothing more: any line may end a record there. Of a long
+    /// line only its end is looked at.
     pub fn may_be_whole(&self, rest: &[u8]) -> bool {
         match self.long {
-            Some(_) => matches!(self.long_last, b'}' | b']'),
+            Some(_) => is_closer(self.long_last),
+            None if self.sink.open_since().is_some() => last_of(rest).is_some_and(is_closer),
             None => self.is_whole(rest),
         }
     }
@@ -264,10 +263,23 @@ impl Lines {
             self.sink.long_part(part);
         }
         self.long = Some(self.long.unwrap_or(0) + bytes.len() as u64);
-        self.long_last = *bytes.trim_ascii_end().last().unwrap_or(&self.long_last);
+        self.long_last = last_of(bytes).unwrap_or(self.long_last);
     }
 
     fn at(&self, received: Wall) -> LineAt {
         LineAt { number: self.number + 1, offset: self.offset, received }
     }
+}
+
+/// Whether that is one object or list of JSON and nothing else.
+pub fn is_json(text: &[u8]) -> bool {
+    last_of(text).is_some_and(is_closer) && serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
+
+fn is_closer(byte: u8) -> bool {
+    matches!(byte, b'}' | b']')
+}
+
+fn last_of(text: &[u8]) -> Option<u8> {
+    text.trim_ascii_end().last().copied()
 }

@@ -15,7 +15,7 @@ use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::listings::Listings;
-use crate::domain::{Checkpoint, SourceId, Stamp};
+use crate::domain::{Checkpoint, Origin, SourceId, Stamp};
 use crate::source::{Sinks, SourceError};
 
 /// What is remembered of generations that are not open.
@@ -70,7 +70,7 @@ impl Memory {
             if let Some(past) = rest.past() {
                 self.left(past, rest.id());
             }
-            match rest.open(path, sinks(id, path), now.mono) {
+            match rest.open(path, sinks(id, path), now.mono, Origin::Backlog) {
                 Ok(opened) => older.push(opened),
                 Err(why) => self.lost(&sibling, why),
             }
@@ -106,7 +106,7 @@ impl Memory {
         for rest in missed.older {
             let sibling = rest.path().to_owned();
             self.findings.came_by(path, &sibling);
-            match rest.open(path, sinks(id, path), now.mono) {
+            match rest.open(path, sinks(id, path), now.mono, Origin::Live) {
                 Ok(older) => files.read_first(path, std::iter::once(older)),
                 Err(why) => self.lost(&sibling, why),
             }
