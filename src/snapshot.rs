@@ -198,9 +198,12 @@ pub struct Cap {
     pub period: Text,
     /// When it began; of a rolling one, from when on spend still counts.
     pub period_start: Text,
-    pub spent_usd: Usd,
+    /// Absent while no call that should have a price has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent_usd: Option<Usd>,
     pub cap_usd: Usd,
-    pub used_ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usd_per_hour: Option<Usd>,
     /// Time to the cap at the present rate; absent if the period ends first, or if
@@ -213,9 +216,9 @@ pub struct Cap {
     /// The same over one hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burn_long: Option<f64>,
-    /// Calls in this period and scope that have no price.
+    /// Successful calls in this period and scope that have no price.
     pub unpriced_requests: u64,
-    /// Share of calls in this period and scope that have no price.
+    /// Their share of the calls that should have one: what was refused costs nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpriced_ratio: Option<f64>,
     /// What the provider has billed since the period began.

@@ -113,6 +113,18 @@ fn tokens_and_cost_that_no_line_tells_are_not_zero() {
             assert_eq!(totals.get(field), None, "{totals}");
         }
     }
+    let cap = "[[cap]]\nname = \"launch\"\nusd = 1\nperiod = \"day\"\n";
+    let log = log + &nginx(2, 429, 0, "60s", "0.1") + &nginx(3, 429, 0, "60s", "0.1");
+    let printed = tripline(&["replay"], cap, &log);
+    assert!(printed.contains("launch (day): ? of $1.00, all unpriced"), "{printed}");
+    let picture = snapshot(&tripline(&["replay", "--json"], cap, &log));
+    let caps = picture["caps"][0].clone();
+    for field in ["spent_usd", "used_ratio", "usd_per_hour"] {
+        assert_eq!(caps.get(field), None, "{caps}");
+    }
+    // Of the calls that should have a price: the refused ones cost nothing.
+    assert_eq!((&caps["unpriced_requests"], &caps["unpriced_ratio"]), (&1.into(), &1.0.into()));
+    assert_eq!(picture["keys"][0].get("tokens_per_min"), None, "{}", picture["keys"]);
     // Without a call there is nothing that could be unknown.
     let totals = snapshot(&tripline(&["once", "--json"], "", "\n"))["totals"].clone();
     assert_eq!((&totals["output_tokens"], &totals["cost_usd"]), (&0.into(), &"0.000000".into()));

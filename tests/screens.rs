@@ -251,3 +251,23 @@ fn busy(frame: u32) -> Snapshot {
     snapshot.keys = keys.collect();
     snapshot
 }
+
+#[test]
+fn what_calls_without_a_price_cost_is_not_nothing() {
+    let mut snapshot = snapshots::alarm();
+    let mut caps = snapshot.caps.to_vec();
+    let cap = &mut caps[0];
+    (cap.spent_usd, cap.used_ratio, cap.usd_per_hour, cap.cap_in_s) = (None, None, None, None);
+    (cap.unpriced_requests, cap.unpriced_ratio) = (7, Some(1.0));
+    snapshot.caps = caps.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+    let screen = console.text();
+    let row = screen.lines().find(|line| line.contains("prod/day")).unwrap();
+    assert!(row.contains(" ?/$1000 ") && row.contains("all unpriced"), "{row}");
+    // LIMITS comes first, then SPEND.
+    let detail = console.keys("\t\t\n").text();
+    for fact in ["? of $1,000.00, all unpriced", "calls unpriced    7", "of those answered 100.0%"]
+    {
+        assert!(detail.contains(fact), "{fact} is not in\n{detail}");
+    }
+}

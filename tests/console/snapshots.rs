@@ -479,10 +479,10 @@ fn cap(
         scope: "environment=prod".into(),
         period: period.into(),
         period_start: "2026-11-20T00:00:00.000Z".into(),
-        spent_usd: usd(spent),
+        spent_usd: Some(usd(spent)),
         cap_usd: usd(size),
         #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-        used_ratio: spent as f64 / size as f64,
+        used_ratio: Some(spent as f64 / size as f64),
         usd_per_hour: Some(usd(214)),
         cap_in_s: cap_in_s.filter(|seconds| *seconds > 10.0),
         burn_short: Some(5.1),
