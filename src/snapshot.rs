@@ -438,6 +438,10 @@ pub struct Switch {
     pub scope: Text,
     /// `disarmed`, `armed`, `tripped` or `unknown`.
     pub state: &'static str,
+    /// Whether rules may trip; of a tripped one its state does not say it. Absent
+    /// where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub armed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Text>,
     /// When its kill file was made again, if somebody had removed it.

@@ -271,3 +271,13 @@ fn what_calls_without_a_price_cost_is_not_nothing() {
         assert!(detail.contains(fact), "{fact} is not in\n{detail}");
     }
 }
+
+#[test]
+fn a_log_without_attempts_does_not_say_that_nothing_was_repeated() {
+    let mut snapshot = snapshots::alarm();
+    snapshot.retries = [].into();
+    let text = |snapshot: &Snapshot| Console::new(snapshot, Charset::Ascii, 200, 60).text();
+    assert!(text(&snapshot).contains("no log tells attempts"), "{}", text(&snapshot));
+    snapshot.overall.requests = 0;
+    assert!(!text(&snapshot).contains("no log tells attempts"), "{}", text(&snapshot));
+}

@@ -416,6 +416,11 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
                 (None, Armed::Disarmed) => "disarmed",
                 (None, Armed::Unknown) => "unknown",
             },
+            armed: match state.armed {
+                Armed::Armed => Some(true),
+                Armed::Disarmed => Some(false),
+                Armed::Unknown => None,
+            },
             since: trip.map(|trip| trip.at.rfc3339().into()),
             made_again_at: trip.and_then(|trip| trip.again).map(|at| at.rfc3339().into()),
             since_s: trip.map(|trip| now.wall.since(trip.at).as_secs_f64()),

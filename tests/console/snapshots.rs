@@ -96,6 +96,7 @@ pub fn normal() -> Snapshot {
         .into(),
         overall: traffic("", "", 44.1, &[("ok", 0.997), ("failed", 0.003)], &[]),
         overall_retries: retries("", "", 1.02),
+        retries: [retries("openai", "gpt-4o", 1.02)].into(),
         keys: [key("prod-web", 31.0, 0.8), key("batch-ing", 12.1, 0.2)].into(),
         sources: [source("/var/log/gateway/access.jsonl", "live", 0.4)].into(),
         switches: [switch("all", "armed")].into(),
@@ -190,6 +191,7 @@ pub fn stale() -> Snapshot {
         traffic: [].into(),
         overall: Traffic::default(),
         overall_retries: Retries::default(),
+        retries: [].into(),
         sources: [source("/var/log/gateway/access.jsonl", "silent", 600.0)].into(),
         alerts: [Alert { state: "no_data", ..alert("limit-low", State::Warning, 600.0) }].into(),
         switches: [Switch {
@@ -207,6 +209,7 @@ pub fn tripped() -> Snapshot {
         switches: [
             Switch {
                 state: "tripped",
+                armed: Some(true),
                 path: "/run/tripline/kill.d/model.openai.gpt-4o.kill".into(),
                 since: Some("2026-11-20T14:03:07.000Z".into()),
                 since_s: Some(20.0),
