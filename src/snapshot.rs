@@ -397,6 +397,9 @@ pub struct Alert {
     /// Seconds in this state; for the screen only.
     #[serde(skip)]
     pub for_s: f64,
+    /// Seconds at this severity; for the screen only.
+    #[serde(skip)]
+    pub level_s: f64,
     /// The rule's `for`, in seconds; for the screen's `0:20/1:00`.
     #[serde(skip)]
     pub needs_s: f64,
@@ -407,6 +410,12 @@ pub struct Alert {
     /// Why it did not trip what it should, in a word; for the screen only.
     #[serde(skip)]
     pub withheld: Option<&'static str>,
+    /// The scopes that it trips; for the screen only.
+    #[serde(skip)]
+    pub trips: Vec<Text>,
+    /// What it does once such a scope is reset, if it goes on as now; for the screen only.
+    #[serde(skip)]
+    pub then: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

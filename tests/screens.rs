@@ -281,3 +281,29 @@ fn a_log_without_attempts_does_not_say_that_nothing_was_repeated() {
     snapshot.overall.requests = 0;
     assert!(!text(&snapshot).contains("no log tells attempts"), "{}", text(&snapshot));
 }
+
+#[test]
+fn a_reset_says_which_rules_still_cross_and_what_they_will_do() {
+    let mut snapshot = snapshots::tripped();
+    let mut alerts = snapshot.alerts.to_vec();
+    alerts[0].trips = vec!["model/openai/gpt-4o".into()];
+    alerts[0].then = Some("will not trip again before it clears".into());
+    alerts[1].trips = vec!["all".into()];
+    alerts[1].then = Some("trips it when rules are armed".into());
+    (alerts[0].for_s, alerts[0].level_s) = (134.0, 31.0);
+    snapshot.alerts = alerts.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+    console.model.options.shell_options = Some(" --config /etc/tripline/a-long-name.toml".into());
+    // How long it is as bad as it is, and not since it was a warning.
+    assert!(console.text().contains("! FIRING   0:31      tpm.exhausted"), "{}", console.text());
+    let plan = console.keys("!r\n").text();
+    let says = "| rule   tpm.exhausted still crosses: will not trip again before it clears";
+    assert!(plan.contains(says), "{plan}");
+    assert!(!plan.contains("trips it when rules are armed"), "{plan}");
+    // What is too long for one line goes on in the next.
+    for part in
+        ["tripline --config /etc/tripline/a-long-name.toml switch reset", "--reason \"...\" "]
+    {
+        assert!(plan.contains(part), "{part} is not in\n{plan}");
+    }
+}

@@ -581,6 +581,7 @@ fn alert(rule: &str, severity: State, for_s: f64) -> Alert {
         severity,
         since: "2026-11-20T14:01:13.000Z".into(),
         for_s,
+        level_s: for_s,
         labels: BTreeMap::from([
             ("model", Text::from("gpt-4o")),
             ("provider", Text::from("openai")),

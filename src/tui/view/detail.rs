@@ -264,6 +264,10 @@ fn alert_facts(alert: &Alert, elapsed_s: f64) -> Vec<Fact> {
     Facts::default()
         .text("rule", &*alert.rule)
         .text("state", format!("{} for {}", alert.word(), fmt::span(alert.for_s + elapsed_s)))
+        .span(
+            "at this severity",
+            (alert.level_s < alert.for_s).then_some(alert.level_s + elapsed_s),
+        )
         .text("since", &*alert.since)
         .text("summary", &*alert.summary)
         .text("labels", labels.join(" "))
