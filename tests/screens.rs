@@ -307,3 +307,34 @@ fn a_reset_says_which_rules_still_cross_and_what_they_will_do() {
         assert!(plan.contains(part), "{part} is not in\n{plan}");
     }
 }
+
+#[test]
+fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
+    let mut snapshot = snapshots::tripped();
+    let mut switches = snapshot.switches.to_vec();
+    for host in &mut switches[0].hosts {
+        (host.draining, host.refused) = (130, 4100);
+        host.started_after_trip *= 7;
+    }
+    let third =
+        tripline::snapshot::SwitchHost { host: "gw-3".into(), draining: 13, ..Default::default() };
+    switches[0].hosts.push(third);
+    snapshot.switches = switches.clone().into();
+    let text = Console::new(&snapshot, Charset::Ascii, 80, 30).text();
+    for proof in [
+        "gw-1 OBEYED 4.1k refused, 130 draining",
+        "gw-2 NOT OBEYED 63 passed, 130 draining",
+        "gw-3 no evidence yet, 13 draining",
+    ] {
+        assert!(text.contains(proof), "{proof} is not in\n{text}");
+    }
+    for host in &mut switches[0].hosts {
+        (host.obeyed, host.started_after_trip) = (Some(true), 0);
+    }
+    snapshot.switches = switches.into();
+    snapshot.verdict = "KILL provider/openai tripped by rule cap-spent, obeyed by 2 of 2 hosts; \
+                        cap launch/day is spent ($1.86 of $1.00)."
+        .into();
+    let text = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
+    assert!(text.contains("\n  launch/day is spent ($1.86 of $1.00).\n"), "{text}");
+}

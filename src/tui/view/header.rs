@@ -55,7 +55,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 /// The second row: the verdict, or a stop that is not obeyed, which is worse.
 pub fn draw_verdict(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let (text, tone) = sentence(model);
-    let lines = wrap(&text, usize::from(area.width).saturating_sub(2), usize::from(area.height));
+    let (columns, rows) = (usize::from(area.width).saturating_sub(2), usize::from(area.height));
+    let mut lines = wrap(&text, columns, rows);
+    // Below what is worse there may be room for what else binds.
+    let verdict = model.live.as_deref().map_or("", |live| &live.verdict);
+    if lines.len() < rows && *text != *verdict {
+        lines.extend(wrap(verdict, columns, rows - lines.len()));
+    }
     for (row, line) in (0..area.height).zip(lines) {
         let mut pen = canvas.row(area, row);
         pen.tone(if row == 0 { "> " } else { "  " }, Tone::Strong).tone(&line, tone);
