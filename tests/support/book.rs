@@ -63,13 +63,13 @@ impl Book {
 
 /// By cap and whose it is: of rows for each name the order does not matter, and
 /// neither do those in which there is nothing.
-pub fn spent(engine: &Engine, now: Stamp) -> Vec<(String, Option<Sym>, Option<NanoUsd>, u64, u64)> {
+pub fn spent(engine: &Engine, now: Stamp) -> Vec<(String, Option<Sym>, NanoUsd, u64, u64)> {
     let known = engine.spend_known();
     let rows = engine.caps().iter().map(|cap| (cap, cap.view(now, known)));
     let rows = rows.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
     let row = |(cap, view): (&Cap, View)| {
         let of = cap.of.map(|(_, name)| name);
-        (cap.spec.name.clone(), of, view.spent, view.calls, view.unpriced)
+        (cap.spec.name.clone(), of, view.spent.unwrap_or_default(), view.calls, view.unpriced)
     };
     let mut rows: Vec<_> = rows.map(row).collect();
     rows.sort();
