@@ -28,6 +28,8 @@ pub use request::{
     Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
-pub use spend::{Bucket, BucketId, Commit, CountedCall, Dimension, SeenCall, SourceCounters};
+pub use spend::{
+    Bucket, BucketId, Commit, CountedCall, Dimension, SeenCall, SourceCounters, cost_known,
+};
 pub use time::{Mono, Stamp, Wall};
 pub use window::WindowDecision;

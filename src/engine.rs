@@ -299,6 +299,7 @@ impl Engine {
             self.book.retry(now.mono);
         }
         for state in &changes.tripped {
+            self.book.stopped(&state.scope, true);
             let trip = state.trip.clone().unwrap_or_default();
             let why = trip.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             let again = match trip.again {
@@ -313,6 +314,7 @@ impl Engine {
             out.push(Effect::Event(event));
         }
         for state in &changes.reset {
+            self.book.stopped(&state.scope, false);
             let text = format!("{} is not stopped any more", state.scope);
             let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
             event.scope = Some(state.scope.clone());

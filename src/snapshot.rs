@@ -199,9 +199,12 @@ pub struct Cap {
     pub period: Text,
     /// When it began; of a rolling one, from when on spend still counts.
     pub period_start: Text,
-    pub spent_usd: Usd,
+    /// Absent while no call that should have a price has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent_usd: Option<Usd>,
     pub cap_usd: Usd,
-    pub used_ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usd_per_hour: Option<Usd>,
     /// Time to the cap at the present rate; absent if the period ends first, or if
@@ -214,9 +217,9 @@ pub struct Cap {
     /// The same over one hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burn_long: Option<f64>,
-    /// Calls in this period and scope that have no price.
+    /// Successful calls in this period and scope that have no price.
     pub unpriced_requests: u64,
-    /// Share of calls in this period and scope that have no price.
+    /// Their share of the calls that should have one: what was refused costs nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpriced_ratio: Option<f64>,
     /// What the provider has billed since the period began.
@@ -395,6 +398,9 @@ pub struct Alert {
     /// Seconds in this state; for the screen only.
     #[serde(skip)]
     pub for_s: f64,
+    /// Seconds at this severity; for the screen only.
+    #[serde(skip)]
+    pub level_s: f64,
     /// The rule's `for`, in seconds; for the screen's `0:20/1:00`.
     #[serde(skip)]
     pub needs_s: f64,
@@ -405,6 +411,12 @@ pub struct Alert {
     /// Why it did not trip what it should, in a word; for the screen only.
     #[serde(skip)]
     pub withheld: Option<&'static str>,
+    /// The scopes that it trips; for the screen only.
+    #[serde(skip)]
+    pub trips: Vec<Text>,
+    /// What it does once such a scope is reset, if it goes on as now; for the screen only.
+    #[serde(skip)]
+    pub then: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -436,6 +448,10 @@ pub struct Switch {
     pub scope: Text,
     /// `disarmed`, `armed`, `tripped` or `unknown`.
     pub state: &'static str,
+    /// Whether rules may trip; of a tripped one its state does not say it. Absent
+    /// where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub armed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Text>,
     /// When its kill file was made again, if somebody had removed it.

@@ -318,4 +318,17 @@ fn the_brake_is_always_named() {
         assert!(screen.lines().next().unwrap().contains(text), "{text} is not in\n{screen}");
     }
     assert_eq!(snapshots::tripped().state, State::Critical);
+    // Behind a trip too it is said whether rules may trip the rest.
+    for (armed, columns, text) in [
+        (Some(true), 80, "KILL TRIPPED model/openai/gpt-4o | armed"),
+        (Some(false), 80, "KILL TRIPPED model/openai/gpt-4o | disarmed"),
+        (Some(false), 40, "KILL TRIPPED | disarmed"),
+    ] {
+        let mut snapshot = snapshots::tripped();
+        let mut switches = snapshot.switches.to_vec();
+        switches.iter_mut().for_each(|switch| switch.armed = armed);
+        snapshot.switches = switches.into();
+        let screen = Console::new(&snapshot, Charset::Ascii, columns, 24).text();
+        assert!(screen.lines().next().unwrap().contains(text), "{text} is not in\n{screen}");
+    }
 }

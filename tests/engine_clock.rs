@@ -120,7 +120,7 @@ impl World {
     /// Dollars that a cap shows.
     fn spent(&self, cap: &str) -> i128 {
         let row = self.engine.caps().iter().find(|row| row.spec.name == cap).unwrap();
-        let spent = row.view(self.now(), self.engine.spend_known()).spent.0;
+        let spent = row.view(self.now(), self.engine.spend_known()).spent.unwrap().0;
         assert_eq!(spent % USD, 0);
         spent / USD
     }

@@ -190,6 +190,53 @@ fn an_acting_rule_whose_data_went_old_does_not_fire_for_ever() {
 }
 
 #[test]
+fn a_rule_whose_trip_was_reset_says_what_it_will_do() {
+    let mut world = World::new(&format!("{TRIPS}cooldown = \"10m\"\n"));
+    let alert = |world: &World| world.picture().alerts[0].clone();
+    world.switch(Armed::Armed, &[]);
+    world.line(FAILED, 0);
+    world.wait(3);
+    assert_eq!(world.trips(), ["model/p/m"]);
+    world.switch(Armed::Armed, &["model/p/m"]);
+    assert_eq!(alert(&world).withheld, None);
+    assert_eq!(&*alert(&world).trips[0], "model/p/m");
+    assert_eq!(alert(&world).then.as_deref(), Some("will not trip again before it clears"));
+    world.switch(Armed::Armed, &[]);
+    let spent = alert(&world);
+    assert_eq!((spent.state, spent.withheld), ("firing", Some("won't trip")));
+    let says = "Z, reset since, will not trip again before it clears: ";
+    assert!(spent.summary.starts_with("acted ") && spent.summary.contains(says), "{spent:?}");
+    // Its kill file was made again: it is stopped, and that is all there is to say.
+    world.switch(Armed::Armed, &["model/p/m"]);
+    assert_eq!(alert(&world).withheld, None);
+    world.switch(Armed::Armed, &[]);
+    // It clears, and crosses again while it cools down.
+    for _ in 0..3 {
+        world.line(r#""status":200,"latency_ms":1"#, 0);
+    }
+    world.wait(3);
+    let cleared = alert(&world);
+    assert_eq!((cleared.state, cleared.withheld, cleared.then), ("resolved", None, None));
+    let until = world.now().wall.plus(Duration::from_secs(600)).rfc3339();
+    for _ in 0..20 {
+        world.line(FAILED, 0);
+    }
+    world.wait(3);
+    assert_eq!(world.trips(), Vec::<String>::new());
+    let cools = alert(&world);
+    assert_eq!((cools.state, cools.withheld), ("firing", Some("cools down")));
+    let says = format!("cools down until {}", &until[11..15]);
+    assert!(cools.summary.starts_with(&says), "{says}: {cools:?}");
+    assert!(cools.summary.contains(", then trips again: "), "{cools:?}");
+    for _ in 0..62 {
+        world.line(FAILED, 0);
+        world.wait(10);
+    }
+    assert_eq!(world.trips(), ["model/p/m"]);
+    assert_eq!(alert(&world).withheld, None);
+}
+
+#[test]
 fn disobedience_is_over_when_the_trip_is() {
     let mut world = World::new("");
     world.switch(Armed::Armed, &["model/p/m"]);

@@ -67,11 +67,13 @@ fn a_limit_that_is_sometimes_full_is_one_limit() {
 }
 
 #[test]
-fn the_first_byte_of_a_refusal_is_no_first_token() {
+fn a_refusal_is_no_first_token_and_no_answer() {
     let log = nginx(1, 200, 499, "120ms", "0.800") + &nginx(2, 429, 0, "60s", "0.010");
     let traffic = snapshot(&tripline(&["replay", "--json"], "", &log))["traffic"][0].clone();
     assert_eq!(traffic["ttft_ms"]["count"], 1, "{traffic}");
-    assert_eq!(traffic["latency_ms"]["count"], 2, "{traffic}");
+    // Nor is a refusal an answer: the more of them, the faster it would look.
+    assert_eq!(traffic["latency_ms"]["count"], 1, "{traffic}");
+    assert_eq!(traffic["latency_ms"]["p50"], traffic["ttft_ms"]["p50"], "{traffic}");
 }
 
 #[test]
@@ -111,6 +113,18 @@ fn tokens_and_cost_that_no_line_tells_are_not_zero() {
             assert_eq!(totals.get(field), None, "{totals}");
         }
     }
+    let cap = "[[cap]]\nname = \"launch\"\nusd = 1\nperiod = \"day\"\n";
+    let log = log + &nginx(2, 429, 0, "60s", "0.1") + &nginx(3, 429, 0, "60s", "0.1");
+    let printed = tripline(&["replay"], cap, &log);
+    assert!(printed.contains("launch (day): ? of $1.00, all unpriced"), "{printed}");
+    let picture = snapshot(&tripline(&["replay", "--json"], cap, &log));
+    let caps = picture["caps"][0].clone();
+    for field in ["spent_usd", "used_ratio", "usd_per_hour"] {
+        assert_eq!(caps.get(field), None, "{caps}");
+    }
+    // Of the calls that should have a price: the refused ones cost nothing.
+    assert_eq!((&caps["unpriced_requests"], &caps["unpriced_ratio"]), (&1.into(), &1.0.into()));
+    assert_eq!(picture["keys"][0].get("tokens_per_min"), None, "{}", picture["keys"]);
     // Without a call there is nothing that could be unknown.
     let totals = snapshot(&tripline(&["once", "--json"], "", "\n"))["totals"].clone();
     assert_eq!((&totals["output_tokens"], &totals["cost_usd"]), (&0.into(), &"0.000000".into()));

@@ -251,3 +251,90 @@ fn busy(frame: u32) -> Snapshot {
     snapshot.keys = keys.collect();
     snapshot
 }
+
+#[test]
+fn what_calls_without_a_price_cost_is_not_nothing() {
+    let mut snapshot = snapshots::alarm();
+    let mut caps = snapshot.caps.to_vec();
+    let cap = &mut caps[0];
+    (cap.spent_usd, cap.used_ratio, cap.usd_per_hour, cap.cap_in_s) = (None, None, None, None);
+    (cap.unpriced_requests, cap.unpriced_ratio) = (7, Some(1.0));
+    snapshot.caps = caps.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+    let screen = console.text();
+    let row = screen.lines().find(|line| line.contains("prod/day")).unwrap();
+    assert!(row.contains(" ?/$1000 ") && row.contains("all unpriced"), "{row}");
+    // LIMITS comes first, then SPEND.
+    let detail = console.keys("\t\t\n").text();
+    for fact in ["? of $1,000.00, all unpriced", "calls unpriced    7", "of those answered 100.0%"]
+    {
+        assert!(detail.contains(fact), "{fact} is not in\n{detail}");
+    }
+}
+
+#[test]
+fn a_log_without_attempts_does_not_say_that_nothing_was_repeated() {
+    let mut snapshot = snapshots::alarm();
+    snapshot.retries = [].into();
+    let text = |snapshot: &Snapshot| Console::new(snapshot, Charset::Ascii, 200, 60).text();
+    assert!(text(&snapshot).contains("no log tells attempts"), "{}", text(&snapshot));
+    snapshot.overall.requests = 0;
+    assert!(!text(&snapshot).contains("no log tells attempts"), "{}", text(&snapshot));
+}
+
+#[test]
+fn a_reset_says_which_rules_still_cross_and_what_they_will_do() {
+    let mut snapshot = snapshots::tripped();
+    let mut alerts = snapshot.alerts.to_vec();
+    alerts[0].trips = vec!["model/openai/gpt-4o".into()];
+    alerts[0].then = Some("will not trip again before it clears".into());
+    alerts[1].trips = vec!["all".into()];
+    alerts[1].then = Some("trips it when rules are armed".into());
+    (alerts[0].for_s, alerts[0].level_s) = (134.0, 31.0);
+    snapshot.alerts = alerts.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+    console.model.options.shell_options = Some(" --config /etc/tripline/a-long-name.toml".into());
+    // How long it is as bad as it is, and not since it was a warning.
+    assert!(console.text().contains("! FIRING   0:31      tpm.exhausted"), "{}", console.text());
+    let plan = console.keys("!r\n").text();
+    let says = "| rule   tpm.exhausted still crosses: will not trip again before it clears";
+    assert!(plan.contains(says), "{plan}");
+    assert!(!plan.contains("trips it when rules are armed"), "{plan}");
+    // What is too long for one line goes on in the next.
+    for part in
+        ["tripline --config /etc/tripline/a-long-name.toml switch reset", "--reason \"...\" "]
+    {
+        assert!(plan.contains(part), "{part} is not in\n{plan}");
+    }
+}
+
+#[test]
+fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
+    let mut snapshot = snapshots::tripped();
+    let mut switches = snapshot.switches.to_vec();
+    for host in &mut switches[0].hosts {
+        (host.draining, host.refused) = (130, 4100);
+        host.started_after_trip *= 7;
+    }
+    let third =
+        tripline::snapshot::SwitchHost { host: "gw-3".into(), draining: 13, ..Default::default() };
+    switches[0].hosts.push(third);
+    snapshot.switches = switches.clone().into();
+    let text = Console::new(&snapshot, Charset::Ascii, 80, 30).text();
+    for proof in [
+        "gw-1 OBEYED 4.1k refused, 130 draining",
+        "gw-2 NOT OBEYED 63 passed, 130 draining",
+        "gw-3 no evidence yet, 13 draining",
+    ] {
+        assert!(text.contains(proof), "{proof} is not in\n{text}");
+    }
+    for host in &mut switches[0].hosts {
+        (host.obeyed, host.started_after_trip) = (Some(true), 0);
+    }
+    snapshot.switches = switches.into();
+    snapshot.verdict = "KILL provider/openai tripped by rule cap-spent, obeyed by 2 of 2 hosts; \
+                        cap launch/day is spent ($1.86 of $1.00)."
+        .into();
+    let text = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
+    assert!(text.contains("\n  launch/day is spent ($1.86 of $1.00).\n"), "{text}");
+}

@@ -187,12 +187,9 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     }
     few(out, &status["caps"], |cap| {
         let of = cap["of"].as_str().map_or_else(String::new, |of| format!(" {of}"));
-        format!(
-            "cap      {}{of}: {} of {}",
-            text(&cap["name"]),
-            money(&cap["spent_usd"]),
-            money(&cap["cap_usd"])
-        )
+        let all = if cap["spent_usd"].is_null() { ", all unpriced" } else { "" };
+        let (spent, cap_usd) = (money(&cap["spent_usd"]), money(&cap["cap_usd"]));
+        format!("cap      {}{of}: {spent} of {cap_usd}{all}", text(&cap["name"]))
     })?;
     few(out, &status["alerts"], |alert| {
         format!(

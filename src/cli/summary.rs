@@ -137,13 +137,16 @@ fn cap(cap: &Cap) -> String {
     let rate = cap.usd_per_hour.map(|rate| format!(", {} an hour", rate.0.about()));
     let span = crate::engine::span_in_words;
     let left = cap.cap_in_s.map(|s| format!(", cap in {}", span(s)));
+    let spent = cap.spent_usd.map_or_else(|| "?".to_owned(), |Usd(usd)| usd.exact());
+    let used = match cap.used_ratio {
+        _ if cap.is_unpriced() => ", all unpriced".to_owned(),
+        used => used.map(|used| format!(" ({:.0}%)", used * 100.0)).unwrap_or_default(),
+    };
     format!(
-        "{} ({}): {} of {} ({:.0}%){}{}",
+        "{} ({}): {spent} of {}{used}{}{}",
         cap.title(),
         cap.period,
-        cap.spent_usd.0.exact(),
         cap.cap_usd.0.exact(),
-        cap.used_ratio * 100.0,
         rate.unwrap_or_default(),
         left.unwrap_or_default()
     )

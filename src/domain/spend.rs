@@ -196,6 +196,13 @@ impl SourceCounters {
     }
 }
 
+/// Whether a sum over calls is one: of several of which none has a price it is not 0,
+/// it is not known.
+#[must_use]
+pub fn cost_known(cost: NanoUsd, passed: i64, unpriced: i64) -> bool {
+    unpriced == 0 || cost != NanoUsd::ZERO || unpriced < passed
+}
+
 impl Bucket {
     /// What one call adds.
     #[must_use]
@@ -238,12 +245,16 @@ impl Bucket {
         self.requests <= self.failed || self.input_tokens != 0 || self.output_tokens != 0
     }
 
+    /// Calls that succeeded: what should have a price.
+    #[must_use]
+    pub const fn passed(&self) -> i64 {
+        self.requests.saturating_sub(self.failed)
+    }
+
     /// Whether any successful call had a price.
     #[must_use]
     pub fn cost_known(&self) -> bool {
-        self.unpriced == 0
-            || self.cost != NanoUsd::ZERO
-            || self.unpriced < self.requests - self.failed
+        cost_known(self.cost, self.passed(), self.unpriced)
     }
 
     /// Add another part of the same bucket. No sum wraps: it stops at the ends

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 use super::effect::{Effect, Event, EventKind, Labels, Withheld};
 use super::series::{self, About};
 use super::wording;
-use crate::domain::{Mono, Stamp};
+use crate::domain::{Mono, Stamp, Wall};
 use crate::rules::{Action, Actions, Family, Instance, OnNoData, Phase, RuleSpec, Sample, Verdict};
 
 /// A series that rules watch, by its place in the engine's tables.
@@ -59,10 +59,23 @@ pub struct Alert {
     instead: Option<&'static str>,
     /// The trip it asked for that was not carried out, and why not.
     withheld: Option<(Withheld, String)>,
+    /// What became of the trip that it asked for, or will ask for.
+    brake: Option<Brake>,
     /// Who took it.
     pub acked_by: Option<String>,
     /// When it was last said to be pending.
     told_pending: Option<Mono>,
+}
+
+/// Where a rule that trips stands while it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Brake {
+    /// It asked for its trip then.
+    Asked(Wall),
+    /// And a person has reset that since.
+    Spent(Wall),
+    /// It asks for it then.
+    Cools(Wall),
 }
 
 /// A value that dances on its threshold is said to be pending this often at most.
@@ -74,10 +87,46 @@ impl Alert {
     /// Why it did not trip what it should, in a word.
     #[must_use]
     pub fn withheld(&self) -> Option<&'static str> {
-        self.withheld.as_ref().map(|(why, _)| match why {
-            Withheld::Disarmed => "disarmed",
-            Withheld::Failed => "NOT TRIPPED",
-        })
+        match (&self.withheld, self.brake()) {
+            (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
+            (Some((Withheld::Failed, _)), _) => Some("NOT TRIPPED"),
+            (None, Some(Brake::Spent(_))) => Some("won't trip"),
+            (None, Some(Brake::Cools(_))) => Some("cools down"),
+            (None, Some(Brake::Asked(_)) | None) => None,
+        }
+    }
+
+    /// The scopes that it trips.
+    pub fn trips(&self) -> impl Iterator<Item = String> {
+        self.rule.actions.iter().filter_map(|Action::Trip(to)| trip_scope(to, &self.labels))
+    }
+
+    /// What it will do about a scope that it trips once that is reset, if it goes on
+    /// as now; `None` if it has no reason to.
+    #[must_use]
+    pub fn then(&self) -> Option<String> {
+        match (self.instance.phase(), &self.withheld, self.brake()) {
+            (Phase::Pending, ..) => Some("may trip it again".to_owned()),
+            (Phase::Firing, Some((Withheld::Disarmed, _)), _) => {
+                Some("trips it when rules are armed".to_owned())
+            }
+            (Phase::Firing, Some((Withheld::Failed, _)), _) => {
+                Some("tries again to trip it".to_owned())
+            }
+            (Phase::Firing, None, Some(Brake::Asked(_) | Brake::Spent(_))) => {
+                Some(wording::spent(self.instance.can_worsen(&self.rule)).to_owned())
+            }
+            (Phase::Firing, None, Some(Brake::Cools(until))) => Some(wording::cools(until)),
+            _ => None,
+        }
+    }
+
+    fn brake(&self) -> Option<Brake> {
+        self.brake.filter(|_| self.instance.phase() == Phase::Firing)
+    }
+
+    fn trips_scope(&self, scope: &str) -> bool {
+        self.trips().any(|trips| trips == scope)
     }
 
     /// One sentence: what is wrong, with the numbers.
@@ -89,9 +138,14 @@ impl Alert {
             Some(words) => format!("{}: {words}", self.title),
             None => wording::alert(&self.rule, &self.title, value, threshold),
         };
-        match &self.withheld {
-            Some((why, scope)) => wording::withheld(*why, scope, &text),
-            None => text,
+        match (&self.withheld, self.brake()) {
+            (Some((why, scope)), _) => wording::withheld(*why, scope, &text),
+            (None, Some(Brake::Spent(at))) => {
+                let then = wording::spent(self.instance.can_worsen(&self.rule));
+                format!("acted {}, reset since, {then}: {text}", wording::minute(at))
+            }
+            (None, Some(Brake::Cools(until))) => format!("{}: {text}", wording::cools(until)),
+            (None, Some(Brake::Asked(_)) | None) => text,
         }
     }
 }
@@ -157,6 +211,7 @@ impl Rulebook {
                 title,
                 instead,
                 withheld: None,
+                brake: None,
                 acked_by: None,
                 told_pending: None,
             };
@@ -178,15 +233,23 @@ impl Rulebook {
 
     /// A rule's trip of that scope was not carried out: ask again at `again`.
     pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, again: Mono) {
-        let asked = |alert: &Alert| {
-            let trips = |Action::Trip(to): &Action| {
-                trip_scope(to, &alert.labels).is_some_and(|asked| asked == scope)
-            };
-            alert.rule.name == rule && alert.rule.actions.iter().any(trips)
-        };
+        let asked = |alert: &Alert| alert.rule.name == rule && alert.trips_scope(scope);
         for alert in self.live.values_mut().filter(|alert| asked(alert)) {
             alert.instance.withhold(again);
             alert.withheld = Some((why, scope.to_owned()));
+            alert.brake = None;
+        }
+    }
+
+    /// A scope is stopped, or is not any more: what tripped it has acted, and does not
+    /// by itself act again.
+    pub fn stopped(&mut self, scope: &str, stands: bool) {
+        for alert in self.live.values_mut().filter(|alert| alert.trips_scope(scope)) {
+            alert.brake = match alert.brake {
+                Some(Brake::Asked(at)) if !stands => Some(Brake::Spent(at)),
+                Some(Brake::Spent(at)) if stands => Some(Brake::Asked(at)),
+                other => other,
+            };
         }
     }
 
@@ -258,6 +321,15 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
     if matches!(verdict, Verdict::Resolved | Verdict::Fired(Actions::Due) | Verdict::Due) {
         alert.withheld = None;
     }
+    alert.brake = match verdict {
+        _ if alert.rule.actions.is_empty() => None,
+        Verdict::Fired(Actions::Due) | Verdict::Due => Some(Brake::Asked(now.wall)),
+        Verdict::Fired(Actions::CoolingDown) => {
+            let until = alert.instance.cools_until();
+            until.map(|until| Brake::Cools(now.wall.plus(until.since(now.mono))))
+        }
+        _ => None,
+    };
     let threshold = alert.instance.threshold(&alert.rule);
     let mut event = Event::new(now.wall, kind, alert.summary());
     event.rule = Some(Arc::from(alert.rule.name.as_str()));
@@ -309,7 +381,6 @@ fn trip_scope(scope: &str, labels: &Labels) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Wall;
     use crate::rules;
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Caller {
 pub struct Sums {
     /// Calls.
     pub requests: u32,
+    /// Calls that succeeded: those use tokens.
+    pub passed: u32,
     /// Calls refused by a limit.
     pub limited: u32,
     /// Input and output tokens.
@@ -64,6 +66,7 @@ impl Caller {
         self.team = request.caller.team.or(self.team);
         let Some(sums) = self.sums.at(when) else { return };
         sums.requests += 1;
+        sums.passed += u32::from(request.outcome() == Outcome::Ok);
         sums.limited += u32::from(request.outcome() == Outcome::RateLimited);
         sums.tokens += request.tokens.input.unwrap_or(0) + request.tokens.output.unwrap_or(0);
         if let Some(cost) = request.cost {
@@ -78,6 +81,7 @@ impl Caller {
         let limited = u32::from(request.outcome() == Outcome::RateLimited);
         let tokens = request.tokens.input.unwrap_or(0) + request.tokens.output.unwrap_or(0);
         sums.requests = sums.requests.saturating_sub(1);
+        sums.passed = sums.passed.saturating_sub(u32::from(request.outcome() == Outcome::Ok));
         sums.limited = sums.limited.saturating_sub(limited);
         sums.tokens = sums.tokens.saturating_sub(tokens);
         if let Some(cost) = request.cost {
@@ -91,6 +95,7 @@ impl Caller {
     pub fn sums(&self, now: Mono) -> Sums {
         self.sums.recent(now, SPAN).fold(Sums::default(), |all, slot| Sums {
             requests: all.requests + slot.requests,
+            passed: all.passed + slot.passed,
             limited: all.limited + slot.limited,
             tokens: all.tokens + slot.tokens,
             usd: all.usd + slot.usd,

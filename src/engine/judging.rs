@@ -13,7 +13,7 @@ use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
-use crate::domain::{Mono, Outcome, Stamp};
+use crate::domain::{Mono, NanoUsd, Outcome, Stamp};
 use crate::rules::{Direction, Family, Metric, RuleSpec, Sample};
 use crate::stats::Known;
 
@@ -427,10 +427,9 @@ fn traffic_value(
 }
 
 fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss, reason = "a ratio for a threshold")]
     match metric {
-        Metric::SpendUsd => Some(view.spent.as_f64()),
-        Metric::SpendUsedRatio => Some(view.used_ratio),
+        Metric::SpendUsd => view.spent.map(NanoUsd::as_f64),
+        Metric::SpendUsedRatio => view.used_ratio,
         Metric::SpendUsdPerHour => view.usd_per_hour,
         Metric::SpendCapIn => view.cap_in_s,
         // Both windows must burn: the lower one decides.
@@ -439,9 +438,7 @@ fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
             _ => None,
         },
         Metric::CapNotEnforced => Some(f64::from(view.not_enforced)),
-        Metric::SpendUnpricedRatio => {
-            (view.calls > 0).then(|| view.unpriced as f64 / view.calls as f64)
-        }
+        Metric::SpendUnpricedRatio => view.unpriced_ratio,
         _ => None,
     }
 }

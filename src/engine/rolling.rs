@@ -173,7 +173,7 @@ mod tests {
     const HOUR: u64 = 3600;
 
     fn cents(n: u32) -> Sums {
-        Sums { spent: NanoUsd(i128::from(n) * 10_000_000), calls: 1, unpriced: 0 }
+        Sums { spent: NanoUsd(i128::from(n) * 10_000_000), calls: 1, passed: 1, unpriced: 0 }
     }
 
     /// A clock that is never set.

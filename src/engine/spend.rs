@@ -15,6 +15,7 @@ use super::skew::counted_at;
 use super::spec::{CapSpec, Period};
 use crate::domain::{
     Bucket, BucketId, Dimension, Mono, Names, NanoUsd, Outcome, Request, Stamp, Sym, Wall,
+    cost_known,
 };
 use crate::stats::{Known, Sliding};
 
@@ -67,6 +68,8 @@ pub struct Sums {
     pub spent: NanoUsd,
     /// Calls.
     pub calls: i64,
+    /// Those that succeeded: what should have a price.
+    pub passed: i64,
     /// Successful calls without a price.
     pub unpriced: i64,
 }
@@ -74,10 +77,10 @@ pub struct Sums {
 /// What a cap shows at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
-    /// Spent in this period.
-    pub spent: NanoUsd,
+    /// Spent in this period; `None` while no call that should have a price has one.
+    pub spent: Option<NanoUsd>,
     /// Spent over cap.
-    pub used_ratio: f64,
+    pub used_ratio: Option<f64>,
     /// Rate of the last five minutes, dollars an hour.
     pub usd_per_hour: Option<f64>,
     /// Seconds to the cap at that rate, if that comes before the period ends or,
@@ -87,8 +90,10 @@ pub struct View {
     pub burn_short: Option<f64>,
     /// The same of one hour; `None` while it has seen less than the short one needs.
     pub burn_long: Option<f64>,
-    /// Calls without a price.
+    /// Successful calls without a price.
     pub unpriced: u64,
+    /// Their share of the successful calls: what was refused costs nothing.
+    pub unpriced_ratio: Option<f64>,
     /// All calls.
     pub calls: u64,
     /// Calls of the last minute that passed although the cap had been spent for
@@ -106,6 +111,7 @@ impl Sums {
         Sums {
             spent: request.cost.map_or(NanoUsd::ZERO, |cost| cost.usd),
             calls: 1,
+            passed: i64::from(passed),
             unpriced: i64::from(passed && request.cost.is_none()),
         }
     }
@@ -113,13 +119,19 @@ impl Sums {
     /// Of what a ledger kept.
     #[must_use]
     pub fn kept(part: &Bucket) -> Sums {
-        Sums { spent: part.cost, calls: part.requests, unpriced: part.unpriced }
+        Sums {
+            spent: part.cost,
+            calls: part.requests,
+            passed: part.passed(),
+            unpriced: part.unpriced,
+        }
     }
 
     /// Add another part.
     pub fn add(&mut self, part: &Sums) {
         self.spent += part.spent;
         self.calls = self.calls.saturating_add(part.calls);
+        self.passed = self.passed.saturating_add(part.passed);
         self.unpriced = self.unpriced.saturating_add(part.unpriced);
     }
 
@@ -127,7 +139,14 @@ impl Sums {
     pub fn take(&mut self, part: &Sums) {
         self.spent = self.spent - part.spent;
         self.calls = self.calls.saturating_sub(part.calls);
+        self.passed = self.passed.saturating_sub(part.passed);
         self.unpriced = self.unpriced.saturating_sub(part.unpriced);
+    }
+
+    /// Whether `spent` is what was spent, as far as that can be.
+    #[must_use]
+    pub fn cost_known(&self) -> bool {
+        cost_known(self.spent, self.passed, self.unpriced)
     }
 
     /// What takes it back where it is added.
@@ -370,10 +389,12 @@ impl Cap {
     #[must_use]
     pub fn view(&self, now: Stamp, known: Known) -> View {
         let cap = self.spec.cap.as_f64();
-        let Sums { spent, calls, unpriced } = *match &self.books {
+        let sums = match &self.books {
             Books::Calendar(accounts) => &accounts.present().sums,
             Books::Rolling { sums, .. } => sums.sum(),
         };
+        let Sums { spent, calls, passed, unpriced } = *sums;
+        let spent = sums.cost_known().then_some(spent);
         // What an old period spent says nothing about this one.
         let known = match self.spec.period {
             Period::Rolling(_) => known,
@@ -387,14 +408,20 @@ impl Cap {
             };
         let minute = Duration::from_secs(60);
         let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        #[allow(clippy::cast_precision_loss, reason = "a ratio for people and thresholds")]
+        let unpriced_ratio = (passed > 0).then(|| unpriced as f64 / passed as f64);
         View {
             spent,
-            used_ratio: if cap > 0.0 { spent.as_f64() / cap } else { 1.0 },
+            used_ratio: match spent {
+                _ if cap <= 0.0 => Some(1.0),
+                spent => spent.map(|spent| spent.as_f64() / cap),
+            },
             usd_per_hour: short.map(|rate| rate * 3600.0),
-            cap_in_s: self.cap_in_s(spent, short, now),
+            cap_in_s: spent.and_then(|spent| self.cap_in_s(spent, short, now)),
             burn_short: short.map(|rate| rate / even),
             burn_long: self.per_s(now.mono, LONG, known).map(|rate| rate / even),
             unpriced: count(unpriced),
+            unpriced_ratio,
             calls: count(calls),
             not_enforced: self.passed_over_cap.recent(now.mono, minute).sum(),
             evidence: self.calls.recent(now.mono, minute).sum(),

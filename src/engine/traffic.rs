@@ -30,7 +30,7 @@ pub struct Row {
     pub id: RowId,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
-    /// Whole calls.
+    /// Whole calls that were not refused.
     pub latency: Durations,
     /// First tokens.
     pub ttft: Durations,
@@ -130,10 +130,11 @@ impl Row {
     pub fn count(&mut self, request: &Request, when: Mono) {
         let Some(slot) = self.counts.at(when) else { return };
         slot.count(request);
-        // A call that the kill switch refused was never made, and the first byte
-        // of a refusal is not a first token: both would make the times look good.
+        // A refused call, by a limit or the kill switch, was not served, and the first
+        // byte of a refusal is not a first token: both would make the times look good.
+        let refused = [Outcome::RateLimited, Outcome::QuotaExhausted, Outcome::Blocked];
         if let Some(ms) = request.timing.latency_ms
-            && request.outcome() != Outcome::Blocked
+            && !refused.contains(&request.outcome())
         {
             self.latency.record(when, ms);
         }

@@ -3,7 +3,7 @@
 
 use super::callers::UNATTRIBUTED;
 use super::effect::{Labels, Withheld};
-use crate::domain::NanoUsd;
+use crate::domain::{NanoUsd, Wall};
 use crate::rules::{Direction, Metric, RuleSpec};
 
 /// What people read where a label says [`UNATTRIBUTED`].
@@ -55,6 +55,29 @@ pub fn withheld(why: Withheld, scope: &str, text: &str) -> String {
         Withheld::Disarmed => format!("would trip {scope}, but is disarmed: {text}"),
         Withheld::Failed => format!("could NOT trip {scope}: {text}"),
     }
+}
+
+/// What a rule whose trip was reset does while it goes on firing.
+#[must_use]
+pub const fn spent(can_worsen: bool) -> &'static str {
+    if can_worsen {
+        "will not trip again before it clears or gets worse"
+    } else {
+        "will not trip again before it clears"
+    }
+}
+
+/// What a rule does that acted not long before.
+#[must_use]
+pub fn cools(until: Wall) -> String {
+    format!("cools down until {}, then trips again", minute(until))
+}
+
+/// The time of day of a moment, in UTC.
+#[must_use]
+pub fn minute(at: Wall) -> String {
+    let text = at.rfc3339();
+    format!("{}Z", text.get(11..16).unwrap_or(&text))
 }
 
 fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {

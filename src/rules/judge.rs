@@ -72,6 +72,8 @@ enum PutOff {
 pub struct Instance {
     phase: Phase,
     since: Stamp,
+    /// Since when it is that at the present level.
+    level_since: Mono,
     /// Index of the worst threshold that held for the rule's `for`, or so far.
     level: usize,
     /// A worse threshold than that, and since when it has been crossed.
@@ -105,6 +107,7 @@ impl Instance {
         let mut instance = Instance {
             phase: Phase::Resolved,
             since: now,
+            level_since: now.mono,
             level,
             worse: None,
             value: sample.value,
@@ -158,6 +161,7 @@ impl Instance {
                     return self.act_late(now);
                 }
                 self.level = held;
+                self.level_since = now.mono;
                 self.worse = None;
                 if said_before {
                     return self.act_late(now);
@@ -293,6 +297,7 @@ impl Instance {
     fn enter(&mut self, phase: Phase, now: Stamp) {
         self.phase = phase;
         self.since = now;
+        self.level_since = now.mono;
         self.clear_since = None;
         self.worse = None;
     }
@@ -313,6 +318,27 @@ impl Instance {
     #[must_use]
     pub fn age(&self, now: Mono) -> Duration {
         now.since(self.since.mono)
+    }
+
+    /// How long it has been as bad as now.
+    #[must_use]
+    pub fn level_age(&self, now: Mono) -> Duration {
+        now.since(self.level_since)
+    }
+
+    /// Whether it can get worse, and by that act again before it has resolved.
+    #[must_use]
+    pub fn can_worsen(&self, rule: &RuleSpec) -> bool {
+        self.level + 1 < rule.thresholds.len()
+    }
+
+    /// Until when it cools down, where it fires and acts only then.
+    #[must_use]
+    pub fn cools_until(&self) -> Option<Mono> {
+        match self.put_off {
+            Some(PutOff::CoolsUntil(at)) if self.phase == Phase::Firing => Some(at),
+            _ => None,
+        }
     }
 
     /// The last known value.

@@ -153,8 +153,9 @@ fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
     let mut rows: Vec<Cap> = shown.map(|(c, view)| cap(engine, c, &view, now)).collect();
     rows.sort_by(|a, b| {
         let soonest = |c: &Cap| c.cap_in_s.unwrap_or(f64::MAX);
+        let used = |c: &Cap| c.used_ratio.unwrap_or(-1.0);
         let rank = b.state.cmp(&a.state);
-        rank.then(soonest(a).total_cmp(&soonest(b))).then(b.used_ratio.total_cmp(&a.used_ratio))
+        rank.then(soonest(a).total_cmp(&soonest(b))).then(used(b).total_cmp(&used(a)))
     });
     rows
 }
@@ -163,8 +164,6 @@ fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap
     let billed = engine.billed(cap, now);
     let scope: Vec<String> =
         cap.spec.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
-    let unpriced_ratio = (view.calls > 0).then(|| view.unpriced as f64 / view.calls as f64);
     let mut row = Cap {
         name: cap.spec.name.as_str().into(),
         scope: if scope.is_empty() { "all".into() } else { scope.join(" ").into() },
@@ -172,7 +171,7 @@ fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap
         of: cap.of.map(|(_, name)| engine.names().text(name)),
         period: cap.spec.period.to_string().into(),
         period_start: cap.period.start.rfc3339().into(),
-        spent_usd: Usd(view.spent),
+        spent_usd: view.spent.map(Usd),
         cap_usd: Usd(cap.spec.cap),
         used_ratio: view.used_ratio,
         usd_per_hour: view.usd_per_hour.map(usd),
@@ -180,7 +179,7 @@ fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap
         burn_short: view.burn_short,
         burn_long: view.burn_long,
         unpriced_requests: view.unpriced,
-        unpriced_ratio,
+        unpriced_ratio: view.unpriced_ratio,
         provider_usd: billed.billed.map(|(usd, _)| Usd(usd)),
         provider_age_s: billed.billed.map(|(_, age)| to_ms(age.as_secs_f64())),
         estimate_error_ratio: billed.error_ratio,
@@ -334,7 +333,9 @@ fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
             environment: text(row.environment),
             team: text(row.team),
             requests_per_s: covered.map(|s| f64::from(sums.requests) / s),
-            tokens_per_min: covered.map(|s| (tokens * 60.0 / s).round() as u64),
+            tokens_per_min: covered
+                .filter(|_| sums.tokens > 0 || sums.passed == 0)
+                .map(|s| (tokens * 60.0 / s).round() as u64),
             usd_per_hour: covered
                 .filter(|_| sums.priced > 0)
                 .map(|s| usd(sums.usd.as_f64() / s * 3600.0)),
@@ -372,10 +373,13 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
             },
             since: instance.since().rfc3339().into(),
             for_s: instance.age(now.mono).as_secs_f64(),
+            level_s: instance.level_age(now.mono).as_secs_f64(),
             needs_s: alert.rule.hold.as_secs_f64(),
             labels: alert.labels.clone(),
             title: alert.title.as_str().into(),
             withheld: alert.withheld(),
+            trips: alert.trips().map(Into::into).collect(),
+            then: alert.then().map(Into::into),
             value: instance.value(),
             threshold: threshold.map(|(value, _)| value),
             summary: alert.summary().into(),
@@ -408,6 +412,11 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
                 (None, Armed::Armed) => "armed",
                 (None, Armed::Disarmed) => "disarmed",
                 (None, Armed::Unknown) => "unknown",
+            },
+            armed: match state.armed {
+                Armed::Armed => Some(true),
+                Armed::Disarmed => Some(false),
+                Armed::Unknown => None,
             },
             since: trip.map(|trip| trip.at.rfc3339().into()),
             made_again_at: trip.and_then(|trip| trip.again).map(|at| at.rfc3339().into()),

@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, Source, State, Switch, Traffic};
+use super::{Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
 use crate::engine::{counted, span_in_words as span};
 
 /// Below this a limit is a warning.
@@ -40,11 +40,11 @@ pub fn limit_state(limit: &Limit) -> State {
 /// How bad a cap is.
 #[must_use]
 pub fn cap_state(cap: &Cap) -> State {
-    if cap.used_ratio >= 1.0 {
+    if cap.is_spent() {
         return State::Critical;
     }
     let soon = cap.cap_in_s.is_some_and(|s| s < CAP_SOON_S);
-    if cap.used_ratio >= 0.8 || soon { State::Warning } else { State::Ok }
+    if cap.used_ratio.is_some_and(|used| used >= 0.8) || soon { State::Warning } else { State::Ok }
 }
 
 /// How bad a row of traffic is. What is counted as bad is what its callers can't
@@ -98,12 +98,11 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.extend(badly_hurt(snapshot).map(hurt));
         parts.extend(next_limit(snapshot));
     }
-    let burning =
-        snapshot.caps.iter().find(|cap| cap.used_ratio < 1.0 && cap.state >= State::Warning);
+    let burning = snapshot.caps.iter().find(|cap| !cap.is_spent() && cap.state >= State::Warning);
     if let Some(cap) = burning {
-        parts.push(match cap.cap_in_s {
-            Some(s) => format!("cap {} in {}", cap.title(), span(s)),
-            None => format!("cap {} {:.0}% used", cap.title(), cap.used_ratio * 100.0),
+        parts.push(match (cap.cap_in_s, cap.used_ratio) {
+            (None, Some(used)) => format!("cap {} {:.0}% used", cap.title(), used * 100.0),
+            (s, _) => format!("cap {} in {}", cap.title(), s.map_or("?".into(), span)),
         });
     }
     parts.extend(ledger_behind(snapshot));
@@ -150,13 +149,14 @@ pub fn kept(snapshot: &Snapshot, age_s: Option<f64>) -> (State, String) {
 
 /// The cap that is spent, the worst of several.
 fn spent_cap(snapshot: &Snapshot) -> Option<String> {
-    let spent = || snapshot.caps.iter().filter(|cap| cap.used_ratio >= 1.0);
+    let spent = || snapshot.caps.iter().filter(|cap| cap.is_spent());
     let cap = spent().next()?;
     let more = match spent().count() {
         1 => String::new(),
         caps => format!(" and {} more", caps - 1),
     };
-    let (used, whole) = (cap.spent_usd.0.exact(), cap.cap_usd.0.exact());
+    let used = cap.spent_usd.map_or_else(|| "?".to_owned(), |Usd(usd)| usd.about());
+    let whole = cap.cap_usd.0.about();
     Some(format!("cap {} is spent ({used} of {whole}){more}", cap.title()))
 }
 

@@ -33,6 +33,18 @@ impl Limit {
 }
 
 impl Cap {
+    /// Whether nothing is left of it.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.used_ratio.is_some_and(|used| used >= 1.0)
+    }
+
+    /// Whether nothing is known of what was spent: no call of several has a price.
+    #[must_use]
+    pub fn is_unpriced(&self) -> bool {
+        self.spent_usd.is_none()
+    }
+
     /// What people call it: its name, and whose row it is.
     #[must_use]
     pub fn title(&self) -> String {

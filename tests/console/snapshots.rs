@@ -96,6 +96,7 @@ pub fn normal() -> Snapshot {
         .into(),
         overall: traffic("", "", 44.1, &[("ok", 0.997), ("failed", 0.003)], &[]),
         overall_retries: retries("", "", 1.02),
+        retries: [retries("openai", "gpt-4o", 1.02)].into(),
         keys: [key("prod-web", 31.0, 0.8), key("batch-ing", 12.1, 0.2)].into(),
         sources: [source("/var/log/gateway/access.jsonl", "live", 0.4)].into(),
         switches: [switch("all", "armed")].into(),
@@ -190,6 +191,7 @@ pub fn stale() -> Snapshot {
         traffic: [].into(),
         overall: Traffic::default(),
         overall_retries: Retries::default(),
+        retries: [].into(),
         sources: [source("/var/log/gateway/access.jsonl", "silent", 600.0)].into(),
         alerts: [Alert { state: "no_data", ..alert("limit-low", State::Warning, 600.0) }].into(),
         switches: [Switch {
@@ -207,6 +209,7 @@ pub fn tripped() -> Snapshot {
         switches: [
             Switch {
                 state: "tripped",
+                armed: Some(true),
                 path: "/run/tripline/kill.d/model.openai.gpt-4o.kill".into(),
                 since: Some("2026-11-20T14:03:07.000Z".into()),
                 since_s: Some(20.0),
@@ -479,10 +482,10 @@ fn cap(
         scope: "environment=prod".into(),
         period: period.into(),
         period_start: "2026-11-20T00:00:00.000Z".into(),
-        spent_usd: usd(spent),
+        spent_usd: Some(usd(spent)),
         cap_usd: usd(size),
         #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-        used_ratio: spent as f64 / size as f64,
+        used_ratio: Some(spent as f64 / size as f64),
         usd_per_hour: Some(usd(214)),
         cap_in_s: cap_in_s.filter(|seconds| *seconds > 10.0),
         burn_short: Some(5.1),
@@ -578,6 +581,7 @@ fn alert(rule: &str, severity: State, for_s: f64) -> Alert {
         severity,
         since: "2026-11-20T14:01:13.000Z".into(),
         for_s,
+        level_s: for_s,
         labels: BTreeMap::from([
             ("model", Text::from("gpt-4o")),
             ("provider", Text::from("openai")),

@@ -152,6 +152,35 @@ fn a_rule_trips_although_the_disk_was_full_when_it_was_armed() {
     drop(disk);
 }
 
+#[test]
+fn a_rule_that_still_crosses_after_a_reset_says_that_it_does_not_trip_again() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let daemon = Daemon::start(serve(&sandbox, &armed(&sandbox), &[&log]));
+    status_follows(&sandbox);
+    append(&log, &failed("m"));
+    let seen = status_until(&sandbox, "the stop", |status| is_tripped(status, "model/p/m"));
+    assert_eq!(switch(&seen, "model/p/m").unwrap()["armed"], true);
+    sandbox
+        .run(["switch", "reset", "model/p/m", "--reason", "try", "--config", "config.toml"])
+        .ok();
+    let seen = status_until(&sandbox, "the alert that says so", |status| {
+        // It goes on crossing, however slow this machine is.
+        append(&log, &failed("m"));
+        let alerts = status["alerts"].as_array().unwrap();
+        alerts.iter().any(|alert| {
+            let summary = alert["summary"].as_str().unwrap();
+            alert["rule"] == "all-fail"
+                && summary.starts_with("acted ")
+                && summary.contains(", reset since, will not trip again before it clears: ")
+        })
+    });
+    assert!(!is_tripped(&seen, "model/p/m"), "{seen:#}");
+    assert_eq!(switch(&seen, "all").unwrap()["state"], "armed");
+    daemon.stop();
+}
+
 /// What a rule could not do when it fired is not carried over a restart: its grounds are.
 /// What a cap has spent is kept, and the next calls are fresh evidence.
 #[test]
@@ -513,6 +542,8 @@ fn a_rule_that_may_not_trip_says_so_wherever_it_fires() {
     fs::create_dir(sandbox.path("disk")).unwrap();
     let config = armed(&sandbox).replace("armed = true", "armed = false");
     let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    // What is there before it follows is old, and no rule acts on it.
+    status_follows(&sandbox);
     append(&log, &failed("m"));
     let said = |status: &Value| {
         let alerts = status["alerts"].as_array().unwrap();

@@ -69,7 +69,7 @@ pub fn spent(engine: &Engine, now: Stamp) -> Vec<(String, Option<Sym>, NanoUsd, 
     let rows = rows.filter(|(cap, view)| cap.of.is_none() || view.calls > 0);
     let row = |(cap, view): (&Cap, View)| {
         let of = cap.of.map(|(_, name)| name);
-        (cap.spec.name.clone(), of, view.spent, view.calls, view.unpriced)
+        (cap.spec.name.clone(), of, view.spent.unwrap_or_default(), view.calls, view.unpriced)
     };
     let mut rows: Vec<_> = rows.map(row).collect();
     rows.sort();

@@ -68,7 +68,7 @@ fn cells(alert: &Alert, elapsed_s: f64) -> Vec<Cell> {
     ]
 }
 
-/// What it is about; first that it would have tripped something, and did not.
+/// What it is about; first that it would have tripped something, and did not or will not.
 fn title_of(alert: &Alert) -> String {
     match alert.withheld {
         Some(why) => format!("{why}: {}", alert.title),
@@ -87,9 +87,9 @@ fn word(alert: &Alert) -> &'static str {
     }
 }
 
-/// Time in this state, and how long it must last before it fires.
+/// Time in this state, as bad as now, and how long it must last before it fires.
 fn time(alert: &Alert, elapsed_s: f64) -> String {
-    let since = fmt::span(alert.for_s + elapsed_s);
+    let since = fmt::span(alert.level_s.min(alert.for_s) + elapsed_s);
     if alert.state == "pending" && alert.needs_s > 0.0 {
         return format!("{since}/{}", fmt::span(alert.needs_s));
     }

@@ -9,7 +9,7 @@ use crate::snapshot::{
     Traffic, Usd,
 };
 use crate::text::{printable, wrapped};
-use crate::tui::fmt;
+use crate::tui::fmt::{self, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::rows;
 use crate::tui::theme::Tone;
@@ -178,20 +178,24 @@ fn limit_facts(limit: &Limit, elapsed_s: f64) -> Vec<Fact> {
 }
 
 fn cap_facts(cap: &Cap, elapsed_s: f64) -> Vec<Fact> {
+    let spent = cap.spent_usd.map_or_else(
+        || format!("{UNKNOWN} of {}, all unpriced", cap.cap_usd.0.exact()),
+        |Usd(usd)| usd.exact(),
+    );
     Facts::default()
         .text("cap", &*cap.name)
         .text("covers", &*cap.scope)
         .maybe("of each", cap.each.zip(cap.of.as_ref()).map(|(each, of)| format!("{each} {of}")))
         .text("period", format!("{} from {}", cap.period, cap.period_start))
-        .usd("spent", Some(cap.spent_usd))
+        .text("spent", spent)
         .usd("cap", Some(cap.cap_usd))
-        .ratio("used", Some(cap.used_ratio))
+        .ratio("used", cap.used_ratio)
         .about_usd("per hour", cap.usd_per_hour)
         .span("cap in", cap.cap_in_s.map(|seconds| seconds - elapsed_s))
         .maybe("burn 5 min", cap.burn_short.map(|ratio| format!("{ratio:.2} x")))
         .maybe("burn 1 h", cap.burn_long.map(|ratio| format!("{ratio:.2} x")))
-        .text("without price", fmt::grouped(cap.unpriced_requests))
-        .ratio("without price", cap.unpriced_ratio)
+        .text("calls unpriced", fmt::grouped(cap.unpriced_requests))
+        .ratio("of those answered", cap.unpriced_ratio)
         .usd("provider's bill", cap.provider_usd)
         .span("bill age", cap.provider_age_s.map(|seconds| seconds + elapsed_s))
         .maybe("estimate off by", cap.estimate_error_ratio.map(|e| format!("{:+.2} %", e * 100.0)))
@@ -260,6 +264,10 @@ fn alert_facts(alert: &Alert, elapsed_s: f64) -> Vec<Fact> {
     Facts::default()
         .text("rule", &*alert.rule)
         .text("state", format!("{} for {}", alert.word(), fmt::span(alert.for_s + elapsed_s)))
+        .span(
+            "at this severity",
+            (alert.level_s < alert.for_s).then_some(alert.level_s + elapsed_s),
+        )
         .text("since", &*alert.since)
         .text("summary", &*alert.summary)
         .text("labels", labels.join(" "))

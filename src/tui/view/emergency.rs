@@ -7,7 +7,7 @@ use super::pen::Canvas;
 use super::popup;
 use crate::action::SwitchScope;
 use crate::snapshot::Snapshot;
-use crate::text::width;
+use crate::text::{printable, width, wrapped};
 use crate::tui::emergency::{self, Emergency, Field, Intent, Plan, Readiness, Stopped};
 use crate::tui::fmt::{self, UNKNOWN};
 use crate::tui::model::{Model, Overlay};
@@ -15,6 +15,11 @@ use crate::tui::rows;
 use crate::tui::theme::Tone;
 
 const COLUMNS: u16 = 74;
+/// Columns of the facts' labels.
+const LABEL: usize = 7;
+
+/// A label, its value and the value's tone.
+type Fact = (&'static str, String, Tone);
 
 /// Draw where the dialog stands.
 pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, emergency: &Emergency) {
@@ -82,7 +87,9 @@ fn draw_scopes(
 }
 
 fn draw_plan(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, plan: &Plan) {
-    let facts = facts(model, plan);
+    let columns = usize::from(popup::columns_inside(screen, COLUMNS)).saturating_sub(LABEL);
+    let facts: Vec<_> =
+        facts(model, plan).into_iter().flat_map(|fact| lines(fact, columns)).collect();
     let inputs = if plan.scope.is_some() { 2 } else { 0 };
     let rows = u16::try_from(facts.len() + inputs + 2).unwrap_or(u16::MAX);
     let title = match plan.intent {
@@ -97,7 +104,7 @@ fn draw_plan(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, plan: &Plan) 
     let room = inside.height.saturating_sub(needed);
     for (row, (label, value, tone)) in (0..room).zip(&facts) {
         let mut pen = canvas.row(inside, row);
-        pen.tone(&format!("{label:<7}"), Tone::Quiet).tone(value, *tone);
+        pen.tone(&format!("{label:<LABEL$}"), Tone::Quiet).tone(value, *tone);
     }
     let mut row = room.min(u16::try_from(facts.len()).unwrap_or(u16::MAX));
     if let Some(name) = plan.name_to_type() {
@@ -108,6 +115,12 @@ fn draw_plan(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, plan: &Plan) 
     }
     draw_buttons(canvas, inside, row, plan);
     canvas.row(inside, row + 1).tone(hint(plan), Tone::Quiet);
+}
+
+/// A fact in lines that fit: of a command the end is as good as the beginning.
+fn lines((label, value, tone): Fact, columns: usize) -> impl Iterator<Item = Fact> {
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels.zip(wrapped(&printable(&value), columns)).map(move |(label, line)| (label, line, tone))
 }
 
 fn draw_input(
@@ -155,7 +168,7 @@ fn hint(plan: &Plan) -> &'static str {
     }
 }
 
-fn facts(model: &Model, plan: &Plan) -> Vec<(&'static str, String, Tone)> {
+fn facts(model: &Model, plan: &Plan) -> Vec<Fact> {
     let mut facts = Vec::new();
     let live = model.live.as_deref();
     if let Some(scope) = &plan.scope {
@@ -166,6 +179,7 @@ fn facts(model: &Model, plan: &Plan) -> Vec<(&'static str, String, Tone)> {
         } else {
             let text = "calls of this scope are let through again";
             facts.push(("frees", text.into(), Tone::Plain));
+            facts.extend(live.into_iter().flat_map(|live| still_crossing(live, scope)));
         }
         let file =
             format!("{}/{}", model.options.switch_dir.trim_end_matches('/'), scope.file_name());
@@ -181,8 +195,20 @@ fn facts(model: &Model, plan: &Plan) -> Vec<(&'static str, String, Tone)> {
     facts
 }
 
+/// The rules that trip this scope and have reason to now, and what they will do.
+fn still_crossing(live: &Snapshot, scope: &SwitchScope) -> impl Iterator<Item = Fact> {
+    let name = scope.to_string();
+    live.alerts
+        .iter()
+        .filter(move |alert| alert.trips.iter().any(|trips| **trips == name))
+        .filter_map(|alert| {
+            let then = alert.then.as_ref()?;
+            Some(("rule", format!("{} still crosses: {then}", alert.rule), Tone::Warning))
+        })
+}
+
 /// Why it is tripped now.
-fn why(live: &Snapshot, scope: &SwitchScope) -> Option<(&'static str, String, Tone)> {
+fn why(live: &Snapshot, scope: &SwitchScope) -> Option<Fact> {
     let name = scope.to_string();
     let tripped =
         |switch: &&crate::snapshot::Switch| switch.state == "tripped" && *switch.scope == name;
@@ -191,7 +217,7 @@ fn why(live: &Snapshot, scope: &SwitchScope) -> Option<(&'static str, String, To
     Some(("now", format!("{}: {reason}", super::switch::cause(switch)), Tone::Plain))
 }
 
-fn stop_facts(stopped: &Stopped) -> Vec<(&'static str, String, Tone)> {
+fn stop_facts(stopped: &Stopped) -> Vec<Fact> {
     let mut facts = vec![("stops", load_text(stopped), Tone::Strong)];
     if stopped.by_priority.is_empty() {
         return facts;

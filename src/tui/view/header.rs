@@ -29,15 +29,20 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let total = |pieces: &[Piece]| {
         pieces.iter().map(|piece| width(&piece.text)).sum::<usize>() + 3 * (pieces.len() - 1)
     };
-    while total(&pieces) > usize::from(area.width) && pieces.len() > 3 {
-        let Some(rank) = pieces.iter().map(|piece| piece.rank).max() else { break };
-        pieces.retain(|piece| piece.rank < rank);
-    }
-    if total(&pieces) > usize::from(area.width) {
+    let is_wide = |pieces: &[Piece]| total(pieces) > usize::from(area.width);
+    let drop_to = |pieces: &mut Vec<Piece>, least: u8| {
+        while is_wide(pieces) && pieces.iter().any(|piece| piece.rank >= least) {
+            let rank = pieces.iter().map(|piece| piece.rank).max().unwrap_or(0);
+            pieces.retain(|piece| piece.rank < rank);
+        }
+    };
+    drop_to(&mut pieces, 3);
+    if is_wide(&pieces) {
         for piece in pieces.iter_mut().filter(|piece| piece.text.starts_with(TRIPPED)) {
             piece.text.truncate(TRIPPED.len());
         }
     }
+    drop_to(&mut pieces, 1);
     let mut pen = canvas.row(area, 0);
     for (at, piece) in pieces.iter().enumerate() {
         if at > 0 {
@@ -50,7 +55,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 /// The second row: the verdict, or a stop that is not obeyed, which is worse.
 pub fn draw_verdict(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let (text, tone) = sentence(model);
-    let lines = wrap(&text, usize::from(area.width).saturating_sub(2), usize::from(area.height));
+    let (columns, rows) = (usize::from(area.width).saturating_sub(2), usize::from(area.height));
+    let mut lines = wrap(&text, columns, rows);
+    // Below what is worse there may be room for what else binds.
+    let verdict = model.live.as_deref().map_or("", |live| &live.verdict);
+    if lines.len() < rows && *text != *verdict {
+        lines.extend(wrap(verdict, columns, rows - lines.len()));
+    }
     for (row, line) in (0..area.height).zip(lines) {
         let mut pen = canvas.row(area, row);
         pen.tone(if row == 0 { "> " } else { "  " }, Tone::Strong).tone(&line, tone);
@@ -91,8 +102,13 @@ fn pieces(model: &Model) -> Vec<Piece> {
     pieces.push(piece(age, age_tone, 1));
     let (kill, kill_tone) = kill_state(live);
     pieces.push(piece(kill, kill_tone, 0));
+    match live.and_then(arming) {
+        Some(true) => pieces.push(piece("armed".into(), Tone::Strong, 2)),
+        Some(false) => pieces.push(piece("disarmed".into(), Tone::Warning, 0)),
+        None => {}
+    }
     if model.options.access == Access::ReadOnly {
-        pieces.push(piece("READONLY".into(), Tone::Strong, 2));
+        pieces.push(piece("READONLY".into(), Tone::Strong, 3));
     }
     pieces
 }
@@ -184,6 +200,12 @@ fn kill_state(snapshot: Option<&Snapshot>) -> (String, Tone) {
         [] if all_are("disarmed") => ("KILL disarmed".into(), Tone::Plain),
         [] => ("KILL armed".into(), Tone::Strong),
     }
+}
+
+/// Whether rules may trip, while something is tripped: else the brake's own word says it.
+fn arming(snapshot: &Snapshot) -> Option<bool> {
+    let mut tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
+    tripped.find_map(|switch| switch.armed)
 }
 
 fn sentence(model: &Model) -> (String, Tone) {

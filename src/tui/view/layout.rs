@@ -45,7 +45,7 @@ impl Layout {
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
             return Layout::Verdict(area);
         }
-        let verdict_rows = verdict_rows(area);
+        let verdict_rows = verdict_rows(model, area);
         let line = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
         let body = line(1 + verdict_rows, area.height - 2 - verdict_rows);
         Layout::Full {
@@ -84,12 +84,19 @@ pub const fn lead(panel: Panel) -> u16 {
 
 /// A sentence that is cut off may say the opposite: it gets more rows where they are
 /// short, as far as the panels can spare them.
-fn verdict_rows(area: Rect) -> u16 {
+fn verdict_rows(model: &Model, area: Rect) -> u16 {
     match (area.width, area.height) {
         (..FULL_WIDTH, height) => (height / 7).clamp(1, 4),
         (..160, 27..) => 2,
+        // Behind a trip there is most to say: who did it, who obeys, and what binds.
+        (..160, 24..) if is_tripped(model) => 2,
         _ => 1,
     }
+}
+
+fn is_tripped(model: &Model) -> bool {
+    let switches = model.live.as_deref().map_or(&[][..], |live| &live.switches);
+    switches.iter().any(|switch| switch.state == "tripped")
 }
 
 fn panels(model: &Model, body: Rect) -> Vec<(Panel, Rect)> {
@@ -162,7 +169,7 @@ fn budget(model: &Model, body: Rect) -> Vec<Band> {
             band(Panel::Queue, 1),
             Band { least: 2, ..band(Panel::Traffic, 3) },
             Band { least: 3, ..band(Panel::Alerts, 4) },
-            Band { least: 3, ..band(Panel::Who, 4) },
+            Band { least: 2, ..band(Panel::Who, 4) },
         ]);
     } else {
         bands.extend([

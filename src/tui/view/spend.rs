@@ -41,14 +41,14 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
     let own = tone(cap.state);
     let bar = if own == Tone::Plain { Tone::Gauge } else { own };
-    let used =
-        format!("{}/{}", fmt::money(cap.spent_usd.0.as_f64()), fmt::money(cap.cap_usd.0.as_f64()));
+    let spent = cap.spent_usd.map_or(UNKNOWN.into(), |usd| fmt::money(usd.0.as_f64()));
+    let used = format!("{spent}/{}", fmt::money(cap.cap_usd.0.as_f64()));
     let rate =
         cap.usd_per_hour.map_or(UNKNOWN.into(), |usd| format!("{}/h", fmt::money(usd.0.as_f64())));
     vec![
         cell(mark(cap.state), own),
         cell(name(cap), own),
-        cell(gauge(theme, Some(cap.used_ratio), usize::from(GAUGE)), bar),
+        cell(gauge(theme, cap.used_ratio, usize::from(GAUGE)), bar),
         cell(used, own),
         plain(rate),
         cell(cap_in(cap, elapsed_s), own),
@@ -65,7 +65,7 @@ fn name(cap: &Cap) -> String {
 
 /// When the cap is reached. `>1d`, `>1w` and `>1mo`: not in this period.
 fn cap_in(cap: &Cap, elapsed_s: f64) -> String {
-    if cap.used_ratio >= 1.0 {
+    if cap.is_spent() {
         return "NOW".into();
     }
     match (cap.cap_in_s, cap.usd_per_hour) {
@@ -98,7 +98,9 @@ fn burn(cap: &Cap) -> String {
 fn note(cap: &Cap) -> Cell {
     if cap.unpriced_requests > 0 {
         let share = cap.unpriced_ratio.map_or(UNKNOWN.into(), fmt::percent);
-        return cell(format!("unpriced {share}"), Tone::Warning);
+        let text =
+            if cap.is_unpriced() { "all unpriced".into() } else { format!("unpriced {share}") };
+        return cell(text, Tone::Warning);
     }
     if let Some(error) = cap.estimate_error_ratio {
         // The same cents, or how far off the newest complete day was.
@@ -108,7 +110,7 @@ fn note(cap: &Cap) -> Cell {
             if error.abs() > 0.01 { Tone::Warning } else { Tone::Plain },
         );
     }
-    let spent = cap.spent_usd.0.as_f64();
+    let spent = cap.spent_usd.map_or(0.0, |usd| usd.0.as_f64());
     match cap.provider_usd {
         Some(usd) if spent > 0.0 => {
             plain(format!("bill {}", fmt::signed_percent(usd.0.as_f64() / spent - 1.0)))

@@ -17,7 +17,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         left("", 1),
         left("", if area.width < 60 { 14 } else { 20 }),
         right("for", 5),
-        left("by", if area.width < 110 { 18 } else { 40 }).from(60),
+        // What the logs prove matters more than the end of a rule's name.
+        left("by", if area.width < 110 { 11 } else { 40 }).from(60),
         left("", 0),
     ];
     let table =

@@ -71,7 +71,11 @@ pub fn draw_retries(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         panel: Panel::Retries,
         title: "RETRIES",
         columns: &columns,
-        empty: "no call was repeated",
+        // A call whose attempt is told has a row, the first one too.
+        empty: match model.shown() {
+            Some(snapshot) if snapshot.overall.requests > 0 => "no log tells attempts",
+            _ => "no call in the last minute",
+        },
     };
     let retries = model.shown().map_or(&[][..], |snapshot| &snapshot.retries);
     table.draw(canvas, area, model, |index| retries.get(index).map_or_else(Vec::new, retry_cells));
