@@ -488,6 +488,9 @@ pub struct Source {
     /// Whether its calls are counted, or only its limits read.
     pub counts: bool,
     pub lines: u64,
+    /// Those of this run that hold anything; for the verdict only.
+    #[serde(skip)]
+    pub lines_now: u64,
     pub blank: u64,
     pub bytes: u64,
     pub faults: u64,

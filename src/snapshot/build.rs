@@ -445,6 +445,7 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         state: state.into(),
         counts: row.name.calls == Calls::Counted,
         lines: row.lines(),
+        lines_now: row.progress.lines.saturating_sub(row.progress.blank),
         blank: row.progress.blank,
         bytes: row.progress.bytes,
         faults: row.faults,

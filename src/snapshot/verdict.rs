@@ -351,9 +351,10 @@ fn ledger_behind(snapshot: &Snapshot) -> Option<String> {
     Some(format!("ledger behind by {}{why}", span(ledger.behind_s.unwrap_or(0.0))))
 }
 
-/// Lines that hold anything.
+/// Lines of this run that hold anything: those of earlier runs, which a ledger goes on
+/// counting, say nothing about the present.
 fn lines(snapshot: &Snapshot) -> u64 {
-    snapshot.sources.iter().map(|source| source.lines.saturating_sub(source.blank)).sum()
+    snapshot.sources.iter().map(|source| source.lines_now).sum()
 }
 
 /// Lines came, and no single one said anything: that must not look like peace.
