@@ -66,7 +66,7 @@ fn totals(totals: &Totals) -> String {
     };
     let cost = totals.cost_usd.map_or_else(|| "?".to_owned(), |Usd(cost)| cost.exact());
     format!(
-        "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
+        "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  lines or parts not understood {}  ignored {}  repeated {}",
         totals.requests,
         totals.unpriced,
         totals.quarantined,

@@ -241,7 +241,7 @@ impl SourceRow {
         self.newest_event.map(|at| now.wall.since(at).as_secs_f64())
     }
 
-    /// Share of the last minute's lines that were not understood.
+    /// Share of the last minute's lines that were not understood, or a part of which was not.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn fault_ratio(&self, now: Mono) -> Option<f64> {

@@ -126,7 +126,7 @@ fn name(metric: Metric) -> &'static str {
         Metric::SourceSecondsBehind => "behind by",
         Metric::SourceSilent => "silent for",
         Metric::SourceUnreadable => "can't be read for",
-        Metric::SourceFaultRatio => "lines not understood",
+        Metric::SourceFaultRatio => "lines not fully understood",
         Metric::SourceQuarantined => "quarantined lines per minute",
         Metric::MetricValue => "at",
         Metric::MetricPerS => "grows per second",

@@ -240,7 +240,7 @@ pub const METRICS: &[MetricDoc] = &[
     doc(
         Metric::SourceFaultRatio,
         SOURCE,
-        "Share of a source's lines that could not be understood, 0..1.",
+        "Share of the last minute's lines of a source that were not, or not fully, understood, 0..1.",
     ),
     doc(
         Metric::SourceQuarantined,

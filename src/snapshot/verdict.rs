@@ -114,7 +114,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
         parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
     }
-    if parts.is_empty() {
+    // Where nothing was understood, that explains any alert about it.
+    if parts.is_empty() && !nothing_understood(snapshot) {
         parts.extend(firing(snapshot));
     }
     if parts.is_empty() {
