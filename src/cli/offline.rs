@@ -12,7 +12,7 @@ use super::times::{moment, speed};
 use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
-use crate::runtime::{self, Missing, OnceError, Seen};
+use crate::runtime::{self, LookAt, Missing, OnceError, Seen};
 use crate::source::{self, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
@@ -26,8 +26,7 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let mut run = Run::new(context, sources)?;
     let net = context.net(&run.names);
     let Seen { snapshot, unread } = runtime::once(
-        &run.sources,
-        missing,
+        LookAt { sources: &run.sources, missing, switch: context.switch() },
         run.engine,
         run.names,
         &mut *run.sinks,

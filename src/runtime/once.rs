@@ -5,6 +5,7 @@ use std::io::Read;
 use std::slice;
 use std::time::Duration;
 
+use super::brake::SwitchSetup;
 use super::clock::Clock;
 use super::driver::News;
 use super::net::{self, Heard, NetSetup};
@@ -23,6 +24,16 @@ pub enum Missing {
     Fails,
     /// A configured source that has nothing yet.
     Waits,
+}
+
+/// What is looked at.
+pub struct LookAt<'s> {
+    /// What is read.
+    pub sources: &'s [SourceSpec],
+    /// What a path where nothing is means.
+    pub missing: Missing,
+    /// Whose directory is looked into, and left as it is.
+    pub switch: SwitchSetup,
 }
 
 /// Why there is no picture.
@@ -50,8 +61,7 @@ pub struct Seen {
 /// Read all sources; the picture is of this moment. Only where nothing at all can
 /// be read there is none.
 pub fn once(
-    sources: &[SourceSpec],
-    missing: Missing,
+    LookAt { sources, missing, switch }: LookAt<'_>,
     mut spec: EngineSpec,
     names: Names,
     sinks: &mut Sinks,
@@ -67,6 +77,8 @@ pub fn once(
     spec.sources = sources.iter().map(name_of).collect();
     at_one_moment(&mut spec.rules);
     let mut engine = Engine::new(spec, names, clock.now());
+    // Before the calls, which prove who obeys what stands there.
+    engine.set_switches(switch.look(), clock.now(), &mut Vec::new());
     // Sources of which something could be read, and what could not be.
     let (mut read, mut unread) = (0, Vec::new());
     let askers = net::askers(sources, sinks, net);
