@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::build;
-pub use verdict::{OLD_DATA_S, kept, traffic_state};
+pub use verdict::{OLD_DATA_S, kept, nothing_understood, traffic_state};
 
 use serde::{Serialize, Serializer};
 
@@ -491,6 +491,9 @@ pub struct Source {
     /// Those of this run that hold anything; for the verdict only.
     #[serde(skip)]
     pub lines_now: u64,
+    /// A call or a reading of this run came from it; for the verdict only.
+    #[serde(skip)]
+    pub tells: bool,
     pub blank: u64,
     pub bytes: u64,
     pub faults: u64,

@@ -446,6 +446,7 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         counts: row.name.calls == Calls::Counted,
         lines: row.lines(),
         lines_now: row.progress.lines.saturating_sub(row.progress.blank),
+        tells: row.newest_event.is_some(),
         blank: row.progress.blank,
         bytes: row.progress.bytes,
         faults: row.faults,

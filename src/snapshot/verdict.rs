@@ -358,11 +358,15 @@ fn lines(snapshot: &Snapshot) -> u64 {
     snapshot.sources.iter().map(|source| source.lines_now).sum()
 }
 
-/// Lines came, and no single one said anything: that must not look like peace.
-fn nothing_understood(snapshot: &Snapshot) -> bool {
+/// Lines came, and no single one said anything that counts: that must not look like peace.
+/// A source in trouble says so itself.
+#[must_use]
+pub fn nothing_understood(snapshot: &Snapshot) -> bool {
     let totals = &snapshot.totals;
-    let said = totals.requests + totals.ignored + totals.quarantined;
-    totals.faults > 0 && said == 0 && snapshot.limits.is_empty() && snapshot.queues.is_empty()
+    let said = totals.requests + totals.ignored;
+    let read = !snapshot.limits.is_empty() || snapshot.sources.iter().any(|source| source.tells);
+    let broken = snapshot.sources.iter().any(is_broken);
+    totals.faults + totals.quarantined > 0 && said == 0 && !read && !broken
 }
 
 /// Age of the newest line, if that is too old to speak of the present.
