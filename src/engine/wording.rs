@@ -128,6 +128,8 @@ fn name(metric: Metric) -> &'static str {
         Metric::SourceUnreadable => "can't be read for",
         Metric::SourceFaultRatio => "lines not fully understood",
         Metric::SourceQuarantined => "quarantined lines per minute",
+        Metric::SourceQuarantinedRatio => "lines quarantined",
+        Metric::SourceImplausible => "lines with an implausible cost per minute",
         Metric::MetricValue => "at",
         Metric::MetricPerS => "grows per second",
         Metric::LedgerBehind => "ledger behind by",

@@ -90,6 +90,41 @@ fn hostile_logs_add_up_to_exactly_what_they_must() {
 }
 
 #[test]
+fn quarantined_lines_are_critical_from_one_in_a_hundred_and_one_of_a_few_is_a_warning() {
+    let sandbox = Sandbox::new();
+    let hostile = here("tests/corpus/hostile/10-cost.jsonl");
+    let cost = |usd: &str| {
+        format!("{{\"at\":\"{}\",\"model\":\"m\",\"status\":200,\"cost_usd\":{usd}}}\n", now())
+    };
+    let good = cost("1");
+    let file = |name, bad: &str, of: usize| sandbox.file(name, bad.to_owned() + &good.repeat(of));
+    let share = "source-quarantined-share";
+    for (log, state, fires, quiet) in [
+        (hostile, "critical", [share, "source-cost-implausible"].as_slice(), [].as_slice()),
+        (file("many", &cost("-5").repeat(5), 300), "critical", &[share], &[]),
+        // Few, and a small share of many.
+        (file("one", &cost("-5"), 49), "warning", &["source-quarantined"], &[share]),
+        (file("few", &cost("-5").repeat(5), 700), "warning", &["source-quarantined"], &[share]),
+        (
+            file("dear", &cost("1000.000000001"), 300),
+            "critical",
+            &["source-cost-implausible"],
+            &[share],
+        ),
+    ] {
+        let snapshot = sandbox.once(&log);
+        let name = log.display();
+        assert_eq!(snapshot["state"], state, "{name}: {snapshot:#}");
+        let firing = |rule: &str| {
+            let alerts = snapshot["alerts"].as_array().unwrap();
+            alerts.iter().any(|alert| alert["rule"] == rule && alert["state"] == "firing")
+        };
+        assert!(fires.iter().all(|rule| firing(rule)), "{name}: {snapshot:#}");
+        assert!(!quiet.iter().any(|rule| firing(rule)), "{name}: {snapshot:#}");
+    }
+}
+
+#[test]
 fn parse_prints_one_good_object_for_each_line_and_nothing_raw() {
     let sandbox = Sandbox::new();
     for log in corpus_logs() {
