@@ -98,7 +98,7 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
         if args.json {
             return out.json(&end.snapshot);
         }
-        if let (Some(first), Some(last)) = (end.first, end.last) {
+        if let Some((first, last)) = end.stretch {
             out.line(&format!("replayed {} to {}", first.rfc3339(), last.rfc3339()))?;
         }
         summary::print(&mut out, &end.snapshot)
