@@ -156,8 +156,8 @@ impl Reader {
     }
 
     fn first_time(&self, batch: &Batch) -> Option<Wall> {
-        let times = batch.items.iter().filter_map(|item| time_of(&item.seen));
-        times.into_iter().find(|at| *at != self.received)
+        let mut times = batch.items.iter().filter_map(|item| time_of(&item.seen));
+        times.find(|at| *at != self.received)
     }
 
     /// How many lines were looked through, and whether those are all.
@@ -262,7 +262,8 @@ fn play(
     let timeless: Vec<(SourceId, (u64, bool))> = readers
         .iter()
         .zip(&leads)
-        .filter_map(|(reader, lead)| lead.is_none().then(|| (reader.id, reader.looked_through())))
+        .filter(|(_, lead)| lead.is_none())
+        .map(|(reader, _)| (reader.id, reader.looked_through()))
         .collect();
     let first = earliest_within(readers, options);
     let now = at_event(first.unwrap_or(start));
