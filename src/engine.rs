@@ -183,6 +183,13 @@ impl Engine {
     /// first.
     pub fn apply(&mut self, batch: &Batch, now: Stamp, out: &mut Vec<Effect>) {
         let first = out.len();
+        self.take_in(batch, now);
+        self.settle(now, out);
+        kills_first(out, first);
+    }
+
+    /// Take in a batch without judging it. The caller must `settle` in the end.
+    pub fn take_in(&mut self, batch: &Batch, now: Stamp) {
         self.arrive(batch, now);
         for item in &batch.items {
             self.observe(batch.source, &item.seen, now);
@@ -190,8 +197,6 @@ impl Engine {
         if let Some(deltas) = &mut self.deltas {
             deltas.read(&batch.checkpoints);
         }
-        self.settle(now, out);
-        kills_first(out, first);
     }
 
     /// Note how far a source has read, without its items.

@@ -38,7 +38,7 @@ pub use drill::{Caller, DrillError, Heard};
 pub use ledger::{LedgerAccess, LedgerSetup, Remembered, remembered};
 pub use net::NetSetup;
 pub use observer::Observer;
-pub use once::{Missing, OnceError, Seen, once};
+pub use once::{LookAt, Missing, OnceError, Seen, once};
 pub use replay::{Replay, ReplayEnd, Watcher, replay};
 pub use signals::{Signal, Signals, end_by};
 pub use start::{Running, Setup, StartError, start};

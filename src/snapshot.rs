@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::build;
-pub use verdict::{OLD_DATA_S, kept, traffic_state};
+pub use verdict::{OLD_DATA_S, kept, nothing_understood, traffic_state};
 
 use serde::{Serialize, Serializer};
 
@@ -505,6 +505,12 @@ pub struct Source {
     /// Whether its calls are counted, or only its limits read.
     pub counts: bool,
     pub lines: u64,
+    /// Those of this run that hold anything; for the verdict only.
+    #[serde(skip)]
+    pub lines_now: u64,
+    /// A call or a reading of this run came from it; for the verdict only.
+    #[serde(skip)]
+    pub tells: bool,
     pub blank: u64,
     pub bytes: u64,
     pub faults: u64,

@@ -91,6 +91,7 @@ impl World {
         let place = LineAt { number: 1, offset: 0, received: now.wall };
         self.decoder.line(line.as_bytes(), place, &mut batch);
         assert!(!batch.items.is_empty());
+        batch.progress.lines = self.engine.sources()[0].progress.lines + 1;
         self.engine.apply(&batch, now, &mut self.effects);
     }
 
@@ -297,7 +298,7 @@ fn one_line_from_the_future_blinds_nothing() {
 }
 
 /// One rule of each family of metrics that lines can move.
-const OF_LINES: [(&str, &str); 7] = [
+const OF_LINES: [(&str, &str); 9] = [
     ("limit.used_ratio", "above = 0.5"),
     ("errors.ratio", "match = { outcome = \"failed\" }\nabove = 0.1"),
     ("retries.amplification", "above = 1.5"),
@@ -305,6 +306,8 @@ const OF_LINES: [(&str, &str); 7] = [
     ("spend.used_ratio", "above = 1"),
     ("key.usd_share", "above = 0.5"),
     ("source.quarantined_per_min", "above = 0"),
+    ("source.quarantined_ratio", "above = 0.1"),
+    ("source.implausible_per_min", "above = 0"),
 ];
 
 #[test]
@@ -314,6 +317,7 @@ fn what_was_there_before_the_start_stops_nothing_by_any_metric() {
         format!(r#"{{{call},"status":200,"attempt":1,"cost_usd":"2","input_tokens":1}}"#),
         format!(r#"{{{call},"status":500,"attempt":2,"latency_ms":9}}"#),
         format!(r#"{{{call},"status":200,"input_tokens":1,"cost_usd":"nine"}}"#),
+        format!(r#"{{{call},"status":200,"input_tokens":1,"cost_usd":"1e999"}}"#),
         r#"{"kind":"queue","at":"{at}","queue":"q","depth":9}"#.to_owned(),
         r#"{"at":"{at}","status":200,"provider":"openai","headers":{"x-ratelimit-limit-requests":"100","x-ratelimit-remaining-requests":"9"}}"#.to_owned(),
     ];

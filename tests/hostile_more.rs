@@ -62,10 +62,15 @@ fn parse(dir: &Dir, file: &Path) -> (String, Vec<Value>) {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let text = String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap();
-    let seen = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (text, seen)
+    let (text, said) =
+        (String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap());
+    let seen: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Of lines of which not one was understood it says so, and of others nothing.
+    let bad = |one: &Value| one["kind"] == "fault" || one["kind"] == "quarantined";
+    let none = !seen.is_empty() && seen.iter().all(bad);
+    assert_eq!(out.status.code(), Some(if none { 65 } else { 0 }), "{said}");
+    assert_eq!(said.is_empty(), !none, "{said}");
+    (text + &said, seen)
 }
 
 fn count(seen: &[Value]) -> Tally {

@@ -19,7 +19,8 @@ Files:
   --state DIR, else $XDG_STATE_HOME/tripline
 
 Exit codes:
-  0 ok, 1 failed, 64 usage, 65 bad input, 69 unavailable, 77 refused, 78 configuration";
+  0 ok, 1 failed, 64 usage, 65 bad input (not one line was understood), 69 unavailable,
+  77 refused, 78 configuration";
 
 const SERVE_EXAMPLES: &str = "\
 It keeps totals, caps and how far each log is read over restarts, and answers on

@@ -12,7 +12,8 @@ use super::times::{moment, speed};
 use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
-use crate::runtime::{self, Missing, OnceError, Seen};
+use crate::runtime::{self, LookAt, Missing, OnceError, Seen};
+use crate::snapshot::{self, Snapshot};
 use crate::source::{self, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
@@ -26,8 +27,7 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let mut run = Run::new(context, sources)?;
     let net = context.net(&run.names);
     let Seen { snapshot, unread } = runtime::once(
-        &run.sources,
-        missing,
+        LookAt { sources: &run.sources, missing, switch: context.switch() },
         run.engine,
         run.names,
         &mut *run.sinks,
@@ -41,7 +41,18 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };
     finish(out, printed)?;
-    partly_read(&unread)
+    partly_read(&unread)?;
+    understood(&snapshot)
+}
+
+/// Lines of which not one was understood are bad input, whatever was printed of them.
+fn understood(snapshot: &Snapshot) -> Result<(), Failure> {
+    if snapshot::nothing_understood(snapshot) { Err(not_understood()) } else { Ok(()) }
+}
+
+pub(super) fn not_understood() -> Failure {
+    let failure = Failure::new(Kind::Data, "not one line was understood");
+    failure.hint("`tripline parse --explain PATH` says why; `tripline formats` lists what is known")
 }
 
 /// What was printed is not all that there is.
@@ -87,14 +98,15 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
         if args.json {
             return out.json(&end.snapshot);
         }
-        if let (Some(first), Some(last)) = (end.first, end.last) {
+        if let Some((first, last)) = end.stretch {
             out.line(&format!("replayed {} to {}", first.rfc3339(), last.rfc3339()))?;
         }
         summary::print(&mut out, &end.snapshot)
     });
     finish(out, printed)?;
     unread.extend(end.unread);
-    partly_read(&unread)
+    partly_read(&unread)?;
+    understood(&end.snapshot)
 }
 
 /// One source for each file, so that they can be merged by time; and directories that

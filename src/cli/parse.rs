@@ -12,11 +12,12 @@ use super::explain;
 use super::failure::{Failure, Kind};
 use super::formats;
 use super::observation::{self, Printed};
+use super::offline::not_understood;
 use super::out::{Ended, Out, finish};
 use super::setup::Context;
 use super::times::moment;
 use crate::decode::Texts;
-use crate::domain::{Batch, LineAt, Names, SourceId};
+use crate::domain::{Batch, LineAt, Names, Observation, SourceId};
 use crate::runtime::Clock;
 use crate::source::{self, LineSink, Pipeline, STDIN, SourceSpec};
 use crate::text::printable;
@@ -59,6 +60,7 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
         batch: Batch::default(),
         printed: Printed::default(),
         out: Some(Out::new()),
+        said: Said::default(),
         over: Arc::clone(&over),
         end,
     };
@@ -80,6 +82,29 @@ enum Form {
     ExplainedJson,
 }
 
+/// Whether any line said something that counts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    something: bool,
+    /// A line, or a part of one, was not understood or is not trusted.
+    bad: bool,
+}
+
+impl Said {
+    fn note(&mut self, batch: &Batch) {
+        for item in &batch.items {
+            match item.seen {
+                Observation::Fault { .. } | Observation::Quarantined { .. } => self.bad = true,
+                _ => self.something = true,
+            }
+        }
+    }
+
+    fn is_nothing(self) -> bool {
+        self.bad && !self.something
+    }
+}
+
 /// Prints what each line says, right after it was read.
 struct Printing {
     pipeline: Pipeline,
@@ -89,12 +114,14 @@ struct Printing {
     printed: Printed,
     /// Gone once printing has ended.
     out: Option<Out>,
+    said: Said,
     over: Arc<AtomicBool>,
     end: Sender<Result<(), Failure>>,
 }
 
 impl Printing {
     fn print(&mut self, line: u64) {
+        self.said.note(&self.batch);
         let format = self.pipeline.format();
         if let Some(mut out) = self.out.take() {
             let rows = observation::rows(&self.batch, &self.names, format, &mut self.printed);
@@ -141,7 +168,11 @@ impl LineSink for Printing {
         self.pipeline.finish(at, &mut self.batch);
         self.print(at.number);
         if let Some(out) = self.out.take() {
-            self.stop(out, Ok(()));
+            // Asked why, the answer is what was wanted.
+            let nothing = matches!(self.form, Form::Rows) && self.said.is_nothing();
+            let ended = finish(out, Ok(()));
+            let ended = ended.and_then(|()| if nothing { Err(not_understood()) } else { Ok(()) });
+            let _ = self.end.try_send(ended);
         }
     }
 

@@ -171,7 +171,7 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         money(&totals["cost_usd"])
     ))?;
     out.line(&format!(
-        "lines    {} quarantined, {} not understood, {} ignored, {} repeated",
+        "lines    {} quarantined, {} lines or parts not understood, {} ignored, {} repeated",
         total("quarantined"),
         total("faults"),
         total("ignored"),

@@ -1,7 +1,7 @@
 //! A snapshot as plain text, for people without a screen.
 
 use super::out::{Ended, Out};
-use crate::snapshot::{Cap, Limit, OLD_DATA_S, Queue, Snapshot, State, Totals, Usd};
+use crate::snapshot::{Cap, Limit, OLD_DATA_S, Queue, Snapshot, State, Switch, Text, Totals, Usd};
 use crate::text::printable;
 
 /// Rows of one kind that are printed; the rest is counted.
@@ -19,6 +19,7 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     out.line(&totals(&snapshot.totals))?;
     rows(out, "LIMITS", &snapshot.limits, limit)?;
     rows(out, "SPEND", &snapshot.caps, cap)?;
+    rows(out, "SWITCHES", &snapshot.switches, switch)?;
     rows(out, "ALERTS", &snapshot.alerts, |alert| {
         format!("{:<8} {} {}", alert.word(), alert.rule, alert.summary)
     })?;
@@ -66,7 +67,7 @@ fn totals(totals: &Totals) -> String {
     };
     let cost = totals.cost_usd.map_or_else(|| "?".to_owned(), |Usd(cost)| cost.exact());
     format!(
-        "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  not understood {}  ignored {}  repeated {}",
+        "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  lines or parts not understood {}  ignored {}  repeated {}",
         totals.requests,
         totals.unpriced,
         totals.quarantined,
@@ -133,6 +134,22 @@ fn old(age_s: f64, stale: bool) -> String {
     format!("{} old{stale}", crate::engine::span_in_words(age_s))
 }
 
+fn switch(switch: &Switch) -> String {
+    let by = switch.rule.as_ref().map(|rule| format!(" by rule {rule}"));
+    let by = by.or_else(|| switch.by.as_ref().map(|by| format!(" by {by}"))).unwrap_or_default();
+    let part = |word: &str, text: &Option<Text>| {
+        text.as_ref().map(|text| format!("{word}{text}")).unwrap_or_default()
+    };
+    format!(
+        "{} {}{}{by}{}{}",
+        switch.scope,
+        switch.state,
+        part(" since ", &switch.since),
+        part(": ", &switch.reason),
+        part("; ", &switch.problem)
+    )
+}
+
 fn cap(cap: &Cap) -> String {
     let rate = cap.usd_per_hour.map(|rate| format!(", {} an hour", rate.0.about()));
     let span = crate::engine::span_in_words;
@@ -152,7 +169,7 @@ fn cap(cap: &Cap) -> String {
     )
 }
 
-fn names(parts: &[&Option<crate::snapshot::Text>]) -> String {
+fn names(parts: &[&Option<Text>]) -> String {
     let known: Vec<&str> = parts.iter().copied().flatten().map(AsRef::as_ref).collect();
     if known.is_empty() { "-".to_owned() } else { known.join(" ") }
 }

@@ -256,6 +256,7 @@ fn range(metric: Metric) -> (f64, f64) {
         | Metric::CacheHitRatio
         | Metric::KeyUsdShare
         | Metric::SourceFaultRatio
+        | Metric::SourceQuarantinedRatio
         | Metric::SpendUnpricedRatio => (0.0, 1.0),
         // A share that can be overdrawn, but not by so much: 80 is a percentage.
         Metric::LimitUsedRatio | Metric::SpendUsedRatio => (0.0, 10.0),

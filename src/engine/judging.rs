@@ -242,9 +242,16 @@ impl Engine {
                     Metric::SourceSecondsBehind => row.seconds_behind(now),
                     Metric::SourceFaultRatio => row.fault_ratio(now.mono),
                     Metric::SourceQuarantined => Some(row.quarantined_per_min(now.mono) as f64),
+                    Metric::SourceQuarantinedRatio => row.quarantined_ratio(now.mono),
+                    Metric::SourceImplausible => Some(row.implausible_per_min(now.mono) as f64),
                     _ => None,
                 };
-                let sample = Sample { value, evidence: u64::MAX, period: None };
+                // One bad line of a few is a large share, and no evidence.
+                let evidence = match spec.metric {
+                    Metric::SourceQuarantinedRatio => row.quarantined_per_min(now.mono),
+                    _ => u64::MAX,
+                };
+                let sample = Sample { value, evidence, period: None };
                 let about = || series::source(row).into();
                 let judged = (sample, row.grounds(spec.metric, now.mono));
                 self.book.judge(*rule, Series::Source(position), judged, now, &about, out);

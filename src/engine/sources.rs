@@ -81,6 +81,7 @@ struct Recent {
     bytes: u64,
     faults: u64,
     quarantined: u64,
+    implausible: u64,
 }
 
 impl SourceRow {
@@ -196,6 +197,7 @@ impl SourceRow {
                 *self.by_reason.entry(reason.word()).or_default() += 1;
                 if let Some(recent) = recent {
                     recent.quarantined += 1;
+                    recent.implausible += u64::from(*reason == FaultReason::CostImplausible);
                 }
             }
             Observation::Fault { reason, .. } => {
@@ -241,7 +243,7 @@ impl SourceRow {
         self.newest_event.map(|at| now.wall.since(at).as_secs_f64())
     }
 
-    /// Share of the last minute's lines that were not understood.
+    /// Share of the last minute's lines that were not understood, or a part of which was not.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn fault_ratio(&self, now: Mono) -> Option<f64> {
@@ -273,7 +275,11 @@ impl SourceRow {
     pub fn grounds(&self, metric: Metric, now: Mono) -> Grounds {
         let of_lines = matches!(
             metric,
-            Metric::SourceSecondsBehind | Metric::SourceFaultRatio | Metric::SourceQuarantined
+            Metric::SourceSecondsBehind
+                | Metric::SourceFaultRatio
+                | Metric::SourceQuarantined
+                | Metric::SourceQuarantinedRatio
+                | Metric::SourceImplausible
         );
         let read = self.read_backlog.is_some_and(|at| now.since(at) <= MINUTE);
         if of_lines && read { Grounds::Old } else { Grounds::Fresh }
@@ -285,6 +291,20 @@ impl SourceRow {
         self.minute(now).quarantined
     }
 
+    /// Share of the last minute's lines that were.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn quarantined_ratio(&self, now: Mono) -> Option<f64> {
+        let recent = self.minute(now);
+        (recent.lines > 0).then(|| (recent.quarantined as f64 / recent.lines as f64).min(1.0))
+    }
+
+    /// Lines of the last minute that were, since no call costs as much as they say.
+    #[must_use]
+    pub fn implausible_per_min(&self, now: Mono) -> u64 {
+        self.minute(now).implausible
+    }
+
     fn minute(&self, now: Mono) -> Recent {
         let recent = self.recent.recent(now, Duration::from_secs(60));
         recent.fold(Recent::default(), |sum, slot| Recent {
@@ -292,6 +312,7 @@ impl SourceRow {
             bytes: sum.bytes + slot.bytes,
             faults: sum.faults + slot.faults,
             quarantined: sum.quarantined + slot.quarantined,
+            implausible: sum.implausible + slot.implausible,
         })
     }
 

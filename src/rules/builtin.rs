@@ -165,6 +165,15 @@ fn ourselves() -> Vec<RuleSpec> {
         rule("source-quarantined", Metric::SourceQuarantined)
             .above(&[(0.0, Severity::Warning), (100.0, Severity::Critical)])
             .keep_s(300),
+        // Where it is more than one in a hundred, the totals are wrong, and not by a line.
+        rule("source-quarantined-share", Metric::SourceQuarantinedRatio)
+            .above(&[(0.01, Severity::Critical)])
+            .keep_s(300)
+            .evidence(5),
+        // A cost that no call has is a writer gone wrong, or somebody who tries.
+        rule("source-cost-implausible", Metric::SourceImplausible)
+            .above(&[(0.0, Severity::Critical)])
+            .keep_s(300),
         // It commits twice a second; what it does not hold, a crash makes us read again.
         rule("ledger-behind", Metric::LedgerBehind)
             .above(&[(10.0, Severity::Warning), (120.0, Severity::Critical)])
@@ -293,6 +302,8 @@ mod tests {
             Metric::SourceSilent,
             Metric::SourceUnreadable,
             Metric::SourceQuarantined,
+            Metric::SourceQuarantinedRatio,
+            Metric::SourceImplausible,
             Metric::SwitchNotObeyed,
             Metric::CapNotEnforced,
         ];

@@ -42,6 +42,8 @@ pub enum Metric {
     SourceUnreadable,
     SourceFaultRatio,
     SourceQuarantined,
+    SourceQuarantinedRatio,
+    SourceImplausible,
     SwitchNotObeyed,
     CapNotEnforced,
     SpendUnpricedRatio,
@@ -85,6 +87,8 @@ words!(Metric {
     SourceUnreadable = "source.unreadable_s",
     SourceFaultRatio = "source.fault_ratio",
     SourceQuarantined = "source.quarantined_per_min",
+    SourceQuarantinedRatio = "source.quarantined_ratio",
+    SourceImplausible = "source.implausible_per_min",
     SwitchNotObeyed = "switch.not_obeyed",
     CapNotEnforced = "cap.not_enforced",
     SpendUnpricedRatio = "spend.unpriced_ratio",
@@ -240,12 +244,22 @@ pub const METRICS: &[MetricDoc] = &[
     doc(
         Metric::SourceFaultRatio,
         SOURCE,
-        "Share of a source's lines that could not be understood, 0..1.",
+        "Share of the last minute's lines of a source that were not, or not fully, understood, 0..1.",
     ),
     doc(
         Metric::SourceQuarantined,
         SOURCE,
         "Lines of the last minute whose cost or shape cannot be trusted.",
+    ),
+    doc(
+        Metric::SourceQuarantinedRatio,
+        SOURCE,
+        "Share of the last minute's lines of a source whose cost or shape cannot be trusted, 0..1; `min_requests` counts such lines.",
+    ),
+    doc(
+        Metric::SourceImplausible,
+        SOURCE,
+        "Lines of the last minute whose cost is more than any call can cost; they are quarantined.",
     ),
     doc(
         Metric::SwitchNotObeyed,

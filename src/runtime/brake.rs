@@ -34,6 +34,12 @@ pub struct SwitchSetup {
 }
 
 impl SwitchSetup {
+    /// What stands in the directory now, for a look that makes and changes nothing.
+    #[must_use]
+    pub fn look(self) -> Vec<SwitchState> {
+        Brake::new(SwitchSetup { access: SwitchAccess::Look, ..self }, 0).states()
+    }
+
     /// Where who did what is recorded.
     #[must_use]
     pub fn audit_file(&self) -> PathBuf {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
 use super::ageing::Ageing;
-use super::brake::{Brake, SwitchAccess, SwitchSetup};
+use super::brake::SwitchSetup;
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::domain::{
@@ -196,8 +196,7 @@ pub fn remembered(
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
         engine.set_source(id, status.clone(), now);
     }
-    let switch = SwitchSetup { access: SwitchAccess::Look, ..switch };
-    engine.set_switches(Brake::new(switch, 0).states(), now, &mut Vec::new());
+    engine.set_switches(switch.look(), now, &mut Vec::new());
     Ok(Remembered { engine, until: reader.until()? })
 }
 

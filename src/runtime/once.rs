@@ -3,7 +3,9 @@
 
 use std::io::Read;
 use std::slice;
+use std::time::Duration;
 
+use super::brake::SwitchSetup;
 use super::clock::Clock;
 use super::driver::News;
 use super::net::{self, Heard, NetSetup};
@@ -11,6 +13,7 @@ use super::start::name_of;
 use super::streams;
 use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, SourceStatus};
+use crate::rules::RuleSpec;
 use crate::snapshot::{self, Snapshot};
 use crate::source::{self, Ended, Piped, Resume, Sinks, SourceError, SourceSpec};
 
@@ -21,6 +24,16 @@ pub enum Missing {
     Fails,
     /// A configured source that has nothing yet.
     Waits,
+}
+
+/// What is looked at.
+pub struct LookAt<'s> {
+    /// What is read.
+    pub sources: &'s [SourceSpec],
+    /// What a path where nothing is means.
+    pub missing: Missing,
+    /// Whose directory is looked into, and left as it is.
+    pub switch: SwitchSetup,
 }
 
 /// Why there is no picture.
@@ -48,8 +61,7 @@ pub struct Seen {
 /// Read all sources; the picture is of this moment. Only where nothing at all can
 /// be read there is none.
 pub fn once(
-    sources: &[SourceSpec],
-    missing: Missing,
+    LookAt { sources, missing, switch }: LookAt<'_>,
     mut spec: EngineSpec,
     names: Names,
     sinks: &mut Sinks,
@@ -63,8 +75,10 @@ pub fn once(
     };
     let sources: &[SourceSpec] = &sources.iter().map(seen).collect::<Vec<_>>();
     spec.sources = sources.iter().map(name_of).collect();
+    at_one_moment(&mut spec.rules);
     let mut engine = Engine::new(spec, names, clock.now());
-    let mut effects = Vec::new();
+    // Before the calls, which prove who obeys what stands there.
+    engine.set_switches(switch.look(), clock.now(), &mut Vec::new());
     // Sources of which something could be read, and what could not be.
     let (mut read, mut unread) = (0, Vec::new());
     let askers = net::askers(sources, sinks, net);
@@ -72,10 +86,9 @@ pub fn once(
         read += 1;
         for heard in net::once(clock, askers).map_err(OnceError::Net)? {
             match heard {
-                Heard::Batch(batch) => engine.apply(&batch, clock.now(), &mut effects),
+                Heard::Batch(batch) => engine.take_in(&batch, clock.now()),
                 Heard::Status(id, status) => engine.set_source(id, status, clock.now()),
             }
-            effects.clear();
         }
     }
     for (id, source) in (0u32..).map(SourceId).zip(sources) {
@@ -89,8 +102,7 @@ pub fn once(
             continue;
         }
         let mut apply = |mut batch: Batch| {
-            engine.apply(&batch, clock.now(), &mut effects);
-            effects.clear();
+            engine.take_in(&batch, clock.now());
             batch.clear();
             batch
         };
@@ -120,9 +132,18 @@ pub fn once(
     {
         return Err(first.into());
     }
-    let now = clock.now();
-    engine.tick(now, &mut effects);
+    let (now, mut nobody) = (clock.now(), Vec::new());
+    engine.settle(now, &mut nobody);
+    engine.tick(now, &mut nobody);
     Ok(Seen { snapshot: snapshot::build(&engine, now), unread })
+}
+
+/// All that is known is judged once, when all is read: nothing can be waited for, and
+/// what has crossed by then fires. How much evidence a rule wants stays its own.
+fn at_one_moment(rules: &mut [RuleSpec]) {
+    for rule in rules {
+        rule.hold = Duration::ZERO;
+    }
 }
 
 /// How a source is doing that was read to its end, but for these.
@@ -140,7 +161,7 @@ pub(super) fn ended(format: Option<String>, failures: &[SourceError]) -> SourceS
 fn hear(news: News, engine: &mut Engine, clock: Clock) -> Batch {
     match news {
         News::Batch(mut batch) => {
-            engine.apply(&batch, clock.now(), &mut Vec::new());
+            engine.take_in(&batch, clock.now());
             batch.clear();
             batch
         }

@@ -4,6 +4,7 @@
 //! Each file has a reading thread; the engine gets their lines merged by time,
 //! so memory does not grow with the logs.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +27,8 @@ const STEP: Duration = Duration::from_millis(250);
 const TIMERS: Duration = Duration::from_secs(3600);
 /// Batches that a file may be ahead of the others.
 const AHEAD: usize = 16;
+/// Batches of a file that are looked through for the first time in it.
+const LEAD: usize = 32;
 
 /// What a replay is told.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +38,7 @@ pub struct Replay {
     /// Stop at what was logged after.
     pub to: Option<Wall>,
     /// Now: what a line bears that has no time of its own, until it is placed
-    /// beside its neighbours.
+    /// beside its neighbours. It is the time of logs in which no line has one.
     pub received: Wall,
 }
 
@@ -53,10 +56,8 @@ pub trait Watcher {
 pub struct ReplayEnd {
     /// The picture at the last event.
     pub snapshot: Snapshot,
-    /// Time of the first event.
-    pub first: Option<Wall>,
-    /// Time of the last event.
-    pub last: Option<Wall>,
+    /// Times of the first and the last event, where any line bears one.
+    pub stretch: Option<(Wall, Wall)>,
     /// What was not played: files that could not be read, or not to their end.
     pub unread: Vec<SourceError>,
 }
@@ -118,11 +119,14 @@ fn read(
 struct Reader {
     id: SourceId,
     parts: Receiver<Part>,
+    /// What was looked through before the logs' clock began.
+    ahead: VecDeque<Part>,
     batch: Batch,
     next: usize,
     received: Wall,
-    /// A line without a time of its own belongs beside the one before it.
-    last: Option<Wall>,
+    /// A line without a time of its own belongs beside the one before it, and those
+    /// before the first time in the file are of then.
+    last: Wall,
     /// Lines played.
     lines: u64,
     ended: Option<Result<Ended, SourceError>>,
@@ -131,24 +135,54 @@ struct Reader {
 impl Reader {
     fn new(id: SourceId, received: Wall, parts: Receiver<Part>) -> Reader {
         let batch = Batch::default();
-        Reader { id, parts, batch, next: 0, received, last: None, lines: 0, ended: None }
+        let (ahead, last) = (VecDeque::new(), received);
+        Reader { id, parts, ahead, batch, next: 0, received, last, lines: 0, ended: None }
+    }
+
+    /// Look ahead for the first time that a line of it bears.
+    fn lead(&mut self) -> Option<Wall> {
+        while self.ahead.len() < LEAD {
+            let part = self.parts.recv().ok()?;
+            let first = match &part {
+                Part::Batch(batch) => self.first_time(batch),
+                Part::End(_) => None,
+            };
+            self.ahead.push_back(part);
+            if first.is_some() {
+                return first;
+            }
+        }
+        None
+    }
+
+    fn first_time(&self, batch: &Batch) -> Option<Wall> {
+        let mut times = batch.items.iter().filter_map(|item| time_of(&item.seen));
+        times.find(|at| *at != self.received)
+    }
+
+    /// How many lines were looked through, and whether those are all.
+    fn looked_through(&self) -> (u64, bool) {
+        let batches = self.ahead.iter().map(|part| match part {
+            Part::Batch(batch) => batch.items.last().map_or(0, |item| item.line),
+            Part::End(_) => 0,
+        });
+        (batches.max().unwrap_or(0), matches!(self.ahead.back(), Some(Part::End(_))))
     }
 
     /// Time of the next line; `None` at the end of the file.
     fn peek(&mut self) -> Option<Wall> {
         while self.next >= self.batch.items.len() {
-            match self.parts.recv() {
-                Ok(Part::Batch(batch)) => {
+            let part = self.ahead.pop_front().or_else(|| self.parts.recv().ok());
+            match part? {
+                Part::Batch(batch) => {
                     (self.batch, self.next) = (batch, 0);
                     self.place();
                 }
-                Ok(Part::End(ended)) => self.ended = Some(ended),
-                Err(_) => return None,
+                Part::End(ended) => self.ended = Some(ended),
             }
         }
         let told = self.line().iter().find_map(|item| time_of(&item.seen));
-        // Before the first time in the file there is nothing to stand beside.
-        Some(told.or(self.last).unwrap_or(Wall(0)))
+        Some(told.unwrap_or(self.last))
     }
 
     /// Give what has no time of its own the time of the line before it.
@@ -165,9 +199,9 @@ impl Reader {
                 _ => continue,
             };
             if *at == self.received {
-                *at = last.unwrap_or(Wall(0));
+                *at = last;
             } else {
-                last = Some(*at);
+                last = *at;
             }
         }
     }
@@ -206,7 +240,7 @@ impl Reader {
     }
 
     fn step(&mut self, at: Wall) {
-        self.last = Some(at);
+        self.last = at;
         self.next += self.line().len();
     }
 }
@@ -218,10 +252,25 @@ fn play(
     options: &Replay,
     watcher: &mut dyn Watcher,
 ) -> Result<ReplayEnd, SourceError> {
-    // The logs' clock starts at their first line.
+    // The logs' clock starts at the first time in them.
+    let leads: Vec<Option<Wall>> = readers.iter_mut().map(Reader::lead).collect();
+    let told = leads.iter().flatten().min().copied();
+    let start = told.unwrap_or(options.received);
+    for (reader, lead) in readers.iter_mut().zip(&leads) {
+        reader.last = lead.unwrap_or(start);
+    }
+    let timeless: Vec<(SourceId, (u64, bool))> = readers
+        .iter()
+        .zip(&leads)
+        .filter(|(_, lead)| lead.is_none())
+        .map(|(reader, _)| (reader.id, reader.looked_through()))
+        .collect();
     let first = earliest_within(readers, options);
-    let now = at_event(first.unwrap_or(Wall(0)));
+    let now = at_event(first.unwrap_or(start));
     let mut engine = Engine::new(spec, names, now);
+    for (id, looked) in timeless {
+        tell_timeless(&mut engine, id, looked, start, now);
+    }
     for reader in &*readers {
         // A file whose time has not come is not silent either.
         let ended = SourceStatus { state: "ended", ..SourceStatus::default() };
@@ -250,13 +299,34 @@ fn play(
     play.tell(watcher);
     let mut nothing = !readers.is_empty();
     for reader in readers {
-        nothing &= matches!(reader.ended, Some(Err(_))) && reader.last.is_none();
+        nothing &= matches!(reader.ended, Some(Err(_))) && reader.lines == 0;
         reader.tell_end(&mut engine, play.now, &mut unread);
     }
     if nothing {
         return Err(unread.swap_remove(0));
     }
-    Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), first, last, unread })
+    // Lines that bear no time are of no stretch of it.
+    let stretch = first.zip(last).filter(|_| told.is_some());
+    Ok(ReplayEnd { snapshot: snapshot::build(&engine, play.now), stretch, unread })
+}
+
+/// Say of a file that no line of it bears a time, as far as that is known.
+fn tell_timeless(
+    engine: &mut Engine,
+    id: SourceId,
+    (lines, are_all): (u64, bool),
+    start: Wall,
+    now: Stamp,
+) {
+    let Some(source) = engine.sources().get(id.0 as usize).filter(|_| lines > 0) else { return };
+    let which = match (are_all, lines) {
+        (true, 1) => "its only line bears no".to_owned(),
+        (true, lines) => format!("none of its {lines} lines bears a"),
+        (false, lines) => format!("none of its first {lines} lines bears a"),
+    };
+    let as_of = start.rfc3339();
+    let text = format!("{}: {which} time of its own: taken as of {as_of}", source.name.name);
+    engine.report("no_time", &text, now);
 }
 
 /// Skip what lies before the wanted stretch; answers the time of its first line.

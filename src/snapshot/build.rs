@@ -448,6 +448,8 @@ fn source(row: &SourceRow, now: Stamp) -> Source {
         state: state.into(),
         counts: row.name.calls == Calls::Counted,
         lines: row.lines(),
+        lines_now: row.progress.lines.saturating_sub(row.progress.blank),
+        tells: row.newest_event.is_some(),
         blank: row.progress.blank,
         bytes: row.progress.bytes,
         faults: row.faults,

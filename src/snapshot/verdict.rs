@@ -113,7 +113,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
         parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
     }
-    if parts.is_empty() {
+    // Where nothing was understood, that explains any alert about it.
+    if parts.is_empty() && !nothing_understood(snapshot) {
         parts.extend(firing(snapshot));
     }
     if parts.is_empty() {
@@ -351,16 +352,21 @@ fn ledger_behind(snapshot: &Snapshot) -> Option<String> {
     Some(format!("ledger behind by {}{why}", span(ledger.behind_s.unwrap_or(0.0))))
 }
 
-/// Lines that hold anything.
+/// Lines of this run that hold anything: those of earlier runs, which a ledger goes on
+/// counting, say nothing about the present.
 fn lines(snapshot: &Snapshot) -> u64 {
-    snapshot.sources.iter().map(|source| source.lines.saturating_sub(source.blank)).sum()
+    snapshot.sources.iter().map(|source| source.lines_now).sum()
 }
 
-/// Lines came, and no single one said anything: that must not look like peace.
-fn nothing_understood(snapshot: &Snapshot) -> bool {
+/// Lines came, and no single one said anything that counts: that must not look like peace.
+/// A source in trouble says so itself.
+#[must_use]
+pub fn nothing_understood(snapshot: &Snapshot) -> bool {
     let totals = &snapshot.totals;
-    let said = totals.requests + totals.ignored + totals.quarantined;
-    totals.faults > 0 && said == 0 && snapshot.limits.is_empty() && snapshot.queues.is_empty()
+    let said = totals.requests + totals.ignored;
+    let read = !snapshot.limits.is_empty() || snapshot.sources.iter().any(|source| source.tells);
+    let broken = snapshot.sources.iter().any(is_broken);
+    totals.faults + totals.quarantined > 0 && said == 0 && !read && !broken
 }
 
 /// Age of the newest line, if that is too old to speak of the present.

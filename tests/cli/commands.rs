@@ -69,8 +69,10 @@ fn completions_and_the_manual_come_from_the_same_definitions() {
 #[test]
 fn each_kind_of_failure_has_its_exit_code() {
     let sandbox = Sandbox::new();
-    let log = sandbox.file("log.jsonl", "{}\n");
+    let log = sandbox.file("log.jsonl", "{\"model\":\"m\",\"status\":200}\n");
     let log = log.to_str().unwrap();
+    let junk = sandbox.file("junk.bin", "{}\n");
+    let junk = junk.to_str().unwrap();
     let bad = sandbox.file("bad.toml", "[switch]\narmed = maybe\n");
     let bad = bad.to_str().unwrap();
     let cases: &[(&[&str], i32, &str)] = &[
@@ -90,6 +92,9 @@ fn each_kind_of_failure_has_its_exit_code() {
         (&["--fps", "0", "once", log], 64, "--fps"),
         (&[log], 64, "not a terminal"),
         (&["demo"], 64, "not a terminal"),
+        (&["once", junk], 65, "not one line was understood"),
+        (&["replay", junk], 65, "not one line was understood"),
+        (&["parse", junk], 65, "not one line was understood"),
         (&["once", "/nowhere/at/all.log"], 69, "/nowhere/at/all.log"),
         (&["replay", "/nowhere/at/all.log"], 69, "/nowhere/at/all.log"),
         (&["parse", "/nowhere/at/all.log"], 69, "/nowhere/at/all.log"),
@@ -102,7 +107,9 @@ fn each_kind_of_failure_has_its_exit_code() {
         let ran = sandbox.run(*args);
         assert_eq!(ran.code(), *code, "{args:?}: {}", ran.err());
         assert!(ran.err().contains(said), "{args:?}: no {said:?} in {}", ran.err());
-        if *code != 0 {
+        // What was read is printed, whatever it is worth.
+        assert_eq!(*code == 65, *code != 0 && !ran.out().is_empty(), "{args:?}");
+        if !matches!(*code, 0 | 65) {
             assert!(ran.out().is_empty(), "{args:?} failed and printed {}", ran.out());
         }
     }

@@ -90,6 +90,41 @@ fn hostile_logs_add_up_to_exactly_what_they_must() {
 }
 
 #[test]
+fn quarantined_lines_are_critical_from_one_in_a_hundred_and_one_of_a_few_is_a_warning() {
+    let sandbox = Sandbox::new();
+    let hostile = here("tests/corpus/hostile/10-cost.jsonl");
+    let cost = |usd: &str| {
+        format!("{{\"at\":\"{}\",\"model\":\"m\",\"status\":200,\"cost_usd\":{usd}}}\n", now())
+    };
+    let good = cost("1");
+    let file = |name, bad: &str, of: usize| sandbox.file(name, bad.to_owned() + &good.repeat(of));
+    let share = "source-quarantined-share";
+    for (log, state, fires, quiet) in [
+        (hostile, "critical", [share, "source-cost-implausible"].as_slice(), [].as_slice()),
+        (file("many", &cost("-5").repeat(5), 300), "critical", &[share], &[]),
+        // Few, and a small share of many.
+        (file("one", &cost("-5"), 49), "warning", &["source-quarantined"], &[share]),
+        (file("few", &cost("-5").repeat(5), 700), "warning", &["source-quarantined"], &[share]),
+        (
+            file("dear", &cost("1000.000000001"), 300),
+            "critical",
+            &["source-cost-implausible"],
+            &[share],
+        ),
+    ] {
+        let snapshot = sandbox.once(&log);
+        let name = log.display();
+        assert_eq!(snapshot["state"], state, "{name}: {snapshot:#}");
+        let firing = |rule: &str| {
+            let alerts = snapshot["alerts"].as_array().unwrap();
+            alerts.iter().any(|alert| alert["rule"] == rule && alert["state"] == "firing")
+        };
+        assert!(fires.iter().all(|rule| firing(rule)), "{name}: {snapshot:#}");
+        assert!(!quiet.iter().any(|rule| firing(rule)), "{name}: {snapshot:#}");
+    }
+}
+
+#[test]
 fn parse_prints_one_good_object_for_each_line_and_nothing_raw() {
     let sandbox = Sandbox::new();
     for log in corpus_logs() {
@@ -153,7 +188,20 @@ fn what_is_not_a_log_is_never_all_green() {
         ("html", b"<html><body>502 Bad Gateway</body></html>\n".to_vec()),
     ] {
         let log = sandbox.file(name, content);
-        let snapshot = sandbox.once(&log);
+        // Nothing to read is no bad input; lines of which none was understood are.
+        let code = if matches!(name, "empty" | "blank") { 0 } else { 65 };
+        let all = |args: &[&str]| {
+            let ran = sandbox.run(args.iter().map(AsRef::as_ref).chain([log.as_os_str()]));
+            let ran = ran.exits(code);
+            assert_eq!(ran.err().contains("not one line was understood"), code == 65, "{name}");
+            ran
+        };
+        for args in [["parse"].as_slice(), &["replay"]] {
+            all(args);
+        }
+        // Asked why, the answer is what was wanted.
+        sandbox.run(["parse".as_ref(), "--explain".as_ref(), log.as_os_str()]).ok();
+        let snapshot = all(&["once", "--json"]).json();
         assert_eq!(contract::snapshot(&snapshot), [""; 0], "{name}");
         assert_ne!(snapshot["state"], "ok", "{name}: {}", snapshot["verdict"]);
         assert_eq!(snapshot["totals"]["requests"], 0, "{name}");
@@ -161,8 +209,12 @@ fn what_is_not_a_log_is_never_all_green() {
         let lines = source["lines"].as_u64().unwrap() - source["blank"].as_u64().unwrap();
         let told = source["faults"].as_u64().unwrap() + source["quarantined"].as_u64().unwrap();
         assert!(told >= lines, "{name}: {source}");
-        let text = sandbox.run(["once".as_ref(), log.as_os_str()]).ok();
-        assert!(!text.out().contains('\u{1b}'), "{name}");
+        assert!(!all(&["once"]).out().contains('\u{1b}'), "{name}");
+    }
+    // One line that says something is enough.
+    let log = sandbox.file("mixed", format!("It was a dark night.\n{line}"));
+    for args in [["parse"].as_slice(), &["replay"], &["once"]] {
+        sandbox.run(args.iter().map(AsRef::as_ref).chain([log.as_os_str()])).ok();
     }
 }
 
@@ -332,9 +384,13 @@ fn a_document_without_a_last_newline_is_read_to_its_end() {
         // The same as one line, which may be too long to be gathered.
         let mut value: Value = serde_json::from_str(&text).unwrap();
         value["padding"] = "x".repeat(2 << 20).into();
-        let ended = sandbox.once(&sandbox.file("ended.log", format!("{value}\n")));
-        let long = sandbox.once(&sandbox.file("long.log", value.to_string()));
-        assert_eq!(long["totals"], ended["totals"], "{name}");
+        let look = |name: &str, text: String| {
+            let log = sandbox.file(name, text);
+            let ran = sandbox.run(["once".as_ref(), "--json".as_ref(), log.as_os_str()]);
+            (ran.json()["totals"].clone(), ran.code())
+        };
+        let ended = look("ended.log", format!("{value}\n"));
+        assert_eq!(look("long.log", value.to_string()), ended, "{name}");
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tripline::domain::Wall;
 
 use super::contract;
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, here};
 
 /// 2026-11-20T14:00:00Z
 const START: i64 = 1_795_183_200;
@@ -111,4 +111,56 @@ fn several_files_are_merged_by_time() {
     let merged = events(&[&odd, &even]);
     assert!(!merged.is_empty());
     assert_eq!(merged, events(&[&whole]));
+}
+
+#[test]
+fn the_clock_begins_at_the_first_time_that_a_line_bears() {
+    let sandbox = Sandbox::new();
+    let call = |second: u32| {
+        format!(
+            "{{\"at\":\"2026-11-20T14:00:{second:02}Z\",\"model\":\"m\",\"status\":200,\"latency_ms\":5}}\n"
+        )
+    };
+    // What stands before it is of then, be it a banner or a call.
+    let untimed = "{\"model\":\"m\",\"status\":200,\"latency_ms\":5}\n";
+    let text = format!("starting\n{untimed}{}{}", call(7), call(9));
+    let log = sandbox.file("gw.log", text);
+    let other = sandbox.file("other.log", call(3));
+    let paths = [log.to_str().unwrap(), other.to_str().unwrap()];
+    let said = sandbox.run([&["replay"], &paths[..]].concat()).ok().out();
+    assert!(said.contains("replayed 2026-11-20T14:00:03"), "{said}");
+    assert!(said.contains(" to 2026-11-20T14:00:09") && said.contains("calls 4 "), "{said}");
+    assert!(!said.contains("1970") && !said.contains("silent"), "{said}");
+    // Of several hundreds of such lines too, and where a real log begins with them.
+    let log = sandbox.file("long.log", untimed.repeat(3000) + &call(7));
+    let said = sandbox.run(["replay".as_ref(), log.as_os_str()]).ok().out();
+    let stretch = "replayed 2026-11-20T14:00:07.000Z to 2026-11-20T14:00:07.000Z";
+    assert!(said.contains(stretch) && said.contains("calls 3001 "), "{said}");
+    let log = here("tests/corpus/logs/samples/litellm_json_logs_stdout.log");
+    for args in [["replay"].as_slice(), &["replay", "--json"]] {
+        let said = sandbox.run(args.iter().map(AsRef::as_ref).chain([log.as_os_str()])).ok().out();
+        assert!(!said.contains("1970"), "{said}");
+    }
+}
+
+#[test]
+fn logs_in_which_no_line_bears_a_time_say_so() {
+    let sandbox = Sandbox::new();
+    let calls = "{\"model\":\"m\",\"status\":200,\"latency_ms\":5}\n";
+    let cases = [
+        ("calls", calls.repeat(20), 0, "calls: none of its 20 lines bears a time of its own"),
+        ("more", calls.repeat(20_000), 0, "more: none of its first "),
+        ("junk", "\u{1}\u{2}\n".repeat(3), 65, "junk: none of its 3 lines bears a time of its own"),
+        ("one", "night\n".to_owned(), 65, "one: its only line bears no time of its own"),
+        ("empty", String::new(), 0, ""),
+    ];
+    for (name, text, code, told) in cases {
+        let log = sandbox.file(name, text);
+        for args in [["replay"].as_slice(), &["replay", "--json"]] {
+            let args = args.iter().map(AsRef::as_ref).chain([log.as_os_str()]);
+            let said = sandbox.run(args).exits(code).out();
+            assert!(said.contains(told), "{name}: {said}");
+            assert!(!said.contains("1970") && !said.contains("replayed"), "{name}: {said}");
+        }
+    }
 }

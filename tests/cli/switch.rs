@@ -286,3 +286,34 @@ fn a_look_makes_nothing() {
     let shown = sandbox.run(["switch", "status"]).ok().out();
     assert!(shown.contains("(not made yet)") && shown.contains("nothing is tripped"), "{shown}");
 }
+
+#[test]
+fn a_look_tells_what_stands_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let call = |model: &str| {
+        let at = rfc3339(std::time::SystemTime::now());
+        format!("{{\"at\":\"{at}\",\"model\":\"{model}\",\"status\":200,\"latency_ms\":20}}\n")
+    };
+    let log = sandbox.file("gw.log", call("m"));
+    let kills = sandbox.path("kills");
+    let config = format!("[[source]]\npaths = [{log:?}]\n[switch]\ndir = {kills:?}\n");
+    let config = sandbox.file("config.toml", config);
+    let with =
+        |args: &[&str]| sandbox.run([&["--config", config.to_str().unwrap()], args].concat()).ok();
+    let said = with(&["once"]).out();
+    assert!(said.starts_with("OK: ") && said.contains("SWITCHES\n  all disarmed"), "{said}");
+    assert!(!kills.exists() && !sandbox.state().exists(), "it makes nothing");
+    with(&["switch", "trip", "model/openai/gpt-4o", "--reason", "runaway loop"]);
+    let before = (Sandbox::everything_in(&kills), Sandbox::everything_in(&sandbox.state()));
+    let said = with(&["once"]).out();
+    let verdict = "CRITICAL: KILL model/openai/gpt-4o tripped by alice, ";
+    assert!(said.starts_with(verdict), "{said}");
+    let row = said.lines().find(|line| line.starts_with("  model/openai/gpt-4o tripped since "));
+    assert!(row.is_some_and(|row| row.ends_with(" by alice: runaway loop")), "{said}");
+    let seen = with(&["once", "--json"]).json();
+    let row = &seen["switches"][0];
+    assert_eq!((&seen["state"], &row["state"]), (&"critical".into(), &"tripped".into()));
+    assert_eq!((&row["by"], &row["reason"]), (&"alice".into(), &"runaway loop".into()));
+    let after = (Sandbox::everything_in(&kills), Sandbox::everything_in(&sandbox.state()));
+    assert!(before == after, "a look changes nothing");
+}

@@ -75,8 +75,8 @@ fn who_is_refused_by_a_limit_is_told_which_one() {
     let log = sandbox.file("gw.jsonl", refused + &passed);
     let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
     assert!(said.contains("refused by its token limit"), "{said}");
-    let ignored = sandbox.file("none.jsonl", "{\"level\":\"info\",\"msg\":\"up\"}\n");
-    let said = sandbox.run(["once".as_ref(), ignored.as_os_str()]).ok().out();
+    let none = sandbox.file("none.jsonl", "{\"level\":\"info\",\"msg\":\"up\"}\n");
+    let said = sandbox.run(["once".as_ref(), none.as_os_str()]).exits(65).out();
     assert!(!said.contains("No call in the last minute"), "{said}");
 }
 
@@ -102,8 +102,35 @@ fn one_of_a_thing_is_one_and_a_multiple_has_its_unit() {
     let alert = said.lines().find(|line| line.contains(" burns ")).unwrap();
     assert!(alert.contains(": burn rate ") && alert.ends_with("x, above 2.0x"), "{alert}");
     let none = sandbox.file("none.log", "hello\n");
-    let said = sandbox.run(["once".as_ref(), none.as_os_str()]).ok().out();
-    assert!(said.starts_with("UNKNOWN: The only line was not understood: "), "{said}");
+    let said = sandbox.run(["once".as_ref(), none.as_os_str()]).exits(65).out();
+    assert!(said.starts_with("CRITICAL: The only line was not understood: "), "{said}");
+}
+
+#[test]
+fn a_look_waits_for_nothing_and_judges_only_what_is_there_in_the_end() {
+    let sandbox = Sandbox::new();
+    // Calls whose times can't be read count, and too many of them are no peace.
+    let times = here("tests/corpus/hostile/30-time.jsonl");
+    let said = sandbox.run(["once".as_ref(), times.as_os_str()]).ok().out();
+    assert!(said.starts_with("CRITICAL: "), "{said}");
+    assert!(said.contains(": lines not fully understood 58%"), "{said}");
+    assert!(said.contains("calls 43 ") && said.contains("lines or parts not understood 25"));
+    let alert = said.lines().find(|line| line.contains(" source-faults ")).unwrap();
+    assert!(alert.trim_start().starts_with("firing"), "{alert}");
+    // A limit that was low in between, and is not any more, is no alert.
+    let left = |seconds: u64, left: u32| {
+        let headers = format!(
+            r#""provider":"p","model":"m","status":200,"headers":{{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"{left}"}}"#
+        );
+        call(seconds, &headers).repeat(400)
+    };
+    let log = sandbox.file("gw.jsonl", left(40, 90) + &left(30, 5) + &left(20, 90));
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("OK: ") && !said.contains("limit-low"), "{said}");
+    let log = sandbox.file("gw.jsonl", left(40, 90) + &left(30, 5));
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    let alert = said.lines().find(|line| line.contains(" limit-low ")).unwrap();
+    assert!(alert.trim_start().starts_with("firing"), "{said}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::calls::{Truth, decimal};
-use super::daemon::{Daemon, kept, serve, status, status_until};
+use super::daemon::{Daemon, kept, serve, status, status_follows, status_until};
 use super::sandbox::{Running, Sandbox};
 
 const CAPS: &str = "
@@ -80,6 +80,30 @@ fn totals_caps_and_counters_go_on_after_a_stop_and_after_a_kill() {
 fn append(log: &Path, text: &str) {
     let mut file = OpenOptions::new().append(true).open(log).unwrap();
     file.write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn what_is_known_of_the_present_is_known_from_lines_of_this_run() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let before = SystemTime::now() - Duration::from_secs(300);
+    (0..20).for_each(|_| truth.log_at(&log, before));
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_until(&sandbox, "all calls", |status| truth.is(status));
+    assert_eq!(seen["state"], "unknown", "{seen:#}");
+    assert!(seen["verdict"].as_str().unwrap().starts_with("The newest line is "), "{seen:#}");
+    daemon.stop();
+    // It reads nothing again, and so it knows even less.
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_follows(&sandbox);
+    assert!(truth.is(&seen), "{seen:#}");
+    assert_eq!(seen["state"], "unknown", "{seen:#}");
+    let waits = "No line yet from 1 source; waiting. Totals and caps go on from the ledger.";
+    assert_eq!(seen["verdict"], waits);
+    truth.log(&log, 1);
+    let seen = status_until(&sandbox, "the fresh call", |status| truth.is(status));
+    assert_eq!(seen["state"], "ok", "{seen:#}");
+    daemon.stop();
 }
 
 #[test]

@@ -325,7 +325,7 @@ fn source_facts(source: &Source, elapsed_s: f64) -> Vec<Fact> {
         .maybe("format", source.format.as_ref())
         .text("lines", fmt::grouped(source.lines))
         .text("bytes", fmt::grouped(source.bytes))
-        .text("not understood", fmt::grouped(source.faults))
+        .text("not understood", format!("{} lines or parts", fmt::grouped(source.faults)))
         .text("set aside", fmt::grouped(source.quarantined))
         .maybe("because of", (!reasons.is_empty()).then_some(reasons))
         .text("of no interest", fmt::grouped(source.ignored))
