@@ -326,7 +326,9 @@ fn the_brake_is_always_named() {
     ] {
         let mut snapshot = snapshots::tripped();
         let mut switches = snapshot.switches.to_vec();
-        switches.iter_mut().for_each(|switch| switch.armed = armed);
+        for switch in &mut switches {
+            switch.armed = armed;
+        }
         snapshot.switches = switches.into();
         let screen = Console::new(&snapshot, Charset::Ascii, columns, 24).text();
         assert!(screen.lines().next().unwrap().contains(text), "{text} is not in\n{screen}");

@@ -52,6 +52,14 @@ impl Truth {
         file.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Log the next call as of then.
+    pub fn log_at(&mut self, file: &Path, at: SystemTime) {
+        let line = line(self.requests, at);
+        self.count();
+        let mut file = OpenOptions::new().append(true).create(true).open(file).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+
     /// Add the next call.
     pub fn count(&mut self) {
         let n = self.requests;
