@@ -17,13 +17,17 @@ use support::{Lines, decode_with};
 
 /// Runs the program over a log; answers its standard output.
 fn tripline(before: &[&str], config: &str, log: &str) -> String {
+    tripline_exits(0, before, config, log)
+}
+
+fn tripline_exits(code: i32, before: &[&str], config: &str, log: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.toml");
     std::fs::write(&file, config).unwrap();
     std::fs::write(dir.path().join("gateway.log"), log).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env_clear().env("HOME", dir.path()).arg("--config").arg(file).args(before);
-    let output = command.arg(dir.path().join("gateway.log")).assert().success();
+    let output = command.arg(dir.path().join("gateway.log")).assert().code(code);
     String::from_utf8(output.get_output().stdout.clone()).unwrap()
 }
 
@@ -95,8 +99,8 @@ fn a_cap_counts_as_not_enforced_only_when_calls_go_on_passing() {
 #[test]
 fn what_is_not_a_log_is_not_ok() {
     let text = "root:x:0:0:root:/root:/bin/sh\n".repeat(3);
-    let picture = snapshot(&tripline(&["once", "--json"], "", &text));
-    assert_eq!(picture["state"], "unknown");
+    let picture = snapshot(&tripline_exits(65, &["once", "--json"], "", &text));
+    assert_eq!(picture["state"], "critical", "it is blind");
     let verdict = picture["verdict"].as_str().unwrap();
     assert!(verdict.starts_with("None of 3 lines was understood"), "{verdict}");
 }
