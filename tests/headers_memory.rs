@@ -165,6 +165,22 @@ const LISTS: &[&[&str]] = &[
         "llm_provider-x-ratelimit-reset-tokens",
     ],
     &[
+        "x_ratelimit_remaining_tokens",
+        "llm_provider-x-ratelimit-limit-requests",
+        "llm_provider-x-ratelimit-remaining-requests",
+        "llm_provider-x-ratelimit-limit-tokens",
+        "llm_provider-x-ratelimit-remaining-tokens",
+        "x-ratelimit-api_key-remaining-requests",
+        "x-ratelimit-api_key-limit-requests",
+    ],
+    &[
+        "x-ratelimit-remaining-tokens",
+        "x-ratelimit-reset-tokens",
+        "llm_provider-x-ratelimit-remaining-tokens",
+        "llm_provider-x-ratelimit-remaining-tokens-minute",
+        "llm_provider-x-ratelimit-reset-tokens",
+    ],
+    &[
         "x-ratelimit-limit-tokens",
         "x-ratelimit-remaining-tokens",
         "x-ratelimit-remaining-tokens",
@@ -212,8 +228,20 @@ const ODD: &[&str] = &[
     "1s",
 ];
 
+/// LiteLLM sends its provider's numbers under plain names too.
+fn copy_upstream(response: &mut [(&'static str, String)]) {
+    for at in 0..response.len() {
+        let plain = response[at].0.replace('_', "-");
+        let marked = |name: &str| name.strip_prefix("llm_provider-") == Some(plain.as_str());
+        let sent = response.iter().find(|(name, _)| marked(name));
+        if let Some((_, value)) = sent.cloned() {
+            response[at].1 = value;
+        }
+    }
+}
+
 /// Responses under a few lists, again and again. `odd` of a hundred values are none
-/// that a gateway should send.
+/// that a gateway should send, and most of what is sent twice is the same.
 fn usual() -> impl Strategy<Value = Vec<Vec<(&'static str, String)>>> {
     let lists = prop::collection::vec(prop::sample::select(LISTS), 1..3);
     let value = (any::<prop::sample::Index>(), 0..100_u8, any::<bool>());
@@ -237,7 +265,12 @@ fn usual() -> impl Strategy<Value = Vec<Vec<(&'static str, String)>>> {
                 which = other.index(lists.len());
             }
             let list = lists[which % lists.len()];
-            list.iter().zip(&values).map(|(name, value)| said(name, value)).collect()
+            let mut response: Vec<_> =
+                list.iter().zip(&values).map(|(name, value)| said(name, value)).collect();
+            if stay != 2 {
+                copy_upstream(&mut response);
+            }
+            response
         };
         turns.into_iter().map(response).collect()
     })

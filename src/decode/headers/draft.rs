@@ -167,11 +167,19 @@ impl Draft {
             && pairs.iter().all(|(a, b)| a.is_none() || b.is_none() || a == b)
     }
 
-    /// Whether two drafts speak of the same thing, whoever sent it.
-    pub fn same_count(&self, other: &Draft) -> bool {
-        self.key.resource == other.key.resource
-            && self.key.window_s == other.key.window_s
-            && self.key.label == other.key.label
+    /// Whether its name has no owner's mark, neither the provider's nor a descriptor's.
+    pub fn is_plain(&self) -> bool {
+        !self.key.upstream && self.key.family.kin == Kin::Suffixed && !self.key.described
+    }
+
+    /// Whether it may be the provider's bucket again, as a gateway sends it under a plain
+    /// name too.
+    pub fn may_repeat(&self, upstream: &Draft) -> bool {
+        self.is_plain()
+            && upstream.key.upstream
+            && self.key.resource == upstream.key.resource
+            && self.key.window_s == upstream.key.window_s
+            && self.key.label == upstream.key.label
     }
 
     /// Fills gaps from another draft of the same bucket.

@@ -65,15 +65,11 @@ fn join_states(drafts: &mut [Draft]) {
 /// LiteLLM sends its provider's numbers twice, unless it has limits of its own:
 /// then the numbers differ, and the plain ones are the key's.
 fn join_upstream_copies(drafts: &mut [Draft]) {
-    let is_plain = |draft: &Draft| {
-        let key = &draft.key;
-        !key.upstream && key.family.kin == Kin::Suffixed && !key.described
-    };
     if drafts.iter().all(|draft| !draft.key.upstream) {
         return;
     }
-    each_pair(drafts, is_plain, |plain, upstream| {
-        if !upstream.key.upstream || !plain.same_count(upstream) {
+    each_pair(drafts, Draft::is_plain, |plain, upstream| {
+        if !plain.may_repeat(upstream) {
             return;
         }
         if plain.is_copy_of(upstream) {

@@ -1,7 +1,7 @@
 //! The usual response: under the same names as the one before it, from the same
 //! provider, answered, with plain numbers. Of such a one only the numbers are read:
-//! whose buckets they are, and that none of them is a part of another one, was found
-//! when the names were read in full.
+//! whose buckets they are, and that none of them is a part of another one but those
+//! that repeat it to the letter, was found when the names were read in full.
 //!
 //! Never more than a shortcut. It takes nothing whose meaning depends on another
 //! value; at the first value of another form the response is read in full.
@@ -39,6 +39,8 @@ struct Known {
     provider: Option<String>,
     /// Without any, none of them is usual.
     buckets: Vec<Bucket>,
+    /// Positions of values that must be the same: what a gateway sends twice.
+    copies: Vec<[usize; 2]>,
     /// What does not depend on values.
     report: HeaderReport,
 }
@@ -84,7 +86,10 @@ impl Usual {
         let mark = bag.mark();
         let known = self.known.iter().find(|known| known.is_of(mark, context));
         let usual = known.filter(|known| !known.buckets.is_empty() && may_be_usual(context));
-        let Some(Known { buckets, report: fixed, .. }) = usual else { return false };
+        let Some(Known { buckets, copies, report: fixed, .. }) = usual else { return false };
+        if copies.iter().any(|[copy, original]| bag.value(*copy) != bag.value(*original)) {
+            return false;
+        }
         report.limits.clear();
         for bucket in buckets {
             let Some(reading) = bucket.read(bag, context) else { return false };
@@ -122,15 +127,8 @@ impl Usual {
         let place = place.unwrap_or_else(|| self.room());
         let Some(known) = self.known.get_mut(place) else { return };
         known.be_of(mark, context);
-        // In the order in which they are met where every value says something.
-        for key in &plan.buckets {
-            let draft = gathered.drafts.iter().find(|draft| draft.key == *key);
-            let bucket = draft.and_then(|draft| Bucket::of(draft, plan, setting));
-            let Some(bucket) = bucket else { return known.buckets.clear() };
-            known.buckets.push(bucket);
-        }
-        let read = [gathered.drafts.len(), report.limits.len()];
-        if read != [known.buckets.len(); 2] {
+        let all_known = known.buckets_of(plan, &gathered.drafts, setting).is_some();
+        if !all_known || report.limits.len() != known.buckets.len() {
             return known.buckets.clear();
         }
         let (limits, faults) = (Vec::new(), Vec::new());
@@ -159,6 +157,7 @@ impl Known {
     fn be_of(&mut self, mark: Mark, context: &HeaderContext<'_>) {
         self.mark = mark;
         self.buckets.clear();
+        self.copies.clear();
         match (&mut self.provider, context.provider) {
             (Some(known), Some(name)) => {
                 known.clear();
@@ -166,6 +165,37 @@ impl Known {
             }
             (known, name) => *known = name.map(str::to_owned),
         }
+    }
+
+    /// Takes the plan's buckets, in the order in which they are met where every value
+    /// says something, and what repeats them; `None` if there is more to them.
+    fn buckets_of(&mut self, plan: &Plan, drafts: &[Draft], setting: &Setting) -> Option<()> {
+        if drafts.len() != plan.buckets.len() {
+            return None;
+        }
+        for key in &plan.buckets {
+            let draft = drafts.iter().find(|draft| draft.key == *key)?;
+            if draft.absorbed {
+                self.copies_of(draft, drafts, plan)?;
+            } else {
+                self.buckets.push(Bucket::of(draft, plan, setting)?);
+            }
+        }
+        Some(())
+    }
+
+    /// Takes what went into another bucket because it is sent twice.
+    fn copies_of(&mut self, copy: &Draft, drafts: &[Draft], plan: &Plan) -> Option<()> {
+        let mut originals = drafts.iter().filter(|draft| copy.may_repeat(draft));
+        let (Some(original), None) = (originals.next(), originals.next()) else { return None };
+        for step in &plan.steps {
+            if let Some((verb, _)) = step.bucket.filter(|(_, key)| *key == copy.key) {
+                let said = Some((verb, original.key));
+                let first = plan.steps.iter().find(|step| step.bucket == said)?;
+                self.copies.push([step.index, first.index]);
+            }
+        }
+        Some(())
     }
 }
 
@@ -176,16 +206,14 @@ fn may_be_usual(context: &HeaderContext<'_>) -> bool {
         && context.url.is_none()
 }
 
-/// Whether all that names say is about buckets of which none can be a part of another.
+/// Whether all that names say is about buckets of which none can be a part of another,
+/// unless it repeats it.
 fn is_plain(plan: &Plan) -> bool {
     let alone = |role: Role| matches!(role, Role::Other | Role::RequestId | Role::Model);
-    let mut keys = plan.buckets.iter();
-    let upstream = keys.clone().any(|key| key.upstream);
     !plan.dated
         && plan.steps.iter().all(|step| alone(step.role))
-        && keys.all(|key| match key.family.kin {
-            // LiteLLM sends some twice, once as its provider's.
-            Kin::Suffixed => key.named && !key.described && key.upstream == upstream,
+        && plan.buckets.iter().all(|key| match key.family.kin {
+            Kin::Suffixed => key.named || key.described,
             Kin::Plain => true,
             Kin::Trio | Kin::Field | Kin::Ai | Kin::Body => false,
         })
