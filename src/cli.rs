@@ -18,6 +18,7 @@ mod offline;
 mod out;
 mod parse;
 mod period;
+mod salt;
 mod serve;
 mod setup;
 mod sheet;

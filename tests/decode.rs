@@ -349,6 +349,26 @@ fn times_without_a_zone_are_in_the_sources_zone() {
     }
 }
 
+/// Clocks in Berlin go from 03:00 back to 02:00 at 01:00 UTC.
+#[test]
+fn an_hour_that_comes_twice_is_the_later_one_that_has_begun() {
+    let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let half_past = |hour: i64| Wall::from_millis(1_792_886_400_000 + (hour * 60 + 30) * 60_000);
+    for (written, received, expected) in [
+        ("2026-10-25 02:30:00", half_past(0), half_past(0)),
+        ("2026-10-25 02:30:00", half_past(1), half_past(1)),
+        ("2026-10-25 02:30:00", half_past(9), half_past(1)),
+        ("2026/10/25 - 02:30:00", half_past(0), half_past(0)),
+        ("2026/10/25 - 02:30:00", half_past(1), half_past(1)),
+        ("2026-10-25 03:30:00", half_past(1), half_past(2)),
+    ] {
+        let line = format!(r#"{{"ts":"{written}","model":"m","status":"ok"}}"#);
+        let options = DecodeOptions { timezone: Some(berlin.clone()), ..DecodeOptions::default() };
+        let got = request(&decode(Lines::all(line.as_bytes()), received, options)).at;
+        assert_eq!(got, expected, "{written} received at {}", received.rfc3339());
+    }
+}
+
 #[test]
 fn times_are_read_in_every_notation_or_replaced_by_the_time_of_reading() {
     for (written, at) in [

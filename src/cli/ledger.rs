@@ -14,7 +14,6 @@ use super::setup::Context;
 use super::sheet::Sheet;
 use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
-use crate::engine::{CapSpec, Period};
 use crate::ledger::{
     Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size,
 };
@@ -179,15 +178,11 @@ fn show_text(
     }
 }
 
-/// From when on spend may count against a cap: this month's, and that of the weeks
-/// and the rolling periods of the configured ones.
+/// From when on spend may count against a cap: this month's, and that of what the
+/// configured ones count now, each in its own zone.
 fn counted_from(context: &Context, here: &Here) -> Wall {
-    let begin = |cap: &CapSpec| match cap.period {
-        Period::Rolling(window) => here.now.minus(window.span()),
-        Period::Week => here.period(Every::Week, here.now).from,
-        Period::Day | Period::Month => here.month_begin(),
-    };
-    let begins = context.config.caps.iter().map(begin);
+    let home = &context.config.timezone.zone;
+    let begins = context.config.caps.iter().map(|cap| cap.counts_from(here.now, home));
     begins.fold(here.month_begin(), Wall::min)
 }
 

@@ -7,7 +7,8 @@ use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
 
 use super::args::{Demo as DemoArgs, Watch};
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish};
+use super::out::{Ended, Out, finish, say};
+use super::salt;
 use super::setup::{Context, sinks};
 use super::times::duration;
 use crate::config::ConfigFile;
@@ -16,7 +17,7 @@ use crate::demo::{Demo, DemoOptions, Scenario};
 use crate::domain::Names;
 use crate::engine::Event;
 use crate::ledger::LedgerError;
-use crate::runtime::{self, LedgerSetup, Running, Setup, Signal, Signals};
+use crate::runtime::{self, LedgerAccess, LedgerSetup, Running, Setup, Signal, Signals};
 use crate::tui;
 
 /// Events waiting to be printed; what a slow reader has no room for is lost and
@@ -128,6 +129,12 @@ pub(super) fn begin(
     let sources = context.sources(paths)?;
     let sinks = sinks(&context.pipelines(&names, Texts::Skip), &sources)?;
     context.make_state_dir()?;
+    if let Some(ledger) = ledger.as_ref().filter(|ledger| ledger.access == LedgerAccess::Keep)
+        && let Err(error) = salt::keep(&ledger.dir, &ledger.host)
+    {
+        let dir = ledger.dir.display();
+        say(&format!("keys will look new if this host is renamed: cannot write to {dir}: {error}"));
+    }
     let setup = Setup {
         sources,
         engine: context.engine(),

@@ -8,6 +8,7 @@ use super::args::Global;
 use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
 use super::out::say;
+use super::salt;
 use crate::action::ArmState;
 use crate::config::{Config, ConfigError, ConfigFile, Known, LoadInput, Override, When};
 use crate::decode::Texts;
@@ -150,7 +151,7 @@ impl Context {
             prices: self.prices(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
-            key_salt: key_salt(&host),
+            key_salt: self.key_salt(),
             host,
             texts,
         }
@@ -198,6 +199,10 @@ impl Context {
         self.config.ledger.dir.clone().unwrap_or_else(|| self.state_dir.clone())
     }
 
+    fn key_salt(&self) -> u64 {
+        salt::of(&self.ledger_dir(), &host_name())
+    }
+
     /// Whether somebody said where state is.
     #[must_use]
     pub fn state_is_named(&self) -> bool {
@@ -224,7 +229,7 @@ impl Context {
             state_dir: self.state_dir.clone(),
             env: super::env::variable,
             names: names.clone(),
-            key_salt: key_salt(&host_name()),
+            key_salt: self.key_salt(),
         }
     }
 
@@ -354,14 +359,4 @@ fn overrides(global: &Global) -> Vec<Override> {
         put("--mouse", "display.mouse", true.into());
     }
     overrides
-}
-
-/// Fingerprints of keys agree within a machine and differ between machines, so
-/// that a leaked fingerprint can't be looked up in a table.
-fn key_salt(host: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hasher};
-    let mut hasher = DefaultHasher::new();
-    hasher.write(host.as_bytes());
-    hasher.write(&std::fs::read("/etc/machine-id").unwrap_or_default());
-    hasher.finish()
 }

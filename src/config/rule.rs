@@ -14,6 +14,7 @@ use crate::engine::{CapSpec, Period};
 use crate::rules::{
     Action, Direction, Family, Match, Metric, OnNoData, RuleSpec, Severity, Threshold,
 };
+use crate::source::SourceSpec;
 
 /// Reads an enabled rule. `None` if it is wrong, which is then reported.
 pub(super) fn rule(mut reader: Reader, name: String, caps: &[CapSpec]) -> Option<RuleSpec> {
@@ -136,7 +137,7 @@ fn closed_set(label: &str, metric: Metric) -> Option<Vec<&'static str>> {
         }
         "priority" => Priority::ALL.iter().map(|value| value.word()).collect(),
         "outcome" => Outcome::ALL.iter().map(|value| value.word()).collect(),
-        "kind" => vec!["file", "stdin"],
+        "kind" => SourceSpec::KINDS.to_vec(),
         _ => return None,
     })
 }

@@ -5,7 +5,9 @@
 //! it took is too, for where a log writes whole seconds the same small call fits
 //! twice into one.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
 
 use crate::domain::Request;
 
@@ -33,8 +35,8 @@ pub(super) fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
     hasher.finish()
 }
 
-fn hasher(key: &str, salt: u64) -> DefaultHasher {
-    let mut hasher = DefaultHasher::new();
+fn hasher(key: &str, salt: u64) -> SipHasher13 {
+    let mut hasher = SipHasher13::new();
     hasher.write_u64(salt);
     hasher.write(key.as_bytes());
     hasher.write_u8(0xff);

@@ -20,6 +20,8 @@ pub(super) struct Around<'l> {
 
 /// A date without a year may lie this far ahead of our clock.
 const AHEAD_NS: i64 = 2 * 86_400 * 1_000_000_000;
+/// Clocks differ by this much without harm.
+const SKEW_NS: i64 = 5 * 60 * 1_000_000_000;
 /// Of .NET's ticks at the Unix epoch, and nanoseconds in one.
 const TICKS_AT_EPOCH: i128 = 621_355_968_000_000_000;
 const TICK_NS: i128 = 100;
@@ -72,7 +74,7 @@ fn iso(raw: &[u8], around: Around<'_>) -> Option<Wall> {
     let at = time::civil(raw)?;
     let date = || DateTime::new(at.year, at.month, at.day, at.hour, at.minute, at.second, at.nano);
     match around.zone {
-        Some(zone) => in_zone(date().ok()?, zone),
+        Some(zone) => in_zone(date().ok()?, zone, around.received),
         None => Some(at.utc()),
     }
 }
@@ -109,11 +111,21 @@ fn placed(parts: &BrokenDownTime, around: Around<'_>) -> Option<Wall> {
         return wall(parts.to_timestamp().ok()?.as_nanosecond());
     }
     let utc = TimeZone::UTC;
-    in_zone(parts.to_datetime().ok()?, around.zone.unwrap_or(&utc))
+    in_zone(parts.to_datetime().ok()?, around.zone.unwrap_or(&utc), around.received)
 }
 
-fn in_zone(at: DateTime, zone: &TimeZone) -> Option<Wall> {
-    wall(zone.to_ambiguous_timestamp(at).compatible().ok()?.as_nanosecond())
+/// An hour that comes twice when clocks are set back is the later one that has begun:
+/// what is logged now is of now.
+fn in_zone(at: DateTime, zone: &TimeZone, received: Wall) -> Option<Wall> {
+    let read = zone.to_ambiguous_timestamp(at);
+    if read.is_ambiguous() {
+        let later = read.later().ok().and_then(|at| wall(at.as_nanosecond()));
+        let begun = later.filter(|at| at.0 <= received.0.saturating_add(SKEW_NS));
+        if begun.is_some() {
+            return begun;
+        }
+    }
+    wall(read.compatible().ok()?.as_nanosecond())
 }
 
 fn wall(nanos: i128) -> Option<Wall> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::calendar::Span;
 use crate::domain::{Dimension, NanoUsd, Wall};
 use crate::rules::{Match, RuleSpec};
 
@@ -41,6 +42,15 @@ pub struct CapSpec {
     pub zone: Option<TimeZone>,
     /// How much.
     pub cap: NanoUsd,
+}
+
+impl CapSpec {
+    /// The first moment whose spend it counts now; days begin in `home` if it does not
+    /// say where.
+    #[must_use]
+    pub fn counts_from(&self, now: Wall, home: &TimeZone) -> Wall {
+        Span::around(self.period, now, self.zone.as_ref().unwrap_or(home)).start
+    }
 }
 
 impl Period {

@@ -88,6 +88,10 @@ impl SourceSpec {
         }
     }
 
+    /// Every word of [`SourceSpec::kind`].
+    pub const KINDS: [&'static str; 9] =
+        ["file", "stdin", "fifo", "command", "journald", "probe", "poll", "scrape", "redis"];
+
     /// The word for how it is read: `file`, `stdin`, `probe`, …
     #[must_use]
     pub fn kind(&self) -> &'static str {

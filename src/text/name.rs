@@ -2,7 +2,9 @@
 //! our memory nor pass for one of our own buckets.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
 
 /// Names up to this many bytes are kept whole.
 const LONGEST: usize = 256;
@@ -33,7 +35,7 @@ pub fn name(text: &str) -> Cow<'_, str> {
 }
 
 fn hash(seed: u8, text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = SipHasher13::new();
     hasher.write_u8(seed);
     hasher.write(text.as_bytes());
     hasher.finish()

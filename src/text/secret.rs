@@ -8,7 +8,9 @@ mod shape;
 
 use shape::Secret;
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
 
 /// Shorter secrets do not show their last four characters.
 const SHOWS_END: usize = 12;
@@ -38,7 +40,7 @@ pub fn fingerprint(key: &str, salt: u64) -> String {
     let whole = Secret { body: 0..key.len() };
     let secret = shape::next(key, 0).unwrap_or(whole);
     let prefix = key.get(..secret.body.start).unwrap_or_default();
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = SipHasher13::new();
     hasher.write_u64(salt);
     hasher.write(key.as_bytes());
     let hash = hasher.finish() & 0xffff;

@@ -327,7 +327,16 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
     sandbox.run(["ledger", "verify"]).ok();
     let export = sandbox.run(["ledger", "export", "--from", "365d", "--by", "key"]).ok().out();
     assert!(export.contains(",new,") && !export.contains("old"), "{export}");
-    // A later date than the first of this month is refused.
+    // A later date than the first of this month is refused, by the clock of any cap.
+    let kiribati =
+        "[[cap]]\nname = \"k\"\nusd = 1\nperiod = \"month\"\ntimezone = \"Pacific/Kiritimati\"\n";
+    let here = jiff::Timestamp::now().in_tz("Pacific/Kiritimati").unwrap();
+    let first = here.first_of_month().unwrap().start_of_day().unwrap().timestamp();
+    let inside = (first + jiff::Span::new().hours(1)).to_string();
+    let config = sandbox.file("kiribati.toml", kiribati);
+    let cut = ["ledger", "prune", "--older-than", &inside, "--config", config.to_str().unwrap()];
+    sandbox.run(cut).exits(77).says("--force");
+    // Nor by the clock of all.
     let tomorrow = Wall::from_secs((now + 1440) * 60).rfc3339();
     let cut = ["ledger", "prune", "--older-than", &tomorrow];
     sandbox.run(cut).exits(77).says("--force");

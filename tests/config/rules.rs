@@ -3,8 +3,18 @@
 use std::time::Duration;
 
 use tripline::rules::{Action, Direction, OnNoData, Severity, builtin};
+use tripline::source::SourceSpec;
 
 use super::{load, problems, refused, refused_rules, rule_with};
+
+#[test]
+fn every_kind_of_source_may_be_matched() {
+    for kind in SourceSpec::KINDS {
+        load(&format!(
+            "[[rule]]\nname = \"r\"\nmetric = \"source.silent_s\"\nabove = 60\nmatch = {{ kind = \"{kind}\" }}"
+        ));
+    }
+}
 
 #[test]
 fn thresholds() {

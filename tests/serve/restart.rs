@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -280,6 +281,44 @@ fn no_secret_and_no_prompt_is_kept() {
         assert!(!found, "{}", String::from_utf8_lossy(&kept));
         assert!(kept.len() > 10_000);
     }
+}
+
+/// A container that is made anew has another name and machine id, and the same volume.
+#[test]
+fn keys_are_known_again_by_the_number_that_is_kept_beside_the_ledger() {
+    let sandbox = Sandbox::new();
+    let line = |n: u32| {
+        format!(
+            concat!(
+                r#"{{"litellm_call_id":"c{n}","call_type":"acompletion","status":"success","#,
+                r#""model":"m","response_cost":1.5,"metadata":{{"#,
+                r#""user_api_key_alias":"sk-PLANTEDKEY0123456789abcdefABCDEF0123456789"}}}}"#,
+                "\n"
+            ),
+            n = n
+        )
+    };
+    let keys = |name: &str, n: u32, salt: Option<&str>| {
+        if let Some(salt) = salt {
+            fs::write(sandbox.state().join("salt"), salt).unwrap();
+        }
+        let log = sandbox.path(name);
+        fs::write(&log, line(n)).unwrap();
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        status_until(&sandbox, "kept", |status| status["sources"][0]["lines"] == 1 && kept(status));
+        daemon.stop();
+        let rows = sandbox.run(["report", "--by", "key", "--json"]).ok().json();
+        rows["rows"].as_array().unwrap().len()
+    };
+    assert_eq!(keys("a.log", 1, None), 1);
+    let salt = fs::read_to_string(sandbox.state().join("salt")).unwrap();
+    assert_eq!(keys("b.log", 2, None), 1);
+    assert_eq!(fs::read_to_string(sandbox.state().join("salt")).unwrap(), salt);
+    assert_eq!(keys("c.log", 3, Some("00000000000000aa\n")), 2, "it is not asked of the machine");
+    assert_eq!(keys("d.log", 4, Some("torn")), 2, "what can't be read is made anew");
+    assert_eq!(fs::read_to_string(sandbox.state().join("salt")).unwrap(), salt);
+    let mode = fs::metadata(sandbox.state().join("salt")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

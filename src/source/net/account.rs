@@ -1,7 +1,7 @@
 //! What was asked and what it cost, kept over restarts: a program that starts
 //! again and again must neither storm a provider nor spend a budget twice.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -209,15 +209,16 @@ impl Account {
     }
 
     fn save(&self) -> io::Result<()> {
-        if let Some(dir) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        }
+        let dir = self.path.parent().unwrap_or(Path::new("/"));
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let beside = self.path.with_extension("new");
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(&serde_json::to_vec(&self.book)?)?;
         file.sync_all()?;
-        fs::rename(&beside, &self.path)
+        fs::rename(&beside, &self.path)?;
+        // Without this the name may be the old book's after a power cut.
+        File::open(dir)?.sync_all()
     }
 }
 
