@@ -21,17 +21,23 @@ pub(super) fn trusted(key: &str, space: &str, salt: u64) -> u64 {
 
 /// Fingerprint of a call whose log gives it `key`; the same in every run.
 pub(super) fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
+    let (tokens, timing) = (request.tokens, request.timing);
+    let count = |count: Option<u64>| count.unwrap_or(u64::MAX);
+    let millis = |millis: Option<f64>| millis.map_or(u64::MAX, f64::to_bits);
+    // Together: a write costs much, its length little.
+    let facts = [
+        request.at.0.cast_unsigned(),
+        request.status.unwrap_or(0).into(),
+        count(tokens.input),
+        count(tokens.output),
+        count(tokens.cached_input),
+        count(tokens.cache_write),
+        millis(timing.latency_ms),
+        millis(timing.ttft_ms),
+    ];
     let mut hasher = hasher(key, salt);
-    hasher.write_i64(request.at.0);
-    hasher.write_u16(request.status.unwrap_or(0));
-    let tokens = request.tokens;
-    for count in [tokens.input, tokens.output, tokens.cached_input, tokens.cache_write] {
-        hasher.write_u64(count.map_or(u64::MAX, |count| count));
-    }
-    for millis in [request.timing.latency_ms, request.timing.ttft_ms] {
-        hasher.write_u64(millis.map_or(u64::MAX, f64::to_bits));
-    }
-    hasher.write_i128(request.cost.map_or(-1, |cost| cost.usd.0));
+    hasher.write(facts.map(u64::to_le_bytes).as_flattened());
+    hasher.write(&request.cost.map_or(-1, |cost| cost.usd.0).to_le_bytes());
     hasher.finish()
 }
 
