@@ -1,6 +1,6 @@
 //! Sums as a table for people, in eighty columns.
 
-use crate::domain::{Bucket, NanoUsd};
+use crate::domain::{Bucket, NanoUsd, amount};
 use crate::text::{Ellipsis, cut, printable, width};
 
 /// Columns of a printed name, where amounts are not long.
@@ -62,15 +62,8 @@ impl Sheet {
 }
 
 fn separated(count: i64) -> String {
-    let digits = count.unsigned_abs().to_string();
-    let mut out = String::from(if count < 0 { "-" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    let sign = if count < 0 { "-" } else { "" };
+    format!("{sign}{}", amount::grouped(count.unsigned_abs().into()))
 }
 
 /// At most six characters: `812`, `9.1k`, `120M`.

@@ -85,18 +85,25 @@ impl NanoUsd {
 
     fn unsigned(self, digits: usize) -> String {
         let (size, scale) = (self.0.unsigned_abs(), SCALE.unsigned_abs());
-        let (whole, part) = ((size / scale).to_string(), format!("{:09}", size % scale));
-        let mut text = String::with_capacity(whole.len() + whole.len() / 3 + 1 + digits);
-        for (at, digit) in whole.chars().enumerate() {
-            if at > 0 && (whole.len() - at).is_multiple_of(3) {
-                text.push(',');
-            }
-            text.push(digit);
-        }
+        let (mut text, part) = (grouped(size / scale), format!("{:09}", size % scale));
         text.push('.');
         text.extend(part.chars().take(digits));
         text
     }
+}
+
+/// A whole number with separators: `1,204`.
+#[must_use]
+pub fn grouped(count: u128) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A text that is no amount of dollars.

@@ -52,14 +52,8 @@ impl PerMillion {
     /// behind the point.
     #[must_use]
     pub fn parse(usd: &str) -> Option<PerMillion> {
-        let (whole, part) = usd.split_once('.').unwrap_or((usd, ""));
-        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || part.len() > 9 || !digits(whole) || !digits(part) {
-            return None;
-        }
-        let whole: u64 = whole.parse().ok()?;
-        let part: u64 = format!("{part:0<9}").parse().ok()?;
-        whole.checked_mul(1_000_000_000)?.checked_add(part).map(PerMillion)
+        let NanoUsd(nano) = usd.parse().ok()?;
+        u64::try_from(nano).ok().map(PerMillion)
     }
 
     fn times(self, tokens: u64) -> i128 {

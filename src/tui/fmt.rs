@@ -3,7 +3,7 @@
 //! Values are coarse on purpose: a field that reads the same writes no bytes,
 //! and a tired reader wants `53m`, not `3184 s`. What is not known is `?`.
 
-use crate::domain::Wall;
+use crate::domain::{Wall, amount};
 
 use super::options::ClockStyle;
 
@@ -100,15 +100,7 @@ pub fn count(value: f64) -> String {
 /// A whole number of events with separators: `1,204`.
 #[must_use]
 pub fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    amount::grouped(value.into())
 }
 
 /// A number in full, with separators where it is whole: `2,000,000`, `0.25`.
