@@ -86,6 +86,29 @@ fn calls() -> Vec<RuleSpec> {
             .hold_s(30)
             .keep_s(120)
             .evidence(20),
+        rule("errors-timed-out", Metric::ErrorsRatio)
+            .only("outcome", "timed_out")
+            .above(&[(0.05, Severity::Warning), (0.25, Severity::Critical)])
+            .clear(0.02)
+            .hold_s(30)
+            .keep_s(120)
+            .evidence(20),
+        // A revoked key or a model that is gone rejects most calls of an endpoint; a client
+        // that is wrong by itself, few of them.
+        rule("errors-auth", Metric::ErrorsRatio)
+            .only("outcome", "auth_failed")
+            .above(&[(0.20, Severity::Warning), (0.80, Severity::Critical)])
+            .clear(0.10)
+            .hold_s(30)
+            .keep_s(120)
+            .evidence(20),
+        rule("errors-bad-requests", Metric::ErrorsRatio)
+            .only("outcome", "client_error")
+            .above(&[(0.20, Severity::Warning), (0.80, Severity::Critical)])
+            .clear(0.10)
+            .hold_s(30)
+            .keep_s(120)
+            .evidence(20),
         // A few 429s are how clients find the edge; one in ten is a queue building up.
         rule("errors-rate-limited", Metric::ErrorsRatio)
             .only("outcome", "rate_limited")

@@ -12,7 +12,8 @@ const SOON_S: f64 = 300.0;
 const CAP_SOON_S: f64 = 3600.0;
 
 /// Share of calls refused or failed from which a row of traffic is marked, and from
-/// which it is a warning by itself.
+/// which it is a warning by itself. A few calls that nobody would take are their
+/// writer's business, and are not marked.
 const HURT: f64 = 0.02;
 const BADLY_HURT: f64 = 0.2;
 /// Calls that must have gone wrong for that, unless all did.
@@ -47,18 +48,17 @@ pub fn cap_state(cap: &Cap) -> State {
     if cap.used_ratio.is_some_and(|used| used >= 0.8) || soon { State::Warning } else { State::Ok }
 }
 
-/// How bad a row of traffic is. What is counted as bad is what its callers can't
-/// help: refusals and failures.
+/// How bad a row of traffic is.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "a count of a minute's calls")]
 pub fn traffic_state(traffic: &Traffic) -> State {
-    let worst = traffic.refused_ratio().max(traffic.broken_ratio());
+    let worst = traffic.hurt_ratio();
     let bad = worst * traffic.requests as f64;
-    match worst {
-        worst if worst >= BADLY_HURT && (bad >= FEW || worst >= 1.0) => State::Critical,
-        worst if worst >= HURT => State::Warning,
-        _ => State::Ok,
+    if worst >= BADLY_HURT && (bad >= FEW || worst >= 1.0) {
+        return State::Critical;
     }
+    let marked = traffic.refused_ratio().max(traffic.broken_ratio()) >= HURT;
+    if marked { State::Warning } else { State::Ok }
 }
 
 /// Worst of everything: alerts say what is wrong, limits and caps what binds.
@@ -208,15 +208,24 @@ fn who(key: &super::Key) -> String {
 /// The row of traffic in which most calls go wrong, if that is bad.
 fn badly_hurt(snapshot: &Snapshot) -> Option<&Traffic> {
     #[allow(clippy::cast_precision_loss, reason = "a count of a minute's calls")]
-    let bad = |row: &Traffic| row.requests as f64 * row.refused_ratio().max(row.broken_ratio());
+    let bad = |row: &Traffic| row.requests as f64 * row.hurt_ratio();
     let rows = snapshot.traffic.iter().filter(|row| traffic_state(row) == State::Critical);
     rows.max_by(|a, b| bad(a).total_cmp(&bad(b)))
 }
 
 fn hurt(row: &Traffic) -> String {
     let percent = |ratio: f64| format!("{:.0}%", ratio * 100.0);
-    if row.broken_ratio() > row.refused_ratio() {
-        return format!("{} failing {}", row.title(), percent(row.broken_ratio()));
+    let (refused, broken, rejected) =
+        (row.refused_ratio(), row.broken_ratio(), row.rejected_ratio());
+    if rejected > broken && rejected > refused {
+        let bad_keys = row.share(&["auth_failed"]) * 2.0 > rejected;
+        let why = if bad_keys { "with a key that does not work" } else { "as bad requests" };
+        return format!("{} {} rejected {why}", row.title(), percent(rejected));
+    }
+    if broken > refused {
+        let late = row.share(&["timed_out"]) * 2.0 > broken;
+        let how = if late { "timing out" } else { "failing" };
+        return format!("{} {how} {}", row.title(), percent(broken));
     }
     let most = row.limited_by.iter().max_by(|a, b| a.1.total_cmp(b.1));
     let cause = match most {
@@ -227,7 +236,7 @@ fn hurt(row: &Traffic) -> String {
         }
         _ => ", cause not stated".to_owned(),
     };
-    format!("{} {} refused{cause}", row.title(), percent(row.refused_ratio()))
+    format!("{} {} refused{cause}", row.title(), percent(refused))
 }
 
 /// The worst alert that fires, where nothing above says as much.

@@ -59,10 +59,23 @@ impl Traffic {
         self.share(&["rate_limited", "quota_exhausted"])
     }
 
-    /// Share of calls that the server failed.
+    /// Share of calls that the server failed, or did not answer in time.
     #[must_use]
     pub fn broken_ratio(&self) -> f64 {
-        self.share(&["failed", "overloaded"])
+        self.share(&["failed", "overloaded", "timed_out"])
+    }
+
+    /// Share of calls that nobody would take as they were: a key that does not work, a
+    /// model that is not known.
+    #[must_use]
+    pub fn rejected_ratio(&self) -> f64 {
+        self.share(&["auth_failed", "client_error"])
+    }
+
+    /// The largest of these shares.
+    #[must_use]
+    pub fn hurt_ratio(&self) -> f64 {
+        self.refused_ratio().max(self.broken_ratio()).max(self.rejected_ratio())
     }
 
     /// Share of calls that ended in one of these ways.

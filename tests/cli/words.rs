@@ -154,9 +154,25 @@ fn an_endpoint_that_refuses_every_call_is_not_ok() {
     let log = sandbox.file("gw.jsonl", failed + &passed);
     let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
     assert!(said.starts_with("WARNING: openai gpt-4o /v1/embeddings failing 100%"), "{said}");
-    let log = sandbox.file("gw.jsonl", passed);
-    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
-    assert!(said.starts_with("OK: "), "{said}");
+    // So is what nobody would take, and what was not answered in time.
+    for (status, expected) in [
+        (401, "100% rejected with a key that does not work"),
+        (404, "100% rejected as bad requests"),
+        (504, "timing out 100%"),
+    ] {
+        let bad: String = (20..24).map(|n| at(n, "/v1/embeddings", status)).collect();
+        let log = sandbox.file("gw.jsonl", bad + &passed);
+        let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+        let verdict = format!("WARNING: openai gpt-4o /v1/embeddings {expected}");
+        assert!(said.starts_with(&verdict), "{said}");
+    }
+    // A client that is wrong now and then is not.
+    let wrong: String = (20..24).map(|n| at(n, "/v1/chat/completions", 400)).collect();
+    for log in [wrong + &passed, passed] {
+        let log = sandbox.file("gw.jsonl", log);
+        let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+        assert!(said.starts_with("OK: "), "{said}");
+    }
 }
 
 const CAP: &str = "[[cap]]\nname = \"month\"\nusd = 20\nperiod = \"168h\"\n";

@@ -204,7 +204,7 @@ fn draw_percentiles(pen: &mut Pen<'_>, times: Option<Percentiles>, shown: usize)
 }
 
 fn cells(traffic: &Traffic, old: bool) -> Vec<Cell> {
-    let (limited, broken) = (traffic.refused_ratio(), traffic.broken_ratio());
+    let (limited, broken) = (traffic.refused_ratio(), traffic.share(BROKEN));
     let (mark, tone) = match traffic_state(traffic) {
         _ if old => (mark(State::Unknown), Tone::Quiet),
         State::Critical => ("!", Tone::Critical),
