@@ -321,6 +321,10 @@ fn never_trips(scope: &str, rule: &RuleSpec, caps: &[CapSpec]) -> Option<Complai
     if rule.metric.family() != Family::Cap {
         return None;
     }
+    if caps.is_empty() {
+        let message = format!("never happens: {word} is about caps, and there is none");
+        return Some(Complaint::new(message).hint("add a [[cap]]"));
+    }
     // A cap's alert has the names the cap is about, and only those.
     let watched = |cap: &&CapSpec| {
         let name = rule.matches.get("cap");

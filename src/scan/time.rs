@@ -98,10 +98,15 @@ pub fn civil(raw: &[u8]) -> Option<Civil> {
     Some(civil)
 }
 
-/// `Fri, 20 Nov 2026 15:11:17 GMT`, with or without the weekday.
+/// `Fri, 20 Nov 2026 15:11:17 GMT`, with or without the weekday, and the two obsolete
+/// forms that HTTP still asks of whoever reads a date: `Friday, 20-Nov-26 15:11:17 GMT`
+/// and `Fri Nov 20 15:11:17 2026`.
 #[must_use]
 pub fn http_date(raw: &[u8]) -> Option<Wall> {
     let mut text = Text(raw);
+    if raw.get(3) == Some(&b' ') && raw.first().is_some_and(u8::is_ascii_alphabetic) {
+        return asctime(raw);
+    }
     if let Some(comma) = raw.iter().position(|byte| *byte == b',') {
         text = Text(raw.get(comma + 1..)?);
         text.skip(b' ');
@@ -110,13 +115,28 @@ pub fn http_date(raw: &[u8]) -> Option<Wall> {
     let separator = text.one_of(b" -")?;
     let month = text.month()?;
     text.one_of(&[separator])?;
-    let year = text.number(4..=4)?;
+    let year = if separator == b'-' { text.year()? } else { text.number(4..=4)? };
     text.one_of(b" ")?;
     let time = text.time_of_day()?;
     text.one_of(b" ")?;
     let offset = text.offset()?;
     text.ended()?;
     Some(Civil::of(Date { year, month, day }, time)?.east_of_utc(offset))
+}
+
+/// As C prints it, in UTC: `Fri Nov 20 15:11:17 2026`.
+fn asctime(raw: &[u8]) -> Option<Wall> {
+    let mut text = Text(raw.get(4..)?);
+    let month = text.month()?;
+    text.one_of(b" ")?;
+    text.skip(b' ');
+    let day = text.number(1..=2)?;
+    text.one_of(b" ")?;
+    let time = text.time_of_day()?;
+    text.one_of(b" ")?;
+    let year = text.number(4..=4)?;
+    text.ended()?;
+    Some(Civil::of(Date { year, month, day }, time)?.utc())
 }
 
 /// `20/Nov/2026:15:11:17 +0000`, as access logs write it.
@@ -302,6 +322,15 @@ impl Text<'_> {
         })
     }
 
+    /// Two digits are of the years around the turn of the century.
+    fn year(&mut self) -> Option<i64> {
+        if Text(self.0).number(4..=4).is_some() {
+            return self.number(4..=4);
+        }
+        let year = self.number(2..=2)?;
+        Some(if year < 70 { 2000 + year } else { 1900 + year })
+    }
+
     fn skip(&mut self, unwanted: u8) {
         while self.one_of(&[unwanted]).is_some() {}
     }
@@ -350,6 +379,16 @@ mod tests {
         }
         assert_eq!(http_date(b"Fri, 20 Nov 2026 15:11:17 GMT"), moment);
         assert_eq!(http_date(b"20-Nov-2026 15:11:17 UTC"), moment);
+        assert_eq!(http_date(b"Friday, 20-Nov-26 15:11:17 GMT"), moment);
+        assert_eq!(http_date(b"Fri Nov 20 15:11:17 2026"), moment);
+        let old = rfc3339(b"1994-11-06T08:49:37Z");
+        assert_eq!(http_date(b"Sunday, 06-Nov-94 08:49:37 GMT"), old);
+        assert_eq!(http_date(b"Sun Nov  6 08:49:37 1994"), old);
+        for wrong in
+            ["Fri Nov 20 15:11:17 26", "Fri Nov 20 15:11:17 2026 x", "20 Nov 26 15:11:17 GMT"]
+        {
+            assert_eq!(http_date(wrong.as_bytes()), None, "{wrong}");
+        }
         assert_eq!(clf(b"20/Nov/2026:16:11:17 +0100"), moment);
         assert_eq!(js_date(b"Fri Nov 20 2026 16:11:17 GMT+0100 (Central European Time)"), moment);
         for text in [

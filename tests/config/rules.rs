@@ -233,6 +233,10 @@ fn a_rule_that_trips_must_say_on_what_evidence() {
             "4:11: 'actions' cannot take its scope from queue.depth, which has no 'provider' | name the target, or use \"trip:all\"",
         ),
     ]);
+    refused_rules(&[(
+        "metric = \"spend.used_ratio\"\nabove = 1\nactions = [\"trip:all\"]\nfor = \"5s\"\nmin_requests = 5",
+        "4:11: 'actions' never happens: spend.used_ratio is about caps, and there is none | add a [[cap]]",
+    )]);
     let caps = "[[cap]]\nname = \"all\"\nusd = 5\nperiod = \"day\"\n\
                 [[cap]]\nname = \"openai\"\nusd = 5\nperiod = \"day\"\nmatch = { provider = \"openai\" }\n";
     let rule = |name: &str| {
