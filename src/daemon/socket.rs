@@ -87,12 +87,16 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// Put it up, in the place of one that leads nowhere any more.
+    /// Put it up. One that is there was left by a process that fell, wherever it leads by
+    /// now: whoever puts one up is the only one to serve this state.
     pub fn new(at: &Path, to: &Path) -> Result<Sign, SocketError> {
+        let failed = |why| SocketError::Failed { path: at.to_owned(), why };
         let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
+        if at.is_symlink() {
+            std::fs::remove_file(at).map_err(failed)?;
+        }
         clear(at)?;
-        std::os::unix::fs::symlink(&to, at)
-            .map_err(|why| SocketError::Failed { path: at.to_owned(), why })?;
+        std::os::unix::fs::symlink(&to, at).map_err(failed)?;
         Ok(Sign { at: at.to_owned(), to })
     }
 }
