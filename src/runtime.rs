@@ -14,6 +14,7 @@
 
 mod actions;
 mod ageing;
+mod aside;
 mod brake;
 mod clock;
 mod command;

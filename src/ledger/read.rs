@@ -42,6 +42,17 @@ pub struct Kept {
     pub replaceable: Vec<KeptCall>,
 }
 
+/// What was found in an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFinding {
+    /// When.
+    pub at: Wall,
+    /// What kind of thing, in a word.
+    pub kind: String,
+    /// One sentence.
+    pub text: String,
+}
+
 /// How much there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -191,6 +202,24 @@ impl Reader {
         })?;
         last.reverse();
         Ok(last)
+    }
+
+    /// Findings since a moment, as far as the history goes, oldest first.
+    pub fn findings(&self, since: Wall) -> Result<Vec<KeptFinding>, LedgerError> {
+        // Looked for as text first: most events are none, and there may be many.
+        let select = "SELECT at, event ->> '$.labels.kind', event ->> 'summary' FROM history \
+                      WHERE at >= ?1 AND event LIKE '%\"event\":\"finding\"%' \
+                      AND json_valid(event) ORDER BY id";
+        self.ask(|db| {
+            let mut select = db.prepare(select)?;
+            let text = |row: &Row<'_>, column| row.get::<_, Option<String>>(column);
+            let rows = select.query_map([since.0], |row| {
+                let (kind, text) = (text(row, 1)?, text(row, 2)?);
+                let at = Wall(row.get(0)?);
+                Ok(kind.zip(text).map(|(kind, text)| KeptFinding { at, kind, text }))
+            })?;
+            rows.filter_map(Result::transpose).collect()
+        })
     }
 
     /// How much there is.

@@ -18,6 +18,7 @@ mod caps;
 mod daemon;
 #[path = "../support/disk.rs"]
 mod disk;
+mod known;
 #[path = "../support/need.rs"]
 mod need;
 mod open_records;
