@@ -141,6 +141,11 @@ fn show_json(
         put("to", json!(to));
     }
     put("totals", Value::Object(fields(totals)));
+    if let Some((before, sums)) = &size.pruned {
+        let mut pruned = fields(sums);
+        pruned.insert("before".to_owned(), json!(before));
+        put("pruned", Value::Object(pruned));
+    }
     put("refused", json!(apart));
     put("sources", sources.iter().map(source).collect());
     put("days", days.iter().map(day).collect());
@@ -161,6 +166,9 @@ fn show_text(
     });
     let (file, wal) = (megabytes(size.file_bytes), megabytes(size.wal_bytes));
     out.line(&format!("{file} MB, and {wal} MB still to be merged; {covers}"))?;
+    if let Some(pruned) = &size.pruned {
+        out.line(&spend::pruned_in_words(here, pruned))?;
+    }
     out.line("")?;
     let zone = spend::zone_name(context);
     let sheet = Sheet::of(days.iter().map(|(_, sum)| sum).chain([totals]));

@@ -11,7 +11,7 @@ use super::error::LedgerError;
 use super::grain::{self, Piece};
 use super::replaceable::KeptCall;
 use super::sums::{COLUMNS, Dimension, Who, bucket};
-use super::{LEDGER_FILE, checkpoints, file, refused, replaceable, seen};
+use super::{LEDGER_FILE, checkpoints, file, prune, refused, replaceable, seen};
 use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
 
 /// A ledger that can be read; beside a writer, and never in its way.
@@ -63,6 +63,8 @@ pub struct Size {
     /// The time with spend, if there is any: `[from, to)`, to the quarter of an
     /// hour as far as those are kept.
     pub period: Option<(Wall, Wall)>,
+    /// From before when days were pruned, and what they added up to, if any were.
+    pub pruned: Option<(Wall, Bucket)>,
 }
 
 impl Reader {
@@ -234,6 +236,7 @@ impl Reader {
             file_bytes: self.path.metadata().map_or(0, |meta| meta.len()),
             wal_bytes: file::wal_bytes(&self.path),
             period: first.zip(end).map(|(a, b)| (grain::begin_of(a), grain::begin_of(b))),
+            pruned: self.ask(prune::pruned)?,
         })
     }
 
