@@ -53,7 +53,8 @@ pub fn lying_aside(state_dir: &Path) -> Vec<PathBuf> {
     let is_aside = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let stamp = name.strip_prefix(LEDGER_FILE).and_then(|rest| rest.strip_prefix(MARK));
-        stamp.is_some_and(|stamp| !ENDINGS.iter().any(|end| !end.is_empty() && stamp.ends_with(end)))
+        stamp
+            .is_some_and(|stamp| !ENDINGS.iter().any(|end| !end.is_empty() && stamp.ends_with(end)))
     };
     let mut lying: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_aside).collect();
     lying.sort();

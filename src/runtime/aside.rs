@@ -26,7 +26,9 @@ impl Aside {
     /// Find them, and say so.
     pub fn said(dir: &Path, engine: &mut Engine, now: Stamp) -> Aside {
         let files = lying_aside(dir);
-        files.iter().for_each(|file| engine.alarm(KIND, &sentence(file), now));
+        for file in &files {
+            engine.alarm(KIND, &sentence(file), now);
+        }
         Aside { dir: dir.to_owned(), files, due: now.mono.plus(EVERY) }
     }
 

@@ -119,12 +119,7 @@ type Channels<'c> = (&'c Receiver<Commit>, &'c Sender<Word>, &'c Receiver<Infall
 
 /// Commit until the engine thread has ended, and then what it left. While nothing
 /// is to be committed, let go of what is old.
-fn keep(
-    mut ledger: Ledger,
-    mut aside: Aside,
-    (commits, say, over): Channels<'_>,
-    clock: Clock,
-) {
+fn keep(mut ledger: Ledger, mut aside: Aside, (commits, say, over): Channels<'_>, clock: Clock) {
     let mut ageing = Ageing::new(clock.now().mono);
     loop {
         let (looked, now) = (ageing.looked(), clock.now());

@@ -335,11 +335,11 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
         words.map(|words| all.contains(words))
     };
     assert_eq!(human(&["report", "--from", "120d", "--to", "95d"]), [true; 2]);
-    assert_eq!(human(&["report", "--from", "120d"])[0], true);
+    assert!(human(&["report", "--from", "120d"])[0]);
     assert_eq!(human(&["report", "--from", "60d", "--to", "50d"]), [false, true]);
-    assert_eq!(human(&["ledger", "export", "--from", "365d"])[0], true);
-    assert_eq!(human(&["ledger", "export", "--from", "60d"])[0], false);
-    assert_eq!(human(&["ledger", "show"])[0], true);
+    assert!(human(&["ledger", "export", "--from", "365d"])[0]);
+    assert!(!human(&["ledger", "export", "--from", "60d"])[0]);
+    assert!(human(&["ledger", "show"])[0]);
     let cut = &shown["pruned"];
     assert_eq!((&cut["requests"], &cut["cost_usd"]), (&json!(5), &json!("5.000000")));
     let report = sandbox.run(["report", "--json", "--from", "120d"]).ok().json();
@@ -350,7 +350,7 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
     let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
     assert_eq!(db.execute("DELETE FROM state WHERE key = 'day_from'", []), Ok(1));
     drop(db);
-    assert_eq!(human(&["report", "--from", "120d", "--to", "95d"])[0], true);
+    assert!(human(&["report", "--from", "120d", "--to", "95d"])[0]);
     // A later date than the first of this month is refused.
     let tomorrow = Wall::from_secs((now + 1440) * 60).rfc3339();
     let cut = ["ledger", "prune", "--older-than", &tomorrow];

@@ -45,7 +45,10 @@ fn a_ledger_that_was_set_aside_is_said_until_its_file_is_moved() {
     damage(&sandbox);
     let is_said = |status: &Value| {
         let found = finding(status, "ledger_set_aside").expect("it is said");
-        assert_eq!((&found["severity"], &status["state"]), (&"critical".into(), &"critical".into()));
+        assert_eq!(
+            (&found["severity"], &status["state"]),
+            (&"critical".into(), &"critical".into())
+        );
         assert!(status["verdict"].as_str().unwrap().contains("ledger was damaged"), "{status:#}");
         let human = human(&sandbox);
         assert!(human.starts_with("CRITICAL: "), "{human}");

@@ -18,7 +18,12 @@ mod caps;
 mod daemon;
 #[path = "../support/disk.rs"]
 mod disk;
+#[path = "../cli/fake.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod fake;
 mod known;
+mod many;
+mod money;
 #[path = "../support/need.rs"]
 mod need;
 mod open_records;

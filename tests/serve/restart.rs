@@ -305,9 +305,8 @@ fn a_short_key_in_the_place_of_a_name_is_shown_and_kept_nowhere() {
     let config = "[[cap]]\nname = \"each\"\nusd = 2\nperiod = \"month\"\neach = \"key\"\n\
                   [[cap]]\nname = \"user\"\nusd = 2\nperiod = \"month\"\neach = \"user\"\n";
     let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
-    let seen = status_until(&sandbox, "kept", |status| {
-        status["totals"]["requests"] == 2 && kept(status)
-    });
+    let seen =
+        status_until(&sandbox, "kept", |status| status["totals"]["requests"] == 2 && kept(status));
     for each in ["each", "user"] {
         let of = |cap: &&Value| cap["name"] == each && cap["of"].as_str().unwrap().contains("…#");
         assert_eq!(seen["caps"].as_array().unwrap().iter().filter(of).count(), 2, "{seen:#}");
