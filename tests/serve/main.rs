@@ -19,7 +19,7 @@ mod daemon;
 #[path = "../support/disk.rs"]
 mod disk;
 #[path = "../cli/fake.rs"]
-#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[allow(dead_code, clippy::format_push_string, reason = "a test, and a part of it is used")]
 mod fake;
 mod known;
 mod many;
