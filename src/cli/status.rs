@@ -11,6 +11,7 @@ use super::setup::Context;
 use super::summary::unpriced;
 use crate::daemon::{self, Ask, AskError, FROM_LEDGER, Status};
 use crate::domain::{Names, NanoUsd};
+use crate::engine::span_in_words;
 use crate::ledger::LedgerError;
 use crate::runtime;
 use crate::snapshot;
@@ -193,7 +194,10 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
             calls => unpriced(calls.unwrap_or(0), cap["unpriced_ratio"].as_f64()),
         };
         let (spent, cap_usd) = (money(&cap["spent_usd"]), money(&cap["cap_usd"]));
-        format!("cap      {}{of}: {spent} of {cap_usd}{unpriced}", text(&cap["name"]))
+        let left = cap["cap_in_s"].as_f64().filter(|left| *left > 0.0).map(span_in_words);
+        let left = left.map(|left| format!(", cap in {left}")).unwrap_or_default();
+        let (name, period) = (text(&cap["name"]), text(&cap["period"]));
+        format!("cap      {name}{of} ({period}): {spent} of {cap_usd}{left}{unpriced}")
     })?;
     few(out, &status["alerts"], |alert| {
         format!(

@@ -208,9 +208,10 @@ impl Reader {
 
     /// Findings since a moment, as far as the history goes, oldest first.
     pub fn findings(&self, since: Wall) -> Result<Vec<KeptFinding>, LedgerError> {
-        // Looked for as text first: most events are none, and there may be many.
+        // Most events are none, and there may be many: how they begin tells it soonest.
         let select = "SELECT at, event ->> '$.labels.kind', event ->> 'summary' FROM history \
-                      WHERE at >= ?1 AND event LIKE '%\"event\":\"finding\"%' \
+                      WHERE at >= ?1 AND event LIKE '{\"schema\":\"tripline.event/v1\",\
+                      \"at\":\"________________________\",\"event\":\"finding\"%' \
                       AND json_valid(event) ORDER BY id";
         self.ask(|db| {
             let mut select = db.prepare(select)?;
