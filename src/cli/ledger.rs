@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::args::{Ledger as Command, Prune};
 use super::env::host_name;
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish};
+use super::out::{Ended, Out, finish, say};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
@@ -16,9 +16,9 @@ use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
 use crate::engine::{CapSpec, Period};
 use crate::ledger::{
-    Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size,
+    Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size, lying_aside,
 };
-use crate::runtime::Clock;
+use crate::runtime::{Clock, set_aside_in_words};
 use crate::text::printable;
 
 /// Days that `show` lists.
@@ -34,9 +34,13 @@ pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// The ledger of the state directory, for reading.
+/// The ledger of the state directory, for reading. What may be missing in it is said.
 pub fn open(context: &Context) -> Result<Reader, Failure> {
-    Reader::open(&context.ledger_dir()).map_err(|error| refused(&error))
+    let dir = context.ledger_dir();
+    for file in lying_aside(&dir) {
+        say(&format!("tripline: {}", set_aside_in_words(&file)));
+    }
+    Reader::open(&dir).map_err(|error| refused(&error))
 }
 
 /// Now, and where days begin.

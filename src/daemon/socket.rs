@@ -87,23 +87,27 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// Put it up. One that is there was left by a process that fell, wherever it leads by
-    /// now: whoever puts one up is the only one to serve this state.
+    /// Put it up, in the place of one that leads nowhere any more. One that leads to us
+    /// is left from a process that served here and fell.
     pub fn new(at: &Path, to: &Path) -> Result<Sign, SocketError> {
-        let failed = |why| SocketError::Failed { path: at.to_owned(), why };
         let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
-        if at.is_symlink() {
-            std::fs::remove_file(at).map_err(failed)?;
+        let sign = Sign { at: at.to_owned(), to };
+        if !sign.stands() {
+            clear(at)?;
+            std::os::unix::fs::symlink(&sign.to, at)
+                .map_err(|why| SocketError::Failed { path: at.to_owned(), why })?;
         }
-        clear(at)?;
-        std::os::unix::fs::symlink(&to, at).map_err(failed)?;
-        Ok(Sign { at: at.to_owned(), to })
+        Ok(sign)
+    }
+
+    fn stands(&self) -> bool {
+        self.at.read_link().is_ok_and(|to| to == self.to)
     }
 }
 
 impl Drop for Sign {
     fn drop(&mut self) {
-        if self.at.read_link().is_ok_and(|to| to == self.to) {
+        if self.stands() {
             let _ = std::fs::remove_file(&self.at);
         }
     }

@@ -54,7 +54,9 @@ pub fn seen(file: &Path, engine: &mut Engine) {
     engine.unsay(KIND, &sentence(file));
 }
 
-fn sentence(file: &Path) -> String {
+/// What a person must know of one.
+#[must_use]
+pub fn sentence(file: &Path) -> String {
     format!(
         "the ledger was damaged and a new one begun; of the time before, totals, caps and reports \
          hold only what the logs still held then; look at {} and then move it elsewhere or delete \

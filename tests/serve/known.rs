@@ -55,6 +55,9 @@ fn a_ledger_that_was_set_aside_is_said_until_its_file_is_moved() {
         let aside = set_aside(&sandbox.state());
         let file = aside.iter().find(|path| human.contains(&format!("{} ", path.display())));
         assert!(file.is_some() && human.contains("delete"), "{human}");
+        for args in [&["report"][..], &["ledger", "show"], &["ledger", "export"]] {
+            sandbox.run(args).ok().says("the ledger was damaged and a new one begun");
+        }
     };
     for _ in 0..2 {
         let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
