@@ -26,6 +26,7 @@ mod keeping;
 mod known;
 mod limit_name;
 mod limit_view;
+mod losses;
 pub mod measures;
 pub mod queues;
 mod restored;
@@ -60,6 +61,7 @@ use gauges::{Gauges, Seen};
 use keeping::LedgerRow;
 pub use keeping::{LedgerStatus, LedgerUse};
 pub use limit_name::{LimitName, LimitParts};
+pub use losses::Loss;
 use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
@@ -336,16 +338,6 @@ impl Engine {
             Withheld::Failed => now.mono.plus(RETRY),
         };
         self.book.withhold(rule, scope, why, again);
-    }
-
-    /// Note something that a person should know.
-    pub fn report(&mut self, kind: &'static str, text: &str, now: Stamp) {
-        self.findings.note(kind, now.wall, text);
-    }
-
-    /// Note something that a person must know at once.
-    pub fn alarm(&mut self, kind: &'static str, text: &str, now: Stamp) {
-        self.findings.alarm(kind, now.wall, text);
     }
 
     /// Put a name on a live alert.

@@ -6,6 +6,7 @@
 //! own file I/O, reads no clock, and knows neither the engine nor its caps: it
 //! keeps sums by name and hands them back.
 
+mod aside;
 mod checkpoints;
 mod commit;
 mod error;
@@ -23,12 +24,13 @@ mod sums;
 mod verify;
 mod write;
 
+pub use aside::{SetAside, lying_aside};
 pub use checkpoints::Place;
 pub use commit::{Committed, Ledger, Opened, Setup};
 pub use error::LedgerError;
-pub use file::{LEDGER_FILE, SetAside};
+pub use file::LEDGER_FILE;
 pub use lock::{Holder, LOCK_FILE};
 pub use prune::{Aged, Pruned};
-pub use read::{Kept, Moment, Reader, Size};
+pub use read::{Kept, KeptFinding, Moment, Reader, Size};
 pub use replaceable::KeptCall;
 pub use sums::{Dimension, Who};

@@ -14,6 +14,7 @@
 
 mod actions;
 mod ageing;
+mod aside;
 mod brake;
 mod clock;
 mod command;
@@ -31,6 +32,7 @@ mod signals;
 mod start;
 mod streams;
 
+pub use aside::sentence as set_aside_in_words;
 pub use brake::{SwitchAccess, SwitchSetup};
 pub use clock::Clock;
 pub use command::Command;

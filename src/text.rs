@@ -10,4 +10,4 @@ mod secret;
 pub use cut::{Ellipsis, cut, width, wrapped};
 pub use name::name;
 pub use printable::{is_hidden, printable};
-pub use secret::{fingerprint, key_label, mask};
+pub use secret::{fingerprint, key_label, label, mask};

@@ -40,6 +40,46 @@ fn the_table_names_exactly_the_modules_that_exist() {
     assert_eq!(documented, existing);
 }
 
+/// `docs/RELIABILITY.md` says which test makes each fault: `file::test`, and further ones
+/// of the same file by their names alone.
+#[test]
+fn every_test_that_the_fault_table_names_exists() {
+    let table = fs::read_to_string(root().join("docs/RELIABILITY.md")).unwrap();
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let mut file = None;
+        for word in row.split('`').skip(1).step_by(2) {
+            let (place, test) = word.split_once("::").unwrap_or((word, word));
+            if let Some(text) = test_file(place) {
+                file = Some(text);
+            } else if word.contains("::") {
+                missing.push(word.to_owned());
+                continue;
+            }
+            // Names of tests are sentences; other words in code type are not.
+            if test.matches('_').count() < 3 || test.contains(char::is_whitespace) {
+                continue;
+            }
+            named += 1;
+            let (start, open) = test.strip_suffix('…').map_or((test, "("), |start| (start, ""));
+            let is_there = |text: &String| text.contains(&format!("fn {start}{open}"));
+            if !file.as_ref().is_some_and(is_there) {
+                missing.push(word.to_owned());
+            }
+        }
+    }
+    assert!(named > 80, "{named}");
+    assert!(missing.is_empty(), "named and not there: {missing:#?}");
+}
+
+/// The text of a file of tests, of a folder of them, or of a module with tests.
+fn test_file(place: &str) -> Option<String> {
+    let known = ["tests/{}.rs", "tests/{}/main.rs", "src/{}.rs", "benches/{}/main.rs"];
+    let paths = known.map(|known| root().join(known.replace("{}", place)));
+    paths.iter().find_map(|path| fs::read_to_string(path).ok())
+}
+
 #[test]
 fn no_file_is_too_long() {
     let mut long = Vec::new();

@@ -8,16 +8,16 @@ use serde_json::{Map, Value, json};
 use super::args::{Ledger as Command, Prune};
 use super::env::host_name;
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish};
+use super::out::{Ended, Out, finish, say};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
 use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
 use crate::ledger::{
-    Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size,
+    Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size, lying_aside,
 };
-use crate::runtime::Clock;
+use crate::runtime::{Clock, set_aside_in_words};
 use crate::text::printable;
 
 /// Days that `show` lists.
@@ -33,9 +33,13 @@ pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// The ledger of the state directory, for reading.
+/// The ledger of the state directory, for reading. What may be missing in it is said.
 pub fn open(context: &Context) -> Result<Reader, Failure> {
-    Reader::open(&context.ledger_dir()).map_err(|error| refused(&error))
+    let dir = context.ledger_dir();
+    for file in lying_aside(&dir) {
+        say(&format!("tripline: {}", set_aside_in_words(&file)));
+    }
+    Reader::open(&dir).map_err(|error| refused(&error))
 }
 
 /// Now, and where days begin.
@@ -140,6 +144,11 @@ fn show_json(
         put("to", json!(to));
     }
     put("totals", Value::Object(fields(totals)));
+    if let Some((before, sums)) = &size.pruned {
+        let mut pruned = fields(sums);
+        pruned.insert("before".to_owned(), json!(before));
+        put("pruned", Value::Object(pruned));
+    }
     put("refused", json!(apart));
     put("sources", sources.iter().map(source).collect());
     put("days", days.iter().map(day).collect());
@@ -160,6 +169,9 @@ fn show_text(
     });
     let (file, wal) = (megabytes(size.file_bytes), megabytes(size.wal_bytes));
     out.line(&format!("{file} MB, and {wal} MB still to be merged; {covers}"))?;
+    if let Some(pruned) = &size.pruned {
+        out.line(&spend::pruned_in_words(here, pruned))?;
+    }
     out.line("")?;
     let zone = spend::zone_name(context);
     let sheet = Sheet::of(days.iter().map(|(_, sum)| sum).chain([totals]));

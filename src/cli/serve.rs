@@ -34,7 +34,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
         };
     let sign = context.sign();
     let sign = (sign != path).then(|| Sign::new(&sign, &path)).transpose();
-    let _sign = sign.unwrap_or_else(|error| {
+    let sign = sign.unwrap_or_else(|error| {
         say(&format!("tripline: `status` may not find the socket: {error}"));
         None
     });
@@ -42,7 +42,8 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let ledger = ledger.unwrap_or_default();
     say(&format!("tripline: serving; socket {}{ledger}", path.display()));
     let ended = watch(context, &running, &signals);
-    drop(server);
+    // Before the ledger is let go of: what stands there from then on is another's.
+    drop((server, sign));
     let last = running.stop();
     ended?;
     match last.as_ref().and_then(|snapshot| snapshot.ledger.as_ref()) {

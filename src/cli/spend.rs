@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use super::args::{Export, Report};
 use super::failure::{Failure, Kind};
 use super::ledger::{here, open, refused};
-use super::out::{Ended, Out, finish};
+use super::out::{Ended, Out, finish, say};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
-use crate::domain::Bucket;
 use crate::domain::limit::words;
+use crate::domain::{Bucket, Wall};
 use crate::ledger::{Dimension, Reader, Who};
 use crate::snapshot::Usd;
 use crate::text::printable;
@@ -31,16 +31,19 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     let by = dimensions(&args.by)?;
     let here = here(context);
     let span = here.span(&args.period)?;
-    let mut rows = grouped(&open(context)?, span, &by)?;
+    let reader = open(context)?;
+    let pruned = pruned(&reader, span)?;
+    let mut rows = grouped(&reader, span, &by)?;
     rows.sort_by(|(a, one), (b, other)| {
         let most = |bucket: &Bucket| (bucket.cost, bucket.requests);
         most(other).cmp(&most(one)).then_with(|| a.cmp(b))
     });
     let mut out = Out::new();
     let printed = if args.json {
-        out.json(&report_json(span, context, &by, &rows))
+        out.json(&report_json(span, context, &by, &rows, pruned.as_ref()))
     } else {
-        table(&mut out, span, &here, context, &by, &rows)
+        let gone = pruned.map(|pruned| pruned_in_words(&here, &pruned));
+        table(&mut out, span, &here, context, (&by, &rows), gone.as_deref())
     };
     finish(out, printed)
 }
@@ -61,6 +64,9 @@ pub fn export(context: &Context, args: &Export) -> Result<(), Failure> {
     let here = here(context);
     let span = here.span(&args.period)?;
     let reader = open(context)?;
+    if let Some(pruned) = pruned(&reader, span)? {
+        say(&format!("tripline: {}", pruned_in_words(&here, &pruned)));
+    }
     let mut out = Out::new();
     let mut printed = match format {
         Format::Csv => csv_head(&mut out, &by),
@@ -123,6 +129,24 @@ fn grouped(reader: &Reader, span: Span, by: &[Dimension]) -> Result<Vec<(Who, Bu
     Ok(sums.into_iter().collect())
 }
 
+/// From before when something was pruned, and what that was in all, where a span reaches
+/// into that time.
+fn pruned(reader: &Reader, span: Span) -> Result<Option<(Wall, Bucket)>, Failure> {
+    let size = reader.size().map_err(|error| refused(&error))?;
+    Ok(size.pruned.filter(|(before, _)| span.from < *before))
+}
+
+/// What is not known any more, which is not nothing.
+pub fn pruned_in_words(here: &Here, (before, sums): &(Wall, Bucket)) -> String {
+    let cost = if sums.cost_known() { sums.cost.exact() } else { "cost not known".into() };
+    format!(
+        "what was counted before {} was pruned, {} requests and {cost} in all: only the totals \
+         still have it",
+        here.written(*before),
+        sums.requests
+    )
+}
+
 /// The part of a span in which there is anything.
 fn covered(reader: &Reader, span: Span) -> Result<Option<Span>, Failure> {
     let size = reader.size().map_err(|error| refused(&error))?;
@@ -132,13 +156,19 @@ fn covered(reader: &Reader, span: Span) -> Result<Option<Span>, Failure> {
     }))
 }
 
-fn report_json(span: Span, context: &Context, by: &[Dimension], rows: &[(Who, Bucket)]) -> Value {
+fn report_json(
+    span: Span,
+    context: &Context,
+    by: &[Dimension],
+    rows: &[(Who, Bucket)],
+    pruned: Option<&(Wall, Bucket)>,
+) -> Value {
     let row = |(who, sum): &(Who, Bucket)| {
         let mut row = names(by, who);
         row.extend(fields(sum));
         Value::Object(row)
     };
-    json!({
+    let mut report = json!({
         "schema": "tripline.report/v1",
         "from": span.from,
         "to": span.to,
@@ -146,7 +176,11 @@ fn report_json(span: Span, context: &Context, by: &[Dimension], rows: &[(Who, Bu
         "by": by,
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
         "total": fields(&total(rows)),
-    })
+    });
+    if let (Some((before, _)), Some(fields)) = (pruned, report.as_object_mut()) {
+        fields.insert("pruned_before".to_owned(), json!(before));
+    }
+    report
 }
 
 fn table(
@@ -154,13 +188,17 @@ fn table(
     span: Span,
     here: &Here,
     context: &Context,
-    by: &[Dimension],
-    rows: &[(Who, Bucket)],
+    (by, rows): (&[Dimension], &[(Who, Bucket)]),
+    gone: Option<&str>,
 ) -> Result<(), Ended> {
     let (from, to) = (here.written(span.from), here.written(span.to));
     out.line(&format!("Spend from {from} to {to} ({})", zone_name(context)))?;
+    if let Some(gone) = gone {
+        out.line(gone)?;
+    }
     if rows.is_empty() {
-        return out.line("nothing was counted in that time");
+        let of = if gone.is_some() { "nothing else" } else { "nothing" };
+        return out.line(&format!("{of} was counted in that time"));
     }
     out.line("")?;
     let head: Vec<String> = by.iter().map(|by| by.word().to_uppercase()).collect();

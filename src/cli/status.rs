@@ -8,8 +8,10 @@ use super::args::Status as StatusArgs;
 use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish, say};
 use super::setup::Context;
+use super::summary::unpriced;
 use crate::daemon::{self, Ask, AskError, FROM_LEDGER, Status};
 use crate::domain::{Names, NanoUsd};
+use crate::engine::span_in_words;
 use crate::ledger::LedgerError;
 use crate::runtime;
 use crate::snapshot;
@@ -187,9 +189,15 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     }
     few(out, &status["caps"], |cap| {
         let of = cap["of"].as_str().map_or_else(String::new, |of| format!(" {of}"));
-        let all = if cap["spent_usd"].is_null() { ", all unpriced" } else { "" };
+        let unpriced = match cap["unpriced_requests"].as_u64() {
+            _ if cap["spent_usd"].is_null() => ", all unpriced".to_owned(),
+            calls => unpriced(calls.unwrap_or(0), cap["unpriced_ratio"].as_f64()),
+        };
         let (spent, cap_usd) = (money(&cap["spent_usd"]), money(&cap["cap_usd"]));
-        format!("cap      {}{of}: {spent} of {cap_usd}{all}", text(&cap["name"]))
+        let left = cap["cap_in_s"].as_f64().filter(|left| *left > 0.0).map(span_in_words);
+        let left = left.map(|left| format!(", cap in {left}")).unwrap_or_default();
+        let (name, period) = (text(&cap["name"]), text(&cap["period"]));
+        format!("cap      {name}{of} ({period}): {spent} of {cap_usd}{left}{unpriced}")
     })?;
     few(out, &status["alerts"], |alert| {
         format!(
@@ -216,6 +224,18 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         let problem = source.get("problem").and_then(Value::as_str).map(printable);
         let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
         format!("source   {name}: {state}, {} lines{behind}{problem}", text(&source["lines"]))
+    })?;
+    findings(out, &status["findings"])
+}
+
+/// What was found: first what a person must know at once.
+fn findings(out: &mut Out, found: &Value) -> Result<(), Ended> {
+    let mut rows = found.as_array().cloned().unwrap_or_default();
+    rows.sort_by_key(|row| row["severity"] != "critical");
+    few(out, &Value::Array(rows), |row| {
+        let text = |field: &str| printable(row[field].as_str().unwrap_or("?")).into_owned();
+        let urgent = if row["severity"] == "critical" { "CRITICAL " } else { "" };
+        format!("finding  {urgent}{} {}: {}", text("at"), text("kind"), text("text"))
     })
 }
 

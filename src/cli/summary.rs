@@ -159,14 +159,29 @@ fn cap(cap: &Cap) -> String {
         _ if cap.is_unpriced() => ", all unpriced".to_owned(),
         used => used.map(|used| format!(" ({:.0}%)", used * 100.0)).unwrap_or_default(),
     };
+    let more = if cap.is_unpriced() { 0 } else { cap.unpriced_requests };
     format!(
-        "{} ({}): {spent} of {}{used}{}{}",
+        "{} ({}): {spent} of {}{used}{}{}{}",
         cap.title(),
         cap.period,
         cap.cap_usd.0.exact(),
         rate.unwrap_or_default(),
-        left.unwrap_or_default()
+        left.unwrap_or_default(),
+        unpriced(more, cap.unpriced_ratio)
     )
+}
+
+/// How many calls are not in the sum beside which this stands, and what share of those
+/// that should be.
+pub fn unpriced(calls: u64, share: Option<f64>) -> String {
+    let share = match share {
+        _ if calls == 0 => return String::new(),
+        None => String::new(),
+        Some(share) if share < 0.01 => ", under 1% of those answered,".to_owned(),
+        Some(share) => format!(", {:.0}% of those answered,", (share * 100.0).floor()),
+    };
+    let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
+    format!("; {calls}{share} not in it: no price is known")
 }
 
 fn names(parts: &[&Option<Text>]) -> String {

@@ -87,19 +87,27 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// Put it up, in the place of one that leads nowhere any more.
+    /// Put it up, in the place of one that leads nowhere any more. One that leads to us
+    /// is left from a process that served here and fell.
     pub fn new(at: &Path, to: &Path) -> Result<Sign, SocketError> {
         let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
-        clear(at)?;
-        std::os::unix::fs::symlink(&to, at)
-            .map_err(|why| SocketError::Failed { path: at.to_owned(), why })?;
-        Ok(Sign { at: at.to_owned(), to })
+        let sign = Sign { at: at.to_owned(), to };
+        if !sign.stands() {
+            clear(at)?;
+            std::os::unix::fs::symlink(&sign.to, at)
+                .map_err(|why| SocketError::Failed { path: at.to_owned(), why })?;
+        }
+        Ok(sign)
+    }
+
+    fn stands(&self) -> bool {
+        self.at.read_link().is_ok_and(|to| to == self.to)
     }
 }
 
 impl Drop for Sign {
     fn drop(&mut self) {
-        if self.at.read_link().is_ok_and(|to| to == self.to) {
+        if self.stands() {
             let _ = std::fs::remove_file(&self.at);
         }
     }

@@ -138,7 +138,7 @@ pub fn intern(
     }
     let safe = match kind {
         NameKind::Key => text::key_label(text, salt),
-        _ => text::mask(text),
+        _ => text::label(text, salt),
     };
     *masked |= matches!(safe, std::borrow::Cow::Owned(_));
     Some(names.intern(kind, &text::name(&safe)))

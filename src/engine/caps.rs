@@ -11,8 +11,9 @@ use hashbrown::HashMap;
 use jiff::tz::TimeZone;
 use rustc_hash::FxBuildHasher;
 
+use super::calendar::Span;
 use super::restored::Stretch;
-use super::spec::CapSpec;
+use super::spec::{CapSpec, Period};
 use super::spend::Cap;
 use crate::domain::{Bucket, BucketId, Dimension, Names, Request, Stamp, Sym, Wall};
 
@@ -22,6 +23,8 @@ const ROWS: usize = 4096;
 /// All caps.
 #[derive(Debug)]
 pub struct Caps {
+    /// In which months are counted.
+    zone: TimeZone,
     plans: Vec<Plan>,
     rows: Vec<Cap>,
     places: HashMap<(usize, Sym), u32, FxBuildHasher>,
@@ -64,6 +67,7 @@ impl Caps {
     #[must_use]
     pub fn new(specs: Vec<CapSpec>, zone: &TimeZone, names: &Names, now: Stamp) -> Caps {
         let mut caps = Caps {
+            zone: zone.clone(),
             plans: Vec::new(),
             rows: Vec::new(),
             places: HashMap::with_hasher(FxBuildHasher),
@@ -156,6 +160,15 @@ impl Caps {
             }
         }
         stretches
+    }
+
+    /// From when on what was spent counts now: the beginning of the longest period of
+    /// a cap, or of this month where that is earlier.
+    #[must_use]
+    pub fn since(&self, now: Wall) -> Wall {
+        let begins = self.plans.iter().filter_map(|plan| self.period_of(plan));
+        let month = Span::around(Period::Month, now, &self.zone).start;
+        begins.map(Cap::begin).fold(month, Wall::min)
     }
 
     /// Take over what a caller spent in a part of a stretch.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Engine;
 use super::effect::{Event, EventKind};
-use crate::domain::Wall;
+use super::losses::Loss;
+use crate::domain::{Stamp, Wall};
 use crate::rules::Severity;
 
 /// Findings kept; the oldest goes first.
@@ -22,6 +24,8 @@ pub struct Finding {
     pub text: Arc<str>,
     /// How often.
     pub count: u64,
+    /// Whether only an earlier run has found it.
+    recalled: bool,
 }
 
 /// All findings, newest last.
@@ -42,6 +46,26 @@ impl Findings {
         self.add(kind, Some(Severity::Critical), at, text);
     }
 
+    /// Know again what an earlier run has found, and told.
+    pub fn recall(&mut self, loss: &Loss) {
+        match self.find(loss.kind, &loss.text) {
+            Some(row) => (row.count, row.at) = (row.count + 1, row.at.max(loss.at)),
+            None => self.push(Finding {
+                kind: loss.kind,
+                at: loss.at,
+                severity: loss.severity,
+                text: Arc::from(&*loss.text),
+                count: 1,
+                recalled: true,
+            }),
+        }
+    }
+
+    /// It is so no more.
+    pub fn unsay(&mut self, kind: &'static str, text: &str) {
+        self.rows.retain(|row| row.kind != kind || *row.text != *text);
+    }
+
     /// New findings since this was last asked, as events.
     pub fn take_events(&mut self) -> impl Iterator<Item = Event> {
         self.untold.drain(..)
@@ -60,19 +84,49 @@ impl Findings {
         at: Wall,
         text: &str,
     ) -> bool {
-        if let Some(row) = self.rows.iter_mut().find(|f| f.kind == kind && *f.text == *text) {
+        if let Some(row) = self.find(kind, text) {
             row.count += 1;
             row.at = at;
-            return false;
+            // What happens again in another run is told again.
+            if !std::mem::take(&mut row.recalled) {
+                return false;
+            }
+        } else {
+            let (text, count) = (Arc::from(text), 1);
+            self.push(Finding { kind, at, severity, text, count, recalled: false });
         }
-        if self.rows.len() == KEPT {
-            self.rows.remove(0);
-        }
-        self.rows.push(Finding { kind, severity, at, text: Arc::from(text), count: 1 });
         let mut event = Event::new(at, EventKind::Finding, text.to_owned());
         event.labels.insert("kind", kind.into());
         event.severity = severity;
         self.untold.push(event);
         true
+    }
+
+    fn find(&mut self, kind: &str, text: &str) -> Option<&mut Finding> {
+        self.rows.iter_mut().find(|row| row.kind == kind && *row.text == *text)
+    }
+
+    fn push(&mut self, row: Finding) {
+        if self.rows.len() == KEPT {
+            self.rows.remove(0);
+        }
+        self.rows.push(row);
+    }
+}
+
+impl Engine {
+    /// Note something that a person should know.
+    pub fn report(&mut self, kind: &'static str, text: &str, now: Stamp) {
+        self.findings.note(kind, now.wall, text);
+    }
+
+    /// Note something that a person must know at once.
+    pub fn alarm(&mut self, kind: &'static str, text: &str, now: Stamp) {
+        self.findings.alarm(kind, now.wall, text);
+    }
+
+    /// What was noted like this is not so any more.
+    pub fn unsay(&mut self, kind: &'static str, text: &str) {
+        self.findings.unsay(kind, text);
     }
 }

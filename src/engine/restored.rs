@@ -3,6 +3,7 @@
 //! fast. Other rates and percentiles start anew: nothing in here is fresh, so
 //! nothing in here can trip anything.
 
+use super::losses::Loss;
 use super::spend::Sums;
 use super::{Engine, bills, spend};
 use crate::domain::time::NANOS_PER_S;
@@ -62,6 +63,8 @@ pub struct Restored {
     /// a stretch has steps: each is the first of its step. Parts of the same bucket
     /// add up.
     pub spent: Vec<(Stretch, Vec<(BucketId, Bucket)>)>,
+    /// What was found since [`Engine::counts_since`] that may have cost calls.
+    pub losses: Vec<Loss>,
 }
 
 impl Engine {
@@ -77,6 +80,12 @@ impl Engine {
             stretches.push(rates);
         }
         stretches
+    }
+
+    /// From when on what was spent, or lost, counts for the present.
+    #[must_use]
+    pub fn counts_since(&self, now: Wall) -> Wall {
+        self.caps.since(now)
     }
 
     /// The dimensions in which every name of a stretch matters, because caps count
@@ -131,6 +140,7 @@ impl Engine {
         {
             self.spend_known = self.spend_known.min(now.mono_of(first));
         }
+        restored.losses.iter().for_each(|loss| self.findings.recall(loss));
         self.watch_new_caps();
     }
 }

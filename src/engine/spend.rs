@@ -354,6 +354,12 @@ impl Cap {
             && spent_at.is_some_and(|spent_at| request.at > spent_at.plus(ENFORCED_WITHIN))
     }
 
+    /// When its present period began.
+    #[must_use]
+    pub fn begin(&self) -> Wall {
+        self.period.start
+    }
+
     /// What thresholds that fire once in a period know it by; a rolling one has no
     /// end.
     #[must_use]

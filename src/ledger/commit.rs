@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::aside::{self, SetAside};
 use super::checkpoints::{self, Place};
 use super::error::LedgerError;
-use super::file::{self, SetAside};
+use super::file;
 use super::lock::{Holder, Lock};
 use super::prune::{self, Aged, Pruned};
 use super::read::{Kept, Reader};
@@ -111,7 +112,7 @@ impl Ledger {
     pub fn begin_again(mut self, why: &LedgerError, now: Wall) -> Result<Opened, LedgerError> {
         self.open = None;
         (self.in_doubt, self.pending) = (None, Commit::default());
-        let set_aside = file::set_aside(&self.path, now, why.to_string())?;
+        let set_aside = aside::set_aside(&self.path, now, why.to_string())?;
         self.begin(now, Some(set_aside))
     }
 
@@ -180,7 +181,7 @@ impl Ledger {
     fn begin(mut self, now: Wall, mut set_aside: Option<SetAside>) -> Result<Opened, LedgerError> {
         let mut begun = self.create_and_load();
         if let Err(LedgerError::Corrupt { what, .. }) = &begun {
-            set_aside = Some(file::set_aside(&self.path, now, what.clone())?);
+            set_aside = Some(aside::set_aside(&self.path, now, what.clone())?);
             begun = self.create_and_load();
         }
         let (open, kept) = begun?;

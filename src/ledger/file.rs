@@ -1,4 +1,4 @@
-//! Opening the file: who may, how safely, and what is done with a damaged one.
+//! Opening the file: who may, and how safely.
 
 use std::fmt::Write;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -12,7 +12,6 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::LedgerError;
 use super::schema::{self, Found};
-use crate::domain::Wall;
 use crate::mount;
 
 /// The ledger's file name in the state directory.
@@ -28,15 +27,6 @@ const CHECKED_WHOLE_BYTES: u64 = 4 << 20;
 /// What the write-ahead log is cut back to when it begins anew: well below the length
 /// at which it is brought into the database, for that is asked of the file.
 const WAL_KEPT_BYTES: i64 = 4 << 20;
-
-/// A damaged ledger that was moved out of the way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
-    /// Where it is now.
-    pub path: PathBuf,
-    /// What was wrong with it.
-    pub why: String,
-}
 
 /// Make the directory, private to its owner, where it is missing, and refuse
 /// one on a network. Answers where the ledger belongs, without symbolic links.
@@ -116,26 +106,6 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
         found => found?,
     };
     accept(db, path, &found)
-}
-
-/// Move a damaged ledger out of the way, with everything that belongs to it.
-pub(super) fn set_aside(path: &Path, now: Wall, why: String) -> Result<SetAside, LedgerError> {
-    let stamp: String = now.rfc3339().chars().filter(|c| !matches!(c, '-' | ':' | '.')).collect();
-    let mut aside = beside(path, &format!(".corrupt-{stamp}"));
-    while aside.exists() {
-        aside = beside(&aside, "x");
-    }
-    // The database goes last: should we end between two of these, it is found damaged again.
-    for ending in ["-wal", "-shm", ""] {
-        let from = beside(path, ending);
-        match std::fs::rename(&from, beside(&aside, ending)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(LedgerError::io("set aside", &from, error));
-            }
-            _ => {}
-        }
-    }
-    Ok(SetAside { path: aside, why })
 }
 
 /// Bytes of the ledger's write-ahead log.
@@ -233,7 +203,7 @@ fn back_up(db: &Connection, path: &Path, version: i64) -> Result<(), LedgerError
 }
 
 /// The name of a file beside the ledger: its own, and an ending.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -15,6 +15,9 @@ const STEP_ROWS: i64 = 20_000;
 /// Clocks of hosts may be this far ahead of ours.
 const SKEW: Duration = Duration::from_secs(300);
 
+/// Where the file says up to which minute days were removed, if any were.
+const PRUNED: &str = "day_from";
+
 /// Whether everything that is too old is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Aged {
@@ -91,8 +94,29 @@ fn remove_days(db: &Connection, until: i64) -> Result<(usize, Bucket), Failed> {
     let removed = tx.execute(&format!("DELETE FROM day WHERE {old}"), [end.0, end.1])?;
     let update = format!("UPDATE totals SET {} WHERE what = 'pruned'", add_columns());
     tx.execute(&update, params_from_iter(columns(&sums)?))?;
+    if removed > 0 {
+        let reached = "INSERT INTO state VALUES (?1, ?2) \
+                       ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)";
+        tx.execute(reached, params![PRUNED, until])?;
+    }
     tx.commit()?;
     Ok((removed, sums))
+}
+
+/// What was removed for good, and from before when; `None` if nothing was.
+pub(super) fn pruned(db: &Connection) -> rusqlite::Result<Option<(Wall, Bucket)>> {
+    let sums = format!("SELECT {COLUMNS} FROM totals WHERE what = 'pruned'");
+    let sums: Bucket = db.query_row(&sums, [], |row| bucket(row, 0))?;
+    if sums == Bucket::default() {
+        return Ok(None);
+    }
+    // Earlier programs left no word: all that they removed lies before what is left,
+    // and before what is kept by the quarter of an hour.
+    let before = "SELECT coalesce((SELECT value FROM state WHERE key = ?1), \
+         min((SELECT value FROM state WHERE key = 'quarter_from'), \
+             (SELECT coalesce(min(day), 9223372036854775807) FROM day)))";
+    let before = db.query_row(before, [PRUNED], |row| row.get(0))?;
+    Ok(Some((grain::begin_of(before), sums)))
 }
 
 /// One step of letting go of rows that are old enough for a coarser grain.

@@ -11,7 +11,7 @@ use super::error::LedgerError;
 use super::grain::{self, Piece};
 use super::replaceable::KeptCall;
 use super::sums::{COLUMNS, Dimension, Who, bucket};
-use super::{LEDGER_FILE, checkpoints, file, refused, replaceable, seen};
+use super::{LEDGER_FILE, checkpoints, file, prune, refused, replaceable, seen};
 use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
 
 /// A ledger that can be read; beside a writer, and never in its way.
@@ -42,6 +42,17 @@ pub struct Kept {
     pub replaceable: Vec<KeptCall>,
 }
 
+/// What was found in an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFinding {
+    /// When.
+    pub at: Wall,
+    /// What kind of thing, in a word.
+    pub kind: String,
+    /// One sentence.
+    pub text: String,
+}
+
 /// How much there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -52,6 +63,8 @@ pub struct Size {
     /// The time with spend, if there is any: `[from, to)`, to the quarter of an
     /// hour as far as those are kept.
     pub period: Option<(Wall, Wall)>,
+    /// From before when days were pruned, and what they added up to, if any were.
+    pub pruned: Option<(Wall, Bucket)>,
 }
 
 impl Reader {
@@ -193,6 +206,25 @@ impl Reader {
         Ok(last)
     }
 
+    /// Findings since a moment, as far as the history goes, oldest first.
+    pub fn findings(&self, since: Wall) -> Result<Vec<KeptFinding>, LedgerError> {
+        // Most events are none, and there may be many: how they begin tells it soonest.
+        let select = "SELECT at, event ->> '$.labels.kind', event ->> 'summary' FROM history \
+                      WHERE at >= ?1 AND event LIKE '{\"schema\":\"tripline.event/v1\",\
+                      \"at\":\"________________________\",\"event\":\"finding\"%' \
+                      AND json_valid(event) ORDER BY id";
+        self.ask(|db| {
+            let mut select = db.prepare(select)?;
+            let text = |row: &Row<'_>, column| row.get::<_, Option<String>>(column);
+            let rows = select.query_map([since.0], |row| {
+                let (kind, text) = (text(row, 1)?, text(row, 2)?);
+                let at = Wall(row.get(0)?);
+                Ok(kind.zip(text).map(|(kind, text)| KeptFinding { at, kind, text }))
+            })?;
+            rows.filter_map(Result::transpose).collect()
+        })
+    }
+
     /// How much there is.
     pub fn size(&self) -> Result<Size, LedgerError> {
         let ends = "SELECT \
@@ -205,6 +237,7 @@ impl Reader {
             file_bytes: self.path.metadata().map_or(0, |meta| meta.len()),
             wal_bytes: file::wal_bytes(&self.path),
             period: first.zip(end).map(|(a, b)| (grain::begin_of(a), grain::begin_of(b))),
+            pruned: self.ask(prune::pruned)?,
         })
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::aside;
 use super::clock::Clock;
 use super::ledger::Word;
 use crate::domain::{Commit, Mono, Stamp, Wall};
@@ -103,6 +104,7 @@ impl Keeper {
                 }
                 self.problem = Some(why);
             }
+            Word::Seen(file) => aside::seen(&file, engine),
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
 use super::ageing::Ageing;
+use super::aside::Aside;
 use super::brake::SwitchSetup;
 use super::clock::Clock;
 use super::keeper::Keeper;
@@ -19,7 +20,7 @@ use crate::domain::{
     BucketId, CAP_PER_KIND, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym, Wall,
 };
 use crate::engine::{
-    Engine, EngineSpec, LedgerStatus, LedgerUse, Need, Restored, SourceName, SourceStatus,
+    Engine, EngineSpec, LedgerStatus, LedgerUse, Loss, Need, Restored, SourceName, SourceStatus,
 };
 use crate::ledger::{
     self, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
@@ -66,6 +67,8 @@ pub enum Word {
     KeptAfter(String),
     /// It is not kept yet, and tried again.
     Failed(String),
+    /// Nothing of that: a person has moved away a damaged ledger that was set aside.
+    Seen(PathBuf),
 }
 
 /// An open ledger, its past taken over by the engine.
@@ -83,7 +86,7 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Be
     let now = clock.now();
     let us = Holder { pid: std::process::id(), host: setup.host, since: now.wall.rfc3339() };
     let sources = engine.sources().iter().map(|row| row.name.name.clone()).collect();
-    let path = path_of(&setup.dir);
+    let (path, dir) = (path_of(&setup.dir), setup.dir.clone());
     let names = engine.names().clone();
     let setup = ledger::Setup { state_dir: setup.dir, us, names, sources };
     let mut opened = Ledger::open(setup, now.wall)?;
@@ -96,13 +99,9 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Be
     };
     engine.restore(&restored, now);
     engine.keep_deltas();
+    let aside = Aside::said(&dir, engine, now);
     if let Some(aside) = &opened.set_aside {
-        let text = format!(
-            "the ledger was damaged ({}) and is set aside as {}: totals begin again with what the logs still hold",
-            aside.why,
-            aside.path.display()
-        );
-        engine.alarm("ledger_set_aside", &text, now);
+        engine.report("ledger_damaged", &format!("the ledger was damaged: {}", aside.why), now);
     }
     let (commits, to_keep) = bounded(1);
     let (say, words) = bounded(16);
@@ -110,7 +109,7 @@ pub fn begin(setup: LedgerSetup, engine: &mut Engine, clock: Clock) -> Result<Be
     let keeper = Keeper::new(path, commits, words, alive);
     let ledger = opened.ledger;
     let thread = thread::Builder::new().name("ledger".into());
-    let thread = thread.spawn(move || keep(ledger, (&to_keep, &say, &over), clock));
+    let thread = thread.spawn(move || keep(ledger, aside, (&to_keep, &say, &over), clock));
     Ok(Begun { keeper, left, thread })
 }
 
@@ -120,10 +119,15 @@ type Channels<'c> = (&'c Receiver<Commit>, &'c Sender<Word>, &'c Receiver<Infall
 
 /// Commit until the engine thread has ended, and then what it left. While nothing
 /// is to be committed, let go of what is old.
-fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
+fn keep(mut ledger: Ledger, mut aside: Aside, (commits, say, over): Channels<'_>, clock: Clock) {
     let mut ageing = Ageing::new(clock.now().mono);
     loop {
-        let looked = ageing.looked();
+        let (looked, now) = (ageing.looked(), clock.now());
+        if let Some(file) = aside.look(now.mono) {
+            let _ = say.send(Word::Seen(file));
+        }
+        let idle = ageing.due().since(now.mono);
+        let idle = aside.due(now.mono).map_or(idle, |due| due.min(idle));
         select! {
             recv(commits) -> commit => {
                 let Ok(commit) = commit else { return };
@@ -135,7 +139,9 @@ fn keep(mut ledger: Ledger, (commits, say, over): Channels<'_>, clock: Clock) {
                 });
             }
             recv(looked) -> gone => ageing.found(gone.ok(), clock.now().mono),
-            default(ageing.due().since(clock.now().mono)) => ageing.turn(&mut ledger, clock.now()),
+            default(idle) => if ageing.due() <= clock.now().mono {
+                ageing.turn(&mut ledger, clock.now());
+            },
         }
     }
 }
@@ -192,6 +198,7 @@ pub fn remembered(
     let mut engine = Engine::new(spec, names, now);
     let restored = restored(&reader, kept, &engine, now)?;
     engine.restore(&restored, now);
+    Aside::said(dir, &mut engine, now);
     let status = SourceStatus { state: "not_running", ..SourceStatus::default() };
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
         engine.set_source(id, status.clone(), now);
@@ -205,6 +212,7 @@ pub fn remembered(
 /// how far the files are read. Without a ledger that can be read, all that the logs
 /// hold is counted, and that is said.
 pub fn look(dir: &Path, engine: &mut Engine, now: Stamp) -> Resume {
+    Aside::said(dir, engine, now);
     let looked = Reader::open(dir).and_then(|reader| {
         let _moment = reader.moment()?;
         let mut kept = reader.load()?;
@@ -289,6 +297,8 @@ fn restored(
     let since = reader.size()?.period.map(|(from, _)| from);
     let mut known =
         Restored { totals: kept.totals, seen: kept.seen, since, spent, ..Restored::default() };
+    let found = reader.findings(engine.counts_since(now.wall))?.into_iter();
+    known.losses = found.filter_map(|found| Loss::of(&found.kind, found.at, found.text)).collect();
     known.replaceable = replaceable(&kept.replaceable, engine.names());
     for (name, counters) in kept.sources {
         let mut numbered = (0u32..).map(SourceId).zip(engine.sources());

@@ -73,7 +73,8 @@ pub fn state(snapshot: &Snapshot) -> State {
     // Users are hurt, whatever no rule says of it yet; how badly is for rules to say.
     let hurt = badly_hurt(snapshot).map(|_| State::Warning);
     let unread = snapshot.sources.iter().any(is_broken).then_some(State::Warning);
-    let worst = [alerts, limits, caps, tripped, hurt, unread].into_iter().flatten().max();
+    let found = snapshot.findings.iter().filter_map(|finding| finding.severity).max();
+    let worst = [alerts, limits, caps, tripped, hurt, unread, found].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
@@ -106,6 +107,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         });
     }
     parts.extend(ledger_behind(snapshot));
+    parts.extend(found(snapshot));
     parts.extend(unread(snapshot));
     if !parts.is_empty() {
         parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
@@ -129,14 +131,15 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     parts.join("; ") + "."
 }
 
-/// What still holds of a picture that was kept, while nothing runs: a stop stands, and
-/// of what is spent nothing comes back before the period ends. Nothing else is known
-/// of the present. `age_s` is that of the newest call in it.
+/// What still holds of a picture that was kept, while nothing runs: a stop stands, of
+/// what is spent nothing comes back before the period ends, and what a person must know
+/// is still to be known. Nothing else is known of the present. `age_s` is that of the newest call in it.
 #[must_use]
 pub fn kept(snapshot: &Snapshot, age_s: Option<f64>) -> (State, String) {
     let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
     let mut parts: Vec<String> = tripped.map(tripped_by).collect();
     parts.extend(spent_cap(snapshot));
+    parts.extend(found(snapshot));
     let state = if parts.is_empty() { State::Unknown } else { State::Critical };
     let age = match age_s {
         None => "no call was kept".to_owned(),
@@ -352,6 +355,17 @@ fn unread(snapshot: &Snapshot) -> Option<String> {
         if broken.len() > 1 { format!(" and {} more", broken.len() - 1) } else { String::new() };
     let all = snapshot.sources.len();
     Some(format!("trouble reading {}{others} ({} of {all} sources)", first.name, broken.len()))
+}
+
+/// What a person must know at once, by its first words, where it is no alert.
+fn found(snapshot: &Snapshot) -> Option<String> {
+    let critical = snapshot.findings.iter().filter(|row| row.severity == Some(State::Critical));
+    let first = critical.clone().next()?.text.split(';').next()?.to_owned();
+    let more = match critical.count() {
+        1 => String::new(),
+        all => format!(" (and {} more)", all - 1),
+    };
+    Some(first + &more)
 }
 
 /// What is not kept yet must not look safe.

@@ -58,6 +58,17 @@ pub fn key_label(text: &str, salt: u64) -> Cow<'_, str> {
     mask(text)
 }
 
+/// The name to keep for somebody, or something, that `text` names: the fingerprint of a
+/// key that stands in its place, so that two of them stay two, else `text` itself with
+/// every credential in it masked.
+#[must_use]
+pub fn label(text: &str, salt: u64) -> Cow<'_, str> {
+    if shape::is_vendors_key(text) == Some(true) {
+        return Cow::Owned(fingerprint(text, salt));
+    }
+    mask(text)
+}
+
 fn last_four(secret: &str) -> &str {
     if secret.len() < SHOWS_END {
         return "";
@@ -120,6 +131,23 @@ mod tests {
             assert_eq!(key_label(name, 1), name);
         }
         assert!(matches!(mask("rate limit reached for gpt-4o in org-x"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_short_key_is_a_key_wherever_it_stands() {
+        for key in ["sk-1234", "sk-1", "sk-master-1", "sk-ant-k1", "sk_test_7", "Bearer sk-1234"] {
+            let secret = key.trim_start_matches("Bearer ").split_once(['-', '_']).unwrap().1;
+            for kept in [key_label(key, 1), label(key, 1)] {
+                assert!(kept.contains("…#") && !kept.contains(secret), "{key}: {kept}");
+                assert_eq!(label(&kept, 1), kept);
+            }
+            let masked = mask(&format!("no key {key}, they said")).into_owned();
+            assert!(!masked.contains(secret) && masked.ends_with("…, they said"), "{masked}");
+        }
+        assert_ne!(label("sk-1234", 1), label("sk-1235", 1), "two are two");
+        for name in ["sk-prod", "sk-...a91f", "task-4711", "u-17", "disk-1", "sk-"] {
+            assert_eq!((label(name, 1), key_label(name, 1)), (name.into(), name.into()));
+        }
     }
 
     #[test]

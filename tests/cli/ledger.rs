@@ -327,6 +327,30 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
     sandbox.run(["ledger", "verify"]).ok();
     let export = sandbox.run(["ledger", "export", "--from", "365d", "--by", "key"]).ok().out();
     assert!(export.contains(",new,") && !export.contains("old"), "{export}");
+    // That nothing is known of a time is not that nothing was counted then.
+    let words = ["was pruned, 5 requests and $5.00 in all", "was counted"];
+    let human = |args: &[&str]| {
+        let ran = sandbox.run(args).ok();
+        let all = ran.out() + &ran.err();
+        words.map(|words| all.contains(words))
+    };
+    assert_eq!(human(&["report", "--from", "120d", "--to", "95d"]), [true; 2]);
+    assert!(human(&["report", "--from", "120d"])[0]);
+    assert_eq!(human(&["report", "--from", "60d", "--to", "50d"]), [false, true]);
+    assert!(human(&["ledger", "export", "--from", "365d"])[0]);
+    assert!(!human(&["ledger", "export", "--from", "60d"])[0]);
+    assert!(human(&["ledger", "show"])[0]);
+    let cut = &shown["pruned"];
+    assert_eq!((&cut["requests"], &cut["cost_usd"]), (&json!(5), &json!("5.000000")));
+    let report = sandbox.run(["report", "--json", "--from", "120d"]).ok().json();
+    assert_eq!(report["pruned_before"], cut["before"]);
+    let report = sandbox.run(["report", "--json", "--from", "60d"]).ok().json();
+    assert_eq!(report.get("pruned_before"), None);
+    // An earlier program did not say up to when: not later than the first day that is left.
+    let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
+    assert_eq!(db.execute("DELETE FROM state WHERE key = 'day_from'", []), Ok(1));
+    drop(db);
+    assert!(human(&["report", "--from", "120d", "--to", "95d"])[0]);
     // A later date than the first of this month is refused, by the clock of any cap.
     let kiribati =
         "[[cap]]\nname = \"k\"\nusd = 1\nperiod = \"month\"\ntimezone = \"Pacific/Kiritimati\"\n";

@@ -18,6 +18,12 @@ mod caps;
 mod daemon;
 #[path = "../support/disk.rs"]
 mod disk;
+#[path = "../cli/fake.rs"]
+#[allow(dead_code, clippy::format_push_string, reason = "a test, and a part of it is used")]
+mod fake;
+mod known;
+mod many;
+mod money;
 #[path = "../support/need.rs"]
 mod need;
 mod open_records;

@@ -321,6 +321,57 @@ fn keys_are_known_again_by_the_number_that_is_kept_beside_the_ledger() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// A proxy's master key is as short as its owner likes, and people put it where names
+/// belong.
+#[test]
+fn a_short_key_in_the_place_of_a_name_is_shown_and_kept_nowhere() {
+    let sandbox = Sandbox::new();
+    let call = |n: u32, key: &str| {
+        format!(
+            concat!(
+                r#"{{"litellm_call_id":"c{n}","call_type":"acompletion","status":"success","#,
+                r#""model":"m","response_cost":1.5,"prompt_tokens":1,"completion_tokens":1,"#,
+                r#""end_user":"{key}","request_tags":["{key}"],"metadata":{{"#,
+                r#""user_api_key_alias":"{key}","user_api_key_team_alias":"{key}","#,
+                r#""user_api_key_user_id":"{key}"}},"error_str":"no key {key}"}}"#,
+                "\n"
+            ),
+            n = n,
+            key = key
+        )
+    };
+    let log = sandbox.file("gw.log", call(1, "sk-4711") + &call(2, "sk-4712"));
+    let config = "[[cap]]\nname = \"each\"\nusd = 2\nperiod = \"month\"\neach = \"key\"\n\
+                  [[cap]]\nname = \"user\"\nusd = 2\nperiod = \"month\"\neach = \"user\"\n";
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let seen =
+        status_until(&sandbox, "kept", |status| status["totals"]["requests"] == 2 && kept(status));
+    for each in ["each", "user"] {
+        let of = |cap: &&Value| cap["name"] == each && cap["of"].as_str().unwrap().contains("…#");
+        assert_eq!(seen["caps"].as_array().unwrap().iter().filter(of).count(), 2, "{seen:#}");
+    }
+    let mut said = vec![seen.to_string().into_bytes(), Sandbox::everything_in(&sandbox.state())];
+    for args in [
+        &["status"][..],
+        &["report", "--by", "key,user,team", "--json"],
+        &["ledger", "export", "--by", "key,user,team"],
+        &["once", "gw.log"],
+        &["once", "--json", "gw.log"],
+        &["parse", "gw.log"],
+        &["parse", "--explain", "gw.log"],
+        &["replay", "--json", "gw.log"],
+    ] {
+        let ran = sandbox.run(["--config", "config.toml"].iter().chain(args)).ok();
+        said.push((ran.out() + &ran.err()).into_bytes());
+    }
+    daemon.stop();
+    said.push(Sandbox::everything_in(&sandbox.state()));
+    for said in said {
+        let found = said.windows(6).any(|bytes| bytes == b"sk-471");
+        assert!(!found && !said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
 #[test]
 fn how_fast_is_spent_is_known_right_after_a_restart() {
     let sandbox = Sandbox::new();

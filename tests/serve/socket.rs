@@ -149,6 +149,10 @@ fn it_is_found_from_another_environment_with_the_same_state() {
     start(true).kill();
     assert!(sign.is_symlink(), "it fell before it could take that down");
     assert_eq!(status(&sandbox)["from"], "ledger", "and misleads nobody");
+    // One that serves in the same place takes it over, without a word about itself.
+    let daemon = start(true);
+    assert_eq!(status(&sandbox)["pid"], daemon.pid());
+    daemon.kill();
     // The next one finds it, wherever it serves.
     let daemon = start(false);
     assert_eq!(status(&sandbox)["pid"], daemon.pid());

@@ -10,12 +10,9 @@ use serde_json::Value;
 use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::disk::Mounted;
+use super::known::finding;
 use super::need;
 use super::sandbox::{PATIENCE, Sandbox};
-
-fn finding<'s>(status: &'s Value, kind: &str) -> Option<&'s Value> {
-    status["findings"].as_array().unwrap().iter().find(|finding| finding["kind"] == kind)
-}
 
 #[test]
 fn a_damaged_ledger_is_set_aside_loudly_and_the_logs_are_read_again() {

@@ -22,7 +22,8 @@ impl Secret {
 /// How sure a prefix is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
-    /// Nothing else starts like this: eight characters are enough.
+    /// Nothing else starts like this: eight characters are enough, or a digit. A proxy's
+    /// master key may be as short as its owner likes (`sk-1234`); words are names.
     Sure,
     /// Other names may start like this: the rest must look random.
     Likely,
@@ -126,11 +127,17 @@ pub(super) fn next(text: &str, from: usize) -> Option<Secret> {
     })
 }
 
+/// Whether `text` is a key by its vendor's prefix, and nothing else; `None` where it has
+/// no such prefix.
+pub(super) fn is_vendors_key(text: &str) -> Option<bool> {
+    let body = behind_vendor(text, 0).or_else(|| behind_scheme(text, 0))?;
+    Some(body.end == text.len())
+}
+
 /// Whether `text`, meant to name a key, is the key.
 pub(super) fn is_key_material(text: &str) -> bool {
-    let vendor = behind_vendor(text, 0).or_else(|| behind_scheme(text, 0));
-    if let Some(body) = vendor {
-        return body.end == text.len();
+    if let Some(is_key) = is_vendors_key(text) {
+        return is_key;
     }
     let token = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+/=.~".contains(&b));
     // 32 hexadecimal digits are a key (Azure's old ones); 40 and more are hashes.
@@ -148,22 +155,27 @@ fn behind_vendor(text: &str, at: usize) -> Option<Range<usize>> {
     let body = text.get(start..)?;
     let body = body.get(..token_len(body))?;
     let sure = match sign {
-        Sign::Sure => body.len() >= 8,
+        Sign::Sure => body.len() >= 8 || is_short_key(body),
         Sign::Likely => body.len() >= 16 && looks_random(body),
     };
     sure.then(|| start..start + body.len())
+}
+
+/// Whether it is no word, and no end of a key that others have masked (`sk-...a91f`).
+fn is_short_key(body: &str) -> bool {
+    !body.starts_with('.') && body.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn behind_scheme(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
     let scheme = SCHEMES.iter().find(|scheme| starts_with(rest, scheme))?;
     let start = at + scheme.len();
+    if let Some(body) = behind_vendor(text, start) {
+        return Some(body);
+    }
     let body = value(text.get(start..)?);
     let word = body.len() < 16 && body.bytes().all(|byte| byte.is_ascii_lowercase());
-    if body.len() < 8 || word {
-        return None;
-    }
-    Some(behind_vendor(text, start).unwrap_or(start..start + body.len()))
+    (body.len() >= 8 && !word).then(|| start..start + body.len())
 }
 
 fn behind_name(text: &str, at: usize) -> Option<Range<usize>> {

@@ -1,0 +1,40 @@
+//! Findings of earlier runs after which money may be missing from what a cap counts:
+//! they are said again as long as a cap counts that time.
+
+use crate::domain::Wall;
+use crate::rules::Severity;
+
+/// The kinds of findings that tell of something that was not counted.
+const KINDS: [(&str, Option<Severity>); 9] = [
+    ("rotated_unreadable", None),
+    ("rotated_not_gzip", None),
+    ("rotated_gone", None),
+    ("copytruncate", None),
+    ("truncated", None),
+    ("compressed_unread", None),
+    ("quarantined", None),
+    ("quarantined_at", None),
+    ("ledger_refused", Some(Severity::Critical)),
+];
+
+/// Something that an earlier run could not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What kind of thing, in a word.
+    pub kind: &'static str,
+    /// How bad it is, where that is not left to the reader.
+    pub severity: Option<Severity>,
+    /// When it was found.
+    pub at: Wall,
+    /// One sentence.
+    pub text: String,
+}
+
+impl Loss {
+    /// A finding, if it tells of a loss.
+    #[must_use]
+    pub fn of(kind: &str, at: Wall, text: String) -> Option<Loss> {
+        let (kind, severity) = *KINDS.iter().find(|(known, _)| *known == kind)?;
+        Some(Loss { kind, severity, at, text })
+    }
+}
