@@ -70,6 +70,15 @@ struct Flow {
     dropped: u64,
 }
 
+impl Flow {
+    /// Counters are what somebody wrote: no sum of them may overflow.
+    fn add(&mut self, other: &Flow) {
+        self.enqueued = self.enqueued.saturating_add(other.enqueued);
+        self.dequeued = self.dequeued.saturating_add(other.dequeued);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+    }
+}
+
 /// What a queue shows, over all hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct View {
@@ -188,9 +197,7 @@ impl Queue {
         host.flowed = flow;
         host.read_at = when;
         if let Some(slot) = self.flow.at(when) {
-            slot.enqueued += flow.enqueued;
-            slot.dequeued += flow.dequeued;
-            slot.dropped += flow.dropped;
+            slot.add(&flow);
         }
     }
 
@@ -218,9 +225,7 @@ impl Queue {
         let covered = self.flow.covered_s(now, FLOW, known);
         let mut flow = Flow::default();
         for slot in self.flow.recent(now, FLOW) {
-            flow.enqueued += slot.enqueued;
-            flow.dequeued += slot.dequeued;
-            flow.dropped += slot.dropped;
+            flow.add(slot);
         }
         // Where readings are rare a window holds one or none: the last step counts.
         let rare = live().any(|host| host.apart * MISSED > FLOW);
@@ -247,5 +252,44 @@ impl Queue {
             age_s: now.since(newest.read_at).as_secs_f64(),
             stale,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{NameKind, Names, Wall};
+
+    #[test]
+    fn counters_of_any_size_are_added_without_overflow() {
+        let names = Names::default();
+        let mut queues = Queues::default();
+        let at = |seconds: u64| {
+            let seconds = Duration::from_secs(seconds);
+            Stamp { mono: Mono(0).plus(seconds), wall: Wall(0).plus(seconds) }
+        };
+        let mut read = |seconds, host: &str, total| {
+            let reading = QueueReading {
+                at: at(seconds).wall,
+                name: None,
+                host: Some(names.intern(NameKind::Host, host)),
+                priority: None,
+                depth: Some(1),
+                running: None,
+                oldest_age_s: None,
+                enqueued_total: Some(total),
+                dequeued_total: Some(total),
+                dropped_total: Some(total),
+            };
+            queues.read(&reading, at(seconds)).unwrap();
+        };
+        for second in [100, 101, 105] {
+            for host in ["a", "b"] {
+                read(second, host, if second == 100 { 0 } else { u64::MAX - second });
+            }
+        }
+        let view = queues.iter().next().unwrap().view(at(105).mono);
+        assert!(view.in_per_s.is_some_and(|rate| rate > 1e17), "{view:?}");
+        assert!(view.dropped_per_s.is_some_and(|rate| rate > 1e17), "{view:?}");
     }
 }
