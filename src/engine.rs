@@ -39,6 +39,7 @@ pub mod spend;
 mod supersede;
 pub mod switches;
 mod table;
+mod told;
 pub mod traffic;
 mod wording;
 
@@ -273,7 +274,7 @@ impl Engine {
                 out.push(Effect::Event(Event::new(now.wall, EventKind::SourceStale, text)));
             }
         }
-        self.forget_spent(now);
+        self.forget_spent(now, out);
         out.extend(self.findings.take_events().map(Effect::Event));
         kills_first(out, first);
     }

@@ -2,6 +2,8 @@
 
 mod joined;
 
+use std::time::Duration;
+
 use super::amount::NanoUsd;
 use super::limit::{Layer, words};
 use super::names::Sym;
@@ -419,6 +421,15 @@ impl Request {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.failure.kind.map_or(Outcome::Ok, ErrorKind::outcome)
+    }
+
+    /// When the call began, as far as its log tells.
+    #[must_use]
+    pub fn began(&self) -> Option<Wall> {
+        self.started_at.or_else(|| {
+            let seconds = (self.timing.latency_ms? / 1000.0).clamp(0.0, 86_400.0);
+            Some(self.at.minus(Duration::try_from_secs_f64(seconds).ok()?))
+        })
     }
 
     /// A call of which only the time is known.

@@ -370,7 +370,7 @@ impl Gauge {
 
     /// A success that began after the refusal, with something left, ends it.
     fn relent(&mut self, request: &Request, now: Wall) {
-        let began = request.started_at.unwrap_or(request.at);
+        let began = request.began().unwrap_or(request.at);
         self.refused = self.refusal(now);
         if self.refused.is_some_and(|refusal| began > refusal.at)
             && self.level().is_none_or(|level| level > 0.0)

@@ -82,12 +82,13 @@ impl Engine {
     }
 
     /// Forget alerts that are over.
-    pub(super) fn forget_spent(&mut self, now: Stamp) {
+    pub(super) fn forget_spent(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         let caps = &self.caps;
-        self.book.forget_spent(now, |series| match series {
+        let period_of = |series| match series {
             Series::Cap(position) => caps.rows().get(position as usize).and_then(Cap::period_id),
             _ => None,
-        });
+        };
+        self.book.forget_spent(now, period_of, out);
     }
 
     fn judge_limit(&mut self, position: u32, now: Stamp, out: &mut Vec<Effect>) {
