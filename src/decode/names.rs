@@ -71,10 +71,15 @@ impl Named {
             let escaped = usize::from(value.kind == Kind::StrEscaped);
             // A map outlives its decoder's cache, so an address is an identity.
             let asker = std::ptr::from_ref(alt).addr() | escaped;
-            let (names, salt, masked) = (&self.names, self.salt, &mut self.masked_key);
-            self.cache.get(asker, value.raw, || {
-                line.alt_text(alt, scratch, |text| intern(names, kind, text, salt, masked))
-            })
+            let (names, salt) = (&self.names, self.salt);
+            let found = self.cache.get(asker, value.raw, || {
+                let mut masked = false;
+                let find = |text: &str| intern(names, kind, text, salt, &mut masked);
+                let sym = line.alt_text(alt, scratch, find);
+                Found { sym, masked }
+            });
+            self.masked_key |= found.masked;
+            found.sym
         })
     }
 
@@ -164,7 +169,15 @@ struct Place {
     /// Zero while the place is free.
     asker: usize,
     written: Vec<u8>,
-    found: Option<Sym>,
+    found: Found,
+}
+
+/// What a text came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Found {
+    sym: Option<Sym>,
+    /// Key material was masked in it.
+    masked: bool,
 }
 
 impl Default for NameCache {
@@ -174,14 +187,9 @@ impl Default for NameCache {
 }
 
 impl NameCache {
-    /// The symbol that `asker` (one alternative of one field) takes `written`
-    /// for; `find` is asked if it is not known.
-    fn get(
-        &mut self,
-        asker: usize,
-        written: &[u8],
-        find: impl FnOnce() -> Option<Sym>,
-    ) -> Option<Sym> {
+    /// What `asker` (one alternative of one field) takes `written` for; `find` is
+    /// asked if it is not known.
+    fn get(&mut self, asker: usize, written: &[u8], find: impl FnOnce() -> Found) -> Found {
         if written.len() > LONGEST {
             return find();
         }
@@ -217,17 +225,17 @@ mod tests {
     fn a_name_is_found_once_per_asker_and_floods_do_not_confuse_it() {
         let names = Names::default();
         let mut cache = NameCache::default();
-        let first = cache.get(1, b"web", || Some(names.intern(NameKind::Key, "web")));
+        let is = |kind, text: &str| Found { sym: Some(names.intern(kind, text)), masked: false };
+        let first = cache.get(1, b"web", || is(NameKind::Key, "web"));
         assert_eq!(cache.get(1, b"web", || panic!("known")), first);
-        let other = cache.get(2, b"web", || Some(names.intern(NameKind::Team, "web")));
+        let other = cache.get(2, b"web", || is(NameKind::Team, "web"));
         assert_ne!(first, other);
-        assert_eq!(cache.get(1, b"none", || None), None);
-        assert_eq!(cache.get(1, b"none", || panic!("known")), None);
+        assert_eq!(cache.get(1, b"none", Found::default), Found::default());
+        assert_eq!(cache.get(1, b"none", || panic!("known")), Found::default());
         for i in 0..10_000_u32 {
             let text = i.to_string();
-            let find = || Some(names.intern(NameKind::User, &text));
-            let sym = cache.get(1, text.as_bytes(), find);
-            assert_eq!(sym, Some(names.intern(NameKind::User, &text)));
+            let found = cache.get(1, text.as_bytes(), || is(NameKind::User, &text));
+            assert_eq!(found, is(NameKind::User, &text));
         }
     }
 }

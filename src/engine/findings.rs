@@ -6,7 +6,7 @@ use super::effect::{Event, EventKind};
 use crate::domain::Wall;
 use crate::rules::Severity;
 
-/// Findings kept; the oldest goes first.
+/// Findings kept; of more the least severe goes, and of those the one not found for longest.
 const KEPT: usize = 64;
 
 /// One finding.
@@ -28,18 +28,25 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub struct Findings {
     rows: Vec<Finding>,
+    /// What says that others found no room.
+    dropped: Option<Finding>,
     untold: Vec<Event>,
 }
 
 impl Findings {
     /// Note a finding. Answers whether it is a new one.
     pub fn note(&mut self, kind: &'static str, at: Wall, text: &str) -> bool {
-        self.add(kind, None, at, text)
+        self.add(kind, None, at, text, 1)
+    }
+
+    /// Note something that is found more often than it is worth telling of.
+    pub fn warn(&mut self, kind: &'static str, at: Wall, text: &str, times: u64) {
+        self.add(kind, Some(Severity::Warning), at, text, times);
     }
 
     /// Note a finding that is critical.
     pub fn alarm(&mut self, kind: &'static str, at: Wall, text: &str) {
-        self.add(kind, Some(Severity::Critical), at, text);
+        self.add(kind, Some(Severity::Critical), at, text, 1);
     }
 
     /// New findings since this was last asked, as events.
@@ -47,10 +54,9 @@ impl Findings {
         self.untold.drain(..)
     }
 
-    /// All of them, oldest first.
-    #[must_use]
-    pub fn rows(&self) -> &[Finding] {
-        &self.rows
+    /// All of them, oldest first; at last how many found no room.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Finding> {
+        self.rows.iter().chain(&self.dropped)
     }
 
     fn add(
@@ -59,20 +65,76 @@ impl Findings {
         severity: Option<Severity>,
         at: Wall,
         text: &str,
+        times: u64,
     ) -> bool {
         if let Some(row) = self.rows.iter_mut().find(|f| f.kind == kind && *f.text == *text) {
-            row.count += 1;
+            row.count += times;
             row.at = at;
             return false;
         }
-        if self.rows.len() == KEPT {
-            self.rows.remove(0);
+        if !self.make_room(severity, at) {
+            return false;
         }
-        self.rows.push(Finding { kind, severity, at, text: Arc::from(text), count: 1 });
+        self.rows.push(Finding { kind, severity, at, text: Arc::from(text), count: times });
         let mut event = Event::new(at, EventKind::Finding, text.to_owned());
         event.labels.insert("kind", kind.into());
         event.severity = severity;
         self.untold.push(event);
         true
+    }
+    /// Drop what matters least, unless that is the new one. Answers whether there is room.
+    fn make_room(&mut self, severity: Option<Severity>, at: Wall) -> bool {
+        if self.rows.len() < KEPT {
+            return true;
+        }
+        let dropped = self.dropped.get_or_insert_with(|| Finding {
+            kind: "findings_dropped",
+            at,
+            severity: None,
+            text: Arc::from(
+                "findings that found no room, or that worse or newer ones took it from",
+            ),
+            count: 0,
+        });
+        dropped.count += 1;
+        dropped.at = at;
+        let least = self.rows.iter().enumerate().min_by_key(|(_, row)| (row.severity, row.at));
+        let least = least.filter(|(_, row)| row.severity <= severity).map(|(index, _)| index);
+        least.map(|index| self.rows.remove(index)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(findings: &Findings, kind: &str) -> Vec<(u64, String)> {
+        let rows = findings.rows().filter(|row| row.kind == kind);
+        rows.map(|row| (row.count, row.text.to_string())).collect()
+    }
+
+    #[test]
+    fn a_flood_pushes_out_the_least_severe_then_what_was_not_found_for_longest() {
+        let mut findings = Findings::default();
+        findings.alarm("ledger_lost", Wall(0), "it is");
+        findings.warn("overflow", Wall(1), "often", 7);
+        for number in 0..200_i64 {
+            findings.note("limit_changed", Wall(2 + number), &number.to_string());
+            findings.note("limit_changed", Wall(2 + number), "found again");
+        }
+        assert_eq!(found(&findings, "ledger_lost"), [(1, "it is".to_owned())]);
+        assert_eq!(found(&findings, "overflow"), [(7, "often".to_owned())]);
+        let changed = found(&findings, "limit_changed");
+        assert_eq!((changed.len(), changed[0].1.as_str()), (62, "found again"));
+        assert_eq!(changed[61].1, "199");
+        assert_eq!(found(&findings, "findings_dropped")[0].0, 203 - 64);
+        for number in 0..64 {
+            findings.alarm("ledger_lost", Wall(0), &number.to_string());
+        }
+        findings.take_events().for_each(drop);
+        findings.note("limit_changed", Wall(1000), "what nobody has room for");
+        assert_eq!(found(&findings, "limit_changed"), [], "it is counted only");
+        assert_eq!(findings.rows().count(), 65);
+        assert_eq!(findings.take_events().count(), 0);
     }
 }
