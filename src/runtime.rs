@@ -22,6 +22,7 @@ mod driver;
 mod gone;
 mod keeper;
 mod ledger;
+mod lost;
 mod net;
 mod observer;
 mod once;

@@ -229,6 +229,19 @@ impl Rulebook {
         }
     }
 
+    /// Whether there is an alert about a series.
+    #[must_use]
+    pub fn is_live(&self, series: Series) -> bool {
+        (0u16..).zip(&self.rules).any(|(index, _)| self.live.contains_key(&(index, series)))
+    }
+
+    /// A series stands for something else from now on: what was said of it is over.
+    pub fn begin(&mut self, series: Series) {
+        for (index, _) in (0u16..).zip(&self.rules) {
+            self.live.remove(&(index, series));
+        }
+    }
+
     /// Put a name on a live alert. Answers whether there is such an alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);

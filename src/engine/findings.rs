@@ -9,6 +9,9 @@ use crate::rules::Severity;
 /// Findings kept; of more the least severe goes, and of those the one not found for longest.
 const KEPT: usize = 64;
 
+/// Tells how many were dropped.
+const DROPPED: &str = "findings_dropped";
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -28,8 +31,6 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub struct Findings {
     rows: Vec<Finding>,
-    /// What says that others found no room.
-    dropped: Option<Finding>,
     untold: Vec<Event>,
 }
 
@@ -54,9 +55,10 @@ impl Findings {
         self.untold.drain(..)
     }
 
-    /// All of them, oldest first; at last how many found no room.
-    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Finding> {
-        self.rows.iter().chain(&self.dropped)
+    /// All of them, oldest first; one of them tells how many others found no room.
+    #[must_use]
+    pub fn rows(&self) -> &[Finding] {
+        &self.rows
     }
 
     fn add(
@@ -84,23 +86,28 @@ impl Findings {
     }
     /// Drop what matters least, unless that is the new one. Answers whether there is room.
     fn make_room(&mut self, severity: Option<Severity>, at: Wall) -> bool {
-        if self.rows.len() < KEPT {
+        let others = || self.rows.iter().enumerate().filter(|(_, row)| row.kind != DROPPED);
+        if others().count() < KEPT {
             return true;
         }
-        let dropped = self.dropped.get_or_insert_with(|| Finding {
-            kind: "findings_dropped",
-            at,
-            severity: None,
-            text: Arc::from(
-                "findings that found no room, or that worse or newer ones took it from",
-            ),
-            count: 0,
-        });
-        dropped.count += 1;
-        dropped.at = at;
-        let least = self.rows.iter().enumerate().min_by_key(|(_, row)| (row.severity, row.at));
+        let least = others().min_by_key(|(_, row)| (row.severity, row.at));
         let least = least.filter(|(_, row)| row.severity <= severity).map(|(index, _)| index);
-        least.map(|index| self.rows.remove(index)).is_some()
+        let has_room = least.map(|index| self.rows.remove(index)).is_some();
+        let told = self.rows.iter_mut().find(|row| row.kind == DROPPED);
+        if let Some(row) = told {
+            row.count += 1;
+            row.at = at;
+        } else {
+            let text = "findings that found no room, or that worse or newer ones took it from";
+            self.rows.push(Finding {
+                kind: DROPPED,
+                at,
+                severity: None,
+                text: Arc::from(text),
+                count: 1,
+            });
+        }
+        has_room
     }
 }
 
@@ -109,7 +116,7 @@ mod tests {
     use super::*;
 
     fn found(findings: &Findings, kind: &str) -> Vec<(u64, String)> {
-        let rows = findings.rows().filter(|row| row.kind == kind);
+        let rows = findings.rows().iter().filter(|row| row.kind == kind);
         rows.map(|row| (row.count, row.text.to_string())).collect()
     }
 
@@ -134,7 +141,7 @@ mod tests {
         findings.take_events().for_each(drop);
         findings.note("limit_changed", Wall(1000), "what nobody has room for");
         assert_eq!(found(&findings, "limit_changed"), [], "it is counted only");
-        assert_eq!(findings.rows().count(), 65);
+        assert_eq!(findings.rows().len(), 65);
         assert_eq!(findings.take_events().count(), 0);
     }
 }

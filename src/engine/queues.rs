@@ -20,6 +20,7 @@ const CAP: usize = 256;
 #[derive(Debug, Default)]
 pub struct Queues {
     rows: Vec<Queue>,
+    not_kept: u64,
 }
 
 /// One queue of one priority on one host: hosts have queues of their own.
@@ -137,6 +138,7 @@ impl Queues {
             return Some((u32::try_from(position).ok()?, false));
         }
         if self.rows.len() >= CAP {
+            self.not_kept += 1;
             return None;
         }
         self.rows.push(Queue {
@@ -151,6 +153,12 @@ impl Queues {
             flow: Sliding::new(Duration::from_secs(2), 16),
         });
         Some((u32::try_from(self.rows.len() - 1).ok()?, true))
+    }
+
+    /// What found no room: what it is, how often, and how many there are.
+    #[must_use]
+    pub fn overflowed(&self) -> (&'static str, u64, usize) {
+        ("queues", self.not_kept, CAP)
     }
 
     /// All rows, in order of first sight.

@@ -23,6 +23,7 @@ pub struct Retries {
     pub rules: Box<[u16]>,
     /// What of it may stop traffic.
     pub heard: Heard,
+    last: Mono,
     sums: Sliding<Sums>,
     told: Memory,
 }
@@ -47,6 +48,7 @@ impl Retries {
             model,
             rules: Box::default(),
             heard: Heard::default(),
+            last: Mono(0),
             sums: Sliding::new(Duration::from_secs(5), 13),
             told: Memory::default(),
         }
@@ -54,6 +56,7 @@ impl Retries {
 
     /// Count a call whose attempt number is known.
     pub fn count(&mut self, request: &Request, when: Mono) {
+        self.last = self.last.max(when);
         let Some(attempt) = request.attempt else { return };
         let told = self.told.retried(request, attempt);
         let Some(sums) = self.sums.at(when) else { return };
@@ -61,6 +64,12 @@ impl Retries {
         if request.outcome() != Outcome::Ok {
             self.told.failed(request, attempt, when);
         }
+    }
+
+    /// When it was last called, whether the attempt was known or not.
+    #[must_use]
+    pub fn last(&self) -> Mono {
+        self.last
     }
 
     /// Take a call back that was counted at `when`.

@@ -501,7 +501,7 @@ fn findings(engine: &Engine) -> Vec<Finding> {
         text: Arc::clone(&row.text),
         count: row.count,
     };
-    engine.findings().rows().rev().map(finding).collect()
+    engine.findings().rows().iter().rev().map(finding).collect()
 }
 
 fn totals(engine: &Engine) -> Totals {
