@@ -41,28 +41,29 @@ impl Rig {
         Rig { engine, names, batch: Batch { source: SourceId(0), ..Batch::default() } }
     }
 
-    fn name(&self, kind: NameKind, text: &str) -> Option<Sym> {
-        Some(self.names.intern(kind, text))
+    fn name(&self, kind: NameKind, text: &str) -> Sym {
+        self.names.intern(kind, text)
     }
 
     fn call(&self, second: u64, model: &str) -> Request {
         let mut request = Request::at(at(second).wall);
-        request.provider = self.name(NameKind::Provider, "openai");
-        request.model = self.name(NameKind::Model, model);
-        request.endpoint = self.name(NameKind::Endpoint, "/v1/chat/completions");
-        request.caller.key = self.name(NameKind::Key, "web");
+        request.provider = Some(self.name(NameKind::Provider, "openai"));
+        request.model = Some(self.name(NameKind::Model, model));
+        request.endpoint = Some(self.name(NameKind::Endpoint, "/v1/chat/completions"));
+        request.caller.key = Some(self.name(NameKind::Key, "web"));
         request.status = Some(200);
         request
     }
 
-    fn add(&mut self, seen: Observation) {
-        self.batch.items.push(Item { line: 1, seen });
+    fn add(&mut self, seen: &Observation) {
+        self.batch.items.push(Item { line: 1, seen: *seen });
     }
 
-    fn add_call(&mut self, request: Request) {
+    fn add_call(&mut self, request: &Request) {
+        let request = *request;
         let none = TextRef::default();
         let (request_id, dedup_key, finish_reason) = (none, none, none);
-        self.add(Observation::Request { request, request_id, dedup_key, finish_reason });
+        self.add(&Observation::Request { request, request_id, dedup_key, finish_reason });
     }
 
     fn apply(&mut self, second: u64) {
@@ -114,16 +115,16 @@ fn a_new_combination_counts_in_its_rows_when_all_cells_are_taken() {
     for user in 0..4096 {
         for model in ["a", "b", "c", "d"] {
             let mut call = rig.call(1, model);
-            call.caller.user = rig.name(NameKind::User, &format!("u{user}"));
-            rig.add_call(call);
+            call.caller.user = Some(rig.name(NameKind::User, &format!("u{user}")));
+            rig.add_call(&call);
         }
         rig.apply(1);
     }
     for _ in 0..30 {
         let mut call = rig.call(2, "new");
-        call.caller.user = rig.name(NameKind::User, "u1");
+        call.caller.user = Some(rig.name(NameKind::User, "u1"));
         call.failure.kind = Some(ErrorKind::ServerError);
-        rig.add_call(call);
+        rig.add_call(&call);
     }
     rig.apply(2);
     rig.tick(3);
@@ -144,10 +145,10 @@ fn what_fails_leaves_room_for_what_passes() {
     for number in 0..6000 {
         let mut call = rig.call(1, &format!("invented-{number}"));
         call.failure.kind = Some(ErrorKind::ModelNotFound);
-        rig.add_call(call);
+        rig.add_call(&call);
     }
     let call = rig.call(1, "genuine");
-    rig.add_call(call);
+    rig.add_call(&call);
     rig.apply(1);
     rig.tick(2);
     assert_eq!(rig.calls_of(2, "genuine"), 1);
@@ -163,20 +164,20 @@ fn rows_that_nobody_calls_make_room() {
     let mut rig = Rig::new(Vec::new());
     for number in 0..5000 {
         let call = rig.call(1, &format!("m{number}"));
-        rig.add_call(call);
+        rig.add_call(&call);
     }
     rig.apply(1);
     let call = rig.call(100, "still crowded");
-    rig.add_call(call);
+    rig.add_call(&call);
     rig.apply(100);
     assert_eq!(rig.calls_of(100, "still crowded"), 0);
     assert_eq!(rig.all_calls(100), 1);
     let call = rig.call(100, "m1");
-    rig.add_call(call);
+    rig.add_call(&call);
     rig.apply(100);
     for model in ["m1", "still crowded", "new"] {
         let call = rig.call(340, model);
-        rig.add_call(call);
+        rig.add_call(&call);
     }
     rig.apply(340);
     for model in ["m1", "still crowded", "new"] {
@@ -189,13 +190,13 @@ fn rows_that_nobody_calls_make_room() {
 fn a_gauge_that_is_stale_for_longest_makes_room() {
     let mut rig = Rig::new(Vec::new());
     let read = |rig: &mut Rig, second: u64, subject: &str| {
-        let subject = rig.name(NameKind::Key, subject);
+        let subject = Some(rig.name(NameKind::Key, subject));
         let id = LimitId {
-            provider: rig.name(NameKind::Provider, "openai"),
+            provider: Some(rig.name(NameKind::Provider, "openai")),
             subject,
             ..LimitId::of(Resource::Requests)
         };
-        rig.add(Observation::Limit(LimitReading {
+        rig.add(&Observation::Limit(LimitReading {
             id,
             at: at(second).wall,
             limit: Some(Amount::whole(100)),

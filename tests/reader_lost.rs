@@ -1,5 +1,6 @@
 //! A thread that reads and dies: what it read is not taken for live any more.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "threads run in real time")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -83,10 +83,10 @@ impl Rows {
     /// Where a call that was counted is found again.
     pub fn find(&self, request: &Request) -> Places {
         Places {
-            traffic: found(&self.traffic, rows_of(request)),
-            caller: found(&self.callers, callers_of(request)),
-            retries: found(&self.retries, pairs_of(request)),
-            days: found(&self.days, accounts_of(request)),
+            traffic: found(&self.traffic, &rows_of(request)),
+            caller: found(&self.callers, &callers_of(request)),
+            retries: found(&self.retries, &pairs_of(request)),
+            days: found(&self.days, &accounts_of(request)),
             shared: false,
             made: false,
         }
@@ -227,6 +227,6 @@ fn placed<K: Copy + Eq + std::hash::Hash, R>(
     (NOWHERE, false, false)
 }
 
-fn found<K: Eq + std::hash::Hash, R>(table: &Table<K, R>, keys: [K; 3]) -> u32 {
+fn found<K: Eq + std::hash::Hash, R>(table: &Table<K, R>, keys: &[K; 3]) -> u32 {
     keys.iter().find_map(|key| table.find(key)).unwrap_or(NOWHERE)
 }

@@ -45,7 +45,7 @@ impl Engine {
             queue_ms: new.queue_ms.filter(|_| old.queue_ms.is_none()),
         };
         let started_at = call.began();
-        Counting::Instead(Box::new(Request { timing, started_at, ..*call }))
+        Counting::Instead(Box::new(Request { started_at, timing, ..*call }))
     }
 
     fn take_back(&mut self, old: &Counted) {
