@@ -23,7 +23,7 @@ pub use limit::{
     Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
     WindowFrom,
 };
-pub use names::{CAP_PER_KIND, NameKind, Names, Sym};
+pub use names::{Claim, NameKind, Names, Sym};
 pub use request::{
     Caller, Cost, CostSource, Dedup, ErrorKind, Failure, FaultReason, Keep, LimitedBy, MetricKind,
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,

@@ -32,6 +32,8 @@ pub mod queues;
 mod restored;
 pub mod retries;
 mod rolling;
+mod room;
+mod rows;
 mod series;
 mod skew;
 mod sources;
@@ -40,6 +42,7 @@ pub mod spend;
 mod supersede;
 pub mod switches;
 mod table;
+mod told;
 pub mod traffic;
 mod wording;
 
@@ -65,6 +68,7 @@ pub use losses::Loss;
 use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
+use room::Room;
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
@@ -97,6 +101,7 @@ pub struct Engine {
     switches: Switches,
     hosts: series::HostSeries,
     findings: Findings,
+    room: Room,
     totals: Bucket,
     dedup: Dedup,
     /// From when on all calls are known.
@@ -139,6 +144,7 @@ impl Engine {
             switches: Switches::default(),
             hosts: series::HostSeries::default(),
             findings: Findings::default(),
+            room: Room::default(),
             totals: Bucket::default(),
             dedup: Dedup::default(),
             known: now.mono,
@@ -204,6 +210,7 @@ impl Engine {
     /// Note how far a source has read, without its items.
     pub fn arrive(&mut self, batch: &Batch, now: Stamp) {
         self.origin = batch.origin;
+        self.make_room(now);
         if let Some(source) = self.sources.get_mut(batch.source.0 as usize) {
             source.arrive(batch, now);
         }
@@ -266,6 +273,9 @@ impl Engine {
     pub fn tick(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         let first = out.len();
         self.caps.roll(now);
+        self.make_room(now);
+        self.find_overflows(now);
+        self.cells.forget_durations(now.mono);
         self.find_bill_differences(now);
         self.judge_all(now, out);
         let after = self.limits.silent_after;
@@ -275,7 +285,7 @@ impl Engine {
                 out.push(Effect::Event(Event::new(now.wall, EventKind::SourceStale, text)));
             }
         }
-        self.forget_spent(now);
+        self.forget_spent(now, out);
         out.extend(self.findings.take_events().map(Effect::Event));
         kills_first(out, first);
     }
@@ -364,8 +374,8 @@ impl Engine {
             deltas.count(request, at);
         }
         let fresh = self.is_fresh(request.at, now);
-        let rows = self.cells.count(request, when, at, &mut self.caps);
-        for position in rows.caps {
+        let seen = self.cells.count(request, when, at, &mut self.caps);
+        for position in seen.caps {
             if let Some(cap) = self.caps.get_mut(*position)
                 && cap.count(request, at, when)
                 && fresh
@@ -374,14 +384,14 @@ impl Engine {
                 self.touched.caps.mark(*position);
             }
         }
-        let (traffic, caller, retries, new) = (rows.traffic, rows.caller, rows.retries, rows.new);
+        let (places, new) = (seen.places, seen.new);
         if fresh {
-            self.cells.heard((traffic, caller, retries), when);
-            self.touched.traffic.mark(traffic);
-            self.touched.retries.mark(retries);
+            self.cells.heard(&places, when);
+            self.touched.traffic.mark(places.traffic);
+            self.touched.retries.mark(places.retries);
         }
         if new {
-            self.watch_cell(traffic, caller, retries);
+            self.watch_rows(&places);
         }
         self.watch_new_caps();
         if let Some((position, new)) = self.queues.call(request, when) {
@@ -412,10 +422,10 @@ impl Engine {
     /// The readings of a call are complete: now its outcome can be held against them.
     fn close_call(&mut self, now: Stamp) {
         if let Some(request) = &self.call.request {
-            let (at, known) = (request.at, self.gauges.count());
+            let at = request.at;
             let hit = self.gauges.judge_call(request, &self.call.gauges, now);
-            if let Some(position) = hit {
-                if self.gauges.count() > known {
+            if let Some((position, seen)) = hit {
+                if seen == Seen::New {
                     self.watch_limit(position);
                 }
                 self.hear_limit(position, at, now);

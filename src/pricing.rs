@@ -10,7 +10,9 @@ mod table;
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::{Cost, CostSource, ErrorKind, Item, Names, NanoUsd, Observation, Request, Sym};
+use crate::domain::{
+    Cost, CostSource, ErrorKind, Item, Names, NanoUsd, Observation, Outcome, Request, Sym,
+};
 
 pub use rates::{Ladder, ModelPrice, PerMillion, Rates};
 pub use table::{PriceError, PriceTable};
@@ -106,36 +108,15 @@ fn is_refused(request: &Request) -> bool {
 
 /// Whether a failure of this kind comes before anything is computed.
 fn refuses(kind: ErrorKind) -> bool {
-    use ErrorKind as K;
-    match kind {
-        K::RateLimit
-        | K::RateLimitRequests
-        | K::RateLimitTokens
-        | K::RateLimitInputTokens
-        | K::RateLimitOutputTokens
-        | K::RateLimitConcurrency
-        | K::UsageLimit
-        | K::QuotaExhausted
-        | K::BudgetExceeded
-        | K::Overloaded
-        | K::Unavailable
-        | K::Auth
-        | K::Permission
-        | K::NotFound
-        | K::ModelNotFound
-        | K::InvalidRequest
-        | K::ContextLength
-        | K::KillSwitch => true,
-        K::ServerError
-        | K::BadGateway
-        | K::Timeout
-        | K::Connection
-        | K::Stalled
-        | K::StreamInterrupted
-        | K::ClientClosed
-        | K::Cancelled
-        | K::ContentFilter
-        | K::Error => false,
+    match kind.outcome() {
+        // What a filter stops has been read, and perhaps written.
+        Outcome::ClientError => kind != ErrorKind::ContentFilter,
+        Outcome::RateLimited
+        | Outcome::QuotaExhausted
+        | Outcome::Overloaded
+        | Outcome::AuthFailed
+        | Outcome::Blocked => true,
+        Outcome::Ok | Outcome::Failed | Outcome::TimedOut | Outcome::Cancelled => false,
     }
 }
 

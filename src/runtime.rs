@@ -23,6 +23,7 @@ mod driver;
 mod gone;
 mod keeper;
 mod ledger;
+mod lost;
 mod net;
 mod observer;
 mod once;

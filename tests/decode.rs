@@ -319,6 +319,17 @@ fn keys_in_a_log_are_masked_wherever_they_stand() {
 }
 
 #[test]
+fn each_line_with_a_key_in_it_is_told() {
+    let line = |key: &str| {
+        format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"m","key":"{key}","cost":1}}"#)
+    };
+    let secret = line("sk-proj-Zk3Qw8TnYbLr5VdPc2Mx7HsJZk3Qw8TnYbLr5VdP");
+    let text = [secret.as_str(), &line("web"), &secret, &line("web"), &secret].join("\n");
+    let (_, batch) = one(&text);
+    assert_eq!(faults(&batch), [FaultReason::KeyInLog; 3]);
+}
+
+#[test]
 fn doubled_litellm_lines_have_one_fingerprint_and_app_lines_none() {
     let litellm = corpus("logs/samples/litellm_standard_logging.jsonl");
     let mut twice = litellm.clone();

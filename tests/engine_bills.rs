@@ -209,6 +209,24 @@ fn complete_days_are_compared_to_the_cent() {
 }
 
 #[test]
+fn a_day_is_not_compared_while_one_of_several_accounts_has_not_told_its_bill() {
+    let mut rig = Rig::new();
+    let (first, second) = (DAY + 3600, 2 * DAY + 3600);
+    rig.call(100, "prod", 2 * USD);
+    rig.call(DAY + 100, "prod", 2 * USD);
+    for source in [1, 2] {
+        rig.bill(source, 0, USD, first);
+    }
+    assert_eq!(rig.differences(first + 100), Vec::<String>::new());
+    // The other one can't be asked for the day after.
+    rig.bill(1, 1, USD, second);
+    assert_eq!(rig.differences(second + 100), Vec::<String>::new(), "half of a bill is none");
+    assert_eq!(rig.cap("day", second + 100).estimate_error_ratio, Some(0.0), "the day before");
+    rig.bill(2, 1, 2 * USD, second + 200);
+    assert_eq!(rig.differences(second + 300).len(), 1, "both are known, and they differ");
+}
+
+#[test]
 fn a_cent_or_one_percent_is_no_difference() {
     let cent = USD / 100;
     for (billed, differs) in [

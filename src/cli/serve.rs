@@ -80,7 +80,8 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
                 Ok(Signal::Hangup) => {}
                 _ => break,
             },
-            recv(alive) -> _ => if works(&observer) {
+            // Whoever is started again reads again.
+            recv(alive) -> _ => if works(&observer) && running.readers_are_alive() {
                 tell(Notifier::alive);
             },
             recv(looks) -> _ => if !running.engine_is_alive() {

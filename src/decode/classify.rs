@@ -6,7 +6,7 @@
 
 mod needle;
 
-use crate::domain::{ErrorKind, Failure, Layer, LimitReading, LimitedBy, Resource};
+use crate::domain::{ErrorKind, Failure, Layer, LimitReading, LimitedBy, Outcome, Resource};
 use needle::{Haystack, Needle};
 
 /// All that is known of how a call ended.
@@ -124,33 +124,17 @@ const fn unknown_limit(kind: ErrorKind) -> Option<LimitedBy> {
 /// Whether sending the same call again can help. Header flags that claim to say
 /// so are wrong too often to be asked.
 const fn retryable(kind: ErrorKind) -> Option<bool> {
-    use ErrorKind as K;
-    match kind {
-        K::RateLimit
-        | K::RateLimitRequests
-        | K::RateLimitTokens
-        | K::RateLimitInputTokens
-        | K::RateLimitOutputTokens
-        | K::RateLimitConcurrency
-        | K::Overloaded
-        | K::Unavailable
-        | K::ServerError
-        | K::BadGateway
-        | K::Timeout
-        | K::Connection
-        | K::Stalled
-        | K::StreamInterrupted => Some(true),
-        K::QuotaExhausted
-        | K::BudgetExceeded
-        | K::Auth
-        | K::Permission
-        | K::NotFound
-        | K::ModelNotFound
-        | K::InvalidRequest
-        | K::ContextLength
-        | K::ContentFilter
-        | K::KillSwitch => Some(false),
-        K::UsageLimit | K::ClientClosed | K::Cancelled | K::Error => None,
+    if matches!(kind, ErrorKind::UsageLimit | ErrorKind::Error) {
+        return None;
+    }
+    match kind.outcome() {
+        Outcome::RateLimited | Outcome::Overloaded | Outcome::Failed | Outcome::TimedOut => {
+            Some(true)
+        }
+        Outcome::QuotaExhausted | Outcome::AuthFailed | Outcome::ClientError | Outcome::Blocked => {
+            Some(false)
+        }
+        Outcome::Ok | Outcome::Cancelled => None,
     }
 }
 

@@ -11,7 +11,7 @@ use rustc_hash::FxHasher;
 
 use super::eval::{Line, Scratch};
 use super::map::{Alts, From};
-use crate::domain::{NameKind, Names, Sym};
+use crate::domain::{Claim, NameKind, Names, Sym};
 use crate::scan::{Kind, Value};
 use crate::text;
 
@@ -31,6 +31,8 @@ pub(super) struct Named {
     salt: u64,
     /// Texts of the few symbols that are asked for.
     texts: Vec<(Sym, Arc<str>)>,
+    /// How far the names of the line that is read are to be believed.
+    pub(super) claim: Claim,
     /// Key material was masked since this was last reset.
     pub(super) masked_key: bool,
 }
@@ -39,7 +41,8 @@ impl Named {
     pub(super) fn new(names: &Names, salt: u64) -> Named {
         let ambiguous = names.intern(NameKind::Key, "__ambiguous__");
         let (names, cache) = (names.clone(), NameCache::default());
-        Named { names, cache, ambiguous, salt, texts: Vec::new(), masked_key: false }
+        let (claim, texts) = (Claim::default(), Vec::new());
+        Named { names, cache, ambiguous, salt, texts, claim, masked_key: false }
     }
 
     /// The name a line gives by the first alternative that has one.
@@ -71,10 +74,15 @@ impl Named {
             let escaped = usize::from(value.kind == Kind::StrEscaped);
             // A map outlives its decoder's cache, so an address is an identity.
             let asker = std::ptr::from_ref(alt).addr() | escaped;
-            let (names, salt, masked) = (&self.names, self.salt, &mut self.masked_key);
-            self.cache.get(asker, value.raw, || {
-                line.alt_text(alt, scratch, |text| intern(names, kind, text, salt, masked))
-            })
+            let (names, salt, claim) = (&self.names, self.salt, self.claim);
+            let found = self.cache.get(asker, value.raw, || {
+                let mut masked = false;
+                let find = |text: &str| name_of(names, kind, text, (salt, claim), &mut masked);
+                let sym = line.alt_text(alt, scratch, find);
+                Found { sym, masked }
+            });
+            self.masked_key |= found.masked;
+            found.sym
         })
     }
 
@@ -120,7 +128,8 @@ impl Named {
 
     /// The symbol of a name that stands in no line.
     pub(super) fn intern(&mut self, kind: NameKind, name: &str) -> Option<Sym> {
-        intern(&self.names, kind, name, self.salt, &mut self.masked_key)
+        let how = (self.salt, self.claim);
+        name_of(&self.names, kind, name, how, &mut self.masked_key)
     }
 }
 
@@ -133,6 +142,16 @@ pub fn intern(
     salt: u64,
     masked: &mut bool,
 ) -> Option<Sym> {
+    name_of(names, kind, text, (salt, Claim::Proven), masked)
+}
+
+fn name_of(
+    names: &Names,
+    kind: NameKind,
+    text: &str,
+    (salt, claim): (u64, Claim),
+    masked: &mut bool,
+) -> Option<Sym> {
     if text.trim().is_empty() {
         return None;
     }
@@ -141,7 +160,7 @@ pub fn intern(
         _ => text::label(text, salt),
     };
     *masked |= matches!(safe, std::borrow::Cow::Owned(_));
-    Some(names.intern(kind, &text::name(&safe)))
+    Some(names.claim(kind, &text::name(&safe), claim))
 }
 
 /// Whether a value can be a name: models and keys are strings, others may be numbers.
@@ -164,7 +183,15 @@ struct Place {
     /// Zero while the place is free.
     asker: usize,
     written: Vec<u8>,
-    found: Option<Sym>,
+    found: Found,
+}
+
+/// What a text came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Found {
+    sym: Option<Sym>,
+    /// Key material was masked in it.
+    masked: bool,
 }
 
 impl Default for NameCache {
@@ -174,14 +201,9 @@ impl Default for NameCache {
 }
 
 impl NameCache {
-    /// The symbol that `asker` (one alternative of one field) takes `written`
-    /// for; `find` is asked if it is not known.
-    fn get(
-        &mut self,
-        asker: usize,
-        written: &[u8],
-        find: impl FnOnce() -> Option<Sym>,
-    ) -> Option<Sym> {
+    /// What `asker` (one alternative of one field) takes `written` for; `find` is
+    /// asked if it is not known.
+    fn get(&mut self, asker: usize, written: &[u8], find: impl FnOnce() -> Found) -> Found {
         if written.len() > LONGEST {
             return find();
         }
@@ -196,6 +218,10 @@ impl NameCache {
             return place.found;
         }
         let found = find();
+        if found.sym == Some(Sym::OTHER) {
+            // Of a call that passed it may find the room that it did not find here.
+            return found;
+        }
         // The others move up; what came longest ago goes.
         set.rotate_right(1);
         if let Some(place) = set.first_mut() {
@@ -217,17 +243,17 @@ mod tests {
     fn a_name_is_found_once_per_asker_and_floods_do_not_confuse_it() {
         let names = Names::default();
         let mut cache = NameCache::default();
-        let first = cache.get(1, b"web", || Some(names.intern(NameKind::Key, "web")));
+        let is = |kind, text: &str| Found { sym: Some(names.intern(kind, text)), masked: false };
+        let first = cache.get(1, b"web", || is(NameKind::Key, "web"));
         assert_eq!(cache.get(1, b"web", || panic!("known")), first);
-        let other = cache.get(2, b"web", || Some(names.intern(NameKind::Team, "web")));
+        let other = cache.get(2, b"web", || is(NameKind::Team, "web"));
         assert_ne!(first, other);
-        assert_eq!(cache.get(1, b"none", || None), None);
-        assert_eq!(cache.get(1, b"none", || panic!("known")), None);
+        assert_eq!(cache.get(1, b"none", Found::default), Found::default());
+        assert_eq!(cache.get(1, b"none", || panic!("known")), Found::default());
         for i in 0..10_000_u32 {
             let text = i.to_string();
-            let find = || Some(names.intern(NameKind::User, &text));
-            let sym = cache.get(1, text.as_bytes(), find);
-            assert_eq!(sym, Some(names.intern(NameKind::User, &text)));
+            let found = cache.get(1, text.as_bytes(), || is(NameKind::User, &text));
+            assert_eq!(found, is(NameKind::User, &text));
         }
     }
 }

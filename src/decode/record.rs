@@ -25,8 +25,8 @@ use super::names::Named;
 use super::tokens::{tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Cost, CostSource, Dedup, FaultReason, Keep, Layer, NameKind, Names, NanoUsd,
-    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
+    Batch, Caller, Claim, Cost, CostSource, Dedup, FaultReason, Keep, Layer, NameKind, Names,
+    NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
@@ -250,9 +250,16 @@ impl Recorder {
         let status =
             status.or_else(|| line.count(line.alts(map, Field::Status)).ok().and_then(status_of));
         request.status = status;
-        self.identify(map, line, place, &mut request);
         let (said, token_state) = tokens(line, map);
         request.tokens = said.or(self.body.tokens);
+        // What failed and used nothing may be about a model that nobody has.
+        let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
+        let used = paid || request.tokens.output > Some(0);
+        if !used && self.says_it_failed(map, line, status) {
+            self.names.claim = Claim::Doubtful;
+        }
+        self.identify(map, line, place, &mut request);
+        self.names.claim = Claim::Proven;
         let word = |w: &str| Some(tier(w));
         let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
         request.tier = tier.or(self.body.tier).unwrap_or_default();

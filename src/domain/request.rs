@@ -2,8 +2,10 @@
 
 mod joined;
 
+use std::time::Duration;
+
 use super::amount::NanoUsd;
-use super::limit::{Layer, words};
+use super::limit::{Layer, Resource, words};
 use super::names::Sym;
 use super::time::Wall;
 
@@ -99,6 +101,41 @@ words!(LimitedBy {
     OutputTokens = "output_tokens", Concurrency = "concurrency", Plan = "plan",
     Quota = "quota", SpendCap = "spend_cap", Unknown = "unknown",
 });
+
+impl LimitedBy {
+    const RESOURCES: [(LimitedBy, Resource); 8] = [
+        (LimitedBy::Requests, Resource::Requests),
+        (LimitedBy::Tokens, Resource::Tokens),
+        (LimitedBy::InputTokens, Resource::InputTokens),
+        (LimitedBy::OutputTokens, Resource::OutputTokens),
+        (LimitedBy::Concurrency, Resource::Concurrency),
+        (LimitedBy::Plan, Resource::PlanUsage),
+        (LimitedBy::Quota, Resource::Credits),
+        (LimitedBy::SpendCap, Resource::Spend),
+    ];
+
+    /// What a refusal is by that a limit on this gives.
+    #[must_use]
+    pub fn of(resource: Resource) -> LimitedBy {
+        let found = LimitedBy::RESOURCES.iter().find(|(_, limited)| *limited == resource);
+        found.map_or(LimitedBy::Unknown, |(by, _)| *by)
+    }
+
+    /// What the limit is on that gives such a refusal.
+    #[must_use]
+    pub fn resource(self) -> Resource {
+        let found = LimitedBy::RESOURCES.iter().find(|(by, _)| *by == self);
+        found.map_or(Resource::Other, |(_, resource)| *resource)
+    }
+
+    /// Whether a limit on this may have given such a refusal.
+    #[must_use]
+    pub fn blames(self, resource: Resource) -> bool {
+        let part = matches!(resource, Resource::InputTokens | Resource::OutputTokens);
+        LimitedBy::of(resource) == self && self != LimitedBy::Unknown
+            || self == LimitedBy::Tokens && part
+    }
+}
 
 /// Priority class of a call or a queue. The order is the order on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -419,6 +456,15 @@ impl Request {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.failure.kind.map_or(Outcome::Ok, ErrorKind::outcome)
+    }
+
+    /// When the call began, as far as its log tells.
+    #[must_use]
+    pub fn began(&self) -> Option<Wall> {
+        self.started_at.or_else(|| {
+            let seconds = (self.timing.latency_ms? / 1000.0).clamp(0.0, 86_400.0);
+            Some(self.at.minus(Duration::try_from_secs_f64(seconds).ok()?))
+        })
     }
 
     /// A call of which only the time is known.

@@ -87,7 +87,7 @@ impl Alert {
     /// Why it did not trip what it should, in a word.
     #[must_use]
     pub fn withheld(&self) -> Option<&'static str> {
-        match (&self.withheld, self.brake()) {
+        match (self.withheld_now(), self.brake()) {
             (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
             (Some((Withheld::Failed, _)), _) => Some("NOT TRIPPED"),
             (None, Some(Brake::Spent(_))) => Some("won't trip"),
@@ -105,7 +105,7 @@ impl Alert {
     /// as now; `None` if it has no reason to.
     #[must_use]
     pub fn then(&self) -> Option<String> {
-        match (self.instance.phase(), &self.withheld, self.brake()) {
+        match (self.instance.phase(), self.withheld_now(), self.brake()) {
             (Phase::Pending, ..) => Some("may trip it again".to_owned()),
             (Phase::Firing, Some((Withheld::Disarmed, _)), _) => {
                 Some("trips it when rules are armed".to_owned())
@@ -125,6 +125,10 @@ impl Alert {
         self.brake.filter(|_| self.instance.phase() == Phase::Firing)
     }
 
+    fn withheld_now(&self) -> Option<&(Withheld, String)> {
+        self.withheld.as_ref().filter(|_| self.instance.phase() == Phase::Firing)
+    }
+
     fn trips_scope(&self, scope: &str) -> bool {
         self.trips().any(|trips| trips == scope)
     }
@@ -138,7 +142,7 @@ impl Alert {
             Some(words) => format!("{}: {words}", self.title),
             None => wording::alert(&self.rule, &self.title, value, threshold),
         };
-        match (&self.withheld, self.brake()) {
+        match (self.withheld_now(), self.brake()) {
             (Some((why, scope)), _) => wording::withheld(*why, scope, &text),
             (None, Some(Brake::Spent(at))) => {
                 let then = wording::spent(self.instance.can_worsen(&self.rule));
@@ -225,15 +229,33 @@ impl Rulebook {
         }
     }
 
+    /// Whether there is an alert about a series.
+    #[must_use]
+    pub fn is_live(&self, series: Series) -> bool {
+        (0u16..).zip(&self.rules).any(|(index, _)| self.live.contains_key(&(index, series)))
+    }
+
+    /// A series stands for something else from now on: what was said of it is over.
+    pub fn begin(&mut self, series: Series) {
+        for (index, _) in (0u16..).zip(&self.rules) {
+            self.live.remove(&(index, series));
+        }
+    }
+
     /// Put a name on a live alert. Answers whether there is such an alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);
         found.map(|alert| alert.acked_by = Some(by.to_owned())).is_some()
     }
 
-    /// A rule's trip of that scope was not carried out: ask again at `again`.
+    /// A rule's trip of that scope was not carried out: ask again at `again`. What does
+    /// not fire has asked for nothing.
     pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, again: Mono) {
-        let asked = |alert: &Alert| alert.rule.name == rule && alert.trips_scope(scope);
+        let asked = |alert: &Alert| {
+            alert.rule.name == rule
+                && alert.instance.phase() == Phase::Firing
+                && alert.trips_scope(scope)
+        };
         for alert in self.live.values_mut().filter(|alert| asked(alert)) {
             alert.instance.withhold(again);
             alert.withheld = Some((why, scope.to_owned()));
@@ -258,10 +280,20 @@ impl Rulebook {
         self.live.values_mut().for_each(|alert| alert.instance.retry(now));
     }
 
-    /// Forget what is over. `period_of` tells the present period of a series.
-    pub fn forget_spent(&mut self, now: Stamp, period_of: impl Fn(Series) -> Option<i64>) {
+    /// Forget what is over, and say so of what ends without having been resolved.
+    /// `period_of` tells the present period of a series.
+    pub fn forget_spent(
+        &mut self,
+        now: Stamp,
+        period_of: impl Fn(Series) -> Option<i64>,
+        out: &mut Vec<Effect>,
+    ) {
         self.live.retain(|(_, series), alert| {
-            !alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
+            let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono);
+            if spent && alert.instance.phase() == Phase::NoData {
+                out.push(Effect::Event(ended_without_data(alert, now)));
+            }
+            !spent
         });
     }
 
@@ -299,6 +331,18 @@ impl Rulebook {
         };
         self.live.values().filter_map(waits).min()
     }
+}
+
+/// What fired may be as bad as ever: nobody can tell any more.
+fn ended_without_data(alert: &Alert, now: Stamp) -> Event {
+    let silent = wording::span(alert.instance.age(now.mono).as_secs_f64());
+    let text =
+        format!("not resolved, but no data for {silent}, so not shown any more: {}", alert.title);
+    let mut event = Event::new(now.wall, EventKind::Finding, text);
+    event.rule = Some(Arc::from(alert.rule.name.as_str()));
+    event.severity = alert.instance.threshold(&alert.rule).map(|(_, severity)| severity);
+    event.labels = alert.labels.clone();
+    event
 }
 
 fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effect>) {
@@ -405,5 +449,69 @@ mod tests {
         assert_eq!(waits(&book, 1700), Some(250), "late is no reason to spin");
         judge(&mut book, 1700);
         assert_eq!(waits(&book, 1700), Some(250), "it fires");
+    }
+    fn at(seconds: u64) -> Stamp {
+        let since = Duration::from_secs(seconds);
+        Stamp { mono: Mono(0).plus(since), wall: Wall(0).plus(since) }
+    }
+
+    fn trips_all() -> RuleSpec {
+        let mut rule = rules::builtin().remove(0);
+        rule.hold = Duration::ZERO;
+        rule.keep_firing = Duration::ZERO;
+        rule.min_requests = 0;
+        rule.on_no_data = OnNoData::Unknown;
+        rule.actions = vec![Action::Trip("all".into())];
+        rule
+    }
+
+    fn judge(book: &mut Rulebook, row: u32, value: Option<f64>, now: Stamp) -> Vec<Effect> {
+        let mut out = Vec::new();
+        let judged = (Sample { value, evidence: 100, period: None }, Grounds::Fresh);
+        book.judge(0, Series::Limit(row), judged, now, &|| Labels::new().into(), &mut out);
+        out
+    }
+
+    #[test]
+    fn only_what_fires_has_a_trip_withheld() {
+        let rule = trips_all();
+        let name = rule.name.clone();
+        let mut book = Rulebook::new(vec![rule]);
+        judge(&mut book, 1, Some(0.0), at(1));
+        judge(&mut book, 1, Some(1.0), at(2));
+        judge(&mut book, 2, Some(0.0), at(3));
+        book.withhold(&name, "all", Withheld::Disarmed, Mono(u64::MAX));
+        let states = |book: &Rulebook| -> Vec<_> {
+            let shown = book.shown(at(4));
+            shown.iter().map(|alert| (alert.instance.phase(), alert.withheld())).collect()
+        };
+        let resolved = (Phase::Resolved, None);
+        assert_eq!(states(&book), [(Phase::Firing, Some("disarmed")), resolved]);
+        judge(&mut book, 2, None, at(4));
+        assert_eq!(states(&book), [(Phase::NoData, None), resolved], "it does not fire any more");
+    }
+
+    #[test]
+    fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
+        let mut rule = trips_all();
+        rule.cooldown = Duration::from_secs(60);
+        let mut book = Rulebook::new(vec![rule]);
+        judge(&mut book, 1, Some(0.0), at(1));
+        judge(&mut book, 1, None, at(100));
+        let forget = |book: &mut Rulebook, second| {
+            let mut out = Vec::new();
+            book.forget_spent(at(second), |_| None, &mut out);
+            (book.shown(at(second)).len(), out)
+        };
+        assert_eq!(forget(&mut book, 999), (1, Vec::new()));
+        let (shown, said) = forget(&mut book, 1000);
+        assert_eq!(shown, 0);
+        let [Effect::Event(event)] = &said[..] else { panic!("{said:?}") };
+        assert_eq!(event.kind, EventKind::Finding);
+        assert!(event.summary.contains("no data for 15 min"), "{}", event.summary);
+        assert!(event.summary.contains("not resolved"), "{}", event.summary);
+        // Data again: it is a new alert.
+        let fired = judge(&mut book, 1, Some(0.0), at(2000));
+        assert!(fired.iter().any(|effect| matches!(effect, Effect::Trip { .. })), "{fired:?}");
     }
 }

@@ -4,8 +4,8 @@
 //! come. A day is compared once it is complete on both sides: the provider says so,
 //! and our sum began before it did.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Engine;
@@ -228,7 +228,8 @@ impl Bills {
         self.readings.iter().filter(move |(id, _)| takes(id))
     }
 
-    /// Both sides of a stretch that is complete on both.
+    /// Both sides of a stretch that is complete on both: each account that ever told of
+    /// its bill has told of all of it. What one could not be asked for is not nothing.
     fn compared(
         &self,
         billed: &Billed,
@@ -242,13 +243,21 @@ impl Bills {
             return None;
         }
         let mut usd = NanoUsd::ZERO;
-        let all = |reading: &&BillReading| reading.start < span.end && span.start < reading.end;
-        for reading in self.of(billed).map(|(_, reading)| reading).filter(all) {
+        let (mut accounts, mut told) = (BTreeSet::new(), 0);
+        for (id, reading) in self.of(billed) {
+            accounts.insert((id.source, id.provider, id.environment));
+            if reading.end <= span.start || span.end <= reading.start {
+                continue;
+            }
             let same = (reading.start, reading.end) == (span.start, span.end);
             if !same || !reading.complete {
                 return None;
             }
             usd += reading.usd;
+            told += 1;
+        }
+        if told < accounts.len() {
+            return None;
         }
         let mut ours = Sums::default();
         for days in own {

@@ -53,6 +53,7 @@ struct Each {
     /// What a new row begins as.
     fresh: Cap,
     rows: usize,
+    overflowed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +86,8 @@ impl Caps {
             let cap = Cap::new(spec, zone, now);
             let rows = match each {
                 Some(dimension) => {
-                    PlanRows::Each(Box::new(Each { dimension, fresh: cap, rows: 0 }))
+                    let each = Each { dimension, fresh: cap, rows: 0, overflowed: 0 };
+                    PlanRows::Each(Box::new(each))
                 }
                 None => PlanRows::One(push(&mut caps.rows, cap)),
             };
@@ -126,6 +128,16 @@ impl Caps {
         let watched = std::mem::replace(&mut self.watched, self.rows.len());
         let number = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
         number(watched)..number(self.rows.len())
+    }
+
+    /// What found no row of its own: what it is, how often, and how many a cap has.
+    #[must_use]
+    pub fn overflowed(&self) -> (&'static str, u64, usize) {
+        let each = self.plans.iter().filter_map(|plan| match &plan.rows {
+            PlanRows::Each(each) => Some(each.overflowed),
+            PlanRows::One(_) => None,
+        });
+        ("rows of a cap", each.sum(), ROWS)
     }
 
     /// Begin new periods where they are due.
@@ -250,6 +262,7 @@ fn place(
 ) -> u32 {
     if each.rows >= ROWS && !places.contains_key(&(number, name)) {
         name = Sym::OTHER;
+        each.overflowed += 1;
     }
     *places.entry((number, name)).or_insert_with(|| {
         each.rows += usize::from(name != Sym::OTHER);

@@ -5,34 +5,35 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::alerts::Series;
 use super::bills::Days;
 use super::callers::Caller;
 use super::caps::Caps;
 use super::retries::Retries;
+use super::rows::{IDLE, Places, Rows};
 use super::spec::CapSpec;
 use super::spend::Sums;
-use super::table::{NOWHERE, Table};
+use super::table::{Table, Take};
 use super::traffic::{Row, RowId};
-use crate::domain::{Dimension, Mono, Priority, Request, Sym, Wall};
+use crate::domain::{Dimension, Mono, Outcome, Priority, Request, Sym, Wall};
 use crate::stats::{Known, Sliding};
 
-/// Combinations kept; calls of further ones count in the totals and caps only.
+/// Combinations kept; of further ones the rows and caps are looked up for each call.
 const CAP: usize = 16_384;
-/// Rows kept of each kind.
-const ROWS: usize = 4096;
+/// Slices of load kept for calls without a cell.
+const SLICES: usize = 4096;
 
 /// All cells, and the rows they lead to.
 #[derive(Debug)]
 pub struct Cells {
     cells: Table<CellId, Cell>,
-    traffic: Table<RowId, Row>,
-    callers: Table<(Option<Sym>, Option<Sym>), Caller>,
-    retries: Table<(Option<Sym>, Option<Sym>), Retries>,
-    days: Table<Account, Days>,
+    rows: Rows,
+    /// The load of calls without a cell.
+    spilled_load: Table<Slice, (Slice, Sliding<u32>)>,
     overall: Row,
     /// What only caps tell calls apart by, where one does.
     apart: Vec<Dimension>,
-    /// Caps of the last call for which there was no room.
+    /// Caps of the last call without a cell.
     spilled: Vec<u32>,
 }
 
@@ -67,27 +68,42 @@ impl CellId {
 
 #[derive(Debug)]
 struct Cell {
-    id: CellId,
-    traffic: u32,
-    caller: u32,
-    retries: u32,
-    days: u32,
+    slice: Slice,
+    places: Places,
     caps: Box<[u32]>,
     load: Sliding<u32>,
 }
 
-/// The rows a call was counted in.
+/// What load is told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Slice {
+    row: RowId,
+    key: Option<Sym>,
+    environment: Option<Sym>,
+    priority: Option<Priority>,
+}
+
+impl Slice {
+    fn of(id: &CellId) -> Slice {
+        let CellId { row, key, environment, priority, .. } = *id;
+        Slice { row, key, environment, priority }
+    }
+
+    /// All of a provider for which there is no room.
+    fn of_others(self) -> Slice {
+        let other = Some(Sym::OTHER);
+        Slice { row: RowId { model: other, endpoint: other, ..self.row }, key: other, ..self }
+    }
+}
+
+/// Where a call was counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    /// Row of traffic.
-    pub traffic: u32,
-    /// Row of its key.
-    pub caller: u32,
-    /// Row of its retries.
-    pub retries: u32,
+pub struct Seen<'a> {
+    /// Its rows.
+    pub places: Places,
     /// Caps that cover it.
     pub caps: &'a [u32],
-    /// The cell is a new one: its rows may have to be watched.
+    /// It is a new combination: its rows may have to be watched.
     pub new: bool,
 }
 
@@ -129,10 +145,8 @@ impl Cells {
         let apart = [Dimension::User, Dimension::Host];
         Cells {
             cells: Table::new(CAP),
-            traffic: Table::new(ROWS),
-            callers: Table::new(ROWS),
-            retries: Table::new(ROWS),
-            days: Table::new(ROWS),
+            rows: Rows::new(),
+            spilled_load: Table::new(SLICES),
             overall: Row::new(RowId::default()),
             apart: apart.into_iter().filter(|by| caps.iter().any(|cap| about(cap, *by))).collect(),
             spilled: Vec::new(),
@@ -140,65 +154,53 @@ impl Cells {
     }
 
     /// Count a call in all its rows, in the day of `at`.
-    pub fn count(&mut self, request: &Request, when: Mono, at: Wall, all: &mut Caps) -> Rows<'_> {
+    pub fn count(&mut self, request: &Request, when: Mono, at: Wall, all: &mut Caps) -> Seen<'_> {
         self.overall.count(request, when);
         let id = CellId::of(request, &self.apart);
-        let Cells { cells, traffic, callers, retries, days, spilled, .. } = self;
-        let found = cells.position(id, || {
-            let pair = (id.row.provider, id.row.model);
-            let who = (id.key, id.environment);
-            let account = (id.row.provider, id.environment);
+        // What failed may be about names that somebody has invented.
+        let take = if request.outcome() == Outcome::Ok { Take::Any } else { Take::Half };
+        let Cells { cells, rows, spilled, spilled_load, .. } = self;
+        let found = cells.position(id, take, || {
             let mut caps = Vec::new();
             all.covering(request, &mut caps);
             Cell {
-                id,
-                traffic: place(traffic.position(id.row, || Row::new(id.row))),
-                caller: place(callers.position(who, || Caller::new(id.key, id.environment))),
-                retries: place(retries.position(pair, || Retries::new(pair.0, pair.1))),
-                days: place(days.position(account, || Days::new(account.0, account.1))),
+                slice: Slice::of(&id),
+                places: rows.place(request, take),
                 caps: caps.into(),
-                load: Sliding::new(Duration::from_secs(5), 13),
+                load: fresh_load(),
             }
         });
         let found = found.and_then(|(position, new)| Some((cells.get_mut(position)?, new)));
         let Some((cell, new)) = found else {
-            // No room for its combination: spend still counts against its caps, and
-            // in its day.
             spilled.clear();
             all.covering(request, spilled);
-            let account = (id.row.provider, id.environment);
-            add_to_day(days, account, at, &Sums::of(request));
-            let caps = spilled.as_slice();
-            return Rows { traffic: NOWHERE, caller: NOWHERE, retries: NOWHERE, caps, new: false };
+            let places = rows.place(request, take);
+            rows.count(&places, request, when, at);
+            spill(spilled_load, Slice::of(&id), when);
+            return Seen { places, caps: spilled, new: places.made };
         };
         if let Some(load) = cell.load.at(when) {
             *load += 1;
         }
-        if let Some(row) = traffic.get_mut(cell.traffic) {
-            row.count(request, when);
+        let mut new = new;
+        if cell.places.shared && !new {
+            // There may be room for rows of its own by now.
+            cell.places = rows.place(request, take);
+            new = cell.places.made;
         }
-        if let Some(row) = callers.get_mut(cell.caller) {
-            row.count(request, when);
-        }
-        if let Some(row) = retries.get_mut(cell.retries) {
-            row.count(request, when);
-        }
-        if let Some(sums) = days.get_mut(cell.days).and_then(|days| days.at(at)) {
-            sums.add(&Sums::of(request));
-        }
-        let (traffic, caller, retries) = (cell.traffic, cell.caller, cell.retries);
-        Rows { traffic, caller, retries, caps: &cell.caps, new }
+        rows.count(&cell.places, request, when, at);
+        Seen { places: cell.places, caps: &cell.caps, new }
     }
 
-    /// What was counted at `when` in the rows of a cell may stop traffic.
-    pub fn heard(&mut self, (traffic, caller, retries): (u32, u32, u32), when: Mono) {
-        if let Some(row) = self.traffic.get_mut(traffic) {
+    /// What was counted at `when` in the rows of a call may stop traffic.
+    pub fn heard(&mut self, places: &Places, when: Mono) {
+        if let Some(row) = self.rows.traffic.get_mut(places.traffic) {
             row.heard.note(when);
         }
-        if let Some(row) = self.callers.get_mut(caller) {
+        if let Some(row) = self.rows.callers.get_mut(places.caller) {
             row.heard.note(when);
         }
-        if let Some(row) = self.retries.get_mut(retries) {
+        if let Some(row) = self.rows.retries.get_mut(places.retries) {
             row.heard.note(when);
         }
     }
@@ -216,8 +218,13 @@ impl Cells {
         if let Some(when) = when {
             self.overall.take_back(request, when);
         }
-        let cell = self.cells.find_mut(&CellId::of(request, &self.apart));
+        let id = CellId::of(request, &self.apart);
+        let cell = self.cells.find(&id).and_then(|position| self.cells.get_mut(position));
         let Some((cell, when)) = cell.zip(when) else {
+            if let Some(when) = when {
+                self.rows.take_back(&self.rows.find(request), request, when);
+                unspill(&mut self.spilled_load, Slice::of(&id), when);
+            }
             self.spilled.clear();
             all.covering(request, &mut self.spilled);
             return &self.spilled;
@@ -225,28 +232,47 @@ impl Cells {
         if let Some(load) = cell.load.at(when) {
             *load = load.saturating_sub(1);
         }
-        if let Some(row) = self.traffic.get_mut(cell.traffic) {
-            row.take_back(request, when);
-        }
-        if let Some(row) = self.callers.get_mut(cell.caller) {
-            row.take_back(request, when);
-        }
-        if let Some(row) = self.retries.get_mut(cell.retries) {
-            row.take_back(request, when);
-        }
+        self.rows.take_back(&cell.places, request, when);
         &cell.caps
+    }
+
+    /// Give up what nobody called for some time, where room is scarce. `lives` tells
+    /// whether an alert is about a row.
+    pub fn make_room(&mut self, now: Mono, lives: &dyn Fn(Series) -> bool) {
+        self.rows.give_up(now, lives);
+        let idle = |load: &Sliding<u32>| now.since(load.last()) >= IDLE;
+        let traffic = self.rows.traffic.is_spare();
+        let callers = self.rows.callers.is_spare();
+        let retries = self.rows.retries.is_spare();
+        let leads_astray = |places: &Places| {
+            traffic(places.traffic) || callers(places.caller) || retries(places.retries)
+        };
+        let scarce = self.cells.is_scarce();
+        self.cells.give_up(|_, cell| (scarce && idle(&cell.load)) || leads_astray(&cell.places));
+        if self.spilled_load.is_scarce() {
+            self.spilled_load.give_up(|_, (_, load)| idle(load));
+        }
+    }
+
+    /// Free durations that are too old to be shown, of some rows at a time.
+    pub fn forget_durations(&mut self, now: Mono) {
+        self.rows.forget_durations(now);
+    }
+
+    /// What found no room of its own: what it is, how often, and how many there are.
+    pub fn overflowed(&self) -> impl Iterator<Item = (&'static str, u64, usize)> {
+        self.rows.overflowed().into_iter()
     }
 
     /// Add to what an account has spent on the day of `at`.
     pub fn add_to_day(&mut self, request: &Request, at: Wall, part: &Sums) {
-        let account = (request.provider, request.caller.environment);
-        add_to_day(&mut self.days, account, at, part);
+        self.rows.add_to_day(request, at, part);
     }
 
     /// What each account has spent, by day.
     #[must_use]
     pub fn days(&self) -> &[Days] {
-        self.days.iter().as_slice()
+        self.rows.days.iter().as_slice()
     }
 
     /// Traffic over everything.
@@ -257,64 +283,73 @@ impl Cells {
 
     /// Rows of traffic.
     pub fn traffic(&self) -> std::slice::Iter<'_, Row> {
-        self.traffic.iter()
+        self.rows.traffic.iter()
     }
 
     /// Keys.
     pub fn callers(&self) -> std::slice::Iter<'_, Caller> {
-        self.callers.iter()
+        self.rows.callers.iter()
     }
 
     /// Retries by provider and model.
     pub fn retries(&self) -> std::slice::Iter<'_, Retries> {
-        self.retries.iter()
+        self.rows.retries.iter()
     }
 
     /// One row of traffic.
     pub fn traffic_row(&mut self, position: u32) -> Option<&mut Row> {
-        self.traffic.get_mut(position)
+        self.rows.traffic.get_mut(position)
     }
 
     /// One key.
     pub fn caller_row(&mut self, position: u32) -> Option<&mut Caller> {
-        self.callers.get_mut(position)
+        self.rows.callers.get_mut(position)
     }
 
     /// Retries of one provider and model.
     pub fn retries_row(&mut self, position: u32) -> Option<&mut Retries> {
-        self.retries.get_mut(position)
+        self.rows.retries.get_mut(position)
     }
 
-    /// The last minute's load by cell, without cells that are quiet.
+    /// The last minute's load by slice, without those that are quiet.
     pub fn load(&self, now: Mono, known: Known) -> impl Iterator<Item = Load> {
         let minute = Duration::from_secs(60);
-        self.cells.iter().filter_map(move |cell| {
-            let calls: u32 = cell.load.recent(now, minute).sum();
+        let cells = self.cells.iter().map(|cell| (cell.slice, &cell.load));
+        let spilled = self.spilled_load.iter().map(|(slice, load)| (*slice, load));
+        cells.chain(spilled).filter_map(move |(slice, load)| {
+            let calls: u32 = load.recent(now, minute).sum();
             (calls > 0).then(|| Load {
-                row: cell.id.row,
-                key: cell.id.key,
-                environment: cell.id.environment,
-                priority: cell.id.priority,
+                row: slice.row,
+                key: slice.key,
+                environment: slice.environment,
+                priority: slice.priority,
                 calls,
-                per_s: cell.load.covered_s(now, minute, known).map(|s| f64::from(calls) / s),
+                per_s: load.covered_s(now, minute, known).map(|s| f64::from(calls) / s),
             })
         })
     }
 }
 
-/// A provider and an environment.
-type Account = (Option<Sym>, Option<Sym>);
+fn fresh_load() -> Sliding<u32> {
+    Sliding::new(Duration::from_secs(5), 13)
+}
 
-fn add_to_day(days: &mut Table<Account, Days>, account: Account, at: Wall, part: &Sums) {
-    let row = days.position(account, || Days::new(account.0, account.1));
-    if let Some(days) = row.and_then(|(position, _)| days.get_mut(position))
-        && let Some(sums) = days.at(at)
-    {
-        sums.add(part);
+/// Count the load of a call without a cell.
+fn spill(spilled: &mut Table<Slice, (Slice, Sliding<u32>)>, slice: Slice, when: Mono) {
+    let mut place = |slice: Slice, take| {
+        let (position, _) = spilled.position(slice, take, || (slice, fresh_load()))?;
+        let (_, load) = spilled.get_mut(position)?;
+        load.at(when).map(|load| *load += 1)
+    };
+    if place(slice, Take::Any).is_none() {
+        place(slice.of_others(), Take::Reserve);
     }
 }
 
-/// A row's position, or one that leads nowhere.
-fn place(found: Option<(u32, bool)>) -> u32 {
-    found.map_or(NOWHERE, |(position, _)| position)
+fn unspill(spilled: &mut Table<Slice, (Slice, Sliding<u32>)>, slice: Slice, when: Mono) {
+    let place = spilled.find(&slice).or_else(|| spilled.find(&slice.of_others()));
+    let load = place.and_then(|position| spilled.get_mut(position));
+    if let Some(load) = load.and_then(|(_, load)| load.at(when)) {
+        *load = load.saturating_sub(1);
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use super::alerts::Series;
 use super::heard::Heard;
 pub use super::limit_view::{Back, View};
 use super::skew::{READ_AHEAD, SKEW, precedes};
@@ -15,7 +16,8 @@ use crate::domain::{
 };
 use crate::stats::{Drain, Sliding};
 
-/// Gauges kept; beyond that new identities are counted, not kept.
+/// Gauges kept. A new one takes the place of the one that was stale for longest;
+/// where none is, it is counted, not kept.
 const CAP: usize = 8192;
 /// Window assumed for staleness where none is known.
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
@@ -38,6 +40,10 @@ const SPENT_REFUSAL: Duration = Duration::from_secs(600);
 pub struct Gauges {
     index: HashMap<LimitId, u32, FxBuildHasher>,
     gauges: Vec<Gauge>,
+    /// What each goes by in the index.
+    keys: Vec<LimitId>,
+    /// Gauges that may make room, and when they were read; the first to go is last.
+    stale: Vec<(Mono, u32)>,
     /// Gauges of quotas and budgets that refuse calls.
     spent: Vec<u32>,
     not_kept: u64,
@@ -97,19 +103,56 @@ impl Gauges {
             let seen = self.gauges.get_mut(position as usize)?.update(id, reading, now);
             return Some((position, seen));
         }
-        let position = u32::try_from(self.gauges.len()).ok()?;
-        if self.gauges.len() >= CAP {
+        let gauge = Gauge::new(&LimitReading { id, ..*reading }, now);
+        let position = if self.gauges.len() < CAP {
+            self.keys.push(identity);
+            self.gauges.push(gauge);
+            u32::try_from(self.gauges.len() - 1).ok()?
+        } else if let Some(position) = self.replaceable() {
+            self.spent.retain(|spent| *spent != position);
+            let key = self.keys.get_mut(position as usize)?;
+            self.index.remove(&std::mem::replace(key, identity));
+            *self.gauges.get_mut(position as usize)? = gauge;
+            position
+        } else {
             self.not_kept += 1;
             return None;
-        }
+        };
         self.index.insert(identity, position);
-        self.gauges.push(Gauge::new(&LimitReading { id, ..*reading }, now));
         Some((position, Seen::New))
+    }
+
+    /// The gauge that was stale for longest, if it still is.
+    fn replaceable(&mut self) -> Option<u32> {
+        let Gauges { stale, gauges, .. } = self;
+        std::iter::from_fn(|| stale.pop()).find_map(|(read_at, position)| {
+            let same = gauges.get(position as usize)?.read_at == read_at;
+            same.then_some(position)
+        })
+    }
+
+    /// Find out which ones may make room, where there is none left: those that are
+    /// stale and that no alert is about.
+    pub fn make_room(&mut self, now: Stamp, lives: &dyn Fn(Series) -> bool) {
+        if self.gauges.len() < CAP {
+            return;
+        }
+        let stale = (0u32..).zip(&self.gauges).filter(|(position, gauge)| {
+            gauge.refused.is_none() && gauge.view(now).stale && !lives(Series::Limit(*position))
+        });
+        self.stale.clear();
+        self.stale.extend(stale.map(|(position, gauge)| (gauge.read_at, position)));
+        self.stale.sort_unstable_by_key(|stale| std::cmp::Reverse(*stale));
     }
 
     /// Note that a call was refused, or passed: evidence that beats
     /// arithmetic. `named` are the gauges of this very response.
-    pub fn judge_call(&mut self, request: &Request, named: &[u32], now: Stamp) -> Option<u32> {
+    pub fn judge_call(
+        &mut self,
+        request: &Request,
+        named: &[u32],
+        now: Stamp,
+    ) -> Option<(u32, Seen)> {
         match request.outcome() {
             Outcome::RateLimited | Outcome::QuotaExhausted => {}
             Outcome::Ok => {
@@ -126,11 +169,12 @@ impl Gauges {
         };
         let named = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
         let fitting = named.filter(|(_, gauge)| {
-            resource_is(gauge.last.id.resource, by) && may_blame(&gauge.last.id, request)
+            by.blames(gauge.last.id.resource) && may_blame(&gauge.last.id, request)
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
+        let hit = hit.map(|position| (position, Seen::Newer));
         let hit = hit.or_else(|| self.hidden(request, by, now));
-        let position = hit?;
+        let (position, _) = hit?;
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
             gauge.refuse(request, now.wall);
             if gauge.is_money() && !self.spent.contains(&position) {
@@ -158,18 +202,8 @@ impl Gauges {
     }
 
     /// The gauge of a limit that no header shows: known only by its refusals.
-    fn hidden(&mut self, request: &Request, by: LimitedBy, now: Stamp) -> Option<u32> {
-        let resource = match by {
-            LimitedBy::Requests => Resource::Requests,
-            LimitedBy::Tokens => Resource::Tokens,
-            LimitedBy::InputTokens => Resource::InputTokens,
-            LimitedBy::OutputTokens => Resource::OutputTokens,
-            LimitedBy::Concurrency => Resource::Concurrency,
-            LimitedBy::Plan => Resource::PlanUsage,
-            LimitedBy::Quota => Resource::Credits,
-            LimitedBy::SpendCap => Resource::Spend,
-            LimitedBy::Unknown => Resource::Other,
-        };
+    fn hidden(&mut self, request: &Request, by: LimitedBy, now: Stamp) -> Option<(u32, Seen)> {
+        let resource = by.resource();
         let id = match (request.failure.layer, request.caller.key) {
             // A gateway refuses a key, whatever provider its call would have gone to.
             (Layer::Gateway, Some(key)) if by != LimitedBy::Unknown => LimitId {
@@ -194,7 +228,7 @@ impl Gauges {
                 && (known.model == id.model || known.model.is_none())
         });
         if let Some(known) = known {
-            return u32::try_from(known).ok();
+            return u32::try_from(known).ok().map(|known| (known, Seen::Newer));
         }
         let reading = LimitReading {
             id,
@@ -208,7 +242,7 @@ impl Gauges {
             window_from: None,
             source: ReadingSource::Log,
         };
-        self.read(&reading, now).map(|(position, _)| position)
+        self.read(&reading, now)
     }
 
     /// All gauges, in order of first sight.
@@ -227,10 +261,10 @@ impl Gauges {
         self.gauges.len()
     }
 
-    /// Readings of identities beyond the cap.
+    /// What found no room: what it is, how often, and how many there are.
     #[must_use]
-    pub fn not_kept(&self) -> u64 {
-        self.not_kept
+    pub fn overflowed(&self) -> (&'static str, u64, usize) {
+        ("limits", self.not_kept, CAP)
     }
 }
 
@@ -370,7 +404,7 @@ impl Gauge {
 
     /// A success that began after the refusal, with something left, ends it.
     fn relent(&mut self, request: &Request, now: Wall) {
-        let began = request.started_at.unwrap_or(request.at);
+        let began = request.began().unwrap_or(request.at);
         self.refused = self.refusal(now);
         if self.refused.is_some_and(|refusal| began > refusal.at)
             && self.level().is_none_or(|level| level > 0.0)
@@ -502,23 +536,6 @@ fn identity(id: LimitId, window_from: Option<WindowFrom>) -> LimitId {
 fn may_blame(id: &LimitId, request: &Request) -> bool {
     let layer = request.failure.layer;
     layer == Layer::Unknown || id.layer == Layer::Unknown || id.layer == layer
-}
-
-fn resource_is(resource: Resource, by: LimitedBy) -> bool {
-    matches!(
-        (by, resource),
-        (LimitedBy::Requests, Resource::Requests)
-            | (
-                LimitedBy::Tokens,
-                Resource::Tokens | Resource::InputTokens | Resource::OutputTokens
-            )
-            | (LimitedBy::InputTokens, Resource::InputTokens)
-            | (LimitedBy::OutputTokens, Resource::OutputTokens)
-            | (LimitedBy::Concurrency, Resource::Concurrency)
-            | (LimitedBy::Plan, Resource::PlanUsage)
-            | (LimitedBy::Quota, Resource::Credits)
-            | (LimitedBy::SpendCap, Resource::Spend)
-    )
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Exhaustion, Gauge, View as GaugeView};
 use super::limit_name::LimitName;
 use super::queues::View as QueueView;
+use super::rows::Places;
 use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
@@ -82,12 +83,13 @@ impl Engine {
     }
 
     /// Forget alerts that are over.
-    pub(super) fn forget_spent(&mut self, now: Stamp) {
+    pub(super) fn forget_spent(&mut self, now: Stamp, out: &mut Vec<Effect>) {
         let caps = &self.caps;
-        self.book.forget_spent(now, |series| match series {
+        let period_of = |series| match series {
             Series::Cap(position) => caps.rows().get(position as usize).and_then(Cap::period_id),
             _ => None,
-        });
+        };
+        self.book.forget_spent(now, period_of, out);
     }
 
     fn judge_limit(&mut self, position: u32, now: Stamp, out: &mut Vec<Effect>) {
@@ -301,6 +303,7 @@ impl Engine {
     pub(super) fn watch_limit(&mut self, position: u32) {
         let Some(gauge) = self.gauges.get_mut(position) else { return };
         let labels = series::limit(&gauge.last.id, &self.names);
+        self.book.begin(Series::Limit(position));
         gauge.rules = self.book.matching(Family::Limit, &labels);
     }
 
@@ -310,16 +313,16 @@ impl Engine {
         row.rules = self.book.matching(Family::Queue, &labels);
     }
 
-    pub(super) fn watch_cell(&mut self, traffic: u32, caller: u32, retries: u32) {
-        if let Some(row) = self.cells.traffic_row(traffic) {
+    pub(super) fn watch_rows(&mut self, places: &Places) {
+        if let Some(row) = self.cells.traffic_row(places.traffic) {
             let labels = series::traffic(row.id, &self.names);
             row.rules = self.book.matching(Family::Traffic, &labels);
         }
-        if let Some(row) = self.cells.retries_row(retries) {
+        if let Some(row) = self.cells.retries_row(places.retries) {
             let labels = series::pair(row.provider, row.model, &self.names);
             row.rules = self.book.matching(Family::Retries, &labels);
         }
-        if let Some(row) = self.cells.caller_row(caller) {
+        if let Some(row) = self.cells.caller_row(places.caller) {
             let labels = series::caller(row.key, row.environment, &self.names);
             row.rules = self.book.matching(Family::Caller, &labels);
         }

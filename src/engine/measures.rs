@@ -24,6 +24,7 @@ type Identity = (Sym, Option<Sym>, Option<Sym>);
 pub struct Measures {
     index: HashMap<Identity, u32, FxBuildHasher>,
     rows: Vec<Measure>,
+    not_kept: u64,
 }
 
 /// One metric of one host with one set of labels.
@@ -67,6 +68,7 @@ impl Measures {
             return Some((*position, false));
         }
         if self.rows.len() >= CAP {
+            self.not_kept += 1;
             return None;
         }
         let position = u32::try_from(self.rows.len()).ok()?;
@@ -80,6 +82,12 @@ impl Measures {
             per_s: None,
         });
         Some((position, true))
+    }
+
+    /// What found no room: what it is, how often, and how many there are.
+    #[must_use]
+    pub fn overflowed(&self) -> (&'static str, u64, usize) {
+        ("metrics", self.not_kept, CAP)
     }
 
     /// All rows, in order of first sight.

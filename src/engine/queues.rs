@@ -20,6 +20,7 @@ const CAP: usize = 256;
 #[derive(Debug, Default)]
 pub struct Queues {
     rows: Vec<Queue>,
+    not_kept: u64,
 }
 
 /// One queue of one priority on one host: hosts have queues of their own.
@@ -68,6 +69,15 @@ struct Flow {
     enqueued: u64,
     dequeued: u64,
     dropped: u64,
+}
+
+impl Flow {
+    /// Counters are what somebody wrote: no sum of them may overflow.
+    fn add(&mut self, other: &Flow) {
+        self.enqueued = self.enqueued.saturating_add(other.enqueued);
+        self.dequeued = self.dequeued.saturating_add(other.dequeued);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+    }
 }
 
 /// What a queue shows, over all hosts.
@@ -128,6 +138,7 @@ impl Queues {
             return Some((u32::try_from(position).ok()?, false));
         }
         if self.rows.len() >= CAP {
+            self.not_kept += 1;
             return None;
         }
         self.rows.push(Queue {
@@ -142,6 +153,12 @@ impl Queues {
             flow: Sliding::new(Duration::from_secs(2), 16),
         });
         Some((u32::try_from(self.rows.len() - 1).ok()?, true))
+    }
+
+    /// What found no room: what it is, how often, and how many there are.
+    #[must_use]
+    pub fn overflowed(&self) -> (&'static str, u64, usize) {
+        ("queues", self.not_kept, CAP)
     }
 
     /// All rows, in order of first sight.
@@ -188,9 +205,7 @@ impl Queue {
         host.flowed = flow;
         host.read_at = when;
         if let Some(slot) = self.flow.at(when) {
-            slot.enqueued += flow.enqueued;
-            slot.dequeued += flow.dequeued;
-            slot.dropped += flow.dropped;
+            slot.add(&flow);
         }
     }
 
@@ -218,9 +233,7 @@ impl Queue {
         let covered = self.flow.covered_s(now, FLOW, known);
         let mut flow = Flow::default();
         for slot in self.flow.recent(now, FLOW) {
-            flow.enqueued += slot.enqueued;
-            flow.dequeued += slot.dequeued;
-            flow.dropped += slot.dropped;
+            flow.add(slot);
         }
         // Where readings are rare a window holds one or none: the last step counts.
         let rare = live().any(|host| host.apart * MISSED > FLOW);
@@ -247,5 +260,44 @@ impl Queue {
             age_s: now.since(newest.read_at).as_secs_f64(),
             stale,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{NameKind, Names, Wall};
+
+    #[test]
+    fn counters_of_any_size_are_added_without_overflow() {
+        let names = Names::default();
+        let mut queues = Queues::default();
+        let at = |seconds: u64| {
+            let seconds = Duration::from_secs(seconds);
+            Stamp { mono: Mono(0).plus(seconds), wall: Wall(0).plus(seconds) }
+        };
+        let mut read = |seconds, host: &str, total| {
+            let reading = QueueReading {
+                at: at(seconds).wall,
+                name: None,
+                host: Some(names.intern(NameKind::Host, host)),
+                priority: None,
+                depth: Some(1),
+                running: None,
+                oldest_age_s: None,
+                enqueued_total: Some(total),
+                dequeued_total: Some(total),
+                dropped_total: Some(total),
+            };
+            queues.read(&reading, at(seconds)).unwrap();
+        };
+        for second in [100, 101, 105] {
+            for host in ["a", "b"] {
+                read(second, host, if second == 100 { 0 } else { u64::MAX - second });
+            }
+        }
+        let view = queues.iter().next().unwrap().view(at(105).mono);
+        assert!(view.in_per_s.is_some_and(|rate| rate > 1e17), "{view:?}");
+        assert!(view.dropped_per_s.is_some_and(|rate| rate > 1e17), "{view:?}");
     }
 }

@@ -1,23 +1,16 @@
 //! What retrying does to the load: amplification, success by attempt, and
 //! whether callers wait as long as they are told.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
-
 use super::heard::Heard;
+use super::told::{Memory, Told};
 use super::traffic::MINUTE;
 use crate::domain::{Mono, NanoUsd, Outcome, Request, Sym};
 use crate::stats::{Known, Sliding};
 
 /// Attempts told apart: first, second, third, and all later ones.
 pub const ATTEMPTS: usize = 4;
-/// Callers remembered for `Retry-After`.
-const CALLERS: usize = 4096;
-/// Failures of one caller that are remembered until they are retried.
-const OPEN: usize = 256;
 
 /// Retries of one provider and model.
 #[derive(Debug)]
@@ -30,17 +23,9 @@ pub struct Retries {
     pub rules: Box<[u16]>,
     /// What of it may stop traffic.
     pub heard: Heard,
+    last: Mono,
     sums: Sliding<Sums>,
-    told: HashMap<Option<Sym>, VecDeque<Told>, FxBuildHasher>,
-}
-
-/// What a caller was told when one of its calls failed.
-#[derive(Clone, Copy, Debug)]
-struct Told {
-    at: Mono,
-    attempt: u32,
-    wait: Option<Duration>,
-    hopeless: bool,
+    told: Memory,
 }
 
 /// Sums over some time.
@@ -63,81 +48,37 @@ impl Retries {
             model,
             rules: Box::default(),
             heard: Heard::default(),
+            last: Mono(0),
             sums: Sliding::new(Duration::from_secs(5), 13),
-            told: HashMap::with_hasher(FxBuildHasher),
+            told: Memory::default(),
         }
     }
 
     /// Count a call whose attempt number is known.
     pub fn count(&mut self, request: &Request, when: Mono) {
+        self.last = self.last.max(when);
         let Some(attempt) = request.attempt else { return };
-        let began = match request.timing.latency_ms {
-            Some(ms) => when.minus(Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))),
-            None => when,
-        };
-        let told = self.retried(request, attempt);
+        let told = self.told.retried(request, attempt);
         let Some(sums) = self.sums.at(when) else { return };
-        let index = (attempt.max(1) as usize).min(ATTEMPTS) - 1;
-        let passed = request.outcome() == Outcome::Ok;
-        bump(&mut sums.tried, index);
-        if passed {
-            bump(&mut sums.passed, index);
-        } else if let Some(cost) = request.cost {
-            sums.wasted += cost.usd;
+        sums.add(&Sums::of(request, attempt, told, when));
+        if request.outcome() != Outcome::Ok {
+            self.told.failed(request, attempt, when);
         }
-        // Only a retry that follows closely is taken for one of that refusal.
-        if let Some(told) = told.filter(|told| when.since(told.at) < MINUTE) {
-            sums.hopeless += u32::from(told.hopeless);
-            if let Some(wait) = told.wait {
-                sums.told_to_wait += 1;
-                sums.waited += u32::from(began >= told.at.plus(wait));
-            }
-        }
-        if !passed {
-            self.remember(request, attempt, when);
-        }
+    }
+
+    /// When it was last called, whether the attempt was known or not.
+    #[must_use]
+    pub fn last(&self) -> Mono {
+        self.last
     }
 
     /// Take a call back that was counted at `when`.
     pub fn take_back(&mut self, request: &Request, when: Mono) {
         let Some(attempt) = request.attempt else { return };
-        let Some(sums) = self.sums.at(when) else { return };
-        let index = (attempt.max(1) as usize).min(ATTEMPTS) - 1;
-        let passed = request.outcome() == Outcome::Ok;
-        let less = |counts: &mut [u32; ATTEMPTS], by: bool| {
-            if let Some(count) = counts.get_mut(index) {
-                *count = count.saturating_sub(u32::from(by));
-            }
-        };
-        less(&mut sums.tried, true);
-        less(&mut sums.passed, passed);
-        if let (false, Some(cost)) = (passed, request.cost) {
-            sums.wasted = sums.wasted - cost.usd;
+        let told = self.told.take_back(request);
+        if let Some(sums) = self.sums.at(when) {
+            sums.take_back(&Sums::of(request, attempt, told, when));
         }
-    }
-
-    /// The failure that this attempt repeats. Logs do not link the two: of one
-    /// caller's failures on the attempt before, the oldest is retried first.
-    fn retried(&mut self, request: &Request, attempt: u32) -> Option<Told> {
-        let told = self.told.get_mut(&request.caller.key).filter(|_| attempt > 1)?;
-        let position = told.iter().position(|told| told.attempt + 1 == attempt)?;
-        told.remove(position)
-    }
-
-    fn remember(&mut self, request: &Request, attempt: u32, when: Mono) {
-        if self.told.len() >= CALLERS && !self.told.contains_key(&request.caller.key) {
-            return;
-        }
-        let wait = request.failure.retry_after_s.filter(|s| (0.0..86_400.0).contains(s));
-        let hopeless = request.failure.retryable == Some(false)
-            || request.outcome() == Outcome::QuotaExhausted;
-        let told = Told { at: when, attempt, wait: wait.map(Duration::from_secs_f64), hopeless };
-        let queue = self.told.entry(request.caller.key).or_default();
-        // What was never retried must not be taken for the start of a later one.
-        while queue.len() >= OPEN || queue.front().is_some_and(|old| when.since(old.at) >= MINUTE) {
-            queue.pop_front();
-        }
-        queue.push_back(told);
     }
 
     /// What the last minute shows.
@@ -220,20 +161,109 @@ impl View {
 }
 
 impl Sums {
+    /// Of one call, which may repeat one that failed.
+    fn of(request: &Request, attempt: u32, told: Option<Told>, when: Mono) -> Sums {
+        let mut sums = Sums::default();
+        let index = (attempt.max(1) as usize).min(ATTEMPTS) - 1;
+        let passed = request.outcome() == Outcome::Ok;
+        for (counts, counted) in [(&mut sums.tried, true), (&mut sums.passed, passed)] {
+            if let Some(count) = counts.get_mut(index) {
+                *count = u32::from(counted);
+            }
+        }
+        sums.wasted = request.cost.filter(|_| !passed).map_or(NanoUsd::ZERO, |cost| cost.usd);
+        // Only a retry that follows closely is taken for one of that refusal.
+        if let Some(told) = told.filter(|told| when.since(told.at) < MINUTE) {
+            let took = request.began().map_or(Duration::ZERO, |began| request.at.since(began));
+            sums.hopeless = u32::from(told.hopeless);
+            if let Some(wait) = told.wait {
+                sums.told_to_wait = 1;
+                sums.waited = u32::from(when.minus(took) >= told.at.plus(wait));
+            }
+        }
+        sums
+    }
+
     fn add(&mut self, other: &Sums) {
+        self.join(other, u32::saturating_add);
+        self.wasted += other.wasted;
+    }
+
+    fn take_back(&mut self, other: &Sums) {
+        self.join(other, u32::saturating_sub);
+        self.wasted = self.wasted - other.wasted;
+    }
+
+    fn join(&mut self, other: &Sums, how: fn(u32, u32) -> u32) {
         let counts = self.tried.iter_mut().chain(&mut self.passed);
         for (sum, more) in counts.zip(other.tried.iter().chain(&other.passed)) {
-            *sum += more;
+            *sum = how(*sum, *more);
         }
-        self.told_to_wait += other.told_to_wait;
-        self.waited += other.waited;
-        self.hopeless += other.hopeless;
-        self.wasted += other.wasted;
+        self.told_to_wait = how(self.told_to_wait, other.told_to_wait);
+        self.waited = how(self.waited, other.waited);
+        self.hopeless = how(self.hopeless, other.hopeless);
     }
 }
 
-fn bump(counts: &mut [u32; ATTEMPTS], index: usize) {
-    if let Some(count) = counts.get_mut(index) {
-        *count += 1;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Dedup, ErrorKind, Keep, Timing, Wall};
+
+    fn call(second: u64, fingerprint: u64, attempt: u32, kind: Option<ErrorKind>) -> Request {
+        let mut request = Request::at(Wall(0).plus(Duration::from_secs(second)));
+        request.attempt = Some(attempt);
+        request.failure.kind = kind;
+        request.dedup = Some(Dedup { fingerprint, keep: Keep::Join });
+        request
+    }
+
+    fn mono(request: &Request) -> Mono {
+        Mono(u64::try_from(request.at.0).unwrap())
+    }
+
+    /// A later line about each of two calls: the picture stays the one of two calls.
+    #[test]
+    fn what_is_taken_back_and_counted_again_counts_once() {
+        let mut failed = call(100, 1, 1, Some(ErrorKind::QuotaExhausted));
+        failed.failure.retry_after_s = Some(3.0);
+        let mut retry = call(104, 2, 2, Some(ErrorKind::QuotaExhausted));
+        // It began two seconds after the failure, so it did not wait.
+        retry.timing.latency_ms = Some(2000.0);
+        let view = |row: &Retries| row.view(mono(&retry), Known::Since(Mono(0)));
+        let again = |row: &mut Retries, request: &Request| {
+            row.take_back(request, mono(request));
+            // The engine does not count its times again.
+            let (started_at, timing) = (request.began(), Timing::default());
+            row.count(&Request { started_at, timing, ..*request }, mono(request));
+        };
+        let mut row = Retries::new(None, None);
+        row.count(&failed, mono(&failed));
+        row.count(&retry, mono(&retry));
+        let once = view(&row);
+        assert_eq!((once.sums.hopeless, once.sums.told_to_wait, once.sums.waited), (1, 1, 0));
+        for _ in 0..3 {
+            again(&mut row, &retry);
+            assert_eq!(view(&row), once, "a line more about the retry");
+            again(&mut row, &failed);
+            assert_eq!(view(&row), once, "a line more about the failure");
+        }
+        // A third attempt repeats the second, whatever was said of that since.
+        row.count(&call(110, 3, 2, None), mono(&retry));
+        assert_eq!(view(&row).sums.hopeless, 1, "the failure was retried already");
+        row.count(&call(110, 4, 3, None), mono(&retry));
+        assert_eq!(view(&row).sums.hopeless, 2);
+    }
+
+    #[test]
+    fn what_was_no_failure_after_all_is_not_retried() {
+        let (failed, passed) =
+            (call(100, 1, 1, Some(ErrorKind::QuotaExhausted)), call(100, 1, 1, None));
+        let mut row = Retries::new(None, None);
+        row.count(&failed, mono(&failed));
+        row.take_back(&failed, mono(&failed));
+        row.count(&passed, mono(&passed));
+        row.count(&call(104, 2, 2, None), mono(&failed));
+        assert_eq!(row.view(mono(&failed), Known::NotYet).sums.hopeless, 0);
     }
 }

@@ -203,9 +203,13 @@ impl SourceRow {
             Observation::Fault { reason, .. } => {
                 self.faults += 1;
                 *self.by_reason.entry(reason.word()).or_default() += 1;
-                // One odd header, or a gateway that does not measure what it
-                // says, is no reason to doubt the source.
-                let minor = [FaultReason::HeaderUnreadable, FaultReason::TtftNotMeasured];
+                // One odd header, a gateway that does not measure what it says, or
+                // one that logs keys, is no reason to doubt the source.
+                let minor = [
+                    FaultReason::HeaderUnreadable,
+                    FaultReason::TtftNotMeasured,
+                    FaultReason::KeyInLog,
+                ];
                 if !minor.contains(reason)
                     && let Some(recent) = recent
                 {

@@ -44,7 +44,8 @@ impl Engine {
             ttft_ms: new.ttft_ms.filter(|_| old.ttft_ms.is_none()),
             queue_ms: new.queue_ms.filter(|_| old.queue_ms.is_none()),
         };
-        Counting::Instead(Box::new(Request { timing, ..*call }))
+        let started_at = call.began();
+        Counting::Instead(Box::new(Request { started_at, timing, ..*call }))
     }
 
     fn take_back(&mut self, old: &Counted) {

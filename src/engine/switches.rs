@@ -191,17 +191,13 @@ impl Switches {
             let refused = request.outcome() == Outcome::Blocked;
             let by_gateway =
                 request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
-            let began = request.started_at.or_else(|| {
-                let ms = request.timing.latency_ms?;
-                Some(request.at.minus(Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 86_400.0))))
-            });
             if refused {
                 host.refused += 1;
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
             } else {
                 let before = host.started_after;
-                host.passed(began, tripped, request.at, grace);
+                host.passed(request.began(), tripped, request.at, grace);
                 disobeyed |= host.started_after > before;
             }
         }

@@ -152,6 +152,12 @@ impl Row {
         }
     }
 
+    /// When it was last called, to the slot.
+    #[must_use]
+    pub fn last(&self) -> Mono {
+        self.counts.last()
+    }
+
     /// Sums of the last minute.
     #[must_use]
     pub fn minute(&self, now: Mono) -> Counts {

@@ -93,8 +93,8 @@ pub struct Instance {
     fired: Option<(i64, usize)>,
 }
 
-/// How long a resolved alert stays on the screen.
-const SHOWN_AFTER_RESOLVE: Duration = Duration::from_secs(15 * 60);
+/// How long an alert that is over, or whose data went away, stays on the screen.
+const SHOWN_AFTER_END: Duration = Duration::from_secs(15 * 60);
 /// How long one that never fired is remembered, so that it is not said anew at
 /// each crossing.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -353,24 +353,27 @@ impl Instance {
         rule.thresholds.get(self.level).map(|t| (t.value, t.severity))
     }
 
-    /// Whether it can be forgotten: resolved, no longer shown, cooled down, and
-    /// with no threshold of this period to remember.
+    /// Whether it can be forgotten: resolved or without data, no longer shown, cooled
+    /// down, and with no threshold of this period to remember.
     #[must_use]
     pub fn is_spent(&self, rule: &RuleSpec, period: Option<i64>, now: Mono) -> bool {
         let fired_in = self.fired.map(|(fired_in, _)| fired_in);
         let remembers = rule.thresholds.len() > 1 && period.is_some() && fired_in == period;
-        let shown = if self.resolved_at.is_some() { SHOWN_AFTER_RESOLVE } else { REMEMBERED };
-        self.phase == Phase::Resolved
-            && !remembers
-            && self.age(now) >= shown.max(rule.cooldown.min(Duration::from_secs(86_400)))
+        let shown = match self.phase {
+            Phase::Pending | Phase::Firing => return false,
+            Phase::Resolved if self.resolved_at.is_none() => REMEMBERED,
+            Phase::Resolved | Phase::NoData => SHOWN_AFTER_END,
+        };
+        !remembers && self.age(now) >= shown.max(rule.cooldown.min(Duration::from_secs(86_400)))
     }
 
     /// Whether it is worth showing: it pends or fires, or did not long ago.
     #[must_use]
     pub fn is_shown(&self, now: Mono) -> bool {
         match self.phase {
-            Phase::Pending | Phase::Firing | Phase::NoData => true,
-            Phase::Resolved => self.resolved_at.is_some() && self.age(now) < SHOWN_AFTER_RESOLVE,
+            Phase::Pending | Phase::Firing => true,
+            Phase::NoData => self.age(now) < SHOWN_AFTER_END,
+            Phase::Resolved => self.resolved_at.is_some() && self.age(now) < SHOWN_AFTER_END,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::brake::Brake;
 use super::clock::Clock;
 use super::command::Command;
 use super::keeper::Keeper;
+use super::lost;
 use super::observer::{Beat, Look};
 use crate::action::arming::ArmState;
 use crate::domain::{Batch, Mono, SourceId, Stamp};
@@ -36,6 +37,8 @@ pub enum News {
     Batch(Batch),
     /// How a source is doing.
     Status(SourceId, SourceStatus),
+    /// A thread that read these has ended by a defect.
+    Lost(&'static str, Vec<SourceId>),
 }
 
 /// Everything the engine thread owns and speaks to.
@@ -250,6 +253,9 @@ impl Driver {
             }
             News::Status(source, status) => {
                 self.engine.set_source(source, status, self.clock.now());
+            }
+            News::Lost(thread, sources) => {
+                lost::tell(&mut self.engine, thread, &sources, self.clock.now());
             }
         }
     }

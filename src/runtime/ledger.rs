@@ -16,9 +16,7 @@ use super::aside::Aside;
 use super::brake::SwitchSetup;
 use super::clock::Clock;
 use super::keeper::Keeper;
-use crate::domain::{
-    BucketId, CAP_PER_KIND, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym, Wall,
-};
+use crate::domain::{BucketId, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym, Wall};
 use crate::engine::{
     Engine, EngineSpec, LedgerStatus, LedgerUse, Loss, Need, Restored, SourceName, SourceStatus,
 };
@@ -313,7 +311,10 @@ fn restored(
 /// The newest, as far as their names take no more than half of the room: those of
 /// calls to come need some. Of the others a later line counts as a repeat.
 fn replaceable(kept: &[KeptCall], names: &Names) -> Vec<CountedCall> {
-    let has_room = |dimension: &Dimension| names.room(dimension.kind()) > CAP_PER_KIND / 2;
+    let has_room = |dimension: &Dimension| {
+        let kind = dimension.kind();
+        names.room(kind) > kind.cap() / 2
+    };
     let newest = kept.iter().rev().take_while(|_| Dimension::ALL.iter().all(has_room));
     let mut calls: Vec<CountedCall> = newest.map(|call| call.named(names)).collect();
     calls.reverse();

@@ -54,7 +54,9 @@ pub fn follow(
     stop: oneshot::Receiver<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = runtime()?;
+    let sources = askers.iter().map(Asker::source).collect();
     thread::Builder::new().name("net".into()).spawn(move || {
+        let _watch = reading.watch("net", sources);
         let clock = reading.clock;
         let (batches, words) = (reading.clone(), reading);
         let world = World {

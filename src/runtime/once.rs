@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::brake::SwitchSetup;
 use super::clock::Clock;
 use super::driver::News;
+use super::lost;
 use super::net::{self, Heard, NetSetup};
 use super::start::name_of;
 use super::streams;
@@ -167,6 +168,10 @@ fn hear(news: News, engine: &mut Engine, clock: Clock) -> Batch {
         }
         News::Status(id, status) => {
             engine.set_source(id, status, clock.now());
+            Batch::default()
+        }
+        News::Lost(thread, sources) => {
+            lost::tell(engine, thread, &sources, clock.now());
             Batch::default()
         }
     }

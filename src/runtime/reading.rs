@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::clock::Clock;
 use super::driver::News;
+use super::lost::{Lost, Watch};
 use crate::domain::{Batch, Mono, SourceId};
 use crate::engine::SourceStatus;
 use crate::source::{self, LineSink, Tail, Turn, Wake, Watcher};
@@ -25,11 +26,17 @@ pub struct Reading {
     pub news: Sender<News>,
     pub spare: Receiver<Batch>,
     pub stop: Arc<AtomicBool>,
+    pub lost: Lost,
 }
 
 impl Reading {
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// For the thread that reads these sources: hold it, and its end by a defect is told.
+    pub fn watch(&self, thread: &'static str, sources: Vec<SourceId>) -> Watch {
+        Watch { thread, sources, reading: self.clone() }
     }
 
     /// Send a batch on; get an empty one back.
@@ -49,8 +56,13 @@ impl Reading {
 }
 
 /// Follow files until told to stop.
-pub fn follow(reading: Reading, mut tail: Tail) -> std::io::Result<JoinHandle<()>> {
+pub fn follow(
+    reading: Reading,
+    sources: Vec<SourceId>,
+    mut tail: Tail,
+) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("tail".into()).spawn(move || {
+        let _watch = reading.watch("tail", sources);
         let mut watcher = Watcher::new();
         let mut said: Vec<source::SourceStatus> = Vec::new();
         let mut unheard: Option<String> = None;
@@ -95,6 +107,7 @@ pub fn drain(
     mut pipe: Box<dyn Read + Send>,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("stdin".into()).spawn(move || {
+        let _watch = reading.watch("stdin", vec![source]);
         let live = SourceStatus { state: "live", ..SourceStatus::default() };
         reading.say(source, live);
         let clock = reading.clock;

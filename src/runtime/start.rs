@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::command::Command;
 use super::driver::{Driver, Newest};
 use super::ledger::{self, LedgerAccess, LedgerSetup};
+use super::lost::Lost;
 use super::net::{self, NetSetup};
 use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
@@ -85,6 +86,7 @@ pub struct Running {
     /// The clock of the run.
     pub clock: Clock,
     observer: Observer,
+    lost: Lost,
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
     stop_asking: Option<oneshot::Sender<()>>,
@@ -121,7 +123,9 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let (stop_engine, stop) = bounded(0);
     let (newest, frames) = Newest::new();
     let stop_reading = Arc::new(AtomicBool::new(false));
-    let reading = Reading { clock, news: news_in, spare, stop: Arc::clone(&stop_reading) };
+    let lost = Lost::default();
+    let told_to_stop = Arc::clone(&stop_reading);
+    let reading = Reading { clock, news: news_in, spare, stop: told_to_stop, lost: lost.clone() };
 
     let audit = setup.switch.as_ref().map(SwitchSetup::audit_file);
     let audit = audit.unwrap_or_else(|| "audit.jsonl".into());
@@ -165,6 +169,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         answers,
         clock,
         observer,
+        lost,
         stop_engine,
         stop_reading,
         stop_asking,
@@ -193,7 +198,9 @@ fn read(
         let sinks = sinks.clone();
         let make = Box::new(move |id, path: &Path| sinks.make(id, path));
         let tail = Tail::new(&files, make, resume)?;
-        threads.push(("tail", named("tail", reading::follow(reading.clone(), tail))?));
+        let ids = files.iter().map(|(id, _)| *id).collect();
+        let thread = reading::follow(reading.clone(), ids, tail);
+        threads.push(("tail", named("tail", thread)?));
     }
     Ok(())
 }
@@ -263,6 +270,13 @@ impl Running {
     #[must_use]
     pub fn engine_is_alive(&self) -> bool {
         self.threads.iter().any(|(name, thread)| *name == "engine" && !thread.is_finished())
+    }
+
+    /// Whether all that read still do, or have come to their end. One that did not ended
+    /// by a defect, and what it read is not guarded any more.
+    #[must_use]
+    pub fn readers_are_alive(&self) -> bool {
+        !self.lost.any()
     }
 
     /// A look at it, for other threads.

@@ -9,6 +9,7 @@ use crossbeam_channel::bounded;
 
 use super::clock::Clock;
 use super::driver::News;
+use super::lost::Lost;
 use super::reading::{Reading, in_words};
 use crate::domain::{Batch, SourceId};
 use crate::source::{LineSink, Piped, Sinks, Stop, World, stopper};
@@ -39,6 +40,7 @@ pub fn follow(
     stop: Stop,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("pipe".into()).spawn(move || {
+        let _watch = reading.watch("pipe", vec![piped.source()]);
         let mut make = |source: SourceId, path: &Path| sinks.make(source, path);
         piped.follow(&mut make, &stop, &world(reading));
     })
@@ -55,7 +57,7 @@ pub fn once(
     let (_stopper, stop) = stopper()?;
     let (news, heard) = bounded(QUEUED);
     let (recycle, spare) = bounded(QUEUED);
-    let reading = Reading { clock, news, spare, stop: Arc::default() };
+    let reading = Reading { clock, news, spare, stop: Arc::default(), lost: Lost::default() };
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut make = |source: SourceId, path: &Path| sinks(source, path);

@@ -18,7 +18,8 @@ use crate::engine::{Calls, Engine, LedgerUse, SourceRow};
 use crate::rules::{Phase, Severity};
 use crate::stats::Durations;
 
-/// Rows of one kind that a picture holds at most.
+/// Rows of one kind that a picture holds at most, those that matter most. Slices of load
+/// come whole: the plan of a trip adds them up.
 const MOST: usize = 500;
 
 /// Take a picture.
@@ -157,6 +158,12 @@ fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
         let rank = b.state.cmp(&a.state);
         rank.then(soonest(a).total_cmp(&soonest(b))).then(used(b).total_cmp(&used(a)))
     });
+    // What somebody has configured by name is always there.
+    let mut each = 0;
+    rows.retain(|row| {
+        each += usize::from(row.of.is_some());
+        row.of.is_none() || each <= MOST
+    });
     rows
 }
 
@@ -294,9 +301,16 @@ fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
 fn retries(engine: &Engine, now: Mono) -> Vec<Retries> {
     let rows = engine.cells().retries().map(|row| (row, row.view(now, engine.known())));
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
-    rows.filter(|(_, view)| view.attempts() > 0)
-        .map(|(row, view)| retries_row(text(row.provider), text(row.model), &view))
-        .collect()
+    let mut rows: Vec<_> = rows
+        .filter(|(_, view)| view.attempts() > 0)
+        .map(|(row, view)| (text(row.provider), text(row.model), view))
+        .collect();
+    rows.sort_by(|(provider, model, view), (other_provider, other_model, other)| {
+        let busiest = other.attempts().cmp(&view.attempts());
+        busiest.then_with(|| (provider, model).cmp(&(other_provider, other_model)))
+    });
+    rows.truncate(MOST);
+    rows.into_iter().map(|(provider, model, view)| retries_row(provider, model, &view)).collect()
 }
 
 fn retries_row(provider: Option<Text>, model: Option<Text>, view: &RetriesView) -> Retries {

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use reqwest::header::{HeaderName, HeaderValue};
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use super::http::Client;
 use super::jitter::Jitter;
@@ -235,6 +235,12 @@ impl Turn<'_> {
 }
 
 impl Asker {
+    /// The source that it asks for.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        self.id
+    }
+
     /// The asker of a source, if it is one that is asked; what it hears goes to `sink`.
     #[must_use]
     pub fn of(
@@ -341,15 +347,26 @@ pub enum Times {
 /// Ask all of them, side by side.
 pub async fn ask(askers: Vec<Asker>, times: Times, world: World) {
     let world = Rc::new(world);
-    let tasks = LocalSet::new();
+    let (tasks, mut asking) = (LocalSet::new(), JoinSet::new());
     for mut asker in askers {
         let world = Rc::clone(&world);
-        tasks.spawn_local(async move {
+        let ask = async move {
             match times {
                 Times::Once => drop(asker.ask(&world).await),
                 Times::Forever => asker.follow(world).await,
             }
-        });
+        };
+        asking.spawn_local_on(ask, &tasks);
     }
-    tasks.await;
+    let all = async {
+        while let Some(ended) = asking.join_next().await {
+            // A defect in one of them is none that the others could hide.
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    };
+    tasks.run_until(all).await;
 }

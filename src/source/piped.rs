@@ -66,6 +66,12 @@ pub fn part(resume: Resume) -> (Resume, Resume) {
 }
 
 impl Piped {
+    /// The source that it reads.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        self.id
+    }
+
     /// The source, if it is one that is read so, and what an earlier run has left.
     #[must_use]
     pub fn of(id: SourceId, spec: &SourceSpec, resume: &Resume) -> Option<Piped> {

@@ -115,13 +115,6 @@ impl Watcher {
         }
     }
 
-    /// Rings when [`wait`](Self::wait) would return, for a caller that also
-    /// waits for other things. Call `wait` with zero afterwards.
-    #[must_use]
-    pub fn bell(&self) -> &Receiver<()> {
-        &self.bell
-    }
-
     /// Why there are no or not all events, where that is so.
     #[must_use]
     pub fn problem(&self) -> Option<&str> {

@@ -12,11 +12,22 @@ const UNITS_PER_MS: f64 = 10.0;
 /// Longest duration told apart: ten minutes.
 const LONGEST: u32 = 6_000_000;
 
-/// The last minute or a little more of durations, to two digits. Costs memory (9 KiB a slot)
-/// only in slots that hold something.
+/// Durations of a slot that are kept as they are; of more there is a histogram.
+const FEW: usize = 32;
+
+/// The last minute or a little more of durations, to two digits. A slot costs memory for
+/// what it holds: nothing, some words, or 9 KiB.
 #[derive(Clone, Debug)]
 pub struct Durations {
-    slots: Sliding<Option<Box<Histogram<u32>>>>,
+    slots: Sliding<Slot>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Slot {
+    #[default]
+    Empty,
+    Few(Vec<u32>),
+    Many(Box<Histogram<u32>>),
 }
 
 impl Default for Durations {
@@ -26,6 +37,12 @@ impl Default for Durations {
 }
 
 impl Durations {
+    /// Free what [`percentiles`](Self::percentiles) does not show any more, also where no
+    /// further duration comes.
+    pub fn forget(&mut self, now: Mono) {
+        self.slots.forget(now);
+    }
+
     /// Count one duration. Negative and absurd ones are the caller's to drop.
     #[allow(
         clippy::cast_possible_truncation,
@@ -33,13 +50,23 @@ impl Durations {
         reason = "clamped to the histogram's range first"
     )]
     pub fn record(&mut self, when: Mono, ms: f64) {
-        let units = (ms * UNITS_PER_MS).clamp(1.0, f64::from(LONGEST)) as u64;
+        let units = (ms * UNITS_PER_MS).clamp(1.0, f64::from(LONGEST)) as u32;
         let Some(slot) = self.slots.at(when) else { return };
-        if slot.is_none() {
-            *slot = empty().map(Box::new);
-        }
-        if let Some(histogram) = slot {
-            histogram.saturating_record(units);
+        match slot {
+            Slot::Many(histogram) => histogram.saturating_record(units.into()),
+            Slot::Few(few) if few.len() < FEW => few.push(units),
+            Slot::Few(_) => {
+                if let Some(mut histogram) = empty().map(Box::new) {
+                    slot.add_to(&mut histogram);
+                    histogram.saturating_record(units.into());
+                    *slot = Slot::Many(histogram);
+                }
+            }
+            Slot::Empty => {
+                let mut few = Vec::with_capacity(FEW);
+                few.push(units);
+                *slot = Slot::Few(few);
+            }
         }
     }
 
@@ -47,17 +74,30 @@ impl Durations {
     /// them; `None` without a sample.
     #[must_use]
     pub fn percentiles(&self, now: Mono) -> Option<([f64; 3], u64)> {
-        let mut filled =
-            self.slots.recent(now, Duration::from_secs(75)).filter_map(|slot| slot.as_deref());
-        let first = filled.next()?;
-        let Some(second) = filled.next() else { return Some(read(first)) };
-        let mut all = first.clone();
-        // All slots share bounds, so adding cannot fail.
-        let _ = all.add(second);
-        for slot in filled {
-            let _ = all.add(slot);
+        let filled = || {
+            let recent = self.slots.recent(now, Duration::from_secs(75));
+            recent.filter(|slot| !matches!(slot, Slot::Empty))
+        };
+        let first = filled().next()?;
+        if let (Slot::Many(histogram), None) = (first, filled().nth(1)) {
+            return Some(read(histogram));
         }
+        let mut all = empty()?;
+        filled().for_each(|slot| slot.add_to(&mut all));
         Some(read(&all))
+    }
+}
+
+impl Slot {
+    fn add_to(&self, all: &mut Histogram<u32>) {
+        match self {
+            Slot::Empty => {}
+            Slot::Few(few) => few.iter().for_each(|units| all.saturating_record((*units).into())),
+            Slot::Many(histogram) => {
+                // All slots share bounds, so adding cannot fail.
+                let _ = all.add(&**histogram);
+            }
+        }
     }
 }
 
@@ -93,5 +133,33 @@ mod tests {
         let (_, later) = durations.percentiles(Mono(180 * S)).unwrap();
         assert_eq!(later, 100);
         assert!(durations.percentiles(Mono(400 * S)).is_none());
+    }
+    #[test]
+    fn few_durations_cost_little_and_old_ones_nothing() {
+        let held = |durations: &Durations| {
+            let slots = durations.slots.recent(durations.slots.last(), Duration::from_secs(75));
+            let size = |slot: &Slot| match slot {
+                Slot::Empty => 0,
+                Slot::Few(few) => few.capacity() * 4,
+                Slot::Many(_) => 9 * 1024,
+            };
+            slots.map(size).sum::<usize>()
+        };
+        let mut durations = Durations::default();
+        for second in (100..160).step_by(5) {
+            durations.record(Mono(second * S), 10.0);
+        }
+        assert!(held(&durations) < 1024, "{}", held(&durations));
+        assert_eq!(durations.percentiles(Mono(160 * S)).unwrap().1, 12);
+        durations.forget(Mono(190 * S));
+        assert_eq!(durations.percentiles(Mono(190 * S)).unwrap().1, 8, "not all of it is old");
+        durations.forget(Mono(1000 * S));
+        assert_eq!(held(&durations), 0);
+        for _ in 0..100 {
+            durations.record(Mono(1000 * S), 10.0);
+        }
+        assert_eq!(durations.percentiles(Mono(1001 * S)).unwrap().1, 100, "many are many");
+        durations.forget(Mono(2000 * S));
+        assert_eq!(held(&durations), 0);
     }
 }

@@ -66,6 +66,20 @@ impl<T: Default> Sliding<T> {
         self.slots.get_mut(index)
     }
 
+    /// When the newest slot that was asked for begins.
+    #[must_use]
+    pub fn last(&self) -> Mono {
+        Mono(self.head_from_ns)
+    }
+
+    /// Forget what is too old at `now`.
+    pub fn forget(&mut self, now: Mono) {
+        let slot = now.0 / self.width_ns;
+        if slot > self.head {
+            self.forget_until(slot);
+        }
+    }
+
     /// Forget all of it.
     pub fn clear(&mut self) {
         self.slots.iter_mut().for_each(|slot| *slot = T::default());

@@ -46,7 +46,7 @@ pub(super) fn judge(
             let word = aside.refused_by.and_then(|index| bag.get(index)).map(|h| h.value);
             let by_bucket = || {
                 let tight = spent.or_else(|| nearly_spent(&report.limits));
-                tight.map(|limit| by_resource(limit.id.resource))
+                tight.map(|limit| LimitedBy::of(limit.id.resource))
             };
             let by = word.and_then(by_word).or(said.limited_by).or_else(by_bucket);
             Some(by.unwrap_or(LimitedBy::Unknown))
@@ -134,17 +134,4 @@ fn by_word(word: &[u8]) -> Option<LimitedBy> {
         ("budget", LimitedBy::SpendCap),
     ];
     WORDS.iter().find(|(part, _)| super::body::contains(word, part)).map(|(_, by)| *by)
-}
-
-fn by_resource(resource: Resource) -> LimitedBy {
-    match resource {
-        Resource::Requests => LimitedBy::Requests,
-        Resource::Tokens => LimitedBy::Tokens,
-        Resource::InputTokens => LimitedBy::InputTokens,
-        Resource::OutputTokens => LimitedBy::OutputTokens,
-        Resource::Concurrency => LimitedBy::Concurrency,
-        Resource::Spend | Resource::Credits => LimitedBy::SpendCap,
-        Resource::PlanUsage => LimitedBy::Plan,
-        _ => LimitedBy::Unknown,
-    }
 }

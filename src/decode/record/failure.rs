@@ -14,6 +14,22 @@ const TEXTS: usize = 8;
 const ERROR_TEXT: usize = 16 * 1024;
 
 impl Recorder {
+    /// Whether the call failed, as far as the line alone tells.
+    pub(super) fn says_it_failed(
+        &mut self,
+        map: &Map<Spot>,
+        line: Line<'_>,
+        status: Option<u16>,
+    ) -> bool {
+        if let Some(status) = status {
+            return status >= 400;
+        }
+        let alts = line.alts(map, Field::ErrorKind);
+        !self.body.error.is_empty()
+            || line.text(alts, &mut self.scratch, ErrorKind::from_word).is_some()
+            || error_texts(map, line).next().is_some()
+    }
+
     pub(super) fn failure(
         &mut self,
         map: &Map<Spot>,
