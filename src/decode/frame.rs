@@ -19,6 +19,7 @@ mod points;
 mod prefix;
 mod shed;
 mod text;
+mod words;
 
 use super::decoder::{Decoder, speaks_of_cost};
 use super::metrics::Growth;
@@ -159,6 +160,7 @@ impl Frame {
                 layer.place.push(out, Observation::Ignored { reason: "list" });
                 Taken::Yes
             }
+            Some(b'[') if words::are_in_brackets(layer.text) => self.text(d, layer, out),
             // Times and names stand in brackets as well.
             Some(b'[') if self.is_text(d, layer, out) => Taken::Yes,
             // A byte order mark, or a hole in the file, may stand before an object.
@@ -401,21 +403,13 @@ impl Frame {
         if self.is_text(d, layer, out) {
             return Taken::Yes;
         }
-        // Where records stand by themselves, one with something before it is damaged.
+        if self.behind_words(d, layer, out) == Taken::Yes {
+            return Taken::Yes;
+        }
         if depth < MAX_DEPTH && (depth > 0 || !self.bare) {
-            let guess = Layer { mode: Mode::Perhaps, ..layer };
-            if let Some((before, object)) = prefix::object_behind_words(text) {
-                let first = before.split(|byte| *byte == b' ').next().unwrap_or_default();
-                let place = self.around(d, place, d.seen_time(first, place.at.received), None);
-                let guess = Layer { place, ..guess };
-                note(d, depth, "words", before);
-                if self.open(d, guess.inner(object), out) == Taken::Yes {
-                    return Taken::Yes;
-                }
-            }
             if let Some(peeled) = prefix::behind_pod(text) {
                 let place = self.around(d, place, None, peeled.host);
-                let guess = Layer { place, ..guess };
+                let guess = Layer { place, mode: Mode::Perhaps, ..layer };
                 note(d, depth, "pod", in_front(text, peeled.text));
                 if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
                     return Taken::Yes;

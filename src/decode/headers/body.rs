@@ -90,6 +90,7 @@ pub(super) fn read(
     quota::carried_headers(body, gathered);
     quota::moonshot(body, gathered, labels);
     quota::xai(body, gathered);
+    quota::groq(body, gathered);
     let too_large = prose::asks_too_much(body);
     if !too_large {
         wait(body, now, gathered);
