@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use tripline::domain::{ErrorKind, FaultReason, NameKind, Observation, Tokens, Wall};
 
+use crate::support::corpus;
 use crate::trace_variants::Read;
 
 fn call(more: &Value) -> Read {
@@ -210,4 +211,58 @@ fn a_path_of_ones_own_counts_by_what_only_calls_have() {
     let mut priced = django;
     priced["cost_usd"] = "0.01".into();
     assert_eq!(Read::lines(&[priced]).told().len(), 1);
+}
+
+#[test]
+fn doubled_lines_of_gateways_count_once() {
+    for sample in [
+        "apisix_logger.jsonl",
+        "caddy_access.jsonl",
+        "envoy_access_default.log",
+        "envoy_ai_gateway.jsonl",
+        "gemini_cli_telemetry.log",
+        "kong_ai_proxy.jsonl",
+        "litellm_spend_logs.jsonl",
+        "litellm_standard_logging.jsonl",
+        "nginx_json.jsonl",
+        "ollama_api_final_chunk.jsonl",
+        "otlp_logs_codex.jsonl",
+    ] {
+        let once = corpus(&format!("logs/samples/{sample}"));
+        let twice = [&once[..], b"\n", &once[..]].concat();
+        let (once, twice) = (Read::of(&once), Read::of(&twice));
+        assert_eq!(twice.counted().len(), once.counted().len(), "{sample}");
+        assert_eq!(twice.told().len(), 2 * once.told().len(), "{sample}");
+    }
+    // The exchanges of an archive, told by two.
+    let archive = corpus("logs/samples/flows.har");
+    let [one, two] = [Read::of(&archive), Read::of(&archive)];
+    let prints = |read: &Read| read.told().iter().map(|call| call.dedup).collect::<Vec<_>>();
+    assert_eq!(prints(&one), prints(&two));
+    assert!(prints(&one).iter().all(Option::is_some));
+}
+
+#[test]
+fn a_payload_of_litellm_and_the_row_of_its_spend_are_one_call() {
+    let samples = ["litellm_standard_logging.jsonl", "litellm_spend_logs.jsonl"];
+    let [payloads, rows] = samples.map(|sample| corpus(&format!("logs/samples/{sample}")));
+    let both = Read::of(&[&payloads[..], b"\n", &rows[..]].concat());
+    let apart = Read::of(&payloads).counted().len() + Read::of(&rows).counted().len();
+    assert_eq!(both.counted().len(), apart - 5, "five rows are of calls with a payload");
+}
+
+#[test]
+fn an_id_that_a_client_chooses_hides_no_other_call() {
+    let line = |at: &str, duration: u32| {
+        json!({"start_time": at, "response_code": 200, "response_flags": "-", "duration": duration,
+            "path": "/v1/chat/completions", "x-request-id": "mine"})
+    };
+    let first = line("2026-11-20T15:11:17.894Z", 15);
+    let read = Read::lines(&[
+        first.clone(),
+        line("2026-11-20T15:11:17.895Z", 15),
+        line("2026-11-20T15:11:17.894Z", 16),
+        first,
+    ]);
+    assert_eq!((read.told().len(), read.counted().len()), (4, 3));
 }
