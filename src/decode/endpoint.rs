@@ -26,21 +26,8 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("generate", &["api"]),
     ("embed", &["api"]),
 ];
-/// Last segments that are words of many APIs: these need a version, a provider, or the
-/// model before them.
-const VERSIONED: &[&str] = &[
-    "messages",
-    "responses",
-    "chat",
-    "embed",
-    "ocr",
-    "classify",
-    "realtime",
-    "predictions",
-    "completion",
-    "complete",
-    "generate",
-];
+/// Last segments that are words of many APIs: behind a provider's name they are these.
+const BEHIND_PROVIDER: &[&str] = &["messages", "responses", "chat", "completion", "generate"];
 const PROVIDERS: &[&str] = &[
     "openai",
     "anthropic",
@@ -63,6 +50,34 @@ const PROVIDERS: &[&str] = &[
     "vllm",
     "litellm",
 ];
+/// What an API of models answers without a model, and what any API does.
+const LISTS: &[&str] = &[
+    "models",
+    "files",
+    "batches",
+    "vector_stores",
+    "uploads",
+    "jobs",
+    "count_tokens",
+    "tokenize",
+    "organization",
+    "usage",
+    "costs",
+    "key",
+    "keys",
+    "credits",
+    "health",
+    "healthz",
+    "ready",
+    "readyz",
+    "live",
+    "livez",
+    "ping",
+    "status",
+    "version",
+    "metrics",
+    "info",
+];
 /// Methods of Google's API, behind the model and a colon.
 const METHODS: &[&str] = &[
     "generateContent",
@@ -75,8 +90,9 @@ const METHODS: &[&str] = &[
     "serverStreamingPredict",
 ];
 
-/// Whether a path, with or without its query, is one of them.
-pub(super) fn is_of_models(path: &str) -> bool {
+/// Whether the path of a URL or a request line (`POST /v1/messages HTTP/1.1`) is one of them.
+pub(super) fn is_of_models(text: &str) -> bool {
+    let path = text.split(' ').find(|word| word.contains('/')).unwrap_or(text);
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
     let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
@@ -87,8 +103,20 @@ pub(super) fn is_of_models(path: &str) -> bool {
         || segments.next().is_some_and(|word| matches!(word, "model" | "models" | "endpoints"));
     PLAIN.contains(&last)
         || BEHIND.iter().any(|(word, parents)| *word == last && parents.contains(&before))
-        || (VERSIONED.contains(&last) && (is_version(before) || PROVIDERS.contains(&before)))
+        || (BEHIND_PROVIDER.contains(&last) && PROVIDERS.contains(&before))
         || (matches!(last, "invoke" | "invocations") && of_a_model())
+        || is_versioned(path)
+}
+
+/// Whether it is of an API with a version, as those of models are: `/v1/ask`. What may be
+/// a call counts; lists, states and files are none.
+fn is_versioned(path: &str) -> bool {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let has_version = segments.by_ref().take(4).any(is_version);
+    let mut behind = segments.peekable();
+    has_version
+        && behind.peek().is_some()
+        && !behind.any(|segment| LISTS.contains(&segment) || segment.contains('.'))
 }
 
 /// `v1`, `v1beta`, `v2.1`
@@ -111,7 +139,8 @@ mod tests {
             "/model/arn%3Aaws%3Abedrock/converse-stream",
             "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
             "/v1/projects/p/locations/l/publishers/google/models/x:rawPredict",
-            "/anthropic/v1/messages",
+            "POST /anthropic/v1/messages HTTP/1.1",
+            "https://api.openai.com/v1/chat/completions",
             "/anthropic/messages",
             "/v1/responses",
             "/v1/images/generations",
@@ -120,6 +149,8 @@ mod tests {
             "/api/generate",
             "/endpoints/llama/invocations",
             "/v1/rerank",
+            "/v1/ask",
+            "/team/llm/v2/answers/stream",
         ] {
             assert!(is_of_models(path), "{path}");
         }
@@ -133,6 +164,9 @@ mod tests {
             "/metrics",
             "/v1/models",
             "/v1/messages/count_tokens",
+            "/v1",
+            "/v1/health/live",
+            "/assets/v2/app.js",
             "/inbox/messages",
             "/api/orders",
             "/v1/files",

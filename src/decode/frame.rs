@@ -11,6 +11,7 @@ mod envelope;
 mod held;
 mod lineage;
 mod literal;
+mod nested;
 mod object;
 mod otlp;
 mod pairs;
@@ -220,7 +221,9 @@ impl Frame {
             Shape::Object => {
                 let likely = envelope.filter(|envelope| envelope.trust == Trust::Perhaps);
                 let guess = Layer { mode: Mode::Perhaps, ..layer };
-                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes) {
+                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes)
+                    || self.nested(d, layer, out) == Taken::Yes
+                {
                     return Taken::Yes;
                 }
             }

@@ -266,3 +266,51 @@ fn an_id_that_a_client_chooses_hides_no_other_call() {
     ]);
     assert_eq!((read.told().len(), read.counted().len()), (4, 3));
 }
+
+#[test]
+fn a_record_under_a_key_of_its_logger_is_read_with_the_loggers_time() {
+    let record = json!({"model": "gpt-4o", "status": 200, "input_tokens": 10, "output_tokens": 5});
+    for key in ["data", "llm", "context", "extra", "attributes", "fields", "detail"] {
+        let line =
+            json!({"ts": "2026-11-20T15:11:17Z", "level": "info", "msg": "done", key: record});
+        let call = Read::lines(&[line.clone()]).one();
+        assert_eq!(
+            (call.tokens.input, call.at),
+            (Some(10), Wall::from_secs(1_795_187_477)),
+            "{key}"
+        );
+        // Money beside it would be lost.
+        let mut priced = line.clone();
+        priced["request_cost"] = "0.1".into();
+        assert!(Read::lines(&[priced]).told().is_empty(), "{key}");
+    }
+    let phone = json!({"ts": "2026-11-20T15:11:17Z", "device": {"model": "p9", "status": 200}});
+    assert!(Read::lines(&[phone]).told().is_empty());
+}
+
+#[test]
+fn limits_in_an_error_that_python_has_printed_are_read() {
+    let google = "429 RESOURCE_EXHAUSTED. {'error': {'code': 429, 'message': 'You exceeded your current quota', 'details': [{'violations': [{'quotaId': 'GenerateRequestsPerMinutePerProjectPerModel-FreeTier', 'quotaValue': '15'}]}, {'retryDelay': '48s'}]}}";
+    let openrouter = "Error code: 429 - {'error': {'code': 429, 'metadata': {'headers': {'X-RateLimit-Limit': '50', 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': '1795305600000'}}}}";
+    let xai = "Error code: 429 - {'error': 'Too many requests: Requests per Minute (actual/limit): 480/480'}";
+    for (text, limit, reset) in
+        [(google, 15.0, false), (openrouter, 50.0, true), (xai, 480.0, false)]
+    {
+        for key in ["error", "msg"] {
+            let read = call(&json!({"status": 429, key: text}));
+            let limits: Vec<_> = read
+                .batch
+                .items
+                .iter()
+                .filter_map(|item| match item.seen {
+                    Observation::Limit(limit) => {
+                        Some((limit.limit?.as_f64(), limit.reset.is_some()))
+                    }
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(limits, [(limit, reset)], "{key}: {text}");
+            assert_eq!(read.one().failure.kind, Some(ErrorKind::RateLimitRequests), "{text}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use super::Recorder;
 use crate::decode::endpoint;
 use crate::decode::eval::Line;
 use crate::decode::map::{Field, Map, Spot};
-use crate::domain::{Batch, Observation, Request, Tokens};
+use crate::domain::{Batch, ErrorKind, Observation, Request, Tokens};
 
 use super::Place;
 
@@ -37,12 +37,20 @@ impl Recorder {
             || request.tokens != Tokens::default()
             || !self.report.limits.is_empty()
             || told_to_wait
+            || request.failure.kind == Some(ErrorKind::KillSwitch)
     }
 
     /// Whether it has a path, of something else.
     fn is_elsewhere(&mut self, map: &Map<Spot>, line: Line<'_>) -> bool {
-        let known = |path: &str| Some(endpoint::is_of_models(path));
-        line.text(line.alts(map, Field::Endpoint), &mut self.scratch, known) == Some(false)
+        let mut has_path = false;
+        for alt in line.alts(map, Field::Endpoint) {
+            let Some(value) = line.value(alt) else { continue };
+            if endpoint::is_of_models(value.text(self.scratch.escapes())) {
+                return false;
+            }
+            has_path = true;
+        }
+        has_path
     }
 
     /// Notes, for who asked, why a record is of no interest.
