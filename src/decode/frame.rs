@@ -409,14 +409,15 @@ impl Frame {
         if self.behind_words(d, layer, out) == Taken::Yes {
             return Taken::Yes;
         }
-        if depth < MAX_DEPTH && (depth > 0 || !self.bare) {
-            if let Some(peeled) = prefix::behind_pod(text) {
-                let place = self.around(d, place, None, peeled.host);
-                let guess = Layer { place, mode: Mode::Perhaps, ..layer };
-                note(d, depth, "pod", in_front(text, peeled.text));
-                if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
-                    return Taken::Yes;
-                }
+        if depth < MAX_DEPTH
+            && (depth > 0 || !self.bare)
+            && let Some(peeled) = prefix::behind_pod(text)
+        {
+            let place = self.around(d, place, None, peeled.host);
+            let guess = Layer { place, mode: Mode::Perhaps, ..layer };
+            note(d, depth, "pod", in_front(text, peeled.text));
+            if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
+                return Taken::Yes;
             }
         }
         self.unclaimed(d, layer, Shape::NotJson, out)

@@ -207,7 +207,7 @@ fn a_path_of_ones_own_counts_by_what_only_calls_have() {
     }
     // A model of a program is none of a provider.
     let django = json!({"model": "app.User", "status": 200, "latency_ms": 3});
-    assert!(Read::lines(&[django.clone()]).told().is_empty());
+    assert!(Read::lines(std::slice::from_ref(&django)).told().is_empty());
     let mut priced = django;
     priced["cost_usd"] = "0.01".into();
     assert_eq!(Read::lines(&[priced]).told().len(), 1);
@@ -273,7 +273,7 @@ fn a_record_under_a_key_of_its_logger_is_read_with_the_loggers_time() {
     for key in ["data", "llm", "context", "extra", "attributes", "fields", "detail"] {
         let line =
             json!({"ts": "2026-11-20T15:11:17Z", "level": "info", "msg": "done", key: record});
-        let call = Read::lines(&[line.clone()]).one();
+        let call = Read::lines(std::slice::from_ref(&line)).one();
         assert_eq!(
             (call.tokens.input, call.at),
             (Some(10), Wall::from_secs(1_795_187_477)),

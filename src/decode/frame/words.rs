@@ -35,11 +35,13 @@ impl Frame {
 
 /// Whether a text that starts with a bracket is words in brackets and a record, and no list.
 pub(super) fn are_in_brackets(text: &[u8]) -> bool {
-    let closes = |words: &[u8]| {
-        let count = |bracket| words.iter().filter(|byte| **byte == bracket).count();
-        count(b'[') == count(b']')
+    let opened = |open: i32, byte: &u8| match byte {
+        b'[' => open + 1,
+        b']' => open - 1,
+        _ => open,
     };
-    prefix::object_behind_words(text).is_some_and(|(before, _)| closes(before))
+    let close = |words: &[u8]| words.iter().fold(0, opened) == 0;
+    prefix::object_behind_words(text).is_some_and(|(before, _)| close(before))
 }
 
 /// The first time among words, as `read` reads it. A number alone is one only at the
