@@ -12,6 +12,7 @@ mod cost;
 mod decoder;
 mod dedup;
 mod dump;
+mod endpoint;
 mod eval;
 mod expand;
 mod explain;
@@ -23,6 +24,7 @@ mod metrics;
 mod moment;
 mod names;
 mod record;
+mod status;
 mod tokens;
 
 pub use decoder::Decoder;

@@ -11,7 +11,8 @@ mod table;
 use rustc_hash::FxHashMap;
 
 use crate::domain::{
-    Cost, CostSource, ErrorKind, Item, Names, NanoUsd, Observation, Outcome, Request, Sym,
+    Cost, CostSource, ErrorKind, FaultReason, Item, Names, NanoUsd, Observation, Outcome, Request, Sym,
+    TextRef, Tokens,
 };
 
 pub use rates::{Ladder, ModelPrice, PerMillion, Rates};
@@ -25,6 +26,25 @@ pub struct Pricer {
     /// Row of the table for a provider and model; `None` is "no price".
     known: FxHashMap<(Option<Sym>, Sym), Option<usize>>,
     most: NanoUsd,
+}
+
+/// What is known of the price of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Price {
+    Usd(NanoUsd),
+    /// Nothing.
+    None,
+    /// Its line has one of the counts that make it and not the other.
+    Incomplete,
+}
+
+impl Price {
+    fn computed(self) -> Option<NanoUsd> {
+        match self {
+            Price::Usd(usd) => Some(usd),
+            Price::None | Price::Incomplete => None,
+        }
+    }
 }
 
 impl Pricer {
@@ -57,31 +77,48 @@ impl Pricer {
     /// Give every request that reports no cost, but tokens and a model with a
     /// price, a computed one. Providers charge nothing for what they refuse,
     /// although some gateways log what was asked for.
-    pub fn price_batch(&mut self, items: &mut [Item]) {
-        for item in items {
-            if let Observation::Request { request, .. } = &mut item.seen
-                && request.cost.is_none()
-            {
-                request.cost =
-                    self.price(request).map(|usd| Cost { usd, source: CostSource::Computed });
+    ///
+    /// Where a price needs a count that its line does not have, that is a fault of the
+    /// line; it comes after all that was said of it.
+    pub fn price_batch(&mut self, items: &mut Vec<Item>, from: usize) {
+        for at in from..items.len() {
+            let Some(Item { line, seen: Observation::Request { request, .. } }) = items.get_mut(at)
+            else {
+                continue;
+            };
+            if request.cost.is_some() {
+                continue;
+            }
+            let price = self.price(request);
+            request.cost = price.computed().map(|usd| Cost { usd, source: CostSource::Computed });
+            if price == Price::Incomplete {
+                let (reason, what) = (FaultReason::TokensMissing, TextRef::default());
+                let fault = Item { line: *line, seen: Observation::Fault { reason, what } };
+                items.push(fault);
             }
         }
     }
 
-    fn price(&mut self, request: &Request) -> Option<NanoUsd> {
+    fn price(&mut self, request: &Request) -> Price {
         if request.cache_hit == Some(true) {
-            return Some(NanoUsd(0)); // No provider was asked.
+            return Price::Usd(NanoUsd(0)); // No provider was asked.
         }
         if is_refused(request) {
-            return None;
+            return Price::None;
         }
-        let key = (request.provider, request.model?);
+        let Some(model) = request.model else { return Price::None };
+        let key = (request.provider, model);
         let row = match self.known.get(&key) {
             Some(row) => *row,
             None => self.look_up(key),
         };
-        let usd = self.table.row(row?)?.at(request.at).cost(&request.tokens, request.tier)?;
-        (usd <= self.most).then_some(usd)
+        let Some(row) = row.and_then(|row| self.table.row(row)) else { return Price::None };
+        let Tokens { input, output, unreadable, .. } = request.tokens;
+        match row.at(request.at).cost(&request.tokens, request.tier) {
+            Some(usd) if usd <= self.most => Price::Usd(usd),
+            None if !unreadable && (input.is_some() || output.is_some()) => Price::Incomplete,
+            _ => Price::None,
+        }
     }
 
     fn look_up(&mut self, key: (Option<Sym>, Sym)) -> Option<usize> {
@@ -123,7 +160,7 @@ fn refuses(kind: ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{NameKind, TextRef, Tokens, Wall};
+    use crate::domain::{NameKind, Wall};
 
     fn item(request: &Request) -> Item {
         let none = TextRef::default();
@@ -159,9 +196,9 @@ mod tests {
         let mut no_tokens = known;
         no_tokens.tokens = Tokens::default();
 
-        let mut items = [item(&known), item(&reported), item(&unknown_model), item(&no_tokens)];
+        let mut items = vec![item(&known), item(&reported), item(&unknown_model), item(&no_tokens)];
         for _ in 0..2 {
-            pricer.price_batch(&mut items);
+            pricer.price_batch(&mut items, 0);
             // 1000 * 0.15 + 100 * 0.6 USD per million.
             let computed = Cost { usd: NanoUsd(210_000), source: CostSource::Computed };
             assert_eq!(cost_of(&items[0]), Some(computed));
@@ -180,32 +217,57 @@ mod tests {
         call.model = Some(names.intern(NameKind::Model, "gpt-4o-mini"));
         let mut priced = |status, input, output| {
             let tokens = Tokens { input: Some(input), output, ..Tokens::default() };
-            let mut items = [item(&Request { status: Some(status), tokens, ..call })];
-            pricer.price_batch(&mut items);
+            let mut items = vec![item(&Request { status: Some(status), tokens, ..call })];
+            pricer.price_batch(&mut items, 0);
             cost_of(&items[0]).map(|cost| cost.usd.0)
         };
-        assert_eq!(priced(200, 1000, None), Some(150_000));
+        assert_eq!(priced(200, 1000, Some(0)), Some(150_000));
         assert_eq!(priced(429, 1000, Some(0)), None);
         assert_eq!(priced(429, 1000, Some(100)), None, "what was asked for, not what was given");
         assert_eq!(priced(529, 1000, Some(100)), Some(210_000), "cut after it had begun");
         assert_eq!(priced(400, 1000, None), None);
-        assert_eq!(priced(499, 1000, None), Some(150_000));
+        assert_eq!(priced(499, 1000, Some(0)), Some(150_000));
         assert_eq!(priced(500, 1000, Some(100)), Some(210_000), "a stream that broke is charged");
         assert_eq!(priced(200, u64::MAX, Some(1)), None);
         let mut hit = Request { cache_hit: Some(true), ..call };
         hit.tokens.input = Some(1000);
-        let mut items = [item(&hit)];
-        pricer.price_batch(&mut items);
+        let mut items = vec![item(&hit)];
+        pricer.price_batch(&mut items, 0);
         assert_eq!(cost_of(&items[0]).map(|cost| cost.usd.0), Some(0));
         let mut refused = |kind, output| {
             let tokens = Tokens { input: Some(1000), output, ..Tokens::default() };
             let mut call = Request { status: Some(200), tokens, ..call };
             call.failure.kind = Some(kind);
-            let mut items = [item(&call)];
-            pricer.price_batch(&mut items);
+            let mut items = vec![item(&call)];
+            pricer.price_batch(&mut items, 0);
             cost_of(&items[0]).is_none()
         };
         assert!(refused(ErrorKind::RateLimit, None) && refused(ErrorKind::QuotaExhausted, Some(0)));
-        assert!(!refused(ErrorKind::RateLimit, Some(9)) && !refused(ErrorKind::Timeout, None));
+        assert!(!refused(ErrorKind::RateLimit, Some(9)) && !refused(ErrorKind::Timeout, Some(0)));
+    }
+
+    #[test]
+    fn half_of_the_counts_is_no_price_but_a_fault() {
+        let names = Names::default();
+        let mut pricer = Pricer::new(PriceTable::builtin(), names.clone());
+        let mut call = Request::at(Wall(0));
+        call.model = Some(names.intern(NameKind::Model, "gpt-4o-mini"));
+        let mut priced = |tokens| {
+            let mut items = vec![item(&Request { tokens, ..call })];
+            pricer.price_batch(&mut items, 0);
+            let fault = items.get(1).map(|item| match item.seen {
+                Observation::Fault { reason, .. } => reason,
+                _ => unreachable!("only a fault follows"),
+            });
+            (cost_of(&items[0]).map(|cost| cost.usd.0), fault)
+        };
+        let whole = Tokens { input: Some(1000), output: Some(0), ..Tokens::default() };
+        let missing = (None, Some(FaultReason::TokensMissing));
+        assert_eq!(priced(whole), (Some(150_000), None));
+        assert_eq!(priced(Tokens { output: None, ..whole }), missing);
+        assert_eq!(priced(Tokens { input: None, ..whole }), missing);
+        // The decoder has said so already.
+        assert_eq!(priced(Tokens { unreadable: true, ..whole }), (None, None));
+        assert_eq!(priced(Tokens::default()), (None, None));
     }
 }

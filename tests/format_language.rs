@@ -546,6 +546,26 @@ fn ids_of_one_space_are_equal_over_formats_and_those_of_two_are_not() {
 }
 
 #[test]
+fn ids_that_anybody_may_choose_need_the_same_time_tokens_and_cost_over_formats() {
+    let map = |id: &str| {
+        format!(
+            "id = \"{id}\"\ndetect = [\"{id}\"]\nid_space = \"s\"\n[fields]\nat = \"t\"\nmodel = \"{id}\"\ninput_tokens = \"in\"\nlatency_ms = \"ms\"\nrecord_key = \"k\""
+        )
+    };
+    let equal = |other: &str| {
+        let mut said = Said::new(&[&map("a"), &map("b")], options());
+        said.read(&[r#"{"a":"m","k":"1","t":1795187477.2,"in":5,"ms":7}"#, other]);
+        let ids: Vec<_> = said.requests().iter().map(|r| r.dedup.map(|d| d.fingerprint)).collect();
+        ids[0].is_some() && ids[0] == ids[1]
+    };
+    assert!(equal(r#"{"b":"m","k":"1","t":"2026-11-20T15:11:17.2Z","in":5,"ms":9}"#));
+    assert!(!equal(r#"{"b":"m","k":"2","t":"2026-11-20T15:11:17.2Z","in":5,"ms":7}"#));
+    assert!(!equal(r#"{"b":"m","k":"1","t":"2026-11-20T15:11:17.3Z","in":5,"ms":7}"#));
+    assert!(!equal(r#"{"b":"m","k":"1","t":"2026-11-20T15:11:17.2Z","in":6,"ms":7}"#));
+    assert!(!equal(r#"{"b":"m","k":"1","in":5,"ms":7}"#), "without a time");
+}
+
+#[test]
 fn what_was_remembered_can_be_part_of_a_joined_text() {
     let map = r#"
 id = "x"
@@ -709,7 +729,6 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
             "id = \"x\"\ndedup = \"last\"",
             "x.toml:2: dedup: needs `trusted_id = true`: with an id that a client can choose, a later line would hide an earlier call",
         ),
-        ("id = \"x\"\nid_space = \"y\"", "x.toml:2: id_space: needs `trusted_id = true`"),
         (
             "id = \"x\"\n[fields]\ndedup_key = { join = [\"a\", { stick = \"b\" }] }",
             "x.toml:3: fields.dedup_key.join.stick: unknown key; did you mean `sticky`?",

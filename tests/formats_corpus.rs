@@ -22,6 +22,8 @@ mod export_variants;
 mod gateway_variants;
 #[path = "formats_corpus/gateways.rs"]
 mod gateways;
+#[path = "formats_corpus/meaning.rs"]
+mod meaning;
 #[path = "formats_corpus/metric_variants.rs"]
 mod metric_variants;
 #[path = "formats_corpus/observability.rs"]

@@ -136,7 +136,7 @@ fn tripline(formats: &Arc<Formats>, family: &Family, log: &Log) -> u64 {
 
 impl Read {
     fn end(&mut self, batch: &mut Batch, pricer: &mut Pricer) {
-        pricer.price_batch(&mut batch.items);
+        pricer.price_batch(&mut batch.items, 0);
         for item in &batch.items {
             match item.seen {
                 Observation::Request { .. } => self.calls += 1,

@@ -2,16 +2,18 @@
 //! JSON or as a stream of events, by a map like any line, and never kept.
 
 use super::eval::{Line, Scratch};
-use super::formats::Format;
+use super::formats::{Format, Formats};
 use super::headers::HeaderBag;
 use super::map::Field;
 use super::moment::Around;
 use super::tokens::{larger, tier, tokens};
 use crate::domain::{Tier, Tokens, Wall};
-use crate::scan::{Found, Shape, scan_line};
+use crate::scan::{Found, Kind, Shape, Value, scan_line};
 
 /// Bytes of error text kept for judging it.
 const ERROR_LIMIT: usize = 4096;
+/// A longer body is no error.
+const PLAIN_LIMIT: usize = 2048;
 /// A longer model name or finish reason is not one.
 const WORD_LIMIT: usize = 512;
 
@@ -23,6 +25,17 @@ pub(super) struct Body {
     pub(super) model: String,
     pub(super) finish_reason: String,
     pub(super) error: Vec<u8>,
+    /// A short body that says nothing of the above: of a response that failed, the error.
+    plain: Vec<u8>,
+    found: Found,
+    usage: Usage,
+    scratch: Scratch,
+    no_headers: HeaderBag,
+}
+
+/// Reads objects of token counts.
+#[derive(Debug, Default)]
+struct Usage {
     found: Found,
     scratch: Scratch,
     no_headers: HeaderBag,
@@ -36,21 +49,43 @@ impl Body {
         self.model.clear();
         self.finish_reason.clear();
         self.error.clear();
+        self.plain.clear();
+    }
+
+    /// What it says of an error of a response that `failed`, by its status.
+    pub(super) fn error(&self, failed: bool) -> &[u8] {
+        if self.error.is_empty() && failed { &self.plain } else { &self.error }
     }
 
     /// Adds what a body, or one line of it, says.
-    pub(super) fn read(&mut self, format: &Format, text: &[u8]) {
+    pub(super) fn read(&mut self, formats: &Formats, text: &[u8]) {
+        self.read_all(formats, text);
+        let is_short = self.plain.len() + text.len() <= PLAIN_LIMIT;
+        if is_short && self.error.is_empty() && self.tokens == Tokens::default() {
+            self.plain.extend_from_slice(text);
+        }
+    }
+
+    fn read_all(&mut self, formats: &Formats, text: &[u8]) {
         if text.trim_ascii_start().starts_with(b"{") {
-            self.json(format, text);
+            self.json(formats, text);
             return;
         }
         for line in text.split(|b| *b == b'\n') {
             let line = line.trim_ascii();
-            self.json(format, line.strip_prefix(b"data:").unwrap_or(line).trim_ascii());
+            self.json(formats, line.strip_prefix(b"data:").unwrap_or(line).trim_ascii());
         }
     }
 
-    fn json(&mut self, format: &Format, text: &[u8]) {
+    /// Adds what an object of token counts says.
+    pub(super) fn usage(&mut self, formats: &Formats, object: Value<'_>) {
+        let (counts, tier) = self.usage.read(formats.usage(), object);
+        self.tokens = larger(counts, self.tokens);
+        self.tier = tier.or(self.tier);
+    }
+
+    fn json(&mut self, formats: &Formats, text: &[u8]) {
+        let format = formats.body();
         let Some(paths) = format.layout.outer() else { return };
         let scan = scan_line(paths, text, &mut self.found);
         if !matches!(scan.shape, Shape::Object | Shape::Array) {
@@ -61,7 +96,11 @@ impl Body {
         let around = Around { zone: None, received: Wall(0) };
         let present = &format.presence.of(scans);
         let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
-        self.tokens = larger(tokens(line, map).0, self.tokens);
+        for object in map.usage.iter().filter_map(|place| line.get(*place)) {
+            let (counts, tier) = self.usage.read(formats.usage(), object);
+            self.tokens = larger(counts, self.tokens);
+            self.tier = tier.or(self.tier);
+        }
         let scratch = &mut self.scratch;
         let mut word = |field, keep: &mut String| {
             line.text(line.alts(map, field), scratch, |text| {
@@ -81,5 +120,22 @@ impl Body {
                 self.error.extend(value.raw.iter().take(room));
             }
         }
+    }
+}
+
+impl Usage {
+    fn read(&mut self, format: &Format, object: Value<'_>) -> (Tokens, Option<Tier>) {
+        let nothing = (Tokens::default(), None);
+        let Some(paths) = format.layout.outer().filter(|_| object.kind == Kind::Object) else {
+            return nothing;
+        };
+        let scan = scan_line(paths, object.raw, &mut self.found);
+        let scans = &[scan];
+        let around = Around { zone: None, received: Wall(0) };
+        let present = &format.presence.of(scans);
+        let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
+        let tiers = line.alts(&format.map, Field::ServiceTier);
+        let tier = line.text(tiers, &mut self.scratch, |word| Some(tier(word)));
+        (tokens(line, &format.map), tier)
     }
 }

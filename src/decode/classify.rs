@@ -31,9 +31,10 @@ pub struct Evidence<'a> {
 #[must_use]
 pub fn classify(evidence: &Evidence<'_>) -> Failure {
     let texts = Haystack::new(evidence.texts);
-    let text = RULES.iter().find(|rule| texts.holds(&rule.needle));
-    let Some(mut kind) = kind(evidence, text) else { return Failure::default() };
-    let mut limited_by = text.and_then(|rule| rule.limited_by);
+    let find = |rules: &'static [Rule]| rules.iter().find(|rule| texts.holds(&rule.needle));
+    let (text, weak) = (find(RULES), || find(WEAK).map(|rule| rule.kind));
+    let Some(mut kind) = kind(evidence, text, weak) else { return Failure::default() };
+    let mut limited_by = text.filter(|rule| rule.kind == kind).and_then(|rule| rule.limited_by);
     if kind == ErrorKind::RateLimit {
         limited_by = evidence
             .limited_by
@@ -51,7 +52,18 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
     }
 }
 
-fn kind(evidence: &Evidence<'_>, text: Option<&Rule>) -> Option<ErrorKind> {
+/// What a text alone makes of a failure.
+pub(super) fn by_text(text: &[u8]) -> Option<ErrorKind> {
+    let texts = [text];
+    let texts = Haystack::new(&texts);
+    RULES.iter().find(|rule| texts.holds(&rule.needle)).map(|rule| rule.kind)
+}
+
+fn kind(
+    evidence: &Evidence<'_>,
+    text: Option<&Rule>,
+    weak: impl FnOnce() -> Option<ErrorKind>,
+) -> Option<ErrorKind> {
     let by_text = text.map(|rule| rule.kind);
     let by_status = evidence.status.and_then(ErrorKind::from_status);
     match (evidence.said, by_status) {
@@ -61,6 +73,7 @@ fn kind(evidence: &Evidence<'_>, text: Option<&Rule>) -> Option<ErrorKind> {
         (said, by_status) => by_text
             .or(evidence.by_headers)
             .or(by_status)
+            .or_else(weak)
             .or(said)
             .or((!evidence.texts.is_empty()).then_some(ErrorKind::Error)),
     }
@@ -206,12 +219,18 @@ const RULES: &[Rule] = &[
     rule("requestsperday", ErrorKind::RateLimitRequests),
     rule("tokensperminute", ErrorKind::RateLimitTokens),
     rule("tokensperday", ErrorKind::RateLimitTokens),
+    rule("input_token_count", ErrorKind::RateLimitInputTokens),
+    rule("input_tokens_per_", ErrorKind::RateLimitInputTokens),
+    rule("requests_per_", ErrorKind::RateLimitRequests),
+    rule("free_tier_requests", ErrorKind::RateLimitRequests),
+    rule("tokens_per_", ErrorKind::RateLimitTokens),
     // Money is gone: waiting does not help.
     quota("insufficient_quota", LimitedBy::Quota),
-    quota("exceeded your current quota", LimitedBy::Quota),
+    quota("exceeded_current_quota", LimitedBy::Quota),
     quota("billing_hard_limit", LimitedBy::SpendCap),
     quota("spending limit", LimitedBy::SpendCap),
     quota("spend limit", LimitedBy::SpendCap),
+    quota("api usage limits", LimitedBy::SpendCap),
     quota("monthly limit", LimitedBy::SpendCap),
     quota("billing_not_active", LimitedBy::Quota),
     quota("credit balance is too low", LimitedBy::Quota),
@@ -220,6 +239,9 @@ const RULES: &[Rule] = &[
     quota("insufficient balance", LimitedBy::Quota),
     quota("insufficient_balance", LimitedBy::Quota),
     quota("payment_required", LimitedBy::Quota),
+    quota("credits are depleted", LimitedBy::Quota),
+    quota("api calls / month", LimitedBy::Quota),
+    quota("arrearage", LimitedBy::Quota),
     quota("key limit exceeded", LimitedBy::SpendCap),
     // Which rate. Where all are listed, their numbers say it.
     rule("(actual/limit)", ErrorKind::RateLimit),
@@ -234,6 +256,20 @@ const RULES: &[Rule] = &[
     rule("requests per min", ErrorKind::RateLimitRequests),
     rule("requests per day", ErrorKind::RateLimitRequests),
     rule("requests per second", ErrorKind::RateLimitRequests),
+    rule("number of requests has exceeded", ErrorKind::RateLimitRequests),
+    rule("number of request tokens has exceeded", ErrorKind::RateLimitTokens),
+    rule("request_quota_exceeded", ErrorKind::RateLimitRequests),
+    rule("token_quota_exceeded", ErrorKind::RateLimitTokens),
+    rule("api calls / minute", ErrorKind::RateLimitRequests),
+    rule("max rpm", ErrorKind::RateLimitRequests),
+    rule("max rpd", ErrorKind::RateLimitRequests),
+    rule("max tpm", ErrorKind::RateLimitTokens),
+    rule("max tpd", ErrorKind::RateLimitTokens),
+    rule("rpm rate limit", ErrorKind::RateLimitRequests),
+    rule("rpd rate limit", ErrorKind::RateLimitRequests),
+    rule("tpm rate limit", ErrorKind::RateLimitTokens),
+    rule("tpd rate limit", ErrorKind::RateLimitTokens),
+    rule("request rpm", ErrorKind::RateLimitRequests),
     rule("free-models-per-", ErrorKind::RateLimitRequests),
     rule("token rate limit", ErrorKind::RateLimitTokens),
     rule("too many tokens, please wait", ErrorKind::RateLimitTokens),
@@ -251,11 +287,20 @@ const RULES: &[Rule] = &[
     rule("queue_exceeded", ErrorKind::Overloaded),
     rule("over capacity", ErrorKind::Overloaded),
     rule("slow_down", ErrorKind::Overloaded),
+    rule("capacity_exceeded", ErrorKind::Overloaded),
+    rule("capacity exceeded", ErrorKind::Overloaded),
+    rule("nocapacity", ErrorKind::Overloaded),
+    rule("high demand", ErrorKind::Overloaded),
+    rule("high traffic", ErrorKind::Overloaded),
+    rule("too busy", ErrorKind::Overloaded),
+    rule("modelnotready", ErrorKind::Unavailable),
     // The call was wrong.
     rule("context_length_exceeded", ErrorKind::ContextLength),
     rule("maximum context length", ErrorKind::ContextLength),
     rule("contextwindowexceeded", ErrorKind::ContextLength),
+    rule("exceed context limit", ErrorKind::ContextLength),
     rule("prompt is too long", ErrorKind::ContextLength),
+    rule("input is too long for", ErrorKind::ContextLength),
     rule("exceeds the maximum number of tokens", ErrorKind::ContextLength),
     rule("content_filter", ErrorKind::ContentFilter),
     rule("content_policy_violation", ErrorKind::ContentFilter),
@@ -264,11 +309,13 @@ const RULES: &[Rule] = &[
     rule("model_not_found", ErrorKind::ModelNotFound),
     rule("model not found", ErrorKind::ModelNotFound),
     rule("invalid model name", ErrorKind::ModelNotFound),
+    rule("\"model: ", ErrorKind::ModelNotFound),
     rule("does not exist or you do not have access", ErrorKind::ModelNotFound),
     rule("deploymentnotfound", ErrorKind::ModelNotFound),
     // The key was refused.
     rule("invalid_api_key", ErrorKind::Auth),
     rule("incorrect api key", ErrorKind::Auth),
+    rule("api key not valid", ErrorKind::Auth),
     rule("invalid x-api-key", ErrorKind::Auth),
     rule("authentication_error", ErrorKind::Auth),
     rule("authenticationerror", ErrorKind::Auth),
@@ -291,13 +338,26 @@ const RULES: &[Rule] = &[
     rule("connection reset", ErrorKind::Connection),
     rule("econnrefused", ErrorKind::Connection),
     rule("econnreset", ErrorKind::Connection),
+    // Google words a rate as a quota; what is to be tried again in a while is a rate.
+    rule("resource_exhausted", ErrorKind::RateLimit),
+    rule("retrydelay", ErrorKind::RateLimit),
+    rule("please retry in ", ErrorKind::RateLimit),
+    quota("exceeded your current quota", LimitedBy::Quota),
     // A rate limit that does not say which.
     rule("rate_limit", ErrorKind::RateLimit),
     rule("ratelimit", ErrorKind::RateLimit),
     rule("rate limit", ErrorKind::RateLimit),
     rule("too many requests", ErrorKind::RateLimit),
     rule("throttl", ErrorKind::RateLimit),
-    rule("resource_exhausted", ErrorKind::RateLimit),
+];
+
+/// What says less than a status does.
+const WEAK: &[Rule] = &[
+    rule("server_error", ErrorKind::ServerError),
+    rule("api_error", ErrorKind::ServerError),
+    rule("internal server error", ErrorKind::ServerError),
+    rule("invalid_request_error", ErrorKind::InvalidRequest),
+    rule("not_found_error", ErrorKind::NotFound),
 ];
 
 #[cfg(test)]

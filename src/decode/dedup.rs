@@ -9,7 +9,20 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::domain::Request;
+use super::map::Identity;
+use crate::domain::{Dedup, Request};
+
+/// What makes a call with this id equal to others. Without a time an id alone would be
+/// left, which a client may choose.
+pub(super) fn same(key: &str, by: &Identity, request: &Request, salt: u64) -> Option<Dedup> {
+    let fingerprint = match (by.trusted, by.shared) {
+        (true, _) => trusted(key, &by.space, salt),
+        _ if !request.at_logged => return None,
+        (false, true) => shared(key, &by.space, request, salt),
+        (false, false) => fingerprint(key, request, salt),
+    };
+    Some(Dedup { fingerprint, keep: by.keep })
+}
 
 /// Fingerprint of a call by its id alone, in a log that nobody attacks; ids of
 /// different spaces are different.
@@ -19,8 +32,22 @@ pub(super) fn trusted(key: &str, space: &str, salt: u64) -> u64 {
     hasher.finish()
 }
 
+/// Fingerprint of a call of which several formats tell, each with what it has: what all
+/// have, the time to a millisecond.
+fn shared(key: &str, space: &str, request: &Request, salt: u64) -> u64 {
+    let mut hasher = hasher(key, salt);
+    hasher.write(space.as_bytes());
+    hasher.write_i64(request.at.0.div_euclid(1_000_000));
+    hasher.write_u16(request.status.unwrap_or(0));
+    for count in [request.tokens.input, request.tokens.output] {
+        hasher.write_u64(count.unwrap_or(u64::MAX));
+    }
+    hasher.write_i128(request.cost.map_or(-1, |cost| cost.usd.0));
+    hasher.finish()
+}
+
 /// Fingerprint of a call whose log gives it `key`; the same in every run.
-pub(super) fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
+fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
     let (tokens, timing) = (request.tokens, request.timing);
     let count = |count: Option<u64>| count.unwrap_or(u64::MAX);
     let millis = |millis: Option<f64>| millis.map_or(u64::MAX, f64::to_bits);

@@ -96,6 +96,7 @@ const BUILTIN: &[(&str, &str)] = &[
 
 const BODY: (&str, &str) =
     ("response-body.toml", include_str!("../../data/formats/response-body.toml"));
+const USAGE: (&str, &str) = ("usage.toml", include_str!("../../data/formats/usage.toml"));
 
 /// Inputs whose formats are told by fields.
 const DETECTED: [Input; 5] =
@@ -138,6 +139,8 @@ pub struct Formats {
     costs: Costs,
     /// How the body of a response is read.
     body: Format,
+    /// How an object of token counts is read.
+    usage: Format,
     /// What metrics mean.
     metrics: MetricMaps,
     /// The one format whose records are pages of metrics.
@@ -313,12 +316,13 @@ impl FormatMaps {
         let costs = Costs::of(simple.map(|(_, map)| map));
         let metric = |format: &Format| format.map.input == Input::Prometheus;
         let prometheus = formats.iter().position(metric);
-        let body = match map::read(BODY.1) {
-            Ok(body) => Format::new(0, &body, &[]),
+        let inner = |(_, text)| match map::read(text) {
+            Ok(map) => Format::new(0, &map, &[]),
             Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
         };
+        let (body, usage) = (inner(BODY), inner(USAGE));
         let metrics = MetricMaps::with(Vec::new());
-        Formats { formats, maps: self.clone(), any, costs, body, metrics, prometheus }
+        Formats { formats, maps: self.clone(), any, costs, body, usage, metrics, prometheus }
     }
 
     fn put(&mut self, map: Map<String>, file: &str, text: &str) {
@@ -459,6 +463,10 @@ impl Formats {
 
     pub(super) fn body(&self) -> &Format {
         &self.body
+    }
+
+    pub(super) fn usage(&self) -> &Format {
+        &self.usage
     }
 }
 

@@ -11,6 +11,7 @@ mod envelope;
 mod held;
 mod lineage;
 mod literal;
+mod nested;
 mod object;
 mod otlp;
 mod pairs;
@@ -19,6 +20,7 @@ mod points;
 mod prefix;
 mod shed;
 mod text;
+mod words;
 
 use super::decoder::{Decoder, speaks_of_cost};
 use super::metrics::Growth;
@@ -159,6 +161,7 @@ impl Frame {
                 layer.place.push(out, Observation::Ignored { reason: "list" });
                 Taken::Yes
             }
+            Some(b'[') if words::are_in_brackets(layer.text) => self.text(d, layer, out),
             // Times and names stand in brackets as well.
             Some(b'[') if self.is_text(d, layer, out) => Taken::Yes,
             // A byte order mark, or a hole in the file, may stand before an object.
@@ -218,7 +221,9 @@ impl Frame {
             Shape::Object => {
                 let likely = envelope.filter(|envelope| envelope.trust == Trust::Perhaps);
                 let guess = Layer { mode: Mode::Perhaps, ..layer };
-                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes) {
+                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes)
+                    || self.nested(d, layer, out) == Taken::Yes
+                {
                     return Taken::Yes;
                 }
             }
@@ -401,25 +406,18 @@ impl Frame {
         if self.is_text(d, layer, out) {
             return Taken::Yes;
         }
-        // Where records stand by themselves, one with something before it is damaged.
-        if depth < MAX_DEPTH && (depth > 0 || !self.bare) {
-            let guess = Layer { mode: Mode::Perhaps, ..layer };
-            if let Some((before, object)) = prefix::object_behind_words(text) {
-                let first = before.split(|byte| *byte == b' ').next().unwrap_or_default();
-                let place = self.around(d, place, d.seen_time(first, place.at.received), None);
-                let guess = Layer { place, ..guess };
-                note(d, depth, "words", before);
-                if self.open(d, guess.inner(object), out) == Taken::Yes {
-                    return Taken::Yes;
-                }
-            }
-            if let Some(peeled) = prefix::behind_pod(text) {
-                let place = self.around(d, place, None, peeled.host);
-                let guess = Layer { place, ..guess };
-                note(d, depth, "pod", in_front(text, peeled.text));
-                if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
-                    return Taken::Yes;
-                }
+        if self.behind_words(d, layer, out) == Taken::Yes {
+            return Taken::Yes;
+        }
+        if depth < MAX_DEPTH
+            && (depth > 0 || !self.bare)
+            && let Some(peeled) = prefix::behind_pod(text)
+        {
+            let place = self.around(d, place, None, peeled.host);
+            let guess = Layer { place, mode: Mode::Perhaps, ..layer };
+            note(d, depth, "pod", in_front(text, peeled.text));
+            if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
+                return Taken::Yes;
             }
         }
         self.unclaimed(d, layer, Shape::NotJson, out)

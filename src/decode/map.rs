@@ -47,6 +47,8 @@ pub(super) struct Map<P> {
     pub(super) identity: Identity,
     /// Whether calls count, or only the limits beside them.
     pub(super) counts: Counts,
+    /// Lines tell of whatever a web server was asked for.
+    pub(super) access_log: bool,
     /// Values remembered from earlier lines of the same file.
     pub(super) sticky: Vec<Sticky<P>>,
     /// Alternatives by [`Field`]; the first usable one is the value.
@@ -55,6 +57,8 @@ pub(super) struct Map<P> {
     pub(super) limits: Vec<Limit<P>>,
     /// Where the response body is, if the line holds it.
     pub(super) body: Vec<P>,
+    /// Objects with token counts as a provider writes them.
+    pub(super) usage: Vec<P>,
 }
 
 /// Something that holds records.
@@ -138,6 +142,8 @@ pub(super) struct Identity {
     pub(super) keep: Keep,
     /// The id alone is enough: nobody who could gain by it chooses it.
     pub(super) trusted: bool,
+    /// Other maps' ids are the same.
+    pub(super) shared: bool,
     /// Within what such an id is one of a kind: usually the map.
     pub(super) space: Box<str>,
 }
@@ -300,6 +306,7 @@ impl Map<String> {
             tokens: self.tokens,
             identity: self.identity.clone(),
             counts: self.counts,
+            access_log: self.access_log,
             sticky: (self.sticky.iter())
                 .map(|sticky| Sticky {
                     name: sticky.name.clone(),
@@ -331,6 +338,7 @@ impl Map<String> {
                 })
                 .collect(),
             body: c.all(&self.body),
+            usage: c.all(&self.usage),
         }
     }
 }

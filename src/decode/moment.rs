@@ -28,8 +28,8 @@ const TICK_NS: i128 = 100;
 
 /// Dates that name no zone, in notations other than ISO 8601.
 const LOCAL: [&str; 2] = ["%d/%b/%Y:%H:%M:%S%.f", "%Y/%m/%d - %H:%M:%S%.f"];
-/// Dates that name neither year nor zone: vLLM's and syslog's.
-const YEARLESS: [&str; 2] = ["%m-%d %H:%M:%S%.f", "%b %e %H:%M:%S%.f"];
+/// Dates that name neither year nor zone: vLLM's, syslog's, and klog's.
+const YEARLESS: [&str; 3] = ["%m-%d %H:%M:%S%.f", "%b %e %H:%M:%S%.f", "%m%d %H:%M:%S%.f"];
 
 /// Reads a time as the map asks.
 pub(super) fn read_time(read_as: &As, value: Value<'_>, around: Around<'_>) -> Option<Wall> {
@@ -83,6 +83,7 @@ fn iso(raw: &[u8], around: Around<'_>) -> Option<Wall> {
 fn local(raw: &[u8], around: Around<'_>) -> Option<Wall> {
     let patterns: &[&str] = match (raw.get(2), raw.get(3)) {
         (Some(b'-'), _) | (_, Some(b' ')) => &YEARLESS,
+        _ if raw.get(4) == Some(&b' ') => &YEARLESS,
         (Some(b'/'), _) => &LOCAL,
         _ if raw.get(4) == Some(&b'/') => &LOCAL,
         _ => return None,

@@ -8,13 +8,14 @@ mod limits;
 mod memory;
 mod objects;
 mod place;
+mod traffic;
 
 use jiff::tz::TimeZone;
 
 use super::alike::Scanned;
 use super::body::Body;
 use super::cost::{self, Reported, reported};
-use super::dedup::{fingerprint, trusted};
+use super::dedup::{same, trusted};
 use super::eval::{Line, Scratch, Seen};
 use super::explain::Trace;
 use super::formats::{Format, Formats};
@@ -115,7 +116,7 @@ impl Recorder {
 
     /// A body, or a line of it, of the response that was begun.
     pub(super) fn body(&mut self, formats: &Formats, text: &[u8]) {
-        self.body.read(formats.body(), text);
+        self.body.read(formats, text);
     }
 
     /// What a record, scanned for `format`, says.
@@ -221,13 +222,16 @@ impl Recorder {
         let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
         self.collector.collect(format, record, reader, bag, &mut self.scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
+        for object in map.usage.iter().filter_map(get) {
+            self.body.usage(formats, object);
+        }
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
                     let text = value.text(self.scratch.escapes());
-                    self.body.read(formats.body(), text.as_bytes());
+                    self.body.read(formats, text.as_bytes());
                 }
-                Kind::Object | Kind::Array => self.body.read(formats.body(), value.raw),
+                Kind::Object | Kind::Array => self.body.read(formats, value.raw),
                 _ => {}
             }
         }
@@ -247,11 +251,9 @@ impl Recorder {
             return place.quarantine(out, reason);
         }
         let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
-        let status =
-            status.or_else(|| line.count(line.alts(map, Field::Status)).ok().and_then(status_of));
+        let status = status.or_else(|| self.status(map, line));
         request.status = status;
-        let (said, token_state) = tokens(line, map);
-        request.tokens = said.or(self.body.tokens);
+        request.tokens = tokens(line, map).or(self.body.tokens);
         // What failed and used nothing may be about a model that nobody has.
         let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
         let used = paid || request.tokens.output > Some(0);
@@ -273,7 +275,7 @@ impl Recorder {
         self.read_limits(map, line, &request);
         describe(map, line, &mut request);
         request.failure = self.failure(map, line, status);
-        self.push(map, line, &mut request, place, out);
+        self.tell(map, line, &mut request, place, out);
         if self.trace.is_some() {
             self.note_call(map, &request, place);
         }
@@ -281,7 +283,7 @@ impl Recorder {
         if cost_is_ambiguous(cost) {
             place.fault(out, FaultReason::CostAmbiguous);
         }
-        if token_state == Seen::Unreadable {
+        if request.tokens.unreadable {
             place.fault(out, FaultReason::TokensUnreadable);
         }
         if time_fault == Seen::Unreadable {
@@ -306,7 +308,6 @@ impl Recorder {
         let mut name = |field, kind| names.of(&line, line.alts(map, field), kind, scratch);
         request.provider = name(Field::Provider, NameKind::Provider);
         request.model = name(Field::Model, NameKind::Model);
-        request.endpoint = name(Field::Endpoint, NameKind::Endpoint);
         request.host = name(Field::Host, NameKind::Host).or(place.host).or(self.defaults.host);
         let environment = name(Field::Environment, NameKind::Environment);
         request.caller = Caller {
@@ -320,6 +321,12 @@ impl Recorder {
         if request.model.is_none() && !self.body.model.is_empty() {
             request.model = names.intern(NameKind::Model, &self.body.model);
         }
+    }
+
+    /// Paths are many where anything is asked for, so only those of calls get a name.
+    fn endpoint(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
+        let alts = line.alts(map, Field::Endpoint);
+        request.endpoint = self.names.of(&line, alts, NameKind::Endpoint, &mut self.scratch);
     }
 
     fn read_headers(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
@@ -409,17 +416,14 @@ impl Recorder {
         };
         let mut dedup_key = TextRef::default();
         let identity = &map.identity;
-        // Without a time an id alone is left, which a client may choose.
-        let tells_lines_apart = request.at_logged || identity.trusted;
-        request.dedup = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
+        let seen = *request;
+        let by = |key: &str| same(key, identity, &seen, salt);
+        let own = line.text(line.alts(map, Field::RecordKey), scratch, by);
+        let told = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
             dedup_key = kept(key);
-            let fingerprint = if identity.trusted {
-                trusted(key, &identity.space, salt)
-            } else {
-                fingerprint(key, request, salt)
-            };
-            tells_lines_apart.then_some(Dedup { fingerprint, keep: identity.keep })
+            own.or_else(|| by(key))
         });
+        request.dedup = own.or(told);
         let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
             Some(Dedup { fingerprint: trusted(key, &identity.space, salt), keep: Keep::Join })
         });
@@ -525,10 +529,6 @@ fn is_word(text: &str) -> bool {
 
 fn cost_is_ambiguous(cost: Reported) -> bool {
     matches!(cost, Reported::Ambiguous(_))
-}
-
-fn status_of(number: u64) -> Option<u16> {
-    u16::try_from(number).ok().filter(|status| (100..1000).contains(status))
 }
 
 /// The class a word or a number stands for.

@@ -9,18 +9,16 @@ use crate::domain::{Tier, Tokens};
 /// what is believed can never leave its type.
 const MOST: u64 = 1_000_000_000_000;
 
-/// Token counts of a line; whether any was there that can't be read.
-pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
-    let mut state = Seen::Absent;
+/// Token counts of a line.
+pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
+    let mut unreadable = false;
     let mut count = |field| {
         let alts = line.alts(map, field);
         if alts.is_empty() {
             return None;
         }
         let seen = plausible(line.count(alts));
-        if seen == Seen::Unreadable {
-            state = Seen::Unreadable;
-        }
+        unreadable |= seen == Seen::Unreadable;
         seen.ok()
     };
     let mut tokens = Tokens {
@@ -30,8 +28,14 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
         cache_write: count(Field::CacheWriteTokens),
         cache_write_1h: count(Field::CacheWrite1hTokens),
         reasoning: count(Field::ReasoningTokens),
+        unreadable: false,
     };
     let total = count(Field::TotalTokens);
+    tokens.unreadable = unreadable;
+    if !unreadable && total.is_some() && total == tokens.input && tokens.output.is_none() {
+        // Embeddings have no output, and Gemini leaves out what is zero.
+        tokens.output = Some(0);
+    }
     let cached = tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0));
     // A part larger than the whole was counted apart from it, as Anthropic does.
     let apart = tokens.input.is_some_and(|input| cached > input);
@@ -42,10 +46,7 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> (Tokens, Seen<()>) {
         let reasoning = tokens.reasoning.unwrap_or(0);
         tokens.output = tokens.output.map(|output| output.saturating_add(reasoning));
     }
-    if state == Seen::Absent && tokens != Tokens::default() {
-        state = Seen::Is(());
-    }
-    (tokens, state)
+    tokens
 }
 
 /// Whether reasoning was counted apart from the output, as xAI does: it is more
@@ -78,5 +79,6 @@ pub(super) fn larger(one: Tokens, other: Tokens) -> Tokens {
         cache_write: one.cache_write.max(other.cache_write),
         cache_write_1h: one.cache_write_1h.max(other.cache_write_1h),
         reasoning: one.reasoning.max(other.reasoning),
+        unreadable: one.unreadable || other.unreadable,
     }
 }

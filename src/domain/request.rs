@@ -177,6 +177,7 @@ pub enum FaultReason {
     CostAmbiguous,
     TimeUnreadable,
     TokensUnreadable,
+    TokensMissing,
     HeaderUnreadable,
     ReadError,
     KeyInLog,
@@ -190,7 +191,8 @@ words!(FaultReason {
     UnknownFormat = "unknown_format", CostUnreadable = "cost_unreadable",
     CostNegative = "cost_negative", CostImplausible = "cost_implausible",
     CostAmbiguous = "cost_ambiguous", TimeUnreadable = "time_unreadable",
-    TokensUnreadable = "tokens_unreadable", HeaderUnreadable = "header_unreadable",
+    TokensUnreadable = "tokens_unreadable", TokensMissing = "tokens_missing",
+    HeaderUnreadable = "header_unreadable",
     ReadError = "read_error", KeyInLog = "key_in_log",
     TtftNotMeasured = "ttft_not_measured", MetricOutOfRange = "metric_out_of_range",
 });
@@ -211,6 +213,8 @@ pub struct Tokens {
     pub cache_write_1h: Option<u64>,
     /// Part of `output` spent on reasoning.
     pub reasoning: Option<u64>,
+    /// A count was there that could not be read: what all of it costs is not known.
+    pub unreadable: bool,
 }
 
 /// Service tier a call was billed under.

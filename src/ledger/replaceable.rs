@@ -209,7 +209,16 @@ fn kept(told: Told, fingerprint: u64, at: Wall, who: Who) -> KeptCall {
         retry_after_s: Exact::value(told.retry_after_s),
     };
     let [input, output, cached_input, cache_write, cache_write_1h, reasoning] = told.tokens;
-    request.tokens = Tokens { input, output, cached_input, cache_write, cache_write_1h, reasoning };
+    request.tokens = Tokens {
+        input,
+        output,
+        cached_input,
+        cache_write,
+        cache_write_1h,
+        reasoning,
+        // What it cost was decided when it was counted.
+        unreadable: false,
+    };
     request.tier = told.tier;
     request.cost = told
         .cost_nano_usd

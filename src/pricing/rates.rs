@@ -56,6 +56,11 @@ impl PerMillion {
         u64::try_from(nano).ok().map(PerMillion)
     }
 
+    /// A count as far as the price needs it: what is free need not be known.
+    fn needed(self, tokens: Option<u64>) -> Option<u64> {
+        tokens.or((self.0 == 0).then_some(0))
+    }
+
     fn times(self, tokens: u64) -> i128 {
         i128::from(self.0) * i128::from(tokens)
     }
@@ -75,15 +80,17 @@ impl ModelPrice {
         self.before.iter().find(|(until, _)| at < *until).map_or(self, |(_, price)| price)
     }
 
-    /// What a call costs, rounded up to the next nano-USD; `None` when no token
-    /// count is known. A count that is missing beside a known one adds nothing.
+    /// What a call costs, rounded up to the next nano-USD; `None` where a count that it
+    /// is made of is not known. Parts for which logs have no field (cached, written) are
+    /// none where they are absent.
     #[must_use]
     pub fn cost(&self, tokens: &Tokens, tier: Tier) -> Option<NanoUsd> {
-        if tokens.input.is_none() && tokens.output.is_none() {
+        if tokens.unreadable || (tokens.input.is_none() && tokens.output.is_none()) {
             return None;
         }
-        let input = tokens.input.unwrap_or(0);
-        let rates = self.rates_for(input, tier);
+        let rates = self.rates_for(tokens.input.unwrap_or(0), tier);
+        let input = rates.input.needed(tokens.input)?;
+        let output = rates.output.needed(tokens.output)?;
         let cached = tokens.cached_input.unwrap_or(0).min(input);
         let written = tokens.cache_write.unwrap_or(0).min(input - cached);
         let written_1h = tokens.cache_write_1h.unwrap_or(0).min(written);
@@ -93,7 +100,7 @@ impl ModelPrice {
             + rates.cache_read.unwrap_or(rates.input).times(cached)
             + write_rate.times(written - written_1h)
             + rates.cache_write_1h.unwrap_or(write_rate).times(written_1h)
-            + rates.output.times(tokens.output.unwrap_or(0));
+            + rates.output.times(output);
         Some(NanoUsd(sum.div_euclid(1_000_000) + i128::from(sum.rem_euclid(1_000_000) > 0)))
     }
 
@@ -177,6 +184,7 @@ mod tests {
             cache_write: Some(300),
             cache_write_1h: Some(100),
             reasoning: Some(5),
+            unreadable: false,
         };
         // 100*3 + 600*0.3 + 200*3.75 + 100*6 + 10*15 = 1980 USD per million.
         assert_eq!(price.cost(&tokens, Tier::Standard), Some(NanoUsd(1_980_000)));
@@ -185,6 +193,9 @@ mod tests {
         let tiny = ModelPrice::flat(rates("0.0001", "0"));
         assert_eq!(tiny.cost(&one, Tier::Standard), Some(NanoUsd(1)), "0.1 nano rounds up");
         assert_eq!(tiny.cost(&Tokens::default(), Tier::Standard), None);
+        assert_eq!(price.cost(&one, Tier::Standard), None, "half is no price");
+        let damaged = Tokens { unreadable: true, ..tokens };
+        assert_eq!(price.cost(&damaged, Tier::Standard), None);
     }
 
     #[test]
@@ -197,7 +208,7 @@ mod tests {
             ],
             ..ModelPrice::flat(rates("3", "3"))
         };
-        let one = Tokens { input: Some(1), ..Tokens::default() };
+        let one = Tokens { input: Some(1), output: Some(0), ..Tokens::default() };
         let cost = |n| price.at(day(n)).cost(&one, Tier::Standard).unwrap().0;
         assert_eq!([cost(9), cost(10), cost(19), cost(20)], [5_000, 4_000, 4_000, 3_000]);
     }
@@ -207,6 +218,7 @@ mod tests {
         let price = ModelPrice::flat(rates("3", "15"));
         let tokens = Tokens {
             input: Some(10),
+            output: Some(0),
             cached_input: Some(u64::MAX),
             cache_write: Some(u64::MAX),
             ..Tokens::default()
@@ -227,7 +239,7 @@ mod tests {
             ..ModelPrice::flat(rates("3", "15"))
         };
         let cost = |input, tier| {
-            let tokens = Tokens { input: Some(input), ..Tokens::default() };
+            let tokens = Tokens { input: Some(input), output: Some(0), ..Tokens::default() };
             price.cost(&tokens, tier).unwrap().0
         };
         assert_eq!(cost(200_000, Tier::Standard), 200_000 * 3_000);

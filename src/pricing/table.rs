@@ -371,7 +371,7 @@ mod tests {
             "before":[{"until":"2026-10-01","input":"4","output":"8"}]}}}"#;
         let table = PriceTable::parse(json).unwrap();
         let row = table.row(table.find(Some("p"), "m").unwrap()).unwrap();
-        let tokens = Tokens { output: Some(1_000_000), ..Tokens::default() };
+        let tokens = Tokens { input: Some(0), output: Some(1_000_000), ..Tokens::default() };
         let usd = |date| row.at(day(date).unwrap()).cost(&tokens, Tier::Standard).unwrap().0;
         assert_eq!(usd("2026-09-30"), 8_000_000_000);
         assert_eq!(usd("2026-10-01"), 2_000_000_000);

@@ -115,7 +115,7 @@ impl Pipeline {
             return;
         }
         self.given = at.offset + 1;
-        self.pricer.price_batch(out.items.get_mut(first..).unwrap_or_default());
+        self.pricer.price_batch(&mut out.items, first);
     }
 }
 

@@ -382,7 +382,7 @@ fn pages_in_files_are_read_like_those_of_servers() {
 #[test]
 fn a_page_in_a_log_of_something_else_ends_where_that_goes_on() {
     let sandbox = Sandbox::new();
-    let call = r#"{"at":"2026-11-20T14:00:00Z","provider":"openai","model":"gpt-4o","status":200,"latency_ms":20,"input_tokens":5}"#;
+    let call = r#"{"at":"2026-11-20T14:00:00Z","provider":"openai","model":"gpt-4o","status":200,"latency_ms":20,"input_tokens":5,"output_tokens":1}"#;
     let rows = parse(
         &sandbox,
         &format!("{call}\n# HELP tgi_queue_size Waiting\ntgi_queue_size 3\n{call}\nup 1\n"),

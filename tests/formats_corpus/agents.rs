@@ -6,8 +6,7 @@ const SAMPLES: &[Sample] = &[
     Sample {
         sample: "claude_code_session.jsonl",
         expect: "claude_code_session.json",
-        // "rate limit of 450,000 input tokens" is one on input tokens.
-        overlook: &["error_kind"],
+        overlook: &[],
     },
     Sample {
         sample: "codex_rollout.jsonl",
@@ -18,16 +17,10 @@ const SAMPLES: &[Sample] = &[
     Sample {
         sample: "gemini_cli_telemetry.log",
         expect: "gemini_cli_telemetry.json",
-        // The metric that ran out is one of input tokens.
-        overlook: &["error_kind"],
+        overlook: &[],
     },
     Sample { sample: "gemini_cli_chat.jsonl", expect: "gemini_cli_chat.json", overlook: &[] },
-    Sample {
-        sample: "opencode_messages.jsonl",
-        expect: "opencode_messages.json",
-        // The limit that is used up is one of input tokens.
-        overlook: &["error_kind"],
-    },
+    Sample { sample: "opencode_messages.jsonl", expect: "opencode_messages.json", overlook: &[] },
 ];
 
 #[test]

@@ -38,8 +38,7 @@ const SAMPLES: &[Sample] = &[
     Sample {
         sample: "otlp_logs_claude_code.jsonl",
         expect: "otlp_logs_claude_code.json",
-        // "rate limit of 450,000 input tokens" is one on input tokens.
-        overlook: &["error_kind"],
+        overlook: &[],
     },
     Sample { sample: "otlp_logs_codex.jsonl", expect: "otlp_logs_codex.json", overlook: &[] },
 ];

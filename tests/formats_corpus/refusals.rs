@@ -85,8 +85,9 @@ fn limits_that_only_stand_in_a_body_are_read_in_a_line() {
     let groq = "Rate limit reached for model `llama3-70b-8192` in organization `org_x` on tokens per day (TPD): Limit 100000, Used 99300, Requested 1200. Please try again in 7m12.5s.";
     let groq_body =
         json!({"error": {"message": groq, "type": "tokens", "code": "rate_limit_exceeded"}});
-    assert_eq!(answered(429, &groq_body), "429 rate_limit_tokens by:upstream wait:432.5");
-    assert_eq!(told_by_litellm("429", groq), "429 rate_limit_tokens by:upstream wait:432.5");
+    let limited = "429 rate_limit_tokens by:upstream wait:432.5 [tokens 700/100000]";
+    assert_eq!(answered(429, &groq_body), limited);
+    assert_eq!(told_by_litellm("429", groq), limited);
 }
 
 #[test]
@@ -191,6 +192,100 @@ fn a_refusal_may_have_any_status() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_google_words_as_a_quota_is_a_rate_unless_money_is_named() {
+    let google = |message: &str, details: Value| json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": message, "details": details}});
+    let quota = "You exceeded your current quota, please check your plan and billing details.";
+    let wait = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "48s"}]);
+    let metric = "You exceeded your current quota. * Quota exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 20\nPlease retry in 48.9s.";
+    for (body, expected) in [
+        (google(quota, wait.clone()), "429 rate_limit wait:48"),
+        (google(quota, json!([])), "429 rate_limit"),
+        (google("Resource exhausted. Please try again later.", json!([])), "429 rate_limit"),
+        (google(metric, json!([])), "429 rate_limit_requests wait:48.9"),
+        (google("Your prepayment credits are depleted.", json!([])), "429 quota_exhausted"),
+        // OpenAI's words for money, which has no more.
+        (json!({"error": {"message": quota}}), "429 quota_exhausted"),
+        (json!({"error": {"message": quota, "code": "insufficient_quota"}}), "429 quota_exhausted"),
+    ] {
+        assert_eq!(answered(429, &body), expected, "{body}");
+        let message = format!("litellm.RateLimitError: GeminiException - {body}");
+        let told = told_by_litellm("429", &message);
+        assert_eq!(told.replace(" by:upstream", ""), expected, "{message}");
+    }
+}
+
+#[test]
+fn an_error_without_the_usual_envelope_is_read_where_the_status_says_it_is_one() {
+    for (status, body, expected) in [
+        (
+            429,
+            json!({"message": "Tokens per minute limit exceeded", "code": "token_quota_exceeded"}),
+            "429 rate_limit_tokens",
+        ),
+        (
+            429,
+            json!({"message": "We're experiencing high traffic right now!", "code": "queue_exceeded"}),
+            "429 overloaded",
+        ),
+        (
+            400,
+            json!({"__type": "ThrottlingException", "message": "Too many requests, please wait before trying again."}),
+            "400 rate_limit",
+        ),
+        (
+            429,
+            json!({"message": "You are using a Trial key, which is limited to 20 API calls / minute."}),
+            "429 rate_limit_requests",
+        ),
+        (
+            429,
+            json!({"message": "You are using a Trial key, which is limited to 1000 API calls / month."}),
+            "429 quota_exhausted",
+        ),
+        (503, json!({"error_msg": "rate limit"}), "503 rate_limit"),
+        (
+            429,
+            json!({"message": "AI token rate limit exceeded for provider(s): openai"}),
+            "429 rate_limit_tokens",
+        ),
+        (
+            400,
+            json!({"type": "error", "error": {"type": "invalid_request_error", "message": "You have reached your specified API usage limits. You will regain access on 2026-12-01."}}),
+            "400 quota_exhausted",
+        ),
+        (
+            429,
+            json!({"type": "error", "error": {"type": "rate_limit_error", "message": "Number of requests has exceeded your per-minute rate limit"}}),
+            "429 rate_limit_requests",
+        ),
+        (
+            429,
+            json!({"error": {"message": "Your account d request reached organization TPD rate limit, current:15, limit:15", "type": "rate_limit_reached_error"}}),
+            "429 rate_limit_tokens by:upstream [tokens 0/15]",
+        ),
+        (
+            400,
+            json!({"error": {"message": "API key not valid. Please pass a valid API key."}}),
+            "400 auth",
+        ),
+        (
+            404,
+            json!({"type": "error", "error": {"type": "not_found_error", "message": "model: claude-9"}}),
+            "404 model_not_found",
+        ),
+        (
+            200,
+            json!({"status": "failed", "error": {"code": "server_error", "message": "x"}}),
+            "200 server_error",
+        ),
+        // An answer that speaks of such things is an answer.
+        (200, json!({"message": "rate limit", "code": "queue_exceeded"}), "200"),
+    ] {
+        assert_eq!(answered(status, &body), expected, "{body}");
+    }
 }
 
 #[test]

@@ -160,6 +160,7 @@ pub fn counted(id: &BucketId, n: u64, names: &Names) -> CountedCall {
         cache_write: count(14),
         cache_write_1h: count(15),
         reasoning: count(16),
+        unreadable: false,
     };
     request.tier = one(Tier::ALL, n);
     let usd = NanoUsd((n >> 2).into());

@@ -154,7 +154,8 @@ fn wanted(map: &Map<String>) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         alt.when.iter().for_each(|when| of_cond(when, &mut ask));
     }
     let named = map.headers.named.iter().flat_map(|(_, paths)| paths);
-    values.extend(map.headers.from.iter().chain(&map.body).chain(named).map(|path| whole(path)));
+    let whole_values = map.headers.from.iter().chain(&map.body).chain(&map.usage);
+    values.extend(whole_values.chain(named).map(|path| whole(path)));
     let conds = map.keep.iter().chain(&map.ignore).chain(&map.queue).chain(&map.headers.when);
     let conds = conds.chain(map.sticky.iter().filter_map(|sticky| sticky.when.as_ref()));
     let conds = conds.chain(map.limits.iter().filter_map(|limit| limit.when.as_ref()));

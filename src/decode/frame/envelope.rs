@@ -299,7 +299,12 @@ fn host_within(object: &[u8]) -> Option<Value<'_>> {
     members(object).find(named).map(|(_, value)| value).filter(|value| value.is_text())
 }
 
-fn speaks_of_money(key: &[u8]) -> bool {
+/// Whether a key names the time of a line.
+pub(super) fn is_time(key: &[u8]) -> bool {
+    matches!(role(key, Kind::Str), Role::Time)
+}
+
+pub(super) fn speaks_of_money(key: &[u8]) -> bool {
     let has = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
     has(b"cost") || has(b"spend") || has(b"usd") || has(b"price")
 }

@@ -90,6 +90,7 @@ pub(super) fn read(
     quota::carried_headers(body, gathered);
     quota::moonshot(body, gathered, labels);
     quota::xai(body, gathered);
+    quota::groq(body, gathered);
     let too_large = prose::asks_too_much(body);
     if !too_large {
         wait(body, now, gathered);
@@ -102,18 +103,20 @@ pub(super) fn read(
     Said { verdict, limited_by, too_large }
 }
 
-/// The values of every field with this name, however deeply nested or escaped.
+/// The values of every field with this name, however deeply nested or escaped, in JSON or
+/// as Python prints it.
 pub(super) fn fields<'a>(body: &'a [u8], key: &'a str) -> impl Iterator<Item = (usize, &'a [u8])> {
     memmem::find_iter(body, key).filter_map(move |at| {
-        let quote_before = at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
+        let quote = *body.get(at.checked_sub(1)?).filter(|byte| matches!(byte, b'"' | b'\''))?;
         let end = at + key.len();
-        let rest = body.get(end..).filter(|_| quote_before)?;
-        let rest = rest.strip_prefix(b"\\").unwrap_or(rest).strip_prefix(b"\"")?;
+        let rest = body.get(end..)?;
+        let rest = rest.strip_prefix(b"\\").unwrap_or(rest).strip_prefix(&[quote])?;
         let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
         let rest = rest.strip_prefix(b"\\").unwrap_or(rest);
-        let (text, ends): (&[u8], &[u8]) = match rest.strip_prefix(b"\"") {
-            Some(text) => (text, b"\"\\"),
-            None => (rest, b",}]\\ \r\n"),
+        let (text, ends): (&[u8], &[u8]) = match rest {
+            [b'"', text @ ..] => (text, b"\"\\"),
+            [b'\'', text @ ..] => (text, b"'\\"),
+            _ => (rest, b",}]\\ \r\n"),
         };
         let len = text.iter().position(|b| ends.contains(b)).unwrap_or(text.len());
         Some((end, text.get(..len)?))

@@ -115,6 +115,30 @@ pub(super) fn xai(body: &[u8], gathered: &mut Gathered) {
     }
 }
 
+/// Groq: ``for model `x` … on tokens per day (TPD): Limit 100000, Used 99300, Requested 1200``,
+/// which no header tells. Where the log has headers, theirs are its limits; and of a
+/// request that is larger than the limit, what is used says nothing.
+pub(super) fn groq(body: &[u8], gathered: &mut Gathered) {
+    let Some(rest) = after(body, "): Limit ").filter(|_| contains(body, "for model `")) else {
+        return;
+    };
+    if !gathered.drafts.is_empty() || prose::asks_too_much(body) {
+        return;
+    }
+    let before = body.get(..body.len() - rest.len()).unwrap_or_default();
+    let name = before.rsplit(|byte| *byte == b'(').next().unwrap_or_default();
+    let limit = prose::number(rest).map(|(limit, _)| limit);
+    let used = after(rest, "Used ").and_then(prose::number).map(|(used, _)| used);
+    let (Some(resource), Some(limit), Some(used)) = (first_in(COUNTED, name), limit, used) else {
+        return;
+    };
+    let mut key = Key::field(&BODY, false);
+    (key.resource, key.scope, key.named) = (resource, Scope::Org, true);
+    if let Some(draft) = gathered.draft(key) {
+        put(draft, first_in(WINDOWS, name), &[(Verb::Limit, limit), (Verb::Used, used)]);
+    }
+}
+
 fn after<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
     memmem::find(text, word.as_bytes()).and_then(|at| text.get(at + word.len()..))
 }

@@ -66,6 +66,7 @@ fields! {
         FinishReason "finish_reason" Text,
         RequestId "request_id" Text,
         DedupKey "dedup_key" Text,
+        RecordKey "record_key" Text,
         CallKey "call_key" Text,
         Queue "queue" Text,
         OldestAgeS "oldest_age_s" Number,

@@ -42,12 +42,14 @@ pub(crate) const KEYS: &[&str] = &[
     "trusted_id",
     "id_space",
     "count",
+    "access_log",
     "tokens",
     "sticky",
     "fields",
     "headers",
     "limits",
     "body",
+    "usage",
 ];
 
 /// Why a key needs `trusted_id`.
@@ -113,11 +115,13 @@ impl Reader {
             timezone: timezone(table)?,
             tokens: parts::tokens(table)?,
             counts: counts(table)?,
+            access_log: flag(table, "access_log")? == Some(true),
             sticky: self.sticky(table)?,
             fields: self.fields(table)?,
             headers: self.headers(table)?,
             limits: self.limits(table)?,
             body: self.paths_at(table, "", "body")?,
+            usage: self.paths_at(table, "", "usage")?,
         })
     }
 
@@ -263,12 +267,10 @@ fn outer_path(value: &Value<'_>, key: &str) -> Read<String> {
 fn identity(table: &Table<'_>, id: &str) -> Read<Identity> {
     let trusted = flag(table, "trusted_id")?.unwrap_or(false);
     let space = text_at(table, "id_space")?;
-    if let (Some(value), false) = (table.get("id_space"), trusted) {
-        return Err(error(value, "id_space", "needs `trusted_id = true`"));
-    }
+    let shared = space.is_some();
     let space = space.as_deref().unwrap_or(id).into();
     let Some(value) = table.get("dedup") else {
-        return Ok(Identity { keep: Keep::First, trusted, space });
+        return Ok(Identity { keep: Keep::First, trusted, shared, space });
     };
     let keep = match string(value, "dedup")?.as_str() {
         "first" => Keep::First,
@@ -281,7 +283,7 @@ fn identity(table: &Table<'_>, id: &str) -> Read<Identity> {
     if keep != Keep::First && !trusted {
         return Err(error(value, "dedup", UNTRUSTED));
     }
-    Ok(Identity { keep, trusted, space })
+    Ok(Identity { keep, trusted, shared, space })
 }
 
 fn counts(table: &Table<'_>) -> Read<Counts> {

@@ -4,16 +4,17 @@
 use serde_json::{Value, json};
 
 use super::headers::stripped;
-use super::{Place, Recorder, is_word, priority, status_of};
+use super::{Place, Recorder, is_word, priority};
 use crate::decode::cost::{Reported, reported, states_one};
 use crate::decode::eval::{Line, Seen};
 use crate::decode::explain::{Absent, FieldNote, RecordNote, condition, shown, source};
 use crate::decode::formats::Format;
 use crate::decode::headers::HeaderBag;
 use crate::decode::map::{Alt, Alts, Field, Map, Part, Spot};
+use crate::decode::status;
 use crate::decode::tokens::tier;
 use crate::domain::{
-    ErrorKind, Keep, Layer, LimitedBy, NameKind, NanoUsd, Priority, Request, Sym, Tier, Wall,
+    Keep, Layer, LimitedBy, NameKind, NanoUsd, Priority, Request, Sym, Tier, Wall,
 };
 use crate::scan::{Kind, elements, members};
 use crate::text;
@@ -109,10 +110,16 @@ impl Recorder {
             | Field::RetryAfterS
             | Field::OldestAgeS => line.span(one).map(Value::from),
             Field::Status => {
-                return match line.count(one) {
-                    Seen::Is(count) if status_of(count).is_none() => (None, Some("unreadable")),
-                    seen_count => seen(seen_count, Value::from),
+                let code = match line.count(one.clone()) {
+                    Seen::Is(number) => status::of_number(number),
+                    Seen::Unreadable => line.text(one.clone(), &mut self.scratch, status::code),
+                    Seen::Absent => return (None, None),
                 };
+                let word = |text: &str| status::failure(text).map(|kind| kind.word().into());
+                let value = code.map(Value::from);
+                let value = value.or_else(|| line.text(one, &mut self.scratch, word));
+                let fault = if value.is_none() { Some("unreadable") } else { None };
+                return (value, fault);
             }
             Field::Stream | Field::CacheHit => line.flag(one).map(Value::from),
             Field::ErrorText => {
@@ -258,7 +265,7 @@ const fn name_kind(field: Field) -> Option<NameKind> {
 fn word(field: Field, text: &str) -> Option<String> {
     match field {
         Field::Priority => priority(text).map(|priority| Priority::word(priority).to_owned()),
-        Field::ErrorKind => ErrorKind::from_word(text).map(|kind| kind.word().to_owned()),
+        Field::ErrorKind => status::failure(text).map(|kind| kind.word().to_owned()),
         Field::LimitedBy => LimitedBy::from_word(text).map(|by| by.word().to_owned()),
         Field::Layer => Layer::from_word(text).map(|layer| layer.word().to_owned()),
         Field::ServiceTier => Some(tier(text).word().to_owned()),

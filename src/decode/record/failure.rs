@@ -2,12 +2,16 @@
 
 use super::Recorder;
 use crate::decode::classify::{Evidence, classify};
-use crate::decode::eval::Line;
+use crate::decode::eval::{Line, Seen};
 use crate::decode::headers::CallState;
 use crate::decode::map::{Alt, Field, Map, Spot};
+use crate::decode::status;
 use crate::domain::{ErrorKind, Failure, Layer, LimitedBy};
 use crate::scan::{Kind, Value, members};
 
+/// What stands in an error field where there was none.
+const NO_ERROR: [&[u8]; 10] =
+    [b"0", b"false", b"none", b"null", b"nil", b"<nil>", b"no", b"ok", b"n/a", b"undefined"];
 /// Error texts of one line that are looked at.
 const TEXTS: usize = 8;
 /// Bytes of error texts that are searched for limits.
@@ -30,6 +34,17 @@ impl Recorder {
             || error_texts(map, line).next().is_some()
     }
 
+    /// The status of a line: mostly a number.
+    pub(super) fn status(&mut self, map: &Map<Spot>, line: Line<'_>) -> Option<u16> {
+        match line.count(line.alts(map, Field::Status)) {
+            Seen::Is(number) => status::of_number(number),
+            Seen::Unreadable => {
+                line.text(line.alts(map, Field::Status), &mut self.scratch, status::code)
+            }
+            Seen::Absent => None,
+        }
+    }
+
     pub(super) fn failure(
         &mut self,
         map: &Map<Spot>,
@@ -39,13 +54,15 @@ impl Recorder {
         let mut texts: [&[u8]; TEXTS] = [&[]; TEXTS];
         let mut used = 0;
         let said = error_texts(map, line);
-        let body = Some(self.body.error.as_slice()).filter(|error| !error.is_empty());
+        let failed = status.is_some_and(|status| status >= 400);
+        let body = Some(self.body.error(failed)).filter(|error| !error.is_empty());
         for (place, text) in texts.iter_mut().zip(body.into_iter().chain(said)) {
             *place = text;
             used += 1;
         }
-        let word =
-            line.text(line.alts(map, Field::ErrorKind), &mut self.scratch, ErrorKind::from_word);
+        let mut word = |field| line.text(line.alts(map, field), &mut self.scratch, status::failure);
+        let word = word(Field::ErrorKind)
+            .or_else(|| if status.is_none() { word(Field::Status) } else { None });
         let fine = status.is_none_or(|status| status < 400) && self.report.state == CallState::Ok;
         if fine && used == 0 && word.is_none() {
             return Failure::default();
@@ -60,6 +77,9 @@ impl Recorder {
             limited_by: limited_by.or(self.report.limited_by),
             limits: &self.report.limits,
         });
+        if failure.retryable == Some(true) && self.report.waiting_helps == Some(false) {
+            failure.retryable = Some(false);
+        }
         let layer = line.text(line.alts(map, Field::Layer), &mut self.scratch, Layer::from_word);
         failure.layer = match (layer, failure.kind) {
             (Some(layer), _) => layer,
@@ -81,11 +101,12 @@ impl Recorder {
         status: Option<u16>,
     ) {
         self.error_text.clear();
-        if !self.body.error.is_empty() {
+        let failed = status.is_some_and(|status| status >= 400);
+        let error = self.body.error(failed);
+        if !error.is_empty() {
             // A response that began well is an error by its body alone.
-            let failed = status.is_some_and(|status| status >= 400);
             self.error_text.extend_from_slice(if failed { b"" } else { b"{\"error\":" });
-            self.error_text.extend_from_slice(&self.body.error);
+            self.error_text.extend_from_slice(error);
             return;
         }
         for text in error_texts(map, line) {
@@ -122,6 +143,6 @@ fn says_something(value: Value<'_>) -> bool {
         Kind::False | Kind::True | Kind::Null => false,
         Kind::Object => members(value.raw).any(|(_, member)| !member.is_absent()),
         Kind::Array => value.raw.len() > 2,
-        _ => !value.is_absent() && value.raw != b"0",
+        _ => !value.is_absent() && !NO_ERROR.iter().any(|no| value.raw.eq_ignore_ascii_case(no)),
     }
 }

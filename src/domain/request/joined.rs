@@ -52,6 +52,7 @@ impl Tokens {
             cache_write: self.cache_write.or(other.cache_write),
             cache_write_1h: self.cache_write_1h.or(other.cache_write_1h),
             reasoning: self.reasoning.or(other.reasoning),
+            unreadable: self.unreadable || other.unreadable,
         }
     }
 }

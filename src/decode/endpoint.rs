@@ -1,0 +1,181 @@
+//! Which paths are endpoints of language models' APIs, wherever a gateway mounts them:
+//! `/v1/chat/completions`, `/openai/deployments/x/embeddings`, `/v1beta/models/x:generateContent`.
+//! Knows no log format; a path that is not known may still be one.
+
+/// Last segments that no other API has, whatever stands before them.
+const PLAIN: &[&str] = &[
+    "completions",
+    "embeddings",
+    "moderations",
+    "rerank",
+    "converse",
+    "converse-stream",
+    "invoke-with-response-stream",
+    "generate_stream",
+    "infill",
+];
+/// Last segments that need another one of such an API right before them.
+const BEHIND: &[(&str, &[&str])] = &[
+    ("generations", &["images"]),
+    ("edits", &["images"]),
+    ("variations", &["images"]),
+    ("speech", &["audio"]),
+    ("transcriptions", &["audio"]),
+    ("translations", &["audio"]),
+    ("chat", &["api"]),
+    ("generate", &["api"]),
+    ("embed", &["api"]),
+];
+/// Last segments that are words of many APIs: behind a provider's name they are these.
+const BEHIND_PROVIDER: &[&str] = &["messages", "responses", "chat", "completion", "generate"];
+const PROVIDERS: &[&str] = &[
+    "openai",
+    "anthropic",
+    "azure",
+    "bedrock",
+    "vertex",
+    "vertex-ai",
+    "vertex_ai",
+    "gemini",
+    "mistral",
+    "cohere",
+    "groq",
+    "deepseek",
+    "openrouter",
+    "together",
+    "fireworks",
+    "xai",
+    "perplexity",
+    "ollama",
+    "vllm",
+    "litellm",
+];
+/// What an API of models answers without a model, and what any API does.
+const LISTS: &[&str] = &[
+    "models",
+    "files",
+    "batches",
+    "vector_stores",
+    "uploads",
+    "jobs",
+    "count_tokens",
+    "tokenize",
+    "organization",
+    "usage",
+    "costs",
+    "key",
+    "keys",
+    "credits",
+    "health",
+    "healthz",
+    "ready",
+    "readyz",
+    "live",
+    "livez",
+    "ping",
+    "status",
+    "version",
+    "metrics",
+    "info",
+];
+/// Methods of Google's API, behind the model and a colon.
+const METHODS: &[&str] = &[
+    "generateContent",
+    "streamGenerateContent",
+    "embedContent",
+    "batchEmbedContents",
+    "predict",
+    "rawPredict",
+    "streamRawPredict",
+    "serverStreamingPredict",
+];
+
+/// Whether the path of a URL or a request line (`POST /v1/messages HTTP/1.1`) is one of them.
+pub(super) fn is_of_models(text: &str) -> bool {
+    let path = text.split(' ').find(|word| word.contains('/')).unwrap_or(text);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
+    let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    if let Some((_, method)) = last.rsplit_once(':') {
+        return METHODS.contains(&method);
+    }
+    let mut of_a_model =
+        || segments.next().is_some_and(|word| matches!(word, "model" | "models" | "endpoints"));
+    PLAIN.contains(&last)
+        || BEHIND.iter().any(|(word, parents)| *word == last && parents.contains(&before))
+        || (BEHIND_PROVIDER.contains(&last) && PROVIDERS.contains(&before))
+        || (matches!(last, "invoke" | "invocations") && of_a_model())
+        || is_versioned(path)
+}
+
+/// Whether it is of an API with a version, as those of models are: `/v1/ask`. What may be
+/// a call counts; lists, states and files are none.
+fn is_versioned(path: &str) -> bool {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let has_version = segments.by_ref().take(4).any(is_version);
+    let mut behind = segments.peekable();
+    has_version
+        && behind.peek().is_some()
+        && !behind.any(|segment| LISTS.contains(&segment) || segment.contains('.'))
+}
+
+/// `v1`, `v1beta`, `v2.1`
+fn is_version(segment: &str) -> bool {
+    let digits = segment.strip_prefix('v').unwrap_or_default();
+    digits.starts_with(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_known_wherever_they_are_mounted() {
+        for path in [
+            "/v1/chat/completions",
+            "/llm/v1/chat/completions/",
+            "/openai/deployments/x/chat/completions?api-version=2026-01-01",
+            "/bedrock/model/anthropic.claude-v2/invoke",
+            "/model/arn%3Aaws%3Abedrock/converse-stream",
+            "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+            "/v1/projects/p/locations/l/publishers/google/models/x:rawPredict",
+            "POST /anthropic/v1/messages HTTP/1.1",
+            "https://api.openai.com/v1/chat/completions",
+            "/anthropic/messages",
+            "/v1/responses",
+            "/v1/images/generations",
+            "/v1/audio/transcriptions",
+            "/v2/chat",
+            "/api/generate",
+            "/endpoints/llama/invocations",
+            "/v1/rerank",
+            "/v1/ask",
+            "/team/llm/v2/answers/stream",
+        ] {
+            assert!(is_of_models(path), "{path}");
+        }
+        for path in [
+            "/",
+            "",
+            "/healthz",
+            "/health/readiness",
+            "/favicon.ico",
+            "/static/app.js",
+            "/metrics",
+            "/v1/models",
+            "/v1/messages/count_tokens",
+            "/v1",
+            "/v1/health/live",
+            "/assets/v2/app.js",
+            "/inbox/messages",
+            "/api/orders",
+            "/v1/files",
+            "/ask",
+            "/chat",
+            "/time/12:30",
+            "/lambda/invoke",
+        ] {
+            assert!(!is_of_models(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which lines of a web server's access log are calls of models. Such a log has whatever
+//! anybody asked for: health checks, pages, other APIs.
+
+use super::Recorder;
+use crate::decode::endpoint;
+use crate::decode::eval::Line;
+use crate::decode::map::{Field, Map, Spot};
+use crate::domain::{Batch, ErrorKind, Observation, Request, Tokens};
+
+use super::Place;
+
+impl Recorder {
+    /// What a response comes to, where its log tells of calls alone or it shows to be one:
+    /// by its path or by what only calls have. Without a path nothing says that it is none.
+    pub(super) fn tell(
+        &mut self,
+        map: &Map<Spot>,
+        line: Line<'_>,
+        request: &mut Request,
+        place: Place,
+        out: &mut Batch,
+    ) {
+        if map.access_log && !self.shows_a_call(request) && self.is_elsewhere(map, line) {
+            self.note_ignored("its path is of no model's API, and nothing else tells a call");
+            return place.push(out, Observation::Ignored { reason: "not_a_call" });
+        }
+        self.endpoint(map, line, request);
+        self.push(map, line, request, place, out);
+    }
+
+    /// Whether it says what only a call of a model has.
+    fn shows_a_call(&self, request: &Request) -> bool {
+        let told_to_wait = request.status == Some(429) && request.failure.retry_after_s.is_some();
+        request.provider.is_some()
+            || request.model.is_some()
+            || request.cost.is_some()
+            || request.tokens != Tokens::default()
+            || !self.report.limits.is_empty()
+            || told_to_wait
+            || request.failure.kind == Some(ErrorKind::KillSwitch)
+    }
+
+    /// Whether it has a path, of something else.
+    fn is_elsewhere(&mut self, map: &Map<Spot>, line: Line<'_>) -> bool {
+        let mut has_path = false;
+        for alt in line.alts(map, Field::Endpoint) {
+            let Some(value) = line.value(alt) else { continue };
+            if endpoint::is_of_models(value.text(self.scratch.escapes())) {
+                return false;
+            }
+            has_path = true;
+        }
+        has_path
+    }
+
+    /// Notes, for who asked, why a record is of no interest.
+    fn note_ignored(&mut self, why: &str) {
+        if let Some(note) = self.trace.as_mut().and_then(|trace| trace.last()) {
+            note.ignored = Some(why.to_owned());
+        }
+    }
+}
