@@ -10,6 +10,7 @@ use super::out::{Ended, Out, finish, say};
 use super::setup::Context;
 use crate::daemon::{self, Ask, AskError, FROM_LEDGER, Status};
 use crate::domain::{Names, NanoUsd};
+use crate::engine::span_in_words;
 use crate::ledger::LedgerError;
 use crate::runtime;
 use crate::snapshot;
@@ -190,6 +191,16 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         let all = if cap["spent_usd"].is_null() { ", all unpriced" } else { "" };
         let (spent, cap_usd) = (money(&cap["spent_usd"]), money(&cap["cap_usd"]));
         format!("cap      {}{of}: {spent} of {cap_usd}{all}", text(&cap["name"]))
+    })?;
+    few(out, &status["bills"], |bill| {
+        let age = bill["age_s"].as_f64().map_or_else(|| "?".to_owned(), span_in_words);
+        let since = text(&bill["since"]);
+        let since = since.get(..10).unwrap_or(&since);
+        let (whose, usd) = (text(&bill["provider"]), money(&bill["billed_usd"]));
+        format!(
+            "billed   {whose} by {}: {usd} since {since}, as of {age} ago",
+            text(&bill["source"])
+        )
     })?;
     few(out, &status["alerts"], |alert| {
         format!(
