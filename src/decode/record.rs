@@ -525,7 +525,7 @@ fn status_of(number: u64) -> Option<u16> {
 }
 
 /// The class a word or a number stands for.
-fn priority(word: &str) -> Option<Priority> {
+pub(super) fn priority(word: &str) -> Option<Priority> {
     let is = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
     if is(&["critical", "urgent", "p0"]) {
         Some(Priority::Critical)
