@@ -664,7 +664,7 @@ fn what_can_mean_nothing_is_a_mistake() {
             "fields.stream.map: must be one of `true`, `false`",
         ),
         (fields(r#"status = { const = "ok" }"#), "fields.status.const: must be a status of HTTP"),
-        (fields(r#"status = { const = 20 }"#), "fields.status.const: must be a status of HTTP"),
+        (fields("status = { const = 20 }"), "fields.status.const: must be a status of HTTP"),
         (fields(r#"attempt = { const = "two" }"#), "fields.attempt.const: must be a number"),
         (
             fields(r#"latency_ms = { path = "m", as = "dur" }"#),

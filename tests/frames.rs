@@ -246,9 +246,10 @@ fn a_cost_outside_is_not_hidden_by_what_is_inside() {
 fn json_behind_words_counts_unless_records_stand_alone() {
     let worded = format!("2026-11-20 15:30:09 INFO gateway: {RECORD}\n");
     assert_eq!(paid(&read(worded.repeat(2).as_bytes())).len(), 2);
-    let alone = format!("{RECORD}\n{worded}");
-    let batch = read(alone.as_bytes());
-    assert_eq!((paid(&batch).len(), faults(&batch)), (1, vec![FaultReason::NotJson]));
+    for other in [&worded, "\"str\"", "\"\\\"str\\\"\""] {
+        let batch = read(format!("{RECORD}\n{other}").as_bytes());
+        assert_eq!((paid(&batch).len(), faults(&batch)), (1, vec![FaultReason::NotJson]));
+    }
 }
 
 #[test]
@@ -395,6 +396,9 @@ fn mitmdump_and_verbose_curl_are_read_like_plain_heads() {
         let statuses: Vec<_> = requests(&batch).iter().map(|r| r.status).collect();
         assert_eq!((statuses, faults(&batch)), (vec![Some(429), Some(200)], vec![]), "{text}");
         assert!(requests(&batch).iter().all(|request| request.endpoint.is_some()), "{text}");
+        // The target of a request to a proxy says whom it asks.
+        let asked = requests(&batch).iter().all(|request| request.provider.is_some());
+        assert!(asked || text == arrows, "{text}");
     }
 }
 

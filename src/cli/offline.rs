@@ -53,7 +53,9 @@ fn missing(paths: &[String]) -> Missing {
 
 /// What was not asked for, and may be missed.
 fn tell(left_out: &[String]) {
-    left_out.iter().for_each(|text| say(&format!("note: {text}")));
+    for text in left_out {
+        say(&format!("note: {text}"));
+    }
 }
 
 /// Lines of which not one was understood are bad input, whatever was printed of them.
@@ -214,7 +216,7 @@ impl runtime::Watcher for Teller {
 pub(super) fn unavailable(error: &SourceError) -> Failure {
     let failure = Failure::new(Kind::Unavailable, printable(&error.to_string()));
     match error {
-        SourceError::Tilde(_) => failure,
+        SourceError::Tilde(_) | SourceError::Unanswered { .. } => failure,
         SourceError::Pattern { .. } => failure.hint("patterns know `*`, `**`, `?` and `[…]`"),
         SourceError::NoFile(_) => {
             failure.hint("check the pattern; quote it, or let the shell expand it")
@@ -223,7 +225,6 @@ pub(super) fn unavailable(error: &SourceError) -> Failure {
             failure.hint("name a file in it; the console, `once` and `serve` read directories")
         }
         SourceError::NotAFile { .. } => failure.hint("to read from a pipe, use `-` as the path"),
-        SourceError::Unanswered { .. } => failure,
         SourceError::Packed(_) => {
             failure.hint("unpack it into a pipe, as in `zstd -dc FILE | tripline once -`")
         }

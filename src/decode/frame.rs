@@ -361,7 +361,10 @@ impl Frame {
             let mut buffer = self.buffer();
             let inner = string.text(&mut buffer).as_bytes().trim_ascii();
             note(d, layer.depth, "string", b"");
-            let taken = self.open(d, layer.inner(inner), out);
+            // Any word may stand in quotes.
+            let is_json = inner.starts_with(b"{") || inner.starts_with(b"[");
+            let mode = if is_json { layer.mode } else { Mode::Perhaps };
+            let taken = self.open(d, Layer { mode, ..layer.inner(inner) }, out);
             self.spare.push(buffer);
             return taken;
         }

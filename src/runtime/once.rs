@@ -15,6 +15,7 @@ use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, SourceStatus};
 use crate::rules::RuleSpec;
 use crate::snapshot::{self, Snapshot};
+use crate::source::net::Asker;
 use crate::source::{self, Ended, Piped, Resume, Sharing, Sinks, SourceError, SourceSpec, Way};
 
 /// What a path where nothing is means.
@@ -99,12 +100,7 @@ pub fn once(
     let askers = net::askers(sources, sinks, net);
     if !askers.is_empty() {
         read += 1;
-        for heard in net::once(clock, askers).map_err(OnceError::Net)? {
-            match heard {
-                Heard::Batch(batch) => engine.take_in(&batch, clock.now()),
-                Heard::Status(id, status) => engine.set_source(id, status, clock.now()),
-            }
-        }
+        ask(askers, &mut engine, clock).map_err(OnceError::Net)?;
     }
     for ((id, source), history) in (0u32..).map(SourceId).zip(sources).zip(histories) {
         if source.net().is_some() {
@@ -168,6 +164,17 @@ fn at_one_moment(rules: &mut [RuleSpec]) {
     for rule in rules {
         rule.hold = Duration::ZERO;
     }
+}
+
+/// Ask all that is asked over the network.
+fn ask(askers: Vec<Asker>, engine: &mut Engine, clock: Clock) -> std::io::Result<()> {
+    for heard in net::once(clock, askers)? {
+        match heard {
+            Heard::Batch(batch) => engine.take_in(&batch, clock.now()),
+            Heard::Status(id, status) => engine.set_source(id, status, clock.now()),
+        }
+    }
+    Ok(())
 }
 
 /// What was asked, or run, and has not said what it should.

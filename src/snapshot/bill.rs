@@ -47,7 +47,7 @@ pub(super) fn bills(engine: &Engine, now: Stamp) -> Vec<Bill> {
         })
     };
     let mut all: Vec<Bill> = engine.accounts().filter_map(bill).collect();
-    all.sort_by(|a, b| b.billed_usd.cmp(&a.billed_usd));
+    all.sort_by_key(|bill| std::cmp::Reverse(bill.billed_usd));
     all
 }
 

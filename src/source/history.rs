@@ -43,6 +43,7 @@ struct Taken(HashSet<(u64, u64)>);
 
 /// What is there of each source now, and what nobody reads though it is beside what
 /// they name.
+#[must_use]
 pub fn histories(
     specs: &[SourceSpec],
     sharing: Sharing,
@@ -77,7 +78,9 @@ fn history(spec: &SourceSpec, taken: &mut Taken) -> Result<History, SourceError>
             Some(mut files) => {
                 files.sort_by_cached_key(|path| Age::of(path));
                 history.leave_out_copies(&mut files, taken);
-                files.into_iter().for_each(|path| history.add(path, taken));
+                for path in files {
+                    history.add(path, taken);
+                }
             }
             None => history.add(PathBuf::from(path), taken),
         }

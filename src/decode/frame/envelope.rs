@@ -145,7 +145,7 @@ impl<'t> Seen<'t> {
             Role::Payload if self.carry(key, value) => {}
             Role::OwnPayload if self.carry(key, value) => self.marked = true,
             Role::Cargo | Role::Inside if value.is_text() => {
-                self.cargo = Some((key, Payload::Text(value)))
+                self.cargo = Some((key, Payload::Text(value)));
             }
             Role::Inside if value.kind == Kind::Object => {
                 self.cargo = Some((key, Payload::Object(value.raw)));
