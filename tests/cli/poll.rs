@@ -151,7 +151,7 @@ fn of_an_answer_that_breaks_off_nothing_is_told() {
     assert_eq!(endless["sources"][0]["problem"], "the answer's pages have no end");
     assert_eq!(endless["metrics"], json!([]));
     for rest in [r#""has_more":true"#, r#""has_more":true,"next_page":null"#, r#""has_more":1"#] {
-        let day = super::sandbox::now()[..10].to_owned();
+        let day = now()[..10].to_owned();
         let page = format!(
             r#"{{"data":[{{"starting_at":"{day}T00:00:00Z","results":[{{"currency":"USD","amount":"1"}}]}}],{rest}}}"#
         );
@@ -248,7 +248,7 @@ fn a_watch_shows_it_while_it_runs() {
 fn what_was_billed_today_stands_beside_the_cap() {
     let sandbox = Sandbox::new();
     let fake = Fake::start(|_, asked| {
-        let today = &super::sandbox::now()[..10];
+        let today = &now()[..10];
         assert!(asked.head.contains("bucket_width=1d"), "{}", asked.head);
         let result = |cents: &str| json!({ "currency": "USD", "amount": cents });
         let results = [result("100.5"), result("0.25")];
