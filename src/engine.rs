@@ -496,6 +496,10 @@ impl Engine {
             self.bills.view(&billed, cap.period, self.cells.days(), now)
         })
     }
+    /// What accounts were billed.
+    pub fn accounts(&self) -> impl Iterator<Item = bills::Account> {
+        self.bills.accounts()
+    }
     /// Traffic, callers, retries.
     #[must_use]
     pub fn cells(&self) -> &Cells {

@@ -11,8 +11,8 @@ mod table;
 use rustc_hash::FxHashMap;
 
 use crate::domain::{
-    Cost, CostSource, ErrorKind, FaultReason, Item, Names, NanoUsd, Observation, Outcome, Request, Sym,
-    TextRef, Tokens,
+    Cost, CostSource, ErrorKind, FaultReason, Item, Names, NanoUsd, Observation, Outcome, Request,
+    Sym, TextRef, Tokens,
 };
 
 pub use rates::{Ladder, ModelPrice, PerMillion, Rates};

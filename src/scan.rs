@@ -28,7 +28,7 @@ mod walk;
 
 pub use found::{CAPTURE_LIMIT, Found, Scan};
 pub use long::LongScan;
-pub use members::{Elements, Members, elements, members};
+pub use members::{Elements, Members, elements, members, string};
 pub use paths::{Paths, PathsBuilder, Slot};
 pub use skeleton::Likeness;
 pub use value::{Kind, Value};

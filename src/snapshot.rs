@@ -5,6 +5,7 @@
 //! section 3): absent, never null; ratios 0..1; `_s` seconds, `_ms` milliseconds;
 //! money as decimal strings. It must not know ratatui, sockets or files.
 
+mod bill;
 mod build;
 mod verdict;
 mod words;
@@ -12,6 +13,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use bill::Bill;
 pub use build::build;
 pub use verdict::{OLD_DATA_S, kept, nothing_understood, traffic_state};
 
@@ -63,6 +65,8 @@ pub struct Snapshot {
     pub limits: Arc<[Limit]>,
     /// Spend caps, worst first.
     pub caps: Arc<[Cap]>,
+    /// What providers billed, dearest first.
+    pub bills: Arc<[Bill]>,
     /// Queues, critical first.
     pub queues: Arc<[Queue]>,
     /// Metrics that are neither a limit nor a queue.
@@ -154,8 +158,11 @@ pub struct Limit {
     /// At the present rate; absent if the reset comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exhausts_in_s: Option<f64>,
-    /// A refusal says it is exhausted now, whatever the arithmetic says.
+    /// A refusal or the provider says it is exhausted now, whatever the arithmetic says.
     pub exhausted: bool,
+    /// The provider's own word: `allowed`, `warning`, `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
     pub age_s: f64,
     pub source: &'static str,
     pub stale: bool,

@@ -7,6 +7,7 @@
 
 mod error;
 mod glob;
+mod history;
 pub mod http;
 mod jitter;
 pub mod net;
@@ -24,6 +25,7 @@ mod watch;
 mod world;
 
 pub use error::SourceError;
+pub use history::{History, Sharing, histories};
 pub use piped::{MakeFlow, Piped, Program, part};
 pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{Ended, files, open, read_to_end};

@@ -615,10 +615,115 @@ fn a_first_token_that_is_the_last_one_is_none_and_says_so() {
 }
 
 #[test]
+fn a_name_that_ends_with_a_unit_says_in_which_unit_it_is() {
+    for (name, ms) in [
+        ("took_us", 1.5),
+        ("tookUs", 1.5),
+        ("took_ns", 0.0015),
+        ("took_seconds", 1_500_000.0),
+        ("a.took_ms", 1500.0),
+        ("status", 1500.0),
+    ] {
+        let map = format!("fields = {{ at = \"t\", latency_ms = \"{name}\" }}");
+        let line = format!(r#"{{"t":1795187477,"{name}":1500}}"#);
+        assert_eq!(one(&map, &line).timing.latency_ms, Some(ms), "{name}");
+    }
+    let cost = |map: &str| one(map, r#"{"t":1795187477,"cost_cents":"33.3"}"#).cost.unwrap().usd;
+    assert_eq!(cost("fields = { at = \"t\", cost_usd = \"cost_cents\" }"), NanoUsd(333_000_000));
+    // What the map says goes before.
+    let told = "fields = { at = \"t\", cost_usd = { path = \"cost_cents\", scale = 1 } }";
+    assert_eq!(cost(told), NanoUsd(33_300_000_000));
+}
+
+#[test]
+fn what_looks_like_something_does_so_without_its_escapes() {
+    let map = "id = \"a\"\ndetect = [\"p\", \"s\"]\ndetect_re = { p = \"^/v1/\" }\nkeep = [{ re = { p = \"chat$\" } }]\nfields = { status = \"s\" }";
+    let mut said = Said::new(&[map], options());
+    said.read(&[r#"{"p":"\/v1\/chat","s":200}"#, r#"{"p":"\/v2\/chat","s":200}"#]);
+    assert_eq!(said.requests().len(), 1);
+}
+
+#[test]
 fn cost_may_be_in_another_unit() {
     let map = "fields = { at = \"t\", cost_usd = { path = \"cents\", scale = 0.01 } }";
     let cost = one(map, r#"{"t":1795187477,"cents":"0.333"}"#).cost.unwrap();
     assert_eq!(cost.usd, NanoUsd(3_330_000));
+}
+
+#[test]
+fn what_can_mean_nothing_is_a_mistake() {
+    let fields = |text: &str| format!("id = \"x\"\ndetect = [\"a\"]\n[fields]\n{text}");
+    let top = |text: &str| format!("id = \"x\"\n{text}");
+    for (bad, message) in [
+        (
+            fields(r#"error_kind = { const = "rate_limt" }"#),
+            "x.toml:4: fields.error_kind.const: did you mean `rate_limit`? It must",
+        ),
+        (
+            fields(r#"error_kind = { path = "k", map = { Q = "quota" } }"#),
+            "x.toml:4: fields.error_kind.map: ",
+        ),
+        (
+            fields(r#"error_kind = { path = "k", map = { Q = "error" }, else = "oops" }"#),
+            "fields.error_kind.else: ",
+        ),
+        (
+            fields(r#"layer = { const = "upstrem" }"#),
+            "fields.layer.const: did you mean `upstream`?",
+        ),
+        (
+            fields(r#"limited_by = { const = "tokns" }"#),
+            "fields.limited_by.const: did you mean `tokens`?",
+        ),
+        (
+            fields(r#"priority = { const = "critcal" }"#),
+            "fields.priority.const: did you mean `critical`?",
+        ),
+        (
+            fields(r#"stream = { path = "s", map = { y = "yes" } }"#),
+            "fields.stream.map: must be one of `true`, `false`",
+        ),
+        (fields(r#"status = { const = "ok" }"#), "fields.status.const: must be a status of HTTP"),
+        (fields("status = { const = 20 }"), "fields.status.const: must be a status of HTTP"),
+        (fields(r#"attempt = { const = "two" }"#), "fields.attempt.const: must be a number"),
+        (
+            fields(r#"latency_ms = { path = "m", as = "dur" }"#),
+            "fields.latency_ms.as: must be one of `auto`, ",
+        ),
+        (fields(r#"latency_ms = { path = "m", scale = 0 }"#), "fields.latency_ms.scale: "),
+        (
+            fields(r#"at = { path = "t", as = "strftime", pattern = "dd.mm" }"#),
+            "fields.at.pattern: ",
+        ),
+        (fields(r#"at = { path = "t", as = "epoch_s", pattern = "%Y" }"#), "fields.at.pattern: "),
+        (
+            fields(r#"model = { const = "x", regex = "(y)" }"#),
+            "fields.model.regex: changes nothing",
+        ),
+        (fields(r#"model = [{ const = "x" }, "m"]"#), "fields.model: is never reached"),
+        (fields("model = []"), "fields.model: is empty"),
+        (fields("input_tokens = { sum = [] }"), "fields.input_tokens.sum: is empty"),
+        (fields(r#"model = ".a""#), "fields.model: is not a path"),
+        (fields(r#"model = "a[x].b""#), "fields.model: is not a path: in brackets"),
+        (fields(r#"model = "a[0.b""#), "fields.model: is not a path: in brackets"),
+        (fields(r#"model = "@key""#), "fields.model: is the name of a record"),
+        (fields(r#"model = { header = "x-model" }"#), "fields.model: asks for a header"),
+        (top(r#"detect = ["a..b"]"#), "x.toml:2: detect: is not a path"),
+        (top("detect = [[]]"), "x.toml:2: detect: is empty"),
+        (top("detect_eq = { a = [] }"), "x.toml:2: detect_eq: is empty"),
+        (top("detect = [\"a\"]\nreject = [\"a\"]"), "x.toml:3: reject: `a` is in a set"),
+        (top("detect = [\"a\"]\nkeep = []"), "x.toml:3: keep: is empty"),
+        (top("trusted_id = true"), "x.toml:2: trusted_id: needs `fields.dedup_key`"),
+        (top("[headers]\nnames = [\"x-a\"]"), "x.toml:3: headers.names: needs `prefixes`"),
+        (top("[headers]\nlayer = \"gateway\""), "x.toml:2: headers: reads none"),
+        (
+            top("input = \"regex\"\npatterns = ['(?P<a>x)']\nfields = { model = \"b\" }"),
+            "x.toml:4: fields.model: no pattern has a group `b`",
+        ),
+    ] {
+        let error = Formats::from_toml(&[("x.toml", &bad)]).unwrap_err().to_string();
+        assert!(error.contains(message), "{bad}: {error}");
+    }
 }
 
 #[test]
@@ -723,7 +828,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ("id = \"x\"\ncount = \"no\"", "x.toml:2: count: must be true or false"),
         (
             "id = \"x\"\ndedup = \"best\"\ntrusted_id = true",
-            "x.toml:2: dedup: must be `first`, `last` or `max:output_tokens`",
+            "x.toml:2: dedup: did you mean `last`? It must be one of `first`, `last`, `max:output_tokens`",
         ),
         (
             "id = \"x\"\ndedup = \"last\"",
@@ -752,7 +857,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ),
         (
             "id = \"x\"\n[[limits]]\nresource = \"requests\"\nscope = \"me\"\nlimit = \"l\"",
-            "x.toml:4: limits.scope: must be one of org, project, model, key, team, user, gateway, unknown",
+            "x.toml:4: limits.scope: must be one of `org`, `project`, `model`, `key`, `team`, `user`, `gateway`, `unknown`",
         ),
         (
             "id = \"x\"\n[headers]\nform = \"h\"",
@@ -760,7 +865,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ),
         (
             "id = \"x\"\n[tokens]\ninput = \"all\"",
-            "x.toml:3: tokens.input: must be `includes_cache` or `excludes_cache`",
+            "x.toml:3: tokens.input: must be one of `includes_cache`, `excludes_cache`",
         ),
     ] {
         let error = Formats::from_toml(&[("x.toml", bad)]).unwrap_err();

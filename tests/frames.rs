@@ -11,7 +11,12 @@
 
 mod support;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use proptest::prelude::*;
+use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
 use support::{Lines, at, corpus};
@@ -116,6 +121,95 @@ fn every_wrapper_comes_off() {
     }
 }
 
+/// What queues, streams and consoles of clouds hand over for a line.
+fn handed_over(line: &str) -> Vec<String> {
+    let text = serde_json::Value::from(line).to_string();
+    let packed = STANDARD.encode(line);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(wrap(6, line).as_bytes()).unwrap();
+    let zipped = STANDARD.encode(gzip.finish().unwrap());
+    let sqs = |body: &str| {
+        let body = serde_json::Value::from(body);
+        format!(
+            r#"{{"Records":[{{"messageId":"1","receiptHandle":"r","body":{body},"attributes":{{}},"awsRegion":"r"}}]}}"#
+        )
+    };
+    let sns =
+        format!(r#"{{"Type":"Notification","TopicArn":"arn","Subject":"s","Message":{text}}}"#);
+    let hour = "2026-11-20T15:30:09Z";
+    vec![
+        text.clone(),
+        serde_json::Value::from(text.clone()).to_string(),
+        format!(r#"{{"time":"{hour}","type":"function","record":{text}}}"#),
+        sqs(line),
+        sqs(&sns),
+        sqs(&wrap(0, line)),
+        format!(r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{sns}}}]}}"#),
+        format!(
+            r#"{{"Records":[{{"kinesis":{{"kinesisSchemaVersion":"1.0","data":"{packed}"}},"eventSource":"aws:kinesis"}}]}}"#
+        ),
+        format!(r#"{{"invocationId":"i","records":[{{"recordId":"1","data":"{packed}"}}]}}"#),
+        format!(r#"{{"records":[{{"recordId":"1","data":"{zipped}"}}]}}"#),
+        format!(r#"{{"awslogs":{{"data":"{zipped}"}}}}"#),
+        format!(r#"{{"message":{{"data":"{packed}","messageId":"1"}},"subscription":"s"}}"#),
+        format!(
+            r#"{{"status":"success","data":{{"resultType":"streams","result":[{{"stream":{{"app":"a"}},"values":[["1795188609000000000",{text}]]}}]}}}}"#
+        ),
+        format!(r#"{{"streams":[{{"stream":{{}},"values":[["1795188609000000000",{text}]]}}]}}"#),
+        format!(r#"{{"TimeGenerated":"{hour}","LogEntry":{text},"ContainerName":"c"}}"#),
+        format!(r#"{hour} {{app="a", pod="p"}} {line}"#),
+        format!("[pod/bot-7c9d-x1q/app] {hour} {line}"),
+        format!("bot-1  | {hour} {line}"),
+        format!("0_bot-1  | {line}"),
+        format!("bot-7c9d-x1q app {line}"),
+    ]
+}
+
+#[test]
+fn what_is_handed_over_from_program_to_program_is_what_was_logged() {
+    let plain = paid(&read(RECORD.as_bytes()));
+    for line in handed_over(RECORD) {
+        let batch = read(line.as_bytes());
+        assert_eq!((paid(&batch), faults(&batch)), (plain.clone(), vec![]), "{line}");
+    }
+    let text = "ts=2026-11-20T15:00:00Z model=m status=200 cost=0.25";
+    let plain = paid(&read(text.as_bytes()));
+    assert_eq!(plain.len(), 1);
+    for line in handed_over(text) {
+        assert_eq!(paid(&read(line.as_bytes())), plain, "{line}");
+    }
+}
+
+#[test]
+fn what_stands_in_brackets_is_no_list() {
+    let plain = paid(&read(RECORD.as_bytes()));
+    for before in
+        ["[INFO] ", "[2026-11-20 15:30:09,123] INFO: ", "[INFO]\t2026-11-20T15:30:09Z\tid\t"]
+    {
+        assert_eq!(paid(&read(format!("{before}{RECORD}").as_bytes())), plain, "{before}");
+    }
+    assert_eq!(paid(&read(format!("[{RECORD}]").as_bytes())), plain);
+}
+
+#[test]
+fn wrappers_in_wrappers_end_somewhere() {
+    for (open, close) in [(r#"{"events":["#, "]}"), (r#"{"Records":["#, "]}"), (r#"{"data":"#, "}")]
+    {
+        for deep in [3, 40, 20_000] {
+            let line = open.repeat(deep) + RECORD + &close.repeat(deep);
+            let batch = read(line.as_bytes());
+            assert_eq!(batch.items.len(), 1, "{open} {deep}");
+            assert_eq!(paid(&batch).len(), usize::from(deep < 4), "{open} {deep}");
+        }
+    }
+    let bomb = {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&vec![b' '; 20 << 20]).unwrap();
+        format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, STANDARD.encode(gzip.finish().unwrap()))
+    };
+    assert_eq!(faults(&read(bomb.as_bytes())), [FaultReason::LineTooLong]);
+}
+
 #[test]
 fn the_wrappers_time_is_the_time_of_last_resort() {
     let record = r#"{"model":"m","status":200}"#;
@@ -152,9 +246,10 @@ fn a_cost_outside_is_not_hidden_by_what_is_inside() {
 fn json_behind_words_counts_unless_records_stand_alone() {
     let worded = format!("2026-11-20 15:30:09 INFO gateway: {RECORD}\n");
     assert_eq!(paid(&read(worded.repeat(2).as_bytes())).len(), 2);
-    let alone = format!("{RECORD}\n{worded}");
-    let batch = read(alone.as_bytes());
-    assert_eq!((paid(&batch).len(), faults(&batch)), (1, vec![FaultReason::NotJson]));
+    for other in [&worded, "\"str\"", "\"\\\"str\\\"\""] {
+        let batch = read(format!("{RECORD}\n{other}").as_bytes());
+        assert_eq!((paid(&batch).len(), faults(&batch)), (1, vec![FaultReason::NotJson]));
+    }
 }
 
 #[test]
@@ -301,6 +396,9 @@ fn mitmdump_and_verbose_curl_are_read_like_plain_heads() {
         let statuses: Vec<_> = requests(&batch).iter().map(|r| r.status).collect();
         assert_eq!((statuses, faults(&batch)), (vec![Some(429), Some(200)], vec![]), "{text}");
         assert!(requests(&batch).iter().all(|request| request.endpoint.is_some()), "{text}");
+        // The target of a request to a proxy says whom it asks.
+        let asked = requests(&batch).iter().all(|request| request.provider.is_some());
+        assert!(asked || text == arrows, "{text}");
     }
 }
 

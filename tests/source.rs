@@ -73,7 +73,7 @@ fn read(paths: &[&Path], stdin: &[u8]) -> Result<(Vec<String>, Progress), Source
     let mut last = Progress::default();
     let ended = read_to_end(
         SourceId(0),
-        &spec(paths),
+        &files(&spec(paths))?,
         &mut io::Cursor::new(stdin),
         Wall(7),
         &mut move |_: SourceId, _: &Path| -> Box<dyn LineSink + Send> {

@@ -248,7 +248,7 @@ fn headers_may_be_a_list_of_objects_and_need_no_status() {
     for line in [
         r#"{"status":200,"headers":[{"name":"X-RateLimit-Remaining-Tokens","value":"3"}]}"#,
         r#"{"at":"2026-11-20T15:11:17Z","headers":{"x-ratelimit-remaining-tokens":3}}"#,
-        r#"{"url":"https://x.example/v1","headers":[["x-ratelimit-remaining-tokens",["3"]]]}"#,
+        r#"{"url":"https://x.example/v1/messages","headers":[["x-ratelimit-remaining-tokens",["3"]]]}"#,
     ] {
         assert_eq!(remaining(line), tokens, "{line}");
     }
@@ -326,4 +326,29 @@ fn litellm_rows_of_other_versions_are_read_whole() {
 fn litellms_plain_counts_beside_a_marked_reset_are_one_bucket() {
     let line = r#"{"at":"2026-11-20T15:11:17Z","status":200,"headers":{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"40","llm_provider-x-ratelimit-reset-tokens":"36s"}}"#;
     assert_eq!(remaining(line), [("Tokens Some(60)".to_owned(), Some(40.0))]);
+}
+
+#[test]
+fn headers_that_any_program_logs_are_no_call() {
+    let call = [
+        r#"{"at":"2026-11-20T15:11:17Z","status":404,"headers":{"server":"x"}}"#,
+        r#"{"status":200,"provider":"gemini","headers":{"content-type":"x"}}"#,
+        r#"{"status":200,"model":"m","headers":{}}"#,
+        r#"{"url":"https://api.openai.com/v1/models","status":200,"headers":{}}"#,
+        r#"{"url":"/v1/chat/completions","status":200,"headers":{"server":"x"}}"#,
+        r#"{"status":200,"headers":{"X-RateLimit-Remaining-Tokens":"3"}}"#,
+        r#"{"status":429,"headers":{"anthropic-ratelimit-tokens-remaining":"0"}}"#,
+    ];
+    let other = [
+        r#"{"status":200,"headers":{"content-type":"text/html"}}"#,
+        r#"{"method":"GET","path":"/x","status":200,"headers":{"host":"a","accept":"*/*"}}"#,
+        r#"{"url":"/index.html","status":200,"headers":{"server":"x"}}"#,
+        r#"{"url":"https://shop.example/cart?next=/v1","status":200,"headers":{}}"#,
+        r#"{"level":30,"time":1795187477000,"req":{"url":"/x","headers":{"host":"a"}},"res":{"statusCode":200,"headers":{"x":"y"}},"responseTime":3}"#,
+    ];
+    for (lines, calls) in [(&call[..], 1), (&other[..], 0)] {
+        for line in lines {
+            assert_eq!(requests(&read(line)).len(), calls, "{line}");
+        }
+    }
 }

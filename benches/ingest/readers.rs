@@ -201,8 +201,14 @@ fn sinks() -> (Names, Box<tripline::source::Sinks>) {
 }
 
 fn run(log: &Log, sinks: &mut tripline::source::Sinks, deliver: &mut dyn FnMut(Batch) -> Batch) {
-    let path = log.path.display().to_string();
-    let spec = SourceSpec { name: path.clone(), paths: vec![path], ..SourceSpec::default() };
     let now = Wall(i64::try_from(super::now_ms()).unwrap() * 1_000_000);
-    read_to_end(SourceId(0), &spec, &mut std::io::empty(), now, sinks, deliver).unwrap();
+    read_to_end(
+        SourceId(0),
+        std::slice::from_ref(&log.path),
+        &mut std::io::empty(),
+        now,
+        sinks,
+        deliver,
+    )
+    .unwrap();
 }

@@ -162,7 +162,8 @@ pub struct Once {
     /// The snapshot as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Log files instead of the configured ones; `-` is standard input.
+    /// Log files instead of the configured ones; `-` is standard input. Of a directory or
+    /// a pattern also what rotation left, compressed with gzip or not.
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
 }
@@ -214,7 +215,8 @@ pub struct Replay {
     /// Times real speed, or `max`.
     #[arg(long, value_name = "N", default_value = "max")]
     pub speed: String,
-    /// Log files; `-` is standard input.
+    /// Log files; `-` is standard input. Of a directory or a pattern also what rotation
+    /// left, compressed with gzip or not.
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<String>,
 }

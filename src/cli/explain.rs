@@ -132,6 +132,10 @@ fn list_tried(out: &mut Out, tried: &[Tried]) -> Result<(), Ended> {
     let shown = tried.iter().filter(|tried| tried.verdict != Verdict::Missed).count() + misses;
     match tried.len().saturating_sub(shown) {
         0 => Ok(()),
+        rest if shown == 0 => {
+            let text = format!("it has nothing that any of {rest} formats asks for (all: --json)");
+            paragraph(out, "    ", &text)
+        }
         rest => out.line(&format!("    not {rest} others, which miss more (all: --json)")),
     }
 }
@@ -181,6 +185,34 @@ fn header(out: &mut Out, header: &HeaderNote) -> Result<(), Ended> {
     paragraph(out, "        ", &says)
 }
 
+/// What becomes of a line that is no call, to people who have not read the manual.
+fn meaning(kind: &str, reason: &str) -> Option<&'static str> {
+    Some(match (kind, reason) {
+        ("fault", "unknown_format") => {
+            "nothing knows such a line: it counts as not understood. If it tells of a call, \
+             a map of a few lines reads it: docs/FORMATS.md; `tripline formats NAME` prints \
+             one to start from"
+        }
+        ("ignored", "other_record") => {
+            "it is whole, of no format, and says nothing of money: it counts as no call"
+        }
+        ("ignored", "other_text") => "text for people among records: it counts as no call",
+        ("quarantined", "not_json") => {
+            "the lines of this log are JSON, and this one is not: it may have been a call, so \
+             it is kept apart, and an alert says so"
+        }
+        ("quarantined", "broken_json") => {
+            "it begins as JSON and is not whole: it may have been a call, so it is kept apart, \
+             and an alert says so"
+        }
+        ("quarantined", "cost_unreadable" | "cost_negative" | "cost_implausible") => {
+            "it is a call, and what it says it cost can't be believed: it is in no total, and \
+             an alert says so"
+        }
+        _ => return None,
+    })
+}
+
 fn observation(out: &mut Out, row: &Value, price: Option<&str>) -> Result<(), Ended> {
     let text = |name: &str| row.get(name).map(plain);
     let mut line = format!("comes to: {}", text("kind").unwrap_or_default());
@@ -196,6 +228,10 @@ fn observation(out: &mut Out, row: &Value, price: Option<&str>) -> Result<(), En
         line.push_str(", a duplicate of a line before");
     }
     paragraph(out, "  ", &printable(&line))?;
+    let kind = text("kind").unwrap_or_default();
+    if let Some(meaning) = meaning(&kind, &text("reason").unwrap_or_default()) {
+        paragraph(out, "    ", meaning)?;
+    }
     let limits = row.get("limits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for limit in limits {
         let fields = limit.as_object().into_iter().flatten();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::args::{Once, Replay};
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish};
+use super::out::{Ended, Out, finish, say};
 use super::setup::{Context, sinks};
 use super::summary;
 use super::times::{moment, speed};
@@ -14,7 +14,7 @@ use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
 use crate::runtime::{self, LookAt, Missing, OnceError, Seen};
 use crate::snapshot::{self, Snapshot};
-use crate::source::{self, Sinks, SourceError, SourceSpec};
+use crate::source::{self, History, Sinks, SourceError, SourceSpec};
 use crate::text::printable;
 
 /// What [`SourceError::NotAFile`] calls a directory.
@@ -23,10 +23,10 @@ const DIRECTORY: &str = "a directory";
 /// `tripline once`.
 pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let sources = context.sources(&args.paths)?;
-    let missing = if args.paths.is_empty() { Missing::Waits } else { Missing::Fails };
+    let missing = missing(&args.paths);
     let mut run = Run::new(context, sources)?;
     let net = context.net(&run.names);
-    let Seen { snapshot, unread } = runtime::once(
+    let Seen { snapshot, unread, left_out } = runtime::once(
         LookAt { sources: &run.sources, missing, switch: context.switch() },
         run.engine,
         run.names,
@@ -41,8 +41,21 @@ pub fn once(context: &Context, args: &Once) -> Result<(), Failure> {
     let mut out = Out::new();
     let printed = if args.json { out.json(&snapshot) } else { summary::print(&mut out, &snapshot) };
     finish(out, printed)?;
+    tell(&left_out);
     partly_read(&unread)?;
     understood(&snapshot)
+}
+
+/// What is named on the command line must be there.
+fn missing(paths: &[String]) -> Missing {
+    if paths.is_empty() { Missing::Waits } else { Missing::Fails }
+}
+
+/// What was not asked for, and may be missed.
+fn tell(left_out: &[String]) {
+    for text in left_out {
+        say(&format!("note: {text}"));
+    }
 }
 
 /// Lines of which not one was understood are bad input, whatever was printed of them.
@@ -67,12 +80,14 @@ fn partly_read(unread: &[SourceError]) -> Result<(), Failure> {
     said.extend((more > 0).then(|| format!("and {more} more")));
     said.insert(0, failure.message);
     failure.message = said.join("\n  ");
-    Err(failure.hint("all other files were read: what is printed is without these"))
+    Err(failure.hint("all else was read: what is printed is without this"))
 }
 
 /// `tripline replay`.
 pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
-    let (sources, mut unread) = one_by_one(context.sources(&args.paths)?)?;
+    let sources = context.sources(&args.paths)?;
+    let (histories, mut left_out) = source::histories(&sources, missing(&args.paths).sharing());
+    let (sources, mut unread) = one_by_one(&sources, histories, &mut left_out)?;
     if let (true, Some(first)) = (sources.is_empty(), unread.first()) {
         return Err(unavailable(first));
     }
@@ -104,6 +119,7 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
         summary::print(&mut out, &end.snapshot)
     });
     finish(out, printed)?;
+    tell(&left_out);
     unread.extend(end.unread);
     partly_read(&unread)?;
     understood(&end.snapshot)
@@ -111,18 +127,23 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
 
 /// One source for each file, so that they can be merged by time; and directories that
 /// may not be read.
-fn one_by_one(sources: Vec<SourceSpec>) -> Result<(Vec<SourceSpec>, Vec<SourceError>), Failure> {
+fn one_by_one(
+    sources: &[SourceSpec],
+    histories: Vec<Result<History, SourceError>>,
+    left_out: &mut Vec<String>,
+) -> Result<(Vec<SourceSpec>, Vec<SourceError>), Failure> {
     let (mut files, mut unread) = (Vec::new(), Vec::new());
-    for source in sources {
-        let paths = match source::files(&source) {
-            Ok(paths) => paths,
+    for (source, history) in sources.iter().zip(histories) {
+        let history = match history {
+            Ok(history) => history,
             Err(error @ SourceError::Open { .. }) => {
                 unread.push(error);
                 continue;
             }
             Err(error) => return Err(unavailable(&error)),
         };
-        for path in paths {
+        left_out.extend(history.left_out);
+        for path in history.files {
             let path = path.to_string_lossy().into_owned();
             files.push(SourceSpec { name: path.clone(), paths: vec![path], ..source.clone() });
         }
@@ -195,7 +216,7 @@ impl runtime::Watcher for Teller {
 pub(super) fn unavailable(error: &SourceError) -> Failure {
     let failure = Failure::new(Kind::Unavailable, printable(&error.to_string()));
     match error {
-        SourceError::Tilde(_) => failure,
+        SourceError::Tilde(_) | SourceError::Unanswered { .. } => failure,
         SourceError::Pattern { .. } => failure.hint("patterns know `*`, `**`, `?` and `[…]`"),
         SourceError::NoFile(_) => {
             failure.hint("check the pattern; quote it, or let the shell expand it")
@@ -204,6 +225,9 @@ pub(super) fn unavailable(error: &SourceError) -> Failure {
             failure.hint("name a file in it; the console, `once` and `serve` read directories")
         }
         SourceError::NotAFile { .. } => failure.hint("to read from a pipe, use `-` as the path"),
+        SourceError::Packed(_) => {
+            failure.hint("unpack it into a pipe, as in `zstd -dc FILE | tripline once -`")
+        }
         SourceError::Open { why, .. } | SourceError::Read { why, .. } => match why.kind() {
             io::ErrorKind::NotFound => failure
                 .hint("check the path; `tripline watch` and the console wait for a log to appear"),

@@ -199,6 +199,16 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         let (name, period) = (text(&cap["name"]), text(&cap["period"]));
         format!("cap      {name}{of} ({period}): {spent} of {cap_usd}{left}{unpriced}")
     })?;
+    few(out, &status["bills"], |bill| {
+        let age = bill["age_s"].as_f64().map_or_else(|| "?".to_owned(), span_in_words);
+        let since = text(&bill["since"]);
+        let since = since.get(..10).unwrap_or(&since);
+        let (whose, usd) = (text(&bill["provider"]), money(&bill["billed_usd"]));
+        format!(
+            "billed   {whose} by {}: {usd} since {since}, as of {age} ago",
+            text(&bill["source"])
+        )
+    })?;
     few(out, &status["alerts"], |alert| {
         format!(
             "alert    {} {}: {}",

@@ -19,6 +19,11 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     out.line(&totals(&snapshot.totals))?;
     rows(out, "LIMITS", &snapshot.limits, limit)?;
     rows(out, "SPEND", &snapshot.caps, cap)?;
+    rows(out, "BILLED", &snapshot.bills, |bill| {
+        let since = bill.since.get(..10).unwrap_or(&bill.since);
+        let (usd, age) = (bill.billed_usd.0.exact(), crate::engine::span_in_words(bill.age_s));
+        format!("{} by {}: {usd} since {since}, as of {age} ago", bill.title(), bill.source)
+    })?;
     rows(out, "SWITCHES", &snapshot.switches, switch)?;
     rows(out, "ALERTS", &snapshot.alerts, |alert| {
         format!("{:<8} {} {}", alert.word(), alert.rule, alert.summary)
@@ -101,6 +106,7 @@ fn limit(limit: &Limit) -> String {
     let left = match (limit.remaining, limit.limit) {
         _ if limit.exhausted && limit.is_unnamed() => "REFUSED, cause not stated".to_owned(),
         _ if limit.is_unnamed() => "was refused, limit not stated".to_owned(),
+        _ if limit.is_rejected() => "REJECTED by its provider".to_owned(),
         _ if limit.exhausted => "EXHAUSTED".to_owned(),
         (Some(remaining), Some(size)) => format!("{} of {} left", remaining.0, size.0),
         (Some(remaining), None) => format!("{} left", remaining.0),

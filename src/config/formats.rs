@@ -35,8 +35,8 @@ pub(super) fn files(config: &Path) -> Result<Vec<MapFile>, Vec<Problem>> {
     if problems.is_empty() { Ok(files) } else { Err(problems) }
 }
 
-/// The shipped formats, those of `files`, and those in the configuration; of two
-/// with one id the later counts.
+/// The shipped formats, those of `files`, and those in the configuration, which may
+/// take the place of shipped ones.
 pub(super) fn formats(files: &[MapFile], config: &Document, report: &mut Report) -> FormatMaps {
     let mut maps = FormatMaps::builtin();
     for file in files {

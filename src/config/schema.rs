@@ -323,7 +323,16 @@ pub(super) const FORMAT: Table = Table {
     keys: &[
         key("id", "name", None, "Name of the format."),
         key("about", "text", None, "What it is, for `tripline formats`."),
-        key("input", "jsonl|http-dump|prometheus", Some("\"jsonl\""), "How lines become records."),
+        key(
+            "input",
+            "jsonl|logfmt|regex|http-dump",
+            Some("\"jsonl\""),
+            "How lines become records.",
+        ),
+        key("patterns", "list of regexes", None, "Of `regex`: each named group is a field."),
+        key("pairs", "list of names", None, "Groups of `patterns` that hold `key=value` pairs."),
+        key("literals", "list of names", None, "Groups that hold what Python or Node prints."),
+        key("mixed", "boolean", Some("false"), "Whether the log has lines for people as well."),
         key(
             "explode",
             "path",

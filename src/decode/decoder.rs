@@ -41,8 +41,8 @@ pub struct Decoder {
     pages: Pages,
     long: Long,
     wrong_encoding: bool,
-    /// A line of pairs was a record.
-    pairs: bool,
+    /// The format of the record that a line of pairs was.
+    pairs: Option<usize>,
 }
 
 /// The page of metrics that is being read, in the few sources that have any.
@@ -108,14 +108,14 @@ impl Decoder {
             dump: Dump::default(),
             long: Long::default(),
             wrong_encoding: false,
-            pairs: false,
+            pairs: None,
         }
     }
 
     /// Name of the format asked for, or else of the line decoded last.
     #[must_use]
     pub fn format(&self) -> Option<&str> {
-        let last = self.last.or_else(|| self.frame.text_format());
+        let last = self.last.or_else(|| self.frame.text_format()).or(self.pairs);
         last.and_then(|last| self.formats.get(last)).map(|format| &*format.map.id)
     }
 
@@ -285,11 +285,11 @@ impl Decoder {
             let Some(format) = detected.and_then(|position| formats.get(position)) else {
                 continue;
             };
-            self.pairs = true;
+            self.pairs = detected;
             self.record_as(format, json, place, out);
             return true;
         }
-        if !self.pairs {
+        if self.pairs.is_none() {
             return false;
         }
         self.other_record(json, place, out);

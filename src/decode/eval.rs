@@ -319,13 +319,16 @@ pub(super) fn holds(scans: &[Scan<'_>], cond: &Cond<Spot>) -> bool {
     let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
     let usable = |place: &Spot| get(place).is_some_and(|value| !value.is_absent());
     let is_one = |place: &Spot, words: &[Box<[u8]>]| {
-        get(place).is_some_and(|value| words.iter().any(|word| **word == *value.raw))
+        get(place).is_some_and(|value| value.says(|text| words.iter().any(|w| **w == *text)))
     };
     cond.has.iter().all(usable)
         && !cond.not.iter().any(usable)
         && cond.eq.iter().all(|(place, words)| is_one(place, words))
         && !cond.ne.iter().any(|(place, words)| is_one(place, words))
-        && cond.re.iter().all(|(place, re)| get(place).is_some_and(|v| re.is_match(v.raw)))
+        && cond
+            .re
+            .iter()
+            .all(|(place, re)| get(place).is_some_and(|v| v.says(|text| re.is_match(text))))
 }
 
 fn text_value(text: &str) -> Value<'_> {

@@ -257,17 +257,27 @@ impl FormatMaps {
     }
 
     /// Adds a map that is a table of `file`, where it stands at `span`; `text` is the
-    /// map by itself.
+    /// map by itself. It may take the place of a shipped one, and of no other.
     pub fn add_table(
         &mut self,
         (table, span): (&toml::de::DeTable<'_>, Range<usize>),
         file: &str,
         text: &str,
     ) -> Result<(), FormatMistake> {
-        let read = map::read_table(table, span).map_err(|MapError { span, key, message }| {
-            FormatMistake { span, message: format!("{key}: {message}") }
-        });
-        self.put(read?, file, text);
+        let read = map::read_table(table, span.clone());
+        let map = read.map_err(|MapError { span, key, message }| {
+            let message = if key.is_empty() { message } else { format!("{key}: {message}") };
+            FormatMistake { span, message }
+        })?;
+        let mut known = self.maps.iter().zip(&self.sources);
+        let twin =
+            known.find(|(known, source)| known.id == map.id && source.origin != MapOrigin::BuiltIn);
+        if let Some((_, Source { file, .. })) = twin {
+            let span = table.get("id").map_or(span, toml::Spanned::span);
+            let message = format!("id: `{}` is the id of another map already, in {file}", map.id);
+            return Err(FormatMistake { span, message });
+        }
+        self.put(map, file, text);
         Ok(())
     }
 

@@ -14,27 +14,28 @@ mod literal;
 mod nested;
 mod object;
 mod otlp;
+mod packed;
 mod pairs;
 mod partial;
 mod points;
 mod prefix;
 mod shed;
 mod text;
+mod unwrap;
 mod words;
 
 use super::decoder::{Decoder, speaks_of_cost};
 use super::metrics::Growth;
 use super::record::Place;
-use crate::domain::{Batch, FaultReason, Item, Observation, Sym, Wall};
-use crate::scan::{Kind, Shape, elements};
+use crate::domain::{Batch, Item, Observation, Sym, Wall};
+use crate::scan::{self, Shape};
 use document::{Document, Records, Step};
-use envelope::{Envelope, Payload, Trust};
+use envelope::{Envelope, Trust};
 use held::Held;
 use lineage::{Kin, Lineage, Relation};
 use otlp::{About, Signal};
 use partial::Partials;
 pub(super) use points::Point;
-use prefix::{More, Part};
 use text::Texts;
 
 /// Wrappers around one line that are opened.
@@ -161,9 +162,8 @@ impl Frame {
                 layer.place.push(out, Observation::Ignored { reason: "list" });
                 Taken::Yes
             }
-            Some(b'[') if words::are_in_brackets(layer.text) => self.text(d, layer, out),
-            // Times and names stand in brackets as well.
-            Some(b'[') if self.is_text(d, layer, out) => Taken::Yes,
+            // Times, names and levels stand in brackets as well.
+            Some(b'[') if !prefix::begins_list(layer.text) => self.text(d, layer, out),
             // A byte order mark, or a hole in the file, may stand before an object.
             Some(b'[' | b'{' | 0 | 0xef) => self.json(d, layer, out),
             Some(_) => self.text(d, layer, out),
@@ -298,129 +298,40 @@ impl Frame {
         }
     }
 
-    /// Reads what an envelope carries.
-    fn unwrap(
-        &mut self,
-        d: &mut Decoder,
-        envelope: Envelope<'_>,
-        layer: Layer<'_>,
-        out: &mut Batch,
-    ) -> Taken {
-        let host = envelope.host.map(|value| value.raw);
-        let at = envelope.time.and_then(|value| d.seen_time(value.raw, layer.place.at.received));
-        let layer = Layer { place: self.around(d, layer.place, at, host), ..layer };
-        note(d, layer.depth, "envelope", envelope.carrier);
-        match envelope.payload {
-            Payload::Object(inner) => self.open(d, layer.inner(inner), out),
-            Payload::Text(value) => {
-                let mut buffer = self.spare.pop().unwrap_or_default();
-                let text = value.text(&mut buffer).as_bytes();
-                let taken = self.piece(d, layer.inner(text), envelope.part, out);
-                self.spare.push(buffer);
-                taken
-            }
-            Payload::Bytes(list) => {
-                let mut buffer = self.spare.pop().unwrap_or_default();
-                Envelope::bytes(list, &mut buffer);
-                let taken = self.piece(d, layer.inner(&buffer), envelope.part, out);
-                self.spare.push(buffer);
-                taken
-            }
-            Payload::List(list) => {
-                let layer = layer.inner(list);
-                self.each(d, layer, out, |frame, d, layer, out| match Envelope::read(layer.text) {
-                    Some(inner) if inner.trust != Trust::No => frame.unwrap(d, inner, layer, out),
-                    _ => frame.open(d, layer, out),
-                })
-            }
-            Payload::Missing => {
-                layer.place.fault(out, FaultReason::Truncated);
-                Taken::Yes
-            }
-        }
-    }
-
-    /// The objects of a list.
-    fn each(
-        &mut self,
-        d: &mut Decoder,
-        layer: Layer<'_>,
-        out: &mut Batch,
-        mut open: impl FnMut(&mut Frame, &mut Decoder, Layer<'_>, &mut Batch) -> Taken,
-    ) -> Taken {
-        let mut taken = Taken::No;
-        for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
-            note(d, layer.depth, "list", b"");
-            if open(self, d, layer.inner(element.raw), out) == Taken::Yes {
-                taken = Taken::Yes;
-            }
-        }
-        match taken {
-            Taken::Yes => Taken::Yes,
-            Taken::No => self.unclaimed(d, layer, Shape::Array, out),
-        }
-    }
-
-    /// The inside of a wrapper that may have split a line.
-    fn piece(
-        &mut self,
-        d: &mut Decoder,
-        layer: Layer<'_>,
-        part: Option<Part<'_>>,
-        out: &mut Batch,
-    ) -> Taken {
-        let place = layer.place;
-        let Some(part) = part.filter(|part| {
-            part.more == More::Follows
-                || (!self.partials.is_empty() && self.partials.waits(part.stream))
-        }) else {
-            let text = layer.text.strip_suffix(b"\n").unwrap_or(layer.text);
-            return self.open(d, Layer { text, ..layer }, out);
-        };
-        if part.more == More::Follows {
-            self.partials.add(part.stream, layer.text, place, out);
-        } else if let Some((text, place)) = self.partials.end(part.stream, layer.text, place, out) {
-            let whole = text.strip_suffix(b"\n").unwrap_or(&text);
-            self.open(d, Layer { text: whole, place, ..layer }, out);
-            self.partials.give_back(text);
-        }
-        Taken::Yes
-    }
-
-    /// Several lines in one message.
-    fn lines(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
-        let mut taken = Taken::No;
-        for text in layer.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            if self.open(d, Layer { text, ..layer }, out) == Taken::Yes {
-                taken = Taken::Yes;
-            }
-        }
-        taken
-    }
-
     fn text(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
-        let Layer { text, place, depth, .. } = layer;
-        if depth > 0 && memchr::memchr(b'\n', text).is_some() {
+        if layer.depth > 0 && memchr::memchr(b'\n', layer.text).is_some() {
             return self.lines(d, layer, out);
         }
         if self.is_text(d, layer, out) {
             return Taken::Yes;
         }
-        if self.behind_words(d, layer, out) == Taken::Yes {
+        let found = self.behind(d, layer, ("pod", prefix::behind_pod), out) == Taken::Yes
+            || self.behind_words(d, layer, out) == Taken::Yes
+            || self.behind(d, layer, ("time", prefix::behind_time), out) == Taken::Yes;
+        if found {
             return Taken::Yes;
         }
-        if depth < MAX_DEPTH
-            && (depth > 0 || !self.bare)
-            && let Some(peeled) = prefix::behind_pod(text)
-        {
-            let place = self.around(d, place, None, peeled.host);
-            let guess = Layer { place, mode: Mode::Perhaps, ..layer };
-            note(d, depth, "pod", in_front(text, peeled.text));
-            if self.open(d, guess.inner(peeled.text), out) == Taken::Yes {
-                return Taken::Yes;
-            }
-        }
         self.unclaimed(d, layer, Shape::NotJson, out)
+    }
+
+    /// Reads a record behind what may stand in front of one. Where records stand by
+    /// themselves, one with something before it is damaged.
+    fn behind(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        (what, take_off): (&'static str, fn(&[u8]) -> Option<prefix::Peeled<'_>>),
+        out: &mut Batch,
+    ) -> Taken {
+        if layer.depth >= MAX_DEPTH || (layer.depth == 0 && self.bare) {
+            return Taken::No;
+        }
+        let Some(peeled) = take_off(layer.text) else { return Taken::No };
+        let at = peeled.at.and_then(|at| d.seen_time(at, layer.place.at.received));
+        let place = self.around(d, layer.place, at, peeled.host);
+        let guess = Layer { place, mode: Mode::Perhaps, ..layer };
+        note(d, layer.depth, what, in_front_of(layer.text, peeled.text));
+        self.open(d, guess.inner(peeled.text), out)
     }
 
     /// Whether a text is of a known format, or wrapped in a known way.
@@ -462,21 +373,21 @@ impl Frame {
             self.spare.push(buffer);
             return taken;
         }
-        if let Some(inside) = text.trim_ascii().strip_prefix(b"\"{")
-            && inside.ends_with(b"}\"")
-            && let Some(string) = elements(text).next()
-        {
-            let mut buffer = self.spare.pop().unwrap_or_default();
-            let inner = string.text(&mut buffer).as_bytes();
+        if let Some(string) = scan::string(text) {
+            let mut buffer = self.buffer();
+            let inner = string.text(&mut buffer).as_bytes().trim_ascii();
             note(d, layer.depth, "string", b"");
-            let taken = self.open(d, layer.inner(inner), out);
+            // Any word may stand in quotes.
+            let is_json = inner.starts_with(b"{") || inner.starts_with(b"[");
+            let mode = if is_json { layer.mode } else { Mode::Perhaps };
+            let taken = self.open(d, Layer { mode, ..layer.inner(inner) }, out);
             self.spare.push(buffer);
             return taken;
         }
         let Some(peeled) = prefix::peel(text) else { return Taken::No };
         let at = peeled.at.and_then(|at| d.seen_time(at, place.at.received));
         let place = self.around(d, place, at, peeled.host);
-        note(d, layer.depth, "prefix", in_front(text, peeled.text));
+        note(d, layer.depth, "prefix", in_front_of(text, peeled.text));
         self.piece(d, Layer { place, ..layer }.inner(peeled.text), peeled.part, out)
     }
 
@@ -575,6 +486,6 @@ fn note(d: &mut Decoder, depth: u8, kind: &'static str, what: &[u8]) {
 }
 
 /// What stood in front of the end of a text.
-fn in_front<'t>(whole: &'t [u8], rest: &[u8]) -> &'t [u8] {
+fn in_front_of<'t>(whole: &'t [u8], rest: &[u8]) -> &'t [u8] {
     whole.get(..whole.len().saturating_sub(rest.len())).unwrap_or_default()
 }

@@ -532,7 +532,7 @@ fn cost_is_ambiguous(cost: Reported) -> bool {
 }
 
 /// The class a word or a number stands for.
-fn priority(word: &str) -> Option<Priority> {
+pub(super) fn priority(word: &str) -> Option<Priority> {
     let is = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
     if is(&["critical", "urgent", "p0"]) {
         Some(Priority::Critical)

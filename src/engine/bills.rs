@@ -8,10 +8,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::Engine;
 use super::calendar::Span;
 use super::restored::{Need, Steps, Stretch};
 use super::skew::{SKEW, precedes};
+use super::spec::Period;
 use super::spend::Sums;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{BillReading, Dimension, Mono, NanoUsd, SourceId, Stamp, Sym, Wall};
@@ -40,13 +43,33 @@ pub struct Bills {
     counted_from: Option<Wall>,
 }
 
+/// Whose bill of which stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct BillId {
+pub struct BillId {
     start: Wall,
-    source: SourceId,
-    provider: Sym,
-    environment: Option<Sym>,
-    key: Option<Sym>,
+    /// Who says so.
+    pub source: SourceId,
+    /// Whose bill it is.
+    pub provider: Sym,
+    /// The environment that the account serves, where its source says so.
+    pub environment: Option<Sym>,
+    /// The one key it is about; `None` is the whole account.
+    pub key: Option<Sym>,
+}
+
+/// What an account was billed, by the readings of one source.
+#[derive(Clone, Copy, Debug)]
+pub struct Account {
+    /// Whose, by its newest reading.
+    pub bill: BillId,
+    /// First moment that the sum covers.
+    pub since: Wall,
+    /// First moment after it: the end of a day that may not be over.
+    pub until: Wall,
+    /// When the newest of it was read.
+    pub read: Wall,
+    /// The sum, exact.
+    pub usd: NanoUsd,
 }
 
 /// What is billed as one: of a provider, of one environment, of one key.
@@ -219,6 +242,28 @@ impl Bills {
             billed: self.since(billed, period).map(|(usd, as_of)| (usd, now.wall.since(as_of))),
             error_ratio: newest_day.and_then(|(usd, ours)| error_ratio(usd, ours.spent)),
         }
+    }
+
+    /// What each account was billed in its newest month, as far back from the newest
+    /// reading as nothing is missing.
+    pub fn accounts(&self) -> impl Iterator<Item = Account> {
+        let mut all: BTreeMap<_, Account> = BTreeMap::new();
+        for (id, reading) in &self.readings {
+            let BillReading { at, start, end, usd, .. } = *reading;
+            let new = Account { bill: *id, since: start, until: end, read: at, usd };
+            let month = Span::around(Period::Month, start, &TimeZone::UTC);
+            all.entry((id.source, id.provider, id.environment, id.key))
+                .and_modify(|sum| {
+                    let goes_on = sum.until == start && month.contains(sum.since);
+                    *sum = if goes_on {
+                        Account { since: sum.since, usd: sum.usd + usd, ..new }
+                    } else {
+                        new
+                    };
+                })
+                .or_insert(new);
+        }
+        all.into_values()
     }
 
     /// Readings of a bill, oldest stretch first.

@@ -11,8 +11,8 @@ use super::heard::Heard;
 pub use super::limit_view::{Back, View};
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
-    Amount, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Reset,
-    ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision, WindowFrom,
+    Amount, Layer, LimitId, LimitReading, LimitStatus, LimitedBy, Mono, Outcome, ReadingSource,
+    Request, Reset, ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
 
@@ -101,6 +101,7 @@ impl Gauges {
         let identity = identity(id, reading.window_from);
         if let Some(&position) = self.index.get(&identity) {
             let seen = self.gauges.get_mut(position as usize)?.update(id, reading, now);
+            self.note_spent(position);
             return Some((position, seen));
         }
         let gauge = Gauge::new(&LimitReading { id, ..*reading }, now);
@@ -119,6 +120,7 @@ impl Gauges {
             return None;
         };
         self.index.insert(identity, position);
+        self.note_spent(position);
         Some((position, Seen::New))
     }
 
@@ -177,17 +179,27 @@ impl Gauges {
         let (position, _) = hit?;
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
             gauge.refuse(request, now.wall);
-            if gauge.is_money() && !self.spent.contains(&position) {
-                self.spent.push(position);
-            }
         }
+        self.note_spent(position);
         hit
+    }
+
+    /// Remember what refuses calls until one passes.
+    fn note_spent(&mut self, position: u32) {
+        let gauge = self.gauges.get(position as usize);
+        let refuses = gauge.is_some_and(|gauge| {
+            gauge.is_rejected() || (gauge.refused.is_some() && gauge.is_money())
+        });
+        if refuses && !self.spent.contains(&position) {
+            self.spent.push(position);
+        }
     }
 
     /// A call passed: the limits it names, and the money it was paid from, are there.
     fn passed(&mut self, request: &Request, named: &[u32], now: Wall) {
         for position in named {
             if let Some(gauge) = self.gauges.get_mut(*position as usize) {
+                gauge.last.status = gauge.last.status.filter(|_| !gauge.is_rejected());
                 gauge.relent(request, now);
             }
         }
@@ -197,7 +209,7 @@ impl Gauges {
             if gauge.covers(request) {
                 gauge.relent(request, now);
             }
-            gauge.refused.is_some()
+            gauge.refused.is_some() || gauge.is_rejected()
         });
     }
 
@@ -411,6 +423,14 @@ impl Gauge {
         {
             self.refused = None;
         }
+        if self.is_rejected() && began > self.last.at {
+            self.last.status = None;
+        }
+    }
+
+    /// Whether the provider itself says that calls are refused, whatever is left.
+    fn is_rejected(&self) -> bool {
+        self.last.status == Some(LimitStatus::Rejected)
     }
 
     /// What the gauge shows at `now`.
@@ -425,8 +445,10 @@ impl Gauge {
         let stale = refused.is_none() && (age > window || turned);
         let limit = self.last.limit.map(Amount::as_f64);
         let level = if turned { limit.or(self.level()) } else { self.project(age) };
-        let exhausted = refused.is_some()
-            || (!stale && level.is_some_and(|left| left <= 0.0) && limit.is_some_and(|l| l > 0.0));
+        // A balance has no size, and is spent all the same.
+        let is_real = limit.map_or(self.is_money(), |limit| limit > 0.0);
+        let is_empty = is_real && level.is_some_and(|left| left <= 0.0);
+        let exhausted = refused.is_some() || (!stale && (self.is_rejected() || is_empty));
         let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
         let share = match limit {
             Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
@@ -454,6 +476,7 @@ impl Gauge {
                 self.exhausts_in(now, reset_in_s)
             },
             exhausted,
+            status: self.last.status.filter(|_| !stale),
             stale,
             age_s: age.as_secs_f64(),
         }

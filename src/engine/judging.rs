@@ -352,6 +352,8 @@ fn exhaustion(
             let back = view.reset_in_s.map(|s| format!(", back in {}", wording::span(s)));
             let what = if gauge.is_unnamed() {
                 format!("{} refused, cause not stated", name.refused())
+            } else if view.is_rejected() {
+                format!("{} rejected by its provider", name.title())
             } else {
                 format!("{} exhausted", name.title())
             };

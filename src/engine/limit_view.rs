@@ -1,7 +1,7 @@
 //! What one limit shows at one moment: how much is left, when it comes back or runs
 //! out, and how far that can be trusted. It must not know how that was worked out.
 
-use crate::domain::{Reset, ResetKind, Wall};
+use crate::domain::{LimitStatus, Reset, ResetKind, Wall};
 
 /// What is so when a limit comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,14 @@ pub enum Back {
     Window,
     /// Whoever was refused may try again.
     RetryAfter,
+}
+
+impl View {
+    /// The provider says that calls are refused, whatever is left.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.status == Some(LimitStatus::Rejected)
+    }
 }
 
 impl Back {
@@ -49,8 +57,10 @@ pub struct View {
     pub back: Option<Back>,
     /// Seconds until it runs out at the present rate.
     pub exhausts_in_s: Option<f64>,
-    /// Refusals say it is exhausted, or nothing is left.
+    /// Refusals or the provider say it is exhausted, or nothing is left.
     pub exhausted: bool,
+    /// The provider's own word, where it is not old.
+    pub status: Option<LimitStatus>,
     /// The last reading is older than the limit's window.
     pub stale: bool,
     /// Age of the last reading in seconds.

@@ -16,7 +16,8 @@ use crate::domain::{Batch, Names, SourceId};
 use crate::engine::{Engine, EngineSpec, SourceStatus};
 use crate::rules::RuleSpec;
 use crate::snapshot::{self, Snapshot};
-use crate::source::{self, Ended, Piped, Resume, Sinks, SourceError, SourceSpec};
+use crate::source::net::Asker;
+use crate::source::{self, Ended, Piped, Resume, Sharing, Sinks, SourceError, SourceSpec, Way};
 
 /// What a path where nothing is means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,18 @@ pub enum Missing {
     Fails,
     /// A configured source that has nothing yet.
     Waits,
+}
+
+impl Missing {
+    /// What somebody names twice is meant once; what is configured twice may have its
+    /// reasons.
+    #[must_use]
+    pub fn sharing(self) -> Sharing {
+        match self {
+            Missing::Fails => Sharing::First,
+            Missing::Waits => Sharing::All,
+        }
+    }
 }
 
 /// What is looked at.
@@ -55,8 +68,10 @@ pub enum OnceError {
 pub struct Seen {
     /// The picture.
     pub snapshot: Snapshot,
-    /// What is not in it: files that could not be read.
+    /// What is not in it: files that could not be read, and what did not answer.
     pub unread: Vec<SourceError>,
+    /// What is not in it, as nobody has asked for it.
+    pub left_out: Vec<String>,
 }
 
 /// Read all sources; the picture is of this moment. Only where nothing at all can
@@ -82,17 +97,13 @@ pub fn once(
     engine.set_switches(switch.look(), clock.now(), &mut Vec::new());
     // Sources of which something could be read, and what could not be.
     let (mut read, mut unread) = (0, Vec::new());
+    let (histories, mut left_out) = source::histories(sources, missing.sharing());
     let askers = net::askers(sources, sinks, net);
     if !askers.is_empty() {
         read += 1;
-        for heard in net::once(clock, askers).map_err(OnceError::Net)? {
-            match heard {
-                Heard::Batch(batch) => engine.take_in(&batch, clock.now()),
-                Heard::Status(id, status) => engine.set_source(id, status, clock.now()),
-            }
-        }
+        ask(askers, &mut engine, clock).map_err(OnceError::Net)?;
     }
-    for (id, source) in (0u32..).map(SourceId).zip(sources) {
+    for ((id, source), history) in (0u32..).map(SourceId).zip(sources).zip(histories) {
         if source.net().is_some() {
             continue;
         }
@@ -108,7 +119,11 @@ pub fn once(
             batch
         };
         let now = clock.now().wall;
-        match source::read_to_end(id, source, stdin, now, sinks, &mut apply) {
+        let outcome = history.and_then(|history| {
+            left_out.extend(history.left_out);
+            source::read_to_end(id, &history.files, stdin, now, sinks, &mut apply)
+        });
+        match outcome {
             Ok(Ended { progress, format, failures }) => {
                 let last = Batch { source: id, progress, ..Batch::default() };
                 engine.arrive(&last, clock.now());
@@ -121,13 +136,18 @@ pub fn once(
                 let waits = SourceStatus { state: "waiting", problem, ..SourceStatus::default() };
                 engine.set_source(id, waits, clock.now());
             }
-            Err(error @ (SourceError::Open { .. } | SourceError::Read { .. })) => {
+            Err(
+                error @ (SourceError::Open { .. }
+                | SourceError::Read { .. }
+                | SourceError::Packed(_)),
+            ) => {
                 engine.set_source(id, ended(None, slice::from_ref(&error)), clock.now());
                 unread.push(error);
             }
             Err(error) => return Err(error.into()),
         }
     }
+    unread.extend(unanswered(&engine, sources));
     if read == 0
         && let Some(first) = unread.pop()
     {
@@ -136,7 +156,7 @@ pub fn once(
     let (now, mut nobody) = (clock.now(), Vec::new());
     engine.settle(now, &mut nobody);
     engine.tick(now, &mut nobody);
-    Ok(Seen { snapshot: snapshot::build(&engine, now), unread })
+    Ok(Seen { snapshot: snapshot::build(&engine, now), unread, left_out })
 }
 
 /// All that is known is judged once, when all is read: nothing can be waited for, and
@@ -145,6 +165,30 @@ fn at_one_moment(rules: &mut [RuleSpec]) {
     for rule in rules {
         rule.hold = Duration::ZERO;
     }
+}
+
+/// Ask all that is asked over the network.
+fn ask(askers: Vec<Asker>, engine: &mut Engine, clock: Clock) -> std::io::Result<()> {
+    for heard in net::once(clock, askers)? {
+        match heard {
+            Heard::Batch(batch) => engine.take_in(&batch, clock.now()),
+            Heard::Status(id, status) => engine.set_source(id, status, clock.now()),
+        }
+    }
+    Ok(())
+}
+
+/// What was asked, or run, and has not said what it should.
+fn unanswered<'e>(
+    engine: &'e Engine,
+    sources: &'e [SourceSpec],
+) -> impl Iterator<Item = SourceError> + 'e {
+    let asked = engine.sources().iter().zip(sources).filter(|(_, spec)| spec.way != Way::Files);
+    let failed = asked.filter(|(row, _)| matches!(row.status.state, "error" | "denied"));
+    failed.map(|(row, spec)| SourceError::Unanswered {
+        source_name: format!("{} ({})", spec.name, spec.kind()),
+        why: row.status.problem.clone().unwrap_or_else(|| row.status.state.to_owned()),
+    })
 }
 
 /// How a source is doing that was read to its end, but for these.

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -62,8 +62,8 @@ pub struct ReplayEnd {
     pub unread: Vec<SourceError>,
 }
 
-/// Play old logs through the engine on the logs' own clock. `watcher` is told
-/// each event. Only where nothing at all can be read there is no end.
+/// Play old logs, a file for each source, through the engine on the logs' own clock.
+/// `watcher` is told each event. Only where nothing at all can be read there is no end.
 pub fn replay(
     sources: &[SourceSpec],
     mut spec: EngineSpec,
@@ -111,7 +111,8 @@ fn read(
     };
     let mut stdin: Box<dyn Read> =
         if source.is_stdin() { Box::new(std::io::stdin()) } else { Box::new(std::io::empty()) };
-    let ended = source::read_to_end(id, source, &mut *stdin, received, &mut make, &mut deliver);
+    let files: Vec<PathBuf> = source.paths.iter().map(PathBuf::from).collect();
+    let ended = source::read_to_end(id, &files, &mut *stdin, received, &mut make, &mut deliver);
     let _ = send.send(Part::End(ended));
 }
 

@@ -141,8 +141,11 @@ impl LongScan {
         Scan::of_kept(shape, found)
     }
 
-    /// How many of the next bytes are inside a string nobody wants.
+    /// How many of the next bytes are inside a string nobody wants, or of no JSON at all.
     fn boring(&self, rest: &[u8]) -> usize {
+        if self.phase == Phase::NotJson {
+            return rest.len();
+        }
         let Text::In { quote, escaped: false } = self.text else { return 0 };
         let wanted = self.frames.iter().any(|frame| match &frame.part {
             Part::Key => true,

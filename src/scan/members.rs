@@ -30,6 +30,14 @@ pub fn elements(array_raw: &[u8]) -> Elements<'_> {
     Elements { bytes: array_raw, at: start(array_raw, b'[') }
 }
 
+/// The string that a text as a whole is.
+#[must_use]
+pub fn string(whole: &[u8]) -> Option<Value<'_>> {
+    let whole = whole.trim_ascii();
+    let inner = whole.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    (lex::string_end(whole, 1)? + 1 == whole.len()).then(|| text(inner))
+}
+
 fn start(bytes: &[u8], opener: u8) -> usize {
     let at = lex::skip_space(bytes, 0);
     if bytes.get(at) == Some(&opener) { at + 1 } else { at }

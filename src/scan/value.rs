@@ -107,6 +107,16 @@ impl<'a> Value<'a> {
         matches!(self.kind, Kind::Str | Kind::StrEscaped)
     }
 
+    /// Whether `test` holds of what it says: of a text without its escapes, which alone
+    /// is copied for that.
+    pub fn says(self, test: impl Fn(&[u8]) -> bool) -> bool {
+        if self.kind == Kind::StrEscaped {
+            test(self.text(&mut Vec::new()).as_bytes())
+        } else {
+            test(self.raw)
+        }
+    }
+
     /// `true` or `false`, also Python's and also in a string.
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::bill::bills;
 use super::{
     Alert, Cap, Finding, Key, Ledger, Limit, Load, Measure, Number, Percentiles, Queue, Retries,
     Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
     Usd, verdict,
 };
-use crate::domain::{Amount, LimitedBy, Mono, NanoUsd, Outcome, Resource, Scope, Stamp, Sym};
+use crate::domain::{
+    Amount, LimitStatus, LimitedBy, Mono, NanoUsd, Outcome, Resource, Scope, Stamp, Sym,
+};
 use crate::engine::gauges::{Back, Gauge};
 use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
@@ -44,6 +47,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
         verdict: Text::from(""),
         limits: limits.into(),
         caps: caps.into(),
+        bills: bills(engine, now).into(),
         queues: queues(engine, now.mono).into(),
         metrics: measures(engine, now.mono).into(),
         traffic: traffic(engine, now.mono).into(),
@@ -114,6 +118,7 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         reset_kind: view.back.map(Back::word),
         exhausts_in_s: if view.exhausted { Some(0.0) } else { view.exhausts_in_s.map(to_ms) },
         exhausted: view.exhausted,
+        status: view.status.map(LimitStatus::word),
         age_s: to_ms(view.age_s),
         source: last.source.word(),
         stale: view.stale,
@@ -142,7 +147,7 @@ fn rounded(level: f64, resource: Resource) -> Number {
     })
 }
 
-fn to_ms(seconds: f64) -> f64 {
+pub(super) fn to_ms(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 

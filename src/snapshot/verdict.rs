@@ -252,9 +252,10 @@ fn firing(snapshot: &Snapshot) -> Option<String> {
 }
 
 fn exhausted_limit(limit: &Limit, count: usize) -> String {
-    let waiting_helps = !matches!(limit.resource, "credits" | "spend");
+    let is_money = matches!(limit.resource, "credits" | "spend");
     let back = match limit.reset_in_s {
-        _ if !waiting_helps => "waiting will not help".to_owned(),
+        None if limit.is_rejected() => "waiting will not help".to_owned(),
+        _ if is_money => "waiting will not help".to_owned(),
         Some(s) if s < 1.0 => "back any moment".to_owned(),
         Some(s) => format!("back in {}", span(s)),
         None => "no reset known".to_owned(),
@@ -263,7 +264,8 @@ fn exhausted_limit(limit: &Limit, count: usize) -> String {
     if limit.is_unnamed() {
         return format!("{} REFUSED, cause not stated, {back}{others}", limit.name().refused());
     }
-    format!("{} EXHAUSTED, {back}{others}", limit.name().title())
+    let word = if limit.is_rejected() { "REJECTED by its provider" } else { "EXHAUSTED" };
+    format!("{} {word}, {back}{others}", limit.name().title())
 }
 
 /// The limit that will run out next, if that is soon enough to say.

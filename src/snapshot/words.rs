@@ -6,6 +6,12 @@ use crate::domain::{Layer, Resource, Scope};
 use crate::engine::{LimitParts, NO_KEY};
 
 impl Limit {
+    /// Whether the provider says that calls are refused, whatever is left.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.status == Some("rejected")
+    }
+
     /// What it is called, wherever it is named.
     #[must_use]
     pub fn name(&self) -> LimitName {

@@ -32,6 +32,17 @@ pub enum SourceError {
         /// `a named pipe`, `a device`, ...
         kind: &'static str,
     },
+    /// It is compressed in a way that is not unpacked here.
+    #[error("{0}: compressed, and only gzip is unpacked here")]
+    Packed(PathBuf),
+    /// What is asked, or a program, says nothing.
+    #[error("{source_name}: {why}")]
+    Unanswered {
+        /// The configured source.
+        source_name: String,
+        /// What went wrong, in words.
+        why: String,
+    },
     /// It can't be opened.
     #[error("{path}: can't be opened: {why}")]
     Open {

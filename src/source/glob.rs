@@ -63,16 +63,9 @@ impl Pattern {
     /// rotated copy of a known file is none of its own.
     pub fn find(&self, found: &mut Found, known: &dyn Fn(&Path) -> bool) {
         let path = Path::new(&self.text);
-        let mut matches = Vec::new();
-        if path.is_dir() {
-            found.dirs.insert(path.to_owned());
-            list(path, &mut matches, found);
-        } else if self.has_wildcards && !path.exists() {
-            self.matches(&mut matches, found);
-        } else {
-            found.add(path.to_owned());
-            return;
-        }
+        let Some(mut matches) = self.matching(found) else {
+            return found.add(path.to_owned());
+        };
         matches.sort();
         let matched = |base: &Path| matches.binary_search_by(|path| (**path).cmp(base)).is_ok();
         // Who writes `*.gz` means compressed files; who writes `*` does not.
@@ -82,6 +75,33 @@ impl Pattern {
             if is_meant || !is_rotated_copy(path, &|base| known(base) || matched(base)) {
                 found.add(path.clone());
             }
+        }
+    }
+
+    /// All files that a directory holds or a pattern matches now, whoever made them;
+    /// `None` where a single file is meant. What can be no log is reported.
+    pub fn matching(&self, found: &mut Found) -> Option<Vec<PathBuf>> {
+        let path = Path::new(&self.text);
+        let mut matches = Vec::new();
+        if path.is_dir() {
+            found.dirs.insert(path.to_owned());
+            list(path, &mut matches, found);
+        } else if self.has_wildcards && !path.exists() {
+            self.matches(&mut matches, found);
+        } else {
+            return None;
+        }
+        Some(matches)
+    }
+
+    /// A directory that may not be read is not an empty one.
+    pub fn is_readable(&self) -> Result<(), SourceError> {
+        let Some(dir) = self.dir() else { return Ok(()) };
+        match fs::read_dir(&dir) {
+            Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
+                Err(SourceError::Open { path: dir, why })
+            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -170,17 +190,19 @@ fn keep(path: &Path, found: &mut Found) -> bool {
 /// Whether a name says: I am what rotation left of another file. Compressed
 /// files always, `app.log.1` or `app.log-20260101` only beside `app.log`.
 pub(super) fn is_rotated_copy(path: &Path, is_known: &dyn Fn(&Path) -> bool) -> bool {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
-    if is_packed(path) || is_foreign(path) {
-        return true;
-    }
-    name.match_indices(['.', '-']).any(|(at, _)| {
-        let (base, suffix) = (name.get(..at), name.get(at + 1..));
-        let counted = suffix.is_some_and(|s| {
-            s.contains(|c: char| c.is_ascii_digit())
-                && s.chars().all(|c| c.is_ascii_digit() || "-_.:T".contains(c))
-        });
-        counted && base.is_some_and(|base| !base.is_empty() && is_known(&path.with_file_name(base)))
+    let packed = is_packed(path) || is_foreign(path);
+    packed || rotated(path).any(|(log, _)| is_known(&log))
+}
+
+/// The logs that a file may be an earlier part of by its name, each with the number or
+/// date behind that: `app.log.1`, `app.log-20260101`.
+pub(super) fn rotated(path: &Path) -> impl Iterator<Item = (PathBuf, &str)> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.match_indices(['.', '-']).filter_map(move |(at, _)| {
+        let (log, suffix) = (name.get(..at)?, name.get(at + 1..)?);
+        let counted = suffix.contains(|c: char| c.is_ascii_digit())
+            && suffix.chars().all(|c| c.is_ascii_digit() || "-_.:T".contains(c));
+        (counted && !log.is_empty()).then(|| (path.with_file_name(log), suffix))
     })
 }
 

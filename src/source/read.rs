@@ -4,14 +4,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::glob::{Found, Pattern};
-use super::packed::{Unpacked, is_packed};
+use super::packed::{Unpacked, is_foreign, is_packed};
 use super::stdin::read_all;
 use super::tail::file;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
 use super::{MakeSink, STDIN, SourceError, SourceSpec};
 use crate::domain::{Batch, Progress, SourceId, Wall};
 
-/// The files a source means now, in the order they are read. `-` stays `-`.
+/// The files that would be followed of a source now. `-` stays `-`.
 pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
     let mut found = Found::default();
     for path in &spec.paths {
@@ -21,16 +21,7 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
         }
         let before = found.files.len();
         let pattern = Pattern::parse(path)?;
-        // A directory that may not be read is not an empty one.
-        if let Some(dir) = pattern.dir() {
-            let list = std::fs::read_dir(&dir);
-            match list {
-                Err(why) if why.kind() == std::io::ErrorKind::PermissionDenied => {
-                    return Err(SourceError::Open { path: dir, why });
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
+        pattern.is_readable()?;
         pattern.find(&mut found, &|_| false);
         if found.files.len() == before && !Path::new(path).exists() {
             return Err(SourceError::NoFile(path.clone()));
@@ -39,7 +30,7 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
     Ok(found.files)
 }
 
-/// Read all files of a source in order, each with a sink of its own; `stdin`
+/// Read these files of a source in order, each with a sink of its own; `stdin`
 /// stands for the path `-`. `now` is the time of last resort for every line.
 ///
 /// A last line without a newline may still be being written: it is not
@@ -47,7 +38,7 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
 /// file is complete, and one that ends a JSON document. A file that can't be read keeps nobody from the others.
 pub fn read_to_end(
     source: SourceId,
-    spec: &SourceSpec,
+    files: &[PathBuf],
     stdin: &mut dyn Read,
     now: Wall,
     sinks: &mut MakeSink<'_>,
@@ -56,8 +47,7 @@ pub fn read_to_end(
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
     let (mut pending, mut format, mut failures) = (0, None, Vec::new());
-    let files = files(spec)?;
-    for path in &files {
+    for path in files {
         let failed = |why| SourceError::Read { path: path.clone(), why };
         let mut lines = Lines::starting_at(0, sinks(source, path));
         let mut clock = || now;
@@ -109,6 +99,9 @@ pub struct Ended {
 /// Open a regular file for reading, and unpack it if its name ends in `.gz`;
 /// nothing else is opened.
 pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, SourceError> {
+    if is_foreign(path) {
+        return Err(SourceError::Packed(path.to_owned()));
+    }
     let (file, _) = file::open(path)?;
     Ok(if is_packed(path) { Box::new(Unpacked::new(file)) } else { Box::new(file) })
 }

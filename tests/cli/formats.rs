@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 
@@ -191,4 +191,40 @@ fn lines_of_a_hook_and_lines_without_a_time() {
     );
     let none = ["parse", "--received-at", "yesterday", "-"];
     sandbox.run(none).exits(64).says("yesterday");
+}
+
+#[test]
+fn two_maps_of_ones_own_cannot_have_one_id() {
+    let sandbox = Sandbox::new();
+    let map = "[[format]]\nid = \"acme\"\ndetect = [\"a\"]\n";
+    let config = sandbox.file("config.toml", format!("{map}{map}"));
+    let check = || {
+        sandbox.run(["--config".as_ref(), config.as_os_str(), "config".as_ref(), "check".as_ref()])
+    };
+    check().exits(78).says("config.toml:5:6").says("id: `acme` is the id of another map already");
+    fs::write(&config, map).unwrap();
+    check().ok();
+    fs::create_dir(sandbox.path("formats")).unwrap();
+    sandbox.file("formats/mine.toml", "id = \"acme\"\ndetect = [\"b\"]\n");
+    check().exits(78).says("is the id of another map already").says("mine.toml");
+    // One that is shipped may be replaced.
+    sandbox.file("formats/mine.toml", "id = \"app-json\"\ndetect = [\"b\"]\n");
+    check().ok();
+}
+
+#[test]
+fn a_line_of_pairs_says_its_format_and_what_its_names_mean() {
+    let sandbox = Sandbox::new();
+    let line = "ts=2026-11-20T15:11:17Z model=m status=200 latency_us=812000 promptTokens=26 completionTokens=42 cachedTokens=10 cost_cents=1.25\n";
+    let ran = sandbox.run_with(&["parse", "-"], line.as_bytes()).ok();
+    let row = ran.json();
+    for (field, value) in [
+        ("format", json!("app-logfmt")),
+        ("latency_ms", json!(812.0)),
+        ("input_tokens", json!(26)),
+        ("cached_input_tokens", json!(10)),
+        ("cost_usd", json!("0.012500")),
+    ] {
+        assert_eq!(row[field], value, "{row}");
+    }
 }

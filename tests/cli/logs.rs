@@ -263,7 +263,7 @@ fn what_can_be_read_is_read_and_the_rest_is_named_with_an_exit_code() {
     let found = &snapshot["findings"][0];
     assert_eq!(found["kind"], "file_unreadable");
     assert!(found["text"].as_str().unwrap().contains("b.gz"), "{found}");
-    let human = sandbox.run(["once", &all]).exits(69).says("all other files were read");
+    let human = sandbox.run(["once", &all]).exits(69).says("all else was read");
     assert!(human.out().starts_with("WARNING: trouble reading"), "{}", human.out());
     // Of paths that are typed, too; and where nothing can be read nothing is printed.
     let good = sandbox.file("d.log", &line).to_str().unwrap().to_owned();
@@ -404,4 +404,53 @@ fn nanos(usd: &str) -> i64 {
 fn without_times(text: &str) -> String {
     let field = regex_lite::Regex::new(r#""(at|started_at|reset_at)":"[^"]*",?"#).unwrap();
     field.replace_all(text, "").into_owned()
+}
+
+#[test]
+fn all_that_rotation_left_of_a_log_is_read_once_and_the_oldest_first() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("logs")).unwrap();
+    let line = |n: u32| {
+        format!("{{\"at\":\"{}\",\"model\":\"m{n}\",\"status\":200,\"cost_usd\":\"1\"}}\n", now())
+    };
+    let packed = |n: u32| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(line(n).as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let file = |name: &str, content: &[u8]| {
+        sandbox.file(&format!("logs/{name}"), content);
+    };
+    file("a.log", line(1).as_bytes());
+    file("a.log.1", line(2).as_bytes());
+    file("a.log.2.gz", &packed(3));
+    file("a.log-20261110.gz", &packed(4));
+    // One that is being compressed is there twice, and a link is no log of its own.
+    file("a.log.1.gz", &packed(2));
+    std::os::unix::fs::symlink("a.log", sandbox.path("logs/now.log")).unwrap();
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    let cost = |args: &[&str]| {
+        let ran = sandbox.run(args).ok();
+        (ran.lines().pop().unwrap()["totals"]["cost_usd"].clone(), ran.err())
+    };
+    let (dir, pattern, one) = (path("logs"), path("logs/a.log*"), path("logs/a.log"));
+    for command in ["once", "replay"] {
+        for paths in [vec![&dir], vec![&pattern], vec![&one, &pattern], vec![&pattern, &one]] {
+            let mut args = vec![command, "--json"];
+            args.extend(paths.iter().map(|path| path.as_str()));
+            let (cost, said) = cost(&args);
+            assert_eq!(cost, "4.000000", "{args:?}");
+            assert!(said.contains("a.log.1.gz: is read unpacked"), "{said}");
+            assert!(!said.contains("not read"), "{said}");
+        }
+        // Who names one file means that one, and is told what else there is.
+        let (cost, said) = cost(&[command, "--json", &one]);
+        assert_eq!(cost, "1.000000");
+        let others = "not read: a.log-20261110.gz, a.log.2.gz, a.log.1 and 1 more, older parts";
+        assert!(said.contains(others) && said.contains("/a.log*` is all"), "{said}");
+    }
+    // What can't be unpacked is named, and the rest is read.
+    file("a.log.3.zst", b"(\xb5/\xfd");
+    let ran = sandbox.run(["once", "--json", &dir]).exits(69);
+    assert_eq!(ran.says("a.log.3.zst: compressed").json()["totals"]["cost_usd"], "4.000000");
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::contract;
 use super::fake::{Asked, Fake, Reply, answer};
-use super::sandbox::{Ran, Running, Sandbox, here};
+use super::sandbox::{Ran, Running, Sandbox, here, now};
 
 const KEY: &str = "a-key-nobody-may-see-7731";
 
@@ -31,7 +31,7 @@ fn once(sandbox: &Sandbox, config: &str) -> Ran {
 fn shown(api: &str, reply: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Value {
     let sandbox = Sandbox::new();
     let fake = Fake::start(reply);
-    let snapshot = once(&sandbox, &config(&fake, api, "")).ok().json();
+    let snapshot = once(&sandbox, &config(&fake, api, "")).picture();
     assert_eq!(contract::snapshot(&snapshot), [""; 0]);
     snapshot
 }
@@ -120,7 +120,7 @@ fn pages_are_read_to_the_end_with_the_same_parameters_and_added_up() {
         _ => usage(asked, 11, None),
     });
     let ran = once(&sandbox, &config(&fake, "openai-usage", ""));
-    let snapshot = ran.ok().json();
+    let snapshot = ran.picture();
     let metrics = snapshot["metrics"].as_array().unwrap();
     let input = metrics.iter().find(|metric| metric["name"] == "usage_input_tokens_today").unwrap();
     assert_eq!(input["value"].as_f64(), Some(23.0), "{input}");
@@ -151,14 +151,14 @@ fn of_an_answer_that_breaks_off_nothing_is_told() {
     assert_eq!(endless["sources"][0]["problem"], "the answer's pages have no end");
     assert_eq!(endless["metrics"], json!([]));
     for rest in [r#""has_more":true"#, r#""has_more":true,"next_page":null"#, r#""has_more":1"#] {
-        let day = super::sandbox::now()[..10].to_owned();
+        let day = now()[..10].to_owned();
         let page = format!(
             r#"{{"data":[{{"starting_at":"{day}T00:00:00Z","results":[{{"currency":"USD","amount":"1"}}]}}],{rest}}}"#
         );
         let cap = "[[cap]]\nname = \"c\"\nperiod = \"day\"\nusd = 10\nmatch = { provider = \"anthropic\" }\n";
         let sandbox = Sandbox::new();
         let fake = Fake::start(move |_, _| answer("200 OK", &[], &page));
-        let part = once(&sandbox, &config(&fake, "anthropic-cost", cap)).ok().json();
+        let part = once(&sandbox, &config(&fake, "anthropic-cost", cap)).picture();
         let source = &part["sources"][0];
         let why = "the answer has more pages and does not say which";
         assert_eq!((&source["state"], &source["problem"]), (&json!("error"), &json!(why)));
@@ -200,7 +200,7 @@ fn the_version_of_an_api_is_pinned_unless_the_configuration_says_another() {
         if !more.is_empty() {
             text = text.replace(" } }", &format!(" }}, anthropic-version = \"{more}\" }}"));
         }
-        assert_eq!(once(&sandbox, &text).ok().json()["sources"][0]["state"], "live");
+        assert_eq!(once(&sandbox, &text).picture()["sources"][0]["state"], "live");
         let asked = &fake.asked()[0];
         assert_eq!(asked.header("anthropic-version"), Some(version));
         assert_eq!(asked.header("x-api-key"), Some(KEY));
@@ -215,8 +215,8 @@ fn it_is_not_asked_again_within_a_minute_and_parameters_of_ones_own_are_kept() {
     let fake = Fake::start(move |_, _| answer("200 OK", &[], &body));
     let text = config(&fake, "litellm-key", "");
     let text = text.replace("\"\nheaders", "/proxy/?key=88dc\"\nheaders");
-    assert_eq!(once(&sandbox, &text).ok().json()["sources"][0]["state"], "live");
-    let source = once(&sandbox, &text).ok().json()["sources"][0].clone();
+    assert_eq!(once(&sandbox, &text).picture()["sources"][0]["state"], "live");
+    let source = once(&sandbox, &text).picture()["sources"][0].clone();
     assert_eq!(source["state"], "waiting");
     assert!(source["problem"].as_str().unwrap().starts_with("asked only "), "{source}");
     let asked = fake.asked();
@@ -248,7 +248,7 @@ fn a_watch_shows_it_while_it_runs() {
 fn what_was_billed_today_stands_beside_the_cap() {
     let sandbox = Sandbox::new();
     let fake = Fake::start(|_, asked| {
-        let today = &super::sandbox::now()[..10];
+        let today = &now()[..10];
         assert!(asked.head.contains("bucket_width=1d"), "{}", asked.head);
         let result = |cents: &str| json!({ "currency": "USD", "amount": cents });
         let results = [result("100.5"), result("0.25")];
@@ -257,8 +257,79 @@ fn what_was_billed_today_stands_beside_the_cap() {
     });
     let cap =
         "[[cap]]\nname = \"c\"\nperiod = \"day\"\nusd = 10\nmatch = { provider = \"anthropic\" }\n";
-    let snapshot = once(&sandbox, &config(&fake, "anthropic-cost", cap)).ok().json();
+    let snapshot = once(&sandbox, &config(&fake, "anthropic-cost", cap)).picture();
     let cap = &snapshot["caps"][0];
     assert_eq!(cap["provider_usd"], "1.007500", "{cap}");
     assert!(cap["provider_age_s"].as_f64().unwrap() < 30.0);
+}
+
+#[test]
+fn what_its_issuer_refuses_is_the_binding_fact_whatever_is_left() {
+    let litellm = |more: &str| {
+        let left = "\"key_alias\":\"web\",\"spend\":1.5,\"max_budget\":50,\"rpm_limit\":9";
+        format!("{{\"info\":{{{left},{more}}}}}")
+    };
+    let openrouter = |more: &str| {
+        format!("{{\"data\":{{\"label\":\"web\",\"usage\":1,\"limit\":null,{more}}}}}")
+    };
+    let deepseek = |is: &str| {
+        let info = "{\"currency\":\"USD\",\"total_balance\":\"110.00\"}";
+        format!("{{\"is_available\":{is},\"balance_infos\":[{info}]}}")
+    };
+    let refused = |api: &'static str, body: String| {
+        let snapshot = shown(api, move |_, _| answer("200 OK", &[], &body));
+        let limit = &snapshot["limits"][0];
+        let verdict = snapshot["verdict"].as_str().unwrap();
+        if limit["status"] != "rejected" {
+            assert!(!verdict.contains("REJECTED"), "{verdict}");
+            return false;
+        }
+        assert_eq!((&limit["exhausted"], &limit["state"]), (&json!(true), &json!("critical")));
+        assert_eq!(snapshot["state"], "critical");
+        assert!(verdict.contains("REJECTED by its provider, waiting will not help"), "{verdict}");
+        let alerts = snapshot["alerts"].as_array().unwrap();
+        assert!(alerts.iter().any(|a| a["severity"] == "critical"), "{alerts:#?}");
+        true
+    };
+    for more in
+        ["\"blocked\":true", "\"status\":\"revoked\"", "\"expires\":\"2026-01-01T00:00:00Z\""]
+    {
+        assert!(refused("litellm-key", litellm(more)), "{more}");
+    }
+    for more in
+        ["\"blocked\":false", "\"status\":\"active\"", "\"expires\":\"2999-01-01T00:00:00\""]
+    {
+        assert!(!refused("litellm-key", litellm(more)), "{more}");
+    }
+    assert!(refused("openrouter-key", openrouter("\"disabled\":true")));
+    assert!(!refused("openrouter-key", openrouter("\"disabled\":false,\"limit\":5")));
+    assert!(refused("deepseek-balance", deepseek("false")));
+    assert!(!refused("deepseek-balance", deepseek("true")));
+}
+
+#[test]
+fn a_balance_of_nothing_is_spent_though_it_has_no_size() {
+    for (left, state) in [("0", "critical"), ("-0.25", "critical"), ("3.5", "ok")] {
+        let body = format!("{{\"code\":0,\"data\":{{\"available_balance\":{left}}}}}");
+        let snapshot = shown("moonshot-balance", move |_, _| answer("200 OK", &[], &body));
+        let limit = &snapshot["limits"][0];
+        assert_eq!(limit["exhausted"], state == "critical", "{limit}");
+        assert_eq!(snapshot["state"] == "critical", state == "critical", "{left}");
+    }
+}
+
+#[test]
+fn what_was_billed_is_shown_without_a_cap_too() {
+    let sandbox = Sandbox::new();
+    let today = now().get(..10).unwrap().to_owned();
+    let body = json!({ "data": { "label": "web", "usage": 9, "usage_daily": 1.25, "limit": 5 } });
+    let body = body.to_string();
+    let fake = Fake::start(move |_, _| answer("200 OK", &[], &body));
+    let text = config(&fake, "openrouter-key", "");
+    let snapshot = once(&sandbox, &text).picture();
+    let bill = &snapshot["bills"][0];
+    assert_eq!((&bill["provider"], &bill["key"]), (&json!("openrouter"), &json!("web")));
+    assert_eq!(bill["billed_usd"], "1.250000");
+    assert_eq!(bill["since"], format!("{today}T00:00:00.000Z"));
+    assert!(bill["age_s"].as_f64().unwrap() < 30.0, "{bill}");
 }

@@ -47,7 +47,7 @@ fn once(sandbox: &Sandbox, config: &str) -> Ran {
 /// What `once` shows of the one source.
 #[track_caller]
 fn source_of(ran: Ran) -> Value {
-    ran.ok().json()["sources"][0].clone()
+    ran.picture()["sources"][0].clone()
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_refusal_is_evidence_and_says_how_long_to_stay_away() {
     ] {
         let sandbox = Sandbox::new();
         let fake = Fake::start(move |_, _| answer("429 Too Many Requests", &[header], error));
-        let snapshot = once(&sandbox, &config(&fake, "")).ok().json();
+        let snapshot = once(&sandbox, &config(&fake, "")).picture();
         let source = &snapshot["sources"][0];
         assert_eq!((&source["state"], &source["problem"]), (&"error".into(), &said.into()));
         assert_eq!(snapshot["traffic"][0]["outcomes"]["rate_limited"], 1.0, "{snapshot}");

@@ -75,7 +75,7 @@ fn once(sandbox: &Sandbox, config: &str) -> Value {
     let path = sandbox.file("config.toml", config);
     let mut command = sandbox.command();
     command.env("TEST_KEY", "hunter2").arg("--config").arg(path).args(["once", "--json"]);
-    Ran(command.output().unwrap()).ok().json()
+    Ran(command.output().unwrap()).picture()
 }
 
 fn ms_ago(seconds: u64) -> u64 {
@@ -317,7 +317,7 @@ fn over_tls_only_who_an_authority_vouches_for_is_told_the_password() {
         let mut command = sandbox.command();
         command.env("SSL_CERT_FILE", authorities).env("SSL_CERT_DIR", more);
         command.env("TEST_KEY", "hunter2").arg("--config").arg(path).args(["once", "--json"]);
-        Ran(command.output().unwrap()).ok().json()
+        Ran(command.output().unwrap()).picture()
     };
     let none = Path::new("");
     let trusted = asked(port, &own.path("ca.pem"), none);

@@ -123,6 +123,23 @@ impl Ran {
         serde_json::from_slice(&self.0.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.out()))
     }
 
+    /// A picture, and its exit code: 69 exactly where a source did not say what it
+    /// should, and then standard error names it with what is wrong.
+    #[track_caller]
+    pub fn picture(self) -> Value {
+        let picture = self.json();
+        let sources = picture["sources"].as_array().unwrap();
+        let failed =
+            |source: &&Value| ["denied", "error"].contains(&source["state"].as_str().unwrap());
+        for source in sources.iter().filter(failed) {
+            for part in [&source["name"], &source["problem"]] {
+                assert!(self.err().contains(part.as_str().unwrap()), "{part}: {}", self.err());
+            }
+        }
+        self.exits(if sources.iter().any(|source| failed(&source)) { 69 } else { 0 });
+        picture
+    }
+
     pub fn lines(&self) -> Vec<Value> {
         self.out().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -26,7 +26,7 @@ fn config(fake: &Fake, more: &str) -> String {
 fn once(sandbox: &Sandbox, config: &str) -> Value {
     let path = sandbox.file("config.toml", config);
     let args = ["--config".as_ref(), path.as_os_str(), "once".as_ref(), "--json".as_ref()];
-    let snapshot = sandbox.run(args).ok().json();
+    let snapshot = sandbox.run(args).picture();
     assert_eq!(contract::snapshot(&snapshot), [""; 0]);
     snapshot
 }

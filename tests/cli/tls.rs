@@ -64,7 +64,7 @@ fn scrape(sandbox: &Sandbox, url: &str, authorities: &Path) -> Value {
     let mut command = sandbox.command();
     command.env("SSL_CERT_FILE", authorities).env("SSL_CERT_DIR", sandbox.path("none"));
     command.arg("--config").arg(path).args(["once", "--json"]);
-    Ran(command.output().unwrap()).ok().json()
+    Ran(command.output().unwrap()).picture()
 }
 
 pub fn problem(snapshot: &Value) -> &str {

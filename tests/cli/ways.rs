@@ -39,7 +39,7 @@ fn watch(sandbox: &Sandbox, config: &str) -> Running {
 }
 
 fn once(sandbox: &Sandbox, config: &str) -> Value {
-    Ran(with(sandbox, config, &["once", "--json"]).output().unwrap()).ok().json()
+    Ran(with(sandbox, config, &["once", "--json"]).output().unwrap()).picture()
 }
 
 fn command(words: &str) -> String {

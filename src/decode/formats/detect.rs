@@ -80,7 +80,7 @@ impl Told<'_> {
         unmet.extend(others.map(|((path, words), _)| format!("{path} is not {words}")));
         let others = self.shapes().zip(&signature.re);
         let others = others.filter(|(_, (slot, regex))| {
-            scan.get(*slot).is_some_and(|value| !regex.is_match(value.raw))
+            scan.get(*slot).is_some_and(|value| !value.says(|text| regex.is_match(text)))
         });
         unmet.extend(others.map(|((path, _), _)| format!("{path} is not like that of a call")));
         let rejected = detect.reject.iter().zip(&signature.reject);
@@ -191,15 +191,15 @@ impl Signature {
     /// Whether what must hold certain values does.
     #[inline]
     fn holds(&self, scan: Scan<'_>) -> bool {
-        self.eq.iter().all(|eq| Signature::is(scan, eq))
-            && self
-                .re
-                .iter()
-                .all(|(slot, regex)| scan.get(*slot).is_some_and(|value| regex.is_match(value.raw)))
+        let says = |(slot, regex): &(Slot, Regex)| {
+            scan.get(*slot).is_some_and(|value| value.says(|text| regex.is_match(text)))
+        };
+        self.eq.iter().all(|eq| Signature::is(scan, eq)) && self.re.iter().all(says)
     }
 
     #[inline]
     fn is(scan: Scan<'_>, (slot, words): &(Slot, Words)) -> bool {
-        scan.get(*slot).is_some_and(|value| words.iter().any(|word| **word == *value.raw))
+        let is_one = |text: &[u8]| words.iter().any(|word| **word == *text);
+        scan.get(*slot).is_some_and(|value| value.says(is_one))
     }
 }

@@ -2,6 +2,7 @@
 //! collectors and clouds make of it. One walk over the members finds what is
 //! carried, and whether anything stands beside it that is not the carrier's.
 
+use super::packed;
 use super::prefix::{More, Part};
 use crate::scan::{Kind, Value, elements, members};
 
@@ -31,6 +32,10 @@ pub(super) enum Payload<'t> {
     List(&'t [u8]),
     /// Text that is not UTF-8, as a list of numbers.
     Bytes(&'t [u8]),
+    /// Text in base64.
+    Packed(Value<'t>),
+    /// Lists of a time and a text each.
+    Entries(&'t [u8]),
     /// It was left out.
     Missing,
 }
@@ -52,6 +57,16 @@ enum Role {
     /// As [`Role::Payload`], and only carriers call it so.
     OwnPayload,
     List,
+    /// Text that is a payload where something else is a carrier's mark.
+    Cargo,
+    /// The same, or an object that may be one in any case.
+    Inside,
+    /// Transports between programs hand this over.
+    Transport,
+    /// The same in base64.
+    Packed,
+    /// Lines of Loki.
+    Entries,
     /// What an API or an export answers with: a list of rows.
     Rows,
     /// All that Loguru knows of a line.
@@ -64,6 +79,8 @@ enum Role {
     Goes,
     /// Only carriers write this.
     Mark,
+    /// What sort of entry it is, to a carrier that says so.
+    Kind,
     /// Carriers write this, and others do.
     Known,
     Other,
@@ -76,9 +93,13 @@ impl<'t> Envelope<'t> {
         for (key, value) in members(json) {
             seen.member(key.raw, value);
         }
-        let (carrier, payload) = seen.payload?;
-        let trust = match (seen.others, seen.marked) {
+        let marked = seen.marked || seen.transported;
+        let is_cargo =
+            |(_, payload): &(_, Payload<'_>)| marked || matches!(payload, Payload::Object(_));
+        let (carrier, payload) = seen.payload.or(seen.cargo.filter(is_cargo))?;
+        let trust = match (seen.others, marked) {
             (Others::Money, _) => Trust::No,
+            _ if seen.transported => Trust::Sure,
             (Others::None, true) => Trust::Sure,
             _ => Trust::Perhaps,
         };
@@ -98,12 +119,16 @@ impl<'t> Envelope<'t> {
 #[derive(Default)]
 struct Seen<'t> {
     payload: Option<(&'t [u8], Payload<'t>)>,
+    /// What is a payload if something else is a carrier's mark.
+    cargo: Option<(&'t [u8], Payload<'t>)>,
     time: Option<(u8, Value<'t>)>,
     host: Option<Value<'t>>,
     stream: Option<Value<'t>>,
     goes: Option<More>,
     others: Others,
     marked: bool,
+    /// It is what a transport hands over, whatever else that says of it.
+    transported: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -119,7 +144,21 @@ impl<'t> Seen<'t> {
         match role(key, value.kind) {
             Role::Payload if self.carry(key, value) => {}
             Role::OwnPayload if self.carry(key, value) => self.marked = true,
+            Role::Cargo | Role::Inside if value.is_text() => {
+                self.cargo = Some((key, Payload::Text(value)));
+            }
+            Role::Inside if value.kind == Kind::Object => {
+                self.cargo = Some((key, Payload::Object(value.raw)));
+            }
+            Role::Packed if value.is_text() => {
+                self.cargo = Some((key, Payload::Packed(value)));
+                self.marked |= packed::is_likely(value.raw);
+            }
+            Role::Entries if value.kind == Kind::Array => {
+                self.payload = Some((key, Payload::Entries(value.raw)));
+            }
             Role::Loguru if value.kind == Kind::Object && self.loguru(key, value.raw) => {}
+            Role::Loguru => self.cargo = Some((key, Payload::Object(value.raw))),
             Role::List | Role::Rows if value.kind == Kind::Array => {
                 self.payload = Some((key, Payload::List(value.raw)));
             }
@@ -130,6 +169,7 @@ impl<'t> Seen<'t> {
                     self.time = Some((rank, value));
                 }
                 self.marked |= key.starts_with(b"__");
+                self.transported |= key.ends_with(b"rrivalTimestamp");
             }
             Role::Host if value.is_text() => self.host = self.host.or(Some(value)),
             Role::Stream if value.is_text() => {
@@ -147,6 +187,14 @@ impl<'t> Seen<'t> {
                     self.host = host_within(value.raw);
                 }
             }
+            Role::Kind => {
+                let named = [&b"function"[..], b"extension"].contains(&value.raw);
+                self.marked |= named || value.raw.starts_with(b"platform.");
+                if !named && self.others == Others::None {
+                    self.others = Others::Some;
+                }
+            }
+            Role::Transport => self.transported = true,
             Role::Known => {}
             _ if speaks_of_money(key) => self.others = Others::Money,
             _ if self.others == Others::None => self.others = Others::Some,
@@ -220,11 +268,17 @@ fn may_be_split(raw: &[u8]) -> bool {
 fn role(key: &[u8], kind: Kind) -> Role {
     match key {
         b"data" | b"result" | b"results" | b"records" if kind == Kind::Array => Role::Rows,
-        b"record" => Role::Loguru,
-        b"log" | b"message" | b"event" | b"line" | b"msg" | b"result" | b"payload" => Role::Payload,
-        b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed" => {
-            Role::OwnPayload
+        b"record" if kind == Kind::Object => Role::Loguru,
+        b"Records" | b"Messages" | b"streams" | b"hits" if kind == Kind::Array => Role::List,
+        b"body" | b"Body" | b"Message" => Role::Cargo,
+        b"data" | b"Data" if matches!(kind, Kind::Str | Kind::StrEscaped) => Role::Packed,
+        b"data" | b"detail" | b"hits" | b"Sns" | b"kinesis" | b"awslogs" | b"record" => {
+            Role::Inside
         }
+        b"values" if kind == Kind::Array => Role::Entries,
+        b"log" | b"message" | b"event" | b"line" | b"msg" | b"result" | b"payload" => Role::Payload,
+        b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed"
+        | b"_source" | b"LogEntry" | b"LogMessage" => Role::OwnPayload,
         b"logEvents" | b"events" => Role::List,
         b"time"
         | b"timestamp"
@@ -233,8 +287,14 @@ fn role(key: &[u8], kind: Kind) -> Role {
         | b"_time"
         | b"date"
         | b"__REALTIME_TIMESTAMP"
+        | b"Timestamp"
+        | b"TimeGenerated"
+        | b"publishTime"
+        | b"approximateArrivalTimestamp"
+        | b"ApproximateArrivalTimestamp"
         | b"_SOURCE_REALTIME_TIMESTAMP" => Role::Time,
-        b"_HOSTNAME" | b"host" | b"hostname" | b"nodeName" | b"podName" => Role::Host,
+        b"_HOSTNAME" | b"host" | b"hostname" | b"nodeName" | b"podName" | b"PodName" => Role::Host,
+        b"stream" if kind == Kind::Object => Role::Mark,
         b"stream" | b"_STREAM_ID" | b"container_id" | b"CONTAINER_ID" => Role::Stream,
         b"logtag" | b"_p" | b"partial_message" | b"CONTAINER_PARTIAL_MESSAGE" | b"_LINE_BREAK" => {
             Role::Goes
@@ -243,7 +303,17 @@ fn role(key: &[u8], kind: Kind) -> Role {
         | b"@logStream" | b"@log" | b"@ptr" | b"eventId" | b"messageType" | b"insertId"
         | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
         | b"sourcetype" | b"labels" | b"container_name" | b"containerName" | b"container_image"
-        | b"preview" | b"agent" | b"ecs" | b"nextForwardToken" | b"attrs" => Role::Mark,
+        | b"preview" | b"agent" | b"ecs" | b"nextForwardToken" | b"attrs" | b"recordId"
+        | b"messageId" | b"detail-type" | b"_index" | b"resultType" => Role::Mark,
+        b"receiptHandle"
+        | b"ReceiptHandle"
+        | b"EventSubscriptionArn"
+        | b"TopicArn"
+        | b"eventSourceARN"
+        | b"deliveryStreamArn"
+        | b"kinesisSchemaVersion" => Role::Transport,
+        // Lambda's Telemetry API.
+        b"type" => Role::Kind,
         b"text"
         | b"id"
         | b"owner"

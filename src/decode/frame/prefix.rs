@@ -30,26 +30,43 @@ pub(super) enum More {
 /// Takes a prefix off that can be nothing else.
 pub(super) fn peel(line: &[u8]) -> Option<Peeled<'_>> {
     match line.first()? {
-        b'0'..=b'9' => container_runtime(line).or_else(|| syslog(line)),
+        b'0'..=b'9' => container_runtime(line)
+            .or_else(|| syslog(line))
+            .or_else(|| labelled(line))
+            .or_else(|| composed(line)),
         b'<' => priority(line).and_then(|(version, rest)| match version {
             Version::Old => syslog(rest),
             Version::New => new_syslog(rest),
         }),
-        b'A'..=b'Z' => syslog(line),
+        b'A'..=b'Z' => syslog(line).or_else(|| composed(line)),
         b'[' => bracketed(line),
         _ => composed(line),
     }
 }
 
-/// The JSON object that a line ends with, if what stands before it is words.
+/// The JSON object that a line ends with, behind what stands before it, if that is words.
 pub(super) fn object_behind_words(line: &[u8]) -> Option<(&[u8], &[u8])> {
     const LONGEST: usize = 256;
     let line = line.trim_ascii_end();
     let at = memchr::memchr(b'{', line.get(..line.len().min(LONGEST))?)?;
     let (before, object) = line.split_at_checked(at)?;
     let words = !before.is_empty() && !before.iter().any(|b| matches!(b, b'"' | b'}' | 0));
-    let apart = before.last().is_some_and(|b| b.is_ascii_whitespace() || b":|=".contains(b));
+    let apart = before.last().is_some_and(|b| b.is_ascii_whitespace() || b":|=])>".contains(b));
     (words && apart && line.ends_with(b"}")).then_some((before, object))
+}
+
+/// Whether a text that begins with `[` may be a list of records or of other lists.
+pub(super) fn begins_list(text: &[u8]) -> bool {
+    let inside = text.trim_ascii_start().strip_prefix(b"[").unwrap_or_default();
+    matches!(inside.trim_ascii_start().first(), None | Some(b'{' | b'[' | b']' | b'"'))
+}
+
+/// A time in front of a message, as `kubectl logs --timestamps` and others print it. It
+/// may be the message's own.
+pub(super) fn behind_time(line: &[u8]) -> Option<Peeled<'_>> {
+    let (at, text) = word(line)?;
+    time::rfc3339(at)?;
+    Some(Peeled { text: text.trim_ascii_start(), at: Some(at), host: None, part: None })
 }
 
 /// Words in front of a message, as `stern` prints pod and container.
@@ -167,6 +184,29 @@ fn bracketed(line: &[u8]) -> Option<Peeled<'_>> {
     (!names.contains(&b' ')).then_some(Peeled { text, at: None, host, part: None })
 }
 
+/// `2026-11-20T15:30:11Z {app="gateway", pod="gw-1"} text`, as `logcli` prints it.
+fn labelled(line: &[u8]) -> Option<Peeled<'_>> {
+    let (at, rest) = word(line)?;
+    time::rfc3339(at)?;
+    let mut host = None;
+    let mut rest = rest.trim_ascii_start().strip_prefix(b"{")?;
+    while !rest.starts_with(b"}") {
+        let end = rest.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_')?;
+        let (name, behind) = rest.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
+        let value = behind.strip_prefix(b"=\"")?;
+        // What is quoted in a label is written with a backslash before it.
+        let end = memchr::memchr2(b'"', b'\\', value)?;
+        let (value, behind) = value.split_at_checked(end)?;
+        if matches!(name, b"pod" | b"host" | b"hostname" | b"instance") {
+            host = host.or(Some(value));
+        }
+        rest = behind.strip_prefix(b"\"")?;
+        rest = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start();
+    }
+    let text = rest.strip_prefix(b"}")?.strip_prefix(b" ")?;
+    Some(Peeled { text, at: Some(at), host, part: None })
+}
+
 /// `service-1  | text`
 fn composed(line: &[u8]) -> Option<Peeled<'_>> {
     let end = line.iter().position(|b| !b.is_ascii_alphanumeric() && !b"_.-".contains(b))?;
@@ -272,6 +312,10 @@ mod tests {
             ("checkout-bot-1  | {}", Some("{}")),
             ("[pod/checkout-bot-7c9d-x1q/app] {}", Some("{}")),
             ("checkout-bot-7c9d-x1q app {}", Some("{}")),
+            ("0_app-1  | {}", Some("{}")),
+            ("2026-11-20T15:30:11Z {} {}", Some("{}")),
+            (r#"2026-11-20T15:30:11+01:00 {app="a", pod="p"} x y"#, Some("x y")),
+            (r#"2026-11-20T15:30:11Z {"app":1}"#, None),
             ("2026-11-20T15:30:31Z INFO tl: {}", None),
             ("2026-11-20T15:30:31Z  INFO tl: {}", None),
             ("Nov 20 text", None),

@@ -33,17 +33,6 @@ impl Frame {
     }
 }
 
-/// Whether a text that starts with a bracket is words in brackets and a record, and no list.
-pub(super) fn are_in_brackets(text: &[u8]) -> bool {
-    let opened = |open: i32, byte: &u8| match byte {
-        b'[' => open + 1,
-        b']' => open - 1,
-        _ => open,
-    };
-    let close = |words: &[u8]| words.iter().fold(0, opened) == 0;
-    prefix::object_behind_words(text).is_some_and(|(before, _)| close(before))
-}
-
 /// The first time among words, as `read` reads it. A number alone is one only at the
 /// very beginning.
 fn time(words: &[u8], read: impl Fn(&[u8]) -> Option<Wall>) -> Option<Wall> {

@@ -3,7 +3,9 @@
 
 mod alt;
 mod parts;
+mod strict;
 mod text;
+mod unit;
 
 use std::ops::Range;
 
@@ -80,7 +82,8 @@ pub(crate) fn read(text: &str) -> Read<Map<String>> {
 
 /// Reads one map that is a table of a larger text and stands at `span` there.
 pub(crate) fn read_table(table: &Table<'_>, span: Range<usize>) -> Read<Map<String>> {
-    Reader { span, sticky: sticky_names(table), depth: 0 }.map(table)
+    let map = Reader { span, sticky: sticky_names(table), explode: explode(table)? }.map(table)?;
+    strict::whole(table, &map).map(|()| map)
 }
 
 struct Reader {
@@ -88,18 +91,16 @@ struct Reader {
     span: Range<usize>,
     sticky: Vec<String>,
     /// Objects around a record.
-    depth: usize,
+    explode: Vec<Explode>,
 }
 
 impl Reader {
-    fn map(mut self, table: &Table<'_>) -> Read<Map<String>> {
+    fn map(self, table: &Table<'_>) -> Read<Map<String>> {
         known(table, "", KEYS)?;
         let id = match table.get("id") {
             Some(value) => id(value)?,
             None => return Err(error_at(self.span, "id", "is missing")),
         };
-        let explode = explode(table)?;
-        self.depth = explode.len();
         Ok(Map {
             identity: identity(table, &id)?,
             id: id.into(),
@@ -107,7 +108,7 @@ impl Reader {
             input: text::input(table)?,
             patterns: text::patterns(table)?,
             company: company(table)?,
-            explode,
+            explode: self.explode.clone(),
             detect: detect(table)?,
             keep: self.conds(table, "keep")?,
             ignore: self.conds(table, "ignore")?,
@@ -130,11 +131,14 @@ impl Reader {
         let path = string(value, key)?;
         let wrong = |message: &str| Err(error(value, key, message));
         let (out, rest) = outwards(&path);
-        if out > self.depth {
+        if out > self.explode.len() {
             return wrong("has more `^.` than there are objects around the record");
         }
-        if rest.is_empty() || rest.contains("..") || rest.ends_with('.') {
-            return wrong("is not a path: keys with dots between them");
+        if let Some(message) = strict::no_path(rest) {
+            return wrong(message);
+        }
+        if !strict::is_named(rest, &self.explode) {
+            return wrong("is the name of a record, and needs `explode` of an object (`a{}`)");
         }
         if rest.trim_end_matches(']').rsplit(['.', '[']).next().and_then(end_index).is_some() {
             return wrong("must name something in the element that is counted from the end");
@@ -181,6 +185,13 @@ fn detect(table: &Table<'_>) -> Read<Detect<String>> {
         Some(value) => list(value, "reject", outer_path)?,
         None => Vec::new(),
     };
+    // No line can have what it must not have.
+    if let (Some(value), Some(path)) = (
+        table.get("reject"),
+        reject.iter().find(|path| sets.iter().flatten().any(|known| known == *path)),
+    ) {
+        return Err(error(value, "reject", format!("`{path}` is in a set of `detect` too")));
+    }
     Ok(Detect { sets, eq, re, reject })
 }
 
@@ -258,6 +269,9 @@ fn outer_path(value: &Value<'_>, key: &str) -> Read<String> {
     if path.is_empty() || path.starts_with('^') {
         return Err(error(value, key, "is a path from the outermost object, without `^`"));
     }
+    if let Some(message) = strict::no_path(&path) {
+        return Err(error(value, key, message));
+    }
     if path.split(['.', '[', ']']).any(|segment| end_index(segment).is_some()) {
         return Err(error(value, key, "cannot count from the end of an array"));
     }
@@ -276,8 +290,9 @@ fn identity(table: &Table<'_>, id: &str) -> Read<Identity> {
         "first" => Keep::First,
         "last" => Keep::Last,
         "max:output_tokens" => Keep::MostOutput,
-        _ => {
-            return Err(error(value, "dedup", "must be `first`, `last` or `max:output_tokens`"));
+        word => {
+            let words = ["first", "last", "max:output_tokens"];
+            return Err(error(value, "dedup", strict::one_of(word, &words)));
         }
     };
     if keep != Keep::First && !trusted {
@@ -347,7 +362,11 @@ fn array<'v, 't>(
     key: &str,
 ) -> Read<impl Iterator<Item = &'v Value<'t>> + use<'v, 't>> {
     let array = value.get_ref().as_array();
-    array.map(|a| a.iter()).ok_or_else(|| error(value, key, "must be an array"))
+    match array {
+        Some(array) if array.is_empty() => Err(error(value, key, "is empty")),
+        Some(array) => Ok(array.iter()),
+        None => Err(error(value, key, "must be an array")),
+    }
 }
 
 /// One text, or an array of texts.
@@ -371,6 +390,7 @@ fn words_by_path(
     let mut all = Vec::new();
     for (name, words) in table(value, key)? {
         let words = match words.get_ref().as_array() {
+            Some(list) if list.is_empty() => return Err(error(words, key, "is empty")),
             Some(list) => list.iter().map(|word| scalar(word, key)).collect(),
             None => scalar(words, key).map(|word| vec![word]),
         }?;

@@ -151,6 +151,8 @@ impl Facts {
 
 fn limit_facts(limit: &Limit, elapsed_s: f64) -> Vec<Fact> {
     let freshness = if limit.stale { ", too old to trust" } else { "" };
+    let by =
+        if limit.is_rejected() { "yes, its provider says so" } else { "yes, a refusal says so" };
     Facts::default()
         .text("limit", limit.name().title())
         .text("counts", limit.resource)
@@ -165,7 +167,8 @@ fn limit_facts(limit: &Limit, elapsed_s: f64) -> Vec<Fact> {
         .number("size", limit.limit)
         .number("left", limit.remaining)
         .ratio("used", limit.used_ratio)
-        .maybe("exhausted", limit.exhausted.then_some("yes, a refusal says so"))
+        .maybe("provider says", limit.status)
+        .maybe("exhausted", limit.exhausted.then_some(by))
         .span("resets in", limit.reset_in_s.map(|seconds| seconds - elapsed_s))
         .maybe("resets at", limit.reset_at.as_ref())
         .maybe("at reset", limit.reset_kind)

@@ -119,6 +119,9 @@ fn reset_text(limit: &Limit, elapsed_s: f64) -> String {
 }
 
 fn empty_text(limit: &Limit, elapsed_s: f64) -> String {
+    if limit.is_rejected() {
+        return "rejected".into();
+    }
     if limit.exhausted {
         return "NOW".into();
     }

@@ -28,7 +28,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let empty = model.shown().map_or_else(String::new, |snapshot| {
         let cost = snapshot.totals.cost_usd.map(|usd| fmt::money(usd.0.as_f64()));
         let since = if snapshot.ledger.is_some() { "in all runs" } else { "since start" };
-        format!("no cap configured; {} spent {since}", cost.as_deref().unwrap_or(UNKNOWN))
+        let billed = snapshot.bills.first().map(|bill| {
+            let (usd, age) = (fmt::money(bill.billed_usd.0.as_f64()), fmt::span(bill.age_s));
+            format!("; {} billed {usd} ({age} old)", bill.title())
+        });
+        format!(
+            "no cap configured; {} spent {since}{}",
+            cost.as_deref().unwrap_or(UNKNOWN),
+            billed.unwrap_or_default()
+        )
     });
     let table = Table { panel: Panel::Spend, title: "SPEND", columns: &columns, empty: &empty };
     let caps = model.shown().map_or(&[][..], |snapshot| &snapshot.caps);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use super::strict::{Taker, one_of, unreachable};
 use super::{
     Read, Reader, Table, Value, array, error, header_name, join, known, number, regexes, scalar,
     string, table, words_by_path,
@@ -14,6 +15,23 @@ const ALT: &[&str] = &[
     "path", "header", "const", "sum", "diff", "join", "key_of", "sticky", "as", "pattern", "scale",
     "add", "regex", "map", "else", "when",
 ];
+const CONVERSIONS: [&str; 15] = [
+    "auto",
+    "text",
+    "lower",
+    "num",
+    "last_num",
+    "sum_num",
+    "dur_ms",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_us",
+    "epoch_ns",
+    "hrtime",
+    "http_date",
+    "ticks",
+    "strftime",
+];
 const SOURCES: [&str; 8] = ["path", "header", "const", "sum", "diff", "join", "key_of", "sticky"];
 
 impl Reader {
@@ -22,16 +40,19 @@ impl Reader {
         &self,
         value: &Value<'_>,
         key: &str,
-        kind: Kind,
+        taker: Taker,
     ) -> Read<Vec<Alt<String>>> {
-        if value.get_ref().is_array() {
-            array(value, key)?.map(|alt| self.alternative(alt, key, kind)).collect()
-        } else {
-            Ok(vec![self.alternative(value, key, kind)?])
+        if !value.get_ref().is_array() {
+            return Ok(vec![self.alternative(value, key, taker)?]);
         }
+        let one = |value| self.alternative(value, key, taker);
+        let alts: Vec<_> = array(value, key)?.map(one).collect::<Read<_>>()?;
+        unreachable(array(value, key)?.zip(&alts), key)?;
+        Ok(alts)
     }
 
-    fn alternative(&self, value: &Value<'_>, key: &str, kind: Kind) -> Read<Alt<String>> {
+    fn alternative(&self, value: &Value<'_>, key: &str, taker: Taker) -> Read<Alt<String>> {
+        let kind = taker.kind;
         if value.get_ref().is_str() {
             return Ok(Alt::plain(From::Path(self.path(value, key)?)));
         }
@@ -46,14 +67,21 @@ impl Reader {
             Some(value) => Err(error(value, &join(key, part), "only a number can have it")),
         };
         alt.scale = number("scale")?;
+        if let (Some(0.0), Some(value)) = (alt.scale, fields.get("scale")) {
+            return Err(error(value, &join(key, "scale"), "makes nothing of every number"));
+        }
         alt.add = number("add")?.unwrap_or(0.0);
         if let Some(value) = fields.get("regex") {
             alt.regex = Some(regex(value, &join(key, "regex"))?);
         }
         if let Some(value) = fields.get("map") {
             let key = join(key, "map");
-            for (word, to) in table(value, &key)? {
-                let to = scalar(to, &key)?;
+            if kind == Kind::Time {
+                return Err(error(value, &key, "only a text or a number can have it"));
+            }
+            for (word, given) in table(value, &key)? {
+                let to = scalar(given, &key)?;
+                taker.takes(given, &key, &to)?;
                 alt.map.push((word.get_ref().as_bytes().into(), to.into()));
             }
         }
@@ -62,7 +90,19 @@ impl Reader {
             if alt.map.is_empty() {
                 return Err(error(value, &key, "needs a `map` beside it"));
             }
-            alt.otherwise = Some(scalar(value, &key)?.into());
+            let word = scalar(value, &key)?;
+            taker.takes(value, &key, &word)?;
+            alt.otherwise = Some(word.into());
+        }
+        if let (From::Const(word), Some(given)) = (&alt.from, fields.get("const")) {
+            taker.takes(given, &join(key, "const"), word)?;
+            let more = |key: &&str| !matches!(*key, "const" | "when");
+            if let Some((more, value)) =
+                fields.iter().find(|(name, _)| more(&name.get_ref().as_ref()))
+            {
+                let key = join(key, more.get_ref());
+                return Err(error(value, &key, "changes nothing: a constant is as it stands"));
+            }
         }
         alt.when = self.when(fields, key)?;
         Ok(alt)
@@ -141,11 +181,17 @@ impl Reader {
             let path = |value: &Value<'_>, key: &str| self.path(value, key);
             cond.re = regexes(value, &join(key, "re"), path)?;
         }
-        if fields.is_empty() {
+        if fields.is_empty() || table_is_empty(&cond) {
             return Err(error(value, key, "needs `has`, `not`, `eq`, `ne` or `re`"));
         }
         Ok(cond)
     }
+}
+
+/// Whether all of its parts hold of everything.
+fn table_is_empty(cond: &Cond<String>) -> bool {
+    let Cond { has, not, eq, ne, re } = cond;
+    has.is_empty() && not.is_empty() && eq.is_empty() && ne.is_empty() && re.is_empty()
 }
 
 fn regex(value: &Value<'_>, key: &str) -> Read<Regex> {
@@ -166,11 +212,12 @@ pub(super) fn one_line(wrong: &regex::Error) -> String {
 
 fn read_as(table: &Table<'_>, key: &str, kind: Kind) -> Read<As> {
     let pattern = table.get("pattern");
+    let by_pattern = table.get("as").is_some_and(|as_| as_.get_ref().as_str() == Some("strftime"));
+    if let (Some(value), false) = (pattern, by_pattern) {
+        return Err(error(value, &join(key, "pattern"), "needs `as = \"strftime\"`"));
+    }
     let Some(value) = table.get("as") else {
-        return match pattern {
-            Some(value) => Err(error(value, &join(key, "pattern"), "needs `as = \"strftime\"`")),
-            None => Ok(As::Plain),
-        };
+        return Ok(As::Plain);
     };
     let key = join(key, "as");
     let (read_as, kinds): (As, &[Kind]) = match string(value, &key)?.as_str() {
@@ -192,12 +239,7 @@ fn read_as(table: &Table<'_>, key: &str, kind: Kind) -> Read<As> {
             Some(pattern) => (As::Strftime(strftime(pattern, &key)?), &[Kind::Time]),
             None => return Err(error(value, &key, "needs a `pattern` beside it")),
         },
-        _ => {
-            let message = "must be one of auto, text, lower, num, last_num, sum_num, dur_ms, \
-                           epoch_s, epoch_ms, epoch_us, epoch_ns, hrtime, http_date, ticks, \
-                           strftime";
-            return Err(error(value, &key, message));
-        }
+        other => return Err(error(value, &key, one_of(other, &CONVERSIONS))),
     };
     if kinds.contains(&kind) {
         Ok(read_as)
@@ -215,6 +257,10 @@ fn strftime(value: &Value<'_>, key: &str) -> Read<Arc<str>> {
     let pattern = string(value, key)?;
     let moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
     match jiff::fmt::strtime::format(pattern.as_bytes(), &moment) {
+        Ok(_) if !pattern.contains('%') => {
+            let message = "has no part of a time in it, as `%Y-%m-%d %H:%M:%S` has";
+            Err(error(value, &key.replace(".as", ".pattern"), message))
+        }
         Ok(_) => Ok(pattern.into()),
         Err(wrong) => Err(error(value, &key.replace(".as", ".pattern"), wrong.to_string())),
     }

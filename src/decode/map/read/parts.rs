@@ -1,5 +1,7 @@
 //! The tables of a map: fields, headers, limits, tokens and what is remembered.
 
+use super::strict::{Taker, one_of};
+use super::unit;
 use super::{
     Read, Reader, Table, UNTRUSTED, Value, array, error, flag, header_name, join, known, list,
     string, table,
@@ -27,7 +29,11 @@ impl Reader {
             if *field == Field::CallKey && flag(map, "trusted_id")? != Some(true) {
                 return Err(error(value, "fields.call_key", UNTRUSTED));
             }
-            let alts = self.alternatives(value, &join("fields", field.word()), field.kind())?;
+            let key = join("fields", field.word());
+            let mut alts = self.alternatives(value, &key, Taker::field(*field))?;
+            for alt in alts.iter_mut().filter(|alt| alt.scale.is_none()) {
+                alt.scale = unit::scale(*field, alt);
+            }
             if let Some(place) = fields.get_mut(*field as usize) {
                 *place = alts;
             }
@@ -52,7 +58,7 @@ impl Reader {
             Ok(Sticky {
                 name: name.as_ref().into(),
                 when: self.when(fields, &at)?,
-                from: self.alternatives(from, &join(&at, "from"), Kind::Text)?,
+                from: self.alternatives(from, &join(&at, "from"), Taker::any(Kind::Text))?,
             })
         };
         names.iter().map(one).collect()
@@ -83,7 +89,8 @@ impl Reader {
         let mut parts = vec![Vec::new(); Part::ALL.len()];
         for part in Part::ALL {
             let Some(value) = fields.get(part.word()) else { continue };
-            let alts = self.alternatives(value, &join("limits", part.word()), part.kind())?;
+            let alts =
+                self.alternatives(value, &join("limits", part.word()), Taker::any(part.kind()))?;
             if let Some(place) = parts.get_mut(*part as usize) {
                 *place = alts;
             }
@@ -138,6 +145,13 @@ impl Reader {
             table_.get(key).map_or(Ok(Vec::new()), |v| list(v, &join("headers", key), string))
         };
         let prefixes = text("prefixes")?;
+        if let (Some(value), true) = (table_.get("names"), prefixes.is_empty()) {
+            return Err(error(
+                value,
+                "headers.names",
+                "needs `prefixes`: `[\"\"]` where there is none",
+            ));
+        }
         for name in text("names")? {
             let variable = name.replace('-', "_");
             let mut paths: Vec<String> =
@@ -165,6 +179,9 @@ impl Reader {
         let Some(when) = self.when(fields, "headers.drop")? else {
             return Err(error(value, "headers.drop.when", "is missing"));
         };
+        if !fields.contains_key("names") {
+            return Err(error(value, "headers.drop.names", "is missing"));
+        }
         Ok(Drop { names: header_names(fields, "headers.drop", "names")?, when })
     }
 }
@@ -179,9 +196,10 @@ pub(super) fn tokens(map: &Table<'_>) -> Read<TokenRule> {
         match string(value, &key)? {
             word if word == format!("includes_{part}") => Ok(false),
             word if word == format!("excludes_{part}") => Ok(true),
-            _ => {
-                let message = format!("must be `includes_{part}` or `excludes_{part}`");
-                Err(error(value, &key, message))
+            word => {
+                let words = [format!("includes_{part}"), format!("excludes_{part}")];
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                Err(error(value, &key, one_of(&word, &words)))
             }
         }
     };
@@ -206,7 +224,7 @@ fn word<T: Copy>(
         return Ok(Some(found));
     }
     let words: Vec<&str> = all.iter().map(|one| spelled(*one)).collect();
-    Err(error(value, &at, format!("must be one of {}", words.join(", "))))
+    Err(error(value, &at, one_of(&given, &words)))
 }
 
 fn header_names(table: &Table<'_>, at: &str, key: &str) -> Read<Vec<Box<str>>> {

@@ -1,6 +1,7 @@
 //! What the records of a format are made of, and the patterns that make records
 //! of text.
 
+use super::strict::one_of;
 use super::{Read, Table, array, error, list, string};
 use crate::decode::map::{Group, Input, Pattern};
 
@@ -27,8 +28,8 @@ pub(super) fn input(table: &Table<'_>) -> Read<Input> {
     let word = string(value, "input")?;
     let known = INPUTS.iter().find(|(known, _)| *known == word).map(|(_, input)| *input);
     known.ok_or_else(|| {
-        let words: Vec<String> = INPUTS.iter().map(|(word, _)| format!("`{word}`")).collect();
-        error(value, "input", format!("must be one of {}", words.join(", ")))
+        let words: Vec<&str> = INPUTS.iter().map(|(word, _)| *word).collect();
+        error(value, "input", one_of(&word, &words))
     })
 }
 

@@ -135,6 +135,7 @@ pub fn openrouter_key(
     let data = page.get("data").ok_or(Strange::No("data"))?;
     amount(data, "usage").ok_or(Strange::No("data.usage"))?;
     let subject = data.get("label").and_then(Node::text);
+    let status = refused(data, context.now);
     if let Some(today) = data.get("usage_daily").and_then(Node::decimal) {
         let billed = Billed { day: day_of(context.now), provider: None, key: subject.clone() };
         found.bill(billed, Cents::of_dollars(today));
@@ -152,14 +153,19 @@ pub fn openrouter_key(
         let label = ["budget_id", "guardrail_id"].iter().find_map(|id| budget.get(id)?.text());
         let reset_at = budget.get("resets_at").and_then(moment);
         let names = ["limit_usd", "remaining_usd", "spend_usd", "reset_interval"];
-        let limited =
-            Limited { subject: subject.clone(), label, reset_at, ..budget_of(*budget, names) };
+        let limited = Limited {
+            subject: subject.clone(),
+            label,
+            reset_at,
+            status,
+            ..budget_of(*budget, names)
+        };
         found.limits.push(Limited { scope, ..limited });
     }
     // Replies from before there were several budgets have the key's own alone.
-    if budgets.is_empty() && data.get("limit").is_some() {
+    if budgets.is_empty() && (data.get("limit").is_some() || status.is_some()) {
         let names = ["limit", "limit_remaining", "", "limit_reset"];
-        found.limits.push(Limited { subject: subject.clone(), ..budget_of(data, names) });
+        found.limits.push(Limited { subject: subject.clone(), status, ..budget_of(data, names) });
     }
     if let Some(free) = data.get("free_model_daily_requests") {
         found.limits.push(Limited {
@@ -194,12 +200,10 @@ pub fn openrouter_credits(
 }
 
 /// A key's budget and its limits a minute. A key without a limit has none.
-pub fn litellm_key(page: Node<'_>, _: Context<'_>, found: &mut Found) -> Result<(), Strange> {
+pub fn litellm_key(page: Node<'_>, context: Context<'_>, found: &mut Found) -> Result<(), Strange> {
     let info = page.get("info").ok_or(Strange::No("info"))?;
     let subject = ["key_alias", "key_name"].iter().find_map(|name| info.get(name)?.text());
-    let is_shut = info.get("blocked").is_some_and(|blocked| blocked.is("true"));
-    let is_over = info.get("status").and_then(Node::text).is_some_and(|word| word != "active");
-    let status = (is_shut || is_over).then_some(LimitStatus::Rejected);
+    let status = refused(info, context.now);
     let key = |resource| Limited {
         subject: subject.clone(),
         status,
@@ -340,6 +344,17 @@ fn budget_of(node: Node<'_>, [limit, left, spent, turns]: [&str; 4]) -> Limited 
 
 fn amount(node: Node<'_>, name: &str) -> Option<Amount> {
     node.get(name)?.decimal().map(Amount)
+}
+
+/// What its issuer says of a key that calls can't be made with any more.
+fn refused(key: Node<'_>, now: Wall) -> Option<LimitStatus> {
+    let is_shut = ["blocked", "disabled", "is_disabled", "revoked"]
+        .iter()
+        .any(|word| key.get(word).is_some_and(|word| word.is("true")));
+    let is_over = key.get("status").and_then(Node::text).is_some_and(|word| word != "active");
+    let ends = ["expires", "expires_at"].iter().find_map(|name| moment(key.get(name)?));
+    let is_refused = is_shut || is_over || ends.is_some_and(|ends| ends <= now);
+    is_refused.then_some(LimitStatus::Rejected)
 }
 
 fn moment(node: Node<'_>) -> Option<Wall> {
