@@ -1,5 +1,7 @@
-//! Killed at random moments, again and again, while a gateway logs and rotates:
-//! in the end every request, token and nano-dollar is counted, once.
+//! Killed at random moments, again and again, while a gateway logs in bursts and its log
+//! is rotated in every way there is: in the end every request, token and nano-dollar is
+//! counted, once. Nothing is written between a copy and the cut after it, so what is lost
+//! is lost by the reader.
 //!
 //! `TRIPLINE_KILLS=200` for the long run, `TRIPLINE_SEED` for another one.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
@@ -22,6 +24,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, SystemTime};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use calls::{Truth, line};
 use daemon::{Daemon, kept, serve, status, status_until};
 use sandbox::Sandbox;
@@ -34,10 +39,10 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
     let sandbox = Sandbox::new();
     let log = sandbox.path("gw.log");
     let (stop, stopped) = channel();
-    let mut writer = Writer::new(&log, Dice(seed));
+    let mut writer = Writer::new(&log, kills / 4 + 2, Dice(seed));
     let config = "[[cap]]\nname = \"all\"\nusd = 1000000\nperiod = \"month\"\n";
     // What was rotated before the log was ever seen is no part of it.
-    writer.write();
+    writer.write(12);
     let first = Daemon::start(serve(&sandbox, config, &[&log]));
     status_until(&sandbox, "it is known", |status| writer.truth.is(status) && kept(status));
     first.kill();
@@ -77,7 +82,7 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
     assert_eq!(later["sources"][0]["lines"], lines);
     daemon.stop();
     println!(
-        "kills survived: {kills}, lines: {}, rotations: {rotations}, seed: {seed}",
+        "kills survived: {kills}, lines: {}, rotations: {rotations:?}, seed: {seed}",
         truth.requests
     );
 }
@@ -101,29 +106,52 @@ impl Drop for Unread<'_> {
     }
 }
 
-/// A gateway's log: lines, sometimes torn over two writes, and renames.
+/// How often the log was rotated, and how.
+#[derive(Debug, Default)]
+struct Rotations {
+    renamed: u64,
+    renamed_and_packed: u64,
+    copied_and_cut: u64,
+    packed_and_cut: u64,
+}
+
+impl Rotations {
+    fn all(&self) -> u64 {
+        self.renamed + self.renamed_and_packed + self.copied_and_cut + self.packed_and_cut
+    }
+}
+
+/// A gateway's log: lines, sometimes torn over two writes, bursts that take a while to read,
+/// and rotations.
 struct Writer {
     path: PathBuf,
     file: File,
     truth: Truth,
-    rotations: u64,
+    rotations: Rotations,
+    /// Bursts to come.
+    bursts: u64,
     dice: Dice,
 }
 
 impl Writer {
-    fn new(path: &Path, dice: Dice) -> Writer {
+    fn new(path: &Path, bursts: u64, dice: Dice) -> Writer {
         Writer {
             path: path.to_owned(),
             file: open(path),
             truth: Truth::default(),
-            rotations: 0,
+            rotations: Rotations::default(),
+            bursts,
             dice,
         }
     }
 
-    fn run(mut self, stopped: &Receiver<()>) -> (Truth, u64) {
+    fn run(mut self, stopped: &Receiver<()>) -> (Truth, Rotations) {
         loop {
-            self.write();
+            self.write(12);
+            if self.bursts > 0 && self.dice.below(250) == 0 {
+                self.bursts -= 1;
+                self.write(8000);
+            }
             if self.dice.below(60) == 0 {
                 self.rotate(stopped);
             }
@@ -134,9 +162,9 @@ impl Writer {
         }
     }
 
-    fn write(&mut self) {
+    fn write(&mut self, most: u64) {
         let mut text = String::new();
-        for _ in 0..=self.dice.below(12) {
+        for _ in 0..=self.dice.below(most) {
             text += &line(self.truth.requests, SystemTime::now());
             self.truth.count();
         }
@@ -145,15 +173,86 @@ impl Writer {
         self.file.write_all(&text.as_bytes()[cut..]).unwrap();
     }
 
-    /// As logrotate does it: the writer still has the old file for a moment.
     fn rotate(&mut self, stopped: &Receiver<()>) {
-        let to = format!("{}.{}", self.path.display(), self.rotations);
+        self.shift();
+        let first = self.name(1, "");
+        match self.dice.below(4) {
+            0 => {
+                self.rename(&first, stopped);
+                self.rotations.renamed += 1;
+            }
+            1 => {
+                self.rename(&first, stopped);
+                self.pack(&first, stopped);
+                fs::remove_file(first).unwrap();
+                self.rotations.renamed_and_packed += 1;
+            }
+            2 => {
+                fs::copy(&self.path, first).unwrap();
+                self.wait(stopped);
+                self.file.set_len(0).unwrap();
+                self.rotations.copied_and_cut += 1;
+            }
+            _ => {
+                let copy = self.name(1, ".copy");
+                fs::copy(&self.path, &copy).unwrap();
+                self.pack(&copy, stopped);
+                fs::rename(self.name(1, ".copy.gz"), self.name(1, ".gz")).unwrap();
+                fs::remove_file(copy).unwrap();
+                self.file.set_len(0).unwrap();
+                self.rotations.packed_and_cut += 1;
+            }
+        }
+    }
+
+    fn name(&self, number: u64, ending: &str) -> PathBuf {
+        PathBuf::from(format!("{}.{number}{ending}", self.path.display()))
+    }
+
+    /// Move all that was rotated on by one, the oldest first.
+    fn shift(&self) {
+        let there = |at: &u64| ["", ".gz"].iter().any(|ending| self.name(*at, ending).exists());
+        let last = (1..=self.rotations.all()).rev().find(there).unwrap_or(0);
+        for at in (1..=last).rev() {
+            for ending in ["", ".gz"] {
+                // One of the two is there.
+                let _ = fs::rename(self.name(at, ending), self.name(at + 1, ending));
+            }
+        }
+    }
+
+    /// The writer still has the old file for a moment.
+    fn rename(&mut self, to: &Path, stopped: &Receiver<()>) {
         fs::rename(&self.path, to).unwrap();
-        self.rotations += 1;
-        self.write();
-        let _ = stopped.recv_timeout(Duration::from_micros(self.dice.below(20_000)));
-        self.write();
+        self.write(12);
+        self.wait(stopped);
+        self.write(12);
         self.file = open(&self.path);
+    }
+
+    /// Compress into a `.gz` beside it, as `gzip` does, or under another name until it is
+    /// whole. It takes a while.
+    fn pack(&mut self, from: &Path, stopped: &Receiver<()>) {
+        let to = PathBuf::from(format!("{}.gz", from.display()));
+        let begun = match self.dice.below(2) {
+            0 => to.clone(),
+            _ => PathBuf::from(format!("{}.tmp", to.display())),
+        };
+        let mut packer = GzEncoder::new(File::create(&begun).unwrap(), Compression::fast());
+        let content = fs::read(from).unwrap();
+        let (first, second) = content.split_at(content.len() / 2);
+        for part in [first, second] {
+            packer.write_all(part).unwrap();
+            packer.flush().unwrap();
+            self.wait(stopped);
+        }
+        let packed = packer.finish().unwrap();
+        packed.set_modified(fs::metadata(from).unwrap().modified().unwrap()).unwrap();
+        fs::rename(begun, to).unwrap();
+    }
+
+    fn wait(&mut self, stopped: &Receiver<()>) {
+        let _ = stopped.recv_timeout(Duration::from_micros(self.dice.below(20_000)));
     }
 }
 

@@ -417,6 +417,7 @@ impl World {
         let heard: HashSet<&[u8]> = self.rig.heard.iter().map(String::as_bytes).collect();
         let mut count = 0;
         for one in &mut self.generations {
+            let expected = one.due;
             let (due, more) = one.bytes.split_at(one.due);
             for line in lines(due) {
                 let line = String::from_utf8_lossy(line);
@@ -431,6 +432,9 @@ impl World {
                 one.opened = true;
                 count += 1;
             }
+            // It was found beside an empty file when that was written to: it is open now.
+            let file = &mut self.files[one.file];
+            file.held |= one.due > expected && file.name.is_some() && !file.packed;
         }
         assert_eq!(self.rig.heard.len(), count, "lines repeated or out of turn {when}");
     }

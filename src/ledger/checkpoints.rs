@@ -105,8 +105,8 @@ pub(super) fn places(db: &Connection) -> rusqlite::Result<Vec<Place>> {
 /// ended while nobody looked, nothing comes any more. Since when one is gone stands in
 /// `state`, by the digest: what is written again begins anew.
 pub(super) fn forget_gone(db: &Connection, gone: &[Place], now: Wall) -> rusqlite::Result<Aged> {
-    let key = |place: &Place| (format!("{GONE}{}", place.digest), place.id);
-    let gone: FxHashMap<String, i64> = gone.iter().map(key).collect();
+    let key = |place: &Place| (format!("{GONE}{}", place.digest), (place.id, place.digest));
+    let gone: FxHashMap<String, (i64, i64)> = gone.iter().map(key).collect();
     let mut since = FxHashMap::default();
     let mut known =
         db.prepare("SELECT key, value FROM state WHERE substr(key, 1, length(?1)) = ?1")?;
@@ -118,18 +118,19 @@ pub(super) fn forget_gone(db: &Connection, gone: &[Place], now: Wall) -> rusqlit
     let mut steps = 0;
     let mut unmark = tx.prepare("DELETE FROM state WHERE key = ?1")?;
     let mut mark = tx.prepare("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
-    let mut forget = tx.prepare("DELETE FROM checkpoint WHERE id = ?1")?;
+    // The number may be another one's by now.
+    let mut forget = tx.prepare("DELETE FROM checkpoint WHERE id = ?1 AND digest = ?2")?;
     for (key, _) in since.iter().filter(|(key, _)| !gone.contains_key(*key)) {
         steps += unmark.execute([key])?;
     }
-    for (key, id) in &gone {
+    for (key, (id, digest)) in &gone {
         match since.get(key) {
             // It was noted by a clock that was wrong.
             Some(since) if *since > now => steps += mark.execute(params![key, now.0])?,
             None => steps += mark.execute(params![key, now.0])?,
             Some(since) if now.since(*since) >= GONE_KEPT => {
                 steps += unmark.execute([key])?;
-                forget.execute([id])?;
+                forget.execute([id, digest])?;
             }
             Some(_) => {}
         }

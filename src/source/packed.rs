@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -38,6 +39,34 @@ pub fn is_foreign(path: &Path) -> bool {
 /// Whether the name says that it can be unpacked here.
 pub fn is_packed(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("gz"))
+}
+
+/// How gzip begins, and what can't be unpacked here.
+const GZIP: &[u8] = b"\x1f\x8b";
+const FOREIGN_STARTS: [&[u8]; 5] =
+    [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"PK\x03\x04", b"\x04\x22\x4d\x18"];
+
+/// What a file is by its first bytes: who compresses may give it any name until it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Nothing that is known: it is read as it stands.
+    Plain,
+    /// It can be unpacked here.
+    Gzip,
+    /// It can't.
+    Foreign,
+}
+
+/// Ask the content.
+pub fn packing(file: &File) -> io::Result<Packing> {
+    let mut start = [0; 6];
+    let len = file.read_at(&mut start, 0)?;
+    let start = start.get(..len).unwrap_or_default();
+    Ok(match start {
+        _ if start.starts_with(GZIP) => Packing::Gzip,
+        _ if FOREIGN_STARTS.iter().any(|magic| start.starts_with(magic)) => Packing::Foreign,
+        _ => Packing::Plain,
+    })
 }
 
 impl Unpacked {

@@ -29,6 +29,7 @@ mod need;
 mod open_records;
 mod read_only;
 mod restart;
+mod rotations;
 mod shared;
 mod socket;
 mod sources;

@@ -49,8 +49,8 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
     let again = file.try_clone()?;
     let head = Head::from_stream(&mut Unpacked::new(again))?;
     let mut candidates = known.with_head(&head);
-    // Nothing consumed proves nothing: then only the place is known.
-    candidates.retain(|past| past.checkpoint.offset > 0 || past.same_place(&meta));
+    // Compressing makes a new file: of an empty one its place says nothing here.
+    candidates.retain(|past| past.is_telling());
     candidates.reverse(); // Shortest first, for they are met in this order.
     rewind(&file)?;
     let mut input = Unpacked::new(file.try_clone()?);
@@ -60,7 +60,8 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
         if !skip_to(&mut input, &mut generation, past.checkpoint.offset)? {
             break;
         }
-        if generation.mark() == past.mark() {
+        // Of what was only seen, the head is all there is to compare.
+        if past.checkpoint.offset == 0 || generation.mark() == past.mark() {
             found = Some(past.clone());
         }
     }
@@ -68,11 +69,24 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
 }
 
 impl Found {
+    /// Whether all that can be unpacked of it stands at the beginning of a file: it is a
+    /// copy, perhaps not yet whole.
+    pub fn is_part_of(&self, file: &File) -> bool {
+        let unpacked = || -> io::Result<bool> {
+            rewind(&self.file)?;
+            let mut input = Unpacked::new(self.file.try_clone()?);
+            let mut generation = Generation::new();
+            skip_to(&mut input, &mut generation, u64::MAX)?;
+            generation.continues_in(file)
+        };
+        unpacked().is_ok_and(|is_part| is_part)
+    }
+
     /// Read what follows the lines. It is what `path` led to.
     pub fn open(self, path: &Path, lines: Lines, origin: Origin) -> io::Result<Archive> {
         rewind(&self.file)?;
         let mut input = Unpacked::new(self.file);
-        let mut skipped = Generation::new();
+        let mut skipped = Generation::seen(self.head);
         skip_to(&mut input, &mut skipped, lines.offset())?;
         let id = FileId::of(&self.meta);
         Ok(Archive {
@@ -159,7 +173,7 @@ fn rewind(mut file: &File) -> io::Result<()> {
     io::Seek::rewind(&mut file)
 }
 
-/// Take the content up to `offset` as consumed; false if it is shorter.
+/// Take the content up to `offset` as consumed; false if it ends before.
 fn skip_to(input: &mut Unpacked, generation: &mut Generation, offset: u64) -> io::Result<bool> {
     let mut block = vec![0; BLOCK];
     while generation.offset() < offset {
@@ -169,6 +183,8 @@ fn skip_to(input: &mut Unpacked, generation: &mut Generation, offset: u64) -> io
             Ok(0) => return Ok(false),
             Ok(n) => generation.advance(room.get(..n).unwrap_or_default()),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // It is being written, or was broken off.
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
             Err(e) => return Err(e),
         }
     }

@@ -7,6 +7,8 @@
 
 mod missed;
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
@@ -16,11 +18,11 @@ use std::path::{Path, PathBuf};
 use super::archive::{self, Archive};
 use super::consumed::Consumed;
 use super::file::{self, Followed};
-use super::generation::{FileId, Generation, Head};
+use super::generation::{FileId, Generation, Head, Mark};
 use super::known::{Known, Past};
 use super::lines::Lines;
 use crate::domain::{Checkpoint, Mono, Origin};
-use crate::source::packed::{is_foreign, is_packed};
+use crate::source::packed::{Packing, is_foreign, is_packed, packing};
 use crate::source::{LineSink, SourceError};
 
 pub use missed::{Held, missed};
@@ -85,9 +87,24 @@ struct Sibling {
 type Age = ((i64, i64), i64, PathBuf);
 
 impl Sibling {
+    /// What it is says its content. None if that can't be unpacked here.
+    fn look(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Option<Sibling>> {
+        match packing(&file)? {
+            Packing::Foreign => Ok(None),
+            Packing::Plain if !is_packed(path) => Sibling::plain(path, file, meta, known).map(Some),
+            Packing::Plain | Packing::Gzip => Sibling::packed(path, file, meta, known).map(Some),
+        }
+    }
+
+    /// What the path leads to now, to compare others with.
+    fn live(path: &Path, file: &File, meta: &Metadata) -> io::Result<Sibling> {
+        let at = At::Plain(path.to_owned(), file.try_clone()?, meta.clone(), Generation::new());
+        Ok(Sibling { at, head: Head::of(file)?, past: None })
+    }
+
     fn plain(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Sibling> {
         let head = Head::of(&file)?;
-        let (past, generation) = match known.find(&file, &meta)? {
+        let (past, generation) = match known.find(&file, &meta, |_| true)? {
             Some((past, generation)) => (Some(past), generation),
             None => (None, Generation::new()),
         };
@@ -95,9 +112,13 @@ impl Sibling {
     }
 
     fn packed(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Sibling> {
-        let mut found = archive::identify(path, file, meta, known)?;
+        let found = archive::identify(path, file, meta, known)?;
         let past = found.past.clone();
-        Ok(Sibling { head: std::mem::take(&mut found.head), past, at: At::Packed(found) })
+        Ok(Sibling { head: found.head.clone(), past, at: At::Packed(found) })
+    }
+
+    fn is_packed(&self) -> bool {
+        matches!(self.at, At::Packed(_))
     }
 
     fn meta(&self) -> &Metadata {
@@ -113,13 +134,14 @@ impl Sibling {
 
     fn age(&self) -> Age {
         let (path, meta) = (self.path(), self.meta());
-        let name = if is_packed(path) { path.with_extension("") } else { path.to_owned() };
+        let name = if self.is_packed() { path.with_extension("") } else { path.to_owned() };
         ((meta.mtime(), meta.mtime_nsec()), -counter_of(&name), name)
     }
 
-    /// The very file that was read, not a copy of it.
+    /// The very file that was read, not a copy of it. What was compressed is one, whatever
+    /// inode it was given.
     fn is_home(&self) -> bool {
-        self.past.as_ref().is_some_and(|past| past.same_place(self.meta()))
+        !self.is_packed() && self.past.as_ref().is_some_and(|past| past.same_place(self.meta()))
     }
 
     /// Known by its content.
@@ -129,9 +151,34 @@ impl Sibling {
 
     /// What copying has made of it so far, or a copy that was never completed.
     fn is_part_of(&self, other: &Sibling) -> bool {
-        matches!(other.at, At::Packed(_)) == matches!(self.at, At::Packed(_))
-            && self.head.starts(&other.head)
-            && self.meta().len() <= other.meta().len()
+        if !self.head.starts(&other.head) {
+            return false;
+        }
+        match (&self.at, &other.at) {
+            (At::Packed(found), At::Plain(_, file, ..)) => found.is_part_of(file),
+            (At::Plain(..), At::Packed(_)) => false,
+            _ => self.meta().len() <= other.meta().len(),
+        }
+    }
+
+    /// These without those that are a part of another one, or of one of `others`.
+    fn without_copies(mut these: Vec<Sibling>, others: &[&Sibling]) -> Vec<Sibling> {
+        // What can be a copy of the other comes after it.
+        these.sort_by_cached_key(|one| (one.is_packed(), Reverse(one.meta().len()), one.age()));
+        let mut kept: Vec<Sibling> = Vec::new();
+        for one in these {
+            let is_part = |other: &Sibling| one.is_part_of(other);
+            let is_copy = if one.head.is_empty() {
+                // Somebody may still write to it; who compresses has written nothing yet.
+                one.is_packed()
+            } else {
+                others.iter().copied().chain(&kept).any(is_part)
+            };
+            if !is_copy {
+                kept.push(one);
+            }
+        }
+        kept
     }
 }
 
@@ -141,8 +188,10 @@ pub fn recognise(
     meta: &Metadata,
     known: &Known,
 ) -> io::Result<Option<(Past, Generation)>> {
-    let found = known.find(file, meta)?;
-    Ok(found.filter(|(past, _)| past.same_place(meta) || past.checkpoint.offset >= TELLING))
+    known.find(file, meta, |past| {
+        let Mark { offset, head_len, .. } = past.mark();
+        past.same_place(meta) || offset.max(head_len.into()) >= TELLING
+    })
 }
 
 /// Find out what to read for `path`, where `live` is now. `is_own` says which
@@ -163,7 +212,7 @@ pub fn resolve(
     chain.foreign = beside.iter().rfind(|sibling| is_foreign(sibling)).cloned();
     let mut siblings = Vec::new();
     let plain = beside.iter().filter(|sibling| !is_packed(sibling) && !is_foreign(sibling));
-    chain.look_into(plain, &is_own, known, Sibling::plain, &mut siblings);
+    chain.look_into(plain, &is_own, known, &mut siblings);
     if let Some((file, meta)) = live {
         let found = recognise(file, meta, known);
         let found = found.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
@@ -176,18 +225,27 @@ pub fn resolve(
         chain.live.as_ref().is_some_and(|(live, _)| live.number() == past.number())
             || siblings.iter().any(|sibling| sibling.is_the_same_as(past))
     };
-    let missing = known.open_at(path).any(|past| !is_found(past));
-    if missing || chain.is_new() {
+    let missing: Vec<&Past> = known.open_at(path).filter(|past| !is_found(past)).collect();
+    // An empty one that was rotated may have been written to since.
+    let is_new = chain.is_new() || missing.iter().any(|past| !past.is_telling());
+    if !missing.is_empty() || is_new {
         let packed = beside
             .iter()
             .filter(|sibling| is_packed(sibling) && !beside.contains(&sibling.with_extension("")));
-        chain.look_into(packed, &is_own, known, Sibling::packed, &mut siblings);
+        chain.look_into(packed, &is_own, known, &mut siblings);
     }
-    if live.is_none() && siblings.iter().all(|sibling| sibling.past.is_none()) {
+    // Of what was not read, whatever is in its place now was not read either.
+    let is_unread = |one: &Sibling| {
+        let stands = |past: &Past| past.mark().offset == 0 && past.same_place(one.meta());
+        !one.is_packed() && known.open_at(path).any(stands)
+    };
+    if live.is_none() && siblings.iter().all(|one| one.past.is_none() && !is_unread(one)) {
         // Nothing is there (yet): a file system may have to be mounted first.
         return Ok(chain);
     }
-    chain.sort_out(siblings);
+    let live = live.map(|(file, meta)| Sibling::live(path, file, meta)).transpose();
+    let live = live.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
+    chain.sort_out(siblings, live.as_ref(), is_new, &is_unread);
     chain.is_found = true;
     Ok(chain)
 }
@@ -197,8 +255,6 @@ fn counter_of(path: &Path) -> i64 {
     let ending = path.extension().and_then(OsStr::to_str).filter(|ending| ending.len() < 5);
     ending.and_then(|ending| ending.parse().ok()).unwrap_or(0)
 }
-
-type LookInto = fn(&Path, File, Metadata, &Known) -> io::Result<Sibling>;
 
 impl Chain {
     /// What was found is open again; of all else that was open nothing is left.
@@ -215,7 +271,6 @@ impl Chain {
         paths: impl Iterator<Item = &'a PathBuf>,
         is_own: &dyn Fn(FileId) -> bool,
         known: &Known,
-        look: LookInto,
         siblings: &mut Vec<Sibling>,
     ) {
         for path in paths {
@@ -228,8 +283,8 @@ impl Chain {
                     continue;
                 }
             };
-            match look(path, file, meta, known) {
-                Ok(sibling) => siblings.push(sibling),
+            match Sibling::look(path, file, meta, known) {
+                Ok(sibling) => siblings.extend(sibling),
                 Err(why) => {
                     let e = SourceError::Read { path: path.clone(), why };
                     self.problem.get_or_insert(e.to_string());
@@ -245,22 +300,42 @@ impl Chain {
 
     /// Which siblings have something to read: those that go on where reading
     /// stopped, and those newer than all that was ever read.
-    fn sort_out(&mut self, mut siblings: Vec<Sibling>) {
-        // A file in its place comes before copies of it, however old they are.
-        siblings.sort_by_key(|sibling| (!sibling.is_home(), sibling.age()));
+    fn sort_out(
+        &mut self,
+        mut siblings: Vec<Sibling>,
+        live: Option<&Sibling>,
+        is_new: bool,
+        is_unread: &dyn Fn(&Sibling) -> bool,
+    ) {
+        // A file in its place comes before copies of it, however old they are, and of
+        // copies the longest: another one may have been made before.
+        siblings.sort_by_cached_key(|one| {
+            (!one.is_home(), one.is_packed(), Reverse(one.meta().len()), one.age())
+        });
         let (seen, mut unseen): (Vec<_>, Vec<_>) =
             siblings.into_iter().partition(|sibling| sibling.past.is_some());
         // Of which nothing was consumed is known by its inode alone, and that may have
         // been given out again: it says what is new only where nothing else does.
-        let proven = seen.iter().filter(|sibling| sibling.is_proven()).map(Sibling::age).max();
-        let newest = proven.or_else(|| seen.iter().map(Sibling::age).max());
-        let is_new = self.is_new();
+        let newest_of = |is_known: fn(&Sibling) -> bool| {
+            // A copy may be younger than what it is a copy of.
+            let mut ages: HashMap<u64, Age> = HashMap::new();
+            for one in seen.iter().filter(|one| is_known(one)) {
+                let Some(past) = &one.past else { continue };
+                let oldest = ages.entry(past.number()).or_insert_with(|| one.age());
+                *oldest = one.age().min(oldest.clone());
+            }
+            ages.into_values().max()
+        };
+        let unread = unseen.iter().filter(|one| is_unread(one)).map(Sibling::age);
+        let newest = newest_of(Sibling::is_proven)
+            .or_else(|| newest_of(|_| true).into_iter().chain(unread).max());
         unseen.retain(|sibling| {
             // With no link to what was read, nothing says what is new.
-            is_new
-                && newest.as_ref().is_some_and(|newest| sibling.age() > *newest)
-                && !seen.iter().any(|other| sibling.is_part_of(other))
+            let is_newer = || newest.as_ref().is_some_and(|newest| sibling.age() > *newest);
+            is_unread(sibling) || (is_new && is_newer())
         });
+        let others: Vec<&Sibling> = seen.iter().chain(live).collect();
+        let unseen = Sibling::without_copies(unseen, &others);
         let mut taken: Vec<_> = self.live.iter().map(|(past, _)| past.number()).collect();
         let mut rests = Vec::new();
         for sibling in seen.into_iter().chain(unseen) {
@@ -338,6 +413,14 @@ impl Older {
         match self {
             Older::Plain(file) => file.origin(),
             Older::Packed(archive) => archive.origin,
+        }
+    }
+
+    /// What can be looked at again while it waits: an archive is complete.
+    pub fn file_mut(&mut self) -> Option<&mut Followed> {
+        match self {
+            Older::Plain(file) => Some(&mut **file),
+            Older::Packed(_) => None,
         }
     }
 

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::generation::{FileId, Generation, Mark};
+use super::generation::{FileId, Generation, Head, Mark};
 use super::lines::{Lines, Outlet};
 use crate::domain::{Checkpoint, Stamp, checkpoint};
 use crate::source::LineSink;
@@ -56,6 +56,27 @@ impl Consumed {
     /// Its checkpoint is known to whoever keeps them.
     pub fn is_known(&mut self) {
         self.unsaved = false;
+    }
+
+    /// Whether all that is known of it is said.
+    pub fn is_said(&self) -> bool {
+        !self.unsaved
+    }
+
+    /// Nothing of it is consumed, and its file begins like this. False if it is another
+    /// one by now.
+    pub fn see(&mut self, head: Head) -> bool {
+        let seen = self.generation.see(head);
+        if seen == Some(true) {
+            self.settled = self.generation.mark();
+            self.unsaved = true;
+        }
+        seen.is_some()
+    }
+
+    /// Whether nothing of it was consumed, or seen.
+    pub fn is_unseen(&self) -> bool {
+        self.generation.is_unseen()
     }
 
     /// The same content, which is to be read on in another file.
@@ -121,6 +142,12 @@ impl Consumed {
         self.unsaved = false;
         let progress = checkpoint::Generation::Open;
         self.as_checkpoint(self.settled, self.settled_lines, progress)
+    }
+
+    /// How far it was read, of which more may come.
+    pub fn so_far(&self) -> Checkpoint {
+        let progress = checkpoint::Generation::Open;
+        self.as_checkpoint(self.generation.mark(), self.lines.count(), progress)
     }
 
     /// How far it was read, for the case that it comes back.

@@ -9,9 +9,10 @@ use super::archive::{self, Found};
 use super::consumed::Consumed;
 use super::file;
 use super::generation::FileId;
-use super::known::Known;
-use super::listings::{Listings, is_rotation_of};
-use crate::source::packed::is_packed;
+use super::known::{Known, Past};
+use super::listings::is_rotation_of;
+use super::memory::Memory;
+use crate::source::packed::{Packing, is_packed, packing};
 
 /// A copy of a generation.
 pub enum CopyOf {
@@ -29,20 +30,24 @@ impl CopyOf {
             CopyOf::Packed(found) => &found.path,
         }
     }
+
+    /// How much of a copy it is: a compressed one may not yet be whole.
+    fn size(&self) -> (bool, u64) {
+        match self {
+            CopyOf::Plain(.., meta) => (true, meta.len()),
+            CopyOf::Packed(found) => (false, found.meta.len()),
+        }
+    }
 }
 
 /// A sibling (`app.log.1`, `app.log-20260101.gz`) that is a copy of what was
-/// read. An error says that one of them could not be asked and no other is the
-/// copy.
-pub fn find(
-    content: &Consumed,
-    listings: &Listings,
-    held: &[FileId],
-) -> io::Result<Option<CopyOf>> {
+/// read, or seen before anything was: the longest, for others may have been made before.
+/// An error says that one of them could not be asked and no other is the copy.
+pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<Option<CopyOf>> {
     let path: &Path = &content.path;
     let Some(name) = path.file_name() else { return Ok(None) };
-    let mut unsure = Ok(None);
-    let dirs = listings.dirs(path).filter_map(|dir| std::fs::read_dir(dir).ok());
+    let (mut found, mut unsure) = (Vec::new(), None);
+    let dirs = memory.listings.dirs(path).filter_map(|dir| std::fs::read_dir(dir).ok());
     for entry in dirs.flatten().flatten() {
         if !is_rotation_of(name, &entry.file_name()) {
             continue;
@@ -51,13 +56,15 @@ pub fn find(
         if held.contains(&FileId::of(&meta)) {
             continue;
         }
-        match copy_in(&entry.path(), file, meta, content) {
-            Ok(Some(copy)) => return Ok(Some(copy)),
-            Ok(None) => {}
-            Err(why) => unsure = Err(why),
+        match copy_in(&entry.path(), file, meta, content, &memory.known) {
+            Ok(copy) => found.extend(copy),
+            Err(why) => unsure = Some(why),
         }
     }
-    unsure
+    match (found.into_iter().max_by_key(CopyOf::size), unsure) {
+        (None, Some(why)) => Err(why),
+        (copy, _) => Ok(copy),
+    }
 }
 
 fn copy_in(
@@ -65,14 +72,22 @@ fn copy_in(
     file: File,
     meta: Metadata,
     content: &Consumed,
+    known: &Known,
 ) -> io::Result<Option<CopyOf>> {
-    if !is_packed(path) {
-        let is_copy = content.generation.continues_in(&file)?;
+    let packing = packing(&file)?;
+    if packing == Packing::Foreign {
+        return Ok(None);
+    }
+    // What was only seen is no generation of which something was read.
+    let was_read = |past: &Past| content.position() == 0 && past.checkpoint.offset > 0;
+    if packing == Packing::Plain && !is_packed(path) {
+        let is_copy = content.generation.continues_in(&file)?
+            && known.find(&file, &meta, was_read)?.is_none();
         return Ok(is_copy.then(|| CopyOf::Plain(path.to_owned(), file, meta)));
     }
-    let mut known = Known::default();
-    known.add(content.left(), None);
-    match archive::identify(path, file, meta, &known) {
+    let mut wanted = Known::default();
+    wanted.add(content.so_far(), None);
+    match archive::identify(path, file, meta, &wanted) {
         Ok(found) => Ok(found.past.is_some().then_some(CopyOf::Packed(found))),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(None),
         Err(e) => Err(e),

@@ -10,7 +10,8 @@ use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
 use super::file::Followed;
 use super::files::Files;
-use super::generation::FileId;
+use super::generation::{FileId, Head};
+use super::known::finished;
 use super::lines::Outlet;
 use super::memory::Memory;
 use crate::domain::{Origin, SourceId, Stamp};
@@ -29,54 +30,69 @@ pub fn restart(
     sinks: &mut Sinks,
     out: &mut Outlet<'_>,
 ) -> bool {
+    if files.open().all(|file| file.cut.is_none()) {
+        return false;
+    }
+    drop_copies(files, memory);
     let held: Vec<FileId> = files.open().map(|file| file.content.id).collect();
     let (mut copies, mut cut) = (Vec::new(), Vec::new());
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
-        let copy = match copies::find(&file.content, &memory.listings, &held) {
+        let copy = match copies::find(&file.content, memory, &held) {
             Ok(copy) => copy,
             // Perhaps that was the copy: ask again, but not for ever.
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
             Err(_) => None,
         };
-        let (torn, changed) = (file.pending(), file.changed());
+        let (torn, changed, unread) = (file.pending(), file.changed(), file.behind());
+        let was_empty = file.is_empty();
         let content = file.restart(sinks(id, &file.content.path));
         let path = content.path.clone();
-        if let Some(copy) = copy {
-            memory.findings.cut(&path, Some(copy.path()));
+        if was_empty {
+            cut.push((path, changed, None));
+        } else if let Some(copy) = copy {
+            memory.findings.copied(&path, copy.path());
             copies.push((path.clone(), copy, content));
             cut.push((path, changed, None));
         } else {
+            memory.findings.truncated(&path, unread);
             cut.push((path, changed, Some((content, torn))));
         }
     }
     for (path, copy, content) in copies {
+        let id = content.id;
         match go_on_in(copy, &path, content, now) {
-            Ok(mut older) => {
-                older.content_mut().save(out);
-                match older {
-                    Older::Plain(copy) => files.drain(*copy),
-                    packed @ Older::Packed(_) => files.read_first(&path, std::iter::once(packed)),
-                }
-            }
+            // Behind what is older, before what is newer.
+            Ok(older) => files.read_before(&path, id, older),
             Err(why) => memory.lost(&path, why),
         }
     }
     let any = !cut.is_empty();
     for (path, since, gone) in cut {
-        let missed = memory.miss_nothing(files, (id, &path), since, now, sinks);
+        memory.miss_nothing(files, (id, &path), since, now, sinks);
         let Some((mut content, torn)) = gone else { continue };
-        // Where nothing was consumed, no copy can be recognised: it was missed.
-        let copy = missed.filter(|_| content.position() == 0);
-        memory.findings.cut(&path, copy.as_deref());
-        let torn = if copy.is_some() { 0 } else { torn };
         let id = content.id;
         memory.known.add(content.finish_torn(torn, now, out), Some(id));
     }
     memory.listings.forget();
     // In one batch with the copies: what begins takes the place of what went on.
-    files.open_mut().for_each(|file| file.content.save(out));
+    files.contents_mut().for_each(|content| content.save(out));
     any
+}
+
+/// What was empty when it was found beside a path, and is being filled with what others
+/// hold, or packed, was never a generation of its own.
+fn drop_copies(files: &mut Files, memory: &mut Memory) {
+    let begun = files.open().filter(|file| file.cut.is_some() && file.is_empty());
+    let ids: Vec<FileId> = begun.map(|file| file.content.id).collect();
+    for id in ids {
+        let others = files.open().filter(|file| file.content.id != id);
+        let others: Vec<Head> = others.flat_map(Followed::heads).collect();
+        let is_copy = |file: &Followed| file.begins_like(&others, &memory.known).unwrap_or(false);
+        if let Some(file) = files.take_left(id, is_copy) {
+            memory.unsaid.push(finished(file.content.so_far()));
+        }
+    }
 }
 
 fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {

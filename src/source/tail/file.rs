@@ -15,8 +15,10 @@ use rustix::fs::OFlags;
 
 use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
+use super::known::{Known, Past};
 use super::lines::{self, Lines, Outlet};
 use crate::domain::{Checkpoint, Mono, Origin, Stamp};
+use crate::source::packed::{Packing, packing};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
 /// After that time without a byte a last line that needs no newline is complete.
@@ -37,7 +39,7 @@ pub enum Step {
     /// A block was read, and more is there.
     More,
     /// The file does not contain any more what we have read: it was truncated,
-    /// perhaps rewritten. Nothing was taken.
+    /// perhaps rewritten, or it may be so. Nothing was taken.
     Truncated,
     /// It could not be read.
     Failed(io::Error),
@@ -71,14 +73,19 @@ pub struct Followed {
 
 impl Followed {
     /// Read a file that was just opened, on from what was taken of it before.
-    pub fn new(content: Consumed, file: File, meta: &Metadata, now: Mono) -> Self {
+    pub fn new(mut content: Consumed, file: File, meta: &Metadata, now: Mono) -> Self {
+        if content.position() == 0
+            && let Ok(head) = Head::of(&file)
+        {
+            content.see(head);
+        }
         Followed {
             scanned: content.position(),
             content,
             file: Some(file),
             stale: false,
             size: meta.len(),
-            changed: (0, 0),
+            changed: time_of(meta),
             backlog_end: 0,
             stirred: now,
             rest_seen: None,
@@ -127,6 +134,9 @@ impl Followed {
     ) -> io::Result<Step> {
         let meta = file.metadata()?;
         let changed = time_of(&meta);
+        if self.may_be_cut(&meta) {
+            return Ok(Step::Truncated);
+        }
         out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
         self.size = meta.len();
         if self.scanned == self.size {
@@ -149,6 +159,9 @@ impl Followed {
         }
         let read_to = from + bytes.len() as u64;
         if read_to < self.scanned {
+            return Ok(Step::Truncated);
+        }
+        if from == 0 && !self.content.see(Head::of_bytes(bytes)) {
             return Ok(Step::Truncated);
         }
         self.content.take(bytes, now, out);
@@ -183,6 +196,51 @@ impl Followed {
         Ok(())
     }
 
+    /// Look at it while it waits for its turn: it may be cut or replaced before anything
+    /// of it is read, and then what it held is to be looked for.
+    pub fn look(&mut self, now: Stamp) {
+        match self.is_still_there() {
+            Ok(true) => {}
+            Ok(false) => self.cut = Some(now.mono),
+            // Closed, and elsewhere by now: the next look at the path will tell.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(why) => {
+                let path = self.content.path.clone();
+                self.failed = Some(SourceError::Read { path, why }.to_string());
+            }
+        }
+    }
+
+    fn is_still_there(&mut self) -> io::Result<bool> {
+        let was_open = self.is_open();
+        if !was_open && !self.stale {
+            return Ok(true);
+        }
+        let file = self.unshelve()?;
+        let meta = file.metadata()?;
+        let looks_so = !self.may_be_cut(&meta) && self.content.generation.holds(&file)?;
+        let is_there = looks_so && self.content.see(Head::of(&file)?);
+        if is_there {
+            (self.size, self.changed) = (meta.len(), time_of(&meta));
+        }
+        self.file = was_open.then_some(file);
+        self.stale |= !was_open;
+        Ok(is_there)
+    }
+
+    /// Whether nothing of it was ever seen.
+    pub fn is_empty(&self) -> bool {
+        self.size == 0 && self.content.is_unseen()
+    }
+
+    /// Whether bytes are gone that were read, or seen before anything was. What comes first
+    /// to an empty file may not be the first that came: it may have been copied and cut
+    /// since the last look.
+    fn may_be_cut(&self, meta: &Metadata) -> bool {
+        let seen = if self.content.position() == 0 { self.size } else { self.scanned };
+        meta.len() < seen || (self.is_empty() && time_of(meta) != self.changed)
+    }
+
     /// Its last change, as of when all that is taken of it was there.
     pub fn changed(&self) -> Changed {
         self.changed
@@ -193,9 +251,22 @@ impl Followed {
         Some(time_of(&self.file.as_ref()?.metadata().ok()?))
     }
 
-    /// What it begins with, while it is open.
-    pub fn head(&self) -> Option<Head> {
-        Head::of(self.file.as_ref()?).ok()
+    /// What it begins with, while it is open, and what it was last seen to begin with
+    /// where nothing of that was consumed.
+    pub fn heads(&self) -> impl Iterator<Item = Head> {
+        let now = self.file.as_ref().and_then(|file| Head::of(file).ok());
+        now.into_iter().chain(self.content.generation.unread())
+    }
+
+    /// Whether what it begins with now is packed, known, or begins one of these.
+    pub fn begins_like(&self, others: &[Head], known: &Known) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
+        let head = Head::of(file)?;
+        let is_telling = |past: &Past| past.is_telling();
+        Ok(!head.is_empty()
+            && (packing(file)? != Packing::Plain
+                || others.iter().any(|other| head.starts(other))
+                || known.find(file, &file.metadata()?, is_telling)?.is_some()))
     }
 
     /// The file starts anew. Gives what was taken of it until now.
@@ -204,8 +275,11 @@ impl Followed {
         self.size = 0;
         self.scanned = 0;
         self.backlog_end = 0;
-        self.changed = (0, 0);
-        let anew = Consumed::nothing(self.content.path.clone(), self.content.id, sink);
+        let mut anew = Consumed::nothing(self.content.path.clone(), self.content.id, sink);
+        if let Some(file) = &self.file {
+            anew.see(Head::of(file).unwrap_or_default());
+            self.changed = file.metadata().map_or(self.changed, |meta| time_of(&meta));
+        }
         std::mem::replace(&mut self.content, anew)
     }
 

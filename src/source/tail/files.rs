@@ -138,10 +138,16 @@ impl Files {
 
     /// Read these, in order, before the file that the path leads to.
     pub fn read_first(&mut self, path: &Path, older: impl Iterator<Item = Older>) {
-        if let Some(slot) = self.paths.get_mut(path) {
-            slot.resolved = true;
-            slot.older.extend(older);
-        }
+        let slot = self.paths.entry(path.to_owned()).or_default();
+        slot.resolved = true;
+        slot.older.extend(older);
+    }
+
+    /// Read this before what is read of another one of this path.
+    pub fn read_before(&mut self, path: &Path, id: FileId, older: Older) {
+        let slot = self.paths.entry(path.to_owned()).or_default();
+        let at = slot.older.iter_mut().position(|other| other.content_mut().id == id);
+        slot.older.insert(at.unwrap_or(slot.older.len()), older);
     }
 
     /// Whether a file is open under any name.
@@ -155,13 +161,14 @@ impl Files {
         let open = self.open().filter(|file| own(&&file.content));
         Held::new(
             self.contents().map(|content| content.id).collect(),
-            open.filter_map(Followed::head).collect(),
+            open.flat_map(Followed::heads).collect(),
             self.contents().filter(own),
             self.drained.iter().filter_map(Followed::written).collect(),
         )
     }
 
-    fn contents(&self) -> impl Iterator<Item = &Consumed> {
+    /// What was taken of all that is read, each once.
+    pub fn contents(&self) -> impl Iterator<Item = &Consumed> {
         let archives = self.archives().map(|archive| &archive.content);
         self.open().map(|file| &file.content).chain(archives)
     }
@@ -177,6 +184,24 @@ impl Files {
         });
         let all = self.drained.iter_mut().map(Reading::File).chain(slots);
         all.filter(|reading| !matches!(reading, Reading::File(file) if !file.readable()))
+    }
+
+    /// Files that wait for their turn, each behind something older.
+    pub fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
+        let slots = self.paths.values_mut().filter(|slot| !slot.older.is_empty());
+        slots.flat_map(|slot| {
+            let older = slot.older.iter_mut().skip(1).filter_map(Older::file_mut);
+            older.chain(slot.file.as_mut())
+        })
+    }
+
+    /// What was taken of each, the older first.
+    pub fn contents_mut(&mut self) -> impl Iterator<Item = &mut Consumed> {
+        let slots = self.paths.values_mut().flat_map(|slot| {
+            let file = slot.file.as_mut().map(|file| &mut file.content);
+            slot.older.iter_mut().map(Older::content_mut).chain(file)
+        });
+        self.drained.iter_mut().map(|file| &mut file.content).chain(slots)
     }
 
     /// The first of the older generations of a path was read, or can't be.
@@ -198,6 +223,26 @@ impl Files {
     pub fn take_drained(&mut self, id: FileId) -> Option<Followed> {
         let at = self.drained.iter().position(|file| file.content.id == id)?;
         Some(self.drained.swap_remove(at))
+    }
+
+    /// One that no path leads to, if it is like this.
+    pub fn take_left(
+        &mut self,
+        id: FileId,
+        is_like: impl Fn(&Followed) -> bool,
+    ) -> Option<Followed> {
+        let is_it = |file: &Followed| file.content.id == id && is_like(file);
+        if let Some(at) = self.drained.iter().position(is_it) {
+            return Some(self.drained.swap_remove(at));
+        }
+        for slot in self.paths.values_mut() {
+            let mut older = slot.older.iter_mut();
+            let at = older.position(|older| older.file_mut().is_some_and(|file| is_it(file)));
+            if let Some(Older::Plain(file)) = at.and_then(|at| slot.older.remove(at)) {
+                return Some(*file);
+            }
+        }
+        None
     }
 
     /// Drained files that are closed, and can't be found by their path any more.
@@ -228,9 +273,12 @@ impl Files {
         self.paths.values().filter_map(|slot| slot.file.as_ref()).chain(&self.drained).chain(older)
     }
 
-    /// All open files that are read, each once: not those that wait their turn.
+    /// The same, to act on them.
     pub fn open_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
-        self.paths.values_mut().filter_map(|slot| slot.file.as_mut()).chain(&mut self.drained)
+        let slots = self.paths.values_mut().flat_map(|slot| {
+            slot.older.iter_mut().filter_map(Older::file_mut).chain(slot.file.as_mut())
+        });
+        slots.chain(&mut self.drained)
     }
 
     fn older(&self) -> impl Iterator<Item = &Older> {

@@ -49,20 +49,28 @@ impl Findings {
         self.0.entry(finding).or_insert(text);
     }
 
-    /// A file was found to be cut off, and perhaps copied before.
-    pub fn cut(&mut self, path: &Path, copy: Option<&Path>) {
-        let at = path.display();
-        let Some(copy) = copy else {
-            let text = format!(
-                "{at}: truncated in place: what was written in the moment before is lost, \
-                 and can't be counted"
-            );
-            return self.add(Finding::Truncated, text);
+    /// A file was found to be cut off, and what it held is nowhere else: so many bytes of
+    /// it were there and not read.
+    pub fn truncated(&mut self, path: &Path, unread: u64) {
+        let unread = match unread {
+            0 => String::new(),
+            unread => format!("{unread} bytes that were not read yet, and "),
         };
         let text = format!(
-            "{at}: rotated by copy and truncate: what is written after the copy was made \
+            "{}: truncated in place: {unread}what was written in the moment before is lost, and \
+             can't be counted",
+            path.display()
+        );
+        self.add(Finding::Truncated, text);
+    }
+
+    /// A file was found to be cut off, and copied before.
+    pub fn copied(&mut self, path: &Path, copy: &Path) {
+        let text = format!(
+            "{}: rotated by copy and truncate: what is written after the copy was made \
              and before the file is cut is lost, and can't be counted; rotate by rename \
-             (logrotate: `create`)"
+             (logrotate: `create`)",
+            path.display()
         );
         self.add(Finding::CopyTruncated, text);
         self.came_by(path, copy);
@@ -91,9 +99,10 @@ impl Findings {
         self.add(Finding::Foreign, text);
     }
 
-    /// Of these, more may have been written, and no file continues them.
+    /// Of these, more may have been written, and no file continues them. An empty one is
+    /// missed by nobody: what it became is found by its age, like all that is new.
     pub fn gone(&mut self, path: &Path, gone: &[Checkpoint], foreign: Option<&Path>) {
-        let Some(last) = gone.last() else { return };
+        let Some(last) = gone.iter().rfind(|one| one.head_len > 0) else { return };
         if let Some(foreign) = foreign {
             return self.foreign(foreign);
         }

@@ -57,12 +57,20 @@ pub struct Generation {
     head_len: usize,
     window: Vec<u8>,
     offset: u64,
+    /// What the file was seen to begin with, while nothing of it is consumed: what
+    /// waits its turn is known again by that.
+    unread: Head,
 }
 
 impl Generation {
-    /// Nothing consumed yet.
+    /// Nothing consumed yet, and nothing seen.
     pub fn new() -> Self {
-        Generation { head: Fnv::default(), head_len: 0, window: Vec::new(), offset: 0 }
+        Generation::seen(Head::default())
+    }
+
+    /// Nothing consumed yet of what begins like this.
+    pub fn seen(unread: Head) -> Self {
+        Generation { head: Fnv::default(), head_len: 0, window: Vec::new(), offset: 0, unread }
     }
 
     /// As if all of `file` up to `offset` had been consumed.
@@ -72,7 +80,8 @@ impl Generation {
         let mut head = Fnv::default();
         head.add(&read_exactly(file, 0, head_len)?);
         let window = read_exactly(file, offset - window_len as u64, window_len)?;
-        Ok(Generation { head, head_len, window, offset })
+        let unread = if offset == 0 { Head::of(file)? } else { Head::default() };
+        Ok(Generation { head, head_len, window, offset, unread })
     }
 
     /// Bytes consumed.
@@ -84,9 +93,11 @@ impl Generation {
     pub fn mark(&self) -> Mark {
         let mut window = Fnv::default();
         window.add(&self.window);
+        let (head, head_len) =
+            if self.offset == 0 { self.unread.hash() } else { (self.head, self.head_len) };
         Mark {
-            head: self.head.0,
-            head_len: u32::try_from(self.head_len).unwrap_or(u32::MAX),
+            head: head.0,
+            head_len: u32::try_from(head_len).unwrap_or(u32::MAX),
             window: window.0,
             window_len: u32::try_from(self.window.len()).unwrap_or(u32::MAX),
             offset: self.offset,
@@ -103,21 +114,50 @@ impl Generation {
         self.window.drain(..surplus);
         self.window.extend_from_slice(kept);
         self.offset += bytes.len() as u64;
+        if self.offset > 0 {
+            self.unread = Head::default();
+        }
+    }
+
+    /// The file of which nothing is consumed begins with these bytes. Says whether they
+    /// are the first that are known; nothing, if it is another one by now.
+    pub fn see(&mut self, head: Head) -> Option<bool> {
+        if self.offset > 0 {
+            return Some(false);
+        }
+        self.unread.starts(&head).then(|| {
+            let is_first = self.unread.is_empty() && !head.is_empty();
+            self.unread = head;
+            is_first
+        })
     }
 
     /// Whether the bytes before the offset still stand there: cheap, and asked
     /// after each read. False on a file that has become shorter.
     pub fn holds(&self, file: &File) -> io::Result<bool> {
+        if self.offset == 0 {
+            return self.unread.begins(file);
+        }
         let mut found = [0; WINDOW];
         let start = self.offset - self.window.len() as u64;
         let Some(found) = found.get_mut(..self.window.len()) else { return Ok(false) };
         Ok(fill(file, start, found)? && *found == *self.window)
     }
 
+    /// What it begins with, if something was seen of it and nothing consumed.
+    pub fn unread(&self) -> Option<Head> {
+        (!self.unread.is_empty()).then(|| self.unread.clone())
+    }
+
+    /// Whether nothing of it was consumed, or seen.
+    pub fn is_unseen(&self) -> bool {
+        self.offset == 0 && self.unread.is_empty()
+    }
+
     /// Whether another file is this very content, perhaps grown. A generation
-    /// of which nothing was consumed can't be recognised.
+    /// of which nothing was seen can't be recognised.
     pub fn continues_in(&self, file: &File) -> io::Result<bool> {
-        if self.offset == 0 || !self.holds(file)? {
+        if self.is_unseen() || !self.holds(file)? {
             return Ok(false);
         }
         let mut head = Fnv::default();
@@ -148,7 +188,7 @@ fn fill(file: &File, start: u64, into: &mut [u8]) -> io::Result<bool> {
 }
 
 /// The first bytes of a file, to be compared with many marks at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Head(Vec<u8>);
 
 impl Head {
@@ -168,11 +208,31 @@ impl Head {
         Ok(Head(bytes))
     }
 
+    /// The head of content that begins like this.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Head(bytes.get(..bytes.len().min(HEAD)).unwrap_or_default().to_vec())
+    }
+
     /// The head of content that is read in order.
     pub fn from_stream(from: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        from.take(HEAD as u64).read_to_end(&mut bytes)?;
-        Ok(Head(bytes))
+        match from.take(HEAD as u64).read_to_end(&mut bytes) {
+            // It is being written, or was broken off: what is there is there.
+            Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(e),
+            _ => Ok(Head(bytes)),
+        }
+    }
+
+    /// Whether a file begins with all of it.
+    fn begins(&self, file: &File) -> io::Result<bool> {
+        let mut found = vec![0; self.0.len()];
+        Ok(fill(file, 0, &mut found)? && found == self.0)
+    }
+
+    fn hash(&self) -> (Fnv, usize) {
+        let mut hash = Fnv::default();
+        hash.add(&self.0);
+        (hash, self.0.len())
     }
 
     /// The hashes that marks with these head lengths would have, shortest first.

@@ -97,6 +97,7 @@ impl Group {
             self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
         }
         self.find_shelved(now);
+        self.files.waiting_mut().for_each(|file| file.look(now));
         self.memory.listings.forget();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
@@ -115,14 +116,20 @@ impl Group {
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
         let mut out = out.keeping(&self.keep);
         for checkpoint in self.memory.unsaid.drain(..) {
-            // What is open in that place now says so itself.
+            // What is open in that place now may have said so already.
             let place = checkpoint.place;
-            let replaced = || self.files.open().any(|file| file.content.id.place() == place);
+            let is_there = |content: &Consumed| content.id.place() == place && content.is_said();
+            let replaced = || self.files.contents().any(is_there);
             if checkpoint.progress == Generation::Open || !replaced() {
                 out.checkpoint(checkpoint);
             }
         }
+        // Before the first that comes to an empty file is read: what came before it.
+        self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
         let mut turn = Turn::Idle;
+        if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
+            turn = Turn::More;
+        }
         let mut read = Vec::new();
         for reading in self.files.readable_mut() {
             let more = match reading {
@@ -152,11 +159,11 @@ impl Group {
         for path in read {
             end_older(&mut self.files, &mut self.memory, &path);
         }
-        if self.files.open().any(|file| file.cut.is_some())
-            && cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out)
-        {
+        if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
             turn = Turn::More;
         }
+        // What waits is on record too: another run finds it again, wherever it is by then.
+        self.files.contents_mut().for_each(|content| content.save(&mut out));
         retire_quiet(&mut self.files, &mut self.memory.known, now, buffer, &mut out);
         self.files.count_into(&mut out.counters.totals);
         out.flush();

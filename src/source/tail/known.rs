@@ -3,6 +3,7 @@
 //!
 //! They are looked up by content. It opens nothing and follows nothing.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
@@ -58,6 +59,11 @@ impl Past {
     pub fn same_place(&self, meta: &Metadata) -> bool {
         let same_inode = self.checkpoint.place.1 == meta.ino();
         self.id.map_or(same_inode, |known| known == FileId::of(meta))
+    }
+
+    /// Whether its content tells it from others: of an empty file only its place is known.
+    pub fn is_telling(&self) -> bool {
+        self.checkpoint.head_len > 0
     }
 
     fn key(&self) -> (u32, u64) {
@@ -125,21 +131,33 @@ impl Known {
         let turns = keys.iter().filter_map(|key| self.by_head.get(key)).flatten();
         let mut found: Vec<&Past> = turns.filter_map(|turn| self.all.get(turn)).collect();
         // To read on from the same place repeats nothing: open comes first.
-        found.sort_by_key(|past| (u64::MAX - past.checkpoint.offset, !past.is_open(), past.turn));
+        found.sort_by_key(|past| {
+            let left = &past.checkpoint;
+            (Reverse(left.offset), Reverse(left.head_len), !past.is_open(), past.turn)
+        });
         found
     }
 
-    /// The longest generation that this file continues, and its content.
-    pub fn find(&self, file: &File, meta: &Metadata) -> io::Result<Option<(Past, Generation)>> {
+    /// The longest generation of those in question that this file continues, and its
+    /// content.
+    pub fn find(
+        &self,
+        file: &File,
+        meta: &Metadata,
+        in_question: impl Fn(&Past) -> bool,
+    ) -> io::Result<Option<(Past, Generation)>> {
         if self.is_empty() {
             return Ok(None);
         }
         let head = Head::of(file)?;
         for past in self.with_head(&head) {
             let mark = past.mark();
-            // Nothing consumed proves nothing: then only the place is known.
-            if mark.offset > meta.len() || (mark.offset == 0 && !past.same_place(meta)) {
+            let is_proof = past.is_telling() || past.same_place(meta);
+            if mark.offset > meta.len() || !is_proof || !in_question(past) {
                 continue;
+            }
+            if mark.offset == 0 {
+                return Ok(Some((past.clone(), Generation::seen(head))));
             }
             match Generation::consumed(file, mark.offset) {
                 Ok(generation) if generation.mark() == mark => {

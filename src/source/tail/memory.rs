@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::chain;
 use super::file::Changed;
@@ -80,7 +80,7 @@ impl Memory {
     }
 
     /// Generations that came and went since what a path led to was `since` old
-    /// are read before what it leads to now. Says where the oldest of them is.
+    /// are read before what it leads to now.
     pub fn miss_nothing(
         &mut self,
         files: &mut Files,
@@ -88,9 +88,9 @@ impl Memory {
         since: Changed,
         now: Stamp,
         sinks: &mut Sinks,
-    ) -> Option<PathBuf> {
+    ) {
         if self.listings.beside(path, &HashSet::new()).is_empty() {
-            return None;
+            return;
         }
         let (known, held) = (&self.known, files.held(path));
         let missed = self.listings.look_beside(path, &HashSet::new(), |beside| {
@@ -102,7 +102,6 @@ impl Memory {
         if let Some(foreign) = &missed.foreign {
             self.findings.foreign(foreign);
         }
-        let oldest = missed.older.first().map(|rest| rest.path().to_owned());
         for rest in missed.older {
             let sibling = rest.path().to_owned();
             self.findings.came_by(path, &sibling);
@@ -111,7 +110,6 @@ impl Memory {
                 Err(why) => self.lost(&sibling, why),
             }
         }
-        oldest
     }
 
     /// What was left to read of a file can't be read.

@@ -67,15 +67,13 @@ pub fn missed(since: Changed, known: &Known, held: &Held, beside: &[PathBuf]) ->
     let is_packing = |path: &&PathBuf| beside.contains(&path.with_extension(""));
     let newer = beside.iter().filter(|path| is_newer(path, since));
     let (foreign, newer): (Vec<&PathBuf>, Vec<_>) = newer.partition(|path| is_foreign(path));
-    let (packed, plain): (Vec<_>, Vec<_>) = newer.into_iter().partition(|path| is_packed(path));
     let is_own = |id| held.ids.contains(&id);
     let mut chain = Chain::default();
     let mut unknown_to = |known: &Known, paths: &[PathBuf]| {
         let mut found = Vec::new();
-        let plain = paths.iter().filter(|path| plain.contains(path));
-        chain.look_into(plain, &is_own, known, Sibling::plain, &mut found);
-        let packed = paths.iter().filter(|path| packed.contains(path) && !is_packing(path));
-        chain.look_into(packed, &is_own, known, Sibling::packed, &mut found);
+        let newer = paths.iter().filter(|path| newer.contains(path));
+        let whole = newer.filter(|path| !is_packed(path) || !is_packing(path));
+        chain.look_into(whole, &is_own, known, &mut found);
         found.retain(|sibling| sibling.past.is_none());
         found
     };
@@ -84,6 +82,13 @@ pub fn missed(since: Changed, known: &Known, held: &Held, beside: &[PathBuf]) ->
     let mut unread = unknown_to(&held.known, &unread);
     let is_part = |head: &Head| held.heads.iter().any(|held| head.starts(held));
     unread.retain(|sibling| sibling.head.is_empty() || !is_part(&sibling.head));
+    let mut others = Vec::new();
+    if !unread.is_empty() {
+        let is_other = |path: &&PathBuf| unread.iter().all(|one| one.path() != path.as_path());
+        chain.look_into(beside.iter().filter(is_other), &|_| false, known, &mut others);
+    }
+    let others: Vec<&Sibling> = others.iter().collect();
+    let mut unread = Sibling::without_copies(unread, &others);
     unread.sort_by_cached_key(Sibling::age);
     let older = unread.into_iter().map(|Sibling { at, past, .. }| Rest { at, past });
     let foreign = foreign.into_iter().find(|path| !is_packing(path) && !held.has_rotated(path));

@@ -1,0 +1,188 @@
+//! What becomes of files under a running `serve`, and right after a restart: each call
+//! is counted once, and what is there is not said to be gone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use super::calls::{Truth, line};
+use super::daemon::{Daemon, kept, serve, status_until};
+use super::sandbox::Sandbox;
+
+fn text(truth: &mut Truth, calls: u64) -> String {
+    let mut text = String::new();
+    for _ in 0..calls {
+        text += &line(truth.requests, SystemTime::now());
+        truth.count();
+    }
+    text
+}
+
+fn findings(status: &Value) -> Vec<&str> {
+    let findings = status["findings"].as_array().unwrap().iter();
+    findings.filter_map(|finding| finding["kind"].as_str()).collect()
+}
+
+#[track_caller]
+fn reach(sandbox: &Sandbox, truth: &Truth) -> Value {
+    status_until(sandbox, &format!("all of {truth:?}"), |status| {
+        let counted = status["totals"]["requests"].as_u64().unwrap();
+        assert!(counted <= truth.requests, "{counted} of {truth:?}: {status:#}");
+        truth.is(status) && kept(status)
+    })
+}
+
+/// An older generation is still being read when the live file is copied and cut: nothing of
+/// it was read by then, and all of it is in the copy.
+#[test]
+fn what_waits_its_turn_after_a_restart_is_read_wherever_it_was_copied() {
+    for packed in [false, true] {
+        let sandbox = Sandbox::new();
+        let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+        truth.log(&log, 5);
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        reach(&sandbox, &truth);
+        daemon.kill();
+        truth.log(&log, 60_000);
+        fs::rename(&log, sandbox.path("gw.log.1")).unwrap();
+        truth.log(&log, 500);
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        let seen = status_until(&sandbox, "it reads what is older", |status| {
+            status["totals"]["requests"].as_u64() > Some(5)
+        });
+        let is_behind = seen["sources"][0]["bytes_behind"].as_u64() > Some(1 << 20);
+        fs::rename(sandbox.path("gw.log.1"), sandbox.path("gw.log.2")).unwrap();
+        if packed {
+            let to = File::create(sandbox.path("gw.log.1.gz")).unwrap();
+            let mut to = flate2::write::GzEncoder::new(to, flate2::Compression::fast());
+            to.write_all(&fs::read(&log).unwrap()).unwrap();
+            to.finish().unwrap();
+        } else {
+            fs::copy(&log, sandbox.path("gw.log.1")).unwrap();
+        }
+        OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
+        truth.log(&log, 50);
+        let seen = reach(&sandbox, &truth);
+        let told = findings(&seen);
+        assert!(!told.contains(&"truncated") && !told.contains(&"rotated_gone"), "{seen:#}");
+        assert!(!is_behind || told.contains(&"copytruncate"), "{seen:#}");
+        daemon.stop();
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        status_until(&sandbox, "live", |status| status["sources"][0]["state"] == "live");
+        reach(&sandbox, &truth);
+        daemon.stop();
+    }
+}
+
+/// The same without a copy: how much is lost is told.
+#[test]
+fn what_waited_its_turn_and_is_nowhere_is_a_finding() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 5);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    reach(&sandbox, &truth);
+    daemon.kill();
+    truth.log(&log, 60_000);
+    fs::rename(&log, sandbox.path("gw.log.1")).unwrap();
+    fs::write(&log, text(&mut truth.clone(), 500)).unwrap();
+    let lost = fs::metadata(&log).unwrap().len();
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_until(&sandbox, "it reads what is older", |status| {
+        status["totals"]["requests"].as_u64() > Some(5)
+    });
+    OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
+    if seen["sources"][0]["bytes_behind"].as_u64() > Some(1 << 20) {
+        let seen = status_until(&sandbox, "it is told", |status| !findings(status).is_empty());
+        let told = seen["findings"][0]["text"].as_str().unwrap();
+        assert!(told.contains(&format!("{lost} bytes that were not read yet")), "{told}");
+        reach(&sandbox, &truth);
+    }
+    daemon.stop();
+}
+
+/// Something happens to a log of which all was read, while `serve` runs and while it does not.
+fn through(happens: impl Fn(&Sandbox, &Path, &mut Truth)) {
+    for running in [true, false] {
+        let sandbox = Sandbox::new();
+        let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+        truth.log(&log, 40);
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        reach(&sandbox, &truth);
+        let daemon = running.then_some(daemon);
+        happens(&sandbox, &log, &mut truth);
+        let daemon = daemon.unwrap_or_else(|| Daemon::start(serve(&sandbox, "", &[&log])));
+        let seen = reach(&sandbox, &truth);
+        assert_eq!(seen["totals"]["duplicates"], 0, "{seen:#}");
+        assert_eq!(seen["totals"]["quarantined"], 0, "{seen:#}");
+        truth.log(&log, 3);
+        reach(&sandbox, &truth);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_log_that_is_truncated_and_grows_longer_than_before_is_read_from_its_first_line() {
+    through(|_, log, truth| fs::write(log, text(truth, 90)).unwrap());
+}
+
+#[test]
+fn a_link_that_leads_elsewhere_is_followed_and_what_it_led_to_is_read_to_its_end() {
+    for running in [true, false] {
+        let sandbox = Sandbox::new();
+        let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+        fs::create_dir(sandbox.path("pod")).unwrap();
+        let target = |n: u32| sandbox.path(&format!("pod/{n}.log"));
+        truth.log(&target(0), 40);
+        symlink(target(0), &log).unwrap();
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        reach(&sandbox, &truth);
+        let mut daemon = running.then_some(daemon);
+        for n in 1..4 {
+            truth.log(&target(n), 20);
+            symlink(target(n), sandbox.path("swap")).unwrap();
+            fs::rename(sandbox.path("swap"), &log).unwrap();
+            truth.log(&target(n - 1), 7);
+            truth.log(&log, 5);
+            daemon = daemon.or_else(|| Some(Daemon::start(serve(&sandbox, "", &[&log]))));
+            reach(&sandbox, &truth);
+            if !running {
+                daemon.take().unwrap().kill();
+            }
+        }
+        drop(daemon);
+    }
+}
+
+#[test]
+fn a_file_that_gets_the_inode_of_the_one_before_is_another_one() {
+    through(|sandbox, log, truth| {
+        let before = fs::metadata(log).unwrap().ino();
+        fs::remove_file(log).unwrap();
+        // Whoever has the old one open keeps its inode from being given out.
+        for n in 0..20 {
+            let other = sandbox.path(&format!("other-{n}"));
+            File::create(&other).unwrap();
+            if fs::metadata(&other).unwrap().ino() == before {
+                fs::rename(other, log).unwrap();
+                break;
+            }
+        }
+        truth.log(log, 60);
+    });
+}
+
+/// A writer that does not append goes on where it was, in a file that was cut.
+#[test]
+fn a_hole_before_the_first_line_hides_nothing() {
+    through(|_, log, truth| {
+        let file = OpenOptions::new().write(true).open(log).unwrap();
+        let at = file.metadata().unwrap().len();
+        file.set_len(0).unwrap();
+        file.write_all_at(text(truth, 30).as_bytes(), at).unwrap();
+    });
+}
