@@ -111,7 +111,9 @@ where
 pub(super) fn whole(table: &Table<'_>, map: &Map<String>) -> Read<()> {
     headers(table, map)?;
     groups(table, map)?;
-    let has_key = [Field::DedupKey, Field::CallKey].iter().any(|key| !map.field(*key).is_empty());
+    let has_key = [Field::DedupKey, Field::CallKey, Field::RecordKey]
+        .iter()
+        .any(|key| !map.field(*key).is_empty());
     for key in ["trusted_id", "dedup", "id_space"] {
         if let (Some(value), false) = (table.get(key), has_key) {
             return Err(error(value, key, "needs `fields.dedup_key`, which says what is the id"));
