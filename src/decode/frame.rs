@@ -320,7 +320,7 @@ impl Frame {
         &mut self,
         d: &mut Decoder,
         layer: Layer<'_>,
-        (what, take_off): (&'static str, fn(&[u8]) -> Option<prefix::Peeled<'_>>),
+        (what, take_off): (&'static str, prefix::TakeOff),
         out: &mut Batch,
     ) -> Taken {
         if layer.depth >= MAX_DEPTH || (layer.depth == 0 && self.bare) {

@@ -2,6 +2,9 @@
 
 use crate::scan::time;
 
+/// Takes off what may stand in front of a message.
+pub(super) type TakeOff = fn(&[u8]) -> Option<Peeled<'_>>;
+
 /// A line without its prefix, and what the prefix said.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peeled<'t> {
