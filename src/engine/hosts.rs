@@ -24,7 +24,7 @@ const DAY: i64 = 86_400 * 1_000_000_000;
 const WINDOW: Duration = Duration::from_secs(30);
 /// … and by no fewer than so many, over no less than that.
 const LEAST_LINES: u32 = 3;
-const LEAST_TIME: Duration = Duration::from_secs(3);
+const LEAST_TIME: Duration = Duration::from_secs(1);
 /// No line of a clock that is ahead is taken to have been longer on its way.
 const WAY: i64 = 10_000_000_000;
 /// Hosts and callers kept.
