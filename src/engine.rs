@@ -21,6 +21,7 @@ mod effect;
 mod findings;
 pub mod gauges;
 mod heard;
+mod hosts;
 mod judging;
 mod keeping;
 mod known;
@@ -76,7 +77,9 @@ use spend::Cap;
 use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::TouchedRows;
-pub use wording::{NO_KEY, counted, span as span_in_words, withheld as withheld_in_words};
+pub use wording::{
+    NO_KEY, back as back_in_words, counted, span as span_in_words, withheld as withheld_in_words,
+};
 
 /// Within that time about one price in ten changes.
 const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
@@ -277,6 +280,9 @@ impl Engine {
         self.find_overflows(now);
         self.cells.forget_durations(now.mono);
         self.find_bill_differences(now);
+        for off in self.switches.heard.look(&self.names, now.mono) {
+            self.report("clock_off", &off, now);
+        }
         self.judge_all(now, out);
         let after = self.limits.silent_after;
         for source in &mut self.sources {
@@ -311,9 +317,12 @@ impl Engine {
     /// Learn what the kill switch directory holds, and whether rules may trip.
     pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
         let was_armed = self.switches.armed();
-        let changes = self.switches.set(states, now.mono);
+        let changes = self.switches.set(states, &self.names, now.mono);
         if self.switches.armed() && !was_armed {
             self.book.retry(now.mono);
+        }
+        for trouble in &changes.troubles {
+            self.alarm("switch_problem", &format!("kill switch: {trouble}"), now);
         }
         for state in &changes.tripped {
             self.book.stopped(&state.scope, true);
@@ -401,6 +410,9 @@ impl Engine {
             self.hear_queue(position, request.at, now);
         }
         if instead.is_none() {
+            if self.origin == Origin::Live {
+                self.switches.heard.hear(request, now);
+            }
             let grace = self.limits.obey_grace;
             self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }

@@ -20,6 +20,7 @@ mod clock;
 mod command;
 mod drill;
 mod driver;
+mod failures;
 mod gone;
 mod keeper;
 mod ledger;

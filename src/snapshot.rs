@@ -459,6 +459,9 @@ pub struct Switch {
     /// where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub armed: Option<bool>,
+    /// A stop was asked for and could not be made: the traffic passes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Text>,
     /// When its kill file was made again, if somebody had removed it.
@@ -486,6 +489,8 @@ pub struct Switch {
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
 pub struct SwitchHost {
     pub host: Text,
+    /// Nothing was heard of it since, though it sent such calls before.
+    pub silent: bool,
     /// Absent until there is evidence either way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub obeyed: Option<bool>,

@@ -177,6 +177,57 @@ fn the_shell_line_quotes_what_a_shell_would_obey() {
 }
 
 #[test]
+fn what_others_stopped_is_reset_by_the_command_that_is_offered() {
+    let mut snapshot = snapshots::tripped();
+    let mut switches = snapshot.switches.to_vec();
+    for switch in &mut switches {
+        (switch.by, switch.rule, switch.reason) = (Some("unknown".into()), None, None);
+    }
+    snapshot.switches = switches.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 24);
+    console.keys("!r\n");
+    let screen = console.text();
+    assert!(screen.contains("switch reset") && screen.contains("--force"), "{screen}");
+    assert!(screen.contains("not tripline's"), "{screen}");
+    let mut console = Console::new(&snapshots::tripped(), Charset::Ascii, 80, 24);
+    console.keys("!r\n");
+    assert!(!console.text().contains("--force"), "{}", console.text());
+}
+
+#[test]
+fn names_that_look_alike_and_choices_below_the_list_are_marked() {
+    let names: Vec<String> = (0..30).map(|n| format!("k{n}")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.insert(0, "gpt-4\u{43e}");
+    names.insert(0, "gpt-4o");
+    let mut snapshot = snapshots::named(&names);
+    snapshot.switches = [].into();
+    let mut console = Console::new(&snapshot, Charset::Unicode, 80, 24);
+    console.keys("!t");
+    let screen = console.text();
+    let line = screen.lines().find(|line| line.contains("model/gpt-4\u{43e}")).unwrap();
+    assert!(line.contains("(not ASCII)"), "{screen}");
+    let line = screen.lines().find(|line| line.contains("model/gpt-4o/")).unwrap();
+    assert!(!line.contains("(not ASCII)"), "{screen}");
+    assert!(screen.contains("0 more above, ") && screen.contains(" below; j k"), "{screen}");
+}
+
+#[test]
+fn a_stop_that_failed_is_named_on_a_narrow_screen_too() {
+    let mut snapshot = snapshots::alarm();
+    let mut switches = snapshot.switches.to_vec();
+    for switch in &mut switches {
+        (switch.state, switch.failed) = ("unknown", true);
+    }
+    snapshot.switches = switches.into();
+    for columns in [40, 80, 120] {
+        let console = Console::new(&snapshot, Charset::Ascii, columns, 24);
+        let screen = console.text();
+        assert!(screen.contains("KILL FAILED") && !screen.contains("KILL armed"), "{screen}");
+    }
+}
+
+#[test]
 fn pasted_text_is_never_a_key() {
     let mut console = console();
     console.send(Msg::Paste("q!tj\n\t\tgpt-4o\n\n".into()));

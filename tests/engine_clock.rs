@@ -393,6 +393,7 @@ fn a_trip_that_a_wrong_clock_dated_is_still_to_be_obeyed() {
             path: "/k".into(),
             trip: Some(Trip { at: world.now().wall, ..Trip::default() }),
             armed: Armed::Armed,
+            failed: false,
             problem: None,
         };
         let stamp = world.now();

@@ -103,6 +103,7 @@ impl World {
             trip,
             armed,
             problem: None,
+            failed: false,
         };
         let trip = |by: &str| Trip {
             at: now.wall,

@@ -167,10 +167,11 @@ fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
             path: "all.kill".into(),
             trip: Some(Trip { at: trip(0), ..Trip::default() }),
             armed: Armed::Armed,
+            failed: false,
             problem: None,
         };
         let now = Stamp { mono: Mono(1 << 60), wall: trip(second) };
-        switches.set(vec![state], now.mono);
+        switches.set(vec![state], &Names::default(), now.mono);
         let disobeyed = switches.call(&passed_at(second), &names, Duration::from_secs(1), now);
         let host = switches.rows()[0].hosts[0];
         assert_eq!(disobeyed, host.started_after == 1);

@@ -141,6 +141,11 @@ impl SwitchDir {
         self.dir.reach().map_err(|error| self.dir.failed("look at", error))
     }
 
+    /// That still nobody but us and root may write into it.
+    pub fn check_trust(&self) -> Result<(), SwitchError> {
+        self.dir.check_trust()
+    }
+
     /// Take the directory's lock (one process at a time) and clear up after a
     /// process that died, except for `copies` prepared files that can be used
     /// again. Refuses if something that is no file has the name of a kill file.

@@ -9,6 +9,7 @@ use super::env::Env;
 use super::failure::Failure;
 use super::out::{Out, finish};
 use super::setup::Context;
+use crate::action::SwitchDir;
 use crate::config::{self, Config, Origins};
 use crate::engine::counted;
 use crate::rules::METRICS;
@@ -62,6 +63,14 @@ fn counted_twice(config: &Config) -> impl Iterator<Item = String> {
     })
 }
 
+/// A switch directory that would be refused. One that is not there yet is made.
+fn unusable_switch(context: &Context) -> Option<String> {
+    let setup = context.switch();
+    let error = SwitchDir::existing(&setup.dir, &setup.network).err()?;
+    let text = format!("warning: kill switch: {error}: {}", error.hint());
+    Some(crate::text::printable(&text).into_owned())
+}
+
 /// Run it.
 pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure> {
     let mut out = Out::new();
@@ -80,7 +89,8 @@ pub fn run(global: &Global, env: &Env, command: &Command) -> Result<(), Failure>
                 counted(config.rules.len(), "rule")
             ))
             .and_then(|()| {
-                let mut warnings = missing(config).chain(counted_twice(config));
+                let warnings = missing(config).chain(counted_twice(config));
+                let mut warnings = warnings.chain(unusable_switch(&context));
                 warnings.try_for_each(|line| out.line(&line))
             })
         }

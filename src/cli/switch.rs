@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::args::{Global, Note, Reset, Scoped, Switch, SwitchArgs};
 use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish};
+use super::out::{self, Ended, Out, finish};
 use super::setup::Context;
 use crate::action::arming::{self, ArmRecord};
 use crate::action::audit::{self, AUDIT_FILE, AuditError, Deed};
 use crate::action::reset;
 use crate::action::switch::{
-    Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
+    Content, Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
 };
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
@@ -98,6 +98,9 @@ struct Row {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
+    /// Why it is not known whether it is tripped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 fn status(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
@@ -143,10 +146,15 @@ fn look(dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
 
 fn row(dir: &SwitchDir, entry: &Entry) -> Row {
     let record = entry.record();
+    let problem = match entry.content {
+        Content::NotAFile(kind) => Some(kind.doubt()),
+        Content::Ours(_) | Content::Foreign => None,
+    };
     Row {
         scope: entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string),
         path: dir.path().join(&entry.file),
-        state: "tripped",
+        state: if problem.is_some() { "unknown" } else { "tripped" },
+        problem,
         since: entry.since,
         made_again_at: entry.again,
         by: entry.by().to_owned(),
@@ -160,14 +168,19 @@ fn print(out: &mut Out, status: &Status, now: Wall) -> Result<(), Ended> {
     let by = status.armed_by.as_deref().map(|by| format!(" by {}", printable(by)));
     let by = by.unwrap_or_default();
     let word = match status.armed {
-        Some(true) => "armed: rules may trip",
-        Some(false) => "disarmed: only people may trip",
-        None => "armed or not: unknown, for the configuration can't be read",
+        Some(true) => format!("armed{by}: rules may trip"),
+        Some(false) => format!("disarmed{by}: only people may trip"),
+        None => "armed or not: unknown, for the configuration can't be read".to_owned(),
     };
-    out.line(&format!("{word}{by}"))?;
+    out.line(&word)?;
     let made = if status.made { "" } else { " (not made yet)" };
     out.line(&format!("directory {}{made}", printable(&status.dir.to_string_lossy())))?;
     for row in &status.switches {
+        if let Some(problem) = &row.problem {
+            let scope = printable(&row.scope);
+            out.line(&format!("UNKNOWN {scope}: {problem}; look at {}", row.path.display()))?;
+            continue;
+        }
         let age = crate::engine::span_in_words(now.since(row.since).as_secs_f64());
         let by = row.rule.as_ref().map_or_else(|| row.by.clone(), |rule| format!("rule {rule}"));
         let reason = row.reason.as_deref().unwrap_or("no reason given");
@@ -229,10 +242,11 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
         let scope = scope(&scoped.scope)?;
         need_reason(&scoped.reason)?;
         let note = note(context, &scoped.reason, now);
+        let stood = context.switch().dir.exists();
         let outcome = open(context)?.trip(&scope, &note).map_err(|error| refused(&error))?;
-        Ok((scope, outcome))
+        Ok((scope, outcome, stood))
     };
-    let (scope, outcome) = stop().map_err(|failure: Failure| failure.undone(NOT_TRIPPED))?;
+    let (scope, outcome, stood) = stop().map_err(|failure: Failure| failure.undone(NOT_TRIPPED))?;
     let (result, text) = match outcome {
         TripOutcome::Tripped(pending) => (audit::TRIPPED, confirmed(&scope, &pending)),
         TripOutcome::AlreadyTripped(entry) => {
@@ -240,6 +254,13 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
             ("already tripped", Ok(format!("{scope} was tripped already, at {since} by {by}")))
         }
     };
+    if !stood {
+        let dir = context.switch().dir;
+        out::say(&format!(
+            "warning: {} was made just now: no gateway is known to look into it; is the path right?",
+            dir.display()
+        ));
+    }
     // The stop comes first; its record must not be able to prevent it.
     let recorded = context.make_state_dir().and_then(|()| {
         record_deed(context, audit::TRIP, Some(&scope), &scoped.reason, result, now)

@@ -263,6 +263,13 @@ impl Rulebook {
         }
     }
 
+    /// Whether a rule still asks for a trip of that scope that could not be made.
+    #[must_use]
+    pub fn still_asks(&self, scope: &str) -> bool {
+        let failed = |alert: &Alert| matches!(alert.withheld, Some((Withheld::Failed, _)));
+        self.live.values().any(|alert| failed(alert) && alert.trips_scope(scope))
+    }
+
     /// A scope is stopped, or is not any more: what tripped it has acted, and does not
     /// by itself act again.
     pub fn stopped(&mut self, scope: &str, stands: bool) {
@@ -386,7 +393,7 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
         Verdict::Due if alert.rule.actions.is_empty() => return,
         Verdict::Due => {
             ask_for_trips(alert, &mut event, now, out);
-            event.summary = format!("rule {} acts now: {}", alert.rule.name, event.summary);
+            event.summary = format!("rule {} asks now: {}", alert.rule.name, event.summary);
         }
         _ => {}
     }

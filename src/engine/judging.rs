@@ -349,7 +349,7 @@ fn exhaustion(
 ) -> Event {
     let (kind, text) = match change {
         Exhaustion::Began => {
-            let back = view.reset_in_s.map(|s| format!(", back in {}", wording::span(s)));
+            let back = view.reset_in_s.map(|s| format!(", {}", wording::back(s)));
             let what = if gauge.is_unnamed() {
                 format!("{} refused, cause not stated", name.refused())
             } else if view.is_rejected() {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hosts::{Hosts, Who, on_our_clock};
 use super::skew::SKEW;
 use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall};
 
@@ -21,7 +22,9 @@ pub struct SwitchState {
     pub trip: Option<Trip>,
     /// Whether rules may trip it.
     pub armed: Armed,
-    /// Why it can't be armed or read, where it can't.
+    /// Whether a stop was asked for that could not be made: its traffic passes.
+    pub failed: bool,
+    /// Why it can't be armed, read or made, where it can't.
     pub problem: Option<String>,
 }
 
@@ -64,6 +67,8 @@ impl Trip {
 #[derive(Debug, Default)]
 pub struct Switches {
     rows: Vec<Row>,
+    /// Who is expected to obey, and by which clock.
+    pub heard: Hosts,
     tripped: usize,
 }
 
@@ -84,6 +89,8 @@ pub struct Row {
 pub struct Host {
     /// Which host.
     pub host: Option<Sym>,
+    /// Whether nothing was heard of it since, though it sent such calls before.
+    pub silent: bool,
     /// Calls that began after the trip and were let through.
     pub started_after: u64,
     /// Calls refused by the switch.
@@ -110,16 +117,24 @@ impl Host {
     }
 
     fn seen(host: Option<Sym>) -> Host {
-        Host { host, started_after: 0, refused: 0, draining: 0, start_unknown: 0 }
+        Host { host, silent: true, started_after: 0, refused: 0, draining: 0, start_unknown: 0 }
     }
 
-    /// Note a call that was let through.
-    fn passed(&mut self, began: Option<Wall>, trip: Wall, ended: Wall, grace: Duration) {
+    /// Note a call that was let through. A clock that may be `behind` by so much proves
+    /// of no call that it began before.
+    fn passed(
+        &mut self,
+        began: Option<Wall>,
+        trip: Wall,
+        ended: Wall,
+        (grace, behind): (Duration, Duration),
+    ) {
         let seen = trip.plus(grace);
         let count = match began {
+            Some(began) if began <= seen && began.plus(behind) > seen => &mut self.start_unknown,
             Some(began) if began > seen => &mut self.started_after,
             Some(_) => &mut self.draining,
-            None if ended <= seen => &mut self.draining,
+            None if ended.plus(behind) <= seen => &mut self.draining,
             None if ended > trip.plus(LONGEST_CALL) => &mut self.started_after,
             None => &mut self.start_unknown,
         };
@@ -141,7 +156,7 @@ enum Target {
 impl Switches {
     /// Replace what is known of the directory; evidence of trips that still
     /// stand is kept. Answers the scopes that tripped and those that were reset.
-    pub fn set(&mut self, states: Vec<SwitchState>, now: Mono) -> Changes {
+    pub fn set(&mut self, states: Vec<SwitchState>, names: &Names, now: Mono) -> Changes {
         let mut changes = Changes::default();
         let mut old = std::mem::take(&mut self.rows);
         for state in states {
@@ -153,12 +168,24 @@ impl Switches {
                 (Some(_), None) => changes.reset.push(state.clone()),
                 _ => {}
             }
+            if before.as_ref().is_some_and(|row| row.state.problem != state.problem)
+                && state.armed == Armed::Unknown
+                && !state.failed
+            {
+                changes.troubles.extend(state.problem.clone());
+            }
+            let target = Target::of(&state.scope);
+            let expected = || {
+                let hosts = self.heard.expected(now, |who| target.covers(who, names));
+                hosts.into_iter().map(|host| Host::seen(Some(host))).collect()
+            };
             let stands = |trip: &Trip| trip.stands_since();
             let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
             let (hosts, learned) = before
                 .filter(|_| same_trip)
-                .map_or_else(|| (Vec::new(), now), |row| (row.hosts, row.learned));
-            self.rows.push(Row { target: Target::of(&state.scope), state, hosts, learned });
+                .map_or_else(|| (expected(), now), |row| (row.hosts, row.learned));
+            let hosts = if state.trip.is_some() { hosts } else { Vec::new() };
+            self.rows.push(Row { state, hosts, target, learned });
         }
         let gone = old.into_iter().filter(|row| row.state.trip.is_some());
         changes.reset.extend(gone.map(|row| row.state));
@@ -172,6 +199,9 @@ impl Switches {
         if self.tripped == 0 {
             return false;
         }
+        let late = self.heard.late(request, now);
+        let at = on_our_clock(request.at, late);
+        let behind = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
         let mut disobeyed = false;
         for row in &mut self.rows {
             let Some(trip) = &row.state.trip else { continue };
@@ -179,7 +209,7 @@ impl Switches {
             let seen = || now.wall.minus(now.mono.since(row.learned));
             let stands = trip.stands_since();
             let tripped = if stands > now.wall.plus(SKEW) { seen() } else { stands };
-            if request.at <= tripped || !row.target.covers(request, names) {
+            if at.plus(behind) <= tripped || !row.target.covers(Who::of(request), names) {
                 continue;
             }
             let position = row.hosts.iter().position(|host| host.host == request.host);
@@ -188,16 +218,18 @@ impl Switches {
                 row.hosts.len() - 1
             });
             let Some(host) = row.hosts.get_mut(position) else { continue };
+            host.silent = false;
             let refused = request.outcome() == Outcome::Blocked;
             let by_gateway =
                 request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
+            let began = request.began().map(|began| on_our_clock(began, late));
             if refused {
                 host.refused += 1;
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
             } else {
                 let before = host.started_after;
-                host.passed(request.began(), tripped, request.at, grace);
+                host.passed(began, tripped, at, (grace, behind));
                 disobeyed |= host.started_after > before;
             }
         }
@@ -232,6 +264,8 @@ pub struct Changes {
     pub tripped: Vec<SwitchState>,
     /// Scopes that were tripped and are not any more.
     pub reset: Vec<SwitchState>,
+    /// What is newly wrong with a switch that was there before.
+    pub troubles: Vec<String>,
 }
 
 impl Target {
@@ -249,16 +283,14 @@ impl Target {
         }
     }
 
-    fn covers(&self, request: &Request, names: &Names) -> bool {
+    fn covers(&self, who: Who, names: &Names) -> bool {
         let is = |sym: Option<Sym>, text: &Arc<str>| sym.is_some_and(|s| names.text(s) == *text);
         match self {
             Target::All => true,
-            Target::Provider(provider) => is(request.provider, provider),
-            Target::Model(provider, model) => {
-                is(request.provider, provider) && is(request.model, model)
-            }
-            Target::Key(key) => is(request.caller.key, key),
-            Target::Environment(environment) => is(request.caller.environment, environment),
+            Target::Provider(provider) => is(who.provider, provider),
+            Target::Model(provider, model) => is(who.provider, provider) && is(who.model, model),
+            Target::Key(key) => is(who.key, key),
+            Target::Environment(environment) => is(who.environment, environment),
             Target::Nothing => false,
         }
     }

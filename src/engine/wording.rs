@@ -196,6 +196,12 @@ pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
+/// When something is back: no time at all is not said as a number.
+#[must_use]
+pub fn back(s: f64) -> String {
+    if s < 1.0 { "back any moment".to_owned() } else { format!("back in {}", span(s)) }
+}
+
 /// A span for a sentence: `41 s`, `12 min`, `5.2 h`.
 #[must_use]
 pub fn span(seconds: f64) -> String {

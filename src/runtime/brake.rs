@@ -1,8 +1,11 @@
 //! The brake: the kill switch directory and whether rules may use it. Owned by
 //! the engine thread, so that a decision and its rename have nothing between them.
 
+mod states;
+
 use std::path::{Path, PathBuf};
 
+use super::failures::Failures;
 use super::gone::{Gone, Told, Vanished};
 use crate::action::arming::Refreshed;
 use crate::action::audit::{self, Attempt, Deed};
@@ -14,7 +17,7 @@ use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetOutcome}
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
 use crate::engine::Withheld;
-use crate::engine::switches::{Armed, SwitchState, Trip};
+use crate::engine::switches::SwitchState;
 
 /// What the brake is told at start.
 #[derive(Clone, Debug)]
@@ -67,7 +70,10 @@ pub struct Brake {
     lock_problem: Option<String>,
     /// Why no files can be prepared. Rules trip all the same.
     stock_problem: Option<String>,
+    /// Why the directory is not trusted any more. What stands in it stops all the same.
+    distrust: Option<String>,
     gone: Gone,
+    failures: Failures,
     /// How far the audit record went before the last look at the directory.
     mark: u64,
 }
@@ -142,7 +148,9 @@ impl Brake {
             copies: actions.max(DEFAULT_COPIES),
             lock_problem: None,
             stock_problem: None,
+            distrust: None,
             gone: Gone::default(),
+            failures: Failures::default(),
             mark,
         };
         brake.settle();
@@ -172,6 +180,13 @@ impl Brake {
                 self.dir = open(&self.setup);
                 changed |= self.dir.is_ok();
             }
+        }
+        let distrust = self.dir.as_ref().ok().and_then(|dir| dir.check_trust().err());
+        let distrust = distrust.map(|error| words(&error));
+        changed |= distrust != self.distrust;
+        self.distrust = distrust;
+        for entry in self.dir.iter().flat_map(SwitchDir::known).filter(|entry| entry.stops()) {
+            self.failures.settle(&scope_of(entry));
         }
         // Who held the lock may have gone.
         let waits = self.dir.is_ok() && self.wants_lock() && !self.has_lock();
@@ -235,7 +250,7 @@ impl Brake {
     }
 
     fn wants_lock(&self) -> bool {
-        self.is_armed() && self.may_act()
+        self.is_armed() && self.may_act() && self.distrust.is_none()
     }
 
     fn has_lock(&self) -> bool {
@@ -271,19 +286,35 @@ impl Brake {
 
     /// A rule asks for a trip.
     pub fn trip_by_rule(&mut self, scope: &str, note: &KillNote) -> Tripped {
-        if !self.is_armed() {
-            return Tripped::Disarmed;
+        if self.is_armed() && !self.has_lock() {
+            let why = self.dir.as_ref().err().or(self.problem()).cloned().unwrap_or_default();
+            return self.came_of(Tripped::Failed(why), scope, note);
         }
-        if !self.has_lock() {
-            let why = self.dir.as_ref().err().or(self.lock_problem.as_ref());
-            return Tripped::Failed(why.cloned().unwrap_or_default());
+        if self.is_armed() {
+            return self.trip(scope, note);
         }
-        self.trip(scope, note)
+        self.came_of(Tripped::Disarmed, scope, note)
     }
 
     /// A person asks for a trip: that needs no arming.
     pub fn trip(&mut self, scope: &str, note: &KillNote) -> Tripped {
-        self.attempt(scope, |dir, scope| dir.trip(scope, note))
+        let outcome = self.attempt(scope, |dir, scope| dir.trip(scope, note));
+        self.came_of(outcome, scope, note)
+    }
+
+    /// A stop that could not be made is shown until it is or nobody wants it any more.
+    fn came_of(&mut self, outcome: Tripped, scope: &str, note: &KillNote) -> Tripped {
+        match &outcome {
+            Tripped::Failed(why) => self.failures.add(scope, note.rule.is_some(), why),
+            Tripped::Now(_) | Tripped::Before | Tripped::Disarmed => self.failures.settle(scope),
+        }
+        outcome
+    }
+
+    /// Forget stops that could not be made and that no rule asks for any more, as
+    /// `asked` tells. Answers whether there was one.
+    pub fn withdraw(&mut self, asked: impl Fn(&str) -> bool) -> bool {
+        self.failures.withdraw(asked)
     }
 
     fn attempt(
@@ -322,6 +353,7 @@ impl Brake {
     /// What was ordered is done.
     pub fn was_reset(&mut self, scope: &SwitchScope) {
         self.gone.settle(&scope.to_string());
+        self.failures.settle(&scope.to_string());
         if let Ok(dir) = &mut self.dir {
             dir.forget(scope);
         }
@@ -335,59 +367,6 @@ impl Brake {
     /// This machine's name.
     pub fn host(&self) -> &str {
         &self.setup.host
-    }
-
-    /// What the engine and the viewers are told: a row for each trip, and one
-    /// for the directory as a whole.
-    pub fn states(&self) -> Vec<SwitchState> {
-        let known = self.dir.is_ok() || self.is_still_to_be_made();
-        let armed = match self.arming.state() {
-            ArmState::Armed if known && (self.has_lock() || !self.may_act()) => Armed::Armed,
-            ArmState::Disarmed if known => Armed::Disarmed,
-            ArmState::Armed | ArmState::Disarmed => Armed::Unknown,
-        };
-        let problem = self.dir.as_ref().err().filter(|_| !known).cloned();
-        let problem = problem.or_else(|| self.problem().cloned());
-        let problem = problem.or_else(|| self.arming.problem().map(str::to_owned));
-        let entries: Vec<&Entry> = self.dir.iter().flat_map(SwitchDir::known).collect();
-        let mut states: Vec<SwitchState> =
-            entries.into_iter().map(|entry| self.tripped(entry, armed)).collect();
-        for (scope, why) in self.gone.owed() {
-            let file =
-                scope.parse().map_or_else(|_| scope.to_owned(), |s: SwitchScope| s.file_name());
-            let path = self.setup.dir.join(file).display().to_string();
-            let problem = Some(format!("NOT stopped any more: its kill file is gone, and {why}"));
-            let (scope, armed) = (scope.to_owned(), Armed::Unknown);
-            states.push(SwitchState { scope, path, trip: None, armed, problem });
-        }
-        if !states.iter().any(|state| state.scope == "all") {
-            let path = match &self.dir {
-                Ok(dir) => dir.path_of(&SwitchScope::All),
-                Err(_) => self.setup.dir.join(SwitchScope::All.file_name()),
-            };
-            let path = path.display().to_string();
-            states.push(SwitchState { scope: "all".into(), path, trip: None, armed, problem });
-        }
-        states
-    }
-
-    fn tripped(&self, entry: &Entry, armed: Armed) -> SwitchState {
-        let record = entry.record();
-        let scope = scope_of(entry);
-        let trip = Trip {
-            at: entry.since,
-            again: entry.again,
-            by: Some(entry.by().to_owned()),
-            rule: record.and_then(|record| record.rule.clone()),
-            reason: record.map(|record| record.reason.clone()),
-            ttl_s: None,
-        };
-        let path = self.setup.dir.join(&entry.file).display().to_string();
-        SwitchState { scope, path, trip: Some(trip), armed, problem: self.problem().cloned() }
-    }
-
-    fn problem(&self) -> Option<&String> {
-        self.lock_problem.as_ref().or(self.stock_problem.as_ref())
     }
 }
 
@@ -427,6 +406,7 @@ fn words(error: &SwitchError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::switches::Armed;
 
     /// As the driver does it with two threads.
     fn armed(root: &Path) -> Brake {

@@ -262,7 +262,10 @@ impl Driver {
 
     fn keep_time(&mut self, now: Stamp, due: &mut Due, effects: &mut Vec<Effect>) {
         if now.mono >= due.look {
-            let changed = self.brake.as_mut().is_some_and(Brake::refresh);
+            let mut changed = self.brake.as_mut().is_some_and(Brake::refresh);
+            if let Some(brake) = &mut self.brake {
+                changed |= brake.withdraw(|scope| self.engine.book().still_asks(scope));
+            }
             self.tell_vanished(now);
             if changed {
                 self.learn_switches(now, effects);

@@ -416,6 +416,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
         let trip = state.trip.as_ref();
         let host = |host: &crate::engine::switches::Host| SwitchHost {
             host: host.host.map_or_else(|| "?".into(), |host| engine.names().text(host)),
+            silent: host.silent,
             obeyed: host.obeys(),
             started_after_trip: host.started_after,
             refused: host.refused,
@@ -428,10 +429,12 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             scope: state.scope.as_str().into(),
             state: match (trip, state.armed) {
                 (Some(_), _) => "tripped",
+                (None, _) if state.failed => "unknown",
                 (None, Armed::Armed) => "armed",
                 (None, Armed::Disarmed) => "disarmed",
                 (None, Armed::Unknown) => "unknown",
             },
+            failed: state.failed,
             armed: match state.armed {
                 Armed::Armed => Some(true),
                 Armed::Disarmed => Some(false),

@@ -2,7 +2,7 @@
 //! back, and whether waiting helps.
 
 use super::{Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
-use crate::engine::{counted, span_in_words as span};
+use crate::engine::{back_in_words, counted, span_in_words as span};
 
 /// Below this a limit is a warning.
 const LOW: f64 = 0.10;
@@ -69,7 +69,7 @@ pub fn state(snapshot: &Snapshot) -> State {
     let limits =
         snapshot.limits.iter().map(|limit| limit.state).filter(|s| *s >= State::Warning).max();
     let caps = snapshot.caps.iter().map(|cap| cap.state).filter(|s| *s >= State::Warning).max();
-    let tripped = snapshot.switches.iter().any(|s| s.state == "tripped").then_some(State::Critical);
+    let tripped = snapshot.switches.iter().any(Switch::is_wanted).then_some(State::Critical);
     // Users are hurt, whatever no rule says of it yet; how badly is for rules to say.
     let hurt = badly_hurt(snapshot).map(|_| State::Warning);
     let unread = snapshot.sources.iter().any(is_broken).then_some(State::Warning);
@@ -88,8 +88,10 @@ pub fn state(snapshot: &Snapshot) -> State {
 #[must_use]
 pub fn sentence(snapshot: &Snapshot) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let tripped: Vec<&Switch> = snapshot.switches.iter().filter(|s| s.state == "tripped").collect();
-    parts.extend(tripped.iter().map(|switch| stopped(switch)));
+    // A stop that could not be made is worse than all that stands.
+    parts.extend(snapshot.switches.iter().filter(|switch| switch.failed).map(not_made));
+    let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
+    parts.extend(tripped.map(stopped));
     parts.extend(spent_cap(snapshot));
     let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();
     if let Some(limit) = latest_back(&exhausted) {
@@ -164,6 +166,19 @@ fn spent_cap(snapshot: &Snapshot) -> Option<String> {
     Some(format!("cap {} is spent ({used} of {whole}){more}", cap.title()))
 }
 
+impl Switch {
+    /// Whether a stop is wanted here: it stands, or could not be made.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.failed || self.state == "tripped"
+    }
+}
+
+fn not_made(switch: &Switch) -> String {
+    let why = switch.problem.as_deref().unwrap_or("NOT stopped");
+    format!("KILL {} FAILED, {why}", switch.scope)
+}
+
 fn tripped_by(switch: &Switch) -> String {
     let by = switch.rule.as_ref().map(|rule| format!("rule {rule}"));
     let by = by.or(switch.by.as_ref().map(ToString::to_string)).unwrap_or_else(|| "?".into());
@@ -180,8 +195,14 @@ fn stopped(switch: &Switch) -> String {
     } else if unknown > 0 {
         format!("NOT PROVEN: {unknown} calls passed since, and no log says when they began")
     } else if obey > 0 {
-        format!("obeyed by {obey} of {}", counted(switch.hosts.len(), "host"))
-    } else if switch.hosts.is_empty() {
+        let silent: Vec<&str> =
+            switch.hosts.iter().filter(|h| h.silent).map(|h| &*h.host).collect();
+        let silent = match silent.as_slice() {
+            [] => String::new(),
+            hosts => format!(", not proven of {}: silent since", hosts.join(", ")),
+        };
+        format!("obeyed by {obey} of {}{silent}", counted(switch.hosts.len(), "host"))
+    } else if switch.hosts.iter().all(|host| host.silent) {
         "no call since, not proven yet".to_owned()
     } else {
         "not proven yet".to_owned()
@@ -256,8 +277,7 @@ fn exhausted_limit(limit: &Limit, count: usize) -> String {
     let back = match limit.reset_in_s {
         None if limit.is_rejected() => "waiting will not help".to_owned(),
         _ if is_money => "waiting will not help".to_owned(),
-        Some(s) if s < 1.0 => "back any moment".to_owned(),
-        Some(s) => format!("back in {}", span(s)),
+        Some(s) => back_in_words(s),
         None => "no reset known".to_owned(),
     };
     let others = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };

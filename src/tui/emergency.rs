@@ -204,6 +204,25 @@ pub fn reset_choices(snapshot: &Snapshot) -> Vec<SwitchScope> {
     tripped.filter_map(|switch| switch.scope.parse().ok()).collect()
 }
 
+/// Whose a stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Tripline made its kill file, or will.
+    Ours,
+    /// Somebody else did: it says nothing of who and why.
+    Others,
+}
+
+/// Whose the stop of a scope is.
+#[must_use]
+pub fn whose(snapshot: &Snapshot, scope: &SwitchScope) -> Whose {
+    let name = scope.to_string();
+    let others = |switch: &crate::snapshot::Switch| {
+        *switch.scope == name && switch.state == "tripped" && switch.reason.is_none()
+    };
+    if snapshot.switches.iter().any(others) { Whose::Others } else { Whose::Ours }
+}
+
 /// What a trip would stop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stopped {
@@ -241,14 +260,19 @@ pub fn stopped(snapshot: &Snapshot, scope: &SwitchScope) -> Stopped {
 }
 
 /// The shell line that does the same, for a person who trusts the shell more;
-/// `None` where the name has characters that cannot be copied from a screen.
+/// `None` where the name has characters that cannot be copied from a screen. What others
+/// made is removed by force only.
 #[must_use]
-pub fn shell_line(plan: &Plan, options: &str) -> Option<String> {
+pub fn shell_line(plan: &Plan, options: &str, whose: Whose) -> Option<String> {
     let verb = plan.intent.word().to_lowercase();
+    let force = match (plan.intent, whose) {
+        (Intent::Reset, Whose::Others) => " --force",
+        _ => "",
+    };
     match &plan.scope {
         Some(scope) => {
             let scope = shell_word(&scope.to_string())?;
-            Some(format!("tripline{options} switch {verb} {scope} --reason \"...\""))
+            Some(format!("tripline{options} switch {verb} {scope}{force} --reason \"...\""))
         }
         None => Some(format!("tripline{options} switch {verb}")),
     }

@@ -275,7 +275,7 @@ fn newest(first: Arc<Snapshot>, frames: &Receiver<Arc<Snapshot>>) -> Arc<Snapsho
 /// What may not wait for the frame budget: the state, what fires, what is tripped.
 fn alarms(snapshot: &Snapshot) -> (State, usize, usize) {
     let firing = snapshot.alerts.iter().filter(|alert| alert.state == "firing").count();
-    let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped").count();
+    let tripped = snapshot.switches.iter().filter(|switch| switch.is_wanted()).count();
     (snapshot.state, firing, tripped)
 }
 

@@ -129,6 +129,46 @@ fn a_foreign_kill_file_counts_as_tripped_and_is_removed_by_force_only() {
 }
 
 #[test]
+fn what_is_no_file_is_not_shown_as_a_stop() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("state/kill.d/all.kill")).unwrap();
+    symlink("nowhere", sandbox.path("state/kill.d/env.prod.kill")).unwrap();
+    let fifo = sandbox.path("state/kill.d/key.a.kill");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let switches = status(&sandbox)["switches"].clone();
+    for (row, words) in switches.as_array().unwrap().iter().zip(["directory", "link", "FIFO"]) {
+        assert_eq!(row["state"], "unknown", "{row}");
+        assert!(row["problem"].as_str().unwrap().contains(words), "{row}");
+    }
+    let shown = sandbox.run(["switch", "status"]).ok().out();
+    assert!(shown.contains("UNKNOWN all: its kill file is a directory"), "{shown}");
+    assert!(!shown.contains("TRIPPED") && !shown.contains("nothing is tripped"), "{shown}");
+}
+
+#[test]
+fn a_directory_that_a_trip_had_to_make_is_nobody_s_brake_yet() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("typo/kil.d");
+    let args = ["switch", "--dir", dir.to_str().unwrap(), "trip", "all", "--reason", "x"];
+    let said = "kil.d was made just now: no gateway is known to look into it";
+    sandbox.run(args).exits(0).says(said);
+    let again = sandbox.run(args).exits(0);
+    assert!(again.0.stderr.is_empty(), "it is there");
+}
+
+#[test]
+fn a_check_of_the_configuration_looks_at_the_switch_directory() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("open.d");
+    fs::create_dir(&dir).unwrap();
+    let config = format!("[switch]\ndir = {:?}\narmed = true\n", dir.to_str().unwrap());
+    let check = || with(&sandbox, &config, &["config", "check"]).exits(0).out();
+    assert!(!check().contains("kill switch"), "{}", check());
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(check().contains("warning: kill switch: others may write"), "{}", check());
+}
+
+#[test]
 fn read_only_changes_nothing() {
     let sandbox = Sandbox::new();
     for args in [

@@ -13,6 +13,7 @@ mod sandbox;
 mod ageing;
 mod backlog;
 mod better;
+mod brake;
 mod calls;
 mod caps;
 mod daemon;

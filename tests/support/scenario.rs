@@ -309,6 +309,7 @@ impl World {
                 ttl_s: None,
             }),
             armed: Armed::Armed,
+            failed: false,
             problem: None,
         };
         self.engine.set_switches(tripped.iter().map(state).collect(), now, &mut self.effects);

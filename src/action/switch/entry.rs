@@ -65,6 +65,15 @@ impl FileKind {
         }
     }
 
+    /// What it means where a kill file should be.
+    #[must_use]
+    pub fn doubt(self) -> String {
+        let words = self.words();
+        format!(
+            "its kill file is {words}, not a file: gateways do not agree on whether that stops them"
+        )
+    }
+
     /// `None` for a regular file.
     pub(super) fn of(meta: &Metadata) -> Option<FileKind> {
         let kind = meta.file_type();
@@ -85,6 +94,13 @@ impl Entry {
     #[must_use]
     pub fn by(&self) -> &str {
         self.record().and_then(|record| record.by.as_deref()).unwrap_or("unknown")
+    }
+
+    /// Whether it stops traffic: a file does, whoever made it; of anything else no one
+    /// can tell.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        !matches!(self.content, Content::NotAFile(_))
     }
 
     /// What tripline wrote into it.

@@ -120,7 +120,8 @@ impl Handle {
         self.dir.metadata()
     }
 
-    fn check(&self, network: &NetworkFs) -> Result<(), SwitchError> {
+    /// That nobody but us and root may put kill files into it or remove them.
+    pub(super) fn check_trust(&self) -> Result<(), SwitchError> {
         let path = || self.path.clone();
         let meta = self.metadata().map_err(|error| self.failed("look at", error))?;
         let us = rustix::process::geteuid().as_raw();
@@ -131,6 +132,12 @@ impl Handle {
             let mode = meta.mode() & 0o7777;
             return Err(SwitchError::WritableByOthers { path: path(), mode });
         }
+        Ok(())
+    }
+
+    fn check(&self, network: &NetworkFs) -> Result<(), SwitchError> {
+        self.check_trust()?;
+        let path = || self.path.clone();
         if let Some(parent) = self.path.parent() {
             check_above(parent)?;
         }

@@ -135,7 +135,7 @@ impl Driver {
             }
             Tripped::Failed(why) => {
                 let text = format!("{scope} NOT tripped: {why}");
-                self.engine.report("trip_failed", &text, now);
+                self.engine.alarm("trip_failed", &text, now);
                 (Job::Record(deed(&format!("failed: {why}"), now.wall)), "can't be made again")
             }
         };
@@ -230,7 +230,7 @@ impl Driver {
             Tripped::Failed(why) => {
                 self.withhold(scope, note, Withheld::Failed, now);
                 let text = format!("{scope} NOT tripped: {why}");
-                self.engine.report("trip_failed", &text, now);
+                self.engine.alarm("trip_failed", &text, now);
                 (Job::Record(deed(&format!("failed: {why}"))), text)
             }
         };

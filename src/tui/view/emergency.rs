@@ -8,13 +8,15 @@ use super::popup;
 use crate::action::SwitchScope;
 use crate::snapshot::Snapshot;
 use crate::text::{printable, width, wrapped};
-use crate::tui::emergency::{self, Emergency, Field, Intent, Plan, Readiness, Stopped};
+use crate::tui::emergency::{self, Emergency, Field, Intent, Plan, Readiness, Stopped, Whose};
 use crate::tui::fmt::{self, UNKNOWN};
 use crate::tui::model::{Model, Overlay};
 use crate::tui::rows;
 use crate::tui::theme::Tone;
 
 const COLUMNS: u16 = 74;
+/// Before a name that may look like another one and is not.
+const LOOK_ALIKE: &str = "(not ASCII) ";
 /// Columns of the facts' labels.
 const LABEL: usize = 7;
 
@@ -62,7 +64,7 @@ fn draw_scopes(
     at: usize,
 ) {
     let rows = u16::try_from(choices.len().max(1) + 1).unwrap_or(u16::MAX);
-    let title = format!("{}: which scope", intent.word().to_uppercase());
+    let title = format!("{}: which scope of {}", intent.word().to_uppercase(), choices.len());
     let inside = popup::draw(canvas, screen, COLUMNS, rows, &title);
     let list = usize::from(inside.height.saturating_sub(1));
     if choices.is_empty() {
@@ -75,7 +77,12 @@ fn draw_scopes(
         let load = stopped.as_ref().map_or_else(String::new, load_text);
         let name_columns = pen.room().saturating_sub(width(&load) + 2);
         let style = pen.theme().style(Tone::Strong);
-        pen.field(&scope.to_string(), name_columns, super::pen::Align::Left, style);
+        let name = scope.to_string();
+        // Another alphabet has letters that look like these.
+        let mark = if name.is_ascii() { "" } else { LOOK_ALIKE };
+        let name_columns = name_columns.saturating_sub(width(mark));
+        pen.tone(mark, Tone::Warning);
+        pen.field(&name, name_columns, super::pen::Align::Left, style);
         pen.skip(2);
         pen.tone(&load, Tone::Plain);
         if index == at {
@@ -83,7 +90,13 @@ fn draw_scopes(
         }
     }
     let last = inside.height.saturating_sub(1);
-    canvas.row(inside, last).tone("j k move, Enter shows the plan, Esc goes back", Tone::Quiet);
+    let below = choices.len().saturating_sub(top + list);
+    let more = match (top, below) {
+        (0, 0) => String::new(),
+        (above, below) => format!("{above} more above, {below} below; "),
+    };
+    let keys = "j k move, Enter shows the plan, Esc goes back";
+    canvas.row(inside, last).tone(&more, Tone::Warning).tone(keys, Tone::Quiet);
 }
 
 fn draw_plan(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, plan: &Plan) {
@@ -171,6 +184,8 @@ fn hint(plan: &Plan) -> &'static str {
 fn facts(model: &Model, plan: &Plan) -> Vec<Fact> {
     let mut facts = Vec::new();
     let live = model.live.as_deref();
+    let scope = live.zip(plan.scope.as_ref());
+    let whose = scope.map_or(Whose::Ours, |(live, scope)| emergency::whose(live, scope));
     if let Some(scope) = &plan.scope {
         facts.push(("scope", scope.to_string(), Tone::Strong));
         let stopped = live.map(|live| emergency::stopped(live, scope)).unwrap_or_default();
@@ -179,6 +194,10 @@ fn facts(model: &Model, plan: &Plan) -> Vec<Fact> {
         } else {
             let text = "calls of this scope are let through again";
             facts.push(("frees", text.into(), Tone::Plain));
+            if whose == Whose::Others {
+                let text = "not tripline's: ask its owner; only the shell, by force, resets it";
+                facts.push(("whose", text.into(), Tone::Warning));
+            }
             facts.extend(live.into_iter().flat_map(|live| still_crossing(live, scope)));
         }
         let file =
@@ -190,7 +209,7 @@ fn facts(model: &Model, plan: &Plan) -> Vec<Fact> {
         facts.push(("does", plan.intent.meaning().into(), Tone::Plain));
     }
     let shell = model.options.shell_options.as_deref();
-    let shell = shell.and_then(|options| emergency::shell_line(plan, options));
+    let shell = shell.and_then(|options| emergency::shell_line(plan, options, whose));
     facts.extend(shell.map(|line| ("shell", line, Tone::Quiet)));
     facts
 }

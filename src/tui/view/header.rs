@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::layout;
 use super::pen::Canvas;
-use crate::snapshot::{OLD_DATA_S, Snapshot, State};
+use crate::snapshot::{OLD_DATA_S, Snapshot, State, Switch};
 use crate::text::{width, wrapped};
 use crate::tui::fmt;
 use crate::tui::model::Model;
@@ -13,8 +13,10 @@ use crate::tui::options::Access;
 use crate::tui::rows;
 use crate::tui::theme::{Tone, mark, tone};
 
-/// How the piece of a tripped switch starts; on a narrow screen it is all of it.
+/// How the piece of a switch that is tripped, or could not be, starts; on a narrow
+/// screen it is all of it.
 const TRIPPED: &str = "KILL TRIPPED";
+const FAILED: &str = "KILL FAILED";
 
 /// A piece of the first row; pieces of lower rank go first when space is short.
 struct Piece {
@@ -38,8 +40,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     };
     drop_to(&mut pieces, 3);
     if is_wide(&pieces) {
-        for piece in pieces.iter_mut().filter(|piece| piece.text.starts_with(TRIPPED)) {
-            piece.text.truncate(TRIPPED.len());
+        for piece in &mut pieces {
+            let short = [TRIPPED, FAILED].into_iter().find(|word| piece.text.starts_with(word));
+            piece.text.truncate(short.map_or(usize::MAX, str::len));
         }
     }
     drop_to(&mut pieces, 1);
@@ -188,17 +191,27 @@ fn data_age(model: &Model) -> (String, Tone) {
 /// The brake: always on the screen.
 fn kill_state(snapshot: Option<&Snapshot>) -> (String, Tone) {
     let switches = snapshot.map_or(&[][..], |snapshot| &snapshot.switches);
-    let tripped: Vec<_> = switches.iter().filter(|switch| switch.state == "tripped").collect();
+    // A stop that could not be made comes before those that stand.
+    let named = |word: &str, which: &dyn Fn(&Switch) -> bool| {
+        let mut found = switches.iter().filter(|switch| which(switch));
+        let first = found.next()?;
+        let more = match found.count() {
+            0 => String::new(),
+            more => format!(" +{more}"),
+        };
+        Some((format!("{word} {}{more}", first.name), Tone::Banner))
+    };
+    let stop = named(FAILED, &|switch| switch.failed);
+    let stop = stop.or_else(|| named(TRIPPED, &|switch| switch.state == "tripped"));
     let all_are = |state: &str| switches.iter().all(|switch| switch.state == state);
-    match tripped.as_slice() {
-        [one] => (format!("{TRIPPED} {}", one.name), Tone::Banner),
-        [first, rest @ ..] => (format!("{TRIPPED} {} +{}", first.name, rest.len()), Tone::Banner),
-        [] if switches.is_empty() => (format!("KILL {}", fmt::ABSENT), Tone::Quiet),
-        [] if switches.iter().any(|switch| switch.state == "unknown") => {
+    match stop {
+        Some(stop) => stop,
+        None if switches.is_empty() => (format!("KILL {}", fmt::ABSENT), Tone::Quiet),
+        None if switches.iter().any(|switch| switch.state == "unknown") => {
             ("KILL unknown?".into(), Tone::Warning)
         }
-        [] if all_are("disarmed") => ("KILL disarmed".into(), Tone::Plain),
-        [] => ("KILL armed".into(), Tone::Strong),
+        None if all_are("disarmed") => ("KILL disarmed".into(), Tone::Plain),
+        None => ("KILL armed".into(), Tone::Strong),
     }
 }
 
@@ -240,8 +253,9 @@ fn disobeyed(snapshot: &Snapshot) -> Option<String> {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
+    let calls = if host.started_after_trip == 1 { "call" } else { "calls" };
     Some(format!(
-        "NOT OBEYED: {} let {} calls through after the trip of {}{more}",
+        "NOT OBEYED: {} let {} {calls} through after the trip of {}{more}",
         host.host,
         fmt::grouped(host.started_after_trip),
         switch.name

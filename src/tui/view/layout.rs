@@ -6,6 +6,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::snapshot::Switch;
 use crate::tui::model::{Model, Panel, Screen};
 use crate::tui::rows;
 
@@ -96,7 +97,7 @@ fn verdict_rows(model: &Model, area: Rect) -> u16 {
 
 fn is_tripped(model: &Model) -> bool {
     let switches = model.live.as_deref().map_or(&[][..], |live| &live.switches);
-    switches.iter().any(|switch| switch.state == "tripped")
+    switches.iter().any(Switch::is_wanted)
 }
 
 fn panels(model: &Model, body: Rect) -> Vec<(Panel, Rect)> {
@@ -120,7 +121,7 @@ pub fn is_waiting(model: &Model) -> bool {
             && snapshot.limits.is_empty()
             && snapshot.traffic.is_empty()
             && snapshot.queues.is_empty()
-            && !snapshot.switches.iter().any(|switch| switch.state == "tripped")
+            && !snapshot.switches.iter().any(Switch::is_wanted)
     })
 }
 

@@ -93,6 +93,7 @@ fn evidence(host: Option<&SwitchHost>) -> String {
             count_text(host.start_unknown),
             count_text(host.refused)
         ),
+        None if host.silent => format!("{} not proven: silent since", host.host),
         None => format!("{} no evidence yet{draining}", host.host),
     }
 }
