@@ -7,6 +7,7 @@
 
 mod bill;
 mod build;
+mod switch;
 mod verdict;
 mod words;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use bill::Bill;
 pub use build::build;
+pub use switch::{Switch, SwitchHost};
 pub use verdict::{OLD_DATA_S, kept, nothing_understood, traffic_state};
 
 use serde::{Serialize, Serializer};
@@ -443,66 +445,6 @@ fn severity<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Err
         State::Ok => serializer.serialize_str("info"),
         worse => worse.serialize(serializer),
     }
-}
-
-/// A kill switch scope.
-#[derive(Clone, Debug, Default, Serialize)]
-#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
-pub struct Switch {
-    /// The scope, e.g. `all` or `model/openai/gpt-4o`.
-    pub name: Text,
-    pub path: Text,
-    pub scope: Text,
-    /// `disarmed`, `armed`, `tripped` or `unknown`.
-    pub state: &'static str,
-    /// Whether rules may trip; of a tripped one its state does not say it. Absent
-    /// where it is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub armed: Option<bool>,
-    /// A stop was asked for and could not be made: the traffic passes.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub failed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Text>,
-    /// When its kill file was made again, if somebody had removed it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub made_again_at: Option<Text>,
-    /// Seconds since `since`; for the screen only.
-    #[serde(skip)]
-    pub since_s: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ttl_s: Option<f64>,
-    pub hosts: Vec<SwitchHost>,
-    /// Why it can't be armed or read, where it can't.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Text>,
-}
-
-/// Whether one host obeys a trip.
-#[derive(Clone, Debug, Default, Serialize)]
-#[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
-pub struct SwitchHost {
-    pub host: Text,
-    /// Nothing was heard of it since, though it sent such calls before.
-    pub silent: bool,
-    /// Absent until there is evidence either way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub obeyed: Option<bool>,
-    /// Calls that started after the trip and were let through. Must be 0.
-    pub started_after_trip: u64,
-    /// Calls refused because of the switch since the trip: the proof.
-    pub refused: u64,
-    /// Calls that ended after the trip but are known to have started before it.
-    pub draining: u64,
-    /// Calls that passed after the trip and whose start the log does not tell: while
-    /// there are any, nothing is proven.
-    pub start_unknown: u64,
 }
 
 /// One source of observations.
