@@ -410,8 +410,9 @@ fn without_times(text: &str) -> String {
 fn all_that_rotation_left_of_a_log_is_read_once_and_the_oldest_first() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("logs")).unwrap();
+    let at = now();
     let line = |n: u32| {
-        format!("{{\"at\":\"{}\",\"model\":\"m{n}\",\"status\":200,\"cost_usd\":\"1\"}}\n", now())
+        format!("{{\"at\":\"{at}\",\"model\":\"m{n}\",\"status\":200,\"cost_usd\":\"1\"}}\n")
     };
     let packed = |n: u32| {
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
