@@ -445,8 +445,8 @@ impl Gauge {
         let stale = refused.is_none() && (age > window || turned);
         let limit = self.last.limit.map(Amount::as_f64);
         let level = if turned { limit.or(self.level()) } else { self.project(age) };
-        // A balance has no size, and is spent all the same.
-        let is_real = limit.map_or(self.is_money(), |limit| limit > 0.0);
+        // What has no size, or does not say it, is spent all the same.
+        let is_real = limit.is_none_or(|limit| limit > 0.0);
         let is_empty = is_real && level.is_some_and(|left| left <= 0.0);
         let exhausted = refused.is_some() || (!stale && (self.is_rejected() || is_empty));
         let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
@@ -494,7 +494,8 @@ impl Gauge {
         let level = self.level()?;
         let reset = self.last.reset.filter(|reset| reset.kind == ResetKind::FullAt);
         let (Some(limit), Some(reset)) = (self.last.limit.map(Amount::as_f64), reset) else {
-            return Some(level);
+            // How much came back to what was empty only its size would tell.
+            return Some(level).filter(|left| *left > 0.0 || !self.came_back(age));
         };
         let fills_in = reset.at.seconds_after(self.last.at);
         if level >= limit || fills_in <= 0.0 {
@@ -502,6 +503,13 @@ impl Gauge {
         }
         let share = (age.as_secs_f64() / fills_in).min(1.0);
         Some(level + (limit - level) * share)
+    }
+
+    /// Whether the reset of what says no size lies behind us.
+    fn came_back(&self, age: Duration) -> bool {
+        let in_s = self.last.reset.map(|reset| reset.at.seconds_after(self.last.at));
+        self.last.limit.is_none()
+            && in_s.is_some_and(|in_s| in_s > 0.0 && age.as_secs_f64() >= in_s)
     }
 
     /// Time until nothing is left, where that is near enough to mean something.

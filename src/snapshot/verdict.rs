@@ -345,6 +345,9 @@ fn calm(snapshot: &Snapshot) -> String {
                 left * 100.0
             )
         }
+        None if snapshot.limits.iter().any(|limit| !limit.stale) => {
+            "Nothing binds; of no limit it is known how large it is.".to_owned()
+        }
         None if snapshot.overall.requests > 0 => {
             "Calls pass; no fresh limit is known (no rate-limit headers in the log).".to_owned()
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::sandbox::{Sandbox, here, rfc3339};
+use super::sandbox::{Sandbox, here, now, rfc3339};
 
 fn ago(seconds: u64) -> String {
     rfc3339(SystemTime::now() - Duration::from_secs(seconds))
@@ -172,6 +172,48 @@ fn an_endpoint_that_refuses_every_call_is_not_ok() {
         let log = sandbox.file("gw.jsonl", log);
         let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
         assert!(said.starts_with("OK: "), "{said}");
+    }
+}
+
+#[test]
+fn what_is_empty_and_says_no_size_is_exhausted_until_its_reset() {
+    let sandbox = Sandbox::new();
+    let empty = |n: u64| {
+        let headers = r#""x-ratelimit-remaining-tokens":"0","x-ratelimit-reset-tokens":"45s""#;
+        let more =
+            format!(r#""provider":"openai","model":"gpt-4o","status":200,"headers":{{{headers}}}"#);
+        call(n, &more)
+    };
+    for (seconds, expected) in [(5, "CRITICAL: openai gpt-4o TPM EXHAUSTED"), (50, "OK: ")] {
+        let log = sandbox.file("gw.jsonl", empty(seconds));
+        let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+        assert!(said.starts_with(expected), "{said}");
+        assert!(!said.contains("no rate-limit headers"), "{said}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_under_every_usual_name_of_its_status() {
+    let sandbox = Sandbox::new();
+    let outcome = |line: &str| sandbox.run_with(&["parse", "-"], line.as_bytes()).ok().json();
+    let failed = ["status", "statusCode", "http.response.status_code", "response.status"];
+    for name in failed.into_iter().chain(["http.status_code", "upstream_status", "res.status"]) {
+        for line in [
+            format!("time={} provider=openai model=gpt-4o {name}=429 duration_ms=3", now()),
+            format!(
+                r#"{{"time":"{}","provider":"openai","model":"gpt-4o","{name}":429,"duration_ms":3}}"#,
+                now()
+            ),
+        ] {
+            assert_eq!(outcome(&line)["outcome"], "rate_limited", "{line}");
+        }
+    }
+    for name in ["exc_info", "stack_trace", "traceback", "exception"] {
+        let line = format!(
+            r#"{{"time":"{}","provider":"openai","model":"gpt-4o","duration_ms":3,"{name}":"Traceback\nopenai.RateLimitError: Error code: 429"}}"#,
+            now()
+        );
+        assert_eq!(outcome(&line)["outcome"], "rate_limited", "{line}");
     }
 }
 

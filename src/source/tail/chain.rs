@@ -21,6 +21,7 @@ use super::file::{self, Followed};
 use super::generation::{FileId, Generation, Head, Mark};
 use super::known::{Known, Past};
 use super::lines::Lines;
+use super::listings;
 use crate::domain::{Checkpoint, Mono, Origin};
 use crate::source::packed::{Packing, is_foreign, is_packed, packing};
 use crate::source::{LineSink, SourceError};
@@ -234,6 +235,12 @@ pub fn resolve(
             .filter(|sibling| is_packed(sibling) && !beside.contains(&sibling.with_extension("")));
         chain.look_into(packed, &is_own, known, &mut siblings);
     }
+    // An inode that was ours is given to any file: under a name that rotation has not made
+    // of ours only content tells.
+    siblings.retain(|one| {
+        let is_telling = one.past.as_ref().is_some_and(Past::is_telling);
+        is_telling || listings::is_rotated_from(path, one.path())
+    });
     // Of what was not read, whatever is in its place now was not read either.
     let is_unread = |one: &Sibling| {
         let stands = |past: &Past| past.mark().offset == 0 && past.same_place(one.meta());

@@ -120,6 +120,15 @@ fn entries_of(dir: &Path) -> Vec<(OsString, u64)> {
     entries
 }
 
+/// Whether a file has a name that rotation makes of a path's, or of that of a link's target.
+pub fn is_rotated_from(path: &Path, sibling: &Path) -> bool {
+    let target = path.canonicalize().ok();
+    let names = iter::once(path).chain(target.as_deref()).filter_map(Path::file_name);
+    sibling
+        .file_name()
+        .is_some_and(|other| names.into_iter().any(|name| is_rotation_of(name, other)))
+}
+
 /// Whether a name is another one with `.` or `-` and something behind it.
 pub fn is_rotation_of(name: &OsStr, other: &OsStr) -> bool {
     let suffix = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
