@@ -240,7 +240,8 @@ pub fn resolve(
     // any name.
     let may_be_link = path.symlink_metadata().ok().is_none_or(|meta| meta.is_symlink());
     siblings.retain(|one| {
-        may_be_link || one.past.is_some() || listings::is_rotated_from(path, one.path())
+        let was_led_to = may_be_link && !one.is_packed();
+        was_led_to || one.past.is_some() || listings::is_rotated_from(path, one.path())
     });
     // Of what was not read, whatever is in its place now was not read either.
     let is_unread = |one: &Sibling| {
