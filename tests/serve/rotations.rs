@@ -177,10 +177,9 @@ fn a_file_that_gets_the_inode_of_the_one_before_is_another_one() {
 }
 
 /// A writer that does not append goes on where it was, in a file that was cut.
-/// The inode that was ours is another log's archive now: under that name only content would
-/// tell that it is ours. Calls have no id here: what is read twice counts twice.
-#[test]
-fn an_inode_that_another_logs_archive_was_given_is_not_read_as_ours() {
+/// The inode that was ours is another log's generation now: under that name only content
+/// would tell that it is ours. Calls have no id here: what is read twice counts twice.
+fn an_inode_goes_to_another_log(ours_has: u64, packed: bool) {
     let sandbox = Sandbox::new();
     let [ours, others] = ["a.log", "c.log"].map(|name| sandbox.path(name));
     let mut written = 0;
@@ -194,41 +193,62 @@ fn an_inode_that_another_logs_archive_was_given_is_not_read_as_ours() {
         }
         written
     };
-    let all = |written: u64| {
+    let reach = |written: u64, state: &str| {
         status_until(&sandbox, "each line once", |status| {
             let counted = status["totals"]["requests"].as_u64().unwrap();
             assert!(counted <= written, "{counted} of {written}: {status:#}");
             let mut sources = status["sources"].as_array().unwrap().iter();
-            sources.all(|source| source["state"] == "live") && counted == written && kept(status)
+            let is_there = sources.all(|source| source["state"] == state || state.is_empty());
+            is_there && counted == written && kept(status)
         })
     };
     let source = |path: &Path| {
         format!("[[source]]\nname = {0:?}\npaths = [{0:?}]\n", path.to_str().unwrap())
     };
     let both = source(&ours) + &source(&others);
-    log(&ours, 5);
+    log(&ours, ours_has);
     let before = log(&others, 5);
     let daemon = Daemon::start(serve(&sandbox, &both, &[]));
-    all(before);
+    reach(before, "");
     daemon.stop();
-    let pack = |from: &Path, to: &Path| {
-        let content = fs::read(from).unwrap();
-        // In place, if it is there: that keeps the inode.
-        let to = OpenOptions::new().write(true).create(true).truncate(true).open(to).unwrap();
+    // Written in place, if it is there: that keeps the inode.
+    let store = |content: &[u8], to: &Path| {
+        let mut to = OpenOptions::new().write(true).create(true).truncate(true).open(to).unwrap();
+        if !packed {
+            return to.write_all(content).unwrap();
+        }
         let mut to = flate2::write::GzEncoder::new(to, flate2::Compression::fast());
-        to.write_all(&content).unwrap();
+        to.write_all(content).unwrap();
         to.finish().unwrap();
     };
+    let ending = if packed { "1.gz" } else { "1" };
+    let [our_older, their_older] = ["a.log", "c.log"].map(|name| format!("{name}.{ending}"));
     log(&others, 2);
-    pack(&ours, &sandbox.path("a.log.1.gz"));
-    fs::rename(&ours, sandbox.path("c.log.1.gz")).unwrap();
-    pack(&others, &sandbox.path("c.log.1.gz"));
+    if ours_has > 0 {
+        store(&fs::read(&ours).unwrap(), &sandbox.path(&our_older));
+    }
+    fs::rename(&ours, sandbox.path(&their_older)).unwrap();
+    store(&fs::read(&others).unwrap(), &sandbox.path(&their_older));
     fs::remove_file(&others).unwrap();
     log(&ours, 1);
     let written = log(&others, 1);
     let daemon = Daemon::start(serve(&sandbox, &both, &[]));
-    all(written);
+    reach(written, "live");
     daemon.stop();
+}
+
+#[test]
+fn an_inode_that_another_logs_generation_was_given_is_not_read_as_ours() {
+    for packed in [false, true] {
+        an_inode_goes_to_another_log(5, packed);
+    }
+}
+
+#[test]
+fn an_inode_of_an_empty_log_is_not_known_again_under_another_logs_name() {
+    for packed in [false, true] {
+        an_inode_goes_to_another_log(0, packed);
+    }
 }
 
 #[test]

@@ -236,12 +236,12 @@ pub fn resolve(
         chain.look_into(packed, &is_own, known, &mut siblings);
     }
     // An inode that was ours is given to any file: under a name that rotation has not made
-    // of ours, what does not go on with what was read is not ours. What a link led to has
-    // any name.
+    // of ours, only content tells. What a link led to has any name.
     let may_be_link = path.symlink_metadata().ok().is_none_or(|meta| meta.is_symlink());
     siblings.retain(|one| {
         let was_led_to = may_be_link && !one.is_packed();
-        was_led_to || one.past.is_some() || listings::is_rotated_from(path, one.path())
+        let is_telling = || one.past.as_ref().is_some_and(Past::is_telling);
+        was_led_to || is_telling() || listings::is_rotated_from(path, one.path())
     });
     // Of what was not read, whatever is in its place now was not read either.
     let is_unread = |one: &Sibling| {
