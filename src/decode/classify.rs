@@ -407,16 +407,9 @@ mod tests {
     #[test]
     fn a_plain_429_is_split_by_what_the_headers_show_as_used_up() {
         let reading = |resource, remaining| LimitReading {
-            id: LimitId::of(resource),
-            at: Wall(0),
             limit: Some(Amount::whole(1000)),
             remaining: Some(Amount::whole(remaining)),
-            used: None,
-            used_ratio: None,
-            reset: None,
-            status: None,
-            window_from: None,
-            source: ReadingSource::Header,
+            ..LimitReading::silent(LimitId::of(resource), Wall(0), ReadingSource::Header)
         };
         for (requests, tokens, expected) in [
             (0, 900, LimitedBy::Requests),

@@ -178,6 +178,25 @@ impl LimitId {
     }
 }
 
+impl LimitReading {
+    /// A reading that says nothing yet of its limit.
+    #[must_use]
+    pub const fn silent(id: LimitId, at: Wall, source: ReadingSource) -> LimitReading {
+        LimitReading {
+            id,
+            at,
+            limit: None,
+            remaining: None,
+            used: None,
+            used_ratio: None,
+            reset: None,
+            status: None,
+            window_from: None,
+            source,
+        }
+    }
+}
+
 /// Looked up for every reading: as few words as it fits into.
 impl Hash for LimitId {
     fn hash<H: Hasher>(&self, hasher: &mut H) {

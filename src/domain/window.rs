@@ -99,17 +99,12 @@ mod tests {
     use crate::domain::{Amount, LimitId, ReadingSource, Resource, Wall};
 
     fn reading(window_s: u32, from: WindowFrom, remaining: i64) -> LimitReading {
+        let id = LimitId { window_s: Some(window_s), ..LimitId::of(Resource::Requests) };
         LimitReading {
-            id: LimitId { window_s: Some(window_s), ..LimitId::of(Resource::Requests) },
-            at: Wall(0),
             limit: Some(Amount::whole(500)),
             remaining: Some(Amount::whole(remaining)),
-            used: None,
-            used_ratio: None,
-            reset: None,
-            status: None,
             window_from: Some(from),
-            source: ReadingSource::Header,
+            ..LimitReading::silent(id, Wall(0), ReadingSource::Header)
         }
     }
 

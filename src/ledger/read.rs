@@ -23,9 +23,10 @@ pub struct Reader {
 
 /// See [`Reader::moment`]; nothing is changed in it.
 #[derive(Debug)]
-pub struct Moment<'r>(
-    #[allow(dead_code, reason = "it ends when it is dropped")] Option<Transaction<'r>>,
-);
+pub struct Moment<'r> {
+    /// It ends when it is dropped.
+    _reading: Option<Transaction<'r>>,
+}
 
 /// What a run begins with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -94,7 +95,8 @@ impl Reader {
         let begin = |db| Transaction::new_unchecked(db, TransactionBehavior::Deferred);
         // One within another is the same.
         let begun = self.db.is_autocommit().then(|| begin(&self.db)).transpose();
-        begun.map(Moment).map_err(|error| LedgerError::of(&self.path, &error))
+        let begun = begun.map_err(|error| LedgerError::of(&self.path, &error))?;
+        Ok(Moment { _reading: begun })
     }
 
     /// Everything that a run begins with.

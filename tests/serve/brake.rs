@@ -4,6 +4,7 @@
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -21,6 +22,16 @@ fn armed(dir: &str) -> String {
     )
 }
 
+/// One that follows a log and is armed; the log and the directory of kill files.
+fn armed_in(sandbox: &Sandbox, dir: &str) -> (Daemon, PathBuf, PathBuf) {
+    let (log, dir) = (sandbox.file("gw.log", ""), sandbox.path(dir));
+    fs::create_dir(&dir).unwrap();
+    let daemon = Daemon::start(serve(sandbox, &armed(dir.to_str().unwrap()), &[&log]));
+    status_follows(sandbox);
+    status_until(sandbox, "it is armed", |status| all(status)["state"] == "armed");
+    (daemon, log, dir)
+}
+
 fn call(status: u16) -> String {
     let at = now();
     format!(
@@ -28,7 +39,7 @@ fn call(status: u16) -> String {
     )
 }
 
-fn append(log: &std::path::Path, text: &str) {
+fn append(log: &Path, text: &str) {
     OpenOptions::new().append(true).open(log).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
@@ -45,14 +56,9 @@ fn verdict(status: &Value) -> &str {
 #[test]
 fn a_stop_that_can_t_be_made_is_the_first_thing_said_until_it_is_made() {
     let sandbox = Sandbox::new();
-    let log = sandbox.file("gw.log", "");
     let Some(disk) = Mounted::tmpfs(&sandbox.path("disk"), "size=1m,mode=755") else { return };
-    let dir = sandbox.path("disk/kill.d");
-    fs::create_dir(&dir).unwrap();
+    let (daemon, log, dir) = armed_in(&sandbox, "disk/kill.d");
     // A kill file can't be made where something else that is no file has its name.
-    let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
-    status_follows(&sandbox);
-    status_until(&sandbox, "it is armed", |status| all(status)["state"] == "armed");
     fs::create_dir(dir.join("all.kill")).unwrap();
     append(&log, &call(500).repeat(5));
     let seen = status_until(&sandbox, "the failure", |status| all(status)["failed"] == true);
@@ -74,12 +80,7 @@ fn a_stop_that_can_t_be_made_is_the_first_thing_said_until_it_is_made() {
 #[test]
 fn a_stop_that_nobody_asks_for_any_more_has_not_failed() {
     let sandbox = Sandbox::new();
-    let log = sandbox.file("gw.log", "");
-    let dir = sandbox.path("kill.d");
-    fs::create_dir(&dir).unwrap();
-    let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
-    status_follows(&sandbox);
-    status_until(&sandbox, "it is armed", |status| all(status)["state"] == "armed");
+    let (daemon, log, dir) = armed_in(&sandbox, "kill.d");
     fs::create_dir(dir.join("all.kill")).unwrap();
     append(&log, &call(500));
     status_until(&sandbox, "the failure", |status| all(status)["failed"] == true);
@@ -93,12 +94,7 @@ fn a_stop_that_nobody_asks_for_any_more_has_not_failed() {
 #[test]
 fn a_directory_that_others_may_write_is_not_trusted_any_more() {
     let sandbox = Sandbox::new();
-    let log = sandbox.file("gw.log", "");
-    let dir = sandbox.path("kill.d");
-    fs::create_dir(&dir).unwrap();
-    let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
-    status_follows(&sandbox);
-    status_until(&sandbox, "it is armed", |status| all(status)["state"] == "armed");
+    let (daemon, log, dir) = armed_in(&sandbox, "kill.d");
     fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
     let unsafe_now = |status: &Value| all(status)["state"] == "unknown";
     let seen = status_until(&sandbox, "it is not trusted", unsafe_now);

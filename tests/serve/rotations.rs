@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -36,24 +36,35 @@ fn reach(sandbox: &Sandbox, truth: &Truth) -> Value {
     })
 }
 
+/// A log that was renamed while nothing ran, with most of its lines unread.
+fn with_an_older_generation(sandbox: &Sandbox) -> (PathBuf, Truth) {
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 5);
+    let daemon = Daemon::start(serve(sandbox, "", &[&log]));
+    reach(sandbox, &truth);
+    daemon.kill();
+    truth.log(&log, 60_000);
+    fs::rename(&log, sandbox.path("gw.log.1")).unwrap();
+    (log, truth)
+}
+
+fn while_it_reads_what_is_older(sandbox: &Sandbox, log: &Path) -> (Daemon, Value) {
+    let daemon = Daemon::start(serve(sandbox, "", &[log]));
+    let seen = status_until(sandbox, "it reads what is older", |status| {
+        status["totals"]["requests"].as_u64() > Some(5)
+    });
+    (daemon, seen)
+}
+
 /// An older generation is still being read when the live file is copied and cut: nothing of
 /// it was read by then, and all of it is in the copy.
 #[test]
 fn what_waits_its_turn_after_a_restart_is_read_wherever_it_was_copied() {
     for packed in [false, true] {
         let sandbox = Sandbox::new();
-        let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-        truth.log(&log, 5);
-        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
-        reach(&sandbox, &truth);
-        daemon.kill();
-        truth.log(&log, 60_000);
-        fs::rename(&log, sandbox.path("gw.log.1")).unwrap();
+        let (log, mut truth) = with_an_older_generation(&sandbox);
         truth.log(&log, 500);
-        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
-        let seen = status_until(&sandbox, "it reads what is older", |status| {
-            status["totals"]["requests"].as_u64() > Some(5)
-        });
+        let (daemon, seen) = while_it_reads_what_is_older(&sandbox, &log);
         let is_behind = seen["sources"][0]["bytes_behind"].as_u64() > Some(1 << 20);
         fs::rename(sandbox.path("gw.log.1"), sandbox.path("gw.log.2")).unwrap();
         if packed {
@@ -82,19 +93,10 @@ fn what_waits_its_turn_after_a_restart_is_read_wherever_it_was_copied() {
 #[test]
 fn what_waited_its_turn_and_is_nowhere_is_a_finding() {
     let sandbox = Sandbox::new();
-    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    truth.log(&log, 5);
-    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
-    reach(&sandbox, &truth);
-    daemon.kill();
-    truth.log(&log, 60_000);
-    fs::rename(&log, sandbox.path("gw.log.1")).unwrap();
+    let (log, truth) = with_an_older_generation(&sandbox);
     fs::write(&log, text(&mut truth.clone(), 500)).unwrap();
     let lost = fs::metadata(&log).unwrap().len();
-    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
-    let seen = status_until(&sandbox, "it reads what is older", |status| {
-        status["totals"]["requests"].as_u64() > Some(5)
-    });
+    let (daemon, seen) = while_it_reads_what_is_older(&sandbox, &log);
     OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
     if seen["sources"][0]["bytes_behind"].as_u64() > Some(1 << 20) {
         let seen = status_until(&sandbox, "it is told", |status| !findings(status).is_empty());
@@ -176,7 +178,6 @@ fn a_file_that_gets_the_inode_of_the_one_before_is_another_one() {
     });
 }
 
-/// A writer that does not append goes on where it was, in a file that was cut.
 /// The inode that was ours is another log's generation now: under that name only content
 /// would tell that it is ours. Calls have no id here: what is read twice counts twice.
 fn an_inode_goes_to_another_log(ours_has: u64, packed: bool) {
@@ -251,6 +252,7 @@ fn an_inode_of_an_empty_log_is_not_known_again_under_another_logs_name() {
     }
 }
 
+/// A writer that does not append goes on where it was, in a file that was cut.
 #[test]
 fn a_hole_before_the_first_line_hides_nothing() {
     through(|_, log, truth| {

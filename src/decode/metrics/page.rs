@@ -213,7 +213,7 @@ impl Page {
                 }
                 let id = self.limit_id(limit, sample);
                 let at = if limit.echo { self.heard(id, limit.field, value, at) } else { at };
-                let mut empty = no_reading(id, at);
+                let mut empty = LimitReading::silent(id, at, ReadingSource::Metric);
                 empty.window_from = limit.window_s.map(|_| WindowFrom::Doc);
                 (Key::Limit(id), Observation::Limit(empty))
             }
@@ -421,21 +421,6 @@ fn set_limit(
     let before = place.map(|amount| amount.0);
     *place = Some(Amount(combine(how, before, nano, i128::checked_add)?));
     Some(())
-}
-
-fn no_reading(id: LimitId, at: Wall) -> LimitReading {
-    LimitReading {
-        id,
-        at,
-        limit: None,
-        remaining: None,
-        used: None,
-        used_ratio: None,
-        reset: None,
-        status: None,
-        window_from: None,
-        source: ReadingSource::Metric,
-    }
 }
 
 /// The labels that are kept, as text.
