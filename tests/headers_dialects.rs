@@ -74,6 +74,37 @@ const DIALECTS: &[Dialect] = &[
         &["gateway gateway requests/1 9/10 +1", "gateway gateway requests/60 ?/100"],
     ),
     (
+        "the one in force may stand anywhere in the list",
+        "",
+        &[
+            ("x-ratelimit-limit", "20, 1000;w=3600, 20;w=60"),
+            ("x-ratelimit-remaining", "5"),
+            ("x-ratelimit-reset", "12"),
+        ],
+        &["gateway gateway requests/3600 ?/1000", "gateway gateway requests/60 5/20 +12"],
+    ),
+    (
+        "what is in force and not in the list is a limit of its own",
+        "",
+        &[("x-ratelimit-limit", "7, 1000;w=3600"), ("x-ratelimit-remaining", "5")],
+        &["gateway gateway requests/3600 ?/1000", "unknown unknown requests 5/7"],
+    ),
+    (
+        "a policy needs no window, of calls at a time it has none",
+        "",
+        &[
+            ("RateLimit-Policy", "\"perm\";q=100, \"many\";q=8;qu=\"concurrent-requests\""),
+            ("RateLimit", "\"perm\";r=3, \"many\";r=0"),
+        ],
+        &["unknown unknown concurrency 0/8 many", "unknown unknown requests 3/100 perm"],
+    ),
+    (
+        "a name without quotes is a name",
+        "",
+        &[("RateLimit-Policy", "default;q=100;w=60"), ("RateLimit", "default;r=0;t=30")],
+        &["unknown unknown requests/60 0/100 +30 default"],
+    ),
+    (
         "an old trio holds its policies in the limit as well",
         "",
         &[("RateLimit-Limit", "10, 10;w=1, 50;w=60"), ("RateLimit-Remaining", "3")],

@@ -10,7 +10,7 @@ mod document;
 mod envelope;
 mod held;
 mod lineage;
-mod literal;
+pub(in crate::decode) mod literal;
 mod nested;
 mod object;
 mod otlp;

@@ -9,6 +9,7 @@ mod memory;
 mod objects;
 mod place;
 mod traffic;
+mod written;
 
 use jiff::tz::TimeZone;
 
@@ -47,6 +48,8 @@ pub(super) struct Recorder {
     /// Headers of the present response and zone of the source.
     surroundings: Surroundings,
     collector: headers::Collector,
+    /// Whether no limits are lost in what a line has as headers.
+    headers_found: bool,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
@@ -90,6 +93,7 @@ impl Recorder {
             scratch: Scratch::default(),
             surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
             collector: headers::Collector::default(),
+            headers_found: true,
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
@@ -220,7 +224,7 @@ impl Recorder {
     fn collect(&mut self, formats: &Formats, format: &Format, record: Scanned<'_>) {
         let map = &format.map;
         let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
-        self.collector.collect(format, record, reader, bag, &mut self.scratch);
+        self.headers_found = self.collector.collect(format, record, reader, bag, &mut self.scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
         for object in map.usage.iter().filter_map(get) {
             self.body.usage(formats, object);
@@ -358,6 +362,10 @@ impl Recorder {
     }
 
     fn push_header_faults(&self, line: Line<'_>, place: Place, out: &mut Batch) {
+        if !self.headers_found {
+            let what = out.keep_text(b"headers");
+            place.push(out, Observation::Fault { reason: FaultReason::HeaderUnreadable, what });
+        }
         for name in self.report.faults(line.headers) {
             let name = String::from_utf8_lossy(name);
             let what = out.keep_text(text::name(&text::mask(&name)).as_bytes());

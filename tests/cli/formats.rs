@@ -171,6 +171,13 @@ fn lines_of_a_hook_and_lines_without_a_time() {
         r#"{"x-ratelimit-remaining-tokens":"0","retry-after":"7"}"#,
         r#"{"X-RateLimit-Remaining-Tokens":["0"],"Retry-After":[7]}"#,
         r#"[["x-ratelimit-remaining-tokens","0"],["retry-after","7"]]"#,
+        r#"["X-Ratelimit-Remaining-Tokens","0",":status","429","Retry-After","7"]"#,
+        r#"["x-ratelimit-remaining-tokens: 0","Server: \"a: b\"","retry-after: 7"]"#,
+        r#""{\"x-ratelimit-remaining-tokens\":\"0\",\"retry-after\":\"7\"}""#,
+        r#""{'x-ratelimit-remaining-tokens': '0', 'server': \"it's\", 'retry-after': '7'}""#,
+        r#""Headers({'x-ratelimit-remaining-tokens': '0', 'retry-after': '7'})""#,
+        r#""Headers([('x-ratelimit-remaining-tokens', '0'), ('retry-after', '7')])""#,
+        r#""HTTP/1.1 429 Too Many\r\nX-RateLimit-Remaining-Tokens: 0\r\nretry-after: 7\r\n\r\n""#,
     ] {
         let line =
             format!(r#"{{"status":429,"provider":"openai","model":"gpt-4o","headers":{headers}}}"#);
@@ -181,6 +188,19 @@ fn lines_of_a_hook_and_lines_without_a_time() {
         assert_eq!((&call["retry_after_s"], &call["limited_by"]), (&7.0.into(), &"tokens".into()));
         let limit = &call["limits"][0];
         assert_eq!((&limit["resource"], &limit["remaining"]), (&"tokens".into(), &0.into()));
+    }
+    // What speaks of limits and can't be taken apart is told; what says nothing is not.
+    for (headers, faults) in [
+        (r#""x-ratelimit-remaining-tokens=0 retry-after=7""#, 1),
+        (r#"["x-ratelimit-remaining-tokens"]"#, 1),
+        (r#""[redacted]""#, 0),
+        (r#""-""#, 0),
+        ("7", 0),
+    ] {
+        let line = format!(r#"{{"status":200,"model":"gpt-4o","headers":{headers}}}"#);
+        let rows = parse(&line);
+        let told = |row: &&Value| row["reason"] == "header_unreadable" && row["what"] == "headers";
+        assert_eq!(rows.iter().filter(told).count(), faults, "{headers}: {rows:#?}");
     }
     let dated = r#"{"at":"2026-11-20T15:11:17Z","status":200,"url":"https://api.openai.com/v1/responses","headers":{}}"#;
     let rows = parse(dated);

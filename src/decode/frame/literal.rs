@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 32;
 
 /// Appends the value that `text` begins with as JSON. What can't be read ends
 /// it; the containers that are open then are closed.
-pub(super) fn to_json(text: &[u8], out: &mut Vec<u8>) {
+pub(in crate::decode) fn to_json(text: &[u8], out: &mut Vec<u8>) {
     let mut reader = Reader { rest: text };
     if reader.value(out, 0).is_none() && out.last().is_none_or(|last| b":,".contains(last)) {
         out.extend_from_slice(b"null");

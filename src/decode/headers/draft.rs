@@ -70,6 +70,13 @@ pub(super) enum Taken {
     Fault,
 }
 
+impl Taken {
+    /// How both went down.
+    pub fn and(self, other: Taken) -> Taken {
+        if self == Taken::Fault { self } else { other }
+    }
+}
+
 impl Draft {
     pub fn new(key: Key) -> Draft {
         Draft {
@@ -147,8 +154,11 @@ impl Draft {
             _ => windowed.remaining.ends.is_none(),
         };
         let same_count = self.key.label.is_some() || self.key.resource == windowed.key.resource;
+        // A policy may do without a window, of calls at a time it always does.
+        let is_policy = windowed.window_s().is_some()
+            || (self.key.label.is_some() && !self.limit.is_known() && windowed.limit.is_known());
         self.may_be_state()
-            && windowed.window_s().is_some()
+            && is_policy
             && self.key.upstream == windowed.key.upstream
             && self.key.label == windowed.key.label
             && same_count

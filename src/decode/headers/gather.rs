@@ -141,7 +141,11 @@ impl Gathered {
         }
         if *verb == Verb::Limit && !key.named && value.contains(&b';') {
             let family = if key.family.kin == Kin::Trio { &FIELD } else { &IN_LIMIT };
-            return self.policies(family, value, key.upstream, labels);
+            // The number in front is the limit that is nearest: what is left is of that one.
+            let lead = ietf::members(value).next().filter(|first| first.window_s.is_none());
+            let state = lead.and_then(|first| first.head).zip(self.draft(*key));
+            let taken = state.map_or(Taken::Fine, |(head, state)| state.limit.add(head));
+            return taken.and(self.policies(family, value, key.upstream, labels));
         }
         let known = self.homes.get(step.number).copied().flatten();
         let Some(home) = known.or_else(|| self.settle_in(step.number, *key)) else {
@@ -167,9 +171,10 @@ impl Gathered {
     ) -> Taken {
         let mut taken = Taken::Fine;
         for member in ietf::members(value) {
-            // Envoy's leading number repeats the policy that is in force.
-            let Some(quota) = member.quota.or(member.head).filter(|_| member.window_s.is_some())
-            else {
+            // Without a window a number alone is no policy: Envoy's first one says whose
+            // state stands beside it.
+            let head = member.head.filter(|_| member.window_s.is_some());
+            let Some(quota) = member.quota.or(head) else {
                 if member.broken || member.head.is_none() {
                     taken = Taken::Fault;
                 }
@@ -193,8 +198,15 @@ impl Gathered {
     /// `RateLimit`: the state of one or more policies.
     fn state(&mut self, value: &[u8], upstream: bool, labels: &mut Labels) -> Taken {
         let mut taken = Taken::Fine;
-        let dictionary = ietf::dictionary(value).filter(|_| !value.starts_with(b"\""));
-        let items = value.starts_with(b"\"").then(|| ietf::members(value));
+        if is_absent(value) {
+            return Taken::Fine;
+        }
+        let is_list = ietf::is_list(value);
+        let dictionary = if is_list { None } else { ietf::dictionary(value) };
+        let items = is_list.then(|| ietf::members(value));
+        if !is_list && dictionary.is_none() {
+            return Taken::Fault;
+        }
         for member in dictionary.into_iter().chain(items.into_iter().flatten()) {
             let mut key = Key::field(&FIELD, upstream);
             key.label = member.name.and_then(|name| labels.label(name));

@@ -10,7 +10,7 @@ use crate::scan::number;
 /// One member of such a list. What it does not say is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Member<'a> {
-    /// Quoted name of the policy.
+    /// Name of the policy, quoted or a token.
     pub name: Option<&'a [u8]>,
     /// The number in front, the quota of old policies.
     pub head: Option<Amount>,
@@ -29,6 +29,13 @@ pub(super) fn members(value: &[u8]) -> impl Iterator<Item = Member<'_>> {
     pieces(value, b',').filter(|piece| !piece.is_empty()).map(member)
 }
 
+/// Whether it is a list of members, each of which begins with a name or a number: what
+/// else holds assignments is draft 07's dictionary.
+pub(super) fn is_list(value: &[u8]) -> bool {
+    let first = value.iter().find(|b| matches!(b, b'"' | b';' | b'='));
+    first.is_some_and(|b| *b != b'=')
+}
+
 /// Reads `limit=100, remaining=50, reset=5`, the dictionary of draft 07.
 pub(super) fn dictionary(value: &[u8]) -> Option<Member<'_>> {
     let mut whole = Member::default();
@@ -41,7 +48,8 @@ pub(super) fn dictionary(value: &[u8]) -> Option<Member<'_>> {
             _ => {}
         }
     }
-    Some(whole)
+    let says_nothing = whole == Member::default();
+    Some(Member { broken: whole.broken || says_nothing, ..whole })
 }
 
 /// What a quota unit counts, and how many of it make one of ours.
@@ -74,6 +82,8 @@ fn member(piece: &[u8]) -> Member<'_> {
                 b"qu" | b"u" => member.unit = Some(quoted(text).unwrap_or(text)),
                 _ => {}
             }
+        } else if index == 0 && item.first().is_some_and(u8::is_ascii_alphabetic) {
+            member.name = Some(item);
         } else if index == 0 {
             member.head = amount(item, &mut member.broken);
         }

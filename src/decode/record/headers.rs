@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use super::objects::{Member, Objects};
+use super::written::{self, Written, written};
 use crate::decode::alike::{NamedAt, Scanned, Traits};
 use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
@@ -26,6 +27,9 @@ pub(super) struct Collector {
     format: usize,
     known: Known,
     objects: Objects,
+    /// Room for a text of headers, and for what it is as JSON.
+    text: Vec<u8>,
+    json: Vec<u8>,
 }
 
 /// What names say, in the order of the line before.
@@ -38,7 +42,8 @@ struct Known {
 }
 
 impl Collector {
-    /// Puts the headers of a line that say something into `bag`.
+    /// Puts the headers of a line that say something into `bag`. Whether there is nothing
+    /// that speaks of limits and could not be taken apart.
     pub(super) fn collect(
         &mut self,
         format: &Format,
@@ -46,10 +51,10 @@ impl Collector {
         reader: &mut HeaderReader,
         bag: &mut HeaderBag,
         scratch: &mut Scratch,
-    ) {
+    ) -> bool {
         let map = &format.map.headers;
         if map.when.as_ref().is_some_and(|when| !holds(scans, when)) {
-            return;
+            return true;
         }
         let address = std::ptr::from_ref(format).addr();
         if self.format != address {
@@ -58,16 +63,22 @@ impl Collector {
             self.objects.forget();
         }
         let dropping = map.drop.iter().any(|drop| holds(scans, &drop.when));
-        let Collector { known, objects, .. } = self;
+        let Collector { known, objects, text, json, .. } = self;
+        let mut found_all = true;
         let known = (known, 0);
         let mut into = Into { format, scans, reader, bag, scratch, known, dropping };
         let get = |place: &Spot| scans.get(usize::from(place.part))?.get(place.slot);
         for value in map.from.iter().filter_map(get) {
-            match value.kind {
-                Kind::Object => into.object(value, objects),
+            let found = match value.kind {
+                Kind::Object => {
+                    into.object(value, objects);
+                    true
+                }
                 Kind::Array => into.pairs(value),
-                _ => {}
-            }
+                Kind::Str | Kind::StrEscaped => into.text(value.text(text), json),
+                _ => true,
+            };
+            found_all &= found || !written::speaks_of_limits(value.raw);
         }
         let record = scans.get(format.map.explode.len()).filter(|_| map.record);
         for (name, value) in record.into_iter().flat_map(|record| members(record.line())) {
@@ -76,6 +87,7 @@ impl Collector {
         if !map.named.is_empty() {
             into.named(traits);
         }
+        found_all
     }
 }
 
@@ -108,26 +120,55 @@ impl<'c> Into<'c> {
             }
             return;
         }
+        self.members(object);
+    }
+
+    fn members(&mut self, object: Value<'_>) {
         for (name, value) in members(object.raw) {
             self.push(name, value);
         }
     }
 
-    /// `[[name, value], …]` or, as in HAR, `[{"name": name, "value": value}, …]`
-    fn pairs(&mut self, list: Value<'_>) {
-        for pair in elements(list.raw) {
-            let (name, value) = match pair.kind {
+    /// `[[name, value], …]`, as in HAR `[{"name": name, "value": value}, …]`, as Node has
+    /// them `[name, value, …]`, or `["name: value", …]`. Whether each was a header.
+    fn pairs(&mut self, list: Value<'_>) -> bool {
+        let (mut list, mut found_all) = (elements(list.raw), true);
+        while let Some(item) = list.next() {
+            let pair = match item.kind {
                 Kind::Array => {
-                    let mut pair = elements(pair.raw);
-                    (pair.next(), pair.next())
+                    let mut pair = elements(item.raw);
+                    pair.next().zip(pair.next())
                 }
-                Kind::Object => (member(pair, b"name"), member(pair, b"value")),
-                _ => continue,
+                Kind::Object => member(item, b"name").zip(member(item, b"value")),
+                Kind::Str | Kind::StrEscaped => {
+                    written::line(item).or_else(|| Some(item).zip(list.next()))
+                }
+                _ => None,
             };
-            if let (Some(name), Some(value)) = (name, value) {
+            found_all &= pair.is_some();
+            if let Some((name, value)) = pair {
                 self.push(name, value);
             }
         }
+        found_all
+    }
+
+    /// Whether there is a header in the text.
+    fn text(&mut self, text: &str, json: &mut Vec<u8>) -> bool {
+        let lines = match written(text, json) {
+            Written::Nested(list) if list.kind == Kind::Array => return self.pairs(list),
+            Written::Nested(object) => {
+                self.members(object);
+                return true;
+            }
+            Written::Lines(lines) => lines,
+        };
+        let mut found = false;
+        for (name, value) in lines.lines().map(written::plain).filter_map(written::line) {
+            found = true;
+            self.push(name, value);
+        }
+        found
     }
 
     /// Fields that hold the value of one header each. Of several for the same
