@@ -64,13 +64,24 @@ pub fn command() -> clap::Command {
 /// Help is an answer; everything else that does not parse is a usage error.
 fn refuse(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(Kind::Usage.code()) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(undone) = switch::undone_as_typed(std::env::args_os()) {
+        out::say(undone);
+    }
+    ExitCode::from(Kind::Usage.code())
 }
 
 fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
     if let (Some(_), Some(path)) = (&cli.command, cli.paths.first()) {
         let message = format!("'{path}' stands before a command");
         return Err(Failure::new(Kind::Usage, message).hint("name the files after it"));
+    }
+    if let Some(word) = cli.paths.iter().find(|path| is_a_slip(path)) {
+        let message = format!("'{word}' is no command, and no file of that name is here");
+        let hint = format!("tripline help lists the commands; to wait for such a file: ./{word}");
+        return Err(Failure::new(Kind::Usage, message).hint(hint));
     }
     let load = || Context::load(&cli.global, env);
     match &cli.command {
@@ -103,6 +114,13 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
             text(&page)
         }
     }
+}
+
+/// Whether it is meant as a command rather than as a file that is to come.
+fn is_a_slip(path: &str) -> bool {
+    let is_word = path.starts_with(|c: char| c.is_ascii_alphabetic())
+        && path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    is_word && std::fs::symlink_metadata(path).is_err()
 }
 
 fn text(bytes: &[u8]) -> Result<(), Failure> {

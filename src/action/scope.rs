@@ -131,9 +131,11 @@ impl FromStr for SwitchScope {
     fn from_str(text: &str) -> Result<SwitchScope, ScopeError> {
         let refused = || ScopeError::Unknown { text: text::mask(text).chars().take(80).collect() };
         let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+        // As tripline and gateways know providers.
+        let provider = |name: &str| named(&name.to_ascii_lowercase());
         match text.split_once('/') {
             None if text == "all" => Some(SwitchScope::All),
-            Some(("provider", name)) => named(name).map(SwitchScope::Provider),
+            Some(("provider", name)) => provider(name).map(SwitchScope::Provider),
             Some(("key", name)) => {
                 let label = text::key_label(name, 0);
                 if label != name {
@@ -144,9 +146,9 @@ impl FromStr for SwitchScope {
                 named(name).map(SwitchScope::Key)
             }
             Some(("env", name)) => named(name).map(SwitchScope::Env),
-            Some(("model", rest)) => rest.split_once('/').and_then(|(provider, model)| {
-                let provider = provider.replace("%2F", "/").replace("%25", "%");
-                Some(SwitchScope::Model { provider: named(&provider)?, model: named(model)? })
+            Some(("model", rest)) => rest.split_once('/').and_then(|(by, model)| {
+                let by = by.replace("%2F", "/").replace("%25", "%");
+                Some(SwitchScope::Model { provider: provider(&by)?, model: named(model)? })
             }),
             _ => None,
         }

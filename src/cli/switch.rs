@@ -1,6 +1,8 @@
 //! `tripline switch`: the kill switch from a plain shell, without a console.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -16,7 +18,8 @@ use crate::action::switch::{
     Content, Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
 };
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
-use crate::domain::Wall;
+use crate::domain::{Bucket, Wall};
+use crate::ledger::{Dimension, Reader, Who};
 use crate::runtime::Clock;
 use crate::text::printable;
 
@@ -47,6 +50,16 @@ fn not_armed(state: ArmState) -> &'static str {
         ArmState::Armed => "NOT armed: it is as it was",
         ArmState::Disarmed => "NOT disarmed: it is as it was",
     }
+}
+
+/// What a command line was meant to do to a switch, although it does not parse.
+pub fn undone_as_typed(args: impl IntoIterator<Item = OsString>) -> Option<&'static str> {
+    let mut words = args.into_iter().skip_while(|word| word != "switch").skip(1);
+    words.find_map(|word| match word.to_str()? {
+        "trip" => Some(NOT_TRIPPED),
+        "reset" => Some(NOT_RESET),
+        _ => None,
+    })
 }
 
 fn undone(failure: Failure, command: &Switch) -> Failure {
@@ -268,7 +281,32 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let mut out = Out::new();
     let printed = out.line(&printable(&text?));
     finish(out, printed)?;
+    if is_unheard_of(context, &scope, now) {
+        out::say(&printable(&format!(
+            "warning: the ledger knows no call of {scope} in the last 30 days; is the name right?"
+        )));
+    }
     recorded
+}
+
+/// Whether there is a ledger of calls and none of them was of this scope: a stop under a
+/// misspelt name stops nothing.
+fn is_unheard_of(context: &Context, scope: &SwitchScope, now: Wall) -> bool {
+    let since = now.minus(Duration::from_secs(30 * 86_400));
+    let spent = || Reader::open(&context.ledger_dir())?.spent(since, None);
+    let is = |who: &Who, dimension, name: &str| {
+        who.get(dimension).is_some_and(|known| known.eq_ignore_ascii_case(name))
+    };
+    let is_of_it = |(who, _): &(Who, Bucket)| match scope {
+        SwitchScope::All => true,
+        SwitchScope::Provider(name) => is(who, Dimension::Provider, name),
+        SwitchScope::Model { provider, model } => {
+            is(who, Dimension::Provider, provider) && is(who, Dimension::Model, model)
+        }
+        SwitchScope::Key(name) => is(who, Dimension::Key, name),
+        SwitchScope::Env(name) => is(who, Dimension::Environment, name),
+    };
+    spent().is_ok_and(|calls| !calls.is_empty() && !calls.iter().any(is_of_it))
 }
 
 /// The durable half, in words.

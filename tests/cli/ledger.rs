@@ -78,6 +78,11 @@ impl<'s> Books<'s> {
     }
 }
 
+/// A ledger that knows one call of openai's gpt-4o, a moment ago.
+pub fn one_call_of_openai(sandbox: &Sandbox) {
+    Books::new(sandbox).spend(this_minute(), "web", "gpt-4o", 1, 1_000).write();
+}
+
 fn this_minute() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs() / 60).unwrap()

@@ -68,6 +68,32 @@ fn arming_is_remembered_and_said() {
     assert_eq!(status(&sandbox)["armed"], false);
 }
 
+/// A stop under a name that nobody's calls have stops nothing.
+#[test]
+fn a_scope_is_written_as_gateways_know_it_and_doubted_where_no_call_was_of_it() {
+    let sandbox = Sandbox::new();
+    let trip = |scope: &str| sandbox.run(["switch", "trip", scope, "--reason", "x"]).ok();
+    trip("provider/OpenAI");
+    assert!(sandbox.path("state/kill.d/provider.openai.kill").is_file());
+    sandbox.run(["switch", "reset", "provider/OPENAI", "--reason", "x"]).ok();
+    assert!(!sandbox.path("state/kill.d/provider.openai.kill").exists());
+    assert!(!trip("provider/nobody").err().contains("warning: the ledger"), "there is none");
+
+    super::ledger::one_call_of_openai(&sandbox);
+    for (scope, doubted) in [
+        ("all", false),
+        ("provider/openai", false),
+        ("model/OpenAI/gpt-4o", false),
+        ("provider/opnai", true),
+        ("model/openai/gpt-5", true),
+        ("env/prod", true),
+    ] {
+        let said = trip(scope);
+        let warned = said.err().contains("the ledger knows no call of");
+        assert_eq!(warned, doubted, "{scope}: {}", said.err());
+    }
+}
+
 #[test]
 fn names_of_any_kind_become_safe_file_names() {
     let sandbox = Sandbox::new();

@@ -35,6 +35,35 @@ fn append(log: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
+/// The answer of our gateways, as a program that logs responses writes it down.
+#[test]
+fn a_refusal_by_the_switch_is_known_in_the_response_itself() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("app.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_follows(&sandbox);
+    sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
+    let by_header = r#""headers":{"X-Kill-Switch":"all"},"body":"""#;
+    let by_code = r#""headers":{},"body":{"error":{"type":"kill_switch","code":"llm_kill_switch","message":"LLM traffic is stopped"}}"#;
+    for answer in [by_header, by_code] {
+        let at = now();
+        let call = |status: u16| {
+            format!(
+                "{{\"at\":\"{at}\",\"status\":{status},\"provider\":\"openai\",\"model\":\"m\",{answer}}}\n"
+            )
+        };
+        // Under another status the words are not our gateway's.
+        append(&log, &(call(503).repeat(3) + &call(500)));
+    }
+    let seen = status_until(&sandbox, "all calls", |status| status["totals"]["requests"] == 8);
+    let row = &seen["traffic"][0];
+    assert_eq!(row["outcomes"]["blocked"], 0.75, "{row}");
+    let host = &switch(&seen, "all").unwrap()["hosts"][0];
+    assert_eq!(host["refused"], 6, "{host}");
+    daemon.stop();
+}
+
 #[test]
 fn a_stop_is_not_proven_while_calls_of_unknown_start_pass() {
     let sandbox = Sandbox::new();

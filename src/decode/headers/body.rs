@@ -32,10 +32,13 @@ pub(super) enum Verdict {
     OutOfQuota,
     /// The money is.
     OutOfMoney,
+    /// A kill switch refused.
+    Stopped,
 }
 
 /// Words in error codes and messages; the first that is found counts.
 const CODES: &[(&str, Verdict)] = &[
+    ("llm_kill_switch", Verdict::Stopped),
     ("insufficient_quota", Verdict::OutOfQuota),
     ("exceeded_current_quota_error", Verdict::OutOfQuota),
     ("billing_hard_limit_reached", Verdict::OutOfMoney),

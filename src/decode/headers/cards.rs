@@ -48,6 +48,8 @@ pub(super) enum Role {
     RefusedBy,
     /// A gateway refused by itself.
     GatewayRefused,
+    /// Which kill switch refused.
+    Stopped,
     /// What the gateway says this call cost.
     Cost,
     /// `RateLimit`
@@ -138,6 +140,7 @@ fn role(name: &[u8]) -> Role {
         b"ratelimit-name" => Role::PolicyName,
         b"policy-id" | b"rate-limit-type" => Role::RefusedBy,
         b"x-envoy-ratelimited" => Role::GatewayRefused,
+        b"x-kill-switch" => Role::Stopped,
         b"x-litellm-response-cost" => Role::Cost,
         b"ratelimit" => Role::State,
         b"ratelimit-policy" | b"x-ratelimit-policy" => Role::Policies,

@@ -129,6 +129,7 @@ const fn role_word(role: Role) -> &'static str {
         Role::PolicyName => "name of the policy",
         Role::RefusedBy => "which limit refused",
         Role::GatewayRefused => "refused by the gateway",
+        Role::Stopped => "the kill switch that refused",
         Role::Cost => "cost",
         Role::State => "state of limits",
         Role::Policies => "policies",

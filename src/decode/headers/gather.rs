@@ -46,6 +46,8 @@ pub(super) struct Aside {
     pub refused_by: Option<usize>,
     /// A gateway refused by itself.
     pub gateway_refused: bool,
+    /// It names the kill switch that refused.
+    pub stopped: bool,
     /// The response came through LiteLLM.
     pub litellm: bool,
 }
@@ -290,6 +292,7 @@ impl Aside {
             Role::PolicyName => self.policy = Some(index),
             Role::RefusedBy => self.refused_by = Some(index),
             Role::GatewayRefused => self.gateway_refused = true,
+            Role::Stopped => self.stopped |= !is_absent(value),
             Role::State
             | Role::Policies
             | Role::Type

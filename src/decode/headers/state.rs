@@ -21,13 +21,15 @@ pub enum CallState {
     Exhausted,
     /// Refused for want of capacity.
     Overloaded,
+    /// Refused by a kill switch.
+    Stopped,
     /// Failed for another reason.
     Error,
 }
 
 words!(CallState {
     Ok = "ok", Throttled = "throttled", Exhausted = "exhausted", Overloaded = "overloaded",
-    Error = "error",
+    Stopped = "stopped", Error = "error",
 });
 
 /// Fills in the report's state, and which limit and whose it was.
@@ -38,7 +40,12 @@ pub(super) fn judge(
     aside: &Aside,
     bag: &HeaderBag,
 ) {
-    report.state = state(report, status, said);
+    // Our gateways answer 503: in other answers the same words are somebody's text.
+    let stopped = aside.stopped || said.verdict == Some(Verdict::Stopped);
+    report.state = match status {
+        Some(503) if stopped => CallState::Stopped,
+        _ => state(report, status, said),
+    };
     let refused = matches!(report.state, CallState::Throttled | CallState::Exhausted);
     let spent = if refused { spent(&report.limits) } else { None };
     report.limited_by = match report.state {
@@ -53,7 +60,7 @@ pub(super) fn judge(
         }
         CallState::Exhausted if said.verdict == Some(Verdict::OutOfQuota) => Some(LimitedBy::Quota),
         CallState::Exhausted => Some(LimitedBy::SpendCap),
-        CallState::Ok | CallState::Overloaded | CallState::Error => None,
+        CallState::Ok | CallState::Overloaded | CallState::Stopped | CallState::Error => None,
     };
     report.layer = match spent {
         _ if !refused => Layer::Unknown,
@@ -69,15 +76,16 @@ pub(super) fn judge(
     report.waiting_helps = match report.state {
         _ if useless => Some(false),
         CallState::Throttled | CallState::Overloaded => Some(true),
-        CallState::Ok | CallState::Exhausted | CallState::Error => None,
+        CallState::Ok | CallState::Exhausted | CallState::Stopped | CallState::Error => None,
     };
 }
 
 fn state(report: &HeaderReport, status: Option<u16>, said: Said) -> CallState {
-    let by_code = said.verdict.map(|verdict| match verdict {
-        Verdict::Throttled => CallState::Throttled,
-        Verdict::Overloaded => CallState::Overloaded,
-        Verdict::OutOfQuota | Verdict::OutOfMoney => CallState::Exhausted,
+    let by_code = said.verdict.and_then(|verdict| match verdict {
+        Verdict::Throttled => Some(CallState::Throttled),
+        Verdict::Overloaded => Some(CallState::Overloaded),
+        Verdict::OutOfQuota | Verdict::OutOfMoney => Some(CallState::Exhausted),
+        Verdict::Stopped => None,
     });
     match status {
         Some(429) => by_code.unwrap_or(CallState::Throttled),

@@ -71,7 +71,7 @@ impl Recorder {
             line.text(line.alts(map, Field::LimitedBy), &mut self.scratch, LimitedBy::from_word);
         let mut failure = classify(&Evidence {
             status,
-            said: word,
+            said: self.stopped().or(word),
             texts: texts.get(..used).unwrap_or_default(),
             by_headers: self.by_headers(status),
             limited_by: limited_by.or(self.report.limited_by),
@@ -114,6 +114,11 @@ impl Recorder {
             self.error_text.extend_from_slice(text.get(..room).unwrap_or(text));
             self.error_text.push(b'\n');
         }
+    }
+
+    /// Whether a kill switch refused, as it says itself.
+    fn stopped(&self) -> Option<ErrorKind> {
+        (self.report.state == CallState::Stopped).then_some(ErrorKind::KillSwitch)
     }
 
     /// What the headers make of the response, where the status alone says less.
