@@ -65,6 +65,11 @@ impl Accounts {
         &self.now
     }
 
+    /// The same, to be changed.
+    pub fn present_mut(&mut self) -> &mut Account {
+        &mut self.now
+    }
+
     /// Add a part to the period of `at`. Answers its account.
     pub fn add(&mut self, at: Wall, part: &Sums, calendar: (Period, &TimeZone)) -> &mut Account {
         if !self.now.span.contains(at) {

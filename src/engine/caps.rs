@@ -234,6 +234,11 @@ impl Caps {
         }
     }
 
+    /// All of an earlier run is taken over.
+    pub fn settle(&mut self, now: Stamp) {
+        self.rows.iter_mut().for_each(|cap| cap.settle(now));
+    }
+
     /// A cap that knows the present period of a plan.
     fn period_of<'a>(&'a self, plan: &'a Plan) -> Option<&'a Cap> {
         match &plan.rows {

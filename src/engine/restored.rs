@@ -132,6 +132,7 @@ impl Engine {
                 self.caps.restore(stretch, &caller, (id, part), now.wall);
             }
         }
+        self.caps.settle(now);
         if let Some(since) = restored.since {
             self.bills.counted_from(since);
         }

@@ -13,6 +13,7 @@ use super::restored::{Need, Stretch};
 use super::rolling::Rolling;
 use super::skew::counted_at;
 use super::spec::{CapSpec, Period};
+use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
     Bucket, BucketId, Dimension, Mono, Names, NanoUsd, Outcome, Request, Stamp, Sym, Wall,
     cost_known,
@@ -25,6 +26,8 @@ pub const SHORT: Duration = Duration::from_secs(300);
 pub const LONG: Duration = Duration::from_secs(3600);
 /// Without a call for this long nobody spends from it, and no time to the cap is told.
 const STILL: Duration = Duration::from_secs(120);
+/// A minute of the clock.
+const MINUTE_NS: i64 = 60 * NANOS_PER_S;
 /// Slots of the rate, and how many a minute has.
 const SLOT: Duration = Duration::from_secs(10);
 const SLOTS_A_MINUTE: u32 = 6;
@@ -247,6 +250,32 @@ impl Cap {
             }
         }
         self.rate_until = self.rate_until.max(Some(now.mono_of(end)));
+    }
+
+    /// Know since when it is spent, once all is taken over: what is left without the last
+    /// minutes tells it, to the minute and rather too late.
+    pub fn settle(&mut self, now: Stamp) {
+        let (spent, spent_at) = match &mut self.books {
+            Books::Rolling { sums, spent_at } => (sums.sum().spent, spent_at),
+            Books::Calendar(accounts) => {
+                let account = accounts.present_mut();
+                (account.sums.spent, &mut account.spent_at)
+            }
+        };
+        if spent_at.is_none() {
+            return;
+        }
+        let this_minute = now.wall.0.rem_euclid(MINUTE_NS).unsigned_abs();
+        let mut ages = (0..=LONG.as_secs() / 60)
+            .rev()
+            .map(|minutes| Duration::from_nanos(this_minute) + Duration::from_secs(60 * minutes));
+        let reached = ages.find(|age| {
+            let slots = self.rate.recent(now.mono, *age + SLOT);
+            spent - slots.fold(NanoUsd::ZERO, |sum, slot| sum + *slot) >= self.spec.cap
+        });
+        if let Some(age) = reached {
+            *spent_at = Some(now.wall.minus(age));
+        }
     }
 
     /// Begin a new period if `now` is past the present one, or go back to an old one

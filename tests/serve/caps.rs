@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::calls::{Truth, line, nanos};
 use super::daemon::{Daemon, kept, serve, status, status_until};
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, rfc3339};
 
 pub const CAPS: &str = "
 timezone = \"Asia/Kathmandu\"
@@ -125,4 +125,36 @@ fn a_cap_spent_before_the_restart_is_known_to_be_not_enforced_after_it() {
     }
     OpenOptions::new().append(true).open(&log).unwrap().write_all(text.as_bytes()).unwrap();
     status_until(&sandbox, "not enforced", |seen| firing("cap-not-enforced", seen));
+}
+
+/// Restarts must not give calls that pass another half minute each.
+#[test]
+fn since_when_a_cap_is_spent_is_known_after_a_restart() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.path("gw.log");
+    let config = "[[cap]]\nname = \"day\"\nusd = 1\nperiod = \"24h\"\n";
+    let call = |ago: u64, usd: &str| {
+        let at = rfc3339(SystemTime::now() - Duration::from_secs(ago));
+        let call = format!(
+            "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"m\",\"status\":200,\"cost_usd\":{usd}}}\n"
+        );
+        let mut log = OpenOptions::new().append(true).create(true).open(&log).unwrap();
+        log.write_all(call.as_bytes()).unwrap();
+    };
+    call(240, "0.6");
+    call(200, "0.9");
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let spent = |seen: &Value| seen["caps"][0]["spent_usd"] == "1.500000" && kept(seen);
+    status_until(&sandbox, "it is spent", spent);
+    daemon.kill();
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let seen = status_until(&sandbox, "live", |seen| seen["sources"][0]["state"] == "live");
+    let not_enforced = |seen: &Value| {
+        let mut alerts = seen["alerts"].as_array().unwrap().iter();
+        alerts.any(|alert| alert["rule"] == "cap-not-enforced" && alert["state"] == "firing")
+    };
+    assert!(!not_enforced(&seen), "{seen:#}");
+    call(0, "0.1");
+    status_until(&sandbox, "not enforced", not_enforced);
+    daemon.stop();
 }
