@@ -19,6 +19,7 @@ mod dedup;
 mod deltas;
 mod effect;
 mod findings;
+mod gauge;
 pub mod gauges;
 mod heard;
 mod hosts;
@@ -29,7 +30,9 @@ mod limit_name;
 mod limit_view;
 mod losses;
 pub mod measures;
+mod missing;
 pub mod queues;
+mod readings;
 mod restored;
 pub mod retries;
 mod rolling;
@@ -50,8 +53,7 @@ mod wording;
 use std::time::Duration;
 
 use crate::domain::{
-    Batch, Bucket, Layer, LimitId, LimitReading, Mono, Names, Observation, Origin, Request, Scope,
-    SourceCounters, SourceId, Stamp, Wall,
+    Batch, Bucket, Mono, Names, Observation, Origin, Request, SourceCounters, SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use bills::Bills;
@@ -61,7 +63,7 @@ use dedup::Dedup;
 use deltas::Deltas;
 pub use effect::{Effect, Event, EventKind, Labels, Withheld};
 pub use findings::{Finding, Findings};
-use gauges::{Gauges, Seen};
+use gauges::Gauges;
 use keeping::LedgerRow;
 pub use keeping::{LedgerStatus, LedgerUse};
 pub use limit_name::{LimitName, LimitParts};
@@ -316,14 +318,21 @@ impl Engine {
 
     /// Learn what the kill switch directory holds, and whether rules may trip.
     pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
-        let was_armed = self.switches.armed();
+        let (was_armed, knew) = (self.switches.armed(), !self.switches.rows().is_empty());
         let changes = self.switches.set(states, &self.names, now.mono);
+        if self.switches.armed() != was_armed && knew {
+            let text = if was_armed { "rules may not trip any more" } else { "rules may trip now" };
+            let mut event = Event::new(now.wall, EventKind::Finding, text.to_owned());
+            event.labels.insert("kind", if was_armed { "disarmed" } else { "armed" }.into());
+            out.push(Effect::Event(event));
+        }
         if self.switches.armed() && !was_armed {
             self.book.retry(now.mono);
         }
         for trouble in &changes.troubles {
             self.alarm("switch_problem", &format!("kill switch: {trouble}"), now);
         }
+        self.forget_settled_trouble();
         for state in &changes.tripped {
             self.book.stopped(&state.scope, true);
             let trip = state.trip.clone().unwrap_or_default();
@@ -349,11 +358,26 @@ impl Engine {
         self.touched.hosts = true;
     }
 
+    /// What was wrong with switches, and is not any more.
+    fn forget_settled_trouble(&mut self) {
+        let states = || self.switches.rows().iter().map(|row| &row.state);
+        self.findings.keep("switch_problem", |text| {
+            let problem = text.strip_prefix("kill switch: ");
+            states().any(|state| state.problem.as_deref() == problem)
+        });
+        self.findings.keep("trip_failed", |text| {
+            let about = |scope: &str| {
+                text.strip_prefix(scope).is_some_and(|rest| rest.starts_with(" NOT tripped: "))
+            };
+            states().any(|state| state.failed && about(&state.scope))
+        });
+    }
+
     /// A trip that a rule asked for was not carried out: while the rule fires it
     /// is asked for again when the switch is armed, and some seconds later anyway.
     pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, now: Stamp) {
         let again = match why {
-            Withheld::Disarmed => Mono(u64::MAX),
+            Withheld::Disarmed | Withheld::Nameless => Mono(u64::MAX),
             Withheld::Failed => now.mono.plus(RETRY),
         };
         self.book.withhold(rule, scope, why, again);
@@ -419,51 +443,12 @@ impl Engine {
         self.call.request = Some(*request);
     }
 
-    fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let id = owned(reading.id, self.call.request.as_ref());
-        let Some((position, seen)) = self.gauges.read_as(id, reading, now) else { return };
-        match seen {
-            Seen::New => self.watch_limit(position),
-            Seen::LimitChanged => self.find_limit_change(position, now),
-            Seen::Newer | Seen::Older => {}
-        }
-        self.call.gauges.push(position);
-        self.hear_limit(position, reading.at, now);
-    }
-
-    /// The readings of a call are complete: now its outcome can be held against them.
-    fn close_call(&mut self, now: Stamp) {
-        if let Some(request) = &self.call.request {
-            let at = request.at;
-            let hit = self.gauges.judge_call(request, &self.call.gauges, now);
-            if let Some((position, seen)) = hit {
-                if seen == Seen::New {
-                    self.watch_limit(position);
-                }
-                self.hear_limit(position, at, now);
-            }
-            self.call.request = None;
-        }
-        self.call.gauges.clear();
-    }
-
     /// A clock that runs ahead must not hide how old everything after it is.
     fn note_event(&mut self, source: SourceId, at: Wall, now: Stamp) {
         if let Some(row) = self.sources.get_mut(source.0 as usize) {
             let before = row.newest_event.filter(|before| *before <= now.wall);
             row.newest_event = before.max(Some(at.min(now.wall)));
         }
-    }
-
-    fn find_limit_change(&mut self, position: u32, now: Stamp) {
-        let Some(gauge) = self.gauges.get_mut(position) else { return };
-        let (Some(before), Some(after)) = (gauge.previous_limit, gauge.last.limit) else { return };
-        let what = LimitName::of(&gauge.last.id, &self.names).title();
-        self.findings.note(
-            "limit_changed",
-            now.wall,
-            &format!("{what} changed from {before} to {after}"),
-        );
     }
 
     fn find_quarantined(
@@ -566,22 +551,6 @@ impl Engine {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
-}
-
-/// A gateway's limit on a key, team or user is that one's own, whatever
-/// provider the call went to.
-fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
-    let owner = match id.scope {
-        Scope::Key => request.map(|request| request.caller.key),
-        Scope::Team => request.map(|request| request.caller.team),
-        Scope::User => request.map(|request| request.caller.user),
-        _ => return id,
-    };
-    id.subject = id.subject.or(owner.flatten());
-    if id.layer == Layer::Gateway {
-        id.provider = None;
-    }
-    id
 }
 
 /// Stable: trips before everything else.

@@ -135,6 +135,9 @@ pub struct Limit {
     pub scope: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Text>,
+    /// Another account has a limit like it; for the screen only.
+    #[serde(skip)]
+    pub has_twin: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Text>,
     pub resource: &'static str,
@@ -154,7 +157,8 @@ pub struct Limit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_in_s: Option<f64>,
     /// What is so then: `full` (token bucket), `window` (a fixed one is over),
-    /// `retry_after` (whoever was refused may try again).
+    /// `retry_after` (whoever was refused may try again), `refill` (the first of an empty
+    /// bucket is back).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_kind: Option<&'static str>,
     /// At the present rate; absent if the reset comes first.

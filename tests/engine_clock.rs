@@ -331,6 +331,7 @@ fn readings_from_a_wrong_clock_hide_none_of_the_right_one() {
             name: Some(name),
             host,
             priority: None,
+            lane: None,
             depth: Some(depth),
             running: None,
             oldest_age_s: None,

@@ -149,6 +149,33 @@ const DIALECTS: &[Dialect] = &[
         ],
     ),
     (
+        "Azure's law tells the window where no header does",
+        "azure",
+        &[
+            ("x-ratelimit-limit-tokens", "80000"),
+            ("x-ratelimit-remaining-tokens", "19997"),
+            ("x-ratelimit-reset-tokens", "45"),
+        ],
+        &["upstream model tokens/60 19997/80000 +45"],
+    ),
+    (
+        "what is overdrawn is below nothing, in the newer drafts as in the old ones",
+        "",
+        &[("RateLimit", "\"p\";r=-5;t=30"), ("RateLimit-Policy", "\"p\";q=100;w=60")],
+        &["unknown unknown requests/60 -5/100 +30 p"],
+    ),
+    (
+        "an organisation and its project are whose limit it is",
+        "openai",
+        &[
+            ("openai-organization", "acme"),
+            ("openai-project", "proj_1"),
+            ("x-ratelimit-limit-requests", "500"),
+            ("x-ratelimit-remaining-requests", "400"),
+        ],
+        &["upstream org requests/60 400/500 @acme/proj_1"],
+    ),
+    (
         "Azure's newer one in floored seconds",
         "openai",
         &[

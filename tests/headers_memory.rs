@@ -50,6 +50,9 @@ const NAMES: &[&str] = &[
     "x-should-retry",
     "x-ms-region",
     "openai-model",
+    "openai-organization",
+    "openai-project",
+    "x-ratelimit-key",
     "server",
     "",
 ];
@@ -193,6 +196,18 @@ const LISTS: &[&[&str]] = &[
     &["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"],
     &["x-ratelimit-limit-minute", "x-ratelimit-remaining-minute", "x-ratelimit-limit-tokens"],
     &["x-ratelimit-limit-requests", "x-ratelimit-used-requests"],
+    &[
+        "openai-organization",
+        "openai-project",
+        "x-ratelimit-limit-tokens",
+        "x-ratelimit-remaining-tokens",
+        "x-ratelimit-reset-tokens",
+    ],
+    &[
+        "llm_provider-openai-organization",
+        "llm_provider-x-ratelimit-limit-tokens",
+        "llm_provider-x-ratelimit-remaining-tokens",
+    ],
     &["x-ai-ratelimit-limit-minute-gpt", "x-ai-ratelimit-remaining-minute-gpt", "date"],
 ];
 
@@ -209,6 +224,7 @@ const OTHER_RESETS: &[&str] = &[
     "0.5",
     "Fri, 20 Nov 2026 12:00:30 GMT",
 ];
+const ACCOUNTS: &[&str] = &["acme", "globex", "acme", ""];
 const ODD: &[&str] = &[
     "-1",
     "1e3",
@@ -252,7 +268,9 @@ fn usual() -> impl Strategy<Value = Vec<Vec<(&'static str, String)>>> {
         let said = |name: &'static str,
                     (index, chance, dates): &(prop::sample::Index, u8, bool)| {
             let reset = name.ends_with("reset") || name.contains("-reset-");
+            let whose = name.ends_with("organization") || name.ends_with("project");
             let of = match (*chance < odd, reset) {
+                _ if whose => ACCOUNTS,
                 (true, _) => ODD,
                 (_, true) if *dates && *chance < 40 => OTHER_RESETS,
                 (_, true) => RESETS,
@@ -302,6 +320,7 @@ proptest! {
                 provider: ["anthropic", "groq", "azure"].get(provider).copied().or(Some("openai")),
                 url: Some("https://api.mistral.ai/v1").filter(|_| body == 1),
                 model: models.get(provider % 7).copied(),
+                deployment: models.get(late.rem_euclid(5) as usize).copied(),
                 body: Some(refused).filter(|_| body == 0),
             };
             let mut fresh = HeaderReport::default();

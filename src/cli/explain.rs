@@ -259,6 +259,7 @@ fn limit_name(row: &Value, limit: &Value) -> String {
         label: text(limit, "label"),
         resource: Resource::from_word(word("resource")).unwrap_or(Resource::Other),
         window_s,
+        has_twin: true,
     });
     format!("{}, {}", name.title(), counts(word("resource"), window_s))
 }

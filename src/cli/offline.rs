@@ -8,7 +8,7 @@ use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish, say};
 use super::setup::{Context, sinks};
 use super::summary;
-use super::times::{moment, speed};
+use super::times::{backwards, moment, speed};
 use crate::decode::Texts;
 use crate::domain::{Names, Wall};
 use crate::engine::{EngineSpec, Event};
@@ -85,6 +85,13 @@ fn partly_read(unread: &[SourceError]) -> Result<(), Failure> {
 
 /// `tripline replay`.
 pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
+    let from = args.from.as_deref().map(moment).transpose()?;
+    let to = args.to.as_deref().map(moment).transpose()?;
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        return Err(backwards(from, to));
+    }
     let sources = context.sources(&args.paths)?;
     let (histories, mut left_out) = source::histories(&sources, missing(&args.paths).sharing());
     let (sources, mut unread) = one_by_one(&sources, histories, &mut left_out)?;
@@ -92,11 +99,7 @@ pub fn replay(context: &Context, args: &Replay) -> Result<(), Failure> {
         return Err(unavailable(first));
     }
     let mut run = Run::new(context, sources)?;
-    let options = runtime::Replay {
-        from: args.from.as_deref().map(moment).transpose()?,
-        to: args.to.as_deref().map(moment).transpose()?,
-        received: runtime::Clock::start().now().wall,
-    };
+    let options = runtime::Replay { from, to, received: runtime::Clock::start().now().wall };
     let mut teller =
         Teller { out: Out::new(), json: args.json, ended: Ok(()), pace: speed(&args.speed)? };
     let end = runtime::replay(

@@ -67,8 +67,7 @@ impl Here {
         if from < to {
             return Ok(Span { from, to });
         }
-        let message = format!("nothing lies between {} and {}", from.rfc3339(), to.rfc3339());
-        Err(Failure::new(Kind::Usage, message).hint("--from comes before --to"))
+        Err(times::backwards(from, to))
     }
 
     /// Where a day or a moment begins.

@@ -16,6 +16,12 @@ pub fn moment(text: &str) -> Result<Wall, Failure> {
     })
 }
 
+/// A stretch that ends before it begins.
+pub fn backwards(from: Wall, to: Wall) -> Failure {
+    let message = format!("nothing lies between {} and {}", from.rfc3339(), to.rfc3339());
+    Failure::new(Kind::Usage, message).hint("--from comes before --to")
+}
+
 /// A duration, such as `30s` or `1h 30m`; longer than nothing.
 pub fn duration(text: &str) -> Result<Duration, Failure> {
     let parsed = text.parse::<SignedDuration>().ok();

@@ -65,6 +65,8 @@ pub struct HeaderContext<'a> {
     pub url: Option<&'a str>,
     /// Model that was called.
     pub model: Option<Sym>,
+    /// Which of several deployments or resources answered, as the log tells.
+    pub deployment: Option<Sym>,
     /// The response's body or the beginning of it.
     pub body: Option<&'a [u8]>,
 }
@@ -203,15 +205,21 @@ fn setting(
         Some(_) => told.provider,
         None => profile.and_then(|profile| labels.provider(profile.name.as_bytes())),
     };
-    let value = |index: Option<usize>| index.and_then(|index| bag.get(index)).map(|h| h.value);
+    let mut label = |index: Option<usize>| labels.label(bag.get(index?)?.value);
+    let named = [aside.organization, aside.project, aside.subject, aside.policy].map(&mut label);
+    let [organization, project, subject, policy] = named;
+    // Deployments of one account share its limits.
+    let account = organization.map_or(context.deployment, |whole| labels.part(whole, project));
     Setting {
         at: context.at,
         now,
         status: context.status,
         provider,
         model: context.model,
-        subject: value(aside.subject).and_then(|text| labels.label(text)),
-        policy: value(aside.policy).and_then(|text| labels.label(text)),
+        account,
+        subject,
+        part: account.map_or(subject, |whole| labels.part(whole, subject)),
+        policy,
         profile,
         litellm: aside.litellm,
     }

@@ -345,12 +345,15 @@ impl Recorder {
             return;
         }
         self.gather_error_text(map, line, request.status);
+        let deployment = line.alts(map, Field::Deployment);
+        let deployment = self.names.of(&line, deployment, NameKind::Label, &mut self.scratch);
         let context = HeaderContext {
             at: request.at,
             status: request.status,
             provider: provider.map(|sym| self.names.text(sym)),
             url: None,
             model: request.model,
+            deployment,
             body: Some(self.error_text.as_slice()).filter(|error| !error.is_empty()),
         };
         self.reader.read(line.headers, &context, &mut self.report);
@@ -453,14 +456,16 @@ impl Recorder {
     fn queue(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, out: &mut Batch) {
         let Timed { request, time: time_fault, .. } = timed(map, line, place);
         let count = |field| line.count(line.alts(map, field)).ok();
-        let name = line.alts(map, Field::Queue);
-        let host = line.alts(map, Field::Host);
-        let host = self.names.of(&line, host, NameKind::Host, &mut self.scratch);
+        let mut name =
+            |field, kind| self.names.of(&line, line.alts(map, field), kind, &mut self.scratch);
+        let host = name(Field::Host, NameKind::Host);
+        let lane = name(Field::Priority, NameKind::Label);
         let reading = QueueReading {
             at: request.at,
-            name: self.names.of(&line, name, NameKind::Label, &mut self.scratch),
+            name: name(Field::Queue, NameKind::Label),
             host: host.or(place.host).or(self.defaults.host),
             priority: line.text(line.alts(map, Field::Priority), &mut self.scratch, priority),
+            lane,
             depth: count(Field::QueueDepth),
             running: None,
             oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
@@ -504,13 +509,16 @@ fn timed(map: &Map<Spot>, line: Line<'_>, place: Place) -> Timed {
     let latency = timing.latency_ms.map_or(0, nanos);
     let started = line.time(line.alts(map, Field::StartedAt)).ok().filter(plausible);
     let said = line.time(line.alts(map, Field::At));
-    let ended = said.ok().filter(plausible);
-    let ended = ended.or_else(|| started.map(|start| start.offset_nanos(latency)));
-    let ended = ended.or_else(|| place.logged.filter(plausible));
-    let state = match (said, ended) {
-        (Seen::Absent, _) => Seen::Absent,
-        (_, Some(_)) => Seen::Is(()),
-        (_, None) => Seen::Unreadable,
+    let told = said.ok().filter(plausible);
+    let derived = || started.map(|start| start.offset_nanos(latency));
+    let logged = place.logged.filter(plausible);
+    let ended = told.or_else(derived).or(logged);
+    // Who wrapped the line knows the time of its end; its start alone does not tell it.
+    let as_good = started.is_none() && logged.is_some();
+    let state = match said {
+        Seen::Absent => Seen::Absent,
+        _ if told.is_some() || as_good => Seen::Is(()),
+        _ => Seen::Unreadable,
     };
     let mut request = Request::at(ended.unwrap_or(received));
     request.at_logged = ended.is_some();

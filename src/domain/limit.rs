@@ -64,7 +64,7 @@ pub struct LimitId {
     pub model: Option<Sym>,
     /// What it is counted over.
     pub scope: Scope,
-    /// Key, deployment, policy or descriptor it applies to.
+    /// Account, deployment, key, policy or descriptor it applies to.
     pub subject: Option<Sym>,
     /// What is counted.
     pub resource: Resource,
@@ -161,6 +161,14 @@ pub struct LimitReading {
     pub source: ReadingSource,
 }
 
+impl Scope {
+    /// Whether it is counted over an account or a part of it, not over who calls.
+    #[must_use]
+    pub const fn is_of_account(self) -> bool {
+        matches!(self, Scope::Org | Scope::Project | Scope::Model | Scope::Unknown)
+    }
+}
+
 impl LimitId {
     /// An identity of which only the resource is known.
     #[must_use]
@@ -175,6 +183,13 @@ impl LimitId {
             window_s: None,
             label: None,
         }
+    }
+
+    /// Whether its subject is one of several accounts or deployments of a provider,
+    /// and nobody who calls.
+    #[must_use]
+    pub fn is_of_account(&self) -> bool {
+        self.layer != Layer::Gateway && self.scope.is_of_account()
     }
 }
 

@@ -362,6 +362,8 @@ pub struct QueueReading {
     pub host: Option<Sym>,
     /// Which class; `None` when the queue has only one.
     pub priority: Option<Priority>,
+    /// Which of several queues of this class on this host, by the word it was told with.
+    pub lane: Option<Sym>,
     /// Waiting entries.
     pub depth: Option<u64>,
     /// Entries taken out and still being worked on.

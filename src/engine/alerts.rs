@@ -26,6 +26,8 @@ pub enum Series {
     Host(u32),
     Measure(u32),
     Ledger,
+    /// What a rule watches and nothing was heard of.
+    Missing(u16),
 }
 
 /// Whether what was judged is fresh enough to stop production on.
@@ -65,6 +67,8 @@ pub struct Alert {
     pub acked_by: Option<String>,
     /// When it was last said to be pending.
     told_pending: Option<Mono>,
+    /// It was said to be pending, and not what came of that.
+    is_awaited: bool,
 }
 
 /// Where a rule that trips stands while it fires.
@@ -89,7 +93,7 @@ impl Alert {
     pub fn withheld(&self) -> Option<&'static str> {
         match (self.withheld_now(), self.brake()) {
             (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
-            (Some((Withheld::Failed, _)), _) => Some("NOT TRIPPED"),
+            (Some((Withheld::Failed | Withheld::Nameless, _)), _) => Some("NOT TRIPPED"),
             (None, Some(Brake::Spent(_))) => Some("won't trip"),
             (None, Some(Brake::Cools(_))) => Some("cools down"),
             (None, Some(Brake::Asked(_)) | None) => None,
@@ -98,7 +102,7 @@ impl Alert {
 
     /// The scopes that it trips.
     pub fn trips(&self) -> impl Iterator<Item = String> {
-        self.rule.actions.iter().filter_map(|Action::Trip(to)| trip_scope(to, &self.labels))
+        self.rule.actions.iter().filter_map(|Action::Trip(to)| trip_scope(to, &self.labels).ok())
     }
 
     /// What it will do about a scope that it trips once that is reset, if it goes on
@@ -218,6 +222,7 @@ impl Rulebook {
                 brake: None,
                 acked_by: None,
                 told_pending: None,
+                is_awaited: false,
             };
             self.live.insert((index, series), alert);
             verdict
@@ -233,6 +238,27 @@ impl Rulebook {
     #[must_use]
     pub fn is_live(&self, series: Series) -> bool {
         (0u16..).zip(&self.rules).any(|(index, _)| self.live.contains_key(&(index, series)))
+    }
+
+    /// A series is called otherwise from now on.
+    pub fn rename(&mut self, series: Series, title: &str) {
+        let named = self.live.iter_mut().filter(|((_, known), _)| *known == series);
+        named.for_each(|(_, alert)| title.clone_into(&mut alert.title));
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.rules.len()).unwrap_or(u16::MAX)
+    }
+
+    /// What a rule missed is there.
+    pub fn appear(&mut self, index: u16, now: Stamp, out: &mut Vec<Effect>) {
+        if let Some(mut alert) = self.live.remove(&(index, Series::Missing(index)))
+            && alert.instance.phase() == Phase::Firing
+        {
+            announce(&mut alert, Verdict::Resolved, now, out);
+        }
     }
 
     /// A series stands for something else from now on: what was said of it is over.
@@ -354,18 +380,25 @@ fn ended_without_data(alert: &Alert, now: Stamp) -> Event {
 
 fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effect>) {
     let kind = match verdict {
-        Verdict::Same | Verdict::Withdrawn => return,
+        Verdict::Same => return,
+        // Who heard of it waits for its end.
+        Verdict::Withdrawn if !alert.is_awaited => return,
+        Verdict::Withdrawn => EventKind::AlertResolved,
         Verdict::Pending => {
             if alert.told_pending.is_some_and(|at| now.mono.since(at) < PENDING_AGAIN) {
                 return;
             }
             alert.told_pending = Some(now.mono);
+            alert.is_awaited = true;
             EventKind::AlertPending
         }
         Verdict::Fired(_) => EventKind::AlertFiring,
         Verdict::Due => EventKind::Finding,
         Verdict::Resolved => EventKind::AlertResolved,
     };
+    if kind != EventKind::AlertPending {
+        alert.is_awaited = false;
+    }
     if verdict == Verdict::Resolved {
         alert.acked_by = None;
     }
@@ -401,13 +434,18 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
 }
 
 /// The kill goes first, whatever the order in the configuration.
-fn ask_for_trips(alert: &Alert, event: &mut Event, now: Stamp, out: &mut Vec<Effect>) {
+fn ask_for_trips(alert: &mut Alert, event: &mut Event, now: Stamp, out: &mut Vec<Effect>) {
     let rule: Arc<str> = Arc::from(alert.rule.name.as_str());
     for Action::Trip(scope) in &alert.rule.actions {
-        let Some(scope) = trip_scope(scope, &alert.labels) else {
-            let text = format!("rule {rule} could not trip: its alert names no {scope}");
-            out.push(Effect::Event(Event::new(now.wall, EventKind::Finding, text)));
-            continue;
+        let scope = match trip_scope(scope, &alert.labels) {
+            Ok(scope) => scope,
+            Err(missing) => {
+                let text = format!("rule {rule} could not trip: its alert names no {missing}");
+                out.push(Effect::Event(Event::new(now.wall, EventKind::Finding, text)));
+                alert.withheld = Some((Withheld::Nameless, missing.to_owned()));
+                alert.brake = None;
+                continue;
+            }
         };
         event.would.push(format!("trip {scope}"));
         let reason = event.summary.clone();
@@ -415,18 +453,22 @@ fn ask_for_trips(alert: &Alert, event: &mut Event, now: Stamp, out: &mut Vec<Eff
     }
 }
 
-/// The scope an action means: a literal one, or one made from the labels.
-fn trip_scope(scope: &str, labels: &Labels) -> Option<String> {
+/// The scope an action means: a literal one, or one made from the labels; else the label
+/// that is missing for it.
+fn trip_scope(scope: &str, labels: &Labels) -> Result<String, &'static str> {
     // A collective name is nobody's: no gateway would stop anything by it.
     let names_one = |text: &&str| !text.is_empty() && !series::COLLECTIVE.contains(text);
-    let label = |name| labels.get(name).map(|text: &Arc<str>| text.as_ref()).filter(names_one);
-    match scope {
-        "provider" => Some(format!("provider/{}", label("provider")?)),
-        "model" => Some(format!("model/{}/{}", label("provider")?, label("model")?)),
-        "key" => Some(format!("key/{}", label("key")?)),
-        "env" => Some(format!("env/{}", label("environment")?)),
-        literal => Some(literal.to_owned()),
-    }
+    let label = |name: &'static str| {
+        let text = labels.get(name).map(|text: &Arc<str>| text.as_ref());
+        text.filter(names_one).ok_or(name)
+    };
+    Ok(match scope {
+        "provider" => format!("provider/{}", label("provider")?),
+        "model" => format!("model/{}/{}", label("provider")?, label("model")?),
+        "key" => format!("key/{}", label("key")?),
+        "env" => format!("env/{}", label("environment")?),
+        literal => literal.to_owned(),
+    })
 }
 
 #[cfg(test)]

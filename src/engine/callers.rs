@@ -103,6 +103,13 @@ impl Caller {
         })
     }
 
+    /// Calls of the last minute.
+    #[must_use]
+    pub fn requests_of_late(&self, now: Mono) -> u64 {
+        let recent = self.sums.recent(now, Duration::from_secs(60));
+        recent.map(|slot| u64::from(slot.requests)).sum()
+    }
+
     /// Seconds that the sums cover; `None` while that is too little for a rate.
     #[must_use]
     pub fn covered_s(&self, now: Mono, known: Known) -> Option<f64> {

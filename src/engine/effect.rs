@@ -104,6 +104,8 @@ pub enum Withheld {
     Disarmed,
     /// It could not be done.
     Failed,
+    /// What it is about has no such name.
+    Nameless,
 }
 
 impl Event {

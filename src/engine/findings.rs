@@ -75,6 +75,11 @@ impl Findings {
         self.rows.retain(|row| row.kind != kind || *row.text != *text);
     }
 
+    /// Of those of a kind only what `still` is so.
+    pub fn keep(&mut self, kind: &str, still: impl Fn(&str) -> bool) {
+        self.rows.retain(|row| row.kind != kind || still(&row.text));
+    }
+
     /// New findings since this was last asked, as events.
     pub fn take_events(&mut self) -> impl Iterator<Item = Event> {
         self.untold.drain(..)

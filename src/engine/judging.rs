@@ -14,7 +14,7 @@ use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
-use crate::domain::{Mono, NanoUsd, Outcome, Stamp};
+use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
 use crate::rules::{Direction, Family, Metric, RuleSpec, Sample};
 use crate::stats::Known;
 
@@ -80,6 +80,7 @@ impl Engine {
         self.judge_sources(now, out);
         self.judge_hosts(now, out);
         self.judge_ledger(now, out);
+        self.judge_missing(now, out);
     }
 
     /// Forget alerts that are over.
@@ -97,14 +98,15 @@ impl Engine {
         let view = gauge.view(now);
         if let Some(change) = gauge.exhaustion_change(&view) {
             let labels = series::limit(&gauge.last.id, &self.names);
-            let name = LimitName::of(&gauge.last.id, &self.names);
+            let name = gauge.name(&self.names);
             out.push(Effect::Event(exhaustion(change, gauge, &name, labels, &view, now)));
         }
         let grounds = gauge.heard.grounds(now.mono, self.limits.max_age);
         let evidence = gauge.evidence(now.mono);
+        let drawn = drawn(gauge, view, now.mono);
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
-            let value = limit_value(spec.metric, gauge, &view);
+            let value = limit_value(spec.metric, gauge, &drawn);
             let sample = Sample { value, evidence, period: None };
             let about = || series::about_limit(gauge, &self.names);
             self.book.judge(*rule, Series::Limit(position), (sample, grounds), now, &about, out);
@@ -224,7 +226,8 @@ impl Engine {
             let sums = row.sums(now.mono);
             for rule in &row.rules {
                 let share = (all > 0.0).then(|| sums.usd.as_f64() / all);
-                let sample = Sample { value: share, evidence: sums.requests.into(), period: None };
+                let evidence = row.requests_of_late(now.mono);
+                let sample = Sample { value: share, evidence, period: None };
                 let about = || series::caller(row.key, row.environment, &self.names).into();
                 let judged = (sample, row.heard.grounds(now.mono, max_age));
                 self.book.judge(*rule, Series::Caller(position), judged, now, &about, out);
@@ -305,6 +308,13 @@ impl Engine {
         let labels = series::limit(&gauge.last.id, &self.names);
         self.book.begin(Series::Limit(position));
         gauge.rules = self.book.matching(Family::Limit, &labels);
+        if gauge.has_twin {
+            // Those that were there before it bear a longer name now.
+            for (position, gauge) in (0u32..).zip(self.gauges.iter()).filter(|(_, g)| g.has_twin) {
+                let title = series::about_limit(gauge, &self.names).title;
+                self.book.rename(Series::Limit(position), &title);
+            }
+        }
     }
 
     pub(super) fn watch_queue(&mut self, position: u32) {
@@ -367,6 +377,20 @@ fn exhaustion(
     let mut event = Event::new(now.wall, kind, text);
     event.labels = labels;
     event
+}
+
+/// What rules see of a limit: while readings follow each other, no more than the last one
+/// says. A bucket that each of them shows empty is empty, whatever trickles in between.
+fn drawn(gauge: &Gauge, view: GaugeView, now: Mono) -> GaugeView {
+    let Some(level) = gauge.level_of_late(now) else { return view };
+    let limit = gauge.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
+    let share = limit.map(|limit| (level / limit).clamp(0.0, 1.0));
+    let least = |a: Option<f64>, b: Option<f64>| a.map(|a| b.map_or(a, |b| a.min(b)));
+    GaugeView {
+        remaining: least(view.remaining, Some(level)),
+        remaining_ratio: least(view.remaining_ratio, share),
+        ..view
+    }
 }
 
 fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {

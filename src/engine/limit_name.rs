@@ -29,14 +29,16 @@ pub struct LimitParts {
     pub label: Option<Arc<str>>,
     pub resource: Resource,
     pub window_s: Option<u32>,
+    /// Another account has a limit like it: only the subject tells them apart.
+    pub has_twin: bool,
 }
 
-impl LimitName {
-    /// The name of a limit.
+impl LimitParts {
+    /// The parts of an identity.
     #[must_use]
-    pub fn of(id: &LimitId, names: &Names) -> LimitName {
+    pub fn of(id: &LimitId, names: &Names) -> LimitParts {
         let text = |sym: Option<_>| sym.map(|sym| names.text(sym));
-        LimitName::from(LimitParts {
+        LimitParts {
             layer: id.layer,
             provider: text(id.provider),
             model: text(id.model),
@@ -45,9 +47,12 @@ impl LimitName {
             label: text(id.label),
             resource: id.resource,
             window_s: id.window_s,
-        })
+            has_twin: false,
+        }
     }
+}
 
+impl LimitName {
     /// All of it, as a sentence has it: `openai gpt-4o TPM`.
     #[must_use]
     pub fn title(&self) -> String {
@@ -70,7 +75,10 @@ impl From<LimitParts> for LimitName {
             Layer::Gateway => "gateway".into(),
             Layer::Upstream | Layer::Unknown => "provider?".into(),
         });
-        let subject = parts.subject.map(|subject| match parts.scope {
+        // Of an account there is mostly one, and it has a long name.
+        let of_account = parts.layer != Layer::Gateway && parts.scope.is_of_account();
+        let subject = parts.subject.filter(|_| parts.has_twin || !of_account);
+        let subject = subject.map(|subject| match parts.scope {
             Scope::Unknown => subject.to_string(),
             scope => format!("{} {subject}", scope.word()),
         });
@@ -130,6 +138,7 @@ mod tests {
             label: None,
             resource: Resource::Requests,
             window_s: Some(60),
+            has_twin: false,
         };
         let named = LimitParts {
             provider: Some("openai".into()),
@@ -155,10 +164,14 @@ mod tests {
             resource: Resource::InputTokens,
             ..named.clone()
         };
+        let only = LimitParts { subject: Some("acme".into()), label: None, ..named.clone() };
+        let twin = LimitParts { has_twin: true, ..only.clone() };
         for (parts, title) in [
             (unnamed, "provider? RPM"),
             (named, "openai gpt-4o RPM"),
             (of_key, "gateway key prod-web REQ"),
+            (only, "openai gpt-4o RPM"),
+            (twin, "openai gpt-4o org acme RPM"),
             (plan, "openai gpt-4o 5h"),
             (pool, "openai gpt-4o fast IT/5m"),
         ] {

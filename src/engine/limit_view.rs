@@ -12,6 +12,8 @@ pub enum Back {
     Window,
     /// Whoever was refused may try again.
     RetryAfter,
+    /// The first of an empty bucket is there again; it is full much later.
+    Refill,
 }
 
 impl View {
@@ -38,6 +40,7 @@ impl Back {
             Back::Full => "full",
             Back::Window => "window",
             Back::RetryAfter => "retry_after",
+            Back::Refill => "refill",
         }
     }
 }

@@ -23,7 +23,8 @@ pub struct Queues {
     not_kept: u64,
 }
 
-/// One queue of one priority on one host: hosts have queues of their own.
+/// Queues of one name and priority: hosts have queues of their own, and of one class
+/// there may be several.
 #[derive(Debug)]
 pub struct Queue {
     /// Queue name.
@@ -36,7 +37,7 @@ pub struct Queue {
     pub waits: Durations,
     /// What of it may stop traffic.
     pub heard: Heard,
-    hosts: Vec<HostQueue>,
+    lanes: Vec<Lane>,
     /// Depth that calls saw, where nothing reads the queue itself.
     seen_by_calls: Option<(Mono, u64)>,
     /// From when on its counters are known.
@@ -44,10 +45,9 @@ pub struct Queue {
     flow: Sliding<Flow>,
 }
 
-/// The newest reading of one host's queue.
+/// The newest reading of one of them.
 #[derive(Debug)]
-struct HostQueue {
-    host: Option<Sym>,
+struct Lane {
     last: QueueReading,
     read_at: Mono,
     /// Time between the last two readings, and what flowed in it.
@@ -55,7 +55,7 @@ struct HostQueue {
     flowed: Flow,
 }
 
-impl HostQueue {
+impl Lane {
     fn is_stale(&self, now: Mono) -> bool {
         now.since(self.read_at) > STALE_AFTER.max(self.apart * MISSED)
     }
@@ -147,7 +147,7 @@ impl Queues {
             rules: Box::default(),
             waits: Durations::default(),
             heard: Heard::default(),
-            hosts: Vec::new(),
+            lanes: Vec::new(),
             seen_by_calls: None,
             counted_from: None,
             flow: Sliding::new(Duration::from_secs(2), 16),
@@ -175,9 +175,10 @@ impl Queues {
 impl Queue {
     fn read(&mut self, reading: &QueueReading, now: Stamp) {
         let when = now.mono_of(reading.at);
-        let Some(host) = self.hosts.iter_mut().find(|h| h.host == reading.host) else {
-            self.hosts.push(HostQueue {
-                host: reading.host,
+        let whose = |reading: &QueueReading| (reading.host, reading.lane);
+        let same = |lane: &&mut Lane| whose(&lane.last) == whose(reading);
+        let Some(lane) = self.lanes.iter_mut().find(same) else {
+            self.lanes.push(Lane {
                 last: *reading,
                 read_at: when,
                 apart: Duration::ZERO,
@@ -186,7 +187,7 @@ impl Queue {
             self.counted_from = Some(self.counted_from.map_or(when, |from| from.min(when)));
             return;
         };
-        if precedes(reading.at, host.last.at, READ_AHEAD, now) {
+        if precedes(reading.at, lane.last.at, READ_AHEAD, now) {
             return;
         }
         let grown = |before: Option<u64>, after: Option<u64>| match (before, after) {
@@ -196,23 +197,23 @@ impl Queue {
             _ => 0,
         };
         let flow = Flow {
-            enqueued: grown(host.last.enqueued_total, reading.enqueued_total),
-            dequeued: grown(host.last.dequeued_total, reading.dequeued_total),
-            dropped: grown(host.last.dropped_total, reading.dropped_total),
+            enqueued: grown(lane.last.enqueued_total, reading.enqueued_total),
+            dequeued: grown(lane.last.dequeued_total, reading.dequeued_total),
+            dropped: grown(lane.last.dropped_total, reading.dropped_total),
         };
-        host.last = *reading;
-        host.apart = when.since(host.read_at);
-        host.flowed = flow;
-        host.read_at = when;
+        lane.last = *reading;
+        lane.apart = when.since(lane.read_at);
+        lane.flowed = flow;
+        lane.read_at = when;
         if let Some(slot) = self.flow.at(when) {
             slot.add(&flow);
         }
     }
 
-    /// What it shows at `now`, summed over hosts that still report.
+    /// What it shows at `now`, summed over those that still report.
     #[must_use]
     pub fn view(&self, now: Mono) -> View {
-        let newest = self.hosts.iter().max_by_key(|host| host.read_at);
+        let newest = self.lanes.iter().max_by_key(|lane| lane.read_at);
         let Some(newest) = newest else {
             let Some((at, depth)) = self.seen_by_calls else { return View::default() };
             let age = now.since(at);
@@ -224,11 +225,11 @@ impl Queue {
             };
         };
         // The last known word stands, marked stale, when all have gone silent.
-        let stale = self.hosts.iter().all(|host| host.is_stale(now));
+        let stale = self.lanes.iter().all(|lane| lane.is_stale(now));
         let seen_from = if stale { newest.read_at } else { now };
-        let live = || self.hosts.iter().filter(move |host| !host.is_stale(seen_from));
+        let live = || self.lanes.iter().filter(move |lane| !lane.is_stale(seen_from));
         let total =
-            |of: Counter| live().filter_map(|host| of(&host.last)).reduce(u64::saturating_add);
+            |of: Counter| live().filter_map(|lane| of(&lane.last)).reduce(u64::saturating_add);
         let known = self.counted_from.map_or(Known::NotYet, Known::Since);
         let covered = self.flow.covered_s(now, FLOW, known);
         let mut flow = Flow::default();
@@ -236,12 +237,12 @@ impl Queue {
             flow.add(slot);
         }
         // Where readings are rare a window holds one or none: the last step counts.
-        let rare = live().any(|host| host.apart * MISSED > FLOW);
+        let rare = live().any(|lane| lane.apart * MISSED > FLOW);
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
         let per_s = |total: Counter, flowed: fn(&Flow) -> u64| {
-            let counted = live().any(|host| total(&host.last).is_some()) && !stale;
-            let step = |host: &HostQueue| flowed(&host.flowed) as f64 / host.apart.as_secs_f64();
-            let steps = || live().filter(|host| !host.apart.is_zero()).map(step).sum();
+            let counted = live().any(|lane| total(&lane.last).is_some()) && !stale;
+            let step = |lane: &Lane| flowed(&lane.flowed) as f64 / lane.apart.as_secs_f64();
+            let steps = || live().filter(|lane| !lane.apart.is_zero()).map(step).sum();
             match covered {
                 _ if !counted => None,
                 _ if rare => Some(steps()),
@@ -251,7 +252,7 @@ impl Queue {
         let depth = total(|last| last.depth);
         View {
             depth,
-            depth_partial: depth.is_some() && live().any(|host| host.last.depth.is_none()),
+            depth_partial: depth.is_some() && live().any(|lane| lane.last.depth.is_none()),
             running: total(|last| last.running),
             oldest_age_s: live().filter_map(|h| h.last.oldest_age_s).reduce(f64::max),
             in_per_s: per_s(|last| last.enqueued_total, |flow| flow.enqueued),
@@ -282,6 +283,7 @@ mod tests {
                 name: None,
                 host: Some(names.intern(NameKind::Host, host)),
                 priority: None,
+                lane: None,
                 depth: Some(1),
                 running: None,
                 oldest_age_s: None,

@@ -8,7 +8,6 @@ use rustc_hash::FxBuildHasher;
 use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
 use super::gauges::Gauge;
-use super::limit_name::LimitName;
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
@@ -57,7 +56,7 @@ impl From<Labels> for About {
 /// A limit goes by its name, which its labels alone do not make.
 #[must_use]
 pub fn about_limit(gauge: &Gauge, names: &Names) -> About {
-    let name = LimitName::of(&gauge.last.id, names);
+    let name = gauge.name(names);
     let (title, instead) = if gauge.is_unnamed() {
         (name.refused(), Some("refused, limit not stated"))
     } else {

@@ -100,7 +100,7 @@ pub struct View {
     /// All calls.
     pub calls: u64,
     /// Calls of the last minute that passed although the cap had been spent for
-    /// [`ENFORCED_WITHIN`].
+    /// [`ENFORCED_WITHIN`]. `at` is when it counts: a clock that is wrong says nothing.
     pub not_enforced: u32,
     /// Calls of the last minute, as evidence.
     pub evidence: u32,
@@ -311,7 +311,7 @@ impl Cap {
     /// the present one.
     pub fn count(&mut self, request: &Request, at: Wall, when: Mono) -> bool {
         let passed_over_cap = self.passed_over_cap(request, at);
-        if !self.add(at, &Sums::of(request), request.at) {
+        if !self.add(at, &Sums::of(request), at) {
             return false;
         }
         if let Some(cost) = request.cost
@@ -336,7 +336,7 @@ impl Cap {
         {
             *slot = slot.saturating_sub(1);
         }
-        let counts = self.add(at, &Sums::of(request).negated(), request.at);
+        let counts = self.add(at, &Sums::of(request).negated(), at);
         let Some(when) = when.filter(|_| counts) else { return };
         if let Some(cost) = request.cost {
             self.note_rate(NanoUsd::ZERO - cost.usd, at, when);
@@ -380,7 +380,7 @@ impl Cap {
             Books::Calendar(accounts) => accounts.spent_at(at),
         };
         request.outcome() == Outcome::Ok
-            && spent_at.is_some_and(|spent_at| request.at > spent_at.plus(ENFORCED_WITHIN))
+            && spent_at.is_some_and(|spent_at| at > spent_at.plus(ENFORCED_WITHIN))
     }
 
     /// When its present period began.

@@ -8,6 +8,8 @@ use super::hosts::{Hosts, Who, on_our_clock};
 use super::skew::SKEW;
 use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall};
 
+/// A trip that is seen so soon is seen as it is made.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// Nobody waits longer for one call; one that ends so late began after the trip.
 const LONGEST_CALL: Duration = Duration::from_secs(600);
 
@@ -82,6 +84,16 @@ pub struct Row {
     target: Target,
     /// When its trip was first seen here.
     learned: Mono,
+}
+
+impl Row {
+    /// From when on what hosts do about its trip was seen, where it stood before that.
+    #[must_use]
+    pub fn watched_from(&self, now: Stamp) -> Option<Wall> {
+        let learned = now.wall.minus(now.mono.since(self.learned));
+        let stood = self.state.trip.as_ref()?.stands_since();
+        (learned > stood.plus(AT_ONCE)).then_some(learned)
+    }
 }
 
 /// What one host did since the trip.

@@ -54,6 +54,7 @@ pub fn withheld(why: Withheld, scope: &str, text: &str) -> String {
     match why {
         Withheld::Disarmed => format!("would trip {scope}, but is disarmed: {text}"),
         Withheld::Failed => format!("could NOT trip {scope}: {text}"),
+        Withheld::Nameless => format!("could NOT trip, for it names no {scope}: {text}"),
     }
 }
 
@@ -70,7 +71,8 @@ pub const fn spent(can_worsen: bool) -> &'static str {
 /// What a rule does that acted not long before.
 #[must_use]
 pub fn cools(until: Wall) -> String {
-    format!("cools down until {}, then trips again", minute(until))
+    let text = until.rfc3339();
+    format!("cools down until {}Z, then trips again", text.get(11..19).unwrap_or(&text))
 }
 
 /// The time of day of a moment, in UTC.

@@ -272,6 +272,13 @@ fn play(
     for (id, looked) in timeless {
         tell_timeless(&mut engine, id, looked, start, now);
     }
+    if let (Some(begin), None) = (told, first) {
+        let text = format!(
+            "no line lies in the stretch that was asked for: the first one is of {}",
+            begin.rfc3339()
+        );
+        engine.report("nothing_replayed", &text, now);
+    }
     for reader in &*readers {
         // A file whose time has not come is not silent either.
         let ended = SourceStatus { state: "ended", ..SourceStatus::default() };

@@ -102,6 +102,7 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         key: subject.clone().filter(|_| id.scope == Scope::Key),
         scope: id.scope.word(),
         subject: subject.filter(|_| id.scope != Scope::Key),
+        has_twin: gauge.has_twin,
         label: text(id.label),
         resource: id.resource.word(),
         window_s: id.window_s,
@@ -447,6 +448,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             rule: trip.and_then(|trip| trip.rule.as_deref().map(Into::into)),
             reason: trip.and_then(|trip| trip.reason.as_deref().map(Into::into)),
             ttl_s: trip.and_then(|trip| trip.ttl_s.map(f64::from)),
+            watched_from: row.watched_from(now).map(|at| at.rfc3339().into()),
             hosts: row.hosts.iter().map(host).collect(),
             problem: state.problem.as_deref().map(Into::into),
         }

@@ -38,6 +38,9 @@ pub struct Switch {
     pub reason: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_s: Option<f64>,
+    /// From when on this process saw what hosts do about it, where it stood before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watched_from: Option<Text>,
     pub hosts: Vec<SwitchHost>,
     /// Why it can't be armed or read, where it can't.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -44,6 +44,9 @@ pub fn cap_state(cap: &Cap) -> State {
     if cap.is_spent() {
         return State::Critical;
     }
+    if cap.is_unpriced() {
+        return State::Unknown;
+    }
     let soon = cap.cap_in_s.is_some_and(|s| s < CAP_SOON_S);
     if cap.used_ratio.is_some_and(|used| used >= 0.8) || soon { State::Warning } else { State::Ok }
 }
@@ -77,7 +80,7 @@ pub fn state(snapshot: &Snapshot) -> State {
     let worst = [alerts, limits, caps, tripped, hurt, unread, found].into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
-        _ if lines(snapshot) == 0 || nothing_understood(snapshot) => State::Unknown,
+        _ if lines(snapshot) == 0 || said(snapshot) == Said::Nothing => State::Unknown,
         _ if oldness(snapshot).is_some() => State::Unknown,
         _ if snapshot.sources.iter().all(|source| &*source.state == "silent") => State::Unknown,
         _ => State::Ok,
@@ -203,7 +206,10 @@ fn stopped(switch: &Switch) -> String {
         };
         format!("obeyed by {obey} of {}{silent}", counted(switch.hosts.len(), "host"))
     } else if switch.hosts.iter().all(|host| host.silent) {
-        "no call since, not proven yet".to_owned()
+        match switch.watched_from() {
+            Some(time) => format!("no call seen since {time}, when this run began: not proven"),
+            None => "no call since, not proven yet".to_owned(),
+        }
     } else {
         "not proven yet".to_owned()
     };
@@ -411,10 +417,24 @@ fn lines(snapshot: &Snapshot) -> u64 {
 #[must_use]
 pub fn nothing_understood(snapshot: &Snapshot) -> bool {
     let totals = &snapshot.totals;
-    let said = totals.requests + totals.ignored;
-    let read = !snapshot.limits.is_empty() || snapshot.sources.iter().any(|source| source.tells);
     let broken = snapshot.sources.iter().any(is_broken);
-    totals.faults + totals.quarantined > 0 && said == 0 && !read && !broken
+    totals.faults + totals.quarantined > 0 && said(snapshot) == Said::Nothing && !broken
+}
+
+/// What the lines came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// Calls, limits, queues, or records of no interest.
+    Something,
+    /// None of it.
+    Nothing,
+}
+
+fn said(snapshot: &Snapshot) -> Said {
+    let counted = snapshot.totals.requests + snapshot.totals.ignored > 0;
+    let tells = || snapshot.sources.iter().any(|source| source.tells);
+    let read = counted || !snapshot.limits.is_empty() || tells();
+    if read { Said::Something } else { Said::Nothing }
 }
 
 /// Age of the newest line, if that is too old to speak of the present.

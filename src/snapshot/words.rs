@@ -1,7 +1,7 @@
 //! What the rows of a picture are called, and what can be read off them: asked by
 //! every viewer, so that all of them say the same.
 
-use super::{Alert, Cap, Key, Limit, LimitName, Number, Snapshot, Traffic, UNATTRIBUTED};
+use super::{Alert, Cap, Key, Limit, LimitName, Number, Snapshot, Switch, Traffic, UNATTRIBUTED};
 use crate::domain::{Layer, Resource, Scope};
 use crate::engine::{LimitParts, NO_KEY};
 
@@ -27,6 +27,7 @@ impl Limit {
             label: self.label.clone(),
             resource: Resource::from_word(self.resource).unwrap_or(Resource::Other),
             window_s: self.window_s,
+            has_twin: self.has_twin,
         })
     }
 
@@ -55,6 +56,15 @@ impl Cap {
     #[must_use]
     pub fn title(&self) -> String {
         self.of.as_ref().map_or_else(|| self.name.to_string(), |of| format!("{} {of}", self.name))
+    }
+}
+
+impl Switch {
+    /// The time of day from which on it was watched, where it stood before that.
+    #[must_use]
+    pub fn watched_from(&self) -> Option<String> {
+        let time = self.watched_from.as_deref()?.get(11..19)?;
+        Some(format!("{time}Z"))
     }
 }
 

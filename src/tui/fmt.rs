@@ -103,13 +103,21 @@ pub fn grouped(value: u64) -> String {
     amount::grouped(value.into())
 }
 
-/// A number in full, with separators where it is whole: `2,000,000`, `0.25`.
+/// A number in full, with separators where it is whole, and with as many decimals as
+/// mean anything: `2,000,000`, `0.25`, `19.73`.
 #[must_use]
 pub fn exact(value: f64) -> String {
     if (0.0..1e15).contains(&value) && value.fract() == 0.0 {
         return grouped(whole(value));
     }
-    format!("{value}")
+    let decimals = match value.abs() {
+        size if size >= 1e15 || !value.is_finite() => return format!("{value}"),
+        10.0.. => 2,
+        0.1.. => 4,
+        _ => 9,
+    };
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A rate per second: `0.3`, `44`, `1.2k`.

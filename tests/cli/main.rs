@@ -31,4 +31,5 @@ mod secrets;
 mod switch;
 mod tls;
 mod ways;
+mod whose;
 mod words;

@@ -164,3 +164,53 @@ fn logs_in_which_no_line_bears_a_time_say_so() {
         }
     }
 }
+
+#[test]
+fn a_stretch_that_ends_before_it_begins_is_refused_and_one_without_a_line_is_unknown() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("a.log", log());
+    let (early, late) = ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z");
+    let run = |stretch: &[&str]| {
+        let args = [&["replay", "--json"], stretch].concat();
+        sandbox.run(args.iter().map(AsRef::as_ref).chain([log.as_os_str()]))
+    };
+    run(&["--from", late, "--to", early]).exits(64).says("nothing lies between");
+    for stretch in [["--from", "2026-11-20T15:00:00Z"].as_slice(), &["--from", early, "--to", late]]
+    {
+        let said = run(stretch).ok();
+        let rows = said.lines();
+        let (picture, events) = rows.split_last().unwrap();
+        assert_eq!(picture["state"], "unknown", "{picture}");
+        let told = events.iter().any(|event| {
+            event["summary"].as_str().unwrap().starts_with("no line lies in the stretch")
+        });
+        assert!(told, "{events:?}");
+    }
+}
+
+#[test]
+fn queues_of_one_class_add_up() {
+    let sandbox = Sandbox::new();
+    let line = |second: u32, word: &str, depth: u32| {
+        let at = format!("2026-11-20T14:00:{second:02}Z");
+        json!({ "kind": "queue", "at": at, "queue": "llm", "priority": word, "depth": depth })
+    };
+    let lines = [
+        line(0, "critical", 7),
+        line(0, "urgent", 5),
+        line(1, "low", 1),
+        line(1, "critical", 8),
+        line(2, "bulk", 3),
+        line(2, "batch", 2),
+    ];
+    let log = sandbox.file("q.log", lines.map(|line| format!("{line}\n")).concat());
+    let said = sandbox.run(["replay".as_ref(), "--json".as_ref(), log.as_os_str()]).ok();
+    let rows = said.lines();
+    let queues = rows.last().unwrap()["queues"].as_array().unwrap().clone();
+    let depth = |word: &str| {
+        let mut of = queues.iter().filter(|queue| queue["priority"] == word);
+        (of.next().unwrap()["depth"].as_u64().unwrap(), of.count())
+    };
+    assert_eq!(depth("critical"), (13, 0));
+    assert_eq!(depth("low"), (6, 0));
+}

@@ -108,5 +108,13 @@ fn a_directory_that_others_may_write_is_not_trusted_any_more() {
     status_until(&sandbox, "the failure", |status| all(status)["failed"] == true);
     fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
     status_until(&sandbox, "it is used again", |status| all(status)["state"] == "tripped");
+    let settled = |status: &Value| {
+        let kinds = ["switch_problem", "trip_failed"];
+        let findings = status["findings"].as_array().unwrap();
+        !findings.iter().any(|finding| kinds.contains(&finding["kind"].as_str().unwrap()))
+    };
+    let seen = status_until(&sandbox, "what was wrong is told no more", settled);
+    let verdict = seen["verdict"].as_str().unwrap();
+    assert!(!verdict.contains("NOT tripped") && !verdict.contains("others may"), "{verdict}");
     daemon.stop();
 }

@@ -534,6 +534,20 @@ fn a_stop_whose_file_is_made_again_is_the_same_stop_and_nobody_else_tripped_it()
 }
 
 #[test]
+fn a_run_that_finds_a_stop_says_from_when_on_it_saw_what_hosts_do() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    trip_at(&sandbox, "all", at(SystemTime::now() - Duration::from_secs(60)));
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
+    let verdict = seen["verdict"].as_str().unwrap();
+    let from = switch(&seen, "all").unwrap()["watched_from"].as_str().unwrap();
+    let told = format!("no call seen since {}Z, when this run began: not proven", &from[11..19]);
+    assert!(verdict.contains(&told), "{verdict}");
+    daemon.stop();
+}
+
+#[test]
 fn calls_that_passed_while_a_kill_file_was_gone_are_not_held_against_a_gateway() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");

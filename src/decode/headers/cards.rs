@@ -40,6 +40,10 @@ pub(super) enum Role {
     ShouldRetry,
     RequestId,
     Model,
+    /// The account that the call was made in.
+    Organization,
+    /// A part of that account with limits of its own.
+    Project,
     /// The key or deployment the numbers are for.
     Subject,
     /// The policy's name, beside an old trio.
@@ -136,6 +140,8 @@ fn role(name: &[u8]) -> Role {
         b"x-should-retry" => Role::ShouldRetry,
         b"request-id" | b"x-request-id" => Role::RequestId,
         b"openai-model" | b"x-litellm-model-group" | b"x-ms-served-model" => Role::Model,
+        b"openai-organization" | b"anthropic-organization-id" => Role::Organization,
+        b"openai-project" => Role::Project,
         b"x-ratelimit-key" | b"x-ratelimit-resource" => Role::Subject,
         b"ratelimit-name" => Role::PolicyName,
         b"policy-id" | b"rate-limit-type" => Role::RefusedBy,

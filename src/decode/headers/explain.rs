@@ -125,7 +125,7 @@ const fn role_word(role: Role) -> &'static str {
         Role::ShouldRetry => "whether to retry",
         Role::RequestId => "request id",
         Role::Model => "model",
-        Role::Subject => "whose limit",
+        Role::Organization | Role::Project | Role::Subject => "whose limit",
         Role::PolicyName => "name of the policy",
         Role::RefusedBy => "which limit refused",
         Role::GatewayRefused => "refused by the gateway",

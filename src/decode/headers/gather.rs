@@ -38,6 +38,9 @@ pub(super) struct Aside {
     pub request_id: Option<usize>,
     pub model: Option<usize>,
     pub cost: Option<NanoUsd>,
+    /// The account that the call was made in, and the part of it.
+    pub organization: Option<usize>,
+    pub project: Option<usize>,
     /// The key or deployment the numbers are for.
     pub subject: Option<usize>,
     /// The policy's name, beside an old trio.
@@ -288,6 +291,8 @@ impl Aside {
             Role::ShouldRetry => self.should_retry = flag(value).or(self.should_retry),
             Role::RequestId => self.request_id = self.request_id.or(Some(index)),
             Role::Model => self.model = self.model.or(Some(index)),
+            Role::Organization => self.organization = self.organization.or(Some(index)),
+            Role::Project => self.project = self.project.or(Some(index)),
             Role::Subject => self.subject = Some(index),
             Role::PolicyName => self.policy = Some(index),
             Role::RefusedBy => self.refused_by = Some(index),

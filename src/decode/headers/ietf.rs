@@ -43,7 +43,7 @@ pub(super) fn dictionary(value: &[u8]) -> Option<Member<'_>> {
         let (key, text) = assignment(piece)?;
         match key {
             b"limit" => whole.quota = amount(text, &mut whole.broken),
-            b"remaining" => whole.remaining = amount(text, &mut whole.broken),
+            b"remaining" => whole.remaining = signed(text, &mut whole.broken),
             b"reset" => whole.reset = Some(text),
             _ => {}
         }
@@ -76,7 +76,7 @@ fn member(piece: &[u8]) -> Member<'_> {
             let broken = &mut member.broken;
             match key {
                 b"q" => member.quota = amount(text, broken),
-                b"r" => member.remaining = amount(text, broken),
+                b"r" => member.remaining = signed(text, broken),
                 b"t" => member.reset = Some(text),
                 b"w" => member.window_s = seconds(text, broken),
                 b"qu" | b"u" => member.unit = Some(quoted(text).unwrap_or(text)),
@@ -92,7 +92,14 @@ fn member(piece: &[u8]) -> Member<'_> {
 }
 
 fn amount(text: &[u8], broken: &mut bool) -> Option<Amount> {
-    let read = number::decimal(text).ok().filter(|count| *count >= 0);
+    let read = signed(text, broken).filter(|count| count.0 >= 0);
+    *broken |= read.is_none();
+    read
+}
+
+/// What is left: below zero it is an overdraft.
+fn signed(text: &[u8], broken: &mut bool) -> Option<Amount> {
+    let read = number::decimal(text).ok();
     *broken |= read.is_none();
     read.map(Amount)
 }

@@ -16,6 +16,7 @@ pub(super) struct Labels {
     names: Names,
     labels: FxHashMap<Box<[u8]>, Sym>,
     providers: FxHashMap<Box<[u8]>, Sym>,
+    parts: FxHashMap<(Sym, Sym), Sym>,
 }
 
 impl Labels {
@@ -24,6 +25,7 @@ impl Labels {
             names: names.clone(),
             labels: FxHashMap::default(),
             providers: FxHashMap::default(),
+            parts: FxHashMap::default(),
         }
     }
 
@@ -39,6 +41,20 @@ impl Labels {
             *to = if *from == b'-' { b'_' } else { *from };
         }
         self.label(spelling)
+    }
+
+    /// The name of a part of a whole: `acme/proj_1`. The whole's own, if there is none.
+    pub fn part(&mut self, whole: Sym, part: Option<Sym>) -> Option<Sym> {
+        let Some(part) = part else { return Some(whole) };
+        if let Some(known) = self.parts.get(&(whole, part)) {
+            return Some(*known);
+        }
+        let text = format!("{}/{}", self.names.text(whole), self.names.text(part));
+        let sym = self.names.intern(NameKind::Label, &text);
+        if self.parts.len() < CACHED {
+            self.parts.insert((whole, part), sym);
+        }
+        Some(sym)
     }
 
     pub fn provider(&mut self, text: &[u8]) -> Option<Sym> {

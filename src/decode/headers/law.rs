@@ -35,15 +35,40 @@ pub(super) enum Unit {
     Millis,
 }
 
+/// A time until a bucket is full, as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Span {
+    /// In seconds.
+    pub seconds: f64,
+    /// What was cut off is less than this.
+    pub cut_s: f64,
+}
+
+impl Span {
+    /// Printed to the millisecond.
+    pub fn exact(nanos: i64) -> Span {
+        Span { seconds: Amount(nanos.into()).as_f64(), cut_s: PRECISION_S }
+    }
+
+    /// A bare number of whole seconds, or of milliseconds.
+    pub fn bare(nanos: i64, unit: Unit) -> Span {
+        match unit {
+            Unit::Seconds => Span { cut_s: 1.0, ..Span::exact(nanos) },
+            Unit::Millis => Span::exact(nanos / 1000),
+        }
+    }
+}
+
 /// The window behind a bucket's numbers.
-pub(super) fn window(limit: Amount, remaining: Amount, reset_s: f64) -> Verdict {
+pub(super) fn window(limit: Amount, remaining: Amount, reset: Span) -> Verdict {
+    let Span { seconds: reset_s, cut_s } = reset;
     let (limit, used) = (limit.as_f64(), limit.as_f64() - remaining.as_f64());
-    if reset_s <= PRECISION_S || limit <= 0.0 || used < 1.0 {
+    if reset_s <= cut_s || limit <= 0.0 || used < 1.0 {
         return Verdict::Silent;
     }
     // `remaining` is floored, so true use lies in (used - 1, used].
     let least = (reset_s - PRECISION_S) * limit / used;
-    let most = if used > 1.0 { (reset_s + PRECISION_S) * limit / (used - 1.0) } else { f64::MAX };
+    let most = if used > 1.0 { (reset_s + cut_s) * limit / (used - 1.0) } else { f64::MAX };
     let fits = |window: &&u32| (least..=most).contains(&f64::from(**window));
     if let Some(window) = CANONICAL_S.iter().find(fits) {
         return Verdict::Window(*window);
@@ -80,7 +105,24 @@ mod tests {
     use super::*;
 
     fn law(limit: i64, remaining: i64, reset_s: f64) -> Verdict {
-        window(Amount::whole(limit), Amount::whole(remaining), reset_s)
+        let reset = Span { seconds: reset_s, cut_s: PRECISION_S };
+        window(Amount::whole(limit), Amount::whole(remaining), reset)
+    }
+
+    #[test]
+    fn whole_seconds_tell_it_as_well_where_they_are_several() {
+        for (limit, remaining, seconds, expected) in [
+            (80_000, 20_000, 45, Verdict::Window(60)),
+            (80_000, 19_997, 45, Verdict::Window(60)),
+            (80_000, 78_000, 1, Verdict::Silent),
+            (80_000, 0, 1, Verdict::Silent),
+            (80_000, 0, 2, Verdict::Contradiction),
+            (1000, 999, 86, Verdict::Window(86_400)),
+        ] {
+            let reset = Span::bare(seconds * 1_000_000_000, Unit::Seconds);
+            let told = window(Amount::whole(limit), Amount::whole(remaining), reset);
+            assert_eq!(told, expected, "{remaining} of {limit}, {seconds} s");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::families::Kin;
-use super::law::{self, Unit, Verdict};
+use super::law::{self, Span, Unit, Verdict};
 use super::provider::{BareReset, Doc, Profile};
 use super::reset::Written;
 use crate::domain::amount::SCALE;
@@ -26,7 +26,12 @@ pub(super) struct Setting {
     pub status: Option<u16>,
     pub provider: Option<Sym>,
     pub model: Option<Sym>,
+    /// Account or deployment that the provider counts for.
+    pub account: Option<Sym>,
+    /// The key or deployment that a header names.
     pub subject: Option<Sym>,
+    /// That of the account.
+    pub part: Option<Sym>,
     /// Name of the policy of an old trio.
     pub policy: Option<Sym>,
     pub profile: Option<&'static Profile>,
@@ -156,8 +161,11 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
     if !known && reset.is_none() && draft.status.is_none() {
         return None;
     }
+    let by_law = setting.profile.is_some_and(|profile| profile.bare_reset == BareReset::ByLaw);
     let span = match reset {
-        Some(Written::Span(nanos)) => Some(nanos),
+        Some(Written::Span(nanos)) => Some(Span::exact(nanos)),
+        // The law that tells its unit tells the window as well.
+        Some(Written::Bare(nanos)) if by_law => Some(Span::bare(nanos, unit)),
         _ => None,
     };
     let levels = Levels { limit, remaining, span };
@@ -193,8 +201,8 @@ pub(super) struct Frame {
 pub(super) struct Levels {
     pub limit: Option<Amount>,
     pub remaining: Option<Amount>,
-    /// The reset, where it is a duration, in nanoseconds.
-    pub span: Option<i64>,
+    /// The reset, where it is a duration.
+    pub span: Option<Span>,
 }
 
 impl Frame {
@@ -212,17 +220,21 @@ impl Frame {
             && key.named
             && resource != Resource::Spend;
         let by_model = by_model || key.described && scope == Scope::Model;
+        let mut id = LimitId {
+            layer,
+            provider: setting.provider,
+            scope,
+            label: key.label.or(setting.policy.filter(|_| family.kin == Kin::Trio)),
+            ..LimitId::of(resource)
+        };
+        let plain = family.kin == Kin::Suffixed && !key.described;
+        id.subject = match id.is_of_account() {
+            true if plain => setting.part,
+            true => setting.account,
+            false => setting.subject.filter(|_| plain),
+        };
         Frame {
-            id: LimitId {
-                layer,
-                provider: setting.provider,
-                model: None,
-                scope,
-                subject: subject(draft, setting),
-                resource,
-                window_s: None,
-                label: key.label.or(setting.policy.filter(|_| family.kin == Kin::Trio)),
-            },
+            id,
             said: draft.window.or(key.window_s.map(|seconds| (seconds, WindowFrom::Name))),
             documented: documented(draft, setting, layer),
             yields: setting.profile.is_some_and(|profile| profile.doc == Doc::Yielding),
@@ -249,9 +261,7 @@ impl Frame {
         let Levels { limit, remaining, span } = levels;
         // What the refill law says of the window.
         let verdict = match (span, limit, remaining) {
-            (Some(nanos), Some(limit), Some(remaining)) => {
-                law::window(limit, remaining, Amount(nanos.into()).as_f64())
-            }
+            (Some(span), Some(limit), Some(remaining)) => law::window(limit, remaining, span),
             _ => Verdict::Silent,
         };
         let derived = match verdict {
@@ -364,11 +374,6 @@ fn documented(draft: &Draft, setting: &Setting, layer: Layer) -> Option<u32> {
         Kin::Field | Kin::Ai | Kin::Body | Kin::Plain => false,
     };
     key.family.window_s.or(setting.profile.filter(|_| spoken).and_then(from_profile))
-}
-
-fn subject(draft: &Draft, setting: &Setting) -> Option<Sym> {
-    let plain = draft.key.family.kin == Kin::Suffixed && !draft.key.described;
-    setting.subject.filter(|_| plain)
 }
 
 fn reset_at(draft: &Draft, written: Written, unit: Unit, now: Wall) -> Wall {

@@ -11,15 +11,16 @@ use super::cards::Role;
 use super::draft::Draft;
 use super::families::Kin;
 use super::gather::Gathered;
+use super::law::Span;
 use super::plan::Plan;
 use super::reset::{self, Written};
 use super::settle::{Frame, Levels, Setting};
 use super::vocabulary::Verb;
 use super::{CallState, HeaderContext, HeaderReport};
-use crate::domain::{Amount, Layer, LimitReading};
+use crate::domain::{Amount, Layer, LimitReading, Sym};
 use crate::scan::number;
 
-/// Lists of names that are known, each with one provider.
+/// Lists of names that are known, each with one provider and one account.
 const KEPT: usize = 8;
 
 /// What is known of usual responses.
@@ -37,6 +38,9 @@ struct Known {
     mark: Mark,
     /// The provider, as the log names it.
     provider: Option<String>,
+    deployment: Option<Sym>,
+    /// What the headers that say whose limits these are stand at, and say.
+    whose: Vec<(usize, Box<[u8]>)>,
     /// Without any, none of them is usual.
     buckets: Vec<Bucket>,
     /// Positions of values that must be the same: what a gateway sends twice.
@@ -84,7 +88,7 @@ impl Usual {
         report: &mut HeaderReport,
     ) -> bool {
         let mark = bag.mark();
-        let known = self.known.iter().find(|known| known.is_of(mark, context));
+        let known = self.known.iter().find(|known| known.is_of(mark, bag, context));
         let usual = known.filter(|known| !known.buckets.is_empty() && may_be_usual(context));
         let Some(Known { buckets, copies, report: fixed, .. }) = usual else { return false };
         if copies.iter().any(|[copy, original]| bag.value(*copy) != bag.value(*original)) {
@@ -123,10 +127,10 @@ impl Usual {
         if !again || !may_be_usual(context) || !report.says_levels_only() || !is_plain(plan) {
             return;
         }
-        let place = self.known.iter().position(|known| known.is_of(mark, context));
+        let place = self.known.iter().position(|known| known.is_of(mark, bag, context));
         let place = place.unwrap_or_else(|| self.room());
         let Some(known) = self.known.get_mut(place) else { return };
-        known.be_of(mark, context);
+        known.be_of(mark, bag, context, plan);
         let all_known = known.buckets_of(plan, &gathered.drafts, setting).is_some();
         if !all_known || report.limits.len() != known.buckets.len() {
             return known.buckets.clear();
@@ -149,13 +153,21 @@ impl Usual {
 
 impl Known {
     #[inline]
-    fn is_of(&self, mark: Mark, context: &HeaderContext<'_>) -> bool {
-        self.mark == mark && self.provider.as_deref() == context.provider
+    fn is_of(&self, mark: Mark, bag: &HeaderBag, context: &HeaderContext<'_>) -> bool {
+        self.mark == mark
+            && self.deployment == context.deployment
+            && self.provider.as_deref() == context.provider
+            && self.whose.iter().all(|(index, name)| bag.value(*index) == Some(&**name))
     }
 
     /// Starts over for these.
-    fn be_of(&mut self, mark: Mark, context: &HeaderContext<'_>) {
+    fn be_of(&mut self, mark: Mark, bag: &HeaderBag, context: &HeaderContext<'_>, plan: &Plan) {
         self.mark = mark;
+        self.deployment = context.deployment;
+        let names = plan.steps.iter().filter(|step| says_whose(step.role));
+        let whose = names.filter_map(|step| Some((step.index, bag.value(step.index)?.into())));
+        self.whose.clear();
+        self.whose.extend(whose);
         self.buckets.clear();
         self.copies.clear();
         match (&mut self.provider, context.provider) {
@@ -206,10 +218,16 @@ fn may_be_usual(context: &HeaderContext<'_>) -> bool {
         && context.url.is_none()
 }
 
+fn says_whose(role: Role) -> bool {
+    matches!(role, Role::Organization | Role::Project)
+}
+
 /// Whether all that names say is about buckets of which none can be a part of another,
 /// unless it repeats it.
 fn is_plain(plan: &Plan) -> bool {
-    let alone = |role: Role| matches!(role, Role::Other | Role::RequestId | Role::Model);
+    let alone = |role: Role| {
+        matches!(role, Role::Other | Role::RequestId | Role::Model) || says_whose(role)
+    };
     !plan.dated
         && plan.steps.iter().all(|step| alone(step.role))
         && plan.buckets.iter().all(|key| match key.family.kin {
@@ -260,7 +278,7 @@ impl Bucket {
             None => None,
         };
         let span = match reset {
-            Some(Written::Span(nanos)) => Some(nanos),
+            Some(Written::Span(nanos)) => Some(Span::exact(nanos)),
             _ => None,
         };
         let at = reset.map(|written| written.at(context.at));

@@ -35,6 +35,7 @@ fields! {
         Provider "provider" Text,
         Model "model" Text,
         Endpoint "endpoint" Text,
+        Deployment "deployment" Text,
         Host "host" Text,
         Key "key_id" Text,
         Team "team" Text,

@@ -195,6 +195,7 @@ impl Page {
                     name: Some(name),
                     host: self.host,
                     priority: None,
+                    lane: None,
                     depth: None,
                     running: None,
                     oldest_age_s: None,

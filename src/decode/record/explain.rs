@@ -256,7 +256,7 @@ const fn name_kind(field: Field) -> Option<NameKind> {
         Field::Team => Some(NameKind::Team),
         Field::User => Some(NameKind::User),
         Field::Environment => Some(NameKind::Environment),
-        Field::Queue => Some(NameKind::Label),
+        Field::Queue | Field::Deployment => Some(NameKind::Label),
         _ => None,
     }
 }

@@ -136,6 +136,7 @@ impl Redis {
             name: self.naming.name(NameKind::Label, &queue.name),
             host: host.and_then(|host| self.naming.name(NameKind::Host, host)),
             priority: queue.priority,
+            lane: self.naming.name(NameKind::Label, &queue.key),
             depth: length.depth,
             running: length.running,
             // A clock that is behind the writer's makes nobody older.

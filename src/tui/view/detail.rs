@@ -110,7 +110,11 @@ impl Facts {
     }
 
     fn number(self, label: &'static str, value: Option<Number>) -> Facts {
-        self.maybe(label, value.map(|Number(value)| fmt::exact(value)))
+        self.float(label, value.map(|Number(value)| value))
+    }
+
+    fn float(self, label: &'static str, value: Option<f64>) -> Facts {
+        self.maybe(label, value.map(fmt::exact))
     }
 
     fn ratio(self, label: &'static str, value: Option<f64>) -> Facts {
@@ -216,9 +220,9 @@ fn queue_facts(queue: &Queue, elapsed_s: f64) -> Vec<Fact> {
         .maybe("priority", queue.priority)
         .maybe("depth", queue.depth.map(|depth| at_least(depth, queue.depth_partial)))
         .span("oldest", queue.oldest_age_s)
-        .maybe("in per second", queue.in_per_s)
-        .maybe("out per second", queue.out_per_s)
-        .maybe("dropped per s", queue.dropped_per_s)
+        .float("in per second", queue.in_per_s)
+        .float("out per second", queue.out_per_s)
+        .float("dropped per s", queue.dropped_per_s)
         .percentiles("wait", queue.wait_ms)
         .text("age", fmt::age(queue.age_s + elapsed_s))
         .done()
@@ -257,7 +261,7 @@ fn retry_facts(retries: &Retries) -> Vec<Fact> {
         .text("success by try", attempts.join("  "))
         .ratio("waited as asked", retries.retry_after_honoured_ratio)
         .about_usd("wasted per hour", retries.wasted_usd_per_hour)
-        .maybe("hopeless per s", retries.non_retryable_retried_per_s)
+        .float("hopeless per s", retries.non_retryable_retried_per_s)
         .done()
 }
 
@@ -274,8 +278,8 @@ fn alert_facts(alert: &Alert, elapsed_s: f64) -> Vec<Fact> {
         .text("since", &*alert.since)
         .text("summary", &*alert.summary)
         .text("labels", labels.join(" "))
-        .maybe("value", alert.value)
-        .maybe("threshold", alert.threshold)
+        .float("value", alert.value)
+        .float("threshold", alert.threshold)
         .span("fires after", (alert.needs_s > 0.0).then_some(alert.needs_s))
         .text("acknowledged", alert.acked_by.as_deref().unwrap_or("by nobody"))
         .maybe("silenced until", alert.silenced_until.as_ref())
@@ -307,6 +311,7 @@ fn switch_facts(tripped: &Switch) -> Vec<Fact> {
         .text("file", &*tripped.path)
         .maybe("since", tripped.since.as_ref())
         .maybe("made again", tripped.made_again_at.as_ref())
+        .maybe("watched from", tripped.watched_from.as_ref())
         .maybe("by", tripped.by.as_ref())
         .maybe("rule", tripped.rule.as_ref())
         .maybe("reason", tripped.reason.as_ref())

@@ -5,6 +5,7 @@ use ratatui::style::Style;
 
 use super::pen::Canvas;
 use super::popup;
+use super::table::path_end;
 use crate::action::SwitchScope;
 use crate::snapshot::Snapshot;
 use crate::text::{printable, width, wrapped};
@@ -15,6 +16,8 @@ use crate::tui::rows;
 use crate::tui::theme::Tone;
 
 const COLUMNS: u16 = 74;
+/// Rows of the screen that no box has inside.
+const FRAME: usize = 3;
 /// Before a name that may look like another one and is not.
 const LOOK_ALIKE: &str = "(not ASCII) ";
 /// Columns of the facts' labels.
@@ -101,9 +104,9 @@ fn draw_scopes(
 
 fn draw_plan(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, plan: &Plan) {
     let columns = usize::from(popup::columns_inside(screen, COLUMNS)).saturating_sub(LABEL);
-    let facts: Vec<_> =
-        facts(model, plan).into_iter().flat_map(|fact| lines(fact, columns)).collect();
     let inputs = if plan.scope.is_some() { 2 } else { 0 };
+    let room = usize::from(screen.height).saturating_sub(FRAME + inputs + 2);
+    let facts = fitting(facts(model, plan), columns, room);
     let rows = u16::try_from(facts.len() + inputs + 2).unwrap_or(u16::MAX);
     let title = match plan.intent {
         Intent::Trip => "TRIP KILL SWITCH  nothing done yet",
@@ -128,6 +131,20 @@ fn draw_plan(canvas: &mut Canvas<'_>, screen: Rect, model: &Model, plan: &Plan) 
     }
     draw_buttons(canvas, inside, row, plan);
     canvas.row(inside, row + 1).tone(hint(plan), Tone::Quiet);
+}
+
+/// All facts in full; where there is no room for that, a line of each as far as they go,
+/// which says that it is cut, and of a path its end.
+fn fitting(facts: Vec<Fact>, columns: usize, room: usize) -> Vec<Fact> {
+    let whole: Vec<Fact> = facts.iter().cloned().flat_map(|fact| lines(fact, columns)).collect();
+    if whole.len() <= room {
+        return whole;
+    }
+    let cut = |(label, value, tone): Fact| match label {
+        "file" => (label, path_end(&value, columns), tone),
+        _ => (label, printable(&value).into_owned(), tone),
+    };
+    facts.into_iter().map(cut).collect()
 }
 
 /// A fact in lines that fit: of a command the end is as good as the beginning.

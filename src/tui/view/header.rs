@@ -183,7 +183,7 @@ fn data_age(model: &Model) -> (String, Tone) {
     let newest = model.live.as_deref().and_then(Snapshot::data_age_s);
     match newest.map(|age| age + model.live_age_s()) {
         None => (format!("data {}", fmt::ABSENT), Tone::Plain),
-        Some(age) if age >= OLD_DATA_S => (format!("data {}!", fmt::age(age)), Tone::Warning),
+        Some(age) if age >= OLD_DATA_S => (format!("data {} old", fmt::age(age)), Tone::Warning),
         Some(age) => (format!("data {}", fmt::age(age)), Tone::Plain),
     }
 }

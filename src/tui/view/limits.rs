@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::pen::Canvas;
-use super::table::{Cell, Table, cell, gauge, left, plain, right};
+use super::table::{Cell, Table, both_ends, cell, gauge, left, plain, right};
 use crate::snapshot::{Limit, LimitName, Number, State};
 use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
@@ -17,6 +17,9 @@ const FORECAST: u16 = 52;
 const WIDE: u16 = 120;
 /// Columns that everything but the gauge takes on a wide screen.
 const WIDE_REST: u16 = 106;
+
+/// Position among the columns of what the limit is about.
+const ABOUT: usize = 2;
 
 /// Draw the panel.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
@@ -49,11 +52,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let limits = model.shown().map_or(&[][..], |snapshot| &snapshot.limits);
     let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
     let narrow = area.width < NARROW;
+    let about_columns = table.columns_of(ABOUT, area.width);
     table.draw(canvas, area, model, |index| {
         let Some(limit) = limits.get(index) else { return Vec::new() };
         let mut name = limit.name();
         if narrow {
             name.about = joined(&name);
+        }
+        if limit.has_twin {
+            name.about = both_ends(&name.about, about_columns);
         }
         cells(limit, name, elapsed_s, gauge_columns, theme)
     });

@@ -65,9 +65,13 @@ fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
     ]
 }
 
-/// The cap's name, and its period where that does not say it.
+/// The cap's name, and its period where that does not say it. Of rows of one cap it
+/// begins with what tells them apart, for its end is what is cut off.
 fn name(cap: &Cap) -> String {
-    let title = cap.title();
+    let title = match &cap.of {
+        Some(of) => format!("{of} {}", cap.name),
+        None => cap.title(),
+    };
     if cap.name.contains(&*cap.period) { title } else { format!("{title}/{}", cap.period) }
 }
 

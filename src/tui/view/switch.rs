@@ -64,16 +64,20 @@ pub fn cause(switch: &Switch) -> String {
 
 /// `gw-1 OBEYED 12 refused`: what the logs say about the stop.
 pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
+    let evidence = evidence(switch.watched_from(), host);
     match &switch.problem {
         // What the logs say about a stop comes first.
-        Some(problem) if switch.state == "tripped" => format!("{}; {problem}", evidence(host)),
+        Some(problem) if switch.state == "tripped" => format!("{evidence}; {problem}"),
         Some(problem) => problem.to_string(),
-        None => evidence(host),
+        None => evidence,
     }
 }
 
-fn evidence(host: Option<&SwitchHost>) -> String {
-    let Some(host) = host else { return "no call seen since the trip".into() };
+fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
+    let Some(host) = host else {
+        let since = watched_from.unwrap_or_else(|| "the trip".into());
+        return format!("no call seen since {since}");
+    };
     let draining = match host.draining {
         0 => String::new(),
         count => format!(", {} draining", count_text(count)),

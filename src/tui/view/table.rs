@@ -182,6 +182,24 @@ pub fn path_end(path: &str, columns: usize) -> String {
     format!("..{kept}")
 }
 
+/// How a name begins and ends, where not all of it fits: of two that are alike the end
+/// tells which is which.
+pub fn both_ends(name: &str, columns: usize) -> String {
+    let safe = printable(name);
+    if width(&safe) <= columns {
+        return safe.into_owned();
+    }
+    let mut room = columns.saturating_sub(2) / 2;
+    let mut head = String::new();
+    for ch in safe.chars() {
+        let Some(left) = room.checked_sub(ch.width().unwrap_or(0)) else { break };
+        room = left;
+        head.push(ch);
+    }
+    let tail = path_end(&safe, columns.saturating_sub(width(&head)));
+    head + &tail
+}
+
 /// A gauge in exactly `columns` columns; `None` is a gauge nobody knows.
 pub fn gauge(theme: Theme, ratio: Option<f64>, columns: usize) -> String {
     let [open, full, empty, close] = theme.gauge();
@@ -212,4 +230,22 @@ fn cursor_in(model: &Model, panel: Panel) -> Option<usize> {
 /// The first visible row, so that the cursor is visible.
 fn top_row(cursor: Option<usize>, height: usize) -> usize {
     cursor.map_or(0, |cursor| (cursor + 1).saturating_sub(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_names_that_are_alike_the_end_is_not_cut_off() {
+        for (name, columns, shown) in [
+            ("gpt-4o org acme", 15, "gpt-4o org acme"),
+            ("gpt-4o org acme/production", 16, "gpt-4o ..duction"),
+            ("gpt-4o org acme/staging", 16, "gpt-4o ..staging"),
+            ("gpt-4o", 3, "..o"),
+        ] {
+            assert_eq!(both_ends(name, columns), shown);
+            assert!(width(&both_ends(name, columns)) <= columns);
+        }
+    }
 }

@@ -1,0 +1,410 @@
+//! One limit over time: its last reading, projected to the present, and overruled at
+//! once by a refusal. Of other limits it knows nothing.
+
+use std::time::Duration;
+
+use super::heard::Heard;
+use super::limit_name::{LimitName, LimitParts};
+pub use super::limit_view::{Back, View};
+use super::skew::{READ_AHEAD, SKEW, precedes};
+use crate::domain::{
+    Amount, LimitId, LimitReading, LimitStatus, Mono, Names, ReadingSource, Request, Reset,
+    ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision,
+};
+use crate::stats::{Drain, Sliding};
+
+/// Window assumed for staleness where none is known.
+const USUAL_WINDOW: Duration = Duration::from_secs(60);
+/// What an administration API says is asked for seldom, and holds for longer.
+const POLLED: Duration = Duration::from_secs(3600);
+/// Without a reading for this long, nobody draws from it any more.
+const STILL: Duration = Duration::from_secs(5);
+/// Windows ahead for which the present rate says anything.
+const HORIZON: f64 = 5.0;
+/// Share of a limit that must be there again before it is called back.
+const BACK: f64 = 0.05;
+/// How long a refusal stands when the server did not say.
+const USUAL_REFUSAL: Duration = Duration::from_secs(5);
+/// The same for money that is spent: waiting brings none back, a call that passes
+/// shows that somebody did.
+const SPENT_REFUSAL: Duration = Duration::from_secs(600);
+
+/// One limit over time.
+#[derive(Debug)]
+pub struct Gauge {
+    /// Its newest reading; fields a reading lacks keep their last value.
+    pub last: LimitReading,
+    /// When the newest reading was made, on the monotonic line.
+    pub read_at: Mono,
+    /// The limit's size before it last changed.
+    pub previous_limit: Option<Amount>,
+    /// Rules that watch it.
+    pub rules: Box<[u16]>,
+    /// What of it may stop traffic.
+    pub heard: Heard,
+    /// Another account has a limit like it: only its subject tells them apart.
+    pub has_twin: bool,
+    drain: Drain,
+    readings: Sliding<u32>,
+    pub(super) refused: Option<Refusal>,
+    was_exhausted: bool,
+    window: WindowDecision,
+}
+
+/// A refusal that names this limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    at: Wall,
+    until: Wall,
+    /// Whether the server said until when, or we assume it.
+    told: Told,
+}
+
+/// Where the end of a refusal is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    ByServer,
+    /// By how fast the bucket fills up.
+    ByRefill,
+    Assumed,
+}
+
+impl Gauge {
+    pub(super) fn new(reading: &LimitReading, now: Stamp) -> Gauge {
+        let mut gauge = Gauge {
+            last: *reading,
+            read_at: now.mono_of(reading.at),
+            previous_limit: None,
+            rules: Box::default(),
+            heard: Heard::default(),
+            has_twin: false,
+            drain: Drain::default(),
+            readings: Sliding::new(Duration::from_secs(5), 13),
+            refused: None,
+            was_exhausted: false,
+            window: WindowDecision::default(),
+        };
+        gauge.window.hear(reading);
+        gauge.note_level();
+        gauge
+    }
+
+    pub(super) fn update(&mut self, id: LimitId, reading: &LimitReading, now: Stamp) -> Seen {
+        if precedes(reading.at, self.last.at, READ_AHEAD, now) {
+            return Seen::Older;
+        }
+        let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
+        if changed {
+            self.previous_limit = self.last.limit;
+        }
+        // Two calls that ended in the same instant: the lower level is the later truth.
+        let remaining = match (self.last.remaining, reading.remaining) {
+            (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
+            (before, new) => new.or(before),
+        };
+        self.window.hear(reading);
+        let (window_s, window_from) = self.window.window().unzip();
+        let last = &mut self.last;
+        last.id = LimitId { window_s, ..id };
+        last.window_from = window_from;
+        last.at = reading.at;
+        last.limit = reading.limit.or(last.limit);
+        last.remaining = remaining;
+        last.used = reading.used.or(last.used);
+        last.used_ratio = reading.used_ratio.or(last.used_ratio);
+        last.reset = reading.reset.or(last.reset);
+        last.status = reading.status;
+        last.source = reading.source;
+        self.read_at = now.mono_of(reading.at);
+        self.note_level();
+        if changed { Seen::LimitChanged } else { Seen::Newer }
+    }
+
+    fn note_level(&mut self) {
+        if let Some(count) = self.readings.at(self.read_at) {
+            *count += 1;
+        }
+        if let Some(level) = self.level() {
+            self.drain.note(self.read_at, level, self.last.limit.map(Amount::as_f64));
+        }
+    }
+
+    /// What was left at the time of the reading.
+    pub(super) fn level(&self) -> Option<f64> {
+        let last = &self.last;
+        let limit = last.limit.map(Amount::as_f64);
+        if let Some(remaining) = last.remaining {
+            return Some(remaining.as_f64());
+        }
+        if let (Some(limit), Some(used)) = (limit, last.used) {
+            return Some(limit - used.as_f64());
+        }
+        // Of a utilisation only the share is known.
+        last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
+    }
+
+    pub(super) fn refuse(&mut self, request: &Request, now: Wall) {
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
+        let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
+        let (wait, told) = match (asked, self.wait(request.at)) {
+            (Some(asked), _) => (asked, Told::ByServer),
+            (None, Some((wait, told))) => (wait, told),
+            (None, None) => (usual, Told::Assumed),
+        };
+        let until = request.at.plus(wait);
+        if self.refusal(now).is_none_or(|refusal| until > refusal.until || request.at > refusal.at)
+        {
+            self.refused = Some(Refusal { at: request.at, until, told });
+        }
+        if self.last.limit.is_none() && self.last.remaining.is_none() {
+            self.last.at = self.last.at.max(request.at);
+            if told == Told::ByServer {
+                self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
+            }
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self, names: &Names) -> LimitName {
+        let has_twin = self.has_twin;
+        LimitName::from(LimitParts { has_twin, ..LimitParts::of(&self.last.id, names) })
+    }
+
+    /// How long a call that is refused at `at` waits, by the reset: until the window is
+    /// over, or until the first of a bucket is back, which is long before it is full.
+    fn wait(&self, at: Wall) -> Option<(Duration, Told)> {
+        let reset = self.last.reset.filter(|reset| reset.at > at)?;
+        let whole = reset.at.since(at);
+        if reset.kind != ResetKind::FullAt {
+            return Some((whole, Told::ByServer));
+        }
+        let (level, limit) = (self.level()?, self.last.limit?.as_f64());
+        let missing = (1.0 - level) / (limit - level);
+        let share = Some(missing).filter(|share| level < 1.0 && (0.0..=1.0).contains(share))?;
+        Some((whole.mul_f64(share), Told::ByRefill))
+    }
+
+    /// Whether it is known by refusals alone, and those name no limit.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        let last = &self.last;
+        last.id.resource == Resource::Other
+            && last.limit.is_none()
+            && last.remaining.is_none()
+            && last.used.is_none()
+            && last.used_ratio.is_none()
+    }
+
+    /// The last refusal, unless a clock that was wrong dated it.
+    fn refusal(&self, now: Wall) -> Option<Refusal> {
+        self.refused.filter(|refusal| refusal.at <= now.plus(SKEW))
+    }
+
+    pub(super) fn is_money(&self) -> bool {
+        matches!(self.last.id.resource, Resource::Credits | Resource::Spend)
+    }
+
+    /// Whether a call draws from this limit, as far as the identity tells.
+    pub(super) fn covers(&self, request: &Request, account: Option<Sym>) -> bool {
+        let id = &self.last.id;
+        let same = |own: Option<Sym>, other: Option<Sym>| own.is_none() || own == other;
+        same(id.provider, request.provider)
+            && same(id.model, request.model)
+            && (id.scope != Scope::Key || same(id.subject, request.caller.key))
+            && (!id.is_of_account() || account.is_none() || same(id.subject, account))
+    }
+
+    /// A success that began after the refusal, with something left, ends it.
+    pub(super) fn relent(&mut self, request: &Request, now: Wall) {
+        let began = request.began().unwrap_or(request.at);
+        self.refused = self.refusal(now);
+        if self.refused.is_some_and(|refusal| began > refusal.at)
+            && self.level().is_none_or(|level| level > 0.0)
+        {
+            self.refused = None;
+        }
+        if self.is_rejected() && began > self.last.at {
+            self.last.status = None;
+        }
+    }
+
+    /// Whether the provider itself says that calls are refused, whatever is left.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.last.status == Some(LimitStatus::Rejected)
+    }
+
+    /// What the gauge shows at `now`.
+    #[must_use]
+    pub fn view(&self, now: Stamp) -> View {
+        let age = now.mono.since(self.read_at);
+        let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
+        let is_polled = self.last.source == ReadingSource::Api;
+        let window = if is_polled { window.max(POLLED) } else { window };
+        let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
+        let turned = self.turned_over(now);
+        let stale = refused.is_none() && (age > window || turned);
+        let limit = self.last.limit.map(Amount::as_f64);
+        let level = if turned { limit.or(self.level()) } else { self.project(age) };
+        // What has no size, or does not say it, is spent all the same.
+        let is_real = limit.is_none_or(|limit| limit > 0.0);
+        let is_empty = is_real && level.is_some_and(|left| left <= 0.0);
+        let exhausted = refused.is_some() || (!stale && (self.is_rejected() || is_empty));
+        let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
+        let share = match limit {
+            Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
+            None => self.last.used_ratio.map(|used| 1.0 - used),
+        };
+        // A bucket whose time has passed is full now; a window's is over.
+        let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
+        let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
+        let refused_until = refused.filter(|refusal| refusal.told != Told::Assumed);
+        let reset_at = refused_until.map(|refusal| refusal.until).or(told.map(|reset| reset.at));
+        let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
+        View {
+            remaining,
+            remaining_ratio: share.map(|share| share.clamp(0.0, 1.0)),
+            reset_in_s,
+            reset_at,
+            back: match refused_until {
+                Some(Refusal { told: Told::ByRefill, .. }) => Some(Back::Refill),
+                Some(_) => Some(Back::RetryAfter),
+                None => self.last.reset.and_then(Back::of),
+            },
+            exhausts_in_s: if stale || exhausted {
+                None
+            } else {
+                self.exhausts_in(now, reset_in_s)
+            },
+            exhausted,
+            status: self.last.status.filter(|_| !stale),
+            stale,
+            age_s: age.as_secs_f64(),
+        }
+    }
+
+    /// What the last reading says is left, where that is so recent that the next one
+    /// may follow it: what comes back between two readings is drawn again by then.
+    #[must_use]
+    pub fn level_of_late(&self, now: Mono) -> Option<f64> {
+        self.level().filter(|_| now.since(self.read_at) <= STILL)
+    }
+
+    /// A fixed window whose end lay ahead when it was read, and is now past.
+    fn turned_over(&self, now: Stamp) -> bool {
+        self.last.reset.is_some_and(|reset| {
+            reset.kind == ResetKind::WindowEndsAt && reset.at > self.last.at && reset.at <= now.wall
+        })
+    }
+
+    /// The level now: a token bucket fills up while nobody draws from it.
+    fn project(&self, age: Duration) -> Option<f64> {
+        let level = self.level()?;
+        let reset = self.last.reset.filter(|reset| reset.kind == ResetKind::FullAt);
+        let (Some(limit), Some(reset)) = (self.last.limit.map(Amount::as_f64), reset) else {
+            // How much came back to what was empty only its size would tell.
+            return Some(level).filter(|left| *left > 0.0 || !self.came_back(age));
+        };
+        let fills_in = reset.at.seconds_after(self.last.at);
+        if level >= limit || fills_in <= 0.0 {
+            return Some(level);
+        }
+        let share = (age.as_secs_f64() / fills_in).min(1.0);
+        Some(level + (limit - level) * share)
+    }
+
+    /// Whether the reset of what says no size lies behind us.
+    fn came_back(&self, age: Duration) -> bool {
+        let in_s = self.last.reset.map(|reset| reset.at.seconds_after(self.last.at));
+        self.last.limit.is_none()
+            && in_s.is_some_and(|in_s| in_s > 0.0 && age.as_secs_f64() >= in_s)
+    }
+
+    /// Time until nothing is left, where that is near enough to mean something.
+    fn exhausts_in(&self, now: Stamp, reset_in_s: Option<f64>) -> Option<f64> {
+        if now.mono.since(self.read_at) > STILL {
+            return None;
+        }
+        let drain = self.drain.per_s(now.mono).filter(|per_s| *per_s > 0.0)?;
+        let left = self.level().filter(|left| *left > 0.0)?;
+        let seconds = left / drain;
+        let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);
+        let turns_first =
+            kind != ResetKind::FullAt && reset_in_s.is_some_and(|reset| reset < seconds);
+        let window = self.last.id.window_s.map_or(USUAL_WINDOW.as_secs_f64(), f64::from);
+        (!turns_first && seconds < window * HORIZON).then_some(seconds)
+    }
+
+    /// Readings of the last minute, as evidence.
+    #[must_use]
+    pub fn evidence(&self, now: Mono) -> u64 {
+        self.readings.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
+    }
+
+    /// Whether the exhaustion changed since this was last asked. The first drop
+    /// that trickles in is no end of it, and silence is none either.
+    pub fn exhaustion_change(&mut self, view: &View) -> Option<Exhaustion> {
+        let worth_calling = view.remaining_ratio.is_none_or(|left| left >= BACK);
+        if view.exhausted == self.was_exhausted || (self.was_exhausted && !worth_calling) {
+            return None;
+        }
+        self.was_exhausted = view.exhausted;
+        Some(if view.exhausted { Exhaustion::Began } else { Exhaustion::Ended })
+    }
+}
+
+/// What a reading was to its gauge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The first one.
+    New,
+    /// A newer one.
+    Newer,
+    /// A newer one, and the size of the limit differs.
+    LimitChanged,
+    /// Older than what is known; not used.
+    Older,
+}
+
+/// How a limit's exhaustion changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhaustion {
+    /// Nothing is left from now on.
+    Began,
+    /// It came back.
+    Ended,
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_polled_holds_for_an_hour_and_a_header_for_its_window() {
+        let start = Stamp { mono: Mono(0), wall: Wall::from_secs(1_795_176_000) };
+        for (source, window_s, age_s, stale) in [
+            (ReadingSource::Api, None, 3599, false),
+            (ReadingSource::Api, Some(60), 3599, false),
+            (ReadingSource::Api, None, 3601, true),
+            (ReadingSource::Api, Some(86_400), 3601, false),
+            (ReadingSource::Header, None, 61, true),
+        ] {
+            let reading = LimitReading {
+                id: LimitId { window_s, ..LimitId::of(Resource::Credits) },
+                at: start.wall,
+                limit: None,
+                remaining: Some(Amount::whole(5)),
+                used: None,
+                used_ratio: None,
+                reset: None,
+                status: None,
+                window_from: None,
+                source,
+            };
+            let age = Duration::from_secs(age_s);
+            let now = Stamp { mono: start.mono.plus(age), wall: start.wall.plus(age) };
+            let view = Gauge::new(&reading, start).view(now);
+            assert_eq!(view.stale, stale, "{source:?} {window_s:?} {age_s}");
+        }
+    }
+}

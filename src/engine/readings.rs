@@ -1,0 +1,62 @@
+//! What a response says of limits, and what its outcome proves of them.
+
+use super::Engine;
+use super::gauges::Seen;
+use crate::domain::{Layer, LimitId, LimitReading, Request, Scope, Stamp};
+
+impl Engine {
+    pub(super) fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
+        let id = owned(reading.id, self.call.request.as_ref());
+        let Some((position, seen)) = self.gauges.read_as(id, reading, now) else { return };
+        match seen {
+            Seen::New => self.watch_limit(position),
+            Seen::LimitChanged => self.find_limit_change(position, now),
+            Seen::Newer | Seen::Older => {}
+        }
+        self.call.gauges.push(position);
+        self.hear_limit(position, reading.at, now);
+    }
+
+    /// The readings of a call are complete: now its outcome can be held against them.
+    pub(super) fn close_call(&mut self, now: Stamp) {
+        if let Some(request) = &self.call.request {
+            let at = request.at;
+            let hit = self.gauges.judge_call(request, &self.call.gauges, now);
+            if let Some((position, seen)) = hit {
+                if seen == Seen::New {
+                    self.watch_limit(position);
+                }
+                self.hear_limit(position, at, now);
+            }
+            self.call.request = None;
+        }
+        self.call.gauges.clear();
+    }
+
+    fn find_limit_change(&mut self, position: u32, now: Stamp) {
+        let Some(gauge) = self.gauges.get_mut(position) else { return };
+        let (Some(before), Some(after)) = (gauge.previous_limit, gauge.last.limit) else { return };
+        let what = gauge.name(&self.names).title();
+        self.findings.note(
+            "limit_changed",
+            now.wall,
+            &format!("{what} changed from {before} to {after}"),
+        );
+    }
+}
+
+/// A gateway's limit on a key, team or user is that one's own, whatever
+/// provider the call went to.
+fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
+    let owner = match id.scope {
+        Scope::Key => request.map(|request| request.caller.key),
+        Scope::Team => request.map(|request| request.caller.team),
+        Scope::User => request.map(|request| request.caller.user),
+        _ => return id,
+    };
+    id.subject = id.subject.or(owner.flatten());
+    if id.layer == Layer::Gateway {
+        id.provider = None;
+    }
+    id
+}
