@@ -53,6 +53,8 @@ pub struct DecodeOptions {
     pub provider: Option<String>,
     /// Environment of calls whose line names none.
     pub environment: Option<String>,
+    /// Account of calls whose line names none.
+    pub account: Option<String>,
     /// A call that says it cost more is not believed.
     pub max_request_usd: NanoUsd,
     /// Whether calls are counted, or only limits read, because another source
@@ -83,6 +85,7 @@ impl Default for DecodeOptions {
             host: None,
             provider: None,
             environment: None,
+            account: None,
             max_request_usd: NanoUsd::from_usd(1000),
             count: true,
             texts: Texts::Keep,

@@ -24,7 +24,7 @@ mod sums;
 mod verify;
 mod write;
 
-pub use aside::{SetAside, lying_aside};
+pub use aside::{SetAside, lying_aside, set_aside_at};
 pub use checkpoints::Place;
 pub use commit::{Committed, Ledger, Opened, Setup};
 pub use error::LedgerError;

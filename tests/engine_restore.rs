@@ -121,6 +121,7 @@ fn checkpoint(inode: u64, offset: u64, progress: Generation) -> Checkpoint {
         offset,
         lines: offset,
         memo: String::new(),
+        since: None,
         progress,
     }
 }

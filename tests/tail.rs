@@ -741,6 +741,30 @@ fn rotated_copies_named_by_hand_count_once() {
 }
 
 #[test]
+fn what_was_there_and_forbidden_at_the_first_look_is_not_new_when_it_can_be_read() {
+    let mut rig = Rig::new(&["app.log"]);
+    fs::write(rig.path("app.log"), "before\n").unwrap();
+    let allow = |rig: &Rig, mode| {
+        fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mut writer = rig.writer("app.log");
+    allow(&rig, 0o000);
+    if File::open(rig.path("app.log")).is_ok() {
+        need::skipped("nothing is forbidden to this user");
+        return;
+    }
+    rig.start_at_end();
+    rig.settle();
+    assert_eq!(rig.tail().statuses()[0].state, SourceState::Error);
+    rig.lines(&mut writer, 5);
+    rig.settle();
+    allow(&rig, 0o600);
+    rig.settle();
+    rig.lines(&mut writer, 5);
+    rig.assert_exact("start = end, read late");
+}
+
+#[test]
 fn permission_lost_and_regained() {
     let mut rig = Rig::new(&["app.log"]);
     let mut writer = rig.writer("app.log");

@@ -9,6 +9,7 @@ mod tail_rig;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -171,6 +172,7 @@ fn copytruncate_while_running_and_the_copy_is_never_read_again() {
     rig.lines(&mut writer, 9);
     rig.settle();
     assert_eq!(rig.tail().statuses()[0].findings, [], "nothing unsafe in this run");
+    rig.lines(&mut writer, 1);
     fs::copy(rig.path("app.log"), rig.path("app.log.9")).unwrap();
     writer.set_len(0).unwrap();
     gzip(&rig, "app.log.9");
@@ -206,6 +208,111 @@ fn an_inode_given_out_again_to_an_archive_hides_none_of_its_predecessors() {
     rig.store.give_out_again(empty, newest);
     rig.start();
     rig.assert_exact("inode given out again");
+}
+
+#[test]
+fn what_was_compressed_after_all_of_it_was_read_is_no_finding() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 20);
+    rig.settle();
+    rig.stop();
+    drop(rotate(&rig));
+    gzip(&rig, "app.log.1");
+    rig.start();
+    rig.assert_exact("compressed");
+    assert_eq!(rig.tail().statuses()[0].findings, []);
+    // Copied after all was read, and compressed before the cut is seen.
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 20);
+    rig.settle();
+    fs::copy(rig.path("app.log"), rig.path("app.log.2")).unwrap();
+    writer.set_len(0).unwrap();
+    gzip(&rig, "app.log.2");
+    rig.assert_exact("copied");
+    let kinds: Vec<_> = rig.tail().statuses()[0].findings.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, ["copytruncate"]);
+}
+
+/// The log is empty when it is left: nothing was ever read that tells what is new. What
+/// stands beside it is of a time before the first look.
+fn while_empty(story: &str, tell: impl FnOnce(&mut Rig, File)) {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.stop();
+    for (at, age) in [(3, 9000), (4, 20_000)] {
+        let old = File::create(rig.path(&format!("app.log.{at}"))).unwrap();
+        writeln!(&old, "of before {at}").unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+    }
+    gzip(&rig, "app.log.4");
+    let writer = rig.writer("app.log");
+    rig.start();
+    rig.settle();
+    assert_eq!(rig.heard.len(), 0, "{story}");
+    rig.stop();
+    tell(&mut rig, writer);
+    rig.start();
+    rig.assert_exact(story);
+    let heard = rig.heard.len();
+    for _ in 0..2 {
+        rig.start();
+        rig.settle();
+        assert_eq!(rig.heard.len(), heard, "{story}: nothing is new to a third run");
+        rig.pass(ROTATE_WAIT);
+    }
+}
+
+#[test]
+fn what_comes_to_an_empty_log_while_down_is_read_wherever_it_went() {
+    while_empty("renamed", |rig, mut writer| {
+        rig.lines(&mut writer, 20);
+        rotate(rig);
+    });
+    while_empty("compressed", |rig, mut writer| {
+        rig.lines(&mut writer, 20);
+        let mut writer = rotate(rig);
+        gzip(rig, "app.log.1");
+        rig.lines(&mut writer, 5);
+    });
+    while_empty("compressed, and not created anew", |rig, mut writer| {
+        rig.lines(&mut writer, 20);
+        drop(rotate(rig));
+        fs::remove_file(rig.path("app.log")).unwrap();
+        gzip(rig, "app.log.1");
+    });
+    while_empty("several times", |rig, mut writer| {
+        for _ in 0..3 {
+            rig.lines(&mut writer, 20);
+            writer = rotate(rig);
+            gzip(rig, "app.log.1");
+        }
+        rig.lines(&mut writer, 5);
+    });
+    while_empty("late lines, and its inode given out again", |rig, mut late| {
+        let inode = late.metadata().unwrap().ino();
+        rig.lines(&mut late, 2);
+        let mut writer = rotate(rig);
+        rig.lines(&mut writer, 20);
+        rig.lines(&mut late, 20);
+        drop((late, rotate(rig)));
+        gzip(rig, "app.log.2");
+        gzip(rig, "app.log.1");
+        let fresh = fs::metadata(rig.path("app.log")).unwrap().ino();
+        rig.store.give_out_again(inode, fresh);
+    });
+    while_empty("copied and cut", |rig, mut writer| {
+        rig.lines(&mut writer, 20);
+        fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        writer.set_len(0).unwrap();
+    });
+    while_empty("copied, cut, compressed and written", |rig, mut writer| {
+        rig.lines(&mut writer, 20);
+        fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        writer.set_len(0).unwrap();
+        gzip(rig, "app.log.1");
+        rig.lines(&mut writer, 5);
+    });
+    while_empty("nothing came", |rig, writer| drop((writer, rotate(rig))));
 }
 
 #[test]

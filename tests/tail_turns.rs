@@ -89,8 +89,7 @@ impl World {
         let writer = rig.writer("app.log");
         let filler = "\0".repeat(LINE);
         let mut world = World { rig, writer, late: None, begun: None, filler };
-        // Of a log of which nothing was ever read nothing says what is new.
-        world.act(&Action::Lines(1));
+        // Of a log that was never looked at nothing says what is new.
         world.rig.settle();
         world
     }
@@ -195,10 +194,7 @@ impl World {
         self.shift();
         fs::rename(self.name("app.log"), self.name("app.log.1")).unwrap();
         let fresh = self.rig.writer("app.log");
-        let late = std::mem::replace(&mut self.writer, fresh);
-        // What was empty when it was seen, and is written late and compressed unseen, looks
-        // older than what came after it.
-        self.late = (late.metadata().unwrap().len() > 0).then_some(late);
+        self.late = Some(std::mem::replace(&mut self.writer, fresh));
     }
 
     fn cut(&mut self) {

@@ -255,6 +255,7 @@ impl Traffic {
                 team,
                 user: None,
                 environment: None,
+                account: None,
             };
             let (input, output) = (random.below(4000), random.below(900));
             let signed = |n: u64| i64::try_from(n).unwrap();

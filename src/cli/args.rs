@@ -421,7 +421,7 @@ pub struct Export {
     /// Which time.
     #[command(flatten)]
     pub period: Period,
-    /// One row for each name: host, provider, model, key, team, user, environment.
+    /// One row for each name: host, provider, model, key, team, user, environment, account.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub by: Vec<String>,
     /// One row for each minute, hour, day, week or month.
@@ -449,7 +449,7 @@ pub struct Report {
     /// Which time.
     #[command(flatten)]
     pub period: Period,
-    /// One row for each name: host, provider, model, key, team, user, environment.
+    /// One row for each name: host, provider, model, key, team, user, environment, account.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "key")]
     pub by: Vec<String>,
     /// As JSON.

@@ -169,6 +169,7 @@ impl Writer<'_> {
         row.maybe("team", self.name(request.caller.team));
         row.maybe("user", self.name(request.caller.user));
         row.maybe("environment", self.name(request.caller.environment));
+        row.maybe("account", self.name(request.caller.account));
         row.maybe("priority", request.caller.priority.map(crate::domain::Priority::word));
         row.maybe("status", request.status);
         row.put("outcome", request.outcome().word());

@@ -13,6 +13,7 @@ use super::setup::Context;
 use super::sheet::Sheet;
 use crate::domain::limit::words;
 use crate::domain::{Bucket, Wall};
+use crate::engine::Loss;
 use crate::ledger::{Dimension, Reader, Who};
 use crate::snapshot::Usd;
 use crate::text::printable;
@@ -33,6 +34,7 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     let span = here.span(&args.period)?;
     let reader = open(context)?;
     let pruned = pruned(&reader, span)?;
+    let lost = lost(&reader, span)?;
     let mut rows = grouped(&reader, span, &by)?;
     rows.sort_by(|(a, one), (b, other)| {
         let most = |bucket: &Bucket| (bucket.cost, bucket.requests);
@@ -40,12 +42,31 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     });
     let mut out = Out::new();
     let printed = if args.json {
-        out.json(&report_json(span, context, &by, &rows, pruned.as_ref()))
+        out.json(&report_json(span, context, (&by, &rows), pruned.as_ref(), &lost))
     } else {
         let gone = pruned.map(|pruned| pruned_in_words(&here, &pruned));
-        table(&mut out, span, &here, context, (&by, &rows), gone.as_deref())
+        let printed = table(&mut out, span, &here, context, (&by, &rows), gone.as_deref());
+        printed.and_then(|()| {
+            lost.iter().try_for_each(|loss| {
+                let at = here.written(loss.at);
+                out.line(&format!("perhaps not all, found {at}: {}", printable(&loss.text)))
+            })
+        })
     };
     finish(out, printed)
+}
+
+/// What was found in that time and may have cost calls, each once.
+fn lost(reader: &Reader, span: Span) -> Result<Vec<Loss>, Failure> {
+    let found = reader.findings(span.from).map_err(|error| refused(&error))?;
+    let mut lost: Vec<Loss> = Vec::new();
+    for found in found.into_iter().filter(|found| found.at < span.to) {
+        lost.extend(
+            Loss::of(&found.kind, found.at, found.text)
+                .filter(|loss| lost.iter().all(|told| told.text != loss.text)),
+        );
+    }
+    Ok(lost)
 }
 
 /// `tripline ledger export`.
@@ -159,9 +180,9 @@ fn covered(reader: &Reader, span: Span) -> Result<Option<Span>, Failure> {
 fn report_json(
     span: Span,
     context: &Context,
-    by: &[Dimension],
-    rows: &[(Who, Bucket)],
+    (by, rows): (&[Dimension], &[(Who, Bucket)]),
     pruned: Option<&(Wall, Bucket)>,
+    lost: &[Loss],
 ) -> Value {
     let row = |(who, sum): &(Who, Bucket)| {
         let mut row = names(by, who);
@@ -177,8 +198,14 @@ fn report_json(
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
         "total": fields(&total(rows)),
     });
-    if let (Some((before, _)), Some(fields)) = (pruned, report.as_object_mut()) {
-        fields.insert("pruned_before".to_owned(), json!(before));
+    let loss = |loss: &Loss| json!({"kind": loss.kind, "at": loss.at, "text": loss.text});
+    if let Some(fields) = report.as_object_mut() {
+        if let Some((before, _)) = pruned {
+            fields.insert("pruned_before".to_owned(), json!(before));
+        }
+        if !lost.is_empty() {
+            fields.insert("findings".to_owned(), lost.iter().map(loss).collect());
+        }
     }
     report
 }

@@ -19,7 +19,8 @@ use crate::source::net::NetSpec;
 use crate::source::{SourceSpec, Start, Way};
 
 /// Labels a cap can cover.
-const CAP_LABELS: &[&str] = &["provider", "model", "key", "team", "user", "environment", "host"];
+const CAP_LABELS: &[&str] =
+    &["provider", "model", "key", "team", "user", "environment", "account", "host"];
 
 pub(super) fn sources(
     document: &Document,
@@ -179,6 +180,7 @@ fn source(mut reader: Reader, around: &mut Around) -> Option<SourceSpec> {
         host: reader.take("host", value::name).or(server),
         provider: reader.take("provider", value::name),
         environment: reader.take("environment", value::name),
+        account: reader.take("account", value::name),
         count: reader.take("count", value::boolean).unwrap_or(true),
         silent_after: reader.take("silent_after", value::positive_duration),
         ..SourceSpec::default()

@@ -216,6 +216,7 @@ pub(super) const SOURCE: Table = Table {
         key("host", "name", None, "Host label; the machine's own name where absent."),
         key("provider", "name", None, "Provider of calls whose line names none."),
         key("environment", "name", None, "Environment of calls whose line names none."),
+        key("account", "name", None, "Account of calls whose line names none."),
         key(
             "start",
             "beginning|end",
@@ -392,11 +393,11 @@ pub(super) const CAP: Table = Table {
             "match",
             "labels",
             None,
-            "What it covers: provider, model, key, team, user, environment, host; everything where absent.",
+            "What it covers: provider, model, key, team, user, environment, account, host; everything where absent.",
         ),
         key(
             "each",
-            "key|team|user|model|environment|provider|host",
+            "key|team|user|model|environment|account|provider|host",
             None,
             "Counts for each of these by itself, up to 4,096 of them.",
         ),

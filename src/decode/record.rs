@@ -77,6 +77,7 @@ struct Defaults {
     host: Option<Sym>,
     provider: Option<Sym>,
     environment: Option<Sym>,
+    account: Option<Sym>,
 }
 
 impl Recorder {
@@ -87,6 +88,7 @@ impl Recorder {
             host: intern(NameKind::Host, options.host),
             provider: intern(NameKind::Provider, options.provider),
             environment: intern(NameKind::Environment, options.environment),
+            account: intern(NameKind::Account, options.account),
         };
         Recorder {
             names: named,
@@ -314,11 +316,13 @@ impl Recorder {
         request.model = name(Field::Model, NameKind::Model);
         request.host = name(Field::Host, NameKind::Host).or(place.host).or(self.defaults.host);
         let environment = name(Field::Environment, NameKind::Environment);
+        let account = name(Field::Account, NameKind::Account);
         request.caller = Caller {
             key: None,
             team: name(Field::Team, NameKind::Team),
             user: name(Field::User, NameKind::User),
             environment: environment.or(self.defaults.environment),
+            account: account.or(self.defaults.account),
             priority: line.text(line.alts(map, Field::Priority), scratch, priority),
         };
         request.caller.key = names.key(&line, line.alts(map, Field::Key), scratch);

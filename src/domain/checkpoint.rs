@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Wall;
+
 /// The state of one generation of one file at one moment, as one source reads it.
 ///
 /// Who keeps checkpoints keeps the newest open one of each source and `place`, and
@@ -36,6 +38,9 @@ pub struct Checkpoint {
     pub lines: u64,
     /// What the decoder remembers of earlier lines, in its own words.
     pub memo: String,
+    /// What stands beside its path and was changed before, by the clock of the file
+    /// system, does not come after it. Not known of what the ledger kept before version 5.
+    pub since: Option<Wall>,
     /// Whether more may come.
     pub progress: Generation,
 }

@@ -51,6 +51,8 @@ pub enum NameKind {
     User,
     /// Environment.
     Environment,
+    /// Account at the provider, or a part of it.
+    Account,
     /// Gateway host.
     Host,
     /// Queue, limit label, subject and other small vocabularies.
@@ -61,7 +63,7 @@ pub enum NameKind {
 
 impl NameKind {
     /// All of them.
-    pub const ALL: [NameKind; 10] = [
+    pub const ALL: [NameKind; 11] = [
         NameKind::Provider,
         NameKind::Model,
         NameKind::Endpoint,
@@ -69,6 +71,7 @@ impl NameKind {
         NameKind::Team,
         NameKind::User,
         NameKind::Environment,
+        NameKind::Account,
         NameKind::Host,
         NameKind::Label,
         NameKind::Series,
@@ -86,7 +89,11 @@ impl NameKind {
             | NameKind::Host
             | NameKind::Series => 16_384,
             // Of users a cap has no more rows than that.
-            NameKind::User | NameKind::Provider | NameKind::Environment | NameKind::Label => 4096,
+            NameKind::User
+            | NameKind::Provider
+            | NameKind::Environment
+            | NameKind::Account
+            | NameKind::Label => 4096,
         }
     }
 
@@ -101,6 +108,7 @@ impl NameKind {
             NameKind::Team => "teams",
             NameKind::User => "users",
             NameKind::Environment => "environments",
+            NameKind::Account => "accounts",
             NameKind::Host => "hosts",
             NameKind::Label => "queues and limits",
             NameKind::Series => "labels of metrics",

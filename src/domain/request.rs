@@ -252,6 +252,8 @@ pub struct Caller {
     pub user: Option<Sym>,
     /// Environment.
     pub environment: Option<Sym>,
+    /// Account at the provider that pays: an organisation, a project, a subscription.
+    pub account: Option<Sym>,
     /// Priority class.
     pub priority: Option<Priority>,
 }

@@ -24,6 +24,7 @@ pub enum Dimension {
     Team,
     User,
     Environment,
+    Account,
 }
 
 words!(Dimension {
@@ -34,6 +35,7 @@ words!(Dimension {
     Team = "team",
     User = "user",
     Environment = "environment",
+    Account = "account",
 });
 
 /// What a bucket of spend is kept by.
@@ -55,6 +57,8 @@ pub struct BucketId {
     pub user: Option<Sym>,
     /// Environment.
     pub environment: Option<Sym>,
+    /// Account at the provider.
+    pub account: Option<Sym>,
 }
 
 /// Sums over the calls of one bucket. A later, better record of a call already
@@ -145,6 +149,7 @@ impl BucketId {
             team: caller.team,
             user: caller.user,
             environment: caller.environment,
+            account: caller.account,
         }
     }
 
@@ -167,6 +172,7 @@ impl Dimension {
             Dimension::Team => NameKind::Team,
             Dimension::User => NameKind::User,
             Dimension::Environment => NameKind::Environment,
+            Dimension::Account => NameKind::Account,
         }
     }
 
@@ -181,6 +187,7 @@ impl Dimension {
             Dimension::Team => request.caller.team,
             Dimension::User => request.caller.user,
             Dimension::Environment => request.caller.environment,
+            Dimension::Account => request.caller.account,
         }
     }
 }

@@ -48,6 +48,7 @@ struct CellId {
     /// Only where a cap tells calls apart by them.
     user: Option<Sym>,
     host: Option<Sym>,
+    account: Option<Sym>,
 }
 
 impl CellId {
@@ -62,6 +63,7 @@ impl CellId {
             priority: caller.priority,
             user: caller.user.filter(|_| apart.contains(&Dimension::User)),
             host: request.host.filter(|_| apart.contains(&Dimension::Host)),
+            account: caller.account.filter(|_| apart.contains(&Dimension::Account)),
         }
     }
 }
@@ -130,7 +132,8 @@ impl Hash for CellId {
         hasher.write_u64(Sym::pair(self.row.provider, self.row.model));
         hasher.write_u64(Sym::pair(self.row.endpoint, self.key));
         hasher.write_u64(Sym::pair(self.environment, self.team));
-        hasher.write_u64(self.priority.map_or(0, |priority| 1 + priority as u64));
+        let priority = self.priority.map_or(0, |priority| 1 + priority as u64);
+        hasher.write_u64(Sym::pair(self.account, None) | priority);
         hasher.write_u64(Sym::pair(self.user, self.host));
     }
 }
@@ -142,7 +145,7 @@ impl Cells {
         let about = |cap: &CapSpec, by: Dimension| {
             cap.each == Some(by) || cap.matches.contains_key(by.word())
         };
-        let apart = [Dimension::User, Dimension::Host];
+        let apart = [Dimension::User, Dimension::Host, Dimension::Account];
         Cells {
             cells: Table::new(CAP),
             rows: Rows::new(),

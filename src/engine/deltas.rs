@@ -147,6 +147,7 @@ fn folded(id: BucketId, buckets: usize) -> BucketId {
         key: other(id.key),
         team: other(id.team),
         environment: other(id.environment),
+        account: other(id.account),
         ..id
     }
 }

@@ -164,5 +164,6 @@ fn caller_of(id: &BucketId) -> Request {
     request.caller.team = id.team;
     request.caller.user = id.user;
     request.caller.environment = id.environment;
+    request.caller.account = id.account;
     request
 }

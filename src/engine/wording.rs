@@ -91,13 +91,14 @@ fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
 
 /// The labels that tell a person what it is about, most telling first.
 pub fn subject(labels: &Labels) -> String {
-    const ORDER: [&str; 16] = [
+    const ORDER: [&str; 17] = [
         "cap",
         "provider",
         "model",
         "endpoint",
         "key",
         "environment",
+        "account",
         "team",
         "user",
         "queue",

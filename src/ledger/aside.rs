@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::LedgerError;
 use super::file::{LEDGER_FILE, beside};
 use crate::domain::Wall;
+use crate::scan::time::rfc3339;
 
 /// Behind the ledger's name, and before the time.
 const MARK: &str = ".corrupt-";
@@ -42,6 +43,17 @@ pub(super) fn set_aside(path: &Path, now: Wall, why: String) -> Result<SetAside,
         }
     }
     Ok(SetAside { path: aside, why })
+}
+
+/// When one was set aside, as its name says.
+#[must_use]
+pub fn set_aside_at(file: &Path) -> Option<Wall> {
+    let (_, stamp) = file.file_name()?.to_str()?.rsplit_once(MARK)?;
+    let (day, time) = stamp.split_once('T')?;
+    let (year, month, day) = (day.get(..4)?, day.get(4..6)?, day.get(6..)?);
+    let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..6)?);
+    let rest = time.get(6..)?.split('Z').next()?;
+    rfc3339(format!("{year}-{month}-{day}T{hour}:{minute}:{second}.{rest}Z").as_bytes())
 }
 
 /// The damaged ledgers that lie in a state directory, the oldest first. None in one

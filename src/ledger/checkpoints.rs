@@ -35,8 +35,8 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
     let mut put = db.prepare_cached(
         "INSERT INTO checkpoint \
          (path, device, inode, head_hash, head_len, window_hash, window_len, \
-          bytes, lines, memo, finished, digest, source) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+          bytes, lines, memo, finished, digest, source, since) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     for file in checkpoints {
         let (device, inode) = (file.place.0.cast_signed(), file.place.1.cast_signed());
@@ -55,6 +55,7 @@ pub(super) fn replace(db: &Connection, checkpoints: &[Checkpoint]) -> rusqlite::
             file.progress == Generation::Finished,
             digest(file),
             file.source,
+            file.since.map(|since| since.0),
         ])?;
     }
     if checkpoints.iter().any(|file| file.progress == Generation::Finished) {
@@ -147,7 +148,7 @@ pub(super) fn forget_gone(db: &Connection, gone: &[Place], now: Wall) -> rusqlit
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Vec<Checkpoint>>> {
     let mut select = db.prepare(
         "SELECT path, device, inode, head_hash, head_len, window_hash, window_len, \
-         bytes, lines, memo, finished, digest, source FROM checkpoint ORDER BY id",
+         bytes, lines, memo, finished, digest, source, since FROM checkpoint ORDER BY id",
     )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
@@ -174,6 +175,7 @@ fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
         offset: unsigned(7)?,
         lines: unsigned(8)?,
         memo: row.get(9)?,
+        since: row.get::<_, Option<i64>>(13)?.map(Wall),
         progress: if row.get(10)? { Generation::Finished } else { Generation::Open },
     })
 }
@@ -208,6 +210,10 @@ fn digest(file: &Checkpoint) -> i64 {
         // No path has this byte.
         hash.update(b"\0");
         hash.update(file.source.as_bytes());
+    }
+    if let Some(since) = file.since {
+        hash.update(b"\0");
+        hash.update(since.0.to_le_bytes());
     }
     let hash = hash.finalize();
     hash.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))

@@ -313,6 +313,7 @@ mod tests {
             team: None,
             user: None,
             environment: None,
+            account: None,
         };
         let bucket = Bucket { requests, ..Bucket::default() };
         Commit { buckets: vec![(id, bucket)], ..Commit::default() }

@@ -3,13 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use rustc_hash::FxHashMap;
 
-use super::sums::Names as SeriesNames;
-use crate::domain::{Names, Sym};
+use super::sums::{NAMES, Names as SeriesNames};
+use crate::domain::{Dimension, Names, Sym};
 
 /// Series remembered; a flood of them costs look-ups, not memory.
 const MOST_SERIES: usize = 65_536;
-
-const COLUMNS: &str = "host, provider, model, key, team, user, environment";
 
 /// Numbers that are known to be in the file. To be forgotten whenever a
 /// transaction that may have made some is rolled back.
@@ -30,7 +28,7 @@ impl Ids {
         if let Some(id) = self.series.get(of) {
             return Ok(*id);
         }
-        let mut ids = [0; 7];
+        let mut ids = [0; Dimension::ALL.len()];
         for (id, sym) in ids.iter_mut().zip(of) {
             if let Some(sym) = sym {
                 *id = self.name(db, names, *sym)?;
@@ -66,12 +64,15 @@ impl Ids {
     }
 }
 
-fn find_or_insert_series(db: &Connection, ids: [i64; 7]) -> rusqlite::Result<i64> {
-    let find = format!("SELECT id FROM series WHERE ({COLUMNS}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+fn find_or_insert_series(
+    db: &Connection,
+    ids: [i64; Dimension::ALL.len()],
+) -> rusqlite::Result<i64> {
+    let find = format!("SELECT id FROM series WHERE ({NAMES}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     let mut find = db.prepare_cached(&find)?;
     if let Some(id) = find.query_row(params_from_iter(ids), |row| row.get(0)).optional()? {
         return Ok(id);
     }
-    let insert = format!("INSERT INTO series ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    let insert = format!("INSERT INTO series ({NAMES}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     db.prepare_cached(&insert)?.insert(params_from_iter(ids))
 }

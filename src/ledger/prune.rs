@@ -173,7 +173,8 @@ fn forget_unused(db: &Connection) -> rusqlite::Result<usize> {
                SELECT host FROM series UNION SELECT provider FROM series
                UNION SELECT model FROM series UNION SELECT key FROM series
                UNION SELECT team FROM series UNION SELECT user FROM series
-               UNION SELECT environment FROM series) LIMIT ?1",
+               UNION SELECT environment FROM series
+               UNION SELECT account FROM series) LIMIT ?1",
         ),
     ];
     for (table, select) in unused {

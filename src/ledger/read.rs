@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use super::error::LedgerError;
 use super::grain::{self, Piece};
 use super::replaceable::KeptCall;
-use super::sums::{COLUMNS, Dimension, Who, bucket};
+use super::sums::{COLUMNS, Dimension, NAMES, Who, bucket};
 use super::{LEDGER_FILE, checkpoints, file, prune, refused, replaceable, seen};
 use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
 
@@ -318,9 +318,7 @@ impl Series {
         if let Some(who) = self.known.get(&series) {
             return Ok(who.clone());
         }
-        let mut find = db.prepare_cached(
-            "SELECT host, provider, model, key, team, user, environment FROM series WHERE id = ?1",
-        )?;
+        let mut find = db.prepare_cached(&format!("SELECT {NAMES} FROM series WHERE id = ?1"))?;
         let mut rows = find.query([series])?;
         let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         let mut who = Who::default();

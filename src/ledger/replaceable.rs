@@ -251,6 +251,7 @@ impl KeptCall {
         request.caller.team = sym(Dimension::Team);
         request.caller.user = sym(Dimension::User);
         request.caller.environment = sym(Dimension::Environment);
+        request.caller.account = sym(Dimension::Account);
         request.endpoint = self
             .endpoint
             .as_ref()

@@ -8,10 +8,10 @@ use rusqlite::{Connection, Transaction};
 pub(super) const APPLICATION_ID: i64 = 0x7472_6970;
 
 /// The version this program reads and writes.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// What makes each version of the one before. Never changed once released.
-const STEPS: [(i64, &str); 4] = [(1, V1), (2, V2), (3, V3), (4, V4)];
+const STEPS: [(i64, &str); 5] = [(1, V1), (2, V2), (3, V3), (4, V4), (5, V5)];
 
 /// The columns of every table of sums.
 macro_rules! columns_of_sums {
@@ -64,7 +64,7 @@ FROM minute GROUP BY 1, 2;
 
 /// A table of sums with names and times that people read.
 macro_rules! view_of_sums {
-    ($view:literal, $table:literal, $time:literal) => {
+    ($view:literal, $table:literal, $time:literal, $more:literal) => {
         concat!(
             "CREATE VIEW ",
             $view,
@@ -73,7 +73,9 @@ macro_rules! view_of_sums {
             "', ",
             $table,
             " * 60, 'unixepoch') AS at,
-  host, provider, model, key, team, user, environment,
+  host, provider, model, key, team, user, environment",
+            $more,
+            ",
   requests, failed, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
   reasoning_tokens, cost_nano_usd, unpriced
 FROM ",
@@ -85,15 +87,18 @@ FROM ",
 
 /// The names of a row of `series`.
 macro_rules! joined_names {
-    () => {
-        "  LEFT JOIN name AS host ON host.id = series.host
+    ($more:literal) => {
+        concat!(
+            "  LEFT JOIN name AS host ON host.id = series.host
   LEFT JOIN name AS provider ON provider.id = series.provider
   LEFT JOIN name AS model ON model.id = series.model
   LEFT JOIN name AS key ON key.id = series.key
   LEFT JOIN name AS team ON team.id = series.team
   LEFT JOIN name AS user ON user.id = series.user
-  LEFT JOIN name AS environment ON environment.id = series.environment;
-"
+  LEFT JOIN name AS environment ON environment.id = series.environment",
+            $more,
+            ";\n"
+        )
     };
 }
 
@@ -152,7 +157,7 @@ CREATE VIEW spend AS SELECT
   reasoning_tokens, cost_nano_usd, unpriced
 FROM minute JOIN series ON series.id = series
 ",
-    joined_names!(),
+    joined_names!(""),
 );
 
 /// Quarters of an hour and days beside the minutes, which can go after a while.
@@ -171,10 +176,10 @@ CREATE VIEW who AS SELECT
   team.text AS team, user.text AS user, environment.text AS environment
 FROM series
 ",
-    joined_names!(),
-    view_of_sums!("spend", "day", "%Y-%m-%d"),
-    view_of_sums!("spend_by_quarter", "quarter", "%Y-%m-%dT%H:%M:%SZ"),
-    view_of_sums!("spend_by_minute", "minute", "%Y-%m-%dT%H:%M:%SZ"),
+    joined_names!(""),
+    view_of_sums!("spend", "day", "%Y-%m-%d", ""),
+    view_of_sums!("spend_by_quarter", "quarter", "%Y-%m-%dT%H:%M:%SZ", ""),
+    view_of_sums!("spend_by_minute", "minute", "%Y-%m-%dT%H:%M:%SZ", ""),
 );
 
 /// Calls of which a better line may come, and sums that fit nowhere.
@@ -196,6 +201,40 @@ ALTER TABLE checkpoint ADD COLUMN source TEXT NOT NULL DEFAULT '';
 DROP INDEX open_checkpoint;
 CREATE UNIQUE INDEX open_checkpoint ON checkpoint (inode, device, source) WHERE NOT finished;
 ";
+
+/// The account at the provider, which no call told before; and from when on what stands
+/// beside a file is new.
+const V5: &str = concat!(
+    "ALTER TABLE checkpoint ADD COLUMN since INTEGER;
+
+DROP VIEW spend;
+DROP VIEW spend_by_quarter;
+DROP VIEW spend_by_minute;
+DROP VIEW who;
+ALTER TABLE series RENAME TO earlier;
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY,
+  host INTEGER NOT NULL, provider INTEGER NOT NULL, model INTEGER NOT NULL,
+  key INTEGER NOT NULL, team INTEGER NOT NULL, user INTEGER NOT NULL,
+  environment INTEGER NOT NULL, account INTEGER NOT NULL,
+  UNIQUE (user, key, model, team, provider, environment, host, account)
+) STRICT;
+INSERT INTO series
+SELECT id, host, provider, model, key, team, user, environment, 0 FROM earlier;
+DROP TABLE earlier;
+
+CREATE VIEW who AS SELECT
+  series.id AS series,
+  host.text AS host, provider.text AS provider, model.text AS model, key.text AS key,
+  team.text AS team, user.text AS user, environment.text AS environment,
+  account.text AS account
+FROM series
+",
+    joined_names!("\n  LEFT JOIN name AS account ON account.id = series.account"),
+    view_of_sums!("spend", "day", "%Y-%m-%d", ", account"),
+    view_of_sums!("spend_by_quarter", "quarter", "%Y-%m-%dT%H:%M:%SZ", ", account"),
+    view_of_sums!("spend_by_minute", "minute", "%Y-%m-%dT%H:%M:%SZ", ", account"),
+);
 
 /// What a file says of itself.
 pub(super) enum Found {

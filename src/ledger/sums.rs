@@ -43,8 +43,11 @@ impl Who {
 pub(super) type Names = [Option<Sym>; Dimension::ALL.len()];
 
 pub(super) fn names_of(id: &BucketId) -> Names {
-    [id.host, id.provider, id.model, id.key, id.team, id.user, id.environment]
+    [id.host, id.provider, id.model, id.key, id.team, id.user, id.environment, id.account]
 }
+
+/// Columns of a series, in the same order.
+pub(super) const NAMES: &str = "host, provider, model, key, team, user, environment, account";
 
 /// Columns of every table of sums.
 pub(super) const SUMS: usize = 9;

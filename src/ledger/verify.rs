@@ -75,7 +75,8 @@ fn references(db: &Connection) -> rusqlite::Result<Vec<String>> {
        (SELECT count(*) FROM refused WHERE series NOT IN (SELECT id FROM series)), \
        (SELECT count(*) FROM (SELECT host AS id FROM series UNION SELECT provider FROM series \
         UNION SELECT model FROM series UNION SELECT key FROM series UNION SELECT team FROM series \
-        UNION SELECT user FROM series UNION SELECT environment FROM series) \
+        UNION SELECT user FROM series UNION SELECT environment FROM series \
+        UNION SELECT account FROM series) \
         WHERE id <> 0 AND id NOT IN (SELECT id FROM name))";
     let (sums, names): (i64, i64) =
         db.query_row(stray, [], |row| Ok((row.get(0)?, row.get(1)?)))?;

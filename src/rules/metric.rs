@@ -111,8 +111,18 @@ pub struct MetricDoc {
 const LIMIT: &[&str] =
     &["provider", "model", "key", "subject", "scope", "resource", "label", "layer"];
 // A cap's series carries the names the cap is about, so that a rule can trip exactly those.
-const CAP: &[&str] =
-    &["cap", "period", "provider", "model", "key", "team", "user", "environment", "host"];
+const CAP: &[&str] = &[
+    "cap",
+    "period",
+    "provider",
+    "model",
+    "key",
+    "team",
+    "user",
+    "environment",
+    "account",
+    "host",
+];
 const QUEUE: &[&str] = &["queue", "priority"];
 const TRAFFIC: &[&str] = &["provider", "model", "endpoint"];
 const ERRORS: &[&str] = &["provider", "model", "endpoint", "outcome"];

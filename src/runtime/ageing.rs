@@ -171,6 +171,7 @@ mod tests {
             offset: 1,
             lines: 1,
             memo: String::new(),
+            since: None,
             progress: Generation::Open,
         };
         let kept = ledger.commit(Commit { checkpoints: vec![file], ..Commit::default() });

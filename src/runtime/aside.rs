@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::domain::{Mono, Stamp};
 use crate::engine::Engine;
-use crate::ledger::lying_aside;
+use crate::ledger::{lying_aside, set_aside_at};
 
 /// How often they are looked for while there are some.
 const EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +27,8 @@ impl Aside {
     pub fn said(dir: &Path, engine: &mut Engine, now: Stamp) -> Aside {
         let files = lying_aside(dir);
         for file in &files {
-            engine.alarm(KIND, &sentence(file), now);
+            let wall = set_aside_at(file).unwrap_or(now.wall);
+            engine.alarm(KIND, &sentence(file), Stamp { wall, ..now });
         }
         Aside { dir: dir.to_owned(), files, due: now.mono.plus(EVERY) }
     }

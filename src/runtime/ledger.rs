@@ -341,5 +341,6 @@ fn bucket_id(who: &Who, names: &Names, each: &[Dimension]) -> BucketId {
         team: sym(Dimension::Team),
         user: sym(Dimension::User),
         environment: sym(Dimension::Environment),
+        account: sym(Dimension::Account),
     }
 }

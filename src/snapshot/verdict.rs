@@ -76,8 +76,10 @@ pub fn state(snapshot: &Snapshot) -> State {
     // Users are hurt, whatever no rule says of it yet; how badly is for rules to say.
     let hurt = badly_hurt(snapshot).map(|_| State::Warning);
     let unread = snapshot.sources.iter().any(is_broken).then_some(State::Warning);
+    let unkept = ledger_behind(snapshot).map(|_| State::Warning);
     let found = snapshot.findings.iter().filter_map(|finding| finding.severity).max();
-    let worst = [alerts, limits, caps, tripped, hurt, unread, found].into_iter().flatten().max();
+    let all = [alerts, limits, caps, tripped, hurt, unread, unkept, found];
+    let worst = all.into_iter().flatten().max();
     match worst {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || said(snapshot) == Said::Nothing => State::Unknown,

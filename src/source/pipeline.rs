@@ -40,6 +40,7 @@ impl Pipelines {
             host: Some(spec.host.clone().unwrap_or_else(|| self.host.clone())),
             provider: spec.provider.clone(),
             environment: spec.environment.clone(),
+            account: spec.account.clone(),
             max_request_usd: self.max_request_usd,
             count: spec.count,
             texts: self.texts,

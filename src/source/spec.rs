@@ -51,6 +51,8 @@ pub struct SourceSpec {
     pub provider: Option<String>,
     /// Environment of calls whose line names none.
     pub environment: Option<String>,
+    /// Account of calls whose line names none.
+    pub account: Option<String>,
     /// Where to start.
     pub start: Start,
     /// How it is read; `paths` are empty where it is not from files.
@@ -117,6 +119,7 @@ impl Default for SourceSpec {
             host: None,
             provider: None,
             environment: None,
+            account: None,
             start: Start::default(),
             count: true,
             silent_after: None,

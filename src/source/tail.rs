@@ -14,9 +14,8 @@
 //! what a truncation destroys; a file cut back to a part of itself, which is
 //! read again from its first byte, as a new one; a rotated file that a restart
 //! would have to look for in another directory; what is added to a rotated file
-//! more than [`ROTATE_WAIT`] after its last line; what is added, while nothing runs, to one
-//! that was empty when it was rotated, if it is compressed then; and, where more files are
-//! followed than may be open, the rest of one that is deleted while it is closed.
+//! more than [`ROTATE_WAIT`] after its last line; and, where more files are followed than
+//! may be open, the rest of one that is deleted while it is closed.
 
 mod archive;
 mod chain;

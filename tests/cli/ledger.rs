@@ -36,6 +36,7 @@ impl<'s> Books<'s> {
             team: None,
             user: None,
             environment: None,
+            account: None,
         };
         let bucket = Bucket {
             requests: calls,

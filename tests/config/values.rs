@@ -179,8 +179,8 @@ fn caps_of_each_and_in_their_own_zone() {
     assert_eq!(found.zone.as_ref().unwrap().iana_name(), Some("Asia/Tokyo"));
     for (written, expected) in [
         (
-            "period = \"day\"\neach = \"account\"",
-            "5:8: 'each' has an unknown value 'account' | one of: host, provider, model, key, team, user, environment",
+            "period = \"day\"\neach = \"tenant\"",
+            "5:8: 'each' has an unknown value 'tenant' | one of: host, provider, model, key, team, user, environment, account",
         ),
         (
             "period = \"day\"\neach = \"key\"\nmatch = { key = \"web\" }",

@@ -68,6 +68,7 @@ impl Book {
             team: sym(Dimension::Team, NameKind::Team),
             user: sym(Dimension::User, NameKind::User),
             environment: sym(Dimension::Environment, NameKind::Environment),
+            account: sym(Dimension::Account, NameKind::Account),
         }
     }
 }
@@ -116,6 +117,7 @@ pub fn checkpoint(id: u64, offset: u64) -> Checkpoint {
         offset,
         lines: offset / 440,
         memo: format!("{{\"line\":{offset}}}"),
+        since: (id % 2 == 1).then_some(Wall(7)),
         progress: if id % 3 == 2 { Generation::Finished } else { Generation::Open },
     }
 }
@@ -304,4 +306,5 @@ pub fn who(names: &Names, id: &BucketId) -> Who {
         .with(Dimension::Team, text(id.team))
         .with(Dimension::User, text(id.user))
         .with(Dimension::Environment, text(id.environment))
+        .with(Dimension::Account, text(id.account))
 }

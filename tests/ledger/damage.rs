@@ -185,11 +185,11 @@ fn a_later_version_is_refused_and_left_alone() {
     let book = Book::new();
     fill(&book);
     let db = rusqlite::Connection::open(book.file()).unwrap();
-    db.pragma_update(None, "user_version", 5).unwrap();
+    db.pragma_update(None, "user_version", 6).unwrap();
     drop(db);
     let before = fs::read(book.file()).unwrap();
     let error = book.try_open().unwrap_err();
-    assert!(matches!(error, LedgerError::Newer { found: 5, known: 4, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Newer { found: 6, known: 5, .. }), "{error}");
     assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Newer { .. })));
     assert_eq!(fs::read(book.file()).unwrap(), before);
 }
@@ -280,6 +280,29 @@ fn version_3_is_brought_up_to_date_and_kept_beside() {
     let named = |source: &str, offset| (source.to_owned(), offset, Generation::Open);
     assert_eq!(open, [named("", 4400), named("b", 4500), named("a", 6000)]);
     assert_eq!(book.open_twice(opened), 16);
+}
+
+/// No call told of an account, and of no file is known since when its siblings are new.
+#[test]
+fn version_4_is_brought_up_to_date_and_kept_beside() {
+    let (book, mut opened) = is_brought_up_to_date(4, include_str!("v4.sql"));
+    assert!(opened.kept.checkpoints.iter().all(|file| file.since.is_none()));
+    let who = [(Dimension::Key, "prod-web"), (Dimension::Account, "acme")];
+    let id = book.id(START, &who);
+    kept(&mut opened.ledger, Commit { buckets: vec![(id, bucket(2, 2))], ..Commit::default() });
+    let reader = opened.ledger.reader().unwrap();
+    let spent = reader.spent(minute(START), None).unwrap();
+    let of = |who: &tripline::ledger::Who| who.get(Dimension::Account).map(ToString::to_string);
+    let named: Vec<i64> =
+        spent.iter().filter(|(who, _)| of(who).is_some()).map(|(_, sum)| sum.requests).collect();
+    assert_eq!(named, [2]);
+    assert_eq!(
+        book.ask::<i64>(
+            "SELECT sum(requests) FROM spend WHERE account = 'acme' AND key = 'prod-web'"
+        ),
+        2
+    );
+    assert_eq!(book.open_twice(opened), 18);
 }
 
 impl Book {

@@ -25,6 +25,7 @@ fn nth(names: &Names, n: u64) -> Commit {
         team: None,
         user: None,
         environment: None,
+        account: None,
     };
     Commit {
         buckets: vec![(id, bucket(1 + signed % 9, 1_000_003 * signed))],

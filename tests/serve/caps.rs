@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::calls::{Truth, line, nanos};
+use super::calls::{Truth, line, nano_usd, nanos};
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::sandbox::{Sandbox, rfc3339};
 
@@ -64,6 +64,60 @@ fn sum(status: &Value, name: &str) -> u128 {
     let caps = status["caps"].as_array().unwrap();
     let rows = caps.iter().filter(|cap| cap["name"] == name);
     rows.map(|cap| nanos(cap["spent_usd"].as_str().unwrap())).sum()
+}
+
+/// Of lines that tell none, the account is their source's.
+#[test]
+fn a_cap_on_an_account_goes_on_after_a_kill_and_is_what_the_report_says() {
+    let sandbox = Sandbox::new();
+    let (log, other) = (sandbox.path("gw.log"), sandbox.path("other.log"));
+    let config = format!(
+        "[[cap]]\nname = \"acme\"\nusd = 1000\nperiod = \"30d\"\nmatch = {{ account = \"acme\" }}\n\
+         [[cap]]\nname = \"each\"\nusd = 1000\nperiod = \"24h\"\neach = \"account\"\n\
+         [[source]]\npaths = [{log:?}]\n\
+         [[source]]\npaths = [{other:?}]\naccount = \"acme\"\n"
+    );
+    let (mut truth, mut acme) = (Truth::default(), 0);
+    let mut write = |truth: &mut Truth| {
+        for n in 0..30 {
+            let number = truth.requests;
+            let line = line(number, SystemTime::now());
+            let (file, account) = if n % 3 == 0 {
+                (&other, None)
+            } else {
+                (&log, [Some("acme"), Some("b-2"), None][n % 5 % 3])
+            };
+            let tells =
+                |name: &str| format!("\"user_api_key_org_id\":\"{name}\",\"user_api_key_alias\"");
+            let line = account
+                .map_or(line.clone(), |name| line.replace("\"user_api_key_alias\"", &tells(name)));
+            acme += if n % 3 == 0 || account == Some("acme") { nano_usd(number) } else { 0 };
+            truth.count();
+            let mut file = OpenOptions::new().append(true).create(true).open(file).unwrap();
+            file.write_all(line.as_bytes()).unwrap();
+        }
+        acme
+    };
+    for round in 0..3 {
+        let acme = write(&mut truth);
+        let daemon = Daemon::start(serve(&sandbox, &config, &[]));
+        let seen = status_until(&sandbox, "all", |status| truth.is(status) && kept(status));
+        assert_eq!(sum(&seen, "acme"), acme, "{round}");
+        let each = |status: &Value, of: &str| {
+            let caps = status["caps"].as_array().unwrap().iter();
+            let row = caps.filter(|cap| cap["name"] == "each" && cap["of"] == of).next();
+            row.map(|cap| nanos(cap["spent_usd"].as_str().unwrap()))
+        };
+        assert_eq!(each(&seen, "acme"), Some(acme), "{round}");
+        assert!(each(&seen, "b-2").is_some(), "{round}");
+        daemon.kill();
+        let report = ["report", "--from", "2d", "--by", "account", "--json"];
+        let report = sandbox.run(report).ok().json();
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["account"] == "acme").unwrap();
+        assert_eq!(nanos(row["cost_usd"].as_str().unwrap()), acme, "{report:#}");
+        assert_eq!(rows.len(), 3, "{report:#}");
+    }
 }
 
 #[test]

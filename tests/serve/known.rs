@@ -49,6 +49,11 @@ fn a_ledger_that_was_set_aside_is_said_until_its_file_is_moved() {
             (&found["severity"], &status["state"]),
             (&"critical".into(), &"critical".into())
         );
+        // When it was set aside, however often that is said.
+        let at = |text: &str| text.replace(['-', ':', '.'], "");
+        let files = set_aside(&sandbox.state());
+        let at = at(found["at"].as_str().unwrap());
+        assert!(files.iter().any(|file| file.to_str().unwrap().ends_with(&at)), "{found:#}");
         assert!(status["verdict"].as_str().unwrap().contains("ledger was damaged"), "{status:#}");
         let human = human(&sandbox);
         assert!(human.starts_with("CRITICAL: "), "{human}");

@@ -119,6 +119,7 @@ fn a_full_disk_leaves_the_ledger_behind_and_it_is_exact_when_space_returns() {
         }
     };
     assert_eq!(seen["ledger"]["state"], "behind");
+    assert_ne!(seen["state"], "ok", "{seen:#}");
     assert!(seen["ledger"]["problem"].as_str().unwrap().contains("space"), "{seen:#}");
     assert!(finding(&seen, "ledger_behind").is_some());
     assert_eq!(seen["totals"]["cost_usd"], seen["caps"][0]["spent_usd"]);

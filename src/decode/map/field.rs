@@ -41,6 +41,7 @@ fields! {
         Team "team" Text,
         User "user" Text,
         Environment "environment" Text,
+        Account "account" Text,
         Priority "priority" Text,
         Status "status" Number,
         ErrorKind "error_kind" Text,

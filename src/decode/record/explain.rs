@@ -170,6 +170,7 @@ impl Recorder {
             ("model", "body", request.model),
             ("host", host, request.host),
             ("environment", "source", request.caller.environment),
+            ("account", "source", request.caller.account),
         ] {
             let name = name.map(|sym| self.name(sym));
             note.rest(field, from, name);
@@ -256,6 +257,7 @@ const fn name_kind(field: Field) -> Option<NameKind> {
         Field::Team => Some(NameKind::Team),
         Field::User => Some(NameKind::User),
         Field::Environment => Some(NameKind::Environment),
+        Field::Account => Some(NameKind::Account),
         Field::Queue | Field::Deployment => Some(NameKind::Label),
         _ => None,
     }

@@ -74,6 +74,7 @@ impl Caller {
             team: self.team.or(other.team),
             user: self.user.or(other.user),
             environment: self.environment.or(other.environment),
+            account: self.account.or(other.account),
             priority: self.priority.or(other.priority),
         }
     }

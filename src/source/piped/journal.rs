@@ -159,6 +159,7 @@ fn checkpoint(name: &str, cursor: &str) -> Checkpoint {
         offset: 0,
         lines: 0,
         memo: cursor.to_owned(),
+        since: None,
         progress: Generation::Open,
     }
 }
@@ -228,6 +229,7 @@ mod tests {
             offset: 0,
             lines: 0,
             memo: memo.into(),
+            since: None,
             progress: Generation::Open,
         };
         let left = [

@@ -35,6 +35,8 @@ pub struct Archive {
     /// Since when it has been there.
     pub origin: Origin,
     at: PathBuf,
+    /// What it held up to there was read before.
+    from: u64,
     input: Unpacked,
     packed_len: u64,
     /// Read and not yet taken: the start of a line.
@@ -88,11 +90,12 @@ impl Found {
         let mut input = Unpacked::new(self.file);
         let mut skipped = Generation::seen(self.head);
         skip_to(&mut input, &mut skipped, lines.offset())?;
-        let id = FileId::of(&self.meta);
+        let (id, from) = (FileId::of(&self.meta), lines.position());
         Ok(Archive {
             content: Consumed::all_of(path.to_owned(), id, skipped, lines),
             origin,
             at: self.path,
+            from,
             input,
             packed_len: self.meta.len(),
             carry: Vec::new(),
@@ -141,6 +144,11 @@ impl Archive {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.at
+    }
+
+    /// Whether it held something that was not read before.
+    pub fn has_yielded(&self) -> bool {
+        self.content.position() > self.from
     }
 
     /// Compressed bytes that were not read yet: the content is longer.

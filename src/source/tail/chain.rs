@@ -243,10 +243,14 @@ pub fn resolve(
         let is_telling = || one.past.as_ref().is_some_and(Past::is_telling);
         was_led_to || is_telling() || listings::is_rotated_from(path, one.path())
     });
-    // Of what was not read, whatever is in its place now was not read either.
+    // Of what was not read, whatever is in its place now was not read either, and nothing
+    // of what was changed since.
+    let since = known.since(path);
     let is_unread = |one: &Sibling| {
         let stands = |past: &Past| past.mark().offset == 0 && past.same_place(one.meta());
-        !one.is_packed() && known.open_at(path).any(stands)
+        let is_since = |since| file::wall_of(file::time_of(one.meta())) >= since;
+        (!one.is_packed() && known.open_at(path).any(stands))
+            || (is_new && since.is_some_and(is_since))
     };
     if live.is_none() && siblings.iter().all(|one| one.past.is_none() && !is_unread(one)) {
         // Nothing is there (yet): a file system may have to be mounted first.
@@ -396,12 +400,18 @@ impl Rest {
         origin: Origin,
     ) -> io::Result<Older> {
         let is_known = self.past.is_some();
+        let since = self.past.as_ref().and_then(|past| past.checkpoint.since);
         let lines = lines_after(self.past.as_ref(), sink);
         let mut older = match self.at {
-            At::Packed(found) => Older::Packed(Box::new(found.open(path, lines, origin)?)),
+            At::Packed(found) => {
+                let mut archive = found.open(path, lines, origin)?;
+                archive.content.begun(since);
+                Older::Packed(Box::new(archive))
+            }
             At::Plain(_, file, meta, generation) => {
                 let id = FileId::of(&meta);
-                let content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                let mut content = Consumed::all_of(path.to_owned(), id, generation, lines);
+                content.begun(since);
                 let followed = Followed::new(content, file, &meta, now);
                 Older::Plain(Box::new(match origin {
                     Origin::Backlog => followed.with_backlog(),

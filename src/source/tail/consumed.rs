@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::generation::{FileId, Generation, Head, Mark};
 use super::lines::{Lines, Outlet};
-use crate::domain::{Checkpoint, Stamp, checkpoint};
+use crate::domain::{Checkpoint, Stamp, Wall, checkpoint};
 use crate::source::LineSink;
 
 /// One generation and how far it is read.
@@ -22,6 +22,8 @@ pub struct Consumed {
     pub generation: Generation,
     /// Its lines.
     pub lines: Lines,
+    /// What was changed before that does not come after it.
+    since: Option<Wall>,
     /// Where another run reads on: kept up to date where checkpoints are kept.
     settled: Mark,
     /// Lines up to there.
@@ -46,11 +48,17 @@ impl Consumed {
             id,
             generation,
             lines,
+            since: None,
             settled,
             settled_lines,
             open_lines: 0,
             unsaved: true,
         }
+    }
+
+    /// It is followed since then, if it was not before.
+    pub fn begun(&mut self, since: Option<Wall>) {
+        self.since = self.since.or(since);
     }
 
     /// Its checkpoint is known to whoever keeps them.
@@ -220,6 +228,7 @@ impl Consumed {
             offset: mark.offset,
             lines,
             memo: self.lines.memo(),
+            since: self.since,
             progress,
         }
     }

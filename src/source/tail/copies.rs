@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::archive::{self, Found};
 use super::consumed::Consumed;
@@ -17,20 +17,12 @@ use crate::source::packed::{Packing, is_packed, packing};
 /// A copy of a generation.
 pub enum CopyOf {
     /// A file.
-    Plain(PathBuf, File, Metadata),
+    Plain(File, Metadata),
     /// A compressed one.
     Packed(Found),
 }
 
 impl CopyOf {
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        match self {
-            CopyOf::Plain(path, ..) => path,
-            CopyOf::Packed(found) => &found.path,
-        }
-    }
-
     /// How much of a copy it is: a compressed one may not yet be whole.
     fn size(&self) -> (bool, u64) {
         match self {
@@ -83,7 +75,7 @@ fn copy_in(
     if packing == Packing::Plain && !is_packed(path) {
         let is_copy = content.generation.continues_in(&file)?
             && known.find(&file, &meta, was_read)?.is_none();
-        return Ok(is_copy.then(|| CopyOf::Plain(path.to_owned(), file, meta)));
+        return Ok(is_copy.then(|| CopyOf::Plain(file, meta)));
     }
     let mut wanted = Known::default();
     wanted.add(content.so_far(), None);

@@ -51,7 +51,7 @@ pub fn restart(
         if was_empty {
             cut.push((path, changed, None));
         } else if let Some(copy) = copy {
-            memory.findings.copied(&path, copy.path());
+            memory.findings.copied(&path);
             copies.push((path.clone(), copy, content));
             cut.push((path, changed, None));
         } else {
@@ -97,7 +97,7 @@ fn drop_copies(files: &mut Files, memory: &mut Memory) {
 
 fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
     match copy {
-        CopyOf::Plain(_, file, meta) => {
+        CopyOf::Plain(file, meta) => {
             let content = content.moved_to(FileId::of(&meta));
             Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
         }

@@ -17,7 +17,7 @@ use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
 use super::known::{Known, Past};
 use super::lines::{self, Lines, Outlet};
-use crate::domain::{Checkpoint, Mono, Origin, Stamp};
+use crate::domain::{Checkpoint, Mono, Origin, Stamp, Wall};
 use crate::source::packed::{Packing, packing};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
@@ -79,6 +79,7 @@ impl Followed {
         {
             content.see(head);
         }
+        content.begun(Some(wall_of(time_of(meta))));
         Followed {
             scanned: content.position(),
             content,
@@ -280,6 +281,7 @@ impl Followed {
             anew.see(Head::of(file).unwrap_or_default());
             self.changed = file.metadata().map_or(self.changed, |meta| time_of(&meta));
         }
+        anew.begun(Some(wall_of(self.changed)));
         std::mem::replace(&mut self.content, anew)
     }
 
@@ -385,20 +387,21 @@ impl Followed {
     }
 }
 
-/// What is taken of a file that was there before anything of it is known.
+/// What is taken of a file that was there before anything of it is known, and was of that
+/// size then.
 pub fn from_start(
     path: &Path,
     file: &File,
-    meta: &Metadata,
+    (id, size): (FileId, u64),
     sink: Box<dyn LineSink + Send>,
     start: Start,
 ) -> io::Result<Consumed> {
     let generation = match start {
         Start::Beginning => Generation::new(),
-        Start::End => Generation::consumed(file, start_of_last_line(file, meta.len())?)?,
+        Start::End => Generation::consumed(file, start_of_last_line(file, size)?)?,
     };
     let lines = Lines::starting_at(generation.offset(), sink);
-    Ok(Consumed::all_of(path.to_owned(), FileId::of(meta), generation, lines))
+    Ok(Consumed::all_of(path.to_owned(), id, generation, lines))
 }
 
 impl Buffer {
@@ -424,6 +427,11 @@ impl Buffer {
 /// When it was changed last.
 pub fn time_of(meta: &Metadata) -> Changed {
     (meta.mtime(), meta.mtime_nsec())
+}
+
+/// That moment, to be kept.
+pub fn wall_of((secs, nanos): Changed) -> Wall {
+    Wall(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 /// Open a regular file for reading, without ever waiting for anything.

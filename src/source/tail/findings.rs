@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::domain::Checkpoint;
-use crate::source::packed::is_packed;
 use crate::source::status;
 
 /// What kind of thing was met.
@@ -65,7 +64,7 @@ impl Findings {
     }
 
     /// A file was found to be cut off, and copied before.
-    pub fn copied(&mut self, path: &Path, copy: &Path) {
+    pub fn copied(&mut self, path: &Path) {
         let text = format!(
             "{}: rotated by copy and truncate: what is written after the copy was made \
              and before the file is cut is lost, and can't be counted; rotate by rename \
@@ -73,19 +72,16 @@ impl Findings {
             path.display()
         );
         self.add(Finding::CopyTruncated, text);
-        self.came_by(path, copy);
     }
 
-    /// The rest of a file is read from where rotation has put it.
-    pub fn came_by(&mut self, path: &Path, from: &Path) {
-        if is_packed(from) {
-            let at = path.display();
-            let text = format!(
-                "{at}: compressed before it was read to its end: a writer that still has it open \
-                 loses lines; compress a day later (logrotate: `delaycompress`)"
-            );
-            self.add(Finding::CompressedUnread, text);
-        }
+    /// The rest of a file was read from an archive.
+    pub fn came_packed(&mut self, path: &Path) {
+        let at = path.display();
+        let text = format!(
+            "{at}: compressed before it was read to its end: a writer that still has it open \
+             loses lines; compress a day later (logrotate: `delaycompress`)"
+        );
+        self.add(Finding::CompressedUnread, text);
     }
 
     /// A file that may hold what was not read is compressed in another way than ours.

@@ -1,6 +1,6 @@
 //! The files of one source and the counters over all of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub struct Group {
     keep: Keep,
     counters: Counters,
     started: bool,
+    /// What was there at the first look and could not be opened, and how long it was.
+    unread: HashMap<PathBuf, (FileId, u64)>,
 }
 
 impl Group {
@@ -57,6 +59,7 @@ impl Group {
             keep: Keep::default(),
             counters: Counters::default(),
             started: false,
+            unread: HashMap::new(),
         })
     }
 
@@ -94,6 +97,11 @@ impl Group {
         }
         for (path, place) in self.files.moved() {
             let trouble = self.look(&path, place, now, handles, sinks).err();
+            if let Some(meta) =
+                trouble.as_ref().filter(|_| !self.started).and_then(|_| path.metadata().ok())
+            {
+                self.unread.insert(path.clone(), (FileId::of(&meta), meta.len()));
+            }
             self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
         }
         self.find_shelved(now);
@@ -309,7 +317,11 @@ impl Group {
         };
         let sink = sinks(self.id, path);
         let is_back = past.is_some();
-        let content = match past {
+        let since = past.as_ref().and_then(|(past, _)| past.checkpoint.since);
+        let since = since.or_else(|| is_first.then(|| self.memory.listings.since(path, meta)));
+        let was_there = self.unread.remove(path).filter(|(id, _)| *id == FileId::of(meta));
+        let mut is_to_be_said = false;
+        let mut content = match past {
             Some((past, generation)) => {
                 self.memory.moved(&past, meta);
                 let lines = chain::lines_after(Some(&past), sink);
@@ -318,21 +330,24 @@ impl Group {
                 content.is_known();
                 content
             }
-            None if self.started || is_known => {
+            None if is_known || (self.started && was_there.is_none()) => {
                 Consumed::nothing(path.to_owned(), FileId::of(meta), sink)
             }
             None => {
-                let begun = file::from_start(path, &file, meta, sink, self.start);
-                let mut content = begun.map_err(unreadable)?;
-                if self.start == Start::End {
-                    // Said before any line: to a later run what has no checkpoint is new.
-                    self.memory.unsaid.push(content.reached());
-                }
-                content
+                is_to_be_said = self.start == Start::End;
+                let size = was_there.map_or(meta.len(), |(_, size)| size.min(meta.len()));
+                let begun =
+                    file::from_start(path, &file, (FileId::of(meta), size), sink, self.start);
+                begun.map_err(unreadable)?
             }
         };
+        content.begun(since);
+        if is_to_be_said {
+            // Before any line: to a later run what has no checkpoint is new.
+            self.memory.unsaid.push(content.reached());
+        }
         let followed = Followed::new(content, file, meta, now.mono);
-        let is_backlog = !self.started || (is_first && is_back);
+        let is_backlog = !self.started || was_there.is_some() || (is_first && is_back);
         let mut followed = if is_backlog { followed.with_backlog() } else { followed };
         handles.opened(&mut followed);
         let since = self.files.led(path).filter(|_| !is_first && !is_back);
@@ -375,6 +390,9 @@ fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
     match files.next_older(path) {
         Some(Older::Plain(file)) => files.drain(*file),
         Some(Older::Packed(mut archive)) => {
+            if archive.has_yielded() {
+                memory.findings.came_packed(path);
+            }
             if let Some((checkpoint, id)) = archive.done() {
                 memory.known.add(checkpoint, Some(id));
             }

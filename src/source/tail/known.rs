@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::generation::{FileId, Generation, Head, Mark};
-use crate::domain::{Checkpoint, checkpoint};
+use crate::domain::{Checkpoint, Wall, checkpoint};
 
 /// Finished generations remembered.
 const MOST: usize = 1024;
@@ -116,6 +116,12 @@ impl Known {
     pub fn open_at(&self, path: &Path) -> impl Iterator<Item = &Past> {
         let turns = self.by_path.get(path).into_iter().flatten();
         turns.filter_map(|turn| self.all.get(turn)).filter(|past| past.is_open())
+    }
+
+    /// What stands beside this path and was changed since then was never looked at, unless
+    /// its content is known.
+    pub fn since(&self, path: &Path) -> Option<Wall> {
+        self.open_at(path).filter_map(|past| past.checkpoint.since).min()
     }
 
     /// Inodes of what was left at this path and is not there any more.

@@ -4,10 +4,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::iter;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
+
+use super::file;
+use crate::domain::Wall;
 
 /// How often siblings are looked at again that are being renamed.
 const TRIES: usize = 8;
@@ -40,6 +43,15 @@ impl Listings {
     /// the inode of one that was left unread.
     pub fn beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
         self.files_beside(path, orphans).into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// From when on what stands beside a path is new, that was never looked at before.
+    pub fn since(&mut self, path: &Path, own: &Metadata) -> Wall {
+        let beside = self.beside(path, &HashSet::new());
+        let beside = beside.iter().filter_map(|path| path.metadata().ok());
+        let after =
+            beside.map(|meta| Wall(file::wall_of(file::time_of(&meta)).0.saturating_add(1)));
+        after.fold(file::wall_of(file::time_of(own)), Wall::max)
     }
 
     /// Look at them, and again if files were renamed meanwhile: rotation goes from

@@ -66,7 +66,6 @@ impl Memory {
         let mut older = Vec::new();
         for rest in chain.older {
             let sibling = rest.path().to_owned();
-            self.findings.came_by(path, &sibling);
             if let Some(past) = rest.past() {
                 self.left(past, rest.id());
             }
@@ -104,7 +103,6 @@ impl Memory {
         }
         for rest in missed.older {
             let sibling = rest.path().to_owned();
-            self.findings.came_by(path, &sibling);
             match rest.open(path, sinks(id, path), now.mono, Origin::Live) {
                 Ok(older) => files.read_first(path, std::iter::once(older)),
                 Err(why) => self.lost(&sibling, why),
