@@ -395,7 +395,8 @@ ttft_ms = "body.chunks.0.metrics.total"
             Some(2.0),
             Some(1.0),
         ),
-        (r#"{"metrics":{"total":5}}"#, Some(5.0), None, Some(5.0)),
+        // The first is the last: no first token.
+        (r#"{"metrics":{"total":5}}"#, Some(5.0), None, None),
         ("", None, None, None),
         ("1,2", None, None, None),
         (&format!(r#"{{"x":"{long}"}},{{"metrics":{{"total":7}}}}"#), Some(7.0), None, None),
@@ -605,13 +606,21 @@ fn a_first_token_that_is_the_last_one_is_none_and_says_so() {
         (r#"{"t":1795187477,"ms":500,"first":20,"stream":true}"#, Some(20.0), 0),
         (r#"{"t":1795187477,"ms":500,"first":500,"stream":true}"#, None, 1),
         (r#"{"t":1795187477,"ms":500,"first":501,"stream":true}"#, None, 1),
-        (r#"{"t":1795187477,"ms":500,"first":500,"stream":false}"#, Some(500.0), 0),
+        (r#"{"t":1795187477,"ms":500,"first":500,"stream":false}"#, None, 0),
+        (r#"{"t":1795187477,"ms":500,"first":500}"#, None, 0),
+        (r#"{"t":1795187477,"ms":500,"first":20}"#, Some(20.0), 0),
         (r#"{"t":1795187477,"first":500,"stream":true}"#, Some(500.0), 0),
     ] {
         let said = said(map, &[line]);
         assert_eq!(said.requests().first().and_then(|r| r.timing.ttft_ms), ttft, "{line}");
         assert_eq!(said.faults(), vec![FaultReason::TtftNotMeasured; faults], "{line}");
     }
+    // The first byte of an answer that comes at once is its last too.
+    let byte = one(
+        &format!("access_log = true\n{map}"),
+        r#"{"t":1795187477,"ms":500,"first":500,"model":"m"}"#,
+    );
+    assert_eq!(byte.timing.ttft_ms, Some(500.0));
 }
 
 #[test]
@@ -686,6 +695,30 @@ fn what_can_mean_nothing_is_a_mistake() {
         (fields(r#"status = { const = "ok" }"#), "fields.status.const: must be a status of HTTP"),
         (fields("status = { const = 20 }"), "fields.status.const: must be a status of HTTP"),
         (fields(r#"attempt = { const = "two" }"#), "fields.attempt.const: must be a number"),
+        (fields("attempt = { const = 0 }"), "x.toml:4: fields.attempt.const: must be at least 1"),
+        (
+            fields("input_tokens = { const = -1 }"),
+            "fields.input_tokens.const: must not be negative",
+        ),
+        (fields("output_tokens = { const = 5.5 }"), "fields.output_tokens.const: must be a whole"),
+        (
+            fields(r#"queue_depth = { path = "q", map = { none = 0, some = 0.5 } }"#),
+            "fields.queue_depth.map: must be a whole number",
+        ),
+        (fields("cost_usd = { const = -0.1 }"), "fields.cost_usd.const: must not be negative"),
+        (fields("latency_ms = { const = -1 }"), "fields.latency_ms.const: must not be negative"),
+        (
+            fields(r#"at = { path = "t", as = "strftime", pattern = "%Q" }"#),
+            "x.toml:4: fields.at.pattern: tells no day and time",
+        ),
+        (
+            fields(r#"at = { path = "t", as = "strftime", pattern = "%H:%M:%S" }"#),
+            "fields.at.pattern: tells no day and time",
+        ),
+        (
+            top("input = \"regex\"\npatterns = ['(?P<a>x']"),
+            "x.toml:3: patterns: is no regular expression: unclosed group",
+        ),
         (
             fields(r#"latency_ms = { path = "m", as = "dur" }"#),
             "fields.latency_ms.as: must be one of `auto`, ",
@@ -759,7 +792,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ),
         (
             "id = \"x\"\n[fields]\nuser = { path = \"u\", regex = \"(\" }",
-            "x.toml:3: fields.user.regex: error: unclosed group",
+            "x.toml:3: fields.user.regex: is no regular expression: unclosed group",
         ),
         (
             "id = \"x\"\n[fields]\nuser = { path = \"u\", scale = 2 }",
@@ -813,7 +846,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ),
         (
             "id = \"x\"\ndetect = [\"a\"]\ndetect_re = { a = \"(\" }",
-            "x.toml:3: detect_re: error: unclosed group",
+            "x.toml:3: detect_re: is no regular expression: unclosed group",
         ),
         (
             "id = \"x\"\ndetect_eq = { \"a.-1\" = 1 }",
@@ -823,7 +856,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ("id = \"x\"\nkeep = [{ has = [1] }]", "x.toml:2: keep.has: must be a string"),
         (
             "id = \"x\"\nkeep = [{ re = { a = \"[\" } }]",
-            "x.toml:2: keep.re: error: unclosed character class",
+            "x.toml:2: keep.re: is no regular expression: unclosed character class",
         ),
         ("id = \"x\"\ncount = \"no\"", "x.toml:2: count: must be true or false"),
         (

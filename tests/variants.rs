@@ -352,3 +352,54 @@ fn headers_that_any_program_logs_are_no_call() {
         }
     }
 }
+
+#[test]
+fn a_cost_is_found_under_whatever_keys_its_record_lies() {
+    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","model":"m","cost":0.25}"#;
+    for line in [
+        r#"{"ts":1795187477,"a":{"b":{"model":"m","cost_usd":0.5}}}"#,
+        r#"{"ts":1795187477,"outer":{"inner":{"model":"m","usage":{"input_tokens":1,"output_tokens":2},"cost":0.5}}}"#,
+        r#"{"data":{"result":{"model":"m","usage":{"input_tokens":1,"output_tokens":2},"cost_usd":0.5}}}"#,
+        r#"{"response":{"model":"m","usage":{"input_tokens":1,"output_tokens":2,"cost":0.5}}}"#,
+        r#"{"data":[{"id":"x","type":"log","attributes":{"timestamp":"2026-11-20T15:11:17Z","attributes":{"model":"m","cost":0.5}}}]}"#,
+        r#"{"event":"done","llm":{"model":"m","tokens":{"input":1,"output":2},"cost":{"input":0.1,"output":0.4,"total":0.5}}}"#,
+        r#"{"model":"m","status":200,"cost":{"input":0.1,"output":0.4}}"#,
+        r#"{"llm":{"model":"m","status":200},"billing":{"total":{"cost_usd":0.5}}}"#,
+    ] {
+        assert_eq!(spent(line), HALF, "{line}");
+        assert_eq!(spent(&format!("{known}\n{line}")), HALF + HALF / 2, "{line}");
+    }
+    // Two costs may be two calls, or one twice.
+    let two = r#"{"first":{"model":"m","cost_usd":0.5},"second":{"model":"n","cost_usd":0.25}}"#;
+    let batch = read(two);
+    assert!(
+        matches!(batch.items[..], [ref one] if matches!(
+            one.seen, Observation::Quarantined { reason: FaultReason::CostAmbiguous, .. })),
+        "{:?}",
+        batch.items
+    );
+}
+
+#[test]
+fn what_a_model_in_training_gets_wrong_is_no_money() {
+    let known = r#"{"ts":"2026-11-20T15:11:17Z","key":"k","model":"m","cost":0.25}"#;
+    for line in [
+        r#"{"ts":1795187477,"model":"xgboost","epoch":3,"cost":0.35}"#,
+        r#"{"ts":1795187477,"model":"bert","epoch":1.5,"loss":0.2,"learning_rate":0.001,"cost":0.35}"#,
+        r#"{"ts":1795187477,"model":"xgboost","duration_ms":900,"val_loss":0.1,"cost":0.35}"#,
+        r#"{"ts":1795187477,"iteration":10,"train-rmse":0.3,"cost":0.35}"#,
+        r#"{"msg":"trained","epoch":9,"cost":0.35}"#,
+    ] {
+        assert_eq!(spent(line), 0, "{line}");
+        assert_eq!(spent(&format!("{known}\n{line}")), HALF / 2, "{line}");
+    }
+    for line in [
+        r#"{"epoch":1795187477,"model":"m","cost":0.5}"#,
+        r#"{"epoch":3,"model":"m","provider":"openai","cost":0.5}"#,
+        r#"{"epoch":3,"model":"m","input_tokens":5,"output_tokens":6,"cost":0.5}"#,
+        r#"{"epoch":3,"model":"m","cost_usd":0.5}"#,
+        r#"{"loss":0.1,"model":"m","input_tokens":5,"output_tokens":6,"cost":0.5}"#,
+    ] {
+        assert_eq!(spent(&format!("{known}\n{line}")), HALF + HALF / 2, "{line}");
+    }
+}

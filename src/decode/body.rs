@@ -3,6 +3,7 @@
 
 use super::eval::{Line, Scratch};
 use super::formats::{Format, Formats};
+use super::frame::packed::{self, Unpacked};
 use super::headers::HeaderBag;
 use super::map::Field;
 use super::moment::Around;
@@ -16,6 +17,8 @@ const ERROR_LIMIT: usize = 4096;
 const PLAIN_LIMIT: usize = 2048;
 /// A longer model name or finish reason is not one.
 const WORD_LIMIT: usize = 512;
+/// How base64 of `data:` begins, and of `event:`.
+const PACKED_EVENTS: [&[u8]; 2] = [b"ZGF0YT", b"ZXZlbnQ6"];
 
 /// Facts of the body read last; reused from one response to the next.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub(super) struct Body {
     pub(super) error: Vec<u8>,
     /// A short body that says nothing of the above: of a response that failed, the error.
     plain: Vec<u8>,
+    /// A body without its base64.
+    unpacked: Vec<u8>,
     found: Found,
     usage: Usage,
     scratch: Scratch,
@@ -57,8 +62,20 @@ impl Body {
         if self.error.is_empty() && failed { &self.plain } else { &self.error }
     }
 
-    /// Adds what a body, or one line of it, says.
+    /// Adds what a body, or one line of it, says; it may be in base64.
     pub(super) fn read(&mut self, formats: &Formats, text: &[u8]) {
+        let mut unpacked = std::mem::take(&mut self.unpacked);
+        let is_packed = packed::is_likely(text)
+            || PACKED_EVENTS.iter().any(|beginning| text.starts_with(beginning));
+        if is_packed && packed::unpack(text, &mut unpacked) == Unpacked::Whole {
+            self.read_plain(formats, &unpacked);
+        } else {
+            self.read_plain(formats, text);
+        }
+        self.unpacked = unpacked;
+    }
+
+    fn read_plain(&mut self, formats: &Formats, text: &[u8]) {
         self.read_all(formats, text);
         let is_short = self.plain.len() + text.len() <= PLAIN_LIMIT;
         if is_short && self.error.is_empty() && self.tokens == Tokens::default() {

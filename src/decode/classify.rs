@@ -2,12 +2,14 @@
 //!
 //! Providers refuse with 200, 400, 402, 403, 413, 429, 503 and 529, gateways
 //! rewrite statuses, and one status hides many causes, so no single part
-//! decides. Needles are data; the order of the table is the order of trust.
+//! decides. What the texts mean is data: the table is in `words`.
 
 mod needle;
+mod words;
 
 use crate::domain::{ErrorKind, Failure, Layer, LimitReading, LimitedBy, Outcome, Resource};
 use needle::{Haystack, Needle};
+use words::{GATEWAY, RULES, Rule, UPSTREAM, WEAK};
 
 /// All that is known of how a call ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +33,7 @@ pub struct Evidence<'a> {
 #[must_use]
 pub fn classify(evidence: &Evidence<'_>) -> Failure {
     let texts = Haystack::new(evidence.texts);
-    let find = |rules: &'static [Rule]| rules.iter().find(|rule| texts.holds(&rule.needle));
+    let find = |rules| rule(texts, rules);
     let (text, weak) = (find(RULES), || find(WEAK).map(|rule| rule.kind));
     let Some(mut kind) = kind(evidence, text, weak) else { return Failure::default() };
     let mut limited_by = text.filter(|rule| rule.kind == kind).and_then(|rule| rule.limited_by);
@@ -56,7 +58,12 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
 pub(super) fn by_text(text: &[u8]) -> Option<ErrorKind> {
     let texts = [text];
     let texts = Haystack::new(&texts);
-    RULES.iter().find(|rule| texts.holds(&rule.needle)).map(|rule| rule.kind)
+    rule(texts, RULES).map(|rule| rule.kind)
+}
+
+/// The first that the texts hold a word of.
+fn rule(texts: Haystack<'_>, rules: &'static [Rule]) -> Option<&'static Rule> {
+    rules.iter().find(|rule| rule.needles.iter().any(|needle| texts.holds(needle)))
 }
 
 fn kind(
@@ -68,8 +75,9 @@ fn kind(
     let by_status = evidence.status.and_then(ErrorKind::from_status);
     match (evidence.said, by_status) {
         (Some(said), _) if said != ErrorKind::Error => Some(said),
-        // A refused key stays a refused key, whatever words its error contains.
-        (_, Some(status @ (ErrorKind::Auth | ErrorKind::ClientClosed))) => Some(status),
+        // A refused key stays a refused key, whatever words its error contains but money.
+        (_, Some(ErrorKind::Auth)) => by_text.filter(is_about_money).or(by_status),
+        (_, Some(ErrorKind::ClientClosed)) => by_status,
         (said, by_status) => by_text
             .or(evidence.by_headers)
             .or(by_status)
@@ -77,6 +85,10 @@ fn kind(
             .or(said)
             .or((!evidence.texts.is_empty()).then_some(ErrorKind::Error)),
     }
+}
+
+fn is_about_money(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BudgetExceeded | ErrorKind::QuotaExhausted)
 }
 
 /// Which limit the response itself shows as used up. A refusal for tokens may
@@ -161,204 +173,6 @@ fn layer(texts: Haystack<'_>) -> Layer {
         Layer::Unknown
     }
 }
-
-/// A needle and what it means.
-struct Rule {
-    needle: Needle,
-    kind: ErrorKind,
-    limited_by: Option<LimitedBy>,
-}
-
-const GATEWAY: &[Needle] = &[
-    Needle::new("litellm_rate_limit"),
-    Needle::new("proxyratelimiterror"),
-    Needle::new("budgetexceedederror"),
-    Needle::new("budget has been exceeded"),
-    Needle::new("limit type: "),
-];
-
-const UPSTREAM: &[Needle] = &[
-    Needle::new("vendor_rate_limit"),
-    Needle::new("openaiexception"),
-    Needle::new("azureexception"),
-    Needle::new("anthropicerror"),
-    Needle::new("anthropicexception"),
-    Needle::new("vertexaiexception"),
-    Needle::new("geminiexception"),
-    Needle::new("bedrockexception"),
-    Needle::new("rate limit reached for "),
-    Needle::new("your organization's rate limit"),
-    Needle::new("your organization’s rate limit"),
-];
-
-const fn rule(needle: &'static str, kind: ErrorKind) -> Rule {
-    Rule { needle: Needle::new(needle), kind, limited_by: None }
-}
-
-const fn quota(needle: &'static str, limited_by: LimitedBy) -> Rule {
-    let needle = Needle::new(needle);
-    Rule { needle, kind: ErrorKind::QuotaExhausted, limited_by: Some(limited_by) }
-}
-
-const RULES: &[Rule] = &[
-    // A gateway's own budgets, before the rate limits that carry the same status.
-    rule("budget has been exceeded", ErrorKind::BudgetExceeded),
-    rule("budget_exceeded", ErrorKind::BudgetExceeded),
-    rule("budgetexceeded", ErrorKind::BudgetExceeded),
-    rule("exceededbudget", ErrorKind::BudgetExceeded),
-    rule("exceeded budget", ErrorKind::BudgetExceeded),
-    // Windows of a subscription.
-    rule("usage_limit_reached", ErrorKind::UsageLimit),
-    rule("usage limit has been reached", ErrorKind::UsageLimit),
-    rule("usage limit reached", ErrorKind::UsageLimit),
-    rule("hit your usage limit", ErrorKind::UsageLimit),
-    // Gemini words a per-minute limit as a quota: the quota's id tells.
-    rule("inputtokenspermodelperminute", ErrorKind::RateLimitInputTokens),
-    rule("inputtokenspermodelperday", ErrorKind::RateLimitInputTokens),
-    rule("requestsperminute", ErrorKind::RateLimitRequests),
-    rule("requestsperday", ErrorKind::RateLimitRequests),
-    rule("tokensperminute", ErrorKind::RateLimitTokens),
-    rule("tokensperday", ErrorKind::RateLimitTokens),
-    rule("input_token_count", ErrorKind::RateLimitInputTokens),
-    rule("input_tokens_per_", ErrorKind::RateLimitInputTokens),
-    rule("requests_per_", ErrorKind::RateLimitRequests),
-    rule("free_tier_requests", ErrorKind::RateLimitRequests),
-    rule("tokens_per_", ErrorKind::RateLimitTokens),
-    // Money is gone: waiting does not help.
-    quota("insufficient_quota", LimitedBy::Quota),
-    quota("exceeded_current_quota", LimitedBy::Quota),
-    quota("billing_hard_limit", LimitedBy::SpendCap),
-    quota("spending limit", LimitedBy::SpendCap),
-    quota("spend limit", LimitedBy::SpendCap),
-    quota("api usage limits", LimitedBy::SpendCap),
-    quota("monthly limit", LimitedBy::SpendCap),
-    quota("billing_not_active", LimitedBy::Quota),
-    quota("credit balance is too low", LimitedBy::Quota),
-    quota("insufficient credits", LimitedBy::Quota),
-    quota("insufficient_credits", LimitedBy::Quota),
-    quota("insufficient balance", LimitedBy::Quota),
-    quota("insufficient_balance", LimitedBy::Quota),
-    quota("payment_required", LimitedBy::Quota),
-    quota("credits are depleted", LimitedBy::Quota),
-    quota("api calls / month", LimitedBy::Quota),
-    quota("arrearage", LimitedBy::Quota),
-    quota("key limit exceeded", LimitedBy::SpendCap),
-    // Which rate. Where all are listed, their numbers say it.
-    rule("(actual/limit)", ErrorKind::RateLimit),
-    rule("input tokens per minute", ErrorKind::RateLimitInputTokens),
-    rule("output tokens per minute", ErrorKind::RateLimitOutputTokens),
-    rule("(tpm)", ErrorKind::RateLimitTokens),
-    rule("(tpd)", ErrorKind::RateLimitTokens),
-    rule("(rpm)", ErrorKind::RateLimitRequests),
-    rule("(rpd)", ErrorKind::RateLimitRequests),
-    rule("tokens per min", ErrorKind::RateLimitTokens),
-    rule("tokens per day", ErrorKind::RateLimitTokens),
-    rule("requests per min", ErrorKind::RateLimitRequests),
-    rule("requests per day", ErrorKind::RateLimitRequests),
-    rule("requests per second", ErrorKind::RateLimitRequests),
-    rule("number of requests has exceeded", ErrorKind::RateLimitRequests),
-    rule("number of request tokens has exceeded", ErrorKind::RateLimitTokens),
-    rule("request_quota_exceeded", ErrorKind::RateLimitRequests),
-    rule("token_quota_exceeded", ErrorKind::RateLimitTokens),
-    rule("api calls / minute", ErrorKind::RateLimitRequests),
-    rule("max rpm", ErrorKind::RateLimitRequests),
-    rule("max rpd", ErrorKind::RateLimitRequests),
-    rule("max tpm", ErrorKind::RateLimitTokens),
-    rule("max tpd", ErrorKind::RateLimitTokens),
-    rule("rpm rate limit", ErrorKind::RateLimitRequests),
-    rule("rpd rate limit", ErrorKind::RateLimitRequests),
-    rule("tpm rate limit", ErrorKind::RateLimitTokens),
-    rule("tpd rate limit", ErrorKind::RateLimitTokens),
-    rule("request rpm", ErrorKind::RateLimitRequests),
-    rule("free-models-per-", ErrorKind::RateLimitRequests),
-    rule("token rate limit", ErrorKind::RateLimitTokens),
-    rule("too many tokens, please wait", ErrorKind::RateLimitTokens),
-    rule("call rate limit", ErrorKind::RateLimitRequests),
-    rule("limit type: max_parallel_requests", ErrorKind::RateLimitConcurrency),
-    rule("max_parallel_requests", ErrorKind::RateLimitConcurrency),
-    rule("max parallel request", ErrorKind::RateLimitConcurrency),
-    rule("concurrent request", ErrorKind::RateLimitConcurrency),
-    rule("concurrent connections", ErrorKind::RateLimitConcurrency),
-    rule("concurrency limit", ErrorKind::RateLimitConcurrency),
-    rule("limit type: requests", ErrorKind::RateLimitRequests),
-    rule("limit type: tokens", ErrorKind::RateLimitTokens),
-    // The provider has no room.
-    rule("overloaded", ErrorKind::Overloaded),
-    rule("queue_exceeded", ErrorKind::Overloaded),
-    rule("over capacity", ErrorKind::Overloaded),
-    rule("slow_down", ErrorKind::Overloaded),
-    rule("capacity_exceeded", ErrorKind::Overloaded),
-    rule("capacity exceeded", ErrorKind::Overloaded),
-    rule("nocapacity", ErrorKind::Overloaded),
-    rule("high demand", ErrorKind::Overloaded),
-    rule("high traffic", ErrorKind::Overloaded),
-    rule("too busy", ErrorKind::Overloaded),
-    rule("modelnotready", ErrorKind::Unavailable),
-    // The call was wrong.
-    rule("context_length_exceeded", ErrorKind::ContextLength),
-    rule("maximum context length", ErrorKind::ContextLength),
-    rule("contextwindowexceeded", ErrorKind::ContextLength),
-    rule("exceed context limit", ErrorKind::ContextLength),
-    rule("prompt is too long", ErrorKind::ContextLength),
-    rule("input is too long for", ErrorKind::ContextLength),
-    rule("exceeds the maximum number of tokens", ErrorKind::ContextLength),
-    rule("content_filter", ErrorKind::ContentFilter),
-    rule("content_policy_violation", ErrorKind::ContentFilter),
-    rule("contentpolicyviolation", ErrorKind::ContentFilter),
-    rule("responsibleaipolicyviolation", ErrorKind::ContentFilter),
-    rule("model_not_found", ErrorKind::ModelNotFound),
-    rule("model not found", ErrorKind::ModelNotFound),
-    rule("invalid model name", ErrorKind::ModelNotFound),
-    rule("\"model: ", ErrorKind::ModelNotFound),
-    rule("does not exist or you do not have access", ErrorKind::ModelNotFound),
-    rule("deploymentnotfound", ErrorKind::ModelNotFound),
-    // The key was refused.
-    rule("invalid_api_key", ErrorKind::Auth),
-    rule("incorrect api key", ErrorKind::Auth),
-    rule("api key not valid", ErrorKind::Auth),
-    rule("invalid x-api-key", ErrorKind::Auth),
-    rule("authentication_error", ErrorKind::Auth),
-    rule("authenticationerror", ErrorKind::Auth),
-    rule("authentication error", ErrorKind::Auth),
-    rule("permission_error", ErrorKind::Permission),
-    rule("permission_denied", ErrorKind::Permission),
-    rule("permissiondenied", ErrorKind::Permission),
-    // The call got lost.
-    rule("stream_interrupted", ErrorKind::StreamInterrupted),
-    rule("incomplete chunked read", ErrorKind::StreamInterrupted),
-    rule("midstream", ErrorKind::StreamInterrupted),
-    rule("timeouterror", ErrorKind::Timeout),
-    rule("timeout_error", ErrorKind::Timeout),
-    rule("upstream_timeout", ErrorKind::Timeout),
-    rule("deadline_exceeded", ErrorKind::Timeout),
-    rule("timed out", ErrorKind::Timeout),
-    rule("apiconnectionerror", ErrorKind::Connection),
-    rule("connection error", ErrorKind::Connection),
-    rule("connection refused", ErrorKind::Connection),
-    rule("connection reset", ErrorKind::Connection),
-    rule("econnrefused", ErrorKind::Connection),
-    rule("econnreset", ErrorKind::Connection),
-    // Google words a rate as a quota; what is to be tried again in a while is a rate.
-    rule("resource_exhausted", ErrorKind::RateLimit),
-    rule("retrydelay", ErrorKind::RateLimit),
-    rule("please retry in ", ErrorKind::RateLimit),
-    quota("exceeded your current quota", LimitedBy::Quota),
-    // A rate limit that does not say which.
-    rule("rate_limit", ErrorKind::RateLimit),
-    rule("ratelimit", ErrorKind::RateLimit),
-    rule("rate limit", ErrorKind::RateLimit),
-    rule("too many requests", ErrorKind::RateLimit),
-    rule("throttl", ErrorKind::RateLimit),
-];
-
-/// What says less than a status does.
-const WEAK: &[Rule] = &[
-    rule("server_error", ErrorKind::ServerError),
-    rule("api_error", ErrorKind::ServerError),
-    rule("internal server error", ErrorKind::ServerError),
-    rule("invalid_request_error", ErrorKind::InvalidRequest),
-    rule("not_found_error", ErrorKind::NotFound),
-];
 
 #[cfg(test)]
 mod tests {
@@ -445,7 +259,7 @@ mod tests {
 
     #[test]
     fn needles_are_lower_case() {
-        let all = RULES.iter().map(|rule| &rule.needle).chain(GATEWAY);
+        let all = RULES.iter().chain(WEAK).flat_map(|rule| rule.needles).chain(GATEWAY);
         for needle in all.chain(UPSTREAM) {
             assert_eq!(needle.text, needle.text.to_ascii_lowercase());
         }

@@ -24,6 +24,8 @@ pub(super) struct Dump {
     dress: Dress,
     /// What the request asked for.
     target: Vec<u8>,
+    /// The host that it asked, where its target names none.
+    host: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +114,11 @@ impl Dump {
                 return Step::Start;
             }
             Piece::Target(target) => {
-                self.target.clear();
-                self.target.extend(target.iter().take(TARGET_LIMIT));
+                keep(&mut self.target, target);
+                return Step::Kept;
+            }
+            Piece::Host(host) => {
+                keep(&mut self.host, host);
                 return Step::Kept;
             }
             Piece::Aside => return Step::Kept,
@@ -164,12 +169,28 @@ impl Dump {
             recorder.body(formats, &self.body);
         }
         let Some(paths) = format.layout.outer() else { return };
-        let target = serde_json::json!({ "target": String::from_utf8_lossy(&self.target) });
-        let target = target.to_string();
+        let target = serde_json::json!({ "target": self.url() }).to_string();
         let scan = scan_line(paths, target.as_bytes(), found);
         recorder.finish(format, Scanned::alone(&[scan]), Some(open.status), open.place, out);
         self.target.clear();
+        self.host.clear();
     }
+
+    /// The target as a whole, as far as it is known.
+    fn url(&self) -> String {
+        let [host, target] =
+            [&self.host, &self.target].map(|text| String::from_utf8_lossy(text).into_owned());
+        if host.is_empty() || !target.starts_with('/') {
+            return target;
+        }
+        format!("https://{host}{target}")
+    }
+}
+
+/// Notes a word of the request in place of an earlier one.
+fn keep(place: &mut Vec<u8>, word: &[u8]) {
+    place.clear();
+    place.extend(word.iter().take(TARGET_LIMIT));
 }
 
 impl<'l> Undressed<'l> {
@@ -180,7 +201,7 @@ impl<'l> Undressed<'l> {
 
     /// Whether what came before is over with this line.
     pub(super) fn starts(self) -> bool {
-        matches!(self.0, Piece::Status { .. } | Piece::Target(_))
+        matches!(self.0, Piece::Status { .. } | Piece::Target(_) | Piece::Host(_))
     }
 
     /// Whether this stands in a dump as it was sent, without any dress.

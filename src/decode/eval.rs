@@ -290,7 +290,8 @@ impl<'l> Line<'l> {
         })
     }
 
-    /// Nothing where the line itself has none of the pieces.
+    /// Nothing where the line lacks what it begins with, which tells one from another, or
+    /// has none of the pieces itself.
     fn join<'s>(&self, pieces: &[Piece<Spot>], scratch: &'s mut Scratch) -> Option<&'s str> {
         scratch.joined.clear();
         let mut any = false;
@@ -299,12 +300,14 @@ impl<'l> Line<'l> {
                 scratch.joined.push('|');
             }
             match piece {
-                Piece::Path(place) => {
-                    if let Some(value) = self.usable(*place) {
+                Piece::Path(place) => match self.usable(*place) {
+                    Some(value) => {
                         any = true;
                         scratch.joined.push_str(value.text(&mut scratch.escapes));
                     }
-                }
+                    None if i == 0 => return None,
+                    None => {}
+                },
                 Piece::Sticky(number) => {
                     scratch.joined.push_str(self.remembered(*number).unwrap_or_default());
                 }

@@ -14,7 +14,7 @@ pub(in crate::decode) mod literal;
 mod nested;
 mod object;
 mod otlp;
-mod packed;
+pub(super) mod packed;
 mod pairs;
 mod partial;
 mod points;
@@ -221,8 +221,9 @@ impl Frame {
             Shape::Object => {
                 let likely = envelope.filter(|envelope| envelope.trust == Trust::Perhaps);
                 let guess = Layer { mode: Mode::Perhaps, ..layer };
+                let carrier = likely.map_or(&b""[..], |envelope| envelope.carrier);
                 if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes)
-                    || self.nested(d, layer, out) == Taken::Yes
+                    || self.nested(d, layer, carrier, out) == Taken::Yes
                 {
                     return Taken::Yes;
                 }

@@ -24,6 +24,7 @@ use super::headers::{HeaderBag, HeaderContext, HeaderReader, HeaderReport};
 use super::map::{Cond, Counts, Field, Map, Spot};
 use super::moment::Around;
 use super::names::Named;
+use super::status::Told;
 use super::tokens::{tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
@@ -32,6 +33,7 @@ use crate::domain::{
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
+use failure::Answer;
 use memory::Memory;
 pub(super) use place::Place;
 
@@ -60,6 +62,8 @@ pub(super) struct Recorder {
     texts: Texts,
     counts: Counts,
     salt: u64,
+    /// Lines of an access log were met.
+    has_access_lines: bool,
     /// Where notes are taken, if anybody asked for them.
     pub(super) trace: Option<Box<Trace>>,
 }
@@ -105,6 +109,7 @@ impl Recorder {
             texts: options.texts,
             counts: if options.count { Counts::Calls } else { Counts::LimitsOnly },
             salt: options.key_salt,
+            has_access_lines: false,
             trace: None,
         }
     }
@@ -257,7 +262,8 @@ impl Recorder {
             return place.quarantine(out, reason);
         }
         let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
-        let status = status.or_else(|| self.status(map, line));
+        let told = status.map_or_else(|| self.status(map, line), Told::Code);
+        let status = if let Told::Code(code) = told { Some(code) } else { None };
         request.status = status;
         request.tokens = tokens(line, map).or(self.body.tokens);
         // What failed and used nothing may be about a model that nobody has.
@@ -280,7 +286,9 @@ impl Recorder {
         self.read_headers(map, line, &mut request);
         self.read_limits(map, line, &request);
         describe(map, line, &mut request);
-        request.failure = self.failure(map, line, status);
+        // Programs have a status of their own, whose 0 is that all went well.
+        let answer = if told == Told::NoResponse && !used { Answer::None } else { Answer::Perhaps };
+        request.failure = self.failure(map, line, status, answer);
         self.tell(map, line, &mut request, place, out);
         if self.trace.is_some() {
             self.note_call(map, &request, place);
@@ -288,6 +296,9 @@ impl Recorder {
 
         if cost_is_ambiguous(cost) {
             place.fault(out, FaultReason::CostAmbiguous);
+        }
+        if told == Told::Strange {
+            place.fault(out, FaultReason::StatusUnreadable);
         }
         if request.tokens.unreadable {
             place.fault(out, FaultReason::TokensUnreadable);
@@ -340,7 +351,8 @@ impl Recorder {
     fn read_headers(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
         let provider = request.provider.or(self.defaults.provider);
         let failed = request.status.is_some_and(|status| status >= 400);
-        if line.headers.is_empty() && self.body.error.is_empty() && !failed {
+        self.gather_error_text(map, line, request.status);
+        if line.headers.is_empty() && self.error_text.is_empty() && !failed {
             let mut limits = std::mem::take(&mut self.report.limits);
             limits.clear();
             self.report = HeaderReport::default();
@@ -348,7 +360,6 @@ impl Recorder {
             request.provider = provider;
             return;
         }
-        self.gather_error_text(map, line, request.status);
         let deployment = line.alts(map, Field::Deployment);
         let deployment = self.names.of(&line, deployment, NameKind::Label, &mut self.scratch);
         let context = HeaderContext {
@@ -501,11 +512,12 @@ fn timed(map: &Map<Spot>, line: Line<'_>, place: Place) -> Timed {
         queue_ms: line.span(line.alts(map, Field::QueueMs)),
     };
     let stream = line.flag(line.alts(map, Field::Stream));
-    // On a stream the first token can't be the last: that is no first token.
-    let false_ttft = stream == Some(true)
-        && timing.latency_ms.is_some()
+    // A first token can't be the last: that is none, or the call was no stream. A web
+    // server measures the first byte, which may be of an answer that came at once.
+    let at_the_end = timing.latency_ms.is_some()
         && timing.ttft_ms.is_some_and(|ttft| timing.latency_ms <= Some(ttft));
-    if false_ttft {
+    let false_ttft = at_the_end && stream == Some(true);
+    if false_ttft || (at_the_end && !map.access_log) {
         timing.ttft_ms = None;
     }
     let plausible =

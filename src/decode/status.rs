@@ -1,11 +1,30 @@
 //! How a call ended, as logs write it: a number, a status line, or a word. Knows no
 //! format: which field says it is the map's business.
 
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
 use super::classify;
 use crate::domain::ErrorKind;
 
+/// What a line says in its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing, or a word: how a call ended may stand elsewhere.
+    Nothing,
+    /// The status of a response.
+    Code(u16),
+    /// That there was none: `0`, `000`, `-1`.
+    NoResponse,
+    /// What nobody knows.
+    Strange,
+}
+
 /// Longer than any status line that a log holds.
 const LONGEST: usize = 64;
+/// Bytes of an error's text that are looked at.
+const TEXT_LIMIT: usize = 4096;
 
 /// The status in `429 Too Many Requests`, `HTTP/1.1 503`, `error: 429`: a word of three
 /// digits near the beginning.
@@ -13,6 +32,35 @@ pub(super) fn code(text: &str) -> Option<u16> {
     let words = text.get(..text.len().min(LONGEST))?.split(|c: char| !c.is_ascii_alphanumeric());
     let mut numbers = words.take(4).filter(|word| word.len() == 3);
     of_number(numbers.find_map(|word| word.parse().ok())?)
+}
+
+/// The status of a failure that an error's text names, as SDKs and HTTP clients do:
+/// `Error code: 429 - …`, `status code: 503`, `Client error '401 Unauthorized' for url`,
+/// or at its beginning, `503 Service Unavailable`.
+pub(super) fn in_error(text: &[u8]) -> Option<u16> {
+    static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let named = r#"(?i-u:\b(?:error code|status(?:[ _]code)?|http(?:/[0-9.]+)?|(?:client|server) error|rejected)\\?["']?[:=]?\s*[("']?([45][0-9]{2})(?:[^0-9.]|$))"#;
+        let class =
+            r#"^["'\s]*[A-Za-z_.]*(?:Error|Exception)[:(]\s*["']?([45][0-9]{2})(?:[^0-9.]|$)"#;
+        let first = r#"^["'\s]*([45][0-9]{2})(?:["':]|\s*$|\s+(?:[A-Z{\["'<(-]|status code))"#;
+        Regex::new(&format!("{named}|{class}|{first}")).ok()
+    });
+    let head = text.get(..TEXT_LIMIT).unwrap_or(text);
+    let found = NAMED.as_ref()?.captures(head)?;
+    let code = found.iter().skip(1).flatten().next()?;
+    str::from_utf8(code.as_bytes()).ok()?.parse().ok()
+}
+
+/// What a status comes to that is no code and no number above zero.
+pub(super) fn told(text: &str) -> Told {
+    let plain = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
+    match text.trim().parse::<i64>() {
+        Ok(..=0) => Told::NoResponse,
+        Ok(_) => Told::Strange,
+        Err(_) if failure(text).is_some() => Told::Nothing,
+        Err(_) if FINE.iter().any(|known| plain().eq(known.bytes())) => Told::Nothing,
+        Err(_) => Told::Strange,
+    }
 }
 
 /// A number that is the status of a response.
@@ -36,6 +84,48 @@ pub(super) fn failure(word: &str) -> Option<ErrorKind> {
     let known = WORDS.iter().find(|(words, _)| words.iter().any(|known| same(known)));
     known.map(|(_, kind)| *kind).or_else(|| classify::by_text(word.as_bytes()))
 }
+
+/// Words, without letter case and punctuation, of what went well or goes on.
+const FINE: [&str; 38] = [
+    "ok",
+    "okay",
+    "true",
+    "yes",
+    "none",
+    "noerror",
+    "success",
+    "successful",
+    "successfully",
+    "succeed",
+    "succeeded",
+    "pass",
+    "passed",
+    "complete",
+    "completed",
+    "done",
+    "finish",
+    "finished",
+    "ended",
+    "stop",
+    "stopped",
+    "length",
+    "toolcalls",
+    "endturn",
+    "incomplete",
+    "pending",
+    "queued",
+    "started",
+    "running",
+    "processing",
+    "inprogress",
+    "streaming",
+    "accepted",
+    "created",
+    "cached",
+    "hit",
+    "miss",
+    "info",
+];
 
 /// Words as they are without letter case and punctuation.
 const WORDS: &[(&[&str], ErrorKind)] = &[
@@ -84,6 +174,51 @@ mod tests {
             (&"é".repeat(40), None),
         ] {
             assert_eq!(code(text), status, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_names_the_status_of_a_failure() {
+        for (text, status) in [
+            ("Error code: 429 - upstream said no", Some(429)),
+            ("HTTP 503", Some(503)),
+            ("Unexpected status code: 529", Some(529)),
+            ("Request failed with status code 502", Some(502)),
+            ("error, status code: 503, status: 503 Service Unavailable, message: x", Some(503)),
+            ("Client error '401 Unauthorized' for url 'https://x'", Some(401)),
+            ("503 Service Unavailable", Some(503)),
+            ("429 {\"error\":{}}", Some(429)),
+            ("429 status code (no body)", Some(429)),
+            ("429", Some(429)),
+            ("openai.RateLimitError: 429 too many", Some(429)),
+            ("RateLimitError(\"Error code: 429 - x\")", Some(429)),
+            ("API Error: Request rejected (429) · x", Some(429)),
+            (r#"{\"status\": 404}"#, Some(404)),
+            ("400 tokens are too many", None),
+            ("500.5 ms", None),
+            ("took 429 ms", None),
+            ("Error code: 4290", None),
+            ("status code: 200", None),
+            ("", None),
+        ] {
+            assert_eq!(in_error(text.as_bytes()), status, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_status_is_no_response_a_word_or_strange() {
+        for (text, is) in [
+            ("0", Told::NoResponse),
+            ("000", Told::NoResponse),
+            ("-1", Told::NoResponse),
+            ("20", Told::Strange),
+            ("1000", Told::Strange),
+            ("teapot", Told::Strange),
+            ("Success", Told::Nothing),
+            ("in_progress", Told::Nothing),
+            ("FAILED", Told::Nothing),
+        ] {
+            assert_eq!(told(text), is, "{text}");
         }
     }
 

@@ -22,7 +22,7 @@ pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("codex_rollout.jsonl", &[("codex", "1-4 6-22")]),
     ("curl_D_appended.headers", &[("curl", "1 25 49")]),
     ("curl_i_200.txt", &[("app-json", "25"), ("curl", "1")]),
-    ("curl_i_429.txt", &[("curl", "1")]),
+    ("curl_i_429.txt", &[("app-json", "27"), ("curl", "1")]),
     ("curl_i_anthropic_200.txt", &[("app-json", "27"), ("curl", "1")]),
     (
         "curl_i_stream.txt",

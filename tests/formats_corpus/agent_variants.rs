@@ -1,7 +1,7 @@
 //! What else agents write: other sessions, history copied, answers still growing.
 
 use serde_json::{Value, json};
-use tripline::domain::ErrorKind;
+use tripline::domain::{ErrorKind, Observation};
 
 use crate::trace_variants::Read;
 
@@ -35,6 +35,127 @@ fn sessions_of_codex_with_equal_totals_are_two_and_a_fork_repeats_the_other() {
     assert_eq!(Read::lines(&fork).counted().len(), 3);
     // The same total again moves limits only.
     assert_eq!(Read::lines(&[meta("a", None), count(7), count(7)]).counted().len(), 1);
+}
+
+fn turn(id: Option<&str>, second: u32) -> Value {
+    json!({"timestamp": format!("2026-11-20T15:18:{second:02}Z"), "type": "turn_context",
+        "payload": {"turn_id": id, "model": "gpt-5.4"}})
+}
+
+fn event(second: u32, payload: &Value) -> Value {
+    json!({"timestamp": format!("2026-11-20T15:18:{second:02}Z"), "type": "event_msg",
+        "payload": payload})
+}
+
+#[test]
+fn limits_of_codex_without_usage_are_no_call() {
+    let limits = |id: Option<&str>, minutes: u32| {
+        json!({"type": "token_count", "info": null, "rate_limits": {"limit_id": id,
+            "primary": {"used_percent": 40.0, "window_minutes": minutes, "resets_at": 1_795_193_964}}})
+    };
+    let lines = [
+        turn(Some("t1"), 1),
+        event(2, &limits(Some("codex"), 300)),
+        event(3, &limits(Some("codex_other"), 300)),
+        // As older versions write the same window.
+        event(4, &limits(None, 299)),
+    ];
+    let read = Read::lines(&lines);
+    assert!(read.told().is_empty(), "{:?}", read.batch.items);
+    let limits = read.batch.items.iter().filter_map(|item| match item.seen {
+        Observation::Limit(limit) => Some((limit.id, limit.remaining)),
+        _ => None,
+    });
+    let limits: Vec<_> = limits.collect();
+    assert_eq!(limits.len(), 3);
+    assert_ne!(limits[0], limits[1], "two limits with one window are two");
+    assert_eq!(limits[0], limits[2]);
+}
+
+#[test]
+fn what_ends_a_turn_of_codex_is_a_failed_call() {
+    use ErrorKind as K;
+    let hit = "You’ve hit your usage limit. Try again at 4:59 PM.";
+    let attempts = json!({"response_too_many_failed_attempts": {"http_status_code": 429}});
+    let cut = json!({"response_stream_disconnected": {"http_status_code": null}});
+    let lost = json!({"http_connection_failed": {"http_status_code": null}});
+    let refused = json!({"http_connection_failed": {"http_status_code": 503}});
+    for (info, message, kind, status) in [
+        (json!("usage_limit_exceeded"), hit, K::UsageLimit, None),
+        (Value::Null, hit, K::UsageLimit, None),
+        (json!("context_window_exceeded"), "x", K::ContextLength, None),
+        (json!("server_overloaded"), "Selected model is at capacity.", K::Overloaded, None),
+        (json!("internal_server_error"), "x", K::ServerError, None),
+        (json!("unauthorized"), "x", K::Auth, None),
+        (json!("other"), "x", K::Error, None),
+        (
+            attempts,
+            "exceeded retry limit, last status: 429 Too Many Requests",
+            K::RateLimit,
+            Some(429),
+        ),
+        (cut, "stream disconnected before completion", K::StreamInterrupted, None),
+        (lost, "x", K::Connection, None),
+        (refused, "x", K::Unavailable, Some(503)),
+    ] {
+        let error = json!({"type": "error", "message": message, "codex_error_info": info});
+        let complete = json!({"type": "task_complete", "turn_id": "t", "duration_ms": 9,
+            "error": {"message": message, "codex_error_info": info}});
+        for ends in [&[&error][..], &[&complete], &[&error, &complete]] {
+            let ends = ends.iter().map(|end| event(2, end));
+            let lines: Vec<Value> = [turn(Some("t"), 1)].into_iter().chain(ends).collect();
+            let read = Read::lines(&lines);
+            let call = read.one();
+            assert_eq!((call.failure.kind, call.status), (Some(kind), status), "{lines:?}");
+            assert_eq!(read.model(&call), Some("gpt-5.4".into()));
+        }
+    }
+    let error = |second| event(second, &json!({"type": "error", "message": hit}));
+    // Two turns that end alike fail twice, also where a turn has no id.
+    for ids in [[Some("t1"), Some("t2")], [None, None]] {
+        let lines = [turn(ids[0], 1), error(2), turn(ids[1], 3), error(4)];
+        assert_eq!(Read::lines(&lines).counted().len(), 2, "{ids:?}");
+    }
+    let sandbox = json!({"type": "error", "message": "x", "codex_error_info": "sandbox_error"});
+    assert!(Read::lines(&[turn(None, 1), event(2, &sandbox)]).told().is_empty());
+}
+
+#[test]
+fn claude_codes_words_for_a_plan_and_a_key() {
+    use ErrorKind as K;
+    let mut wrong = Vec::new();
+    for (error, text, kind) in [
+        (Some("rate_limit"), "5-hour limit reached ∙ resets 3pm", K::UsageLimit),
+        (None, "Claude AI usage limit reached|1760000400", K::UsageLimit),
+        (None, "Session limit reached ∙ resets 6pm", K::UsageLimit),
+        (None, "Weekly limit reached ∙ resets Oct 9 at 5pm", K::UsageLimit),
+        (None, "Opus weekly limit reached ∙ resets 7pm", K::UsageLimit),
+        (None, "Opus limit reached ∙ resets 7pm", K::UsageLimit),
+        (Some("rate_limit"), "You've hit your limit · resets 3pm (Europe/Berlin)", K::UsageLimit),
+        (None, "You’ve hit your weekly limit · resets Mon 12:00am", K::UsageLimit),
+        (None, "You've hit your session limit · resets 7:40pm (UTC)", K::UsageLimit),
+        (None, "You've hit your Sonnet limit · resets 7:40pm", K::UsageLimit),
+        (None, "You've reached your weekly limit. It resets Friday at 3pm.", K::UsageLimit),
+        (None, "You're out of extra usage · resets 4pm", K::UsageLimit),
+        (Some("billing_error"), "Credit balance is too low", K::QuotaExhausted),
+        (Some("authentication_failed"), "Login expired · Please run /login", K::Auth),
+        (None, "Invalid API key · Please run /login", K::Auth),
+        (None, "API Error: Request rejected (429) · this is not your usage limit", K::RateLimit),
+        (None, "API Error: Request timed out.", K::Timeout),
+        (None, "API Error: Unable to connect to API (ECONNREFUSED)", K::Connection),
+        (None, "API Error: terminated", K::Error),
+    ] {
+        let line = json!({"sessionId": "s", "uuid": "u", "type": "assistant", "error": error,
+            "timestamp": "2026-11-20T15:11:17Z", "isApiErrorMessage": true,
+            "message": {"id": "m", "model": "<synthetic>",
+                "usage": {"input_tokens": 0, "output_tokens": 0},
+                "content": [{"type": "text", "text": text}]}});
+        let got = Read::lines(&[line]).one().failure.kind;
+        if got != Some(kind) {
+            wrong.push(format!("{text}: {got:?}, not {kind:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn answer(id: &str, output: u64, side: bool) -> Value {

@@ -40,7 +40,7 @@ fn responses(batch: &Batch) -> Vec<(u64, Response<'_>)> {
                 all.push((*line, response));
             }
             Observation::Limit(limit) => {
-                if let Some((_, response)) = all.last_mut() {
+                if let Some((_, response)) = all.last_mut().filter(|(of, _)| of == line) {
                     response.limits.push(limit);
                 }
             }
@@ -115,6 +115,16 @@ impl Check<'_> {
         }
     }
 
+    /// A line without a call has limits alone.
+    fn limits_alone(&mut self, expected: &Value, line: u64) {
+        let limit = |item: &'_ Item| match &item.seen {
+            Observation::Limit(limit) if item.line == line => Some(*limit),
+            _ => None,
+        };
+        let limits: Vec<LimitReading> = self.batch.items.iter().filter_map(limit).collect();
+        self.limits(expected, &limits.iter().collect::<Vec<_>>());
+    }
+
     /// Whether it may differ, which it does.
     fn may_differ(&mut self, field: &str) -> bool {
         let may = self.overlook.iter().find(|overlook| **overlook == field);
@@ -168,6 +178,12 @@ impl Check<'_> {
             ));
         }
     }
+}
+
+/// Whether what is expected has anything of a call: a model may be known from other lines.
+fn is_call(expected: &Value) -> bool {
+    let parts = ["status", "error_kind", "input_tokens", "cost_usd", "latency_ms", "queue_depth"];
+    parts.iter().any(|part| !expected[part].is_null())
 }
 
 /// Whether a failure is of the expected kind, or of the part of it that its own words name.
@@ -237,7 +253,8 @@ pub fn check(samples: &[Sample]) {
             let nth = before.filter(same_line).count();
             match decoded.iter().filter(|(at, _)| *at == line).nth(nth) {
                 Some((_, response)) => check.response(record, response),
-                None => check.queue(record, line),
+                None if is_call(record) || record["limits"].is_null() => check.queue(record, line),
+                None => check.limits_alone(record, line),
             }
         }
         let skipped = expected.iter().filter(|record| record.get("skip").is_some());

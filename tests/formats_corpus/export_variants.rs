@@ -189,3 +189,21 @@ fn so_it_does_in_pairs_and_in_what_tracing_writes() {
         assert_eq!(counted("my-request", [42, 42]), 2, "{sample}");
     }
 }
+
+#[test]
+fn payloads_of_litellm_without_a_call_id_are_told_apart_by_their_own() {
+    let payload = |id: Option<&str>, status: &str| {
+        json!({"id": id, "call_type": "acompletion", "startTime": 1_795_187_477.0, "model": "m",
+            "endTime": 1_795_187_477.5, "status": status, "response_cost": 0.0,
+            "hidden_params": {}, "error_information": {"error_code": "400"}})
+    };
+    for (ids, calls) in [
+        ([Some("a"), Some("b"), Some("c")], 3),
+        ([Some("a"), Some("a"), Some("c")], 2),
+        // Without any nothing says that they are one.
+        ([None, None, None], 3),
+    ] {
+        let lines = ids.map(|id| payload(id, "failure"));
+        assert_eq!(Read::lines(&lines).counted().len(), calls, "{ids:?}");
+    }
+}

@@ -8,6 +8,7 @@ use tripline::decode::{DecodeOptions, Decoder, Formats};
 use tripline::domain::{Batch, Layer, Names, Observation, Wall};
 
 use crate::support::at;
+use crate::trace_variants::Read;
 
 const NOW: Wall = Wall::from_secs(1_795_190_000);
 
@@ -443,4 +444,126 @@ fn what_weave_traces_around_a_call_is_not_another() {
     assert!(call("my_own_client", r#"{"model":"gpt-4o","usage":{"prompt_tokens":26}}"#));
     assert!(!call("answer_question", "\"because\""));
     assert!(!call("langchain.Chain.RunnableSequence", r#"{"text":"because"}"#));
+}
+
+#[test]
+fn what_haproxy_captured_is_read_in_the_order_that_is_told_or_not_at_all() {
+    let with = |captured: &str| {
+        said(&format!(
+            r#"1.2.3.4:5 [20/Nov/2026:15:11:17.000] llm openai/a 0/0/1/10/20 200 16 - - ---- 1/1/0/0/0 0/0 {captured}"POST /v1/chat/completions HTTP/1.1""#
+        ))
+    };
+    let call = |team: &str, limits: &str| {
+        format!("haproxy 200 ms:20.0 first:11.0{team} end:477020{limits}")
+    };
+    for (captured, team, limits) in [
+        ("{web} {9|90|req_1} ", " team:web", " [requests 9/?] [tokens 90/?]"),
+        ("{web|x} {9|90|req_1|y} ", " team:web", " [requests 9/?] [tokens 90/?]"),
+        // No request header is captured.
+        ("{9|90|req_1} ", "", " [requests 9/?] [tokens 90/?]"),
+        ("{web} {||} ", " team:web", ""),
+        ("", "", ""),
+        // Another order: limits are not what is left.
+        ("{web} {9|500|90|2000} ", "", ""),
+        ("{500|9|2000|90|1} ", "", ""),
+    ] {
+        assert_eq!(with(captured), call(team, limits), "{captured}");
+    }
+}
+
+#[test]
+fn apaches_virtual_host_may_stand_in_front() {
+    check(&[(
+        r#"llm.example.com:443 10.0.0.1 - - [20/Nov/2026:15:11:17 +0000] "POST /v1/responses HTTP/1.1" 502 12 "-" "x""#,
+        "nginx-combined 502 bad_gateway end:477000",
+    )]);
+}
+
+#[test]
+fn kongs_own_refusals_have_no_upstream() {
+    check(&[
+        (
+            r#"{"request":{"id":"a","uri":"/openai","method":"POST"},"tries":[],"response":{"status":429,
+"headers":{"x-ratelimit-limit-minute":"5","x-ratelimit-remaining-minute":"0","retry-after":"42"}},
+"latencies":{"request":3,"kong":3,"proxy":-1},"started_at":1795187477236,"consumer":{"username":"web"}}"#,
+            "kong-ai 429 rate_limit_requests by:gateway wait:42 ms:3.0 key:web team:web end:477239 [requests 0/5]",
+        ),
+        (
+            r#"{"request":{"id":"b","uri":"/v1/chat/completions"},"tries":[{"state":"failed","code":502}],"response":{"status":502,"headers":{}},
+"latencies":{"request":3003,"kong":3,"proxy":3000},"started_at":1795187477236,"upstream_status":""}"#,
+            "kong-ai 502 bad_gateway ms:3003.0 end:480239",
+        ),
+        (
+            // Kong is a gateway of other APIs, too.
+            r#"{"request":{"id":"c","uri":"/shop"},"response":{"status":200,"headers":{}},"latencies":{"request":3,"kong":3,"proxy":1},"started_at":1795187477236}"#,
+            "kong-ai ignored:not_a_call",
+        ),
+    ]);
+}
+
+#[test]
+fn a_status_that_is_none_is_no_success() {
+    let app = |status: &str, more: &str| {
+        said(&format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","model":"m","latency_ms":9,"status":{status}{more}}}"#
+        ))
+    };
+    let mut wrong = Vec::new();
+    for (status, more, expected) in [
+        ("0", "", "connection"),
+        (r#""000""#, "", "connection"),
+        ("-1", "", "connection"),
+        ("0", r#","error":"Request timed out.""#, "timeout"),
+        // A program's own status of a call that was answered.
+        ("0", r#","input_tokens":1,"output_tokens":2"#, "in:1 out:2"),
+        (r#""success""#, "", ""),
+        (r#""completed""#, "", ""),
+        (r#""teapot""#, "", "status_unreadable"),
+        ("1000", "", "status_unreadable"),
+        ("20", "", "status_unreadable"),
+    ] {
+        let words = app(status, more);
+        let said: Vec<&str> = words
+            .split(' ')
+            .filter(|word| {
+                !["app-json", "/m"].contains(word)
+                    && !word.starts_with("ms:")
+                    && !word.starts_with("end:")
+            })
+            .collect();
+        if said.join(" ") != expected {
+            wrong.push(format!("{status}{more}: {words}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check(&[
+        (
+            r#"{"at":"2026-11-20T15:11:17Z","status":0,"provider":"openai","model":"m","headers":{},"body":"connect ETIMEDOUT"}"#,
+            "headers openai /m timeout end:477000",
+        ),
+        (
+            r#"{"time":"2026-11-20T15:11:17+00:00","status":"000","request_uri":"/v1/chat/completions","request_time":0.032}"#,
+            "nginx-json connection ms:32.0 end:477000",
+        ),
+        (
+            r#"{"time":"2026-11-20T15:11:17+00:00","status":"-","request_uri":"/v1/chat/completions","request_time":0.032}"#,
+            "nginx-json connection ms:32.0 end:477000",
+        ),
+        (
+            r#"{"start_time":"2026-11-20T15:11:17.000Z","path":"/v1/chat/completions","response_code":0,"response_flags":"-","duration":400}"#,
+            "envoy-json connection ms:400.0 end:477400",
+        ),
+    ]);
+}
+
+#[test]
+fn errors_of_nginx_beside_its_access_log_are_of_the_same_calls() {
+    let error = r#"2026/11/20 15:11:30 [error] 3#3: *10 upstream timed out (110: Connection timed out) while reading response header from upstream, client: 10.0.0.7, server: gw, request: "POST /v1/chat/completions HTTP/1.1", upstream: "https://1.1.1.1:443/v1/chat/completions", host: "gw""#;
+    let other =
+        r#"10.0.0.7 - - [20/Nov/2026:15:11:29 +0000] "GET /healthz HTTP/1.1" 200 160 "-" "x""#;
+    let access = r#"10.0.0.7 - - [20/Nov/2026:15:11:30 +0000] "POST /v1/chat/completions HTTP/1.1" 504 160 "-" "x""#;
+    let calls = |lines: &[&str]| Read::of(lines.join("\n").as_bytes()).told().len();
+    assert_eq!(calls(&[error, error]), 2, "an error log by itself");
+    assert_eq!(calls(&[other, error, access]), 1);
+    assert_eq!(calls(&[access, error, access]), 2);
 }

@@ -18,7 +18,12 @@ const SAMPLES: &[Sample] = &[
     Sample { sample: "litellm_spend_logs.jsonl", expect: "litellm_spend_logs.json", overlook: &[] },
     Sample { sample: "caddy_access.jsonl", expect: "caddy_access.json", overlook: &[] },
     Sample { sample: "kong_ai_proxy.jsonl", expect: "kong_ai_proxy.json", overlook: &[] },
-    Sample { sample: "azure_apim_llm.jsonl", expect: "azure_apim_llm.json", overlook: &[] },
+    Sample {
+        sample: "azure_apim_llm.jsonl",
+        expect: "azure_apim_llm.json",
+        // The last error, which was not looked at there, names tokens.
+        overlook: &["error_kind"],
+    },
     Sample { sample: "bedrock_invocation.jsonl", expect: "bedrock_invocation.json", overlook: &[] },
     Sample {
         sample: "litellm_json_logs_stdout.log",

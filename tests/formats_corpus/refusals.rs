@@ -88,6 +88,39 @@ fn limits_that_only_stand_in_a_body_are_read_in_a_line() {
     let limited = "429 rate_limit_tokens by:upstream wait:432.5 [tokens 700/100000]";
     assert_eq!(answered(429, &groq_body), limited);
     assert_eq!(told_by_litellm("429", groq), limited);
+    // Of a request that is too large what is used says nothing, and the limit stands.
+    let large = "Request too large for model `m` in organization `org_x` service tier `on_demand` on tokens per minute (TPM): Limit 6000, Requested 8000, please reduce your message size.";
+    let large =
+        json!({"error": {"message": large, "type": "tokens", "code": "rate_limit_exceeded"}});
+    assert_eq!(answered(413, &large), "413 rate_limit_tokens [tokens ?/6000]");
+}
+
+#[test]
+fn limits_in_an_error_are_read_wherever_the_error_stands() {
+    let error = json!({"message": "Rate limit exceeded: free-models-per-min", "code": 429, "metadata": {
+        "headers": {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795187520000"}}});
+    let expected = "rate_limit_requests by:upstream [requests 0/20]";
+    assert_eq!(answered(200, &json!({"error": error})), format!("200 {expected}"));
+    let mut wrong = Vec::new();
+    for (fields, status) in [
+        (json!({"error": error}), "429 "),
+        (json!({"error": error.to_string()}), "429 "),
+        (json!({"response": {"error": error}}), ""),
+        (json!({"status": 200, "response": {"error": error}}), "200 "),
+        (json!({"status": 200, "error": error}), "200 "),
+        (
+            json!({"status": 200, "body": {"response": {"status": "failed", "error": error}}}),
+            "200 ",
+        ),
+    ] {
+        let mut line = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "latency_ms": 9});
+        line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let said = core(&said(&line.to_string()));
+        if said != format!("{status}{expected}") {
+            wrong.push(format!("{line}: {said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -154,7 +187,7 @@ fn a_refusal_may_have_any_status() {
                 "rate_limit_exceeded",
                 "Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 9000",
             ),
-            "413 rate_limit_tokens",
+            "413 rate_limit_tokens [tokens ?/6000]",
         ),
         (
             413,
@@ -293,4 +326,200 @@ fn a_stream_that_began_well_may_end_in_a_refusal() {
     let stream = "event: error\ndata: {\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"Requests have exceeded token rate limit. Please retry after 7 seconds.\"}}\n\n";
     let line = json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "status": 200, "body": stream});
     assert_eq!(core(&said(&line.to_string())), "200 rate_limit_tokens wait:7");
+}
+
+/// What SDKs and HTTP clients print when a call got lost, as an application logs it: the
+/// text of the error alone, without a status.
+#[test]
+fn what_got_lost_is_told_apart_in_the_words_of_each_client() {
+    let mut wrong = Vec::new();
+    for (text, kind) in [
+        (
+            "Post \"https://api.openai.com/v1/chat/completions\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            "timeout",
+        ),
+        ("rpc error: code = DeadlineExceeded desc = context deadline exceeded", "timeout"),
+        ("deadline_exceeded", "timeout"),
+        ("dial tcp 10.0.0.1:443: i/o timeout", "timeout"),
+        ("net/http: TLS handshake timeout", "timeout"),
+        ("httpx.ReadTimeout", "timeout"),
+        ("ReadTimeout: The read operation timed out", "timeout"),
+        ("httpcore.ConnectTimeout", "timeout"),
+        ("PoolTimeout", "timeout"),
+        ("connect ETIMEDOUT 10.0.0.1:443", "timeout"),
+        ("ESOCKETTIMEDOUT", "timeout"),
+        ("HeadersTimeoutError: Headers Timeout Error (UND_ERR_HEADERS_TIMEOUT)", "timeout"),
+        ("APIConnectionTimeoutError: Request timed out.", "timeout"),
+        ("AxiosError: timeout of 60000ms exceeded", "timeout"),
+        ("java.net.SocketTimeoutException: Read timed out", "timeout"),
+        ("java.net.http.HttpTimeoutException: request timed out", "timeout"),
+        (
+            "The request was canceled due to the configured HttpClient.Timeout of 100 seconds elapsing.",
+            "timeout",
+        ),
+        ("TimeoutError: The operation was aborted due to timeout", "timeout"),
+        ("litellm.Timeout: APITimeoutError - Request timed out", "timeout"),
+        ("ServerTimeoutError: Timeout on reading data from socket", "timeout"),
+        ("deadline has elapsed", "timeout"),
+        ("Post \"https://api.openai.com/v1/responses\": context canceled", "cancelled"),
+        ("asyncio.exceptions.CancelledError", "cancelled"),
+        ("AbortError: This operation was aborted", "cancelled"),
+        ("APIUserAbortError: Request was aborted.", "cancelled"),
+        ("client disconnected", "client_closed"),
+        ("starlette.requests.ClientDisconnect", "client_closed"),
+        ("socket hang up", "connection"),
+        ("read ECONNRESET", "connection"),
+        ("write EPIPE", "connection"),
+        ("getaddrinfo EAI_AGAIN api.openai.com", "connection"),
+        ("getaddrinfo ENOTFOUND api.openai.com", "connection"),
+        ("TypeError: fetch failed", "connection"),
+        ("SocketError: other side closed", "connection"),
+        ("[Errno -2] Name or service not known", "connection"),
+        ("[Errno -3] Temporary failure in name resolution", "connection"),
+        ("dial tcp: lookup api.openai.com: no such host", "connection"),
+        ("httpx.ConnectError: All connection attempts failed", "connection"),
+        (
+            "httpx.RemoteProtocolError: Server disconnected without sending a response.",
+            "connection",
+        ),
+        (
+            "HTTPSConnectionPool(host='api.openai.com', port=443): Max retries exceeded (Caused by NewConnectionError('Failed to establish a new connection: [Errno 111] Connection refused'))",
+            "connection",
+        ),
+        (
+            "('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))",
+            "connection",
+        ),
+        (
+            "Cannot connect to host api.openai.com:443 ssl:default [Connect call failed]",
+            "connection",
+        ),
+        ("aiohttp.client_exceptions.ServerDisconnectedError: Server disconnected", "connection"),
+        ("error sending request for url (https://api.openai.com/v1/responses)", "connection"),
+        ("http2: server sent GOAWAY and closed the connection", "connection"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
+            "connection",
+        ),
+        ("java.net.UnknownHostException: api.openai.com", "connection"),
+        (
+            "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            "connection",
+        ),
+        (
+            "peer closed connection without sending complete message body (incomplete chunked read)",
+            "stream_interrupted",
+        ),
+        (
+            "('Connection broken: IncompleteRead(512 bytes read)', IncompleteRead(512 bytes read))",
+            "stream_interrupted",
+        ),
+        ("ClientPayloadError: Response payload is not completed", "stream_interrupted"),
+        (
+            "Invalid response body while trying to fetch https://x: Premature close",
+            "stream_interrupted",
+        ),
+        ("TypeError: terminated", "stream_interrupted"),
+        ("unexpected EOF", "stream_interrupted"),
+        ("stream error: stream ID 7; INTERNAL_ERROR; received from peer", "stream_interrupted"),
+        ("error decoding response body", "stream_interrupted"),
+        ("litellm.ServiceUnavailableError: x", "unavailable"),
+        ("litellm.InternalServerError: x", "server_error"),
+        ("litellm.BadRequestError: x", "invalid_request"),
+        ("no healthy upstream", "unavailable"),
+        ("ExpiredTokenException: The security token included in the request is expired", "auth"),
+        ("AccessDeniedException: not authorized to perform bedrock:InvokeModel", "permission"),
+        ("This request requires more credits, or fewer max_tokens.", "quota_exhausted"),
+        ("ServiceQuotaExceededException: x", "quota_exhausted"),
+        ("something odd", "error"),
+    ] {
+        for key in ["error", "exception", "error_message"] {
+            let line =
+                json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "latency_ms": 9, key: text});
+            let said = core(&said(&line.to_string()));
+            if said.replace(" by:upstream", "") != kind {
+                wrong.push(format!("{key} {text}: {said}, not {kind}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_status_that_stands_only_in_an_errors_text_is_the_status() {
+    let mut wrong = Vec::new();
+    for (text, expected) in [
+        ("Error code: 429 - upstream said no", "429 rate_limit"),
+        ("Error code: 401 - upstream said no", "401 auth"),
+        ("Request failed with status code 502", "502 bad_gateway"),
+        ("error, status code: 503, status: 503 Service Unavailable, message: x", "503 unavailable"),
+        ("Client error '404 Not Found' for url 'https://x'", "404 not_found"),
+        ("529 Overloaded", "529 overloaded"),
+        ("Error code: 400 - {'error': {'code': 'insufficient_quota'}}", "400 quota_exhausted"),
+        ("took 429 ms", "error"),
+    ] {
+        for key in ["error", "exception", "traceback", "exc_info"] {
+            let line =
+                json!({"ts": "2026-11-20T15:11:17Z", "model": "m", "event": "failed", key: text});
+            let said = core(&said(&line.to_string()));
+            if said != expected {
+                wrong.push(format!("{key} {text}: {said}, not {expected}"));
+            }
+        }
+        let pairs =
+            format!("ts=2026-11-20T15:11:17Z level=error model=m latency_ms=9 error=\"{text}\"");
+        let said = core(&said(&pairs)).replace("app-logfmt ", "");
+        if said != expected {
+            wrong.push(format!("{pairs}: {said}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_body_of_an_error_is_a_call_where_bodies_are_logged() {
+    for (line, expected) in [
+        (
+            json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}),
+            "overloaded",
+        ),
+        (
+            json!({"error": {"message": "x", "type": "requests", "param": null, "code": "rate_limit_exceeded"}}),
+            "rate_limit",
+        ),
+        (
+            json!({"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": "x"}}, "user_id": "u"}),
+            "429 rate_limit user:u",
+        ),
+        (
+            json!({"error": {"code": 503, "message": "x", "status": "UNAVAILABLE", "details": []}}),
+            "503 unavailable",
+        ),
+        // Errors of programs look alike.
+        (
+            json!({"level": "error", "error": {"message": "x", "type": "TypeError"}}),
+            "none unknown_format",
+        ),
+    ] {
+        assert_eq!(core(&said(&line.to_string())), expected, "{line}");
+    }
+}
+
+#[test]
+fn litellms_own_limits_are_told_by_their_names_and_numbers() {
+    let crossed = |rpm: u32, tpm: u32, parallel: u32| {
+        told_by_litellm(
+            "429",
+            &format!(
+                "LiteLLM Rate Limit Handler for rate limit type = key. Crossed TPM / RPM / Max Parallel Request Limit. current rpm: {rpm}, rpm limit: 10, current tpm: {tpm}, tpm limit: 1000, current max_parallel_requests: {parallel}, max_parallel_requests: 5"
+            ),
+        )
+    };
+    assert_eq!(crossed(11, 0, 1), "429 rate_limit_requests by:gateway");
+    assert_eq!(crossed(1, 1000, 1), "429 rate_limit_tokens by:gateway");
+    assert_eq!(crossed(1, 0, 5), "429 rate_limit_concurrency by:gateway");
+    let budget = "Authentication Error, ExceededTokenBudget: Current spend for token: 12.0; Max Budget for Token: 10.0";
+    assert_eq!(told_by_litellm("401", budget), "401 budget_exceeded by:gateway");
+    let azure = json!({"error": {"code": "429", "message": "TokenLimitExceeded"}});
+    assert_eq!(answered(429, &azure), "429 rate_limit_tokens by:gateway");
 }

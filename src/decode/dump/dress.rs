@@ -13,6 +13,8 @@ pub(super) enum Piece<'l> {
     Line(&'l [u8]),
     /// A request starts; this is its target.
     Target(&'l [u8]),
+    /// The host that a request goes to.
+    Host(&'l [u8]),
     /// Nothing of a response.
     Aside,
 }
@@ -85,7 +87,8 @@ impl Dress {
                 if found.is_some() {
                     *self = Dress::Arrows;
                 }
-                found.or((*self == Dress::Arrows).then_some(Piece::Aside))
+                let piece = || host(rest).unwrap_or(Piece::Aside);
+                found.or_else(|| (*self == Dress::Arrows).then(piece))
             }
             (b'*', rest) => {
                 const WORDS: [&[u8]; 6] = [
@@ -100,7 +103,7 @@ impl Dress {
                 if WORDS.iter().any(|word| said.starts_with(word)) && *self == Dress::None {
                     *self = Dress::Arrows;
                 }
-                (*self == Dress::Arrows).then_some(Piece::Aside)
+                (*self == Dress::Arrows).then(|| pseudo_host(said).unwrap_or(Piece::Aside))
             }
             (b'{' | b'}', rest) if rest.starts_with(b"[") && data => Some(Piece::Aside),
             _ => None,
@@ -131,6 +134,7 @@ impl Dress {
         // A header that goes on in a second row is too long to be one of ours.
         Some(match (part, offset) {
             (Trace::Sent, b"0000") => target(row).unwrap_or(Piece::Aside),
+            (Trace::Sent, _) => host(row).unwrap_or(Piece::Aside),
             (Trace::Received, b"0000") => status(row).unwrap_or(Piece::Header(row)),
             _ => Piece::Aside,
         })
@@ -203,6 +207,21 @@ fn target(line: &[u8]) -> Option<Piece<'_>> {
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
     let fits = is_method(method) && version.starts_with(b"HTTP/");
     fits.then_some(Piece::Target(target))
+}
+
+/// `Host: api.openai.com`, `:authority: api.openai.com`
+fn host(header: &[u8]) -> Option<Piece<'_>> {
+    let colon = header.iter().skip(1).position(|byte| *byte == b':')? + 1;
+    let (name, value) = header.split_at_checked(colon)?;
+    let named = [b"host".as_slice(), b":authority"].iter().any(|n| name.eq_ignore_ascii_case(n));
+    let value = value.get(1..)?.trim_ascii();
+    (named && !value.is_empty()).then_some(Piece::Host(value))
+}
+
+/// `[HTTP/2] [1] [:authority: api.openai.com]`, `h2h3 [:authority: api.openai.com]`
+fn pseudo_host(said: &[u8]) -> Option<Piece<'_>> {
+    let at = memchr::memmem::find(said, b"[:authority: ")?;
+    host(said.get(at + 1..)?.strip_suffix(b"]")?)
 }
 
 fn is_method(word: &[u8]) -> bool {

@@ -17,7 +17,7 @@ const BEGINNINGS: [&[u8]; 5] = [b"eyJ", b"eyA", b"ewo", b"W3s", b"H4sI"];
 
 /// What came out of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unpacked {
+pub(in crate::decode) enum Unpacked {
     /// All of it.
     Whole,
     /// It is no such text.
@@ -27,12 +27,12 @@ pub(super) enum Unpacked {
 }
 
 /// Whether a text can hardly be anything else.
-pub(super) fn is_likely(text: &[u8]) -> bool {
+pub(in crate::decode) fn is_likely(text: &[u8]) -> bool {
     text.len() >= 16 && BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
 }
 
 /// Writes what `text` holds into `out`.
-pub(super) fn unpack(text: &[u8], out: &mut Vec<u8>) -> Unpacked {
+pub(in crate::decode) fn unpack(text: &[u8], out: &mut Vec<u8>) -> Unpacked {
     let padding = DecodePaddingMode::Indifferent;
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(padding);
     out.clear();

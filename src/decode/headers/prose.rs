@@ -72,7 +72,25 @@ pub(super) fn limited_by(text: &[u8]) -> Option<LimitedBy> {
     if contains(text, "(actual/limit)") {
         return None;
     }
+    if contains(text, "Crossed TPM / RPM") {
+        return crossed(text);
+    }
     LIMITED_BY.iter().find(|(word, _)| contains(text, word)).map(|(_, by)| *by)
+}
+
+/// `LiteLLM` lists all three of its limits: `current rpm: 11, rpm limit: 10, …`.
+fn crossed(text: &[u8]) -> Option<LimitedBy> {
+    let behind = |words: &str| {
+        let at = memmem::find(text, words.as_bytes())?;
+        number::decimal(number(text.get(at + words.len()..)?)?.0).ok()
+    };
+    let limits = [
+        ("current rpm: ", "rpm limit: ", LimitedBy::Requests),
+        ("current tpm: ", "tpm limit: ", LimitedBy::Tokens),
+        ("current max_parallel_requests: ", ", max_parallel_requests: ", LimitedBy::Concurrency),
+    ];
+    let is_crossed = |used: &str, limit: &str| matches!((behind(used), behind(limit)), (Some(u), Some(l)) if u >= l);
+    limits.iter().find(|(used, limit, _)| is_crossed(used, limit)).map(|(_, _, by)| *by)
 }
 
 /// The window of a limit a message describes: `per minute`, `per-day`, `_rpm/`.

@@ -78,6 +78,27 @@ fields! {
     }
 }
 
+impl Field {
+    /// Whether it counts things, of which there is no fraction.
+    pub(crate) fn is_count(self) -> bool {
+        matches!(
+            self,
+            Field::InputTokens
+                | Field::OutputTokens
+                | Field::CachedInputTokens
+                | Field::CacheWriteTokens
+                | Field::CacheWrite1hTokens
+                | Field::ReasoningTokens
+                | Field::TotalTokens
+                | Field::QueueDepth
+                | Field::Attempt
+                | Field::EnqueuedTotal
+                | Field::DequeuedTotal
+                | Field::DroppedTotal
+        )
+    }
+}
+
 fields! {
     /// A part of a limit that stands in fields.
     Part {

@@ -4,8 +4,8 @@ use super::Recorder;
 use crate::decode::classify::{Evidence, classify};
 use crate::decode::eval::{Line, Seen};
 use crate::decode::headers::CallState;
-use crate::decode::map::{Alt, Field, Map, Spot};
-use crate::decode::status;
+use crate::decode::map::{Alt, Field, From, Map, Spot};
+use crate::decode::status::{self, Told};
 use crate::domain::{ErrorKind, Failure, Layer, LimitedBy};
 use crate::scan::{Kind, Value, members};
 
@@ -35,13 +35,22 @@ impl Recorder {
     }
 
     /// The status of a line: mostly a number.
-    pub(super) fn status(&mut self, map: &Map<Spot>, line: Line<'_>) -> Option<u16> {
-        match line.count(line.alts(map, Field::Status)) {
-            Seen::Is(number) => status::of_number(number),
-            Seen::Unreadable => {
-                line.text(line.alts(map, Field::Status), &mut self.scratch, status::code)
+    pub(super) fn status(&mut self, map: &Map<Spot>, line: Line<'_>) -> Told {
+        let alts = || line.alts(map, Field::Status);
+        if let Seen::Is(number) = line.count(alts())
+            && let Some(code) = status::of_number(number)
+        {
+            return Told::Code(code);
+        }
+        let code = line.text(alts(), &mut self.scratch, status::code);
+        let other = |text: &str| Some(status::told(text)).filter(|told| *told != Told::Nothing);
+        match code.map(Told::Code).or_else(|| line.text(alts(), &mut self.scratch, other)) {
+            Some(told) => told,
+            None if map.access_log && is_dashed(map, line) => Told::NoResponse,
+            None => {
+                let mut texts = error_texts(map, line).chain([self.body.error(false)]);
+                texts.find_map(status::in_error).map_or(Told::Nothing, Told::Code)
             }
-            Seen::Absent => None,
         }
     }
 
@@ -50,11 +59,12 @@ impl Recorder {
         map: &Map<Spot>,
         line: Line<'_>,
         status: Option<u16>,
+        answer: Answer,
     ) -> Failure {
         let mut texts: [&[u8]; TEXTS] = [&[]; TEXTS];
         let mut used = 0;
         let said = error_texts(map, line);
-        let failed = status.is_some_and(|status| status >= 400);
+        let failed = status.is_some_and(|status| status >= 400) || answer == Answer::None;
         let body = Some(self.body.error(failed)).filter(|error| !error.is_empty());
         for (place, text) in texts.iter_mut().zip(body.into_iter().chain(said)) {
             *place = text;
@@ -63,7 +73,9 @@ impl Recorder {
         let mut word = |field| line.text(line.alts(map, field), &mut self.scratch, status::failure);
         let word = word(Field::ErrorKind)
             .or_else(|| if status.is_none() { word(Field::Status) } else { None });
-        let fine = status.is_none_or(|status| status < 400) && self.report.state == CallState::Ok;
+        let fine = status.is_none_or(|status| status < 400)
+            && self.report.state == CallState::Ok
+            && answer == Answer::Perhaps;
         if fine && used == 0 && word.is_none() {
             return Failure::default();
         }
@@ -73,7 +85,10 @@ impl Recorder {
             status,
             said: self.stopped().or(word),
             texts: texts.get(..used).unwrap_or_default(),
-            by_headers: self.by_headers(status),
+            by_headers: match answer {
+                Answer::None if word.is_none() => Some(ErrorKind::Connection),
+                _ => self.by_headers(status),
+            },
             limited_by: limited_by.or(self.report.limited_by),
             limits: &self.report.limits,
         });
@@ -102,14 +117,18 @@ impl Recorder {
     ) {
         self.error_text.clear();
         let failed = status.is_some_and(|status| status >= 400);
+        // A response that began well is an error by what it says alone.
+        let begin: &[u8] = if failed { b"" } else { b"{\"error\":" };
         let error = self.body.error(failed);
         if !error.is_empty() {
-            // A response that began well is an error by its body alone.
-            self.error_text.extend_from_slice(if failed { b"" } else { b"{\"error\":" });
+            self.error_text.extend_from_slice(begin);
             self.error_text.extend_from_slice(error);
             return;
         }
         for text in error_texts(map, line) {
+            if self.error_text.is_empty() {
+                self.error_text.extend_from_slice(begin);
+            }
             let room = ERROR_TEXT.saturating_sub(self.error_text.len());
             self.error_text.extend_from_slice(text.get(..room).unwrap_or(text));
             self.error_text.push(b'\n');
@@ -132,6 +151,23 @@ impl Recorder {
             _ => None,
         }
     }
+}
+
+/// Whether anything came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Perhaps,
+    /// The log says that nothing did.
+    None,
+}
+
+/// Whether a web server wrote that there was no status to write.
+fn is_dashed(map: &Map<Spot>, line: Line<'_>) -> bool {
+    let is_dash = |alt: &Alt<Spot>| match alt.from {
+        From::Path(place) => line.get(place).is_some_and(|value| value.raw == b"-"),
+        _ => false,
+    };
+    map.field(Field::Status).iter().any(is_dash)
 }
 
 /// The texts of a line's error, as they are written.

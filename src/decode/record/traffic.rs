@@ -20,12 +20,24 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
+        if map.access_log && self.is_told_elsewhere(map) {
+            self.note_ignored("the access log in this source tells of the same call");
+            return place.push(out, Observation::Ignored { reason: "not_counted" });
+        }
         if map.access_log && !self.shows_a_call(request) && self.is_elsewhere(map, line) {
             self.note_ignored("its path is of no model's API, and nothing else tells a call");
             return place.push(out, Observation::Ignored { reason: "not_a_call" });
         }
         self.endpoint(map, line, request);
         self.push(map, line, request, place, out);
+    }
+
+    /// A web server's errors have no status. Where its access log stands in the same source,
+    /// as in the output of a container, each is of a request that has a line there as well.
+    fn is_told_elsewhere(&mut self, map: &Map<Spot>) -> bool {
+        let is_of_errors = map.field(Field::Status).is_empty();
+        self.has_access_lines |= !is_of_errors;
+        is_of_errors && self.has_access_lines
     }
 
     /// Whether it says what only a call of a model has.

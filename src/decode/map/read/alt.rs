@@ -10,6 +10,8 @@ use super::{
     string, table, words_by_path,
 };
 use crate::decode::map::{Alt, As, Cond, From, Kind, Piece};
+use crate::decode::moment::{Around, read_time};
+use crate::domain::Wall;
 
 const ALT: &[&str] = &[
     "path", "header", "const", "sum", "diff", "join", "key_of", "sticky", "as", "pattern", "scale",
@@ -207,7 +209,8 @@ fn regex(value: &Value<'_>, key: &str) -> Read<Regex> {
 /// What is wrong with a regex, without the drawing of it.
 pub(super) fn one_line(wrong: &regex::Error) -> String {
     let text = wrong.to_string();
-    text.lines().last().unwrap_or_default().to_owned()
+    let last = text.lines().last().unwrap_or_default();
+    format!("is no regular expression: {}", last.strip_prefix("error: ").unwrap_or(last))
 }
 
 fn read_as(table: &Table<'_>, key: &str, kind: Kind) -> Read<As> {
@@ -253,17 +256,19 @@ fn read_as(table: &Table<'_>, key: &str, kind: Kind) -> Read<As> {
     }
 }
 
+/// A pattern that a day and a time can be read by.
 fn strftime(value: &Value<'_>, key: &str) -> Read<Arc<str>> {
-    let pattern = string(value, key)?;
+    let key = key.replace(".as", ".pattern");
+    let pattern: Arc<str> = string(value, &key)?.into();
     let moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
-    match jiff::fmt::strtime::format(pattern.as_bytes(), &moment) {
-        Ok(_) if !pattern.contains('%') => {
-            let message = "has no part of a time in it, as `%Y-%m-%d %H:%M:%S` has";
-            Err(error(value, &key.replace(".as", ".pattern"), message))
-        }
-        Ok(_) => Ok(pattern.into()),
-        Err(wrong) => Err(error(value, &key.replace(".as", ".pattern"), wrong.to_string())),
+    let text = jiff::fmt::strtime::format(pattern.as_bytes(), &moment)
+        .map_err(|wrong| error(value, &key, wrong.to_string()))?;
+    let written = crate::scan::Value { kind: crate::scan::Kind::Str, raw: text.as_bytes() };
+    let around = Around { zone: None, received: Wall(0) };
+    if read_time(&As::Strftime(Arc::clone(&pattern)), written, around).is_some() {
+        return Ok(pattern);
     }
+    Err(error(value, &key, "tells no day and time, as `%Y-%m-%d %H:%M:%S` does"))
 }
 
 impl Alt<String> {

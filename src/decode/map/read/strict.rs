@@ -44,11 +44,28 @@ impl Taker {
                     Err(error(value, key, "must be a status of HTTP"))
                 };
             }
+            Some(field) if self.kind == Kind::Number => return quantity(value, key, field),
             _ if self.kind == Kind::Number => return number(value, key).map(drop),
             _ => return Ok(()),
         };
         if words.contains(&word) { Ok(()) } else { Err(error(value, key, one_of(word, &words))) }
     }
+}
+
+/// Whether a number is one that a field can have.
+#[allow(clippy::float_cmp, reason = "a whole number is its own whole part, exactly")]
+fn quantity(value: &Value<'_>, key: &str, field: Field) -> Read<()> {
+    let given = number(value, key)?;
+    if given < 0.0 {
+        return Err(error(value, key, "must not be negative"));
+    }
+    if field.is_count() && given.trunc() != given {
+        return Err(error(value, key, "must be a whole number"));
+    }
+    if field == Field::Attempt && given == 0.0 {
+        return Err(error(value, key, "must be at least 1: the first try is `1`"));
+    }
+    Ok(())
 }
 
 fn is_flag(word: &str) -> bool {

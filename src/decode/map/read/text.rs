@@ -1,6 +1,7 @@
 //! What the records of a format are made of, and the patterns that make records
 //! of text.
 
+use super::alt::one_line;
 use super::strict::one_of;
 use super::{Read, Table, array, error, list, string};
 use crate::decode::map::{Group, Input, Pattern};
@@ -58,7 +59,7 @@ pub(super) fn patterns(table: &Table<'_>) -> Read<Vec<Pattern>> {
     let mut patterns = Vec::new();
     for value in array(value, "patterns")? {
         let pattern = Pattern::new(&string(value, "patterns")?, group);
-        let pattern = pattern.map_err(|wrong| error(value, "patterns", wrong.to_string()))?;
+        let pattern = pattern.map_err(|wrong| error(value, "patterns", one_line(&wrong)))?;
         if pattern.groups.is_empty() {
             let message = "needs a named group `(?P<name>…)` for each field";
             return Err(error(value, "patterns", message));
