@@ -326,6 +326,7 @@ fn a_stream_that_began_well_may_end_in_a_refusal() {
 /// What SDKs and HTTP clients print when a call got lost, as an application logs it: the
 /// text of the error alone, without a status.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn what_got_lost_is_told_apart_in_the_words_of_each_client() {
     let mut wrong = Vec::new();
     for (text, kind) in [
