@@ -76,7 +76,7 @@ fn kind(
     match (evidence.said, by_status) {
         (Some(said), _) if said != ErrorKind::Error => Some(said),
         // A refused key stays a refused key, whatever words its error contains but money.
-        (_, Some(ErrorKind::Auth)) => by_text.filter(is_about_money).or(by_status),
+        (_, Some(ErrorKind::Auth)) => by_text.filter(|kind| is_about_money(*kind)).or(by_status),
         (_, Some(ErrorKind::ClientClosed)) => by_status,
         (said, by_status) => by_text
             .or(evidence.by_headers)
@@ -87,7 +87,7 @@ fn kind(
     }
 }
 
-fn is_about_money(kind: &ErrorKind) -> bool {
+fn is_about_money(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::BudgetExceeded | ErrorKind::QuotaExhausted)
 }
 

@@ -56,10 +56,9 @@ pub(super) fn told(text: &str) -> Told {
     let plain = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
     match text.trim().parse::<i64>() {
         Ok(..=0) => Told::NoResponse,
-        Ok(_) => Told::Strange,
         Err(_) if failure(text).is_some() => Told::Nothing,
         Err(_) if FINE.iter().any(|known| plain().eq(known.bytes())) => Told::Nothing,
-        Err(_) => Told::Strange,
+        Ok(_) | Err(_) => Told::Strange,
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) const UPSTREAM: &[Needle] = &needles([
     "your organization’s rate limit",
 ]);
 
+#[allow(clippy::indexing_slicing, reason = "constant: what is out of bounds does not compile")]
 const fn needles<const N: usize>(words: [&'static str; N]) -> [Needle; N] {
     let mut all = [Needle::new(""); N];
     let mut at = 0;

@@ -122,20 +122,20 @@ pub(super) fn groq(body: &[u8], gathered: &mut Gathered) {
     let Some(rest) = after(body, "): Limit ").filter(|_| contains(body, "for model `")) else {
         return;
     };
-    if !gathered.drafts.is_empty() {
+    if !gathered.drafts.is_empty() || prose::asks_too_much(body) {
         return;
     }
     let before = body.get(..body.len() - rest.len()).unwrap_or_default();
     let name = before.rsplit(|byte| *byte == b'(').next().unwrap_or_default();
     let limit = prose::number(rest).map(|(limit, _)| limit);
-    let used = after(rest, "Used ").filter(|_| !prose::asks_too_much(body));
-    let used = used.and_then(prose::number).map(|(used, _)| used);
-    let (Some(resource), Some(limit)) = (first_in(COUNTED, name), limit) else { return };
+    let used = after(rest, "Used ").and_then(prose::number).map(|(used, _)| used);
+    let (Some(resource), Some(limit), Some(used)) = (first_in(COUNTED, name), limit, used) else {
+        return;
+    };
     let mut key = Key::field(&BODY, false);
     (key.resource, key.scope, key.named) = (resource, Scope::Org, true);
     if let Some(draft) = gathered.draft(key) {
-        let values = [(Verb::Limit, limit), (Verb::Used, used.unwrap_or_default())];
-        put(draft, first_in(WINDOWS, name), &values);
+        put(draft, first_in(WINDOWS, name), &[(Verb::Limit, limit), (Verb::Used, used)]);
     }
 }
 
