@@ -68,8 +68,11 @@ fn kind(
     let by_status = evidence.status.and_then(ErrorKind::from_status);
     match (evidence.said, by_status) {
         (Some(said), _) if said != ErrorKind::Error => Some(said),
-        // A refused key stays a refused key, whatever words its error contains.
-        (_, Some(status @ (ErrorKind::Auth | ErrorKind::ClientClosed))) => Some(status),
+        // A refused key stays a refused key, whatever words its error contains, unless it
+        // is one without money.
+        (_, Some(status @ (ErrorKind::Auth | ErrorKind::ClientClosed))) => {
+            by_text.filter(|kind| *kind == ErrorKind::QuotaExhausted).or(Some(status))
+        }
         (said, by_status) => by_text
             .or(evidence.by_headers)
             .or(by_status)
@@ -239,6 +242,7 @@ const RULES: &[Rule] = &[
     quota("insufficient balance", LimitedBy::Quota),
     quota("insufficient_balance", LimitedBy::Quota),
     quota("payment_required", LimitedBy::Quota),
+    quota("have any credits", LimitedBy::Quota),
     quota("credits are depleted", LimitedBy::Quota),
     quota("api calls / month", LimitedBy::Quota),
     quota("arrearage", LimitedBy::Quota),
@@ -338,6 +342,7 @@ const RULES: &[Rule] = &[
     rule("connection reset", ErrorKind::Connection),
     rule("econnrefused", ErrorKind::Connection),
     rule("econnreset", ErrorKind::Connection),
+    rule("failedtoopensocket", ErrorKind::Connection),
     // Google words a rate as a quota; what is to be tried again in a while is a rate.
     rule("resource_exhausted", ErrorKind::RateLimit),
     rule("retrydelay", ErrorKind::RateLimit),
@@ -396,6 +401,12 @@ mod tests {
             (400, "bad field", Some(K::InvalidRequest)),
             (413, "Request too large on tokens per minute (TPM)", Some(K::RateLimitTokens)),
             (401, "rate limit", Some(K::Auth)),
+            (401, r#"{"type":"insufficient_quota"}"#, Some(K::QuotaExhausted)),
+            (
+                403,
+                "Your newly created team doesn't have any credits or licenses yet",
+                Some(K::QuotaExhausted),
+            ),
             (200, "TooMany Requests: too many requests", Some(K::RateLimit)),
             (200, "something odd", Some(K::Error)),
             (408, "Request timed out.", Some(K::Timeout)),
