@@ -10,6 +10,7 @@ pub mod bill;
 pub mod checkpoint;
 pub mod limit;
 pub mod names;
+pub mod provider;
 pub mod request;
 pub mod spend;
 pub mod time;

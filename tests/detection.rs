@@ -331,6 +331,37 @@ fn a_price_and_a_key_are_no_call() {
     }
 }
 
+/// Printers, cars, tables and classes have models, states and prices.
+#[test]
+fn not_every_model_is_of_a_language() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    for line in [
+        r#"{"device":"printer","model":"HP LaserJet","status":"error","error":"paper jam"}"#,
+        r#"{"vin":"5YJ3","model":"Model 3","status":"charging","duration_s":1200}"#,
+        r#"{"make":"Ford","model":"F-150","cost":45000.0}"#,
+        r#"{"action":"create","model":"User","status":"ok","duration_ms":3}"#,
+        r#"{"model":"App\Models\User","status":200,"latency_ms":3}"#,
+        r#"{"model":7,"status":200}"#,
+    ] {
+        assert_eq!(taken(&formats, &names, &[line.as_bytes()]), None, "{line}");
+    }
+    for line in [
+        r#"{"model":"gpt-4o","input_tokens":5}"#,
+        r#"{"model":"gpt-4o","status":429}"#,
+        r#"{"model":"GPT-4o","status":429}"#,
+        r#"{"model":"Claude Sonnet 4.5","status":200}"#,
+        r#"{"model":"prod-chat","status":429,"duration_ms":8}"#,
+        r#"{"model":"Qwen/Qwen2.5-7B-Instruct","status":200}"#,
+        r#"{"model":"@cf/meta/llama","latency_ms":8}"#,
+        r#"{"model":"ft:gpt-4o:acme::x","error":"no"}"#,
+        r#"{"model":"Our Best","input_tokens":5,"output_tokens":7}"#,
+    ] {
+        let format = taken(&formats, &names, &[line.as_bytes()]);
+        assert_eq!(format.as_deref(), Some("app-json"), "{line}");
+    }
+}
+
 /// Access logs and errors of anything are no calls to a model; those of a gateway whose
 /// paths or ids tell of models are.
 #[test]

@@ -11,7 +11,7 @@ use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
 use super::{net, program, schema};
 use crate::decode::FormatMaps;
-use crate::domain::{Dimension, NanoUsd};
+use crate::domain::{Dimension, NanoUsd, provider};
 use crate::engine::{CapSpec, Period, Window};
 use crate::pricing::{ModelPrice, PerMillion, Rates};
 use crate::rules::Match;
@@ -80,6 +80,8 @@ pub(super) fn matches(raw: &Raw, known: &[&'static str]) -> Read<Match> {
             complaint.message = format!("label '{name}' {}", complaint.message);
             complaint.at(raw.span())
         })?;
+        // As the labels it is compared with.
+        let value = if name == "provider" { provider::name(&value).into_owned() } else { value };
         found.insert(name.to_owned(), value);
     }
     Ok(found)

@@ -210,6 +210,12 @@ mod tests {
             (400, "bad field", Some(K::InvalidRequest)),
             (413, "Request too large on tokens per minute (TPM)", Some(K::RateLimitTokens)),
             (401, "rate limit", Some(K::Auth)),
+            (401, r#"{"type":"insufficient_quota"}"#, Some(K::QuotaExhausted)),
+            (
+                403,
+                "Your newly created team doesn't have any credits or licenses yet",
+                Some(K::QuotaExhausted),
+            ),
             (200, "TooMany Requests: too many requests", Some(K::RateLimit)),
             (200, "something odd", Some(K::Error)),
             (408, "Request timed out.", Some(K::Timeout)),

@@ -90,10 +90,43 @@ const METHODS: &[&str] = &[
     "serverStreamingPredict",
 ];
 
+/// What a request's method is to an API of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    /// `POST` calls a model; of words that are no methods nobody knows.
+    Calls,
+    /// `GET` asks what became of an earlier call, or begins a websocket.
+    Gets,
+    /// All others: a browser asks whether a call would be allowed, something is deleted.
+    Asks,
+}
+
+impl Method {
+    pub(super) fn of(word: &str) -> Method {
+        let others = ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"];
+        match word {
+            get if get.eq_ignore_ascii_case("GET") => Method::Gets,
+            other if others.iter().any(|known| other.eq_ignore_ascii_case(known)) => Method::Asks,
+            _ => Method::Calls,
+        }
+    }
+
+    /// Whether a request for the path of a URL or a request line calls no model, though it
+    /// is of an API that may have some.
+    pub(super) fn only_asks(self, text: &str) -> bool {
+        let path = path_of(text);
+        let is_of_an_api = || is_of_models(path) || path.split('/').any(is_version);
+        match self {
+            Method::Calls => false,
+            Method::Gets => !path.ends_with("/realtime") && is_of_an_api(),
+            Method::Asks => is_of_an_api(),
+        }
+    }
+}
+
 /// Whether the path of a URL or a request line (`POST /v1/messages HTTP/1.1`) is one of them.
 pub(super) fn is_of_models(text: &str) -> bool {
-    let path = text.split(' ').find(|word| word.contains('/')).unwrap_or(text);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let path = path_of(text);
     let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
     let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     if let Some((_, method)) = last.rsplit_once(':') {
@@ -106,6 +139,12 @@ pub(super) fn is_of_models(text: &str) -> bool {
         || (BEHIND_PROVIDER.contains(&last) && PROVIDERS.contains(&before))
         || (matches!(last, "invoke" | "invocations") && of_a_model())
         || is_versioned(path)
+}
+
+/// The path of a URL or a request line.
+fn path_of(text: &str) -> &str {
+    let path = text.split(' ').find(|word| word.contains('/')).unwrap_or(text);
+    path.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// Whether it is of an API with a version, as those of models are: `/v1/ask`. What may be
@@ -128,6 +167,29 @@ fn is_version(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_of_an_api_calls_no_model() {
+        for (method, path) in [
+            ("OPTIONS", "/v1/chat/completions"),
+            ("options", "https://api.openai.com/v1/chat/completions"),
+            ("GET", "/v1/responses/resp_1"),
+            ("GET", "/v1/models"),
+            ("HEAD", "/api/generate"),
+            ("DELETE", "/v1/messages/batches/x"),
+        ] {
+            assert!(Method::of(method).only_asks(path), "{method} {path}");
+        }
+        for (method, path) in [
+            ("POST", "/v1/chat/completions"),
+            ("GET", "/v1/realtime?model=gpt-realtime"),
+            ("GET", "/ask"),
+            ("generate", "/v1/chat/completions"),
+            ("", "/v1/chat/completions"),
+        ] {
+            assert!(!Method::of(method).only_asks(path), "{method} {path}");
+        }
+    }
 
     #[test]
     fn endpoints_are_known_wherever_they_are_mounted() {

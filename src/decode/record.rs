@@ -415,9 +415,19 @@ impl Recorder {
             let [request_id, finish_reason, dedup_key] = self.texts(map, line, request, out);
             let request = *request;
             place.push(out, Observation::Request { request, request_id, dedup_key, finish_reason });
+            self.push_each_limit(map, place, out);
         } else {
-            place.push(out, Observation::Limits { at: request.at });
+            self.push_limits(map, request.at, place, out);
         }
+    }
+
+    /// The limits of a response that counts as no call.
+    fn push_limits(&mut self, map: &Map<Spot>, at: Wall, place: Place, out: &mut Batch) {
+        place.push(out, Observation::Limits { at });
+        self.push_each_limit(map, place, out);
+    }
+
+    fn push_each_limit(&mut self, map: &Map<Spot>, place: Place, out: &mut Batch) {
         for limit in &mut self.report.limits {
             if limit.id.layer == Layer::Unknown {
                 limit.id.layer = map.headers.layer;

@@ -4,12 +4,16 @@
 //! The table is append-only and shared. Whoever decodes keeps its own cache in
 //! front of it, so the lock is taken once per *new* name, never per line. It is
 //! capped: names are chosen by clients, and a client must not be able to fill
-//! our memory. What does not fit is [`Sym::OTHER`], and counted.
+//! our memory. What does not fit is [`Sym::OTHER`], and counted. Providers are known by one
+//! name each ([`provider::name`]), whoever writes it and whoever asks.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use super::provider;
 
 /// An interned name. Meaningful only together with the [`Names`] that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -188,6 +192,7 @@ impl Names {
     /// The same for a name that is to be believed so far.
     #[must_use]
     pub fn claim(&self, kind: NameKind, text: &str, claim: Claim) -> Sym {
+        let text = &*known_as(kind, text);
         let table = self.read();
         if let Some(sym) = find(&table, kind, text) {
             return sym;
@@ -215,7 +220,7 @@ impl Names {
     /// The symbol of `text`, if it has one already.
     #[must_use]
     pub fn find(&self, kind: NameKind, text: &str) -> Option<Sym> {
-        find(&self.read(), kind, text)
+        find(&self.read(), kind, &known_as(kind, text))
     }
 
     /// The text of a symbol.
@@ -240,6 +245,10 @@ impl Names {
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn known_as(kind: NameKind, text: &str) -> Cow<'_, str> {
+    if kind == NameKind::Provider { provider::name(text) } else { Cow::Borrowed(text) }
 }
 
 fn find(table: &Table, kind: NameKind, text: &str) -> Option<Sym> {

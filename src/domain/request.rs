@@ -447,6 +447,7 @@ impl ErrorKind {
         match status {
             0..=399 => None,
             401 => Some(K::Auth),
+            402 => Some(K::QuotaExhausted),
             403 => Some(K::Permission),
             404 => Some(K::NotFound),
             408 | 504 => Some(K::Timeout),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::hosts::{Hosts, Who, on_our_clock};
 use super::skew::SKEW;
-use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall};
+use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall, provider};
 
 /// A trip that is seen so soon is seen as it is made.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -283,11 +283,13 @@ pub struct Changes {
 impl Target {
     fn of(scope: &str) -> Target {
         let mut parts = scope.splitn(3, '/');
+        // A file may be named as a gateway spells its provider.
+        let known = |written| Arc::from(&*provider::name(written));
         match (parts.next(), parts.next(), parts.next()) {
             (Some("all"), None, None) => Target::All,
-            (Some("provider"), Some(provider), None) => Target::Provider(provider.into()),
+            (Some("provider"), Some(provider), None) => Target::Provider(known(provider)),
             (Some("model"), Some(provider), Some(model)) => {
-                Target::Model(provider.into(), model.into())
+                Target::Model(known(provider), model.into())
             }
             (Some("key"), Some(_), _) => Target::Key(scope[4..].into()),
             (Some("env"), Some(_), _) => Target::Environment(scope[4..].into()),

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::action::SwitchScope;
+use crate::domain::provider;
 use crate::runtime::Command;
 use crate::snapshot::{Load, Snapshot};
 
@@ -308,9 +309,9 @@ fn covers(scope: &SwitchScope, load: &Load) -> bool {
     let is = |name: &Option<crate::snapshot::Text>, wanted: &str| name.as_deref() == Some(wanted);
     match scope {
         SwitchScope::All => true,
-        SwitchScope::Provider(provider) => is(&load.provider, provider),
+        SwitchScope::Provider(provider) => is(&load.provider, &provider::name(provider)),
         SwitchScope::Model { provider, model } => {
-            is(&load.provider, provider) && is(&load.model, model)
+            is(&load.provider, &provider::name(provider)) && is(&load.model, model)
         }
         SwitchScope::Key(key) => is(&load.key, key),
         SwitchScope::Env(environment) => is(&load.environment, environment),

@@ -248,3 +248,33 @@ fn a_line_of_pairs_says_its_format_and_what_its_names_mean() {
         assert_eq!(row[field], value, "{row}");
     }
 }
+
+#[test]
+fn a_provider_is_one_however_its_calls_and_its_cap_write_it() {
+    let sandbox = Sandbox::new();
+    let line = |provider: &str| {
+        let call = json!({
+            "ts": "2026-11-20T15:11:17Z", "model": "gpt-4o-mini", "status": 200, "cost_usd": 1.5,
+            "provider": provider,
+        });
+        call.to_string() + "\n"
+    };
+    let calls: String =
+        ["OpenAI", "openai", "openai.chat", "OPENAI", "gcp.gemini"].map(line).concat();
+    let log = sandbox.file("calls.log", calls);
+    for cap in ["openai", "OpenAI"] {
+        let config = format!(
+            "[[source]]\npaths = [\"calls.log\"]\n[[cap]]\nname = \"openai\"\nusd = 100\n\
+             period = \"day\"\nmatch = {{ provider = \"{cap}\" }}\n"
+        );
+        let config = sandbox.file("config.toml", config);
+        let args =
+            ["--config", config.to_str().unwrap(), "replay", "--json", log.to_str().unwrap()];
+        let snapshot = sandbox.run(args).ok().lines().pop().unwrap();
+        assert_eq!(snapshot["caps"][0]["spent_usd"], "6.000000", "{cap}: {snapshot}");
+        let rows = snapshot["traffic"].as_array().unwrap();
+        let mut providers: Vec<_> = rows.iter().map(|row| row["provider"].as_str()).collect();
+        providers.sort_unstable();
+        assert_eq!(providers, [Some("gemini"), Some("openai")]);
+    }
+}

@@ -120,7 +120,7 @@ fn envoy_says_what_the_status_hides() {
             r#"{"start_time":"2026-11-20T15:11:17Z","response_code":200,"duration":900,"gen_ai.provider.name":"aws.bedrock",
 "gen_ai.request.model":"claude-sonnet-4-5","gen_ai.usage.input_tokens":"120","gen_ai.usage.cached_input_tokens":"100",
 "gen_ai.usage.output_tokens":"7","response_duration":300}"#,
-            "envoy-json aws.bedrock /claude-sonnet-4-5 200 in:120 out:7 cached:100 ms:900.0 first:300.0 end:477900",
+            "envoy-json bedrock /claude-sonnet-4-5 200 in:120 out:7 cached:100 ms:900.0 first:300.0 end:477900",
         ),
     ]);
 }
@@ -154,7 +154,7 @@ fn cloudflare_tells_by_columns() {
         (
             r#"{"id":"a","created_at":"2026-11-20T15:11:17.250Z","provider":"workers-ai","model":"@cf/meta/llama","model_type":"","path":"run","duration":10,
 "status_code":429,"success":false,"cached":false,"tokens_in":null,"tokens_out":null,"cost":null,"metadata":{"team":"t","user_id":7},"step":2}"#,
-            "cloudflare-ai-gateway workers-ai /@cf/meta/llama 429 rate_limit ms:10.0 try:3 hit:false team:t user:7 end:477250",
+            "cloudflare-ai-gateway cloudflare /@cf/meta/llama 429 rate_limit ms:10.0 try:3 hit:false team:t user:7 end:477250",
         ),
         (
             r#"{"id":"a","created_at":"2026-11-20 15:11:17","provider":"openai","model":"gpt-4o","path":"chat/completions","duration":10,
@@ -286,12 +286,12 @@ fn clouds_hide_their_records_in_strings() {
         (
             r#"{"logging_time":"2026-11-20 15:11:17.500000 UTC","endpoint":"projects/p/locations/l/publishers/google/models/gemini-2.5-flash","api_method":"streamGenerateContent","request_id":"12","metadata":"{\"request_latency\":812.5}",
 "full_request":"{\"labels\":{\"team\":\"web\",\"env\":\"prod\"}}","full_response":"{\"modelVersion\":\"gemini-2.5-flash\",\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":100,\"candidatesTokenCount\":5,\"thoughtsTokenCount\":60,\"cachedContentTokenCount\":64}}"}"#,
-            "vertex vertex /gemini-2.5-flash 200 in:100 out:65 cached:64 think:60 ms:812.5 stream:true team:web env:prod end:477500",
+            "vertex vertex_ai /gemini-2.5-flash 200 in:100 out:65 cached:64 think:60 ms:812.5 stream:true team:web env:prod end:477500",
         ),
         (
             r#"{"logging_time":"2026-11-20 15:11:17.500000 UTC","endpoint":"projects/p/locations/l/publishers/google/models/gemini-2.5-flash","request_id":"12","metadata":"{\"request_latency\":30}",
 "full_response":"{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"Resource exhausted\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"21s\"}]}}"}"#,
-            "vertex vertex /gemini-2.5-flash 429 rate_limit wait:21 ms:30.0 end:477500",
+            "vertex vertex_ai /gemini-2.5-flash 429 rate_limit wait:21 ms:30.0 end:477500",
         ),
         (
             r#"{"timestamp":"2026-11-20T15:11:17Z","accountId":"1","requestId":"r","operation":"ConverseStream","modelId":"arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0","schemaType":"ModelInvocationLog",
@@ -566,4 +566,13 @@ fn errors_of_nginx_beside_its_access_log_are_of_the_same_calls() {
     assert_eq!(calls(&[error, error]), 2, "an error log by itself");
     assert_eq!(calls(&[other, error, access]), 1);
     assert_eq!(calls(&[access, error, access]), 2);
+}
+
+#[test]
+fn what_a_cache_held_counts_in_weave_as_the_library_told_it() {
+    let usage = r#"{"input_tokens":10,"cache_read_input_tokens":100000,"cache_creation_input_tokens":50000,"output_tokens":20,"requests":1}"#;
+    let said = said(&format!(
+        r#"{{"id":"a","op_name":"weave:///acme/p/op/anthropic.Messages.create:x","trace_id":"t","started_at":"2026-11-20T15:11:17Z","ended_at":"2026-11-20T15:11:18Z","exception":null,"output":null,"summary":{{"usage":{{"claude-sonnet-4-5":{usage}}}}}}}"#
+    ));
+    assert!(said.contains("in:150010 out:20 cached:100000 write:50000"), "{said}");
 }

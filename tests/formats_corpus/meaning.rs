@@ -153,14 +153,14 @@ fn a_time_before_the_record_is_that_of_a_record_without_one() {
 /// Lines of each access log for a path, with a status.
 fn access(path: &str, status: u16) -> [String; 6] {
     [
-        format!(r#"10.0.0.7 - - [20/Nov/2026:15:11:17 +0000] "GET {path} HTTP/1.1" {status} 302 "-" "curl/8""#),
+        format!(r#"10.0.0.7 - - [20/Nov/2026:15:11:17 +0000] "POST {path} HTTP/1.1" {status} 302 "-" "curl/8""#),
         json!({"time": "2026-11-20T15:11:17+00:00", "status": status, "request_uri": path, "request_time": 0.032}).to_string(),
-        json!({"ts": 1_795_187_477.7, "request": {"method": "GET", "uri": path, "headers": {}}, "status": status,
+        json!({"ts": 1_795_187_477.7, "request": {"method": "POST", "uri": path, "headers": {}}, "status": status,
             "duration": 0.8, "resp_headers": {}}).to_string(),
         json!({"start_time": "2026-11-20T15:11:17.894Z", "response_code": status, "response_flags": "-",
             "duration": 15, "path": path}).to_string(),
-        format!("10.0.0.7:54598 [20/Nov/2026:15:14:05.594] llm be/s1 0/0/0/514/514 {status} 1661 - - ---- 1/1/0/0/0 0/0 \"GET {path} HTTP/1.1\""),
-        format!(r#"INFO:     10.0.3.7:52344 - "GET {path} HTTP/1.1" {status} OK"#),
+        format!("10.0.0.7:54598 [20/Nov/2026:15:14:05.594] llm be/s1 0/0/0/514/514 {status} 1661 - - ---- 1/1/0/0/0 0/0 \"POST {path} HTTP/1.1\""),
+        format!(r#"INFO:     10.0.3.7:52344 - "POST {path} HTTP/1.1" {status} OK"#),
     ]
 }
 

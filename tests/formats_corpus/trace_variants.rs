@@ -17,6 +17,7 @@ const NOW: Wall = Wall::from_secs(1_795_190_000);
 static FORMATS: LazyLock<Arc<Formats>> = LazyLock::new(|| Arc::new(Formats::builtin()));
 
 /// What was read from a text.
+#[derive(Debug)]
 pub struct Read {
     pub names: Names,
     pub batch: Batch,

@@ -66,6 +66,8 @@ impl Dress {
         piece.unwrap_or(match self {
             Dress::Answered if text.is_empty() => Piece::Line(text),
             Dress::Asked if text.is_empty() => Piece::Aside,
+            Dress::Arrows if text.starts_with(b"curl: (") => Piece::Aside,
+            Dress::Arrows => Piece::Line(without_word(line)),
             _ => Piece::Line(line),
         })
     }
@@ -174,6 +176,17 @@ impl Dress {
             Piece::Target(url)
         })
     }
+}
+
+/// A line of a body without what `curl -v` says next: bodies seldom end in a newline.
+/// Within a text of the body there would be its end.
+fn without_word(line: &[u8]) -> &[u8] {
+    const WORDS: [&[u8]; 3] =
+        [b"* Connection #", b"* Closing connection", b"* shutting down connection #"];
+    let last = WORDS.iter().filter_map(|word| memchr::memmem::rfind(line, word)).max();
+    let (body, word) = line.split_at(last.unwrap_or(line.len()));
+    let is_word = !word.iter().any(|byte| matches!(byte, b'"' | b'{' | b'}'));
+    if is_word { body } else { line }
 }
 
 /// `HTTP/1.1 200 OK`

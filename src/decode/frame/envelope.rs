@@ -172,6 +172,9 @@ impl<'t> Seen<'t> {
                 self.transported |= key.ends_with(b"rrivalTimestamp");
             }
             Role::Host if value.is_text() => self.host = self.host.or(Some(value)),
+            Role::Host if value.kind == Kind::Object => {
+                self.host = self.host.or_else(|| name_within(value.raw));
+            }
             Role::Stream if value.is_text() => {
                 self.stream = Some(value);
                 self.marked |= key != b"stream" || matches!(value.raw, b"stdout" | b"stderr");
@@ -184,7 +187,7 @@ impl<'t> Seen<'t> {
             Role::Mark => {
                 self.marked = true;
                 if value.kind == Kind::Object && self.host.is_none() {
-                    self.host = host_within(value.raw);
+                    self.host = pod_within(value.raw);
                 }
             }
             Role::Kind => {
@@ -363,10 +366,20 @@ pub(super) fn holds_rows(keys: &[&[u8]]) -> bool {
     }
 }
 
-/// The pod or node that a collector's own object names.
-fn host_within(object: &[u8]) -> Option<Value<'_>> {
-    let named = |(key, _): &(Value<'_>, Value<'_>)| matches!(key.raw, b"pod_name" | b"pod");
-    members(object).find(named).map(|(_, value)| value).filter(|value| value.is_text())
+/// The pod that a collector's own object names, as a text or as Elastic's fields have it.
+fn pod_within(object: &[u8]) -> Option<Value<'_>> {
+    let pod = member(object, &[b"pod_name", b"pod"])?;
+    let name = if pod.kind == Kind::Object { name_within(pod.raw)? } else { pod };
+    Some(name).filter(|name| name.is_text())
+}
+
+/// The name of a host that is an object.
+fn name_within(object: &[u8]) -> Option<Value<'_>> {
+    member(object, &[b"name", b"hostname"]).filter(|name| name.is_text())
+}
+
+fn member<'t>(object: &'t [u8], keys: &[&[u8]]) -> Option<Value<'t>> {
+    members(object).find(|(key, _)| keys.contains(&key.raw)).map(|(_, value)| value)
 }
 
 /// Whether a key names the time of a line.

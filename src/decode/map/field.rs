@@ -34,6 +34,7 @@ fields! {
         StartedAt "started_at" Time,
         Provider "provider" Text,
         Model "model" Text,
+        Method "method" Text,
         Endpoint "endpoint" Text,
         Deployment "deployment" Text,
         Host "host" Text,

@@ -12,6 +12,8 @@ use crate::scan::{Kind, Value, members};
 /// What stands in an error field where there was none.
 const NO_ERROR: [&[u8]; 10] =
     [b"0", b"false", b"none", b"null", b"nil", b"<nil>", b"no", b"ok", b"n/a", b"undefined"];
+/// Where an error has the status that it would have been answered with.
+const CODES: [&[u8]; 4] = [b"code", b"status", b"status_code", b"statusCode"];
 /// Error texts of one line that are looked at.
 const TEXTS: usize = 8;
 /// Bytes of error texts that are searched for limits.
@@ -79,12 +81,14 @@ impl Recorder {
         if fine && used == 0 && word.is_none() {
             return Failure::default();
         }
+        let texts = texts.get(..used).unwrap_or_default();
+        let status = status.filter(|status| *status >= 400).or_else(|| code(texts)).or(status);
         let limited_by =
             line.text(line.alts(map, Field::LimitedBy), &mut self.scratch, LimitedBy::from_word);
         let mut failure = classify(&Evidence {
             status,
             said: self.stopped().or(word),
-            texts: texts.get(..used).unwrap_or_default(),
+            texts,
             by_headers: match answer {
                 Answer::None if word.is_none() => Some(ErrorKind::Connection),
                 _ => self.by_headers(status),
@@ -168,6 +172,16 @@ fn is_dashed(map: &Map<Spot>, line: Line<'_>) -> bool {
         _ => false,
     };
     map.field(Field::Status).iter().any(is_dash)
+}
+
+/// The status that an error states: of what was answered as a success, and began as one,
+/// only that tells why it failed.
+fn code(errors: &[&[u8]]) -> Option<u16> {
+    errors.iter().filter(|error| error.trim_ascii_start().starts_with(b"{")).find_map(|error| {
+        let codes = members(error).filter(|(name, _)| CODES.contains(&name.raw));
+        let mut codes = codes.filter_map(|(_, code)| status::of_number(code.as_u64()?));
+        codes.find(|code| (400..600).contains(code))
+    })
 }
 
 /// The texts of a line's error, as they are written.

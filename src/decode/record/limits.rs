@@ -93,9 +93,9 @@ impl Recorder {
 
 fn window_s(line: Line<'_>, limit: &Limit<Spot>) -> Option<u32> {
     let count = |part| line.count(Alts::all(limit.part(part))).ok();
-    // Some round a whole hour down.
+    // Five hours are 300 minutes, and 299 where a writer left out the last one.
     let whole = |minutes: u64| if minutes % 60 == 59 { minutes + 1 } else { minutes };
-    let minutes = || count(Part::WindowMinutes).map(whole)?.checked_mul(60);
+    let minutes = || whole(count(Part::WindowMinutes)?).checked_mul(60);
     let seconds = count(Part::WindowS).or_else(minutes)?;
     u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
 }

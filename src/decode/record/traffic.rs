@@ -1,8 +1,9 @@
-//! Which lines of a web server's access log are calls of models. Such a log has whatever
-//! anybody asked for: health checks, pages, other APIs.
+//! Which requests are calls of models. A web server's access log has whatever anybody asked
+//! for: health checks, pages, other APIs; and what is asked of an API of models may be
+//! something else than a call.
 
 use super::Recorder;
-use crate::decode::endpoint;
+use crate::decode::endpoint::{self, Method};
 use crate::decode::eval::Line;
 use crate::decode::map::{Field, Map, Spot};
 use crate::domain::{Batch, ErrorKind, Observation, Request, Tokens};
@@ -10,8 +11,9 @@ use crate::domain::{Batch, ErrorKind, Observation, Request, Tokens};
 use super::Place;
 
 impl Recorder {
-    /// What a response comes to, where its log tells of calls alone or it shows to be one:
-    /// by its path or by what only calls have. Without a path nothing says that it is none.
+    /// What a response comes to. In an access log one that shows to be a call counts: by its
+    /// path or by what only calls have. Without a path nothing says that it is none. In any
+    /// log one whose method calls no model does not count, but for what its headers say.
     pub(super) fn tell(
         &mut self,
         map: &Map<Spot>,
@@ -28,6 +30,13 @@ impl Recorder {
             self.note_ignored("its path is of no model's API, and nothing else tells a call");
             return place.push(out, Observation::Ignored { reason: "not_a_call" });
         }
+        if self.only_asks(map, line, request) {
+            self.note_ignored("its method calls no model");
+            if self.report.limits.is_empty() {
+                return place.push(out, Observation::Ignored { reason: "not_a_call" });
+            }
+            return self.push_limits(map, request.at, place, out);
+        }
         self.endpoint(map, line, request);
         self.push(map, line, request, place, out);
     }
@@ -38,6 +47,20 @@ impl Recorder {
         let is_of_errors = map.field(Field::Status).is_empty();
         self.has_access_lines |= !is_of_errors;
         is_of_errors && self.has_access_lines
+    }
+
+    /// Whether it used nothing and its method is one that calls no model. Where the protocol
+    /// was switched, a call began.
+    fn only_asks(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) -> bool {
+        let used = request.cost.is_some() || request.tokens != Tokens::default();
+        if used || request.status == Some(101) {
+            return false;
+        }
+        let read = |word: &str| Some(Method::of(word));
+        let method = line.text(line.alts(map, Field::Method), &mut self.scratch, read);
+        let Some(method) = method.filter(|method| *method != Method::Calls) else { return false };
+        let mut paths = line.alts(map, Field::Endpoint).filter_map(|alt| line.value(alt));
+        paths.any(|path| method.only_asks(path.text(self.scratch.escapes())))
     }
 
     /// Whether it says what only a call of a model has.

@@ -13,6 +13,8 @@ use crate::domain::{Layer, Resource, Scope};
 const MOST_STICKY: usize = 16;
 /// Where headers are if each member of the record is one.
 const RECORD: &str = "@";
+/// What stands for all names of headers that say something about limits.
+const LIMITS: &str = "@limits";
 /// Limits one map may describe.
 const MOST_LIMITS: usize = 32;
 
@@ -152,7 +154,12 @@ impl Reader {
                 "needs `prefixes`: `[\"\"]` where there is none",
             ));
         }
-        for name in text("names")? {
+        let names = text("names")?;
+        let all = names.iter().flat_map(|name| match name.as_str() {
+            LIMITS => limit_headers(),
+            name => vec![name.to_owned()],
+        });
+        for name in all {
             let variable = name.replace('-', "_");
             let mut paths: Vec<String> =
                 prefixes.iter().map(|prefix| format!("{prefix}{variable}")).collect();
@@ -225,6 +232,25 @@ fn word<T: Copy>(
     }
     let words: Vec<&str> = all.iter().map(|one| spelled(*one)).collect();
     Err(error(value, &at, one_of(&given, &words)))
+}
+
+/// The names of `data/headers.txt`.
+fn limit_headers() -> Vec<String> {
+    let lines = include_str!("../../../../data/headers.txt").lines();
+    let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    names.flat_map(each).collect()
+}
+
+/// `a-{b,c}` is `a-b` and `a-c`.
+fn each(name: &str) -> Vec<String> {
+    let choice = name.split_once('{').and_then(|(before, rest)| {
+        let (words, behind) = rest.split_once('}')?;
+        Some((before, words, behind))
+    });
+    let Some((before, words, behind)) = choice else { return vec![name.to_owned()] };
+    let behind = each(behind);
+    let one = |word| behind.iter().map(move |behind| format!("{before}{word}{behind}"));
+    words.split(',').flat_map(one).collect()
 }
 
 fn header_names(table: &Table<'_>, at: &str, key: &str) -> Read<Vec<Box<str>>> {

@@ -1,0 +1,149 @@
+//! The one name of a provider, however a log writes it. Each writer has a name of its own
+//! for the same service, and what is said of a provider (a cap, a rule, a stop) must find
+//! all of its calls. Knows no log format.
+
+use std::borrow::Cow;
+
+/// Names, each with what else is written for it: by OpenTelemetry's conventions, `LangChain`,
+/// Vercel's SDK and gateways; in lower case, without what stands between words. Where `LiteLLM`
+/// has a name, it is that one, since its switch looks for files by it.
+const NAMES: &[(&str, &[&str])] = &[
+    ("openai", &[]),
+    ("azure", &["azureopenai", "azureaiopenai", "azaiopenai"]),
+    ("azure_ai", &["azureaiinference", "azaiinference"]),
+    ("bedrock", &["awsbedrock", "amazonbedrock", "bedrockconverse", "aws", "amazon"]),
+    (
+        "vertex_ai",
+        &[
+            "vertex",
+            "gcpvertexai",
+            "googlevertex",
+            "googlevertexai",
+            "vertexanthropic",
+            "googlevertexanthropic",
+        ],
+    ),
+    (
+        "gemini",
+        &[
+            "google",
+            "gcpgemini",
+            "gcpgenai",
+            "googlegemini",
+            "googlegenai",
+            "googlegenerativeai",
+            "googleaistudio",
+        ],
+    ),
+    ("xai", &["grok"]),
+    ("mistral", &["mistralai"]),
+    ("cohere", &["cohereai"]),
+    ("deepseek", &["deepseekai"]),
+    ("moonshot", &["moonshotai"]),
+    ("perplexity", &["perplexityai"]),
+    ("together_ai", &["together"]),
+    ("fireworks_ai", &["fireworks"]),
+    ("watsonx", &["watsonxai", "ibmwatsonx", "ibmwatsonxai"]),
+    ("cloudflare", &["workersai", "cloudflareworkersai"]),
+    ("huggingface", &[]),
+    ("openrouter", &[]),
+];
+
+/// What Vercel's SDK puts behind a name and a dot: which API of it was called.
+const APIS: &[&str] = &[
+    "chat",
+    "completion",
+    "completions",
+    "responses",
+    "messages",
+    "embedding",
+    "embeddings",
+    "image",
+    "speech",
+    "transcription",
+];
+
+/// The name of a provider that somebody calls `written`; of one that is not known, that
+/// in lower case.
+#[must_use]
+pub fn name(written: &str) -> Cow<'_, str> {
+    let service = match written.rsplit_once('.') {
+        Some((service, api))
+            if !service.is_empty() && APIS.iter().any(|known| api.eq_ignore_ascii_case(known)) =>
+        {
+            service
+        }
+        _ => written,
+    };
+    let known = NAMES.iter().find(|(name, others)| {
+        is_spelling(service, name) || others.iter().any(|other| is_spelling(service, other))
+    });
+    match known {
+        Some((name, _)) => Cow::Borrowed(name),
+        None if service.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(service.to_ascii_lowercase())
+        }
+        None => Cow::Borrowed(service),
+    }
+}
+
+/// Whether two texts are one word but for letter case and what stands between words.
+fn is_spelling(text: &str, of: &str) -> bool {
+    plain(text).eq(plain(of))
+}
+
+fn plain(text: &str) -> impl Iterator<Item = u8> {
+    let letters = text.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '));
+    letters.map(|byte| byte.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_has_one_name_however_it_is_written() {
+        for (written, known) in [
+            ("openai", "openai"),
+            ("OpenAI", "openai"),
+            ("OPENAI", "openai"),
+            ("openai.chat", "openai"),
+            ("openai.responses", "openai"),
+            ("Anthropic", "anthropic"),
+            ("anthropic.messages", "anthropic"),
+            ("azure.ai.openai", "azure"),
+            ("az.ai.openai", "azure"),
+            ("azure-openai.chat", "azure"),
+            ("Azure OpenAI", "azure"),
+            ("azure.ai.inference", "azure_ai"),
+            ("aws.bedrock", "bedrock"),
+            ("amazon-bedrock", "bedrock"),
+            ("Amazon Bedrock", "bedrock"),
+            ("gcp.vertex_ai", "vertex_ai"),
+            ("google.vertex.chat", "vertex_ai"),
+            ("google_vertexai", "vertex_ai"),
+            ("gcp.gemini", "gemini"),
+            ("gcp.gen_ai", "gemini"),
+            ("google.generative-ai", "gemini"),
+            ("Google AI Studio", "gemini"),
+            ("x_ai", "xai"),
+            ("xAI", "xai"),
+            ("mistral_ai", "mistral"),
+            ("ibm.watsonx.ai", "watsonx"),
+            ("Together", "together_ai"),
+            ("groq.chat", "groq"),
+            ("DeepSeek", "deepseek"),
+            ("My-Router", "my-router"),
+            ("gw.internal", "gw.internal"),
+            (".chat", ".chat"),
+            ("", ""),
+        ] {
+            assert_eq!(name(written), known, "{written}");
+            assert_eq!(name(known), known, "{known} is a name");
+        }
+        // Names by which LiteLLM's switch looks for files.
+        for known in ["vertex_ai", "azure_ai", "together_ai", "fireworks_ai", "cohere_chat"] {
+            assert_eq!(name(known), known);
+        }
+    }
+}
