@@ -1,10 +1,9 @@
 //! Limits: the last word of each provider and gateway on what is left,
 //! projected to the present, and overruled at once by a refusal.
 
-use std::time::Duration;
+mod index;
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
+use std::time::Duration;
 
 use super::alerts::Series;
 use super::heard::Heard;
@@ -15,6 +14,7 @@ use crate::domain::{
     Request, Reset, ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision, WindowFrom,
 };
 use crate::stats::{Drain, Sliding};
+use index::Index;
 
 /// Gauges kept. A new one takes the place of the one that was stale for longest;
 /// where none is, it is counted, not kept.
@@ -38,10 +38,8 @@ const SPENT_REFUSAL: Duration = Duration::from_secs(600);
 /// All limits seen.
 #[derive(Debug, Default)]
 pub struct Gauges {
-    index: HashMap<LimitId, u32, FxBuildHasher>,
+    index: Index,
     gauges: Vec<Gauge>,
-    /// What each goes by in the index.
-    keys: Vec<LimitId>,
     /// Gauges that may make room, and when they were read; the first to go is last.
     stale: Vec<(Mono, u32)>,
     /// Gauges of quotas and budgets that refuse calls.
@@ -99,27 +97,24 @@ impl Gauges {
         now: Stamp,
     ) -> Option<(u32, Seen)> {
         let identity = identity(id, reading.window_from);
-        if let Some(&position) = self.index.get(&identity) {
+        if let Some(position) = self.index.find(&identity) {
             let seen = self.gauges.get_mut(position as usize)?.update(id, reading, now);
             self.note_spent(position);
             return Some((position, seen));
         }
         let gauge = Gauge::new(&LimitReading { id, ..*reading }, now);
         let position = if self.gauges.len() < CAP {
-            self.keys.push(identity);
             self.gauges.push(gauge);
             u32::try_from(self.gauges.len() - 1).ok()?
         } else if let Some(position) = self.replaceable() {
             self.spent.retain(|spent| *spent != position);
-            let key = self.keys.get_mut(position as usize)?;
-            self.index.remove(&std::mem::replace(key, identity));
             *self.gauges.get_mut(position as usize)? = gauge;
             position
         } else {
             self.not_kept += 1;
             return None;
         };
-        self.index.insert(identity, position);
+        self.index.give(position, identity);
         self.note_spent(position);
         Some((position, Seen::New))
     }
