@@ -28,8 +28,8 @@ use super::status::Told;
 use super::tokens::{tier, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Claim, Cost, CostSource, Dedup, FaultReason, Keep, Layer, NameKind, Names,
-    NanoUsd, Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
+    Batch, Caller, Claim, Cost, CostSource, Dedup, FaultReason, Keep, NameKind, Names, NanoUsd,
+    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
@@ -48,7 +48,8 @@ pub(super) struct Recorder {
     names: Named,
     scratch: Scratch,
     /// Headers of the present response and zone of the source.
-    surroundings: Surroundings,
+    /// Taken while a line is read.
+    surroundings: Option<Box<Surroundings>>,
     collector: headers::Collector,
     /// Whether no limits are lost in what a line has as headers.
     headers_found: bool,
@@ -97,7 +98,10 @@ impl Recorder {
         Recorder {
             names: named,
             scratch: Scratch::default(),
-            surroundings: Surroundings { zone: options.timezone, ..Surroundings::default() },
+            surroundings: Some(Box::new(Surroundings {
+                zone: options.timezone,
+                ..Surroundings::default()
+            })),
             collector: headers::Collector::default(),
             headers_found: true,
             reader: HeaderReader::new(names),
@@ -116,13 +120,13 @@ impl Recorder {
 
     /// Starts a response: forget the headers and the body of the one before.
     pub(super) fn begin(&mut self) {
-        self.surroundings.bag.clear();
+        self.surroundings().bag.clear();
         self.body.clear();
     }
 
     /// A header of the response that was begun.
     pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
-        self.surroundings.bag.push(name, value);
+        self.surroundings().bag.push(name, value);
     }
 
     /// A body, or a line of it, of the response that was begun.
@@ -146,12 +150,12 @@ impl Recorder {
 
     /// What is remembered of earlier lines, as JSON; empty if nothing.
     pub(super) fn memo(&self, formats: &Formats) -> String {
-        self.surroundings.memory.memo(formats)
+        self.surroundings.as_ref().map_or_else(String::new, |kept| kept.memory.memo(formats))
     }
 
     /// Remembers again what [`memo`](Self::memo) gave.
     pub(super) fn recall(&mut self, formats: &Formats, memo: &str) {
-        self.surroundings.memory.recall(formats, memo);
+        self.surroundings().memory.recall(formats, memo);
     }
 
     /// The name of a host as a symbol.
@@ -161,15 +165,19 @@ impl Recorder {
 
     /// The zone of the source's clocks, where it is known.
     pub(super) fn zone(&self) -> Option<&TimeZone> {
-        self.surroundings.zone.as_ref()
+        self.surroundings.as_ref()?.zone.as_ref()
+    }
+
+    fn surroundings(&mut self) -> &mut Surroundings {
+        self.surroundings.get_or_insert_default()
     }
 
     /// Whether a line of no format says, in the words of `format`, what it cost.
-    pub(super) fn states_cost(&self, format: &Format, scan: Scan<'_>) -> bool {
+    pub(super) fn states_cost(&mut self, format: &Format, scan: Scan<'_>) -> bool {
         let scans = &[scan];
         let line = Line {
             scans,
-            headers: &self.surroundings.bag,
+            headers: &self.surroundings().bag,
             sticky: &[],
             around: Around { zone: None, received: Wall(0) },
             present: &format.presence.of(scans),
@@ -188,7 +196,7 @@ impl Recorder {
         out: &mut Batch,
     ) {
         let map = &format.map;
-        let mut kept = std::mem::take(&mut self.surroundings);
+        let mut kept = self.surroundings.take().unwrap_or_default();
         let zone = kept.zone.as_ref().or(map.timezone.as_ref());
         let around = Around { zone, received: place.at.received };
         let own;
@@ -224,14 +232,15 @@ impl Recorder {
         } else {
             self.response(map, line, status, place, out);
         }
-        self.surroundings = kept;
+        self.surroundings = Some(kept);
     }
 
     /// Headers and body that stand in the line.
     fn collect(&mut self, formats: &Formats, format: &Format, record: Scanned<'_>) {
         let map = &format.map;
-        let (reader, bag) = (&mut self.reader, &mut self.surroundings.bag);
-        self.headers_found = self.collector.collect(format, record, reader, bag, &mut self.scratch);
+        let (reader, scratch) = (&mut self.reader, &mut self.scratch);
+        let bag = &mut self.surroundings.get_or_insert_default().bag;
+        self.headers_found = self.collector.collect(format, record, reader, bag, scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
         for object in map.usage.iter().filter_map(get) {
             self.body.usage(formats, object);
@@ -413,26 +422,15 @@ impl Recorder {
         }
         if is_call && counted {
             let [request_id, finish_reason, dedup_key] = self.texts(map, line, request, out);
-            let request = *request;
-            place.push(out, Observation::Request { request, request_id, dedup_key, finish_reason });
+            out.push_with(place.at.number, || Observation::Request {
+                request: *request,
+                request_id,
+                dedup_key,
+                finish_reason,
+            });
             self.push_each_limit(map, place, out);
         } else {
             self.push_limits(map, request.at, place, out);
-        }
-    }
-
-    /// The limits of a response that counts as no call.
-    fn push_limits(&mut self, map: &Map<Spot>, at: Wall, place: Place, out: &mut Batch) {
-        place.push(out, Observation::Limits { at });
-        self.push_each_limit(map, place, out);
-    }
-
-    fn push_each_limit(&mut self, map: &Map<Spot>, place: Place, out: &mut Batch) {
-        for limit in &mut self.report.limits {
-            if limit.id.layer == Layer::Unknown {
-                limit.id.layer = map.headers.layer;
-            }
-            place.push(out, Observation::Limit(*limit));
         }
     }
 
@@ -452,18 +450,16 @@ impl Recorder {
         };
         let mut dedup_key = TextRef::default();
         let identity = &map.identity;
-        let seen = *request;
-        let by = |key: &str| same(key, identity, &seen, salt);
+        let by = |key: &str| same(key, identity, request, salt);
         let own = line.text(line.alts(map, Field::RecordKey), scratch, by);
         let told = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
             dedup_key = kept(key);
             own.or_else(|| by(key))
         });
-        request.dedup = own.or(told);
         let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
             Some(Dedup { fingerprint: trusted(key, &identity.space, salt), keep: Keep::Join })
         });
-        request.dedup = parts.or(request.dedup);
+        request.dedup = parts.or(own).or(told);
         if keep == Texts::Skip {
             return [TextRef::default(); 3];
         }

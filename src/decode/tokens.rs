@@ -9,8 +9,22 @@ use crate::domain::{Tier, Tokens};
 /// what is believed can never leave its type.
 const MOST: u64 = 1_000_000_000_000;
 
+/// What is said of them. Most web servers say none.
+const COUNTS: [Field; 7] = [
+    Field::InputTokens,
+    Field::OutputTokens,
+    Field::CachedInputTokens,
+    Field::CacheWriteTokens,
+    Field::CacheWrite1hTokens,
+    Field::ReasoningTokens,
+    Field::TotalTokens,
+];
+
 /// Token counts of a line.
 pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
+    if !line.present.any(&COUNTS) {
+        return Tokens::default();
+    }
     let mut unreadable = false;
     let mut count = |field| {
         let alts = line.alts(map, field);

@@ -149,6 +149,12 @@ impl Batch {
         self.progress = Progress::default();
     }
 
+    /// Add what a line said, made where it stays: an item is large.
+    #[inline]
+    pub fn push_with(&mut self, line: u64, seen: impl FnOnce() -> Observation) {
+        self.items.extend(std::iter::once_with(|| Item { line, seen: seen() }));
+    }
+
     /// Keep a piece of text, cut to at most 512 bytes.
     pub fn keep_text(&mut self, text: &[u8]) -> TextRef {
         let text = text.get(..512).unwrap_or(text);

@@ -1,9 +1,7 @@
 //! Limits: the last word of each provider and gateway on what is left,
-//! by identity, and which of
-//! them a refusal is about.
+//! by identity, and which of them a refusal is about.
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
+mod index;
 
 use super::alerts::Series;
 pub use super::gauge::{Back, Exhaustion, Gauge, Seen, View};
@@ -11,6 +9,7 @@ use crate::domain::{
     Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Scope, Stamp,
     Sym, Wall, WindowFrom,
 };
+use index::Index;
 
 /// Gauges kept. A new one takes the place of the one that was stale for longest;
 /// where none is, it is counted, not kept.
@@ -19,10 +18,8 @@ const CAP: usize = 8192;
 /// All limits seen.
 #[derive(Debug, Default)]
 pub struct Gauges {
-    index: HashMap<LimitId, u32, FxBuildHasher>,
+    index: Index,
     gauges: Vec<Gauge>,
-    /// What each goes by in the index.
-    keys: Vec<LimitId>,
     /// Gauges that may make room, and when they were read; the first to go is last.
     stale: Vec<(Mono, u32)>,
     /// Gauges of quotas and budgets that refuse calls.
@@ -44,7 +41,7 @@ impl Gauges {
         now: Stamp,
     ) -> Option<(u32, Seen)> {
         let identity = identity(id, reading.window_from);
-        if let Some(&position) = self.index.get(&identity) {
+        if let Some(position) = self.index.find(&identity) {
             let seen = self.gauges.get_mut(position as usize)?.update(id, reading, now);
             self.note_spent(position);
             return Some((position, seen));
@@ -52,20 +49,17 @@ impl Gauges {
         let mut gauge = Gauge::new(&LimitReading { id, ..*reading }, now);
         gauge.has_twin = self.meet_twins(identity);
         let position = if self.gauges.len() < CAP {
-            self.keys.push(identity);
             self.gauges.push(gauge);
             u32::try_from(self.gauges.len() - 1).ok()?
         } else if let Some(position) = self.replaceable() {
             self.spent.retain(|spent| *spent != position);
-            let key = self.keys.get_mut(position as usize)?;
-            self.index.remove(&std::mem::replace(key, identity));
             *self.gauges.get_mut(position as usize)? = gauge;
             position
         } else {
             self.not_kept += 1;
             return None;
         };
-        self.index.insert(identity, position);
+        self.index.give(position, identity);
         self.note_spent(position);
         Some((position, Seen::New))
     }
@@ -76,7 +70,7 @@ impl Gauges {
         if !identity.is_of_account() {
             return false;
         }
-        let all = self.keys.iter().zip(&mut self.gauges);
+        let all = self.index.limits().zip(&mut self.gauges);
         let twins = all.filter(|(key, _)| whose(**key) == whose(identity));
         twins.map(|(_, gauge)| gauge.has_twin = true).count() > 0
     }

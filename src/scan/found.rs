@@ -168,27 +168,24 @@ impl Found {
             self.lay_out(ending);
         }
         let (shape, sightings) = self.skeletons.ending(ending)?;
-        let mut taken = 0;
+        let (mut longest, mut taken) = (0, 0);
         for (hit, sighting) in self.hits.iter_mut().zip(sightings) {
-            let start = self.skeletons.position(sighting.from);
-            let len = self.skeletons.position(sighting.to) - start;
-            let raw = || line.get(start..start + len).unwrap_or_default();
-            hit.start = start;
-            hit.len = len;
-            hit.kind = match sighting.content {
-                Content::Fixed => hit.kind,
-                Content::Text => match self.skeletons.escapes(sighting.from) {
-                    Escapes::None => Kind::Str,
-                    Escapes::Perhaps => Kind::of(Token::Text, raw()),
-                },
-                Content::Word => Kind::of(Token::Word, raw()),
-            };
-            if len > CAPTURE_LIMIT {
-                return None;
+            let (start, escapes) = self.skeletons.position(sighting.from)?;
+            let (end, _) = self.skeletons.position(sighting.to)?;
+            let len = end.checked_sub(start)?;
+            (hit.start, hit.len) = (start, len);
+            match (sighting.content, escapes) {
+                (Content::Fixed, _) => {}
+                (Content::Text, Escapes::None) => hit.kind = Kind::Str,
+                (content, _) => {
+                    let token = if content == Content::Word { Token::Word } else { Token::Text };
+                    hit.kind = Kind::of(token, line.get(start..end).unwrap_or_default());
+                }
             }
+            longest = len.max(longest);
             taken += len;
         }
-        (taken <= LINE_LIMIT).then_some(shape)
+        (longest <= CAPTURE_LIMIT && taken <= LINE_LIMIT).then_some(shape)
     }
 
     /// Takes what was learnt under these paths from the shelf.

@@ -28,6 +28,9 @@ pub(super) trait Lanes: Copy {
 
     /// Which bytes are the same in both.
     fn same(self, one: &[u8; HALF], other: &[u8; HALF]) -> u32;
+
+    /// Does a long job apart from what asks for it, which keeps its registers.
+    fn apart<J: Job>(self, job: J) -> J::Output;
 }
 
 /// Work that compares bytes. Everything in it should be inlined, so that it is
@@ -55,7 +58,8 @@ pub(super) fn run<J: Job>(job: J) -> J::Output {
 pub(super) struct Words;
 
 impl Words {
-    #[inline(always)]
+    /// Apart from the way that nearly all processors take.
+    #[inline(never)]
     pub(super) fn run<J: Job>(self, job: J) -> J::Output {
         job.run(self)
     }
@@ -110,6 +114,11 @@ impl Lanes for Words {
         let pairs = one.iter().zip(other).rev();
         pairs.fold(0, |mask, (one, other)| mask << 1 | u32::from(one == other))
     }
+
+    #[inline(always)]
+    fn apart<J: Job>(self, job: J) -> J::Output {
+        self.run(job)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -142,6 +151,7 @@ mod avx2 {
         }
     }
 
+    #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn run<J: Job>(lanes: Avx2, job: J) -> J::Output {
         job.run(lanes)
@@ -176,6 +186,11 @@ mod avx2 {
         fn same(self, one: &[u8; HALF], other: &[u8; HALF]) -> u32 {
             // SAFETY: `self` says that the processor can.
             unsafe { same(one, other) }
+        }
+
+        #[inline(always)]
+        fn apart<J: Job>(self, job: J) -> J::Output {
+            self.run(job)
         }
     }
 

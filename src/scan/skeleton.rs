@@ -104,8 +104,8 @@ pub(super) struct Sighting {
 /// A position: so many bytes before the start of a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Anchor {
-    gap: usize,
-    back: usize,
+    gap: u32,
+    back: u32,
 }
 
 /// What tells the kind of a value.
@@ -162,16 +162,12 @@ impl Skeletons {
         self.endings.get(number).map(|ending| ending.likeness)
     }
 
-    /// Where `anchor` is in the line last followed.
+    /// Where `anchor` is in the line last followed, and whether a text that starts there,
+    /// with its gap, holds backslashes.
     #[inline]
-    pub(super) fn position(&self, anchor: Anchor) -> usize {
-        self.stood.get(anchor.gap).map_or(0, |stood| stood.start - anchor.back)
-    }
-
-    /// Whether the text that starts at `anchor`, with its gap, holds backslashes.
-    #[inline]
-    pub(super) fn escapes(&self, anchor: Anchor) -> Escapes {
-        self.stood.get(anchor.gap).map_or(Escapes::Perhaps, |stood| stood.escapes)
+    pub(super) fn position(&self, anchor: Anchor) -> Option<(usize, Escapes)> {
+        let Stood { start, escapes } = *self.stood.get(anchor.gap as usize)?;
+        Some((start.checked_sub(anchor.back as usize)?, escapes))
     }
 }
 
@@ -246,8 +242,8 @@ impl<'a> Line<'a> {
 
     #[inline(always)]
     fn near(&self, at: usize) -> Option<&[u8; HALF]> {
-        if let Some(near) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
-            return Some(near);
+        if at <= self.short_from {
+            return self.bytes.get(at..at + HALF)?.first_chunk();
         }
         self.short.get(at - self.short_from..)?.first_chunk()
     }
@@ -281,7 +277,7 @@ impl Literal {
         match self.gap {
             Gap::Text => self.text_end(lanes, line, start, escapes),
             Gap::Word => word_end(lanes, line, start),
-            Gap::Container => ContainerEnd { bytes: line.bytes, start }.run(lanes),
+            Gap::Container => lanes.apart(ContainerEnd { bytes: line.bytes, start }),
             Gap::TextDeeper => {
                 let end = self.text_end(lanes, line, start, escapes)?;
                 (!walk::may_hold_json(line.bytes.get(start..end)?)).then_some(end)
@@ -304,7 +300,7 @@ impl Literal {
         let before = first.wrapping_sub(1);
         if quotes == 0 || lanes.equal(near, b'\\') & before != 0 {
             *escapes = Escapes::Perhaps;
-            return StringEnd { bytes: line.bytes, start }.run(lanes);
+            return lanes.apart(StringEnd { bytes: line.bytes, start });
         }
         if first != 1 << self.guess {
             self.guess = u8::try_from(first.trailing_zeros()).unwrap_or(0);

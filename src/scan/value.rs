@@ -91,14 +91,21 @@ impl<'a> Value<'a> {
     pub fn is_absent(self) -> bool {
         match self.kind {
             Kind::Null => true,
-            Kind::Str => self.raw.len() <= 4 && matches!(self.raw, b"" | b"-" | b"None" | b"null"),
-            Kind::Bare => {
-                let nothing: [&[u8]; 8] =
-                    [b"", b"-", b"None", b"NaN", b"nan", b"nil", b"undefined", b"NULL"];
-                nothing.contains(&self.raw)
-            }
+            Kind::Str => match self.raw {
+                [] | b"-" => true,
+                word => word.len() == 4 && matches!(word, b"None" | b"null"),
+            },
+            Kind::Bare => self.is_bare_nothing(),
             _ => false,
         }
+    }
+
+    /// Apart, so that asking whether a value is there is little everywhere.
+    #[inline(never)]
+    fn is_bare_nothing(self) -> bool {
+        let nothing: [&[u8]; 8] =
+            [b"", b"-", b"None", b"NaN", b"nan", b"nil", b"undefined", b"NULL"];
+        nothing.contains(&self.raw)
     }
 
     /// Whether this is a string, of either kind.

@@ -99,16 +99,7 @@ impl Usual {
             let Some(reading) = bucket.read(bag, context) else { return false };
             report.limits.push(reading);
         }
-        let HeaderReport { provider, request_id, model, .. } = *fixed;
-        *report = HeaderReport {
-            limits: std::mem::take(&mut report.limits),
-            faults: std::mem::take(&mut report.faults),
-            provider,
-            request_id,
-            model,
-            ..HeaderReport::default()
-        };
-        report.faults.clear();
+        report.says_no_more_than(fixed);
         true
     }
 
@@ -294,6 +285,31 @@ fn level(value: &[u8]) -> Option<Amount> {
 }
 
 impl HeaderReport {
+    /// Takes all but the limits from a report that says levels only, field by field: a
+    /// report is large.
+    fn says_no_more_than(&mut self, fixed: &HeaderReport) {
+        let HeaderReport {
+            limits: _,
+            state,
+            limited_by,
+            layer,
+            retry_after_s,
+            should_retry,
+            waiting_helps,
+            provider,
+            date,
+            response_cost,
+            request_id,
+            model,
+            faults,
+        } = self;
+        (*state, *limited_by, *layer) = (CallState::Ok, None, Layer::Unknown);
+        (*retry_after_s, *should_retry, *waiting_helps) = (None, None, None);
+        (*date, *response_cost) = (None, None);
+        (*provider, *request_id, *model) = (fixed.provider, fixed.request_id, fixed.model);
+        faults.clear();
+    }
+
     /// Whether the response was answered and says nothing but levels and ids.
     fn says_levels_only(&self) -> bool {
         self.state == CallState::Ok

@@ -45,8 +45,21 @@ impl Present {
     /// The alternatives of a field that can have a value.
     #[inline]
     pub(in crate::decode) fn of<'m>(&self, map: &'m Map<Spot>, field: Field) -> Alts<'m> {
-        let bits = self.0.get(field as usize).copied().unwrap_or(0);
-        Alts { all: map.field(field), bits, behind: 0 }
+        let bits = self.bits(field);
+        // Most fields have none in a line: nothing is looked up for them.
+        let all = if bits == 0 { &[] } else { map.field(field) };
+        Alts { all, bits, behind: 0 }
+    }
+
+    /// Whether one of these fields can have a value.
+    #[inline]
+    pub(in crate::decode) fn any(&self, fields: &[Field]) -> bool {
+        fields.iter().any(|field| self.bits(*field) != 0)
+    }
+
+    #[inline]
+    fn bits(&self, field: Field) -> u64 {
+        self.0.get(field as usize).copied().unwrap_or(0)
     }
 
     #[inline]

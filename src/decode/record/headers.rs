@@ -197,7 +197,7 @@ impl<'c> Into<'c> {
         if let Some(value) = scan.get(slot).filter(|value| !value.is_absent())
             && let Some((name, _)) = self.map().named.get(usize::from(position))
         {
-            let value = bytes(value, self.scratch).trim_ascii();
+            let value = trimmed(value, self.scratch);
             self.bag.add_known(name.as_bytes(), value, mark);
         }
     }
@@ -209,7 +209,7 @@ impl<'c> Into<'c> {
             && let Some((name, _)) = self.map().named.get(usize::from(position))
         {
             *taken |= bit;
-            self.bag.add(name.as_bytes(), bytes(value, self.scratch).trim_ascii());
+            self.bag.add(name.as_bytes(), trimmed(value, self.scratch));
         }
     }
 
@@ -240,8 +240,8 @@ impl<'c> Into<'c> {
         if value.kind == Kind::Object || value.is_absent() {
             return;
         }
-        let value = if says == Says::ByValue { bytes(value, self.scratch) } else { b"" };
-        self.bag.add_known(sent, value.trim_ascii(), mark);
+        let value = if says == Says::ByValue { trimmed(value, self.scratch) } else { b"" };
+        self.bag.add_known(sent, value, mark);
     }
 
     /// What a name says, remembered from the lines before if it comes in the
@@ -298,12 +298,14 @@ fn member<'v>(object: Value<'v>, key: &[u8]) -> Option<Value<'v>> {
     members(object.raw).find(|(name, _)| name.raw == key).map(|(_, value)| value)
 }
 
-/// A value's text. What is plain ASCII needs no look at its encoding.
-fn bytes<'v>(value: Value<'v>, scratch: &'v mut Scratch) -> &'v [u8] {
+/// A value's text without the space around it. What holds nothing but visible ASCII, as
+/// nearly all do, has no space and needs no look at its encoding.
+#[inline]
+fn trimmed<'v>(value: Value<'v>, scratch: &'v mut Scratch) -> &'v [u8] {
     match value.kind {
         Kind::Number => value.raw,
-        Kind::Str if value.raw.is_ascii() => value.raw,
-        _ => value.text(scratch.escapes()).as_bytes(),
+        Kind::Str if value.raw.iter().all(u8::is_ascii_graphic) => value.raw,
+        _ => value.text(scratch.escapes()).as_bytes().trim_ascii(),
     }
 }
 

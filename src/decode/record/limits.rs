@@ -1,18 +1,33 @@
-//! Limits whose parts a map names, field by field.
+//! Limits of a record: those whose parts a map names, field by field, and how they are told.
 
-use super::Recorder;
+use super::{Place, Recorder};
 use crate::decode::eval::{Line, Seen};
 use crate::decode::headers;
 use crate::decode::map::{Alt, Alts, As, From, Limit, Map, Part, Spot};
 use crate::domain::{
-    Amount, LimitId, LimitReading, NameKind, ReadingSource, Request, Reset, ResetKind, Resource,
-    Sym, Wall, WindowFrom,
+    Amount, Batch, Layer, LimitId, LimitReading, NameKind, Observation, ReadingSource, Request,
+    Reset, ResetKind, Resource, Sym, Wall, WindowFrom,
 };
 
 /// A plan's use is told in percent.
 const WHOLE_PLAN: Amount = Amount::whole(100);
 
 impl Recorder {
+    /// The limits of a response that counts as no call.
+    pub(super) fn push_limits(&mut self, map: &Map<Spot>, at: Wall, place: Place, out: &mut Batch) {
+        place.push(out, Observation::Limits { at });
+        self.push_each_limit(map, place, out);
+    }
+
+    pub(super) fn push_each_limit(&mut self, map: &Map<Spot>, place: Place, out: &mut Batch) {
+        for limit in &mut self.report.limits {
+            if limit.id.layer == Layer::Unknown {
+                limit.id.layer = map.headers.layer;
+            }
+            out.push_with(place.at.number, || Observation::Limit(*limit));
+        }
+    }
+
     /// Adds what the map's limits say to what the headers said.
     pub(super) fn read_limits(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) {
         for limit in &map.limits {

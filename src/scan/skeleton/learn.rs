@@ -213,7 +213,8 @@ impl<'a> Outline<'a> {
     /// gap belongs to what follows the gap.
     fn anchor(self, at: usize, gap: usize) -> Option<Anchor> {
         let back = self.marks.get(gap)?.start.checked_sub(at)?;
-        (self.literal_start(gap) <= at).then_some(Anchor { gap, back })
+        let anchor = Anchor { gap: gap.try_into().ok()?, back: back.try_into().ok()? };
+        (self.literal_start(gap) <= at).then_some(anchor)
     }
 
     fn sighting(self, hit: Hit) -> Option<Sighting> {
