@@ -23,6 +23,14 @@ pub enum CopyOf {
 }
 
 impl CopyOf {
+    /// Which file that is.
+    pub fn id(&self) -> FileId {
+        FileId::of(match self {
+            CopyOf::Plain(_, meta) => meta,
+            CopyOf::Packed(found) => &found.meta,
+        })
+    }
+
     /// How much of a copy it is: a compressed one may not yet be whole.
     fn size(&self) -> (bool, u64) {
         match self {
