@@ -2,6 +2,7 @@
 //! end, wherever rotation has put the rest, and reads nothing twice.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "files have real times")]
 
 #[path = "support/tail_rig.rs"]
 mod tail_rig;

@@ -19,7 +19,7 @@ pub enum CopyOf {
     /// A file.
     Plain(File, Metadata),
     /// A compressed one.
-    Packed(Found),
+    Packed(Box<Found>),
 }
 
 impl CopyOf {
@@ -88,7 +88,7 @@ fn copy_in(
     let mut wanted = Known::default();
     wanted.add(content.so_far(), None);
     match archive::identify(path, file, meta, &wanted) {
-        Ok(found) => Ok(found.past.is_some().then_some(CopyOf::Packed(found))),
+        Ok(found) => Ok(found.past.is_some().then(|| CopyOf::Packed(Box::new(found)))),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(None),
         Err(e) => Err(e),
     }

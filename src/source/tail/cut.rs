@@ -44,21 +44,8 @@ pub fn restart(
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
         let is_followed = followed.contains(&file.content.id);
-        if is_followed {
-            match file.comes_again(&memory.known, now.mono) {
-                Again::No => {}
-                Again::Begun => continue,
-                Again::Part => memory.findings.rewritten(&file.content.path),
-                Again::Whole(None) => {
-                    file.cut = None;
-                    continue;
-                }
-                Again::Whole(Some((past, generation))) => {
-                    memory.known.take(&past);
-                    file.resume(&past, generation, sinks(id, &file.content.path));
-                    continue;
-                }
-            }
+        if is_followed && goes_on(id, file, memory, now, sinks) {
+            continue;
         }
         let copy = match copies::find(&file.content, memory, &held) {
             Ok(copy) => copy,
@@ -111,6 +98,31 @@ pub fn restart(
     // In one batch with the copies: what begins takes the place of what went on.
     files.contents_mut().for_each(|content| content.save(out));
     any
+}
+
+/// Whether a file that was cut goes on with what was read of it before, or may yet.
+fn goes_on(
+    id: SourceId,
+    file: &mut Followed,
+    memory: &mut Memory,
+    now: Stamp,
+    sinks: &mut Sinks,
+) -> bool {
+    match file.comes_again(&memory.known, now.mono) {
+        Again::No => return false,
+        Again::Begun => {}
+        Again::Part => {
+            memory.findings.rewritten(&file.content.path);
+            return false;
+        }
+        Again::Whole(None) => file.cut = None,
+        Again::Whole(Some(whole)) => {
+            let (past, generation) = *whole;
+            memory.known.take(&past);
+            file.resume(&past, generation, sinks(id, &file.content.path));
+        }
+    }
+    true
 }
 
 /// Of these, to which no path leads and of which nothing is taken yet, what is being filled

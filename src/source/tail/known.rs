@@ -39,7 +39,7 @@ pub enum Again {
     /// It begins like that and grows no more: it was cut back.
     Part,
     /// All of it is there: of an earlier generation, or of what is open.
-    Whole(Option<(Past, Generation)>),
+    Whole(Option<Box<(Past, Generation)>>),
 }
 
 /// All generations of a source that are not open now.
@@ -208,7 +208,7 @@ impl Known {
             }
             let generation = Generation::consumed(file, mark.offset)?;
             if generation.mark() == mark {
-                return Ok(Again::Whole(Some((past.clone(), generation))));
+                return Ok(Again::Whole(Some(Box::new((past.clone(), generation)))));
             }
         }
         Ok(again)
