@@ -311,7 +311,7 @@ impl Engine {
         for (kind, text) in
             status.findings.iter().filter(|found| !row.status.findings.contains(found))
         {
-            self.findings.note(kind, now.wall, text);
+            self.findings.tell(kind, losses::severity_of(kind), now.wall, text);
         }
         row.learn(status, now.mono);
     }

@@ -2,6 +2,7 @@
 //! end, wherever rotation has put the rest, and reads nothing twice.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "files have real times")]
 
 #[path = "support/tail_rig.rs"]
 mod tail_rig;
@@ -15,7 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tail_rig::{Rig, gzip, rotate};
 use tripline::domain::Generation;
-use tripline::source::tail::{POLL, ROTATE_WAIT};
+use tripline::source::tail::{POLL, ROTATE_WAIT, UNENDED};
 use tripline::source::{SourceState, Turn};
 
 /// Fifty lines are read and committed, then nobody reads while `tell` happens.
@@ -580,4 +581,114 @@ fn starting_at_the_end_means_the_first_start() {
     rig.lines(&mut writer, 5);
     rig.start();
     rig.assert_exact("start = end");
+}
+
+/// As `cp` does it: the copy keeps its inode, and what was in it before is gone.
+#[test]
+fn copied_again_and_again_into_the_same_copy() {
+    for (copy, story) in ["app.log.1", "app.log.bak", "app.log-saved"].iter().zip(0..) {
+        for (unread, look, restart) in [
+            (0, false, false),
+            (5, false, false),
+            (5, true, false),
+            (0, true, true),
+            (5, false, true),
+        ] {
+            let mut rig = Rig::new(&["app.log"]);
+            let mut writer = rig.writer("app.log");
+            rig.lines(&mut writer, 50);
+            rig.settle();
+            for round in 0..6 {
+                rig.lines(&mut writer, 5 + story);
+                rig.settle();
+                rig.lines(&mut writer, unread);
+                fs::copy(rig.path("app.log"), rig.path(copy)).unwrap();
+                if look {
+                    rig.settle();
+                }
+                if restart && round % 2 == 1 {
+                    rig.start();
+                }
+                writer.set_len(0).unwrap();
+                rig.lines(&mut writer, round % 3);
+                rig.settle();
+            }
+            let found = rig.tail().statuses()[0].findings.clone();
+            assert!(restart || found.iter().all(|one| one.kind == "copytruncate"), "{found:?}");
+            rig.assert_exact(&format!("{copy} {unread} {look} {restart}"));
+        }
+    }
+}
+
+#[test]
+fn copied_slowly_into_the_same_copy() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    for round in 0..4 {
+        rig.lines(&mut writer, 50);
+        rig.settle();
+        let copy = File::create(rig.path("app.log.1")).unwrap();
+        if round % 2 == 0 {
+            rig.settle();
+        }
+        let content = fs::read(rig.path("app.log")).unwrap();
+        let (begin, rest) = content.split_at(content.len() / 2);
+        (&copy).write_all(begin).unwrap();
+        rig.settle();
+        (&copy).write_all(rest).unwrap();
+        writer.set_len(0).unwrap();
+        rig.settle();
+    }
+    rig.assert_exact("slow copy");
+}
+
+/// `cp` or `scp` onto the log itself, with the same and more.
+#[test]
+fn written_over_with_the_same_and_more() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 200);
+    rig.settle();
+    for (round, stop) in [0, 2500, 9000, 200_000].into_iter().enumerate() {
+        let mut content = fs::read(rig.path("app.log")).unwrap();
+        let mut more = rig.writer("more");
+        rig.lines(&mut more, 50);
+        content.extend(fs::read(rig.path("more")).unwrap());
+        fs::remove_file(rig.path("more")).unwrap();
+        let over = File::create(rig.path("app.log")).unwrap();
+        if round % 2 == 0 {
+            rig.pass(POLL);
+        }
+        let (begin, rest) = content.split_at(stop.min(content.len()));
+        if begin.len() >= 4096 {
+            (&over).write_all(begin).unwrap();
+            rig.pass(POLL);
+            (&over).write_all(rest).unwrap();
+        } else {
+            (&over).write_all(&content).unwrap();
+        }
+        rig.settle();
+        if round == 2 {
+            rig.start();
+        }
+    }
+    rig.assert_exact("written over");
+}
+
+#[test]
+fn a_log_that_is_cut_back_to_a_part_of_itself_is_said_to_be_read_again() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 300);
+    rig.settle();
+    let content = fs::read_to_string(rig.path("app.log")).unwrap();
+    let kept = content[..content.len() - 700].rfind('\n').unwrap() + 1;
+    writer.set_len(kept as u64).unwrap();
+    rig.lines(&mut writer, 3);
+    rig.settle();
+    rig.pass(UNENDED);
+    rig.settle();
+    let kinds: Vec<_> = rig.tail().statuses()[0].findings.iter().map(|one| one.kind).collect();
+    assert!(kinds.contains(&"rewritten"), "{kinds:?}");
+    assert_eq!(rig.balance().0, 0, "nothing is lost");
 }

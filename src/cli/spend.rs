@@ -49,7 +49,7 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
         printed.and_then(|()| {
             lost.iter().try_for_each(|loss| {
                 let at = here.written(loss.at);
-                out.line(&format!("perhaps not all, found {at}: {}", printable(&loss.text)))
+                out.line(&format!("perhaps not exact, found {at}: {}", printable(&loss.text)))
             })
         })
     };

@@ -44,6 +44,11 @@ impl Findings {
         self.add(kind, None, at, text, 1)
     }
 
+    /// Note a finding as bad as that.
+    pub fn tell(&mut self, kind: &'static str, severity: Option<Severity>, at: Wall, text: &str) {
+        self.add(kind, severity, at, text, 1);
+    }
+
     /// Note something that is found more often than it is worth telling of.
     pub fn warn(&mut self, kind: &'static str, at: Wall, text: &str, times: u64) {
         self.add(kind, Some(Severity::Warning), at, text, times);

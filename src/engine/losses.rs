@@ -1,17 +1,18 @@
-//! Findings of earlier runs after which money may be missing from what a cap counts:
-//! they are said again as long as a cap counts that time.
+//! Findings of earlier runs after which what a cap counts may not be exact: they are said
+//! again as long as a cap counts that time.
 
 use crate::domain::Wall;
 use crate::rules::Severity;
 
 /// The kinds of findings that tell of something that was not counted.
-const KINDS: [(&str, Option<Severity>); 9] = [
+const KINDS: [(&str, Option<Severity>); 10] = [
     ("rotated_unreadable", None),
     ("rotated_not_gzip", None),
     ("rotated_gone", None),
     ("copytruncate", None),
     ("truncated", None),
     ("compressed_unread", None),
+    ("rewritten", Some(Severity::Warning)),
     ("quarantined", None),
     ("quarantined_at", None),
     ("ledger_refused", Some(Severity::Critical)),
@@ -28,6 +29,12 @@ pub struct Loss {
     pub at: Wall,
     /// One sentence.
     pub text: String,
+}
+
+/// How bad a kind of finding is, where that is not left to the reader.
+#[must_use]
+pub fn severity_of(kind: &str) -> Option<Severity> {
+    KINDS.iter().find(|(known, _)| *known == kind).and_then(|(_, severity)| *severity)
 }
 
 impl Loss {

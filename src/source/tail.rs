@@ -12,7 +12,7 @@
 //! nowhere beside its path (deleted, in another directory, or what a link led to), or
 //! that was gone before its path was first seen to lead to a file;
 //! what a truncation destroys; a file cut back to a part of itself, which is
-//! read again from its first byte, as a new one; a rotated file that a restart
+//! read again from its first byte, as a new one, and said to be; a rotated file that a restart
 //! would have to look for in another directory; what is added to a rotated file
 //! more than [`ROTATE_WAIT`] after its last line; and, where more files are followed than
 //! may be open, the rest of one that is deleted while it is closed.

@@ -104,8 +104,8 @@ fn a_cap_on_an_account_goes_on_after_a_kill_and_is_what_the_report_says() {
         let seen = status_until(&sandbox, "all", |status| truth.is(status) && kept(status));
         assert_eq!(sum(&seen, "acme"), acme, "{round}");
         let each = |status: &Value, of: &str| {
-            let caps = status["caps"].as_array().unwrap().iter();
-            let row = caps.filter(|cap| cap["name"] == "each" && cap["of"] == of).next();
+            let mut caps = status["caps"].as_array().unwrap().iter();
+            let row = caps.find(|cap| cap["name"] == "each" && cap["of"] == of);
             row.map(|cap| nanos(cap["spent_usd"].as_str().unwrap()))
         };
         assert_eq!(each(&seen, "acme"), Some(acme), "{round}");

@@ -149,7 +149,8 @@ fn a_source_by_another_name_reads_on() {
     daemon.stop();
 }
 
-/// Make of a ledger one of version 3: one checkpoint of a file, which is nobody's.
+/// Make of a ledger one of version 3: one checkpoint of a file, which is nobody's, and no
+/// account. Its views are only there.
 fn as_version_3(sandbox: &Sandbox) {
     let db = Connection::open(sandbox.state().join("ledger.db")).unwrap();
     db.execute_batch(
@@ -176,7 +177,24 @@ fn as_version_3(sandbox: &Sandbox) {
     db.execute_batch(
         "DROP INDEX open_checkpoint;
          ALTER TABLE checkpoint DROP COLUMN source;
+         ALTER TABLE checkpoint DROP COLUMN since;
          CREATE UNIQUE INDEX open_checkpoint ON checkpoint (inode, device) WHERE NOT finished;
+         DROP VIEW spend; DROP VIEW spend_by_quarter; DROP VIEW spend_by_minute; DROP VIEW who;
+         CREATE TABLE earlier (
+           id INTEGER PRIMARY KEY,
+           host INTEGER NOT NULL, provider INTEGER NOT NULL, model INTEGER NOT NULL,
+           key INTEGER NOT NULL, team INTEGER NOT NULL, user INTEGER NOT NULL,
+           environment INTEGER NOT NULL,
+           UNIQUE (user, key, model, team, provider, environment, host)
+         ) STRICT;
+         INSERT INTO earlier
+         SELECT id, host, provider, model, key, team, user, environment FROM series;
+         DROP TABLE series;
+         ALTER TABLE earlier RENAME TO series;
+         CREATE VIEW who AS SELECT 1 AS series;
+         CREATE VIEW spend AS SELECT 1 AS at;
+         CREATE VIEW spend_by_quarter AS SELECT 1 AS at;
+         CREATE VIEW spend_by_minute AS SELECT 1 AS at;
          PRAGMA user_version = 3",
     )
     .unwrap();

@@ -206,7 +206,7 @@ fn a_rotation_to_another_directory_is_read_while_it_is_seen_and_else_said_to_be_
     assert!(seen["sources"][0]["problem"].is_string(), "{seen:#}");
     daemon.stop();
     let report = sandbox.run(["report"]).ok().out();
-    assert!(report.contains("perhaps not all, found 20"), "{report}");
+    assert!(report.contains("perhaps not exact, found 20"), "{report}");
     assert!(report.contains("is in no file beside it"), "{report}");
     let report = sandbox.run(["report", "--json"]).ok().json();
     assert_eq!(report["findings"][0]["kind"], "rotated_gone", "{report:#}");

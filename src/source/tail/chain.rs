@@ -19,7 +19,7 @@ use super::archive::{self, Archive};
 use super::consumed::Consumed;
 use super::file::{self, Followed};
 use super::generation::{FileId, Generation, Head, Mark};
-use super::known::{Known, Past};
+use super::known::{Known, Past, TELLING};
 use super::lines::Lines;
 use super::listings;
 use crate::domain::{Checkpoint, Mono, Origin};
@@ -27,9 +27,6 @@ use crate::source::packed::{Packing, is_foreign, is_packed, packing};
 use crate::source::{LineSink, SourceError};
 
 pub use missed::{Held, missed};
-
-/// A short generation is too easily another's beginning: only its place proves it.
-const TELLING: u64 = 4096;
 
 /// An older generation that is read before the file that followed it.
 pub enum Older {

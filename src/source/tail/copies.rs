@@ -19,10 +19,18 @@ pub enum CopyOf {
     /// A file.
     Plain(File, Metadata),
     /// A compressed one.
-    Packed(Found),
+    Packed(Box<Found>),
 }
 
 impl CopyOf {
+    /// Which file that is.
+    pub fn id(&self) -> FileId {
+        FileId::of(match self {
+            CopyOf::Plain(_, meta) => meta,
+            CopyOf::Packed(found) => &found.meta,
+        })
+    }
+
     /// How much of a copy it is: a compressed one may not yet be whole.
     fn size(&self) -> (bool, u64) {
         match self {
@@ -80,7 +88,7 @@ fn copy_in(
     let mut wanted = Known::default();
     wanted.add(content.so_far(), None);
     match archive::identify(path, file, meta, &wanted) {
-        Ok(found) => Ok(found.past.is_some().then_some(CopyOf::Packed(found))),
+        Ok(found) => Ok(found.past.is_some().then(|| CopyOf::Packed(Box::new(found)))),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(None),
         Err(e) => Err(e),
     }

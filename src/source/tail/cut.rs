@@ -11,7 +11,7 @@ use super::copies::{self, CopyOf};
 use super::file::Followed;
 use super::files::Files;
 use super::generation::{FileId, Head};
-use super::known::finished;
+use super::known::{Again, Known, finished};
 use super::lines::Outlet;
 use super::memory::Memory;
 use crate::domain::{Origin, SourceId, Stamp};
@@ -33,11 +33,20 @@ pub fn restart(
     if files.open().all(|file| file.cut.is_none()) {
         return false;
     }
-    drop_copies(files, memory);
-    let held: Vec<FileId> = files.open().map(|file| file.content.id).collect();
-    let (mut copies, mut cut) = (Vec::new(), Vec::new());
+    // What was empty when it was found beside a path, and is being filled.
+    let begun = files.open().filter(|file| file.cut.is_some() && file.is_empty());
+    let begun: Vec<FileId> = begun.map(|file| file.content.id).collect();
+    drop_copies(files, memory, &begun);
+    let followed: Vec<FileId> = files.followed().map(|file| file.content.id).collect();
+    let is_held = |file: &&Followed| followed.contains(&file.content.id) || file.is_as_read();
+    let held: Vec<FileId> = files.open().filter(is_held).map(|file| file.content.id).collect();
+    let (mut copies, mut cut, mut begun) = (Vec::new(), Vec::new(), Vec::new());
     for file in files.open_mut() {
         let Some(since) = file.cut else { continue };
+        let is_followed = followed.contains(&file.content.id);
+        if is_followed && goes_on(id, file, memory, now, sinks) {
+            continue;
+        }
         let copy = match copies::find(&file.content, memory, &held) {
             Ok(copy) => copy,
             // Perhaps that was the copy: ask again, but not for ever.
@@ -48,6 +57,9 @@ pub fn restart(
         let was_empty = file.is_empty();
         let content = file.restart(sinks(id, &file.content.path));
         let path = content.path.clone();
+        if !is_followed {
+            begun.push(content.id);
+        }
         if was_empty {
             cut.push((path, changed, None));
         } else if let Some(copy) = copy {
@@ -55,11 +67,18 @@ pub fn restart(
             copies.push((path.clone(), copy, content));
             cut.push((path, changed, None));
         } else {
-            memory.findings.truncated(&path, unread);
+            // Nothing is lost of a copy that was read, and that is made anew.
+            if is_followed || unread + torn > 0 {
+                memory.findings.truncated(&path, unread);
+            }
             cut.push((path, changed, Some((content, torn))));
         }
     }
     for (path, copy, content) in copies {
+        // What it was a copy of before was read, or is gone.
+        if let Some(old) = files.take_left(copy.id(), |_| true) {
+            memory.known.add(old.content.left(), Some(copy.id()));
+        }
         let id = content.id;
         match go_on_in(copy, &path, content, now) {
             // Behind what is older, before what is newer.
@@ -67,6 +86,7 @@ pub fn restart(
             Err(why) => memory.lost(&path, why),
         }
     }
+    drop_copies(files, memory, &begun);
     let any = !cut.is_empty();
     for (path, since, gone) in cut {
         memory.miss_nothing(files, (id, &path), since, now, sinks);
@@ -80,15 +100,45 @@ pub fn restart(
     any
 }
 
-/// What was empty when it was found beside a path, and is being filled with what others
-/// hold, or packed, was never a generation of its own.
-fn drop_copies(files: &mut Files, memory: &mut Memory) {
-    let begun = files.open().filter(|file| file.cut.is_some() && file.is_empty());
-    let ids: Vec<FileId> = begun.map(|file| file.content.id).collect();
-    for id in ids {
+/// Whether a file that was cut goes on with what was read of it before, or may yet.
+fn goes_on(
+    id: SourceId,
+    file: &mut Followed,
+    memory: &mut Memory,
+    now: Stamp,
+    sinks: &mut Sinks,
+) -> bool {
+    match file.comes_again(&memory.known, now.mono) {
+        Again::No => return false,
+        Again::Begun => {}
+        Again::Part => {
+            memory.findings.rewritten(&file.content.path);
+            return false;
+        }
+        Again::Whole(None) => file.cut = None,
+        Again::Whole(Some(whole)) => {
+            let (past, generation) = *whole;
+            memory.known.take(&past);
+            file.resume(&past, generation, sinks(id, &file.content.path));
+        }
+    }
+    true
+}
+
+/// Of these, to which no path leads and of which nothing is taken yet, what is being filled
+/// with what others hold, or packed, is no generation of its own.
+fn drop_copies(files: &mut Files, memory: &mut Memory, begun: &[FileId]) {
+    for &id in begun {
         let others = files.open().filter(|file| file.content.id != id);
         let others: Vec<Head> = others.flat_map(Followed::heads).collect();
-        let is_copy = |file: &Followed| file.begins_like(&others, &memory.known).unwrap_or(false);
+        let mut read = Known::default();
+        for content in files.contents().filter(|content| content.id != id) {
+            read.add(content.so_far(), None);
+        }
+        let is_copy = |file: &Followed| {
+            let is_like = |known| file.begins_like(&others, known).unwrap_or(false);
+            is_like(&memory.known) || is_like(&read)
+        };
         if let Some(file) = files.take_left(id, is_copy) {
             memory.unsaid.push(finished(file.content.so_far()));
         }

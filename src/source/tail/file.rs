@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 
 use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
-use super::known::{Known, Past};
+use super::known::{Again, Known, Past};
 use super::lines::{self, Lines, Outlet};
 use crate::domain::{Checkpoint, Mono, Origin, Stamp, Wall};
 use crate::source::packed::{Packing, packing};
@@ -69,6 +69,8 @@ pub struct Followed {
     pub failed: Option<String>,
     /// When it was found truncated: to be started anew.
     pub cut: Option<Mono>,
+    /// How long it was meanwhile, since when.
+    regrown: Option<(u64, Mono)>,
 }
 
 impl Followed {
@@ -92,6 +94,7 @@ impl Followed {
             rest_seen: None,
             failed: None,
             cut: None,
+            regrown: None,
         }
     }
 
@@ -121,7 +124,12 @@ impl Followed {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Step::Idle),
             Err(e) => return Err(e),
         };
+        let size = self.size;
         let step = self.read_on(&file, now, buffer, out);
+        if matches!(step, Ok(Step::Truncated)) {
+            // What is there now was never a part of it.
+            self.size = size;
+        }
         self.file = Some(file);
         step
     }
@@ -270,9 +278,52 @@ impl Followed {
                 || known.find(file, &file.metadata()?, is_telling)?.is_some()))
     }
 
+    /// Whether what was taken of it still stands there, or that can't be told now. An empty
+    /// one may be anything by the time it is filled.
+    pub fn is_as_read(&self) -> bool {
+        let holds = |file| self.content.generation.holds(file).unwrap_or(true);
+        !self.is_empty() && self.file.as_ref().is_none_or(holds)
+    }
+
+    /// It was cut: whether what was read before comes again, as when somebody writes the
+    /// same and more over it.
+    pub fn comes_again(&mut self, known: &Known, now: Mono) -> Again {
+        let Some(file) = &self.file else { return Again::No };
+        let Ok(size) = file.metadata().map(|meta| meta.len()) else { return Again::No };
+        let path = &self.content.path;
+        let again = if self.content.position() == 0 {
+            known.again(path, file, size)
+        } else {
+            let mut own = Known::default();
+            own.add(self.content.so_far(), None);
+            own.again(path, file, size)
+        };
+        match again.unwrap_or(Again::No) {
+            Again::Begun => match self.regrown {
+                Some((seen, since)) if seen == size && now.since(since) >= UNENDED => Again::Part,
+                Some((seen, _)) if seen == size => Again::Begun,
+                _ => {
+                    self.regrown = Some((size, now));
+                    Again::Begun
+                }
+            },
+            Again::Whole(_) if self.content.position() > 0 => Again::Whole(None),
+            again => again,
+        }
+    }
+
+    /// What was read before stands here again: go on behind it.
+    pub fn resume(&mut self, past: &Past, generation: Generation, sink: Box<dyn LineSink + Send>) {
+        let lines = Lines::resume(&past.checkpoint, sink);
+        let (path, id) = (self.content.path.clone(), self.content.id);
+        self.content = Consumed::all_of(path, id, generation, lines);
+        self.content.begun(past.checkpoint.since);
+        (self.scanned, self.cut, self.regrown) = (self.content.position(), None, None);
+    }
+
     /// The file starts anew. Gives what was taken of it until now.
     pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> Consumed {
-        self.cut = None;
+        (self.cut, self.regrown) = (None, None);
         self.size = 0;
         self.scanned = 0;
         self.backlog_end = 0;

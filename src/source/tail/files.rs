@@ -173,6 +173,11 @@ impl Files {
         self.open().map(|file| &file.content).chain(archives)
     }
 
+    /// Files that a path leads to.
+    pub fn followed(&self) -> impl Iterator<Item = &Followed> {
+        self.paths.values().filter_map(|slot| slot.file.as_ref())
+    }
+
     /// The files to be read now: for each path the oldest generation, and before
     /// all those that no path leads to any more.
     pub fn readable_mut(&mut self) -> impl Iterator<Item = Reading<'_>> {
@@ -270,7 +275,7 @@ impl Files {
             Older::Plain(file) => Some(&**file),
             Older::Packed(_) => None,
         });
-        self.paths.values().filter_map(|slot| slot.file.as_ref()).chain(&self.drained).chain(older)
+        self.followed().chain(&self.drained).chain(older)
     }
 
     /// The same, to act on them.

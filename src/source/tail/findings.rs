@@ -22,6 +22,8 @@ pub enum Finding {
     Truncated,
     /// A rotated file was compressed before it was read.
     CompressedUnread,
+    /// What was read before is read again.
+    Rewritten,
 }
 
 impl Finding {
@@ -34,6 +36,7 @@ impl Finding {
             Finding::CopyTruncated => "copytruncate",
             Finding::Truncated => "truncated",
             Finding::CompressedUnread => "compressed_unread",
+            Finding::Rewritten => "rewritten",
         }
     }
 }
@@ -61,6 +64,17 @@ impl Findings {
             path.display()
         );
         self.add(Finding::Truncated, text);
+    }
+
+    /// A file was cut back to a part of what was read of it, and may have been written to
+    /// since: where that begins nothing tells.
+    pub fn rewritten(&mut self, path: &Path) {
+        let text = format!(
+            "{}: cut back to a part of what was read, or begun anew with the same: what stands \
+             there now is read from its first byte, and counted twice where its lines have no id",
+            path.display()
+        );
+        self.add(Finding::Rewritten, text);
     }
 
     /// A file was found to be cut off, and copied before.

@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use super::generation::{FileId, Generation, Head, Mark};
 use crate::domain::{Checkpoint, Wall, checkpoint};
 
+/// A short generation is too easily another's beginning: only its place proves it.
+pub const TELLING: u64 = 4096;
+
 /// Finished generations remembered.
 const MOST: usize = 1024;
 
@@ -25,6 +28,18 @@ pub struct Past {
     id: Option<FileId>,
     /// When it came here: the oldest goes first.
     turn: u64,
+}
+
+/// Whether what was read of a file that was cut comes again in it.
+pub enum Again {
+    /// It begins in another way.
+    No,
+    /// It begins like that, and is growing.
+    Begun,
+    /// It begins like that and grows no more: it was cut back.
+    Part,
+    /// All of it is there: of an earlier generation, or of what is open.
+    Whole(Option<Box<(Past, Generation)>>),
 }
 
 /// All generations of a source that are not open now.
@@ -175,6 +190,28 @@ impl Known {
             }
         }
         Ok(None)
+    }
+
+    /// Whether this file begins with what was read at its path before. Short beginnings
+    /// repeat.
+    pub fn again(&self, path: &Path, file: &File, size: u64) -> io::Result<Again> {
+        let head = Head::of(file)?;
+        let mut again = Again::No;
+        for past in self.with_head(&head) {
+            let mark = past.mark();
+            if past.checkpoint.path != path || mark.offset < TELLING {
+                continue;
+            }
+            if mark.offset > size {
+                again = Again::Begun;
+                continue;
+            }
+            let generation = Generation::consumed(file, mark.offset)?;
+            if generation.mark() == mark {
+                return Ok(Again::Whole(Some(Box::new((past.clone(), generation)))));
+            }
+        }
+        Ok(again)
     }
 
     /// This one is open again: forget it, and what was said of it before.
