@@ -320,7 +320,7 @@ proptest! {
                 provider: ["anthropic", "groq", "azure"].get(provider).copied().or(Some("openai")),
                 url: Some("https://api.mistral.ai/v1").filter(|_| body == 1),
                 model: models.get(provider % 7).copied(),
-                deployment: models.get(late.rem_euclid(5) as usize).copied(),
+                deployment: models.get(body % 5).copied(),
                 body: Some(refused).filter(|_| body == 0),
             };
             let mut fresh = HeaderReport::default();

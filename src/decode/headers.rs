@@ -209,7 +209,8 @@ fn setting(
     let named = [aside.organization, aside.project, aside.subject, aside.policy].map(&mut label);
     let [organization, project, subject, policy] = named;
     // Deployments of one account share its limits.
-    let account = organization.map_or(context.deployment, |whole| labels.part(whole, project));
+    let account =
+        organization.map_or(context.deployment, |whole| Some(labels.part(whole, project)));
     Setting {
         at: context.at,
         now,
@@ -218,7 +219,7 @@ fn setting(
         model: context.model,
         account,
         subject,
-        part: account.map_or(subject, |whole| labels.part(whole, subject)),
+        part: account.map_or(subject, |whole| Some(labels.part(whole, subject))),
         policy,
         profile,
         litellm: aside.litellm,

@@ -383,7 +383,6 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
         Verdict::Same => return,
         // Who heard of it waits for its end.
         Verdict::Withdrawn if !alert.is_awaited => return,
-        Verdict::Withdrawn => EventKind::AlertResolved,
         Verdict::Pending => {
             if alert.told_pending.is_some_and(|at| now.mono.since(at) < PENDING_AGAIN) {
                 return;
@@ -394,7 +393,7 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
         }
         Verdict::Fired(_) => EventKind::AlertFiring,
         Verdict::Due => EventKind::Finding,
-        Verdict::Resolved => EventKind::AlertResolved,
+        Verdict::Resolved | Verdict::Withdrawn => EventKind::AlertResolved,
     };
     if kind != EventKind::AlertPending {
         alert.is_awaited = false;

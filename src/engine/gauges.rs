@@ -25,6 +25,8 @@ pub struct Gauges {
     /// Gauges of quotas and budgets that refuse calls.
     spent: Vec<u32>,
     not_kept: u64,
+    /// A gauge that has just learnt of its first twin.
+    renamed: Option<u32>,
 }
 
 impl Gauges {
@@ -64,15 +66,22 @@ impl Gauges {
         Some((position, Seen::New))
     }
 
-    /// Whether there are limits like this one of other accounts. They know from now on.
+    /// Whether there are limits like this one of other accounts. Of several all know it, so
+    /// that only a single one learns it now.
     fn meet_twins(&mut self, identity: LimitId) -> bool {
         let whose = |id: LimitId| LimitId { subject: None, ..id };
-        if !identity.is_of_account() {
-            return false;
+        let like = |key: &LimitId| whose(*key) == whose(identity);
+        let twin = self.index.limits().position(like).filter(|_| identity.is_of_account());
+        let Some(gauge) = twin.and_then(|twin| self.gauges.get_mut(twin)) else { return false };
+        if !std::mem::replace(&mut gauge.has_twin, true) {
+            self.renamed = twin.and_then(|twin| u32::try_from(twin).ok());
         }
-        let all = self.index.limits().zip(&mut self.gauges);
-        let twins = all.filter(|(key, _)| whose(**key) == whose(identity));
-        twins.map(|(_, gauge)| gauge.has_twin = true).count() > 0
+        true
+    }
+
+    /// The gauge whose name has become longer since this was last asked.
+    pub fn take_renamed(&mut self) -> Option<u32> {
+        self.renamed.take()
     }
 
     /// The gauge that was stale for longest, if it still is.

@@ -308,12 +308,11 @@ impl Engine {
         let labels = series::limit(&gauge.last.id, &self.names);
         self.book.begin(Series::Limit(position));
         gauge.rules = self.book.matching(Family::Limit, &labels);
-        if gauge.has_twin {
-            // Those that were there before it bear a longer name now.
-            for (position, gauge) in (0u32..).zip(self.gauges.iter()).filter(|(_, g)| g.has_twin) {
-                let title = series::about_limit(gauge, &self.names).title;
-                self.book.rename(Series::Limit(position), &title);
-            }
+        if let Some(position) = self.gauges.take_renamed()
+            && let Some(gauge) = self.gauges.get_mut(position)
+        {
+            let title = series::about_limit(gauge, &self.names).title;
+            self.book.rename(Series::Limit(position), &title);
         }
     }
 

@@ -214,3 +214,15 @@ fn queues_of_one_class_add_up() {
     assert_eq!(depth("critical"), (13, 0));
     assert_eq!(depth("low"), (6, 0));
 }
+
+#[test]
+fn what_was_said_to_be_pending_is_said_to_be_over() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("a.log", log());
+    let config = sandbox.file("c.toml", CONFIG.replace("for = \"5s\"", "for = \"1m\""));
+    let args = ["--config".as_ref(), config.as_os_str(), "replay".as_ref(), "--json".as_ref()];
+    let said = sandbox.run(args.into_iter().chain([log.as_os_str()])).ok().lines();
+    let of_rule = said.iter().filter(|row| row["rule"] == "tpm-low");
+    let events: Vec<&Value> = of_rule.map(|row| &row["event"]).collect();
+    assert_eq!(events, ["alert.pending", "alert.resolved"]);
+}

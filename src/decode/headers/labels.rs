@@ -44,17 +44,17 @@ impl Labels {
     }
 
     /// The name of a part of a whole: `acme/proj_1`. The whole's own, if there is none.
-    pub fn part(&mut self, whole: Sym, part: Option<Sym>) -> Option<Sym> {
-        let Some(part) = part else { return Some(whole) };
+    pub fn part(&mut self, whole: Sym, part: Option<Sym>) -> Sym {
+        let Some(part) = part else { return whole };
         if let Some(known) = self.parts.get(&(whole, part)) {
-            return Some(*known);
+            return *known;
         }
         let text = format!("{}/{}", self.names.text(whole), self.names.text(part));
         let sym = self.names.intern(NameKind::Label, &text);
         if self.parts.len() < CACHED {
             self.parts.insert((whole, part), sym);
         }
-        Some(sym)
+        sym
     }
 
     pub fn provider(&mut self, text: &[u8]) -> Option<Sym> {
