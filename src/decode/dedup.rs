@@ -71,7 +71,9 @@ fn fingerprint(key: &str, request: &Request, salt: u64) -> u64 {
     for piece in pieces {
         let Some((place, behind)) = free.split_at_mut_checked(piece.len()) else {
             let mut hasher = SipHasher13::new();
-            pieces.iter().for_each(|piece| hasher.write(piece));
+            for piece in pieces {
+                hasher.write(piece);
+            }
             return hasher.finish();
         };
         place.copy_from_slice(piece);
