@@ -16,7 +16,8 @@
 //! would have to look for in another directory; what is added to a rotated file
 //! more than [`ROTATE_WAIT`] after its last line; what is added, while nothing runs, to one
 //! that was empty when it was rotated, if it is compressed then; and, where more files are
-//! followed than may be open, the rest of one that is deleted while it is closed.
+//! followed than may be open, the rest of one that is deleted, compressed or moved to
+//! another directory while it is closed.
 
 mod archive;
 mod chain;

@@ -399,10 +399,10 @@ impl Rest {
         let lines = lines_after(self.past.as_ref(), sink);
         let mut older = match self.at {
             At::Packed(found) => Older::Packed(Box::new(found.open(path, lines, origin)?)),
-            At::Plain(_, file, meta, generation) => {
+            At::Plain(at, file, meta, generation) => {
                 let id = FileId::of(&meta);
                 let content = Consumed::all_of(path.to_owned(), id, generation, lines);
-                let followed = Followed::new(content, file, &meta, now);
+                let followed = Followed::new(content, file, &meta, now).lying_at(&at);
                 Older::Plain(Box::new(match origin {
                     Origin::Backlog => followed.with_backlog(),
                     Origin::Live => followed,
