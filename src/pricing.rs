@@ -8,6 +8,8 @@ mod model_name;
 mod rates;
 mod table;
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use crate::domain::{
@@ -21,7 +23,7 @@ pub use table::{PriceError, PriceTable};
 /// Prices observations. Looks a name up once, then answers from a cache.
 #[derive(Debug)]
 pub struct Pricer {
-    table: PriceTable,
+    table: Arc<PriceTable>,
     names: Names,
     /// Row of the table for a provider and model; `None` is "no price".
     known: FxHashMap<(Option<Sym>, Sym), Option<usize>>,
@@ -50,8 +52,8 @@ impl Price {
 impl Pricer {
     /// A pricer over `table` for symbols of `names`.
     #[must_use]
-    pub fn new(table: PriceTable, names: Names) -> Pricer {
-        Pricer { table, names, known: FxHashMap::default(), most: NanoUsd(i128::MAX) }
+    pub fn new(table: impl Into<Arc<PriceTable>>, names: Names) -> Pricer {
+        Pricer { table: table.into(), names, known: FxHashMap::default(), most: NanoUsd(i128::MAX) }
     }
 
     /// The same, but a call that would cost more than `most` has no price: its

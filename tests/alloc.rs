@@ -73,7 +73,7 @@ fn lines_of(sample: &str, times: usize) -> Vec<String> {
 fn pipeline(names: &mut Names) -> (impl LineSink, Engine) {
     let shared = Pipelines {
         formats: Arc::new(Formats::builtin()),
-        prices: PriceTable::builtin(),
+        prices: PriceTable::builtin().into(),
         names: names.clone(),
         max_request_usd: NanoUsd::from_usd(1000),
         texts: Texts::Skip,

@@ -400,7 +400,7 @@ fn a_replayed_log_is_silent_only_where_it_was() {
     let names = Names::default();
     let pipelines = Pipelines {
         formats: Arc::new(Formats::builtin()),
-        prices: PriceTable::builtin(),
+        prices: PriceTable::builtin().into(),
         names: names.clone(),
         max_request_usd: config("").max_request_usd,
         key_salt: 7,

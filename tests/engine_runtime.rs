@@ -49,7 +49,7 @@ fn run(root: &Path, events: Option<crossbeam_channel::Sender<Event>>) -> Running
     };
     let pipelines = Pipelines {
         formats: Arc::new(Formats::builtin()),
-        prices: PriceTable::builtin(),
+        prices: PriceTable::builtin().into(),
         names: names.clone(),
         max_request_usd: config.max_request_usd,
         key_salt: 7,

@@ -8,11 +8,13 @@
 mod tail_rig;
 
 use std::fs;
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tail_rig::Rig;
 use tripline::source::SourceState;
-use tripline::source::tail::POLL;
+use tripline::source::tail::{POLL, ROTATE_WAIT, UNENDED};
 
 const FILES: usize = 5000;
 
@@ -31,10 +33,25 @@ fn handles() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-#[test]
-fn five_thousand_files_with_256_handles() {
+/// The handles of the process, for one test at a time.
+fn with_256_handles() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).unwrap();
+    alone
+}
+
+/// Few handles are open, and each line that was written was heard.
+fn assert_balanced(rig: &Rig, what: &str) {
+    assert!(handles() < 200, "{what}: {} handles", handles());
+    let (lost, repeated, some) = rig.balance();
+    assert_eq!((lost, repeated), (0, 0), "{what}: {some:?}");
+}
+
+#[test]
+fn five_thousand_files_with_256_handles() {
+    let _alone = with_256_handles();
     let mut rig = Rig::new(&["in"]);
     fs::create_dir(rig.path("in")).unwrap();
     for file in 0..FILES {
@@ -77,4 +94,107 @@ fn five_thousand_files_with_256_handles() {
     rig.settle();
     eprintln!("{FILES} files found again: {} ms of processor time", busy_ms() - before);
     rig.assert_exact("5000 files");
+}
+
+#[test]
+fn four_hundred_files_are_all_rotated_at_once() {
+    let _alone = with_256_handles();
+    let mut rig = Rig::new(&["in/*.log"]);
+    fs::create_dir(rig.path("in")).unwrap();
+    let rotated = |file, at| format!("{}.{at}", name(file));
+    let rename =
+        |rig: &Rig, from: &str, to: &str| fs::rename(rig.path(from), rig.path(to)).unwrap();
+    for file in 0..400 {
+        let mut writer = rig.writer(&name(file));
+        rig.lines(&mut writer, 1);
+    }
+    for _ in 0..3 {
+        rig.settle();
+    }
+    assert_balanced(&rig, "followed");
+
+    // Lines before the rename and after it, into what is open and what is closed.
+    for file in 0..400 {
+        let mut writer = rig.writer(&name(file));
+        rig.lines(&mut writer, 1);
+        rename(&rig, &name(file), &rotated(file, 1));
+        rig.lines(&mut writer, 1);
+        let mut writer = rig.writer(&name(file));
+        rig.lines(&mut writer, 1);
+    }
+    rig.settle();
+    assert_balanced(&rig, "rotated");
+
+    // Late lines, wherever the file is by then.
+    for file in 0..400_usize {
+        let at = 1 + u32::from(file.is_multiple_of(3));
+        if at == 2 {
+            rename(&rig, &rotated(file, 1), &rotated(file, 2));
+        }
+        let mut writer = rig.writer(&rotated(file, at));
+        rig.lines(&mut writer, 1);
+    }
+    rig.settle();
+    assert_balanced(&rig, "late");
+    // The last line has no newline, and never will: it counts when the file is done with.
+    for file in (1..400).step_by(3) {
+        let line = rig.fresh_line();
+        write!(rig.writer(&rotated(file, 1)), "{line}").unwrap();
+    }
+    rig.settle();
+    rig.pass(ROTATE_WAIT);
+    rig.settle();
+    assert_balanced(&rig, "done with");
+
+    // Once more while nothing runs, so that all is to be read before what follows it.
+    rig.stop();
+    for file in 0..400 {
+        let mut writer = rig.writer(&name(file));
+        rig.lines(&mut writer, 1);
+        rename(&rig, &name(file), &rotated(file, 3));
+        let mut writer = rig.writer(&name(file));
+        rig.lines(&mut writer, 1);
+    }
+    rig.start();
+    rig.settle();
+    assert_balanced(&rig, "found again");
+    rig.assert_exact("400 rotated files");
+}
+
+#[test]
+fn a_closed_file_whose_last_line_needs_no_newline() {
+    let _alone = with_256_handles();
+    let mut rig = Rig::new(&["in/*.log"]);
+    fs::create_dir(rig.path("in")).unwrap();
+    for file in 0..300 {
+        let line = format!("{{\"file\":{file}}}");
+        fs::write(rig.path(&name(file)), &line).unwrap();
+        *rig.wrote.entry(line).or_default() += 1;
+    }
+    rig.settle();
+    rig.pass(UNENDED);
+    rig.settle();
+    assert_balanced(&rig, "unended");
+}
+
+#[test]
+fn a_closed_file_is_rotated_and_the_next_one_begins_with_all_it_held() {
+    let _alone = with_256_handles();
+    let mut rig = Rig::new(&["in/*.log"]);
+    fs::create_dir(rig.path("in")).unwrap();
+    for file in 0..300 {
+        fs::write(rig.path(&name(file)), "banner\n").unwrap();
+    }
+    rig.wrote.insert("banner".into(), 600);
+    for _ in 0..3 {
+        rig.settle();
+    }
+    for file in 0..300 {
+        let mut writer = rig.writer(&name(file));
+        rig.lines(&mut writer, 1);
+        fs::rename(rig.path(&name(file)), rig.path(&format!("{}.1", name(file)))).unwrap();
+        fs::write(rig.path(&name(file)), "banner\n").unwrap();
+    }
+    rig.settle();
+    assert_balanced(&rig, "banners");
 }

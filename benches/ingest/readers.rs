@@ -189,7 +189,7 @@ fn sinks() -> (Names, Box<tripline::source::Sinks>) {
     let names = Names::default();
     let pipelines = Pipelines {
         formats: Arc::new(Formats::builtin()),
-        prices: PriceTable::builtin(),
+        prices: PriceTable::builtin().into(),
         names: names.clone(),
         max_request_usd: NanoUsd(1_000_000_000_000),
         texts: Texts::Skip,

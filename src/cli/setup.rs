@@ -148,7 +148,7 @@ impl Context {
             formats: Arc::new(
                 self.config.formats.compile().with_metrics(self.config.metric_maps.clone()),
             ),
-            prices: self.prices(),
+            prices: self.prices().into(),
             names: names.clone(),
             max_request_usd: self.config.max_request_usd,
             key_salt: self.key_salt(),

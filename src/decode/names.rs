@@ -1,10 +1,12 @@
 //! Names in lines to symbols, through a small cache: a log repeats the same few
 //! names, and what a regex or a masking makes of one is found once, not per line.
 //!
-//! The cache is a fixed table. Of names that fall on one place the oldest is
-//! pushed out, so a flood of invented names costs time, never memory.
+//! The cache is a table that grows to a fixed size: most files name few. Then, of names
+//! that fall on one place the oldest is pushed out, so a flood of invented names costs
+//! time, never memory.
 
 use std::hash::Hasher;
+use std::mem;
 use std::sync::Arc;
 
 use rustc_hash::FxHasher;
@@ -15,6 +17,8 @@ use crate::domain::{Claim, NameKind, Names, Sym};
 use crate::scan::{Kind, Value};
 use crate::text;
 
+/// Places for names at first, and at most.
+const FIRST: usize = 64;
 const PLACES: usize = 2048;
 const TEXTS: usize = 64;
 /// Names that may fall on one place before they push each other out.
@@ -194,9 +198,15 @@ struct Found {
     masked: bool,
 }
 
+impl Place {
+    fn is_taken(&self) -> bool {
+        self.asker != 0
+    }
+}
+
 impl Default for NameCache {
     fn default() -> NameCache {
-        NameCache { places: vec![Place::default(); PLACES] }
+        NameCache { places: vec![Place::default(); FIRST] }
     }
 }
 
@@ -207,14 +217,8 @@ impl NameCache {
         if written.len() > LONGEST {
             return find();
         }
-        let mut hasher = FxHasher::default();
-        hasher.write_usize(asker);
-        hasher.write(written);
-        #[allow(clippy::cast_possible_truncation, reason = "any bits do")]
-        let first = hasher.finish() as usize % (PLACES / WAYS) * WAYS;
-        let Some(set) = self.places.get_mut(first..first + WAYS) else { return find() };
         let is_it = |place: &Place| place.asker == asker && place.written == written;
-        if let Some(place) = set.iter().find(|place| is_it(place)) {
+        if let Some(place) = self.set(asker, written).iter().find(|place| is_it(place)) {
             return place.found;
         }
         let found = find();
@@ -222,7 +226,11 @@ impl NameCache {
             // Of a call that passed it may find the room that it did not find here.
             return found;
         }
+        if self.places.len() < PLACES && self.set(asker, written).iter().all(Place::is_taken) {
+            self.grow();
+        }
         // The others move up; what came longest ago goes.
+        let set = self.set(asker, written);
         set.rotate_right(1);
         if let Some(place) = set.first_mut() {
             place.asker = asker;
@@ -231,6 +239,28 @@ impl NameCache {
             place.found = found;
         }
         found
+    }
+
+    /// The places that this may have.
+    fn set(&mut self, asker: usize, written: &[u8]) -> &mut [Place] {
+        let mut hasher = FxHasher::default();
+        hasher.write_usize(asker);
+        hasher.write(written);
+        let sets = self.places.len() / WAYS;
+        #[allow(clippy::cast_possible_truncation, reason = "any bits do")]
+        let first = (hasher.finish() as usize & (sets - 1)) * WAYS;
+        self.places.get_mut(first..first + WAYS).unwrap_or_default()
+    }
+
+    /// Twice the places. What shared a set goes to one of two: there is room for all.
+    fn grow(&mut self) {
+        let more = vec![Place::default(); self.places.len() * 2];
+        for old in mem::replace(&mut self.places, more) {
+            let set = self.set(old.asker, &old.written);
+            if let Some(place) = set.iter_mut().find(|place| !place.is_taken()) {
+                *place = old;
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Pipelines {
     /// Known formats.
     pub formats: Arc<Formats>,
     /// Known prices.
-    pub prices: PriceTable,
+    pub prices: Arc<PriceTable>,
     /// The table of names.
     pub names: Names,
     /// A single call that costs more is suspect.
@@ -67,7 +67,8 @@ impl Recipe {
         let formats = Arc::clone(formats);
         Pipeline {
             decoder: Decoder::of(formats, self.format, names, self.options.clone()),
-            pricer: Pricer::new(prices.clone(), names.clone()).up_to(self.options.max_request_usd),
+            pricer: Pricer::new(Arc::clone(prices), names.clone())
+                .up_to(self.options.max_request_usd),
             given: 0,
             told: 0,
         }

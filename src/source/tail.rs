@@ -15,7 +15,8 @@
 //! read again from its first byte, as a new one, and said to be; a rotated file that a restart
 //! would have to look for in another directory; what is added to a rotated file
 //! more than [`ROTATE_WAIT`] after its last line; and, where more files are followed than
-//! may be open, the rest of one that is deleted while it is closed.
+//! may be open, the rest of one that is deleted, compressed or moved to another directory
+//! while it is closed.
 
 mod archive;
 mod chain;

@@ -220,7 +220,7 @@ impl World {
         }
         let pipelines = Pipelines {
             formats: std::sync::Arc::new(Formats::builtin()),
-            prices,
+            prices: prices.into(),
             names: names.clone(),
             max_request_usd: config.max_request_usd,
             key_salt: 7,

@@ -405,11 +405,11 @@ impl Rest {
                 archive.content.begun(since);
                 Older::Packed(Box::new(archive))
             }
-            At::Plain(_, file, meta, generation) => {
+            At::Plain(at, file, meta, generation) => {
                 let id = FileId::of(&meta);
                 let mut content = Consumed::all_of(path.to_owned(), id, generation, lines);
                 content.begun(since);
-                let followed = Followed::new(content, file, &meta, now);
+                let followed = Followed::new(content, file, &meta, now).lying_at(&at);
                 Older::Plain(Box::new(match origin {
                     Origin::Backlog => followed.with_backlog(),
                     Origin::Live => followed,

@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::archive::{self, Found};
 use super::consumed::Consumed;
@@ -16,8 +16,8 @@ use crate::source::packed::{Packing, is_packed, packing};
 
 /// A copy of a generation.
 pub enum CopyOf {
-    /// A file.
-    Plain(File, Metadata),
+    /// A file, and where it lies.
+    Plain(PathBuf, File, Metadata),
     /// A compressed one.
     Packed(Box<Found>),
 }
@@ -26,7 +26,7 @@ impl CopyOf {
     /// Which file that is.
     pub fn id(&self) -> FileId {
         FileId::of(match self {
-            CopyOf::Plain(_, meta) => meta,
+            CopyOf::Plain(.., meta) => meta,
             CopyOf::Packed(found) => &found.meta,
         })
     }
@@ -83,7 +83,7 @@ fn copy_in(
     if packing == Packing::Plain && !is_packed(path) {
         let is_copy = content.generation.continues_in(&file)?
             && known.find(&file, &meta, was_read)?.is_none();
-        return Ok(is_copy.then(|| CopyOf::Plain(file, meta)));
+        return Ok(is_copy.then(|| CopyOf::Plain(path.to_owned(), file, meta)));
     }
     let mut wanted = Known::default();
     wanted.add(content.so_far(), None);

@@ -147,9 +147,10 @@ fn drop_copies(files: &mut Files, memory: &mut Memory, begun: &[FileId]) {
 
 fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
     match copy {
-        CopyOf::Plain(file, meta) => {
+        CopyOf::Plain(at, file, meta) => {
             let content = content.moved_to(FileId::of(&meta));
-            Ok(Older::Plain(Box::new(Followed::new(content, file, &meta, now.mono))))
+            let followed = Followed::new(content, file, &meta, now.mono);
+            Ok(Older::Plain(Box::new(followed.lying_at(&at))))
         }
         CopyOf::Packed(found) => {
             Ok(Older::Packed(Box::new(found.open(path, content.lines, Origin::Live)?)))

@@ -8,7 +8,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
@@ -51,6 +51,10 @@ pub struct Followed {
     pub content: Consumed,
     /// Closed while it is idle, where there are more files than may be open.
     file: Option<File>,
+    /// Counted among the handles that are open.
+    pub counted: bool,
+    /// Where it lies, if that is not the path it is followed by.
+    elsewhere: Option<PathBuf>,
     /// Something has happened to it since it was closed.
     stale: bool,
     /// Size and time of last change, at the last look.
@@ -86,6 +90,8 @@ impl Followed {
             scanned: content.position(),
             content,
             file: Some(file),
+            counted: false,
+            elsewhere: None,
             stale: false,
             size: meta.len(),
             changed: time_of(meta),
@@ -102,6 +108,13 @@ impl Followed {
     #[must_use]
     pub fn with_backlog(self) -> Self {
         Followed { backlog_end: self.size, ..self }
+    }
+
+    /// The same, lying there.
+    #[must_use]
+    pub fn lying_at(mut self, path: &Path) -> Self {
+        self.lies_at(path);
+        self
     }
 
     /// Read at most one block on.
@@ -255,9 +268,10 @@ impl Followed {
         self.changed
     }
 
-    /// When it was written to last, read or not, while it is open.
+    /// When it was written to last, read or not: while it is closed, as of the last look.
     pub fn written(&self) -> Option<Changed> {
-        Some(time_of(&self.file.as_ref()?.metadata().ok()?))
+        let Some(file) = &self.file else { return Some(self.changed) };
+        Some(time_of(&file.metadata().ok()?))
     }
 
     /// What it begins with, while it is open, and what it was last seen to begin with
@@ -337,17 +351,25 @@ impl Followed {
     }
 
     /// The end: nobody has written to it for long. Its last line counts even
-    /// without a newline.
+    /// without a newline. None if that is not its end, or it can't be read now.
     pub fn finish(
         &mut self,
         now: Stamp,
         buffer: &mut Buffer,
         out: &mut Outlet<'_>,
     ) -> Option<Checkpoint> {
-        let from = self.content.position();
-        let rest = buffer.read(self.file.as_ref()?, from, self.scanned - from).ok()?;
-        out.begin(self.origin_of_rest());
-        (rest.len() as u64 == self.scanned - from).then(|| self.content.finish(rest, now, out))
+        let was_open = self.is_open();
+        let file = self.unshelve().ok()?;
+        let (from, end) = (self.content.position(), self.scanned);
+        let is_end = file.metadata().is_ok_and(|meta| meta.len() == end);
+        let rest = buffer.read(&file, from, end - from).ok();
+        if let Some(rest) = rest.filter(|rest| is_end && rest.len() as u64 == end - from) {
+            out.begin(self.origin_of_rest());
+            return Some(self.content.finish(rest, now, out));
+        }
+        self.file = was_open.then_some(file);
+        self.stale |= !was_open;
+        None
     }
 
     /// Its path names another file now, or none.
@@ -358,7 +380,12 @@ impl Followed {
     /// How long nothing came, if all was read.
     pub fn quiet_for(&self, now: Mono) -> Option<Duration> {
         let read = self.scanned == self.size && self.readable();
-        read.then(|| now.since(self.stirred))
+        read.then(|| self.still_for(now))
+    }
+
+    /// How long nothing came.
+    pub fn still_for(&self, now: Mono) -> Duration {
+        now.since(self.stirred)
     }
 
     /// Whether reading on makes sense now.
@@ -377,23 +404,43 @@ impl Followed {
         self.file.is_some()
     }
 
-    /// Close it for now. What its path leads to is opened again when it has
-    /// changed; what rotation has moved must be given to [`reopened`](Self::reopened).
+    /// Close it for now. It is opened again where it lies when it has changed, or when
+    /// what it ends with may be complete.
     pub fn shelve(&mut self) {
-        self.file = None;
-        self.stale = self.scanned < self.size;
+        let rest_is_due = self.pending() > 0 && self.rest_seen != Some(self.stirred);
+        (self.file, self.counted) = (None, false);
+        self.stale = self.scanned < self.size || rest_is_due;
     }
 
-    /// What its path leads to, while it is closed.
+    /// What it is where it lies, while it is closed.
     pub fn looked_at(&mut self, meta: &Metadata) {
         self.stale |= (meta.len(), time_of(meta)) != (self.size, self.changed);
+    }
+
+    /// It is there now.
+    pub fn lies_at(&mut self, path: &Path) {
+        self.elsewhere = (path != self.content.path).then(|| path.to_owned());
+    }
+
+    /// Whether it still is where it was, so that it can be opened there. A look at it.
+    pub fn is_in_place(&mut self) -> bool {
+        let meta = std::fs::metadata(self.place()).ok();
+        let own = meta.filter(|meta| FileId::of(meta) == self.content.id);
+        own.is_some_and(|meta| {
+            self.looked_at(&meta);
+            true
+        })
+    }
+
+    fn place(&self) -> &Path {
+        self.elsewhere.as_deref().unwrap_or(&self.content.path)
     }
 
     fn unshelve(&mut self) -> io::Result<File> {
         if let Some(file) = self.file.take() {
             return Ok(file);
         }
-        let (file, meta) = open(&self.content.path).map_err(|e| match e {
+        let (file, meta) = open(self.place()).map_err(|e| match e {
             SourceError::Open { why, .. } => why,
             // Something else is there now.
             _ => io::ErrorKind::NotFound.into(),

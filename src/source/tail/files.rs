@@ -45,6 +45,12 @@ struct Slot {
     trouble: Option<(SourceState, String)>,
 }
 
+impl Slot {
+    fn files_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
+        self.older.iter_mut().filter_map(Older::file_mut).chain(self.file.as_mut())
+    }
+}
+
 impl Files {
     /// Whether this path is followed.
     pub fn knows(&self, path: &Path) -> bool {
@@ -87,8 +93,11 @@ impl Files {
     }
 
     /// Let `path` lead to `file`. What it led to before is drained.
-    pub fn place(&mut self, path: &Path, file: Option<Followed>, now: Mono) {
+    pub fn place(&mut self, path: &Path, mut file: Option<Followed>, now: Mono) {
         let Some(slot) = self.paths.get_mut(path) else { return };
+        if let Some(file) = &mut file {
+            file.lies_at(path);
+        }
         if let Some(mut old) = mem::replace(&mut slot.file, file) {
             old.left_behind(now);
             // Nothing newer is begun before all that is older was: to another run
@@ -111,6 +120,11 @@ impl Files {
         if let Some(slot) = self.paths.get_mut(path) {
             slot.led = Some(changed);
         }
+    }
+
+    /// All that is read for a path.
+    pub fn all_at_mut(&mut self, path: &Path) -> impl Iterator<Item = &mut Followed> {
+        self.paths.get_mut(path).into_iter().flat_map(Slot::files_mut)
     }
 
     /// Say what is wrong with a path, if anything.
@@ -250,15 +264,26 @@ impl Files {
         None
     }
 
-    /// Drained files that are closed, and can't be found by their path any more.
-    pub fn take_shelved(&mut self) -> Vec<Followed> {
-        self.drained.extract_if(.., |file| !file.is_open()).collect()
+    /// Drained files that are not where they were: of open ones that is asked only if they
+    /// are to be closed.
+    pub fn strayed(&mut self, is_short: bool) -> impl Iterator<Item = &mut Followed> {
+        let asked = self.drained.iter_mut().filter(move |file| is_short || !file.is_open());
+        asked.filter_map(|file| (!file.is_in_place()).then_some(file))
     }
 
-    /// Close files that have been idle for a while.
+    /// Drained files that are closed, and were found nowhere for `wait`.
+    pub fn take_lost(&mut self, now: Mono, wait: Duration) -> Vec<Followed> {
+        let is_lost = |file: &mut Followed| {
+            !file.is_open() && file.still_for(now) >= wait && !file.is_in_place()
+        };
+        self.drained.extract_if(.., is_lost).collect()
+    }
+
+    /// Close files that have been idle for a while, if they can be found again.
     pub fn shelve_idle(&mut self, now: Mono, wait: Duration) {
-        for file in self.paths.values_mut().filter_map(|slot| slot.file.as_mut()) {
-            if file.quiet_for(now) >= Some(wait) {
+        let followed = self.paths.values_mut().filter_map(|slot| slot.file.as_mut());
+        for file in followed.chain(&mut self.drained).filter(|file| file.is_open()) {
+            if file.quiet_for(now) >= Some(wait) && file.is_in_place() {
                 file.shelve();
             }
         }
@@ -280,10 +305,7 @@ impl Files {
 
     /// The same, to act on them.
     pub fn open_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
-        let slots = self.paths.values_mut().flat_map(|slot| {
-            slot.older.iter_mut().filter_map(Older::file_mut).chain(slot.file.as_mut())
-        });
-        slots.chain(&mut self.drained)
+        self.paths.values_mut().flat_map(Slot::files_mut).chain(&mut self.drained)
     }
 
     fn older(&self) -> impl Iterator<Item = &Older> {

@@ -103,8 +103,9 @@ impl Group {
                 self.unread.insert(path.clone(), (FileId::of(&meta), meta.len()));
             }
             self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
+            self.files.all_at_mut(&path).for_each(|file| handles.opened(file));
         }
-        self.find_shelved(now);
+        self.find_drained(now, handles);
         self.files.waiting_mut().for_each(|file| file.look(now));
         self.memory.listings.forget();
         self.started = true;
@@ -136,6 +137,7 @@ impl Group {
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
         let mut turn = Turn::Idle;
         if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
+            self.files.open_mut().for_each(|file| handles.opened(file));
             turn = Turn::More;
         }
         let mut read = Vec::new();
@@ -143,16 +145,14 @@ impl Group {
             let more = match reading {
                 Reading::File(file) => {
                     out.begin(file.origin());
-                    let was_open = file.is_open();
                     let more = step(file, now, buffer, &mut out);
-                    if !was_open && file.is_open() {
-                        handles.opened(file);
-                    }
+                    handles.opened(file);
                     more
                 }
                 Reading::Older(path, older) => {
                     out.begin(older.origin());
                     let more = step_older(older, now, buffer, &mut out);
+                    older.file_mut().into_iter().for_each(|file| handles.opened(file));
                     if more == Turn::Idle {
                         read.push(path.to_owned());
                     }
@@ -168,6 +168,7 @@ impl Group {
             end_older(&mut self.files, &mut self.memory, &path);
         }
         if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
+            self.files.open_mut().for_each(|file| handles.opened(file));
             turn = Turn::More;
         }
         // What waits is on record too: another run finds it again, wherever it is by then.
@@ -271,9 +272,11 @@ impl Group {
             return Ok(()); // Replaced under our hands: the next look will tell.
         }
         if let Some(own) = self.files.at_mut(path) {
-            let same_file = own.content.id == id;
+            let (same_file, old) = (own.content.id == id, own.content.id);
+            let listings = &mut self.memory.listings;
             // A rewritten copy took the place of the deleted original.
-            if (same_file || own.unlinked())
+            if (same_file
+                || (own.unlinked() && (own.is_open() || listings.find(path, old).is_none())))
                 && own.content.generation.continues_in(&file).map_err(unreadable)?
             {
                 own.reopened(file, &meta);
@@ -365,22 +368,23 @@ impl Group {
         }
     }
 
-    /// Rotated files that were closed: where they are now they are read on.
-    fn find_shelved(&mut self, now: Stamp) {
-        for mut old in self.files.take_shelved() {
-            let beside =
-                self.memory.listings.find_inode(&old.content.path, old.content.id.place().1);
-            let opened = beside.iter().filter_map(|path| file::open(path).ok());
-            let mut found = opened.filter(|(_, meta)| FileId::of(meta) == old.content.id);
-            if let Some((file, meta)) = found.next() {
-                old.reopened(file, &meta);
-                old.left_behind(now.mono);
-                self.files.drain(old);
-            } else {
-                let left = old.content.left();
-                self.memory.unsaid.push(left.clone());
-                self.memory.known.add(left, Some(old.content.id));
+    /// Rotated files that are closed are read on where they lie now, and those that may
+    /// have to be closed are found before. One that is nowhere may only be on its way.
+    fn find_drained(&mut self, now: Stamp, handles: &Handles) {
+        for file in self.files.strayed(handles.are_spent()) {
+            let found = self.memory.listings.find(&file.content.path, file.content.id);
+            if let Some(path) = found {
+                file.lies_at(&path);
+                file.is_in_place();
             }
+        }
+        for lost in self.files.take_lost(now.mono, ROTATE_WAIT) {
+            if lost.behind() > 0 {
+                self.memory.lost(&lost.content.path, io::ErrorKind::NotFound.into());
+            }
+            let left = lost.content.left();
+            self.memory.unsaid.push(left.clone());
+            self.memory.known.add(left, Some(lost.content.id));
         }
     }
 }

@@ -36,11 +36,15 @@ impl Handles {
         self.open >= self.most
     }
 
-    /// A file was opened: it is closed again if there are too many.
+    /// A file may have been opened: it is closed again if there are too many.
     pub fn opened(&mut self, file: &mut Followed) {
+        if !file.is_open() || file.counted {
+            return;
+        }
         if self.are_spent() {
             file.shelve();
         } else {
+            file.counted = true;
             self.open += 1;
         }
     }

@@ -10,15 +10,24 @@ use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 
 use super::file;
+use super::generation::FileId;
 use crate::domain::Wall;
 
 /// How often siblings are looked at again that are being renamed.
 const TRIES: usize = 8;
 
+/// What is in a directory.
+struct Entries {
+    /// Names and inodes, in the order of the names.
+    named: Vec<(OsString, u64)>,
+    /// Where each inode stands among them, once somebody asks.
+    by_inode: Option<HashMap<u64, Vec<usize>>>,
+}
+
 /// The entries of directories, read at most once per look at everything.
 #[derive(Default)]
 pub struct Listings {
-    read: HashMap<PathBuf, Vec<(OsString, u64)>>,
+    read: HashMap<PathBuf, Entries>,
     /// Where rotation moves files to, if that is not beside them.
     olddir: Option<PathBuf>,
 }
@@ -91,9 +100,14 @@ impl Listings {
         found
     }
 
-    /// Where a file is now that was at `path`.
-    pub fn find_inode(&mut self, path: &Path, inode: u64) -> Vec<PathBuf> {
-        self.beside(path, &HashSet::from([inode]))
+    /// Where a file is now that was at `path`, under another name.
+    pub fn find(&mut self, path: &Path, id: FileId) -> Option<PathBuf> {
+        let inode = HashSet::from([id.place().1]);
+        let is_it = |path: &PathBuf| path.metadata().is_ok_and(|meta| FileId::of(&meta) == id);
+        self.files_beside(path, &inode)
+            .into_iter()
+            .filter(|(_, other)| inode.contains(other))
+            .find_map(|(path, _)| is_it(&path).then_some(path))
     }
 
     fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
@@ -103,7 +117,8 @@ impl Listings {
 
     fn named_in(&mut self, dir: &Path, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
         let Some(name) = path.file_name() else { return Vec::new() };
-        let entries = self.read.entry(dir.to_owned()).or_insert_with(|| entries_of(dir));
+        let Entries { named: entries, by_inode } =
+            self.read.entry(dir.to_owned()).or_insert_with(|| Entries::of(dir));
         let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
         let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
         let behind = entries.get(from..).unwrap_or_default();
@@ -112,8 +127,9 @@ impl Listings {
         let at = |(other, inode): &(OsString, u64)| (dir.join(other), *inode);
         let mut found: Vec<_> = named.map(at).collect();
         if !orphans.is_empty() {
-            let left = entries.iter().filter(|(_, inode)| orphans.contains(inode));
-            let left = left.filter(|(other, _)| other != name);
+            let by_inode = by_inode.get_or_insert_with(|| places_of(entries));
+            let left = orphans.iter().filter_map(|inode| by_inode.get(inode)).flatten();
+            let left = left.filter_map(|at| entries.get(*at)).filter(|(other, _)| other != name);
             found.extend(left.map(at));
         }
         found
@@ -125,11 +141,21 @@ pub fn dir_of(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn entries_of(dir: &Path) -> Vec<(OsString, u64)> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut entries: Vec<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
-    entries.sort();
-    entries
+impl Entries {
+    fn of(dir: &Path) -> Entries {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut named: Vec<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
+        named.sort();
+        Entries { named, by_inode: None }
+    }
+}
+
+fn places_of(named: &[(OsString, u64)]) -> HashMap<u64, Vec<usize>> {
+    let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (at, (_, inode)) in named.iter().enumerate() {
+        places.entry(*inode).or_default().push(at);
+    }
+    places
 }
 
 /// Whether a file has a name that rotation makes of a path's, or of that of a link's target.
