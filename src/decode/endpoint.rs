@@ -78,6 +78,17 @@ const LISTS: &[&str] = &[
     "metrics",
     "info",
 ];
+/// What holds calls by their ids, to be asked for later.
+const RESULTS: &[&str] = &[
+    "responses",
+    "completions",
+    "messages",
+    "batches",
+    "runs",
+    "predictions",
+    "operations",
+    "videos",
+];
 /// Methods of Google's API, behind the model and a colon.
 const METHODS: &[&str] = &[
     "generateContent",
@@ -95,7 +106,7 @@ const METHODS: &[&str] = &[
 pub(super) enum Method {
     /// `POST` calls a model; of words that are no methods nobody knows.
     Calls,
-    /// `GET` asks what became of an earlier call, or begins a websocket.
+    /// `GET` may ask what became of an earlier call.
     Gets,
     /// All others: a browser asks whether a call would be allowed, something is deleted.
     Asks,
@@ -115,13 +126,18 @@ impl Method {
     /// is of an API that may have some.
     pub(super) fn only_asks(self, text: &str) -> bool {
         let path = path_of(text);
-        let is_of_an_api = || is_of_models(path) || path.split('/').any(is_version);
         match self {
             Method::Calls => false,
-            Method::Gets => !path.ends_with("/realtime") && is_of_an_api(),
-            Method::Asks => is_of_an_api(),
+            Method::Gets => is_of_a_result(path),
+            Method::Asks => is_of_models(path) || path.split('/').any(is_version),
         }
     }
+}
+
+/// Whether it is what became of an earlier call (`/v1/responses/ID`), or a part of that.
+fn is_of_a_result(path: &str) -> bool {
+    let above = path.trim_end_matches('/').rsplit('/').skip(1).take(2);
+    above.into_iter().any(|segment| RESULTS.contains(&segment))
 }
 
 /// Whether the path of a URL or a request line (`POST /v1/messages HTTP/1.1`) is one of them.
@@ -174,7 +190,8 @@ mod tests {
             ("OPTIONS", "/v1/chat/completions"),
             ("options", "https://api.openai.com/v1/chat/completions"),
             ("GET", "/v1/responses/resp_1"),
-            ("GET", "/v1/models"),
+            ("GET", "/v1/chat/completions/chatcmpl-1/messages"),
+            ("GET", "/v1/messages/batches/b/results"),
             ("HEAD", "/api/generate"),
             ("DELETE", "/v1/messages/batches/x"),
         ] {
@@ -183,6 +200,9 @@ mod tests {
         for (method, path) in [
             ("POST", "/v1/chat/completions"),
             ("GET", "/v1/realtime?model=gpt-realtime"),
+            // What a person asks a gateway whether it stops.
+            ("GET", "/v1/models"),
+            ("GET", "/v1/chat/completions"),
             ("GET", "/ask"),
             ("generate", "/v1/chat/completions"),
             ("", "/v1/chat/completions"),

@@ -218,3 +218,21 @@ fn a_disk_that_fails_for_a_while_loses_and_repeats_nothing() {
     assert_eq!(end["sources"][0]["duplicates"].as_u64().unwrap_or(0) % 505, 0);
     running.wait_for("the rest", |line| line["totals"]["requests"] == 505);
 }
+
+#[test]
+fn who_watches_hears_whether_rules_may_trip() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let mut running = watch(&sandbox, &log, &["--every", "200ms"]);
+    let config = sandbox.path("config.toml");
+    for word in ["disarm", "arm"] {
+        sandbox
+            .run(["--config", config.to_str().unwrap(), "switch", word, "--reason", "a test"])
+            .ok();
+        let told =
+            running.wait_for("it is told", |line| line["labels"]["kind"] == format!("{word}ed"));
+        assert_eq!(contract::event(&told), [""; 0]);
+    }
+    running.signal("TERM");
+    running.end();
+}

@@ -195,7 +195,7 @@ fn what_other_methods_ask_is_no_call() {
         "model": "gpt-4o", "input_tokens": 5, "output_tokens": 7});
     assert_eq!(Read::lines(&[used]).told().len(), 1);
     // What the headers of another answer say is left holds all the same.
-    let asked = json!({"ts": "2026-11-20T15:11:17Z", "method": "GET", "url": "https://api.openai.com/v1/models",
+    let asked = json!({"ts": "2026-11-20T15:11:17Z", "method": "GET", "url": "https://api.openai.com/v1/responses/r1",
         "provider": "openai", "headers": {"x-ratelimit-remaining-requests": "3"}, "status": 200, "duration_ms": 3});
     let read = Read::lines(&[asked]);
     assert!(read.told().is_empty(), "{read:?}");

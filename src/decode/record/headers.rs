@@ -99,6 +99,22 @@ impl Known {
     }
 }
 
+/// Which of a map's named headers a line has given.
+#[derive(Default)]
+struct Taken([u64; 8]);
+
+impl Taken {
+    /// Whether it was not given yet; it is from now on. More than there is room for may be
+    /// given again: copies that agree are one.
+    fn is_first(&mut self, position: u16) -> bool {
+        let Some(word) = self.0.get_mut(usize::from(position / 64)) else { return true };
+        let bit = 1 << (position % 64);
+        let first = *word & bit == 0;
+        *word |= bit;
+        first
+    }
+}
+
 struct Into<'c> {
     format: &'c Format,
     scans: &'c [Scan<'c>],
@@ -174,7 +190,7 @@ impl<'c> Into<'c> {
     /// Fields that hold the value of one header each. Of several for the same
     /// header the line's first counts.
     fn named(&mut self, traits: Option<&Traits>) {
-        let mut taken = 0;
+        let mut taken = Taken::default();
         if let (Some(traits), [scan]) = (traits, self.scans) {
             for NamedAt { slot, position, shared, mark } in &traits.named {
                 if *shared {
@@ -202,13 +218,12 @@ impl<'c> Into<'c> {
         }
     }
 
-    fn take_named(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), taken: &mut u128) {
-        let bit = 1_u128.checked_shl(position.into()).unwrap_or(0);
+    fn take_named(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), taken: &mut Taken) {
         let value = scan.get(slot).filter(|value| !value.is_absent());
-        if let Some(value) = value.filter(|_| *taken & bit == 0)
+        if let Some(value) = value
+            && taken.is_first(position)
             && let Some((name, _)) = self.map().named.get(usize::from(position))
         {
-            *taken |= bit;
             self.bag.add(name.as_bytes(), trimmed(value, self.scratch));
         }
     }
