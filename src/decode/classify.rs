@@ -71,7 +71,9 @@ fn kind(
     text: Option<&Rule>,
     weak: impl FnOnce() -> Option<ErrorKind>,
 ) -> Option<ErrorKind> {
-    let by_text = text.map(|rule| rule.kind);
+    // What was refused for a reason did not get lost.
+    let refused = matches!(evidence.status, Some(400..=407 | 409..=498));
+    let by_text = text.map(|rule| rule.kind).filter(|kind| !refused || !is_lost(*kind));
     let by_status = evidence.status.and_then(ErrorKind::from_status);
     match (evidence.said, by_status) {
         (Some(said), _) if said != ErrorKind::Error => Some(said),
@@ -85,6 +87,11 @@ fn kind(
             .or(said)
             .or((!evidence.texts.is_empty()).then_some(ErrorKind::Error)),
     }
+}
+
+fn is_lost(kind: ErrorKind) -> bool {
+    use ErrorKind::{Cancelled, Connection, StreamInterrupted, Timeout};
+    matches!(kind, Timeout | Connection | Cancelled | StreamInterrupted)
 }
 
 fn is_about_money(kind: ErrorKind) -> bool {

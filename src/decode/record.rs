@@ -271,13 +271,13 @@ impl Recorder {
             return place.quarantine(out, reason);
         }
         let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
-        let told = status.map_or_else(|| self.status(map, line), Told::Code);
-        let status = if let Told::Code(code) = told { Some(code) } else { None };
-        request.status = status;
         request.tokens = tokens(line, map).or(self.body.tokens);
-        // What failed and used nothing may be about a model that nobody has.
         let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
         let used = paid || request.tokens.output > Some(0);
+        let told = status.map_or_else(|| self.status(map, line, used), Told::Code);
+        let status = if let Told::Code(code) = told { Some(code) } else { None };
+        request.status = status;
+        // What failed and used nothing may be about a model that nobody has.
         if !used && self.says_it_failed(map, line, status) {
             self.names.claim = Claim::Doubtful;
         }
@@ -296,7 +296,9 @@ impl Recorder {
         self.read_limits(map, line, &request);
         describe(map, line, &mut request);
         // Programs have a status of their own, whose 0 is that all went well.
-        let answer = if told == Told::NoResponse && !used { Answer::None } else { Answer::Perhaps };
+        let answered = request.tokens != Tokens::default() || !self.report.limits.is_empty();
+        let none = told == Told::NoResponse && !answered;
+        let answer = if none { Answer::None } else { Answer::Perhaps };
         request.failure = self.failure(map, line, status, answer);
         self.tell(map, line, &mut request, place, out);
         if self.trace.is_some() {

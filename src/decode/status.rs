@@ -48,18 +48,25 @@ pub(super) fn in_error(text: &[u8]) -> Option<u16> {
     let head = text.get(..TEXT_LIMIT).unwrap_or(text);
     let found = NAMED.as_ref()?.captures(head)?;
     let code = found.iter().skip(1).flatten().next()?;
-    str::from_utf8(code.as_bytes()).ok()?.parse().ok()
+    let behind = head.get(code.end()..)?.trim_ascii_start();
+    let is_counted = COUNTED.iter().any(|unit| behind.starts_with(unit.as_bytes()));
+    let code = str::from_utf8(code.as_bytes()).ok()?.parse().ok()?;
+    (ANSWERED.contains(&code) && !is_counted).then_some(code)
 }
 
 /// What a status comes to that is no code and no number above zero.
 pub(super) fn told(text: &str) -> Told {
-    let plain = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
     match text.trim().parse::<i64>() {
         Ok(..=0) => Told::NoResponse,
-        Err(_) if failure(text).is_some() => Told::Nothing,
-        Err(_) if FINE.iter().any(|known| plain().eq(known.bytes())) => Told::Nothing,
-        Ok(_) | Err(_) => Told::Strange,
+        Ok(100..) => Told::Strange,
+        Ok(_) | Err(_) => Told::Nothing,
     }
+}
+
+/// Whether it is a word of what went well or goes on.
+pub(super) fn is_fine(text: &str) -> bool {
+    let plain = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
+    FINE.iter().any(|known| plain().eq(known.bytes()))
 }
 
 /// A number that is the status of a response.
@@ -83,6 +90,14 @@ pub(super) fn failure(word: &str) -> Option<ErrorKind> {
     let known = WORDS.iter().find(|(words, _)| words.iter().any(|known| same(known)));
     known.map(|(_, kind)| *kind).or_else(|| classify::by_text(word.as_bytes()))
 }
+
+/// Statuses that servers refuse and fail with: any other number in a text counts something.
+const ANSWERED: [u16; 27] = [
+    400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 422, 424, 425, 429, 451, 498, 499, 500,
+    501, 502, 503, 504, 520, 522, 524, 529,
+];
+/// What stands behind a number that counts something.
+const COUNTED: [&str; 5] = ["token", "ms", "second", "byte", "port"];
 
 /// Words, without letter case and punctuation, of what went well or goes on.
 const FINE: [&str; 38] = [
@@ -197,6 +212,9 @@ mod tests {
             ("500.5 ms", None),
             ("took 429 ms", None),
             ("Error code: 4290", None),
+            ("HTTP 443 port refused", None),
+            ("rejected 500 tokens", None),
+            ("TimeoutError: 500 ms", None),
             ("status code: 200", None),
             ("", None),
         ] {
@@ -210,9 +228,9 @@ mod tests {
             ("0", Told::NoResponse),
             ("000", Told::NoResponse),
             ("-1", Told::NoResponse),
-            ("20", Told::Strange),
+            ("20", Told::Nothing),
             ("1000", Told::Strange),
-            ("teapot", Told::Strange),
+            ("teapot", Told::Nothing),
             ("Success", Told::Nothing),
             ("in_progress", Told::Nothing),
             ("FAILED", Told::Nothing),

@@ -118,8 +118,10 @@ fn permission_lost_and_given_back_is_told_and_loses_nothing() {
     status_until(&sandbox, "all is well", |status| truth.is(status) && kept(status));
     // A log is renamed away, and its successor may not be read.
     fs::rename(&bad, sandbox.path("bad.log.1")).unwrap();
-    truth.log(&bad, 5);
-    mode(&bad, 0o000);
+    let next = sandbox.path("next.log");
+    truth.log(&next, 5);
+    mode(&next, 0o000);
+    fs::rename(next, &bad).unwrap();
     is_told(&sandbox, "denied", "Permission denied");
     mode(&bad, 0o644);
     truth.log(&bad, 5);

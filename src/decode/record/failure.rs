@@ -37,7 +37,8 @@ impl Recorder {
     }
 
     /// The status of a line: mostly a number.
-    pub(super) fn status(&mut self, map: &Map<Spot>, line: Line<'_>) -> Told {
+    /// Of a call that `used` something an error's text is no answer.
+    pub(super) fn status(&mut self, map: &Map<Spot>, line: Line<'_>, used: bool) -> Told {
         let alts = || line.alts(map, Field::Status);
         if let Seen::Is(number) = line.count(alts())
             && let Some(code) = status::of_number(number)
@@ -45,6 +46,10 @@ impl Recorder {
             return Told::Code(code);
         }
         let code = line.text(alts(), &mut self.scratch, status::code);
+        let fine = |text: &str| status::is_fine(text).then_some(());
+        if code.is_none() && (used || line.text(alts(), &mut self.scratch, fine).is_some()) {
+            return Told::Nothing;
+        }
         let other = |text: &str| Some(status::told(text)).filter(|told| *told != Told::Nothing);
         match code.map(Told::Code).or_else(|| line.text(alts(), &mut self.scratch, other)) {
             Some(told) => told,

@@ -53,12 +53,16 @@ impl Recorder {
     /// was switched, a call began.
     fn only_asks(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) -> bool {
         let used = request.cost.is_some() || request.tokens != Tokens::default();
+        let refused = request.status.is_some_and(|status| status >= 400);
         if used || request.status == Some(101) {
             return false;
         }
         let read = |word: &str| Some(Method::of(word));
         let method = line.text(line.alts(map, Field::Method), &mut self.scratch, read);
         let Some(method) = method.filter(|method| *method != Method::Calls) else { return false };
+        if method == Method::Gets && refused {
+            return false;
+        }
         let mut paths = line.alts(map, Field::Endpoint).filter_map(|alt| line.value(alt));
         paths.any(|path| method.only_asks(path.text(self.scratch.escapes())))
     }
