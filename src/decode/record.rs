@@ -297,8 +297,7 @@ impl Recorder {
         describe(map, line, &mut request);
         // Programs have a status of their own, whose 0 is that all went well.
         let answered = request.tokens != Tokens::default() || !self.report.limits.is_empty();
-        let none = told == Told::NoResponse && !answered;
-        let answer = if none { Answer::None } else { Answer::Perhaps };
+        let answer = Answer::of(told == Told::NoResponse && !answered);
         request.failure = self.failure(map, line, status, answer);
         self.tell(map, line, &mut request, place, out);
         if self.trace.is_some() {

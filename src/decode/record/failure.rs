@@ -170,6 +170,13 @@ pub(super) enum Answer {
     None,
 }
 
+impl Answer {
+    /// What came back where a log may say that nothing did.
+    pub(super) const fn of(none: bool) -> Answer {
+        if none { Answer::None } else { Answer::Perhaps }
+    }
+}
+
 /// Whether a web server wrote that there was no status to write.
 fn is_dashed(map: &Map<Spot>, line: Line<'_>) -> bool {
     let is_dash = |alt: &Alt<Spot>| match alt.from {
