@@ -389,17 +389,10 @@ mod tests {
             (ReadingSource::Api, Some(86_400), 3601, false),
             (ReadingSource::Header, None, 61, true),
         ] {
+            let id = LimitId { window_s, ..LimitId::of(Resource::Credits) };
             let reading = LimitReading {
-                id: LimitId { window_s, ..LimitId::of(Resource::Credits) },
-                at: start.wall,
-                limit: None,
                 remaining: Some(Amount::whole(5)),
-                used: None,
-                used_ratio: None,
-                reset: None,
-                status: None,
-                window_from: None,
-                source,
+                ..LimitReading::silent(id, start.wall, source)
             };
             let age = Duration::from_secs(age_s);
             let now = Stamp { mono: start.mono.plus(age), wall: start.wall.plus(age) };

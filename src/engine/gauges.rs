@@ -218,19 +218,7 @@ impl Gauges {
         if let Some(known) = known {
             return u32::try_from(known).ok().map(|known| (known, Seen::Newer));
         }
-        let reading = LimitReading {
-            id,
-            at: request.at,
-            limit: None,
-            remaining: None,
-            used: None,
-            used_ratio: None,
-            reset: None,
-            status: None,
-            window_from: None,
-            source: ReadingSource::Log,
-        };
-        self.read(&reading, now)
+        self.read(&LimitReading::silent(id, request.at, ReadingSource::Log), now)
     }
 
     /// All gauges, in order of first sight.
