@@ -23,6 +23,8 @@ const STILL: Duration = Duration::from_secs(5);
 const HORIZON: f64 = 5.0;
 /// Share of a limit that must be there again before it is called back.
 const BACK: f64 = 0.05;
+/// Above that share the level of a bucket that fills up tells no trend.
+const NEARLY_FULL: f64 = 0.9;
 /// How long a refusal stands when the server did not say.
 const USUAL_REFUSAL: Duration = Duration::from_secs(5);
 /// The same for money that is spent: waiting brings none back, a call that passes
@@ -96,6 +98,8 @@ impl Gauge {
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
         if changed {
             self.previous_limit = self.last.limit;
+            // What was left of the limit of before says nothing about this one.
+            (self.last.remaining, self.last.used, self.last.used_ratio) = (None, None, None);
         }
         // Two calls that ended in the same instant: the lower level is the later truth.
         let remaining = match (self.last.remaining, reading.remaining) {
@@ -332,8 +336,12 @@ impl Gauge {
         let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);
         let turns_first =
             kind != ResetKind::FullAt && reset_in_s.is_some_and(|reset| reset < seconds);
+        // From full, any bucket in use falls to where what comes back is what is drawn.
+        let limit = self.last.limit.map(Amount::as_f64);
+        let is_full =
+            kind == ResetKind::FullAt && limit.is_some_and(|limit| left > limit * NEARLY_FULL);
         let window = self.last.id.window_s.map_or(USUAL_WINDOW.as_secs_f64(), f64::from);
-        (!turns_first && seconds < window * HORIZON).then_some(seconds)
+        (!turns_first && !is_full && seconds < window * HORIZON).then_some(seconds)
     }
 
     /// Readings of the last minute, as evidence.

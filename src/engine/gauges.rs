@@ -25,7 +25,7 @@ pub struct Gauges {
     /// Gauges of quotas and budgets that refuse calls.
     spent: Vec<u32>,
     not_kept: u64,
-    /// A gauge that has just learnt of its first twin.
+    /// A gauge that has just learnt of its first twin, or over which time it counts.
     renamed: Option<u32>,
 }
 
@@ -44,7 +44,12 @@ impl Gauges {
     ) -> Option<(u32, Seen)> {
         let identity = identity(id, reading.window_from);
         if let Some(position) = self.index.find(&identity) {
-            let seen = self.gauges.get_mut(position as usize)?.update(id, reading, now);
+            let gauge = self.gauges.get_mut(position as usize)?;
+            let window_s = gauge.last.id.window_s;
+            let seen = gauge.update(id, reading, now);
+            if gauge.last.id.window_s != window_s {
+                self.renamed = Some(position);
+            }
             self.note_spent(position);
             return Some((position, seen));
         }
@@ -79,7 +84,7 @@ impl Gauges {
         true
     }
 
-    /// The gauge whose name has become longer since this was last asked.
+    /// The gauge whose name has changed since this was last asked.
     pub fn take_renamed(&mut self) -> Option<u32> {
         self.renamed.take()
     }

@@ -308,6 +308,10 @@ impl Engine {
         let labels = series::limit(&gauge.last.id, &self.names);
         self.book.begin(Series::Limit(position));
         gauge.rules = self.book.matching(Family::Limit, &labels);
+    }
+
+    /// Alerts about a limit are called what it is called now.
+    pub(super) fn rename_limit(&mut self) {
         if let Some(position) = self.gauges.take_renamed()
             && let Some(gauge) = self.gauges.get_mut(position)
         {

@@ -13,6 +13,7 @@ impl Engine {
             Seen::LimitChanged => self.find_limit_change(position, now),
             Seen::Newer | Seen::Older => {}
         }
+        self.rename_limit();
         self.call.gauges.push(position);
         self.hear_limit(position, reading.at, now);
     }

@@ -167,7 +167,11 @@ fn name(metric: Metric) -> &'static str {
 fn quantity(metric: Metric, value: f64) -> String {
     let word = metric.word();
     if word.ends_with("ratio") || word.ends_with("_share") {
-        return format!("{:.0}%", value * 100.0);
+        return match value * 100.0 {
+            percent if percent > 0.0 && percent < 0.05 => "<0.1%".to_owned(),
+            percent if percent > 0.0 && percent < 0.95 => format!("{percent:.1}%"),
+            percent => format!("{percent:.0}%"),
+        };
     }
     if word.ends_with("_in_s")
         || word.ends_with("_age_s")

@@ -243,6 +243,10 @@ impl Driver {
         match news {
             News::Batch(mut batch) => {
                 let now = self.clock.now();
+                // Who was let through after a reset has disobeyed nobody.
+                if self.engine.switches().is_any_tripped() {
+                    self.look(now, effects);
+                }
                 self.engine.apply(&batch, now, effects);
                 if effects.iter().any(|effect| matches!(effect, Effect::Trip { .. })) {
                     self.carry_out(effects, now);
@@ -262,16 +266,7 @@ impl Driver {
 
     fn keep_time(&mut self, now: Stamp, due: &mut Due, effects: &mut Vec<Effect>) {
         if now.mono >= due.look {
-            let mut changed = self.brake.as_mut().is_some_and(Brake::refresh);
-            if let Some(brake) = &mut self.brake {
-                changed |= brake.withdraw(|scope| self.engine.book().still_asks(scope));
-            }
-            self.tell_vanished(now);
-            if changed {
-                self.learn_switches(now, effects);
-                self.restock(now);
-                due.dirty = true;
-            }
+            due.dirty |= self.look(now, effects);
             due.look = now.mono.plus(LOOK);
         }
         if now.mono >= due.restock {

@@ -117,9 +117,17 @@ actions = ["trip:model"]
 
 /// A failed call of a model, now.
 fn failed(model: &str) -> String {
+    call(model, 500)
+}
+
+fn passed(model: &str) -> String {
+    call(model, 200)
+}
+
+fn call(model: &str, status: u16) -> String {
     let at = now();
     format!(
-        "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"{model}\",\"status\":500,\"latency_ms\":1}}\n"
+        "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"{model}\",\"status\":{status},\"latency_ms\":1}}\n"
     )
 }
 
@@ -207,6 +215,33 @@ fn a_rule_that_still_crosses_after_a_reset_says_that_it_does_not_trip_again() {
     });
     assert!(!is_tripped(&seen, "model/p/m"), "{seen:#}");
     assert_eq!(switch(&seen, "all").unwrap()["state"], "armed");
+    daemon.stop();
+}
+
+/// Between two looks at the directory a gateway lets calls through again, as it should.
+#[test]
+fn who_lets_calls_through_right_after_a_reset_has_disobeyed_nobody() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let dir = sandbox.path("kill.d");
+    let config = format!("[switch]\ndir = {:?}\nobey_grace = \"1ms\"\n", dir.to_str().unwrap());
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    status_follows(&sandbox);
+    append(&log, &passed("m"));
+    for round in 1..=5u64 {
+        sandbox
+            .run(["switch", "trip", "all", "--reason", "runaway", "--config", "config.toml"])
+            .ok();
+        status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
+        sandbox
+            .run(["switch", "reset", "all", "--reason", "fixed", "--config", "config.toml"])
+            .ok();
+        append(&log, &passed("m"));
+        let seen =
+            status_until(&sandbox, "the call", |status| status["totals"]["requests"] == round + 1);
+        let alerts = seen["alerts"].as_array().unwrap();
+        assert!(alerts.iter().all(|alert| alert["rule"] != "switch-not-obeyed"), "{seen:#}");
+    }
     daemon.stop();
 }
 

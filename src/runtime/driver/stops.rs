@@ -148,6 +148,19 @@ impl Driver {
         self.restock(now);
     }
 
+    /// Look at the switch directory. Answers whether anything has changed.
+    pub(super) fn look(&mut self, now: Stamp, effects: &mut Vec<Effect>) -> bool {
+        let Some(brake) = &mut self.brake else { return false };
+        let changed =
+            brake.refresh() | brake.withdraw(|scope| self.engine.book().still_asks(scope));
+        self.tell_vanished(now);
+        if changed {
+            self.learn_switches(now, effects);
+            self.restock(now);
+        }
+        changed
+    }
+
     pub(super) fn learn_switches(&mut self, now: Stamp, effects: &mut Vec<Effect>) {
         let Some(brake) = &self.brake else { return };
         let first = effects.len();

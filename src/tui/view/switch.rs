@@ -80,7 +80,7 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
     };
     let draining = match host.draining {
         0 => String::new(),
-        count => format!(", {} draining", count_text(count)),
+        count => format!(", {} drained", count_text(count)),
     };
     match host.obeyed {
         Some(true) => {
