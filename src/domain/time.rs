@@ -126,7 +126,9 @@ impl Stamp {
     /// from this stamp. Future events (skewed clocks) count as now.
     #[must_use]
     pub fn mono_of(self, at: Wall) -> Mono {
-        self.mono.minus(self.wall.since(at))
+        // In nanoseconds throughout: a span is made of seconds, and that takes a division.
+        let ago = u64::try_from(self.wall.0.saturating_sub(at.0)).unwrap_or(0);
+        Mono(self.mono.0.saturating_sub(ago))
     }
 }
 

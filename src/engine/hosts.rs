@@ -6,6 +6,7 @@
 //! recent line is younger than some seconds has a clock that is behind, or sends its lines
 //! late. Which of the two, no log tells.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -31,7 +32,7 @@ const WAY: i64 = 10_000_000_000;
 const KEPT: usize = 4096;
 
 /// What a scope may name of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
     /// Provider.
     pub provider: Option<Sym>,
@@ -50,6 +51,14 @@ impl Who {
         let (provider, model) = (request.provider, request.model);
         let (key, environment) = (request.caller.key, request.caller.environment);
         Who { provider, model, key, environment }
+    }
+}
+
+/// Looked up for every call: as few words as it fits into.
+impl Hash for Who {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(Sym::pair(self.provider, self.model));
+        hasher.write_u64(Sym::pair(self.key, self.environment));
     }
 }
 
@@ -92,8 +101,12 @@ impl Hosts {
         if !ended && late > 0 {
             return;
         }
-        if self.clocks.len() < KEPT || self.clocks.contains_key(&host) {
-            self.clocks.entry(host).or_insert_with(|| Clock::new(now.mono)).note(late, now.mono);
+        if let Some(clock) = self.clocks.get_mut(&host) {
+            clock.note(late, now.mono);
+        } else if self.clocks.len() < KEPT {
+            let mut clock = Clock::new(now.mono);
+            clock.note(late, now.mono);
+            self.clocks.insert(host, clock);
         }
     }
 

@@ -90,7 +90,10 @@ pub fn float(raw: &[u8]) -> Option<f64> {
 fn short(raw: &[u8]) -> Option<(u64, usize)> {
     const WHOLE: usize = 10;
     const FRACTION: usize = 9;
-    let (mut value, mut rest) = (0_u64, raw);
+    let (mut value, mut rest) = match raw.split_first_chunk() {
+        Some((first, behind)) => eight_digits(*first).map_or((0, raw), |value| (value, behind)),
+        None => (0, raw),
+    };
     while let Some((digit @ b'0'..=b'9', behind)) = rest.split_first() {
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
         rest = behind;
@@ -111,6 +114,21 @@ fn short(raw: &[u8]) -> Option<(u64, usize)> {
         value = value * 10 + u64::from(byte - b'0');
     }
     Some((value, fraction.len()))
+}
+
+/// The number that eight digits are, found for all of them at once.
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(digits);
+    // Above nine a digit carries into the upper half of its byte.
+    let upper = (word | word.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    if upper != 0x3030_3030_3030_3030 {
+        return None;
+    }
+    let ones = word & 0x0f0f_0f0f_0f0f_0f0f;
+    let tens = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let hundreds = (tens.wrapping_mul(100) + (tens >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((hundreds.wrapping_mul(10_000) + (hundreds >> 32)) & 0xffff_ffff)
 }
 
 /// Ten to the power of at most nine.

@@ -73,6 +73,9 @@ pub(super) fn window(limit: Amount, remaining: Amount, reset: Span) -> Verdict {
     if let Some(window) = CANONICAL_S.iter().find(fits) {
         return Verdict::Window(*window);
     }
+    if used < limit {
+        return Verdict::Contradiction;
+    }
     let overdrawn = |window: &&u32| {
         let window = f64::from(**window);
         window <= least && least <= window * MAX_OVERDRAFT
@@ -80,9 +83,7 @@ pub(super) fn window(limit: Amount, remaining: Amount, reset: Span) -> Verdict {
     // A reset of some seconds at nothing left is the wait for the next call, not the
     // overdraft of a window as short.
     match CANONICAL_S.iter().rev().find(overdrawn) {
-        Some(window) if used >= limit && *window >= SHORTEST_OVERDRAWN_S => {
-            Verdict::Window(*window)
-        }
+        Some(window) if *window >= SHORTEST_OVERDRAWN_S => Verdict::Window(*window),
         _ => Verdict::Contradiction,
     }
 }
