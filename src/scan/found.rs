@@ -39,6 +39,11 @@ pub struct Found {
     likeness: Option<Likeness>,
 }
 
+/// Where a value stands among those that were found. In all lines of one likeness the
+/// values of a path have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(u32);
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hit {
     slot: Slot,
@@ -86,6 +91,19 @@ impl<'a> Scan<'a> {
     #[inline]
     pub fn get(self, slot: Slot) -> Option<Value<'a>> {
         self.found.first_of(slot).map(|hit| self.value(hit))
+    }
+
+    /// Where the first value at the slot's path stands among all that were found.
+    #[must_use]
+    pub fn rank(self, slot: Slot) -> Option<Rank> {
+        self.found.first.get(usize::from(slot.0))?.checked_sub(1).map(Rank)
+    }
+
+    /// The value that stands there.
+    #[must_use]
+    #[inline]
+    pub fn at(self, rank: Rank) -> Option<Value<'a>> {
+        self.found.hits.get(rank.0 as usize).map(|hit| self.value(hit))
     }
 
     /// All values at the slot's path (at most 64), in the line's order.
@@ -170,9 +188,9 @@ impl Found {
         let (shape, sightings) = self.skeletons.ending(ending)?;
         let (mut longest, mut taken) = (0, 0);
         for (hit, sighting) in self.hits.iter_mut().zip(sightings) {
-            let (start, escapes) = self.skeletons.position(sighting.from)?;
-            let (end, _) = self.skeletons.position(sighting.to)?;
-            let len = end.checked_sub(start)?;
+            let (start, end, escapes) = self.skeletons.span(sighting)?;
+            // What is no span is longer than any line.
+            let len = end.wrapping_sub(start);
             (hit.start, hit.len) = (start, len);
             match (sighting.content, escapes) {
                 (Content::Fixed, _) => {}
@@ -183,7 +201,7 @@ impl Found {
                 }
             }
             longest = len.max(longest);
-            taken += len;
+            taken = len.saturating_add(taken);
         }
         (longest <= CAPTURE_LIMIT && taken <= LINE_LIMIT).then_some(shape)
     }

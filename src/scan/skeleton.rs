@@ -96,14 +96,22 @@ struct Ending {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sighting {
     pub(super) hit: Hit,
-    pub(super) from: Anchor,
-    pub(super) to: Anchor,
+    from: Anchor,
+    to: End,
     pub(super) content: Content,
+}
+
+/// Where a value ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With the gap that it begins in, as most do.
+    OfGap,
+    At(Anchor),
 }
 
 /// A position: so many bytes before the start of a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Anchor {
+struct Anchor {
     gap: u32,
     back: u32,
 }
@@ -121,6 +129,7 @@ pub(super) enum Content {
 #[derive(Clone, Copy, Debug, Default)]
 struct Stood {
     start: usize,
+    end: usize,
     escapes: Escapes,
 }
 
@@ -162,12 +171,19 @@ impl Skeletons {
         self.endings.get(number).map(|ending| ending.likeness)
     }
 
-    /// Where `anchor` is in the line last followed, and whether a text that starts there,
-    /// with its gap, holds backslashes.
+    /// Where a value of the line last followed starts and ends, and whether it holds
+    /// backslashes, if it is a text that starts with its gap.
     #[inline]
-    pub(super) fn position(&self, anchor: Anchor) -> Option<(usize, Escapes)> {
-        let Stood { start, escapes } = *self.stood.get(anchor.gap as usize)?;
-        Some((start.checked_sub(anchor.back as usize)?, escapes))
+    pub(super) fn span(&self, sighting: &Sighting) -> Option<(usize, usize, Escapes)> {
+        let Anchor { gap, back } = sighting.from;
+        let Stood { start, end, escapes } = *self.stood.get(gap as usize)?;
+        let end = match sighting.to {
+            End::OfGap => end,
+            End::At(Anchor { gap, back }) => {
+                self.stood.get(gap as usize)?.start.checked_sub(back as usize)?
+            }
+        };
+        Some((start.checked_sub(back as usize)?, end, escapes))
     }
 }
 
@@ -212,7 +228,7 @@ impl Job for Follow<'_> {
                 }
                 continue;
             };
-            *stood.next()? = Stood { start, escapes };
+            *stood.next()? = Stood { start, end, escapes };
             if literal.gap == Gap::End {
                 return Some(literal.ending as usize);
             }

@@ -1,6 +1,6 @@
 //! How a walked line becomes a skeleton.
 
-use super::{Anchor, Content, Ending, Gap, Likeness, Literal, Sighting, Skeletons, Stood};
+use super::{Anchor, Content, End, Ending, Gap, Likeness, Literal, Sighting, Skeletons, Stood};
 use crate::scan::Shape;
 use crate::scan::found::Hit;
 use crate::scan::lanes::HALF;
@@ -230,6 +230,8 @@ impl<'a> Outline<'a> {
             (_, Gap::Word) if from.back == 0 => Content::Word,
             _ => Content::Fixed,
         };
+        let with_gap = self.marks.get(first).is_some_and(|mark| mark.end == end);
+        let to = if with_gap { End::OfGap } else { End::At(to) };
         Some(Sighting { hit, from, to, content })
     }
 }
