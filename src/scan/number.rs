@@ -120,9 +120,10 @@ fn short(raw: &[u8]) -> Option<(u64, usize)> {
 #[inline]
 fn eight_digits(digits: [u8; 8]) -> Option<u64> {
     let word = u64::from_le_bytes(digits);
-    // Above nine a digit carries into the upper half of its byte.
-    let upper = (word | word.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
-    if upper != 0x3030_3030_3030_3030 {
+    let upper_halves = |word: u64| word & 0xf0f0_f0f0_f0f0_f0f0;
+    // Six more than nine is in the next upper half.
+    let above = word.wrapping_add(0x0606_0606_0606_0606);
+    if [word, above].map(upper_halves) != [0x3030_3030_3030_3030; 2] {
         return None;
     }
     let ones = word & 0x0f0f_0f0f_0f0f_0f0f;
