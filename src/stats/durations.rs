@@ -27,7 +27,14 @@ enum Slot {
     #[default]
     Empty,
     Few(Vec<u32>),
-    Many(Box<Histogram<u32>>),
+    Many(Box<Counted>),
+}
+
+/// Durations as a histogram tells them apart, and the longest as it was.
+#[derive(Clone, Debug)]
+struct Counted {
+    histogram: Histogram<u32>,
+    longest: u32,
 }
 
 impl Default for Durations {
@@ -53,13 +60,13 @@ impl Durations {
         let units = (ms * UNITS_PER_MS).clamp(1.0, f64::from(LONGEST)) as u32;
         let Some(slot) = self.slots.at(when) else { return };
         match slot {
-            Slot::Many(histogram) => histogram.saturating_record(units.into()),
+            Slot::Many(counted) => counted.record(units),
             Slot::Few(few) if few.len() < FEW => few.push(units),
             Slot::Few(_) => {
-                if let Some(mut histogram) = empty().map(Box::new) {
-                    slot.add_to(&mut histogram);
-                    histogram.saturating_record(units.into());
-                    *slot = Slot::Many(histogram);
+                if let Some(mut counted) = Counted::nothing().map(Box::new) {
+                    slot.add_to(&mut counted);
+                    counted.record(units);
+                    *slot = Slot::Many(counted);
                 }
             }
             Slot::Empty => {
@@ -79,36 +86,51 @@ impl Durations {
             recent.filter(|slot| !matches!(slot, Slot::Empty))
         };
         let first = filled().next()?;
-        if let (Slot::Many(histogram), None) = (first, filled().nth(1)) {
-            return Some(read(histogram));
+        if let (Slot::Many(counted), None) = (first, filled().nth(1)) {
+            return Some(counted.read());
         }
-        let mut all = empty()?;
+        let mut all = Counted::nothing()?;
         filled().for_each(|slot| slot.add_to(&mut all));
-        Some(read(&all))
+        Some(all.read())
     }
 }
 
 impl Slot {
-    fn add_to(&self, all: &mut Histogram<u32>) {
+    fn add_to(&self, all: &mut Counted) {
         match self {
             Slot::Empty => {}
-            Slot::Few(few) => few.iter().for_each(|units| all.saturating_record((*units).into())),
-            Slot::Many(histogram) => {
-                // All slots share bounds, so adding cannot fail.
-                let _ = all.add(&**histogram);
-            }
+            Slot::Few(few) => few.iter().for_each(|units| all.record(*units)),
+            Slot::Many(counted) => all.add(counted),
         }
     }
 }
 
-fn read(histogram: &Histogram<u32>) -> ([f64; 3], u64) {
-    #[allow(clippy::cast_precision_loss, reason = "at most 6,000,000")]
-    let at = |q: f64| histogram.value_at_quantile(q) as f64 / UNITS_PER_MS;
-    ([at(0.50), at(0.95), at(0.99)], histogram.len())
-}
+impl Counted {
+    fn nothing() -> Option<Counted> {
+        let histogram = Histogram::new_with_bounds(1, LONGEST.into(), 2).ok()?;
+        Some(Counted { histogram, longest: 0 })
+    }
 
-fn empty() -> Option<Histogram<u32>> {
-    Histogram::new_with_bounds(1, LONGEST.into(), 2).ok()
+    fn record(&mut self, units: u32) {
+        self.histogram.saturating_record(units.into());
+        self.longest = self.longest.max(units);
+    }
+
+    fn add(&mut self, other: &Counted) {
+        // All share bounds, so adding cannot fail.
+        let _ = self.histogram.add(&other.histogram);
+        self.longest = self.longest.max(other.longest);
+    }
+
+    /// The histogram answers with the upper end of what it does not tell apart.
+    fn read(&self) -> ([f64; 3], u64) {
+        #[allow(clippy::cast_precision_loss, reason = "at most 6,000,000")]
+        let at = |q: f64| {
+            let units = self.histogram.value_at_quantile(q).min(self.longest.into());
+            units as f64 / UNITS_PER_MS
+        };
+        ([at(0.50), at(0.95), at(0.99)], self.histogram.len())
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +156,16 @@ mod tests {
         assert_eq!(later, 100);
         assert!(durations.percentiles(Mono(400 * S)).is_none());
     }
+
+    #[test]
+    fn no_percentile_is_above_the_longest_duration() {
+        let mut durations = Durations::default();
+        for second in 100..160 {
+            durations.record(Mono(second * S), 1500.0);
+        }
+        assert_eq!(durations.percentiles(Mono(160 * S)).unwrap().0, [1500.0; 3]);
+    }
+
     #[test]
     fn few_durations_cost_little_and_old_ones_nothing() {
         let held = |durations: &Durations| {
