@@ -144,6 +144,11 @@ impl Generation {
         Ok(fill(file, start, found)? && *found == *self.window)
     }
 
+    /// Whether a line begins where it was consumed to.
+    pub fn is_at_line_start(&self) -> bool {
+        self.window.last().is_none_or(|byte| *byte == b'\n')
+    }
+
     /// What it begins with, if something was seen of it and nothing consumed.
     pub fn unread(&self) -> Option<Head> {
         (!self.unread.is_empty()).then(|| self.unread.clone())
