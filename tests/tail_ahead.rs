@@ -139,6 +139,7 @@ fn what_waits_for_an_older_generation_is_heard_at_once() {
     rig.assert_exact("in the end");
     assert_eq!(rig.again, rig.ahead);
     assert_eq!(rig.ahead.len(), 3);
+    assert_eq!(rig.tail().statuses()[0].findings, [], "it grew while it waited, and was not cut");
 }
 
 #[test]

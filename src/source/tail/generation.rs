@@ -125,9 +125,13 @@ impl Generation {
         if self.offset > 0 {
             return Some(false);
         }
-        self.unread.starts(&head).then(|| {
+        // Less may be looked at than was seen before: what stands before a border.
+        let is_more = self.unread.starts(&head);
+        (is_more || head.starts(&self.unread)).then(|| {
             let is_first = self.unread.is_empty() && !head.is_empty();
-            self.unread = head;
+            if is_more {
+                self.unread = head;
+            }
             is_first
         })
     }
