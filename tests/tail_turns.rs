@@ -297,3 +297,21 @@ fn every_line_once_whatever_rotates_between_two_turns() {
         AGAIN.load(Ordering::Relaxed),
     );
 }
+
+/// What is said of a generation that is gone is said with what is there in its place.
+#[test]
+fn killed_after_its_first_batch_it_still_knows_what_is_new() {
+    let story = [
+        Action::Start,
+        Action::Rename,
+        Action::Lines(1),
+        Action::Compress(false),
+        Action::Kill(1),
+        Action::Rename,
+    ];
+    let mut world = World::new(false);
+    for action in &story {
+        world.act(action);
+    }
+    world.end();
+}

@@ -138,6 +138,7 @@ impl Group {
     ) -> Turn {
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
         let mut out = out.keeping(&self.keep);
+        let is_news = !self.memory.unsaid.is_empty();
         for checkpoint in self.memory.unsaid.drain(..) {
             // What is open in that place now may have said so already.
             let place = checkpoint.place;
@@ -146,6 +147,11 @@ impl Group {
             if checkpoint.progress == Generation::Open || !replaced() {
                 out.checkpoint(checkpoint);
             }
+        }
+        if is_news {
+            // With what is gone goes what is there in its place: alone, nothing would say
+            // to another run that it is new.
+            self.files.contents_mut().for_each(|content| content.save(&mut out));
         }
         // Before the first that comes to an empty file is read: what came before it.
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
