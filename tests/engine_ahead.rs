@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::config::{Config, ConfigFile, LoadInput};
 use tripline::domain::{
-    Amount, Batch, Commit, Cost, CostSource, Dedup, ErrorKind, Item, Keep, LimitId, LimitReading, Mono,
-    NameKind, Names, NanoUsd, Observation, Origin, Progress, QueueReading, ReadingSource, Request,
-    Resource, SourceId, Stamp, TextRef, Wall,
+    Amount, Batch, Commit, Cost, CostSource, Dedup, ErrorKind, Item, Keep, LimitId, LimitReading,
+    Mono, NameKind, Names, NanoUsd, Observation, Origin, Progress, QueueReading, ReadingSource,
+    Request, Resource, SourceId, Stamp, TextRef, Wall,
 };
 use tripline::engine::{Effect, Engine, EngineSpec, SourceName, SourceStatus};
 use tripline::snapshot::{self, Snapshot};
@@ -76,8 +76,7 @@ struct World {
 impl World {
     fn new(rules: &str) -> World {
         let file = ConfigFile::Bytes { name: "test".into(), bytes: rules.as_bytes().to_vec() };
-        let config =
-            Config::load(&LoadInput { file: Some(file), ..LoadInput::default() }).unwrap();
+        let config = Config::load(&LoadInput { file: Some(file), ..LoadInput::default() }).unwrap();
         let names = Names::default();
         let source = SourceName { name: "gw".into(), kind: "file", ..SourceName::default() };
         let spec = EngineSpec {

@@ -56,8 +56,7 @@ fn is_heard_ahead(rig: &mut Rig, writer: &mut File) -> String {
 #[test]
 fn what_comes_behind_a_backlog_is_heard_at_once_and_known_again_in_its_turn() {
     let (mut rig, mut writer) = behind(0);
-    let mut fresh: Vec<String> =
-        (0..3).map(|_| is_heard_ahead(&mut rig, &mut writer)).collect();
+    let mut fresh: Vec<String> = (0..3).map(|_| is_heard_ahead(&mut rig, &mut writer)).collect();
     assert_eq!(rig.ahead.len(), 3, "nothing of the past is");
     rig.assert_exact("in the end");
     fresh.sort();

@@ -194,9 +194,8 @@ impl SourceRow {
     /// Something of that time was read. A clock that runs ahead must not hide how old
     /// everything after it is.
     pub fn note_event(&mut self, at: Wall, part: Part, now: Wall) {
-        let newer = |before: Option<Wall>| {
-            before.filter(|before| *before <= now).max(Some(at.min(now)))
-        };
+        let newer =
+            |before: Option<Wall>| before.filter(|before| *before <= now).max(Some(at.min(now)));
         self.newest_event = newer(self.newest_event);
         if part.has_sums() {
             self.newest_in_turn = newer(self.newest_in_turn);

@@ -54,7 +54,11 @@ impl Borders {
     /// Up to where the same is to be said, in a file of that size.
     pub fn next(&self, at: u64, size: u64) -> u64 {
         let ahead = self.ahead.as_ref().map_or([0, 0], |ahead| [ahead.start, ahead.end]);
-        [self.backlog_end].into_iter().chain(ahead).filter(|border| *border > at).fold(size, u64::min)
+        [self.backlog_end]
+            .into_iter()
+            .chain(ahead)
+            .filter(|border| *border > at)
+            .fold(size, u64::min)
     }
 
     /// Where the lines that were read ahead end.
