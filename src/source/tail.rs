@@ -4,7 +4,9 @@
 //! often enough without one, gets every line of every file exactly once, through
 //! rotation, truncation, deletion and reappearance. With [`Resume::From`] that
 //! holds over restarts too: each batch carries the checkpoints of the files whose
-//! lines it holds, and what is committed with it is never read again. It must
+//! lines it holds, and what is committed with it is never read again. Beside that the end
+//! of a file with a long backlog is read ahead ([`Origin::Ahead`](crate::domain::Origin)),
+//! which counts for nothing of this. It must
 //! not know what a line means, nor that events exist: they are only a reason to
 //! call sooner.
 //!
