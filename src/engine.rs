@@ -31,6 +31,7 @@ mod limit_view;
 mod losses;
 pub mod measures;
 mod missing;
+mod part;
 pub mod queues;
 mod readings;
 mod restored;
@@ -72,6 +73,7 @@ use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
 use room::Room;
+use rows::Places;
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
@@ -109,6 +111,8 @@ pub struct Engine {
     room: Room,
     totals: Bucket,
     dedup: Dedup,
+    /// Of what is read ahead of a backlog.
+    ahead: Dedup,
     /// From when on all calls are known.
     known: Mono,
     /// From when on all spend is, a ledger's minutes included.
@@ -152,6 +156,7 @@ impl Engine {
             room: Room::default(),
             totals: Bucket::default(),
             dedup: Dedup::default(),
+            ahead: Dedup::default(),
             known: now.mono,
             spend_known: now.mono,
             deltas: None,
@@ -229,7 +234,10 @@ impl Engine {
                 self.count_call(source, request, now);
             }
             Observation::Limits { .. } => self.close_call(now),
+            Observation::Limit(_) | Observation::Queue(_) | Observation::Metric(_)
+                if !self.part().has_present() => {}
             Observation::Limit(reading) => self.read_limit(reading, now),
+            Observation::Bill(_) if !self.part().has_sums() => self.close_call(now),
             Observation::Bill(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
@@ -255,7 +263,7 @@ impl Engine {
                     self.hear_measure(position, reading.at, now);
                 }
             }
-            other => {
+            other if self.part().has_sums() => {
                 if let Some(row) = self.sources.get_mut(source.0 as usize) {
                     row.note(other, now);
                 }
@@ -263,6 +271,7 @@ impl Engine {
                     self.find_quarantined(source, *reason, *offset, now);
                 }
             }
+            _ => {}
         }
     }
 
@@ -294,6 +303,7 @@ impl Engine {
             }
         }
         self.forget_spent(now, out);
+        self.forget_ahead();
         out.extend(self.findings.take_events().map(Effect::Event));
         kills_first(out, first);
     }
@@ -389,6 +399,7 @@ impl Engine {
     }
 
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
+        let part = self.part();
         self.note_event(source, request.at, now);
         let instead = match self.admit(source, request, now) {
             // Its readings still count; the call does not.
@@ -397,18 +408,21 @@ impl Engine {
             Counting::Instead(request) => Some(request),
         };
         let request = instead.as_deref().unwrap_or(request);
-        self.totals.add(&Bucket::of(request));
         let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
         self.known = self.known.min(when);
-        if let Some(deltas) = &mut self.deltas {
-            if instead.is_none() {
-                deltas.remember(request);
+        if part.has_sums() {
+            self.totals.add(&Bucket::of(request));
+            if let Some(deltas) = &mut self.deltas {
+                if instead.is_none() {
+                    deltas.remember(request);
+                }
+                deltas.count(request, at);
             }
-            deltas.count(request, at);
         }
         let fresh = self.is_fresh(request.at, now);
-        let seen = self.cells.count(request, when, at, &mut self.caps);
-        for position in seen.caps {
+        let seen = self.cells.count(request, when, (part, at), &mut self.caps);
+        let (places, new) = (seen.places, seen.new);
+        for position in seen.caps.iter().filter(|_| part.has_sums()) {
             if let Some(cap) = self.caps.get_mut(*position)
                 && cap.count(request, at, when)
                 && fresh
@@ -417,24 +431,31 @@ impl Engine {
                 self.touched.caps.mark(*position);
             }
         }
-        let (places, new) = (seen.places, seen.new);
-        if fresh {
-            self.cells.heard(&places, when);
-            self.touched.traffic.mark(places.traffic);
-            self.touched.retries.mark(places.retries);
-        }
         if new {
             self.watch_rows(&places);
         }
         self.watch_new_caps();
+        if part.has_present() {
+            self.count_present(request, &places, instead.is_none(), now);
+        }
+    }
+
+    /// What a call says of the present, beside its rows.
+    fn count_present(&mut self, request: &Request, places: &Places, is_new: bool, now: Stamp) {
+        let when = now.mono_of(request.at);
+        if self.is_fresh(request.at, now) {
+            self.cells.heard(places, when);
+            self.touched.traffic.mark(places.traffic);
+            self.touched.retries.mark(places.retries);
+        }
         if let Some((position, new)) = self.queues.call(request, when) {
             if new {
                 self.watch_queue(position);
             }
             self.hear_queue(position, request.at, now);
         }
-        if instead.is_none() {
-            if self.origin == Origin::Live {
+        if is_new {
+            if self.origin != Origin::Backlog {
                 self.switches.heard.hear(request, now);
             }
             let grace = self.limits.obey_grace;
@@ -443,11 +464,10 @@ impl Engine {
         self.call.request = Some(*request);
     }
 
-    /// A clock that runs ahead must not hide how old everything after it is.
     fn note_event(&mut self, source: SourceId, at: Wall, now: Stamp) {
+        let part = self.part();
         if let Some(row) = self.sources.get_mut(source.0 as usize) {
-            let before = row.newest_event.filter(|before| *before <= now.wall);
-            row.newest_event = before.max(Some(at.min(now.wall)));
+            row.note_event(at, part, now.wall);
         }
     }
 

@@ -58,7 +58,7 @@ enum Action {
     Kill(usize),
 }
 
-fn actions() -> impl Strategy<Value = (bool, Vec<Action>)> {
+fn actions() -> impl Strategy<Value = ((bool, bool), Vec<Action>)> {
     let action = prop_oneof![
         6 => (1..40_u64).prop_map(Action::Lines),
         1 => (400..900_u64).prop_map(Action::Lines),
@@ -78,7 +78,7 @@ fn actions() -> impl Strategy<Value = (bool, Vec<Action>)> {
         2 => Just(Action::Start),
         2 => (0..4_usize).prop_map(Action::Kill),
     ];
-    (any::<bool>(), proptest::collection::vec(action, 1..40))
+    (any::<(bool, bool)>(), proptest::collection::vec(action, 1..40))
 }
 
 /// What was written from a creation or truncation on.
@@ -137,8 +137,10 @@ struct World {
 }
 
 impl World {
-    fn new(linked: bool) -> World {
-        let rig = Rig::new(&[if linked { "in/link.log" } else { "in/app.log" }]);
+    fn new(linked: bool, ahead: bool) -> World {
+        let mut rig = Rig::new(&[if linked { "in/link.log" } else { "in/app.log" }]);
+        rig.ahead_beyond = if ahead { 0 } else { u64::MAX };
+        rig.start();
         fs::create_dir(rig.path("in")).unwrap();
         let mut world = World {
             rig,
@@ -693,8 +695,8 @@ fn every_line_once_whatever_happens_to_the_files() {
     let cases = std::env::var("TAIL_MODEL_CASES").ok().map(|cases| cases.parse().unwrap());
     let config = Config { failure_persistence: None, ..Config::with_cases(cases.unwrap_or(4000)) };
     let (cases, seed) = (config.cases, config.rng_seed);
-    let told = TestRunner::new(config).run(&actions(), |(linked, actions)| {
-        let mut world = World::new(linked);
+    let told = TestRunner::new(config).run(&actions(), |((linked, ahead), actions)| {
+        let mut world = World::new(linked, ahead);
         for action in &actions {
             world.act(action);
         }

@@ -53,7 +53,7 @@ enum Action {
     Kill(usize),
 }
 
-fn actions() -> impl Strategy<Value = Vec<Action>> {
+fn actions() -> impl Strategy<Value = (bool, Vec<Action>)> {
     let action = prop_oneof![
         3 => (1..4_u64).prop_map(Action::Lines),
         3 => (20..90_u64).prop_map(Action::Lines),
@@ -69,7 +69,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         2 => Just(Action::Start),
         2 => (0..6_usize).prop_map(Action::Kill),
     ];
-    proptest::collection::vec(action, 1..40)
+    (any::<bool>(), proptest::collection::vec(action, 1..40))
 }
 
 struct World {
@@ -84,8 +84,10 @@ struct World {
 }
 
 impl World {
-    fn new() -> World {
-        let rig = Rig::new(&["app.log"]);
+    fn new(ahead: bool) -> World {
+        let mut rig = Rig::new(&["app.log"]);
+        rig.ahead_beyond = if ahead { 0 } else { u64::MAX };
+        rig.start();
         let writer = rig.writer("app.log");
         let filler = "\0".repeat(LINE);
         let mut world = World { rig, writer, late: None, begun: None, filler };
@@ -145,6 +147,8 @@ impl World {
 
     fn start(&mut self) {
         self.check();
+        AHEAD.fetch_add(self.rig.ahead.len(), Ordering::Relaxed);
+        AGAIN.fetch_add(self.rig.again.len(), Ordering::Relaxed);
         self.rig.start();
     }
 
@@ -257,6 +261,9 @@ fn pack(from: &Path, to: &Path) {
 static ACTIONS: AtomicUsize = AtomicUsize::new(0);
 static KILLS: AtomicUsize = AtomicUsize::new(0);
 static ROTATIONS: AtomicUsize = AtomicUsize::new(0);
+/// Lines that were heard ahead of their turn, and of them again in it.
+static AHEAD: AtomicUsize = AtomicUsize::new(0);
+static AGAIN: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "only the environment can ask for a longer run")]
@@ -268,8 +275,8 @@ fn every_line_once_whatever_rotates_between_two_turns() {
         ..Config::with_cases(cases.unwrap_or(200))
     };
     let (cases, seed) = (config.cases, config.rng_seed);
-    let told = TestRunner::new(config).run(&actions(), |actions| {
-        let mut world = World::new();
+    let told = TestRunner::new(config).run(&actions(), |(ahead, actions)| {
+        let mut world = World::new(ahead);
         for action in &actions {
             world.act(action);
         }
@@ -281,10 +288,30 @@ fn every_line_once_whatever_rotates_between_two_turns() {
         panic!("seed {seed:?}: {e}");
     }
     eprintln!(
-        "{cases} cases of seed {seed:?}, {} actions, {} rotations, {} kills: \
-         0 lines lost, 0 repeated",
+        "{cases} cases of seed {seed:?}, {} actions, {} rotations, {} kills, {} lines ahead and \
+         {} of them known as such in their turn: 0 lines lost, 0 repeated",
         ACTIONS.load(Ordering::Relaxed),
         ROTATIONS.load(Ordering::Relaxed),
         KILLS.load(Ordering::Relaxed),
+        AHEAD.load(Ordering::Relaxed),
+        AGAIN.load(Ordering::Relaxed),
     );
+}
+
+/// What is said of a generation that is gone is said with what is there in its place.
+#[test]
+fn killed_after_its_first_batch_it_still_knows_what_is_new() {
+    let story = [
+        Action::Start,
+        Action::Rename,
+        Action::Lines(1),
+        Action::Compress(false),
+        Action::Kill(1),
+        Action::Rename,
+    ];
+    let mut world = World::new(false);
+    for action in &story {
+        world.act(action);
+    }
+    world.end();
 }

@@ -108,14 +108,20 @@ pub struct Progress {
     pub pending_bytes: u64,
 }
 
-/// Whether what a batch says was there before its source was started.
+/// Since when what a batch says has been there, and whether it was said before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// It came since.
+    /// It came since, and comes this once.
     #[default]
     Live,
-    /// It was: it counts, and stops nothing.
+    /// It was there before its source was started: it counts, and stops nothing.
     Backlog,
+    /// It came since, behind a backlog that is still being read. It tells of the present
+    /// and is in no sum, for it comes once more in its turn.
+    Ahead,
+    /// It was read ahead, and comes now in its turn: it is in the sums, and tells nothing
+    /// new of the present.
+    Again,
 }
 
 /// Observations of one source, in order.

@@ -9,6 +9,7 @@ use super::alerts::Series;
 use super::bills::Days;
 use super::callers::Caller;
 use super::caps::Caps;
+use super::part::Part;
 use super::retries::Retries;
 use super::rows::{IDLE, Places, Rows};
 use super::spec::CapSpec;
@@ -156,9 +157,17 @@ impl Cells {
         }
     }
 
-    /// Count a call in all its rows, in the day of `at`.
-    pub fn count(&mut self, request: &Request, when: Mono, at: Wall, all: &mut Caps) -> Seen<'_> {
-        self.overall.count(request, when);
+    /// Count a call in a part of all its rows, in the day of `at`.
+    pub fn count(
+        &mut self,
+        request: &Request,
+        when: Mono,
+        (part, at): (Part, Wall),
+        all: &mut Caps,
+    ) -> Seen<'_> {
+        if part.has_present() {
+            self.overall.count(request, when);
+        }
         let id = CellId::of(request, &self.apart);
         // What failed may be about names that somebody has invented.
         let take = if request.outcome() == Outcome::Ok { Take::Any } else { Take::Half };
@@ -178,11 +187,15 @@ impl Cells {
             spilled.clear();
             all.covering(request, spilled);
             let places = rows.place(request, take);
-            rows.count(&places, request, when, at);
-            spill(spilled_load, Slice::of(&id), when);
+            rows.count(&places, request, when, (part, at));
+            if part.has_present() {
+                spill(spilled_load, Slice::of(&id), when);
+            }
             return Seen { places, caps: spilled, new: places.made };
         };
-        if let Some(load) = cell.load.at(when) {
+        if part.has_present()
+            && let Some(load) = cell.load.at(when)
+        {
             *load += 1;
         }
         let mut new = new;
@@ -191,7 +204,7 @@ impl Cells {
             cell.places = rows.place(request, take);
             new = cell.places.made;
         }
-        rows.count(&cell.places, request, when, at);
+        rows.count(&cell.places, request, when, (part, at));
         Seen { places: cell.places, caps: &cell.caps, new }
     }
 
@@ -214,10 +227,12 @@ impl Cells {
         &mut self,
         request: &Request,
         when: Option<Mono>,
-        at: Wall,
+        (part, at): (Part, Wall),
         all: &mut Caps,
     ) -> &[u32] {
-        self.add_to_day(request, at, &Sums::of(request).negated());
+        if part.has_sums() {
+            self.add_to_day(request, at, &Sums::of(request).negated());
+        }
         if let Some(when) = when {
             self.overall.take_back(request, when);
         }

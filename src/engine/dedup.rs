@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 
+use super::part::Part;
 use crate::domain::{Commit, CountedCall, Dedup as Id, Keep, Mono, Request, Wall};
 
 /// Calls remembered: as many as a ledger gives back to the next run.
@@ -44,6 +45,8 @@ pub struct Counted {
     pub when: Option<Mono>,
     /// At which time it was counted against caps.
     pub at: Wall,
+    /// In what it was counted.
+    pub part: Part,
 }
 
 /// The last calls with an id.
@@ -73,6 +76,11 @@ impl Dedup {
         }
     }
 
+    /// Whether it is a line about a call that was counted, where the first one counts.
+    pub fn has_repeat(&self, id: Id) -> bool {
+        id.keep == Keep::First && self.known.contains(&id.fingerprint)
+    }
+
     /// A call that an earlier run has counted. Without [`recall`](Self::recall) no
     /// better line can take its place, for as what it was counted is not known.
     pub fn remember(&mut self, fingerprint: u64) {
@@ -82,7 +90,8 @@ impl Dedup {
     /// The same, with what an earlier run counted it as.
     pub fn recall(&mut self, call: &CountedCall) {
         if let Some(id) = call.request.dedup {
-            let counted = Counted { request: call.request, when: None, at: call.at };
+            let (request, at) = (call.request, call.at);
+            let counted = Counted { request, when: None, at, part: Part::All };
             self.keep(id.fingerprint, Box::new(counted));
         }
     }
@@ -172,7 +181,8 @@ mod tests {
 
     fn admit(dedup: &mut Dedup, id: Id, request: &Request) -> Admission {
         let request = Request { dedup: Some(id), ..*request };
-        let counted = |request| Counted { request, when: Some(Mono(0)), at: Wall(0) };
+        let (when, part) = (Some(Mono(0)), Part::All);
+        let counted = |request| Counted { request, when, at: Wall(0), part };
         dedup.admit(id, &request, counted)
     }
 

@@ -37,7 +37,7 @@ impl Heard {
 impl Engine {
     /// Whether something that is read now, and was at `at`, may stop traffic.
     pub(super) fn is_fresh(&self, at: Wall, now: Stamp) -> bool {
-        self.origin == Origin::Live && now.wall.since(at) <= self.limits.max_age
+        self.origin != Origin::Backlog && now.wall.since(at) <= self.limits.max_age
     }
 
     /// Something new is known of a limit, of that time.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::alerts::Series;
 use super::bills::Days;
 use super::callers::Caller;
+use super::part::Part;
 use super::retries::Retries;
 use super::spend::Sums;
 use super::table::{NOWHERE, Table, Take};
@@ -92,8 +93,22 @@ impl Rows {
         }
     }
 
-    /// Count a call.
-    pub fn count(&mut self, places: &Places, request: &Request, when: Mono, at: Wall) {
+    /// Count a part of a call.
+    pub fn count(
+        &mut self,
+        places: &Places,
+        request: &Request,
+        when: Mono,
+        (part, at): (Part, Wall),
+    ) {
+        if part.has_sums()
+            && let Some(sums) = self.days.get_mut(places.days).and_then(|days| days.at(at))
+        {
+            sums.add(&Sums::of(request));
+        }
+        if !part.has_present() {
+            return;
+        }
         if let Some(row) = self.traffic.get_mut(places.traffic) {
             row.count(request, when);
         }
@@ -102,9 +117,6 @@ impl Rows {
         }
         if let Some(row) = self.retries.get_mut(places.retries) {
             row.count(request, when);
-        }
-        if let Some(sums) = self.days.get_mut(places.days).and_then(|days| days.at(at)) {
-            sums.add(&Sums::of(request));
         }
     }
 

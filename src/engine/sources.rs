@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::alerts::Grounds;
+use super::part::Part;
 use super::spec::SourceName;
 use super::traffic::MINUTE;
 use crate::domain::{
@@ -53,8 +54,10 @@ pub struct SourceRow {
     pub by_reason: BTreeMap<&'static str, u64>,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
-    /// Time of the newest event read.
+    /// Time of the newest event read, in its turn or ahead of that.
     pub newest_event: Option<Wall>,
+    /// The same of what was read in its turn.
+    newest_in_turn: Option<Wall>,
     /// When the last line came, or the source began.
     pub last_arrival: Mono,
     recent: Sliding<Recent>,
@@ -101,6 +104,7 @@ impl SourceRow {
             by_reason: BTreeMap::new(),
             rules: Box::default(),
             newest_event: None,
+            newest_in_turn: None,
             last_arrival: now.mono,
             recent: Sliding::new(Duration::from_secs(5), 13),
             read_backlog: None,
@@ -187,6 +191,17 @@ impl SourceRow {
         now.since(since).saturating_sub(patience).as_secs_f64()
     }
 
+    /// Something of that time was read. A clock that runs ahead must not hide how old
+    /// everything after it is.
+    pub fn note_event(&mut self, at: Wall, part: Part, now: Wall) {
+        let newer =
+            |before: Option<Wall>| before.filter(|before| *before <= now).max(Some(at.min(now)));
+        self.newest_event = newer(self.newest_event);
+        if part.has_sums() {
+            self.newest_in_turn = newer(self.newest_in_turn);
+        }
+    }
+
     /// Note something that is not a call.
     pub fn note(&mut self, seen: &Observation, now: Stamp) {
         let recent = self.recent.at(now.mono);
@@ -244,7 +259,7 @@ impl SourceRow {
         if self.progress.bytes_behind == 0 {
             return Some(0.0);
         }
-        self.newest_event.map(|at| now.wall.since(at).as_secs_f64())
+        self.newest_in_turn.map(|at| now.wall.since(at).as_secs_f64())
     }
 
     /// Share of the last minute's lines that were not understood, or a part of which was not.

@@ -25,6 +25,7 @@ use crate::engine::{Calls, Engine, EngineSpec, Event, SourceName};
 use crate::ledger::LedgerError;
 use crate::snapshot::Snapshot;
 use crate::source::net::Asker;
+use crate::source::tail::raise_limit;
 use crate::source::{
     self, Piped, Resume, STDIN, Sinks, SourceError, SourceSpec, Stopper, Tail, Way, stopper,
 };
@@ -157,6 +158,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
 
     let askers = net::askers(&setup.sources, &mut *setup.sinks, &setup.net);
     let sinks = SharedSinks::new(setup.sinks);
+    raise_limit();
     let (resume_journals, resume_files) = source::part(resume);
     read(&setup.sources, &sinks, &resume_files, &reading, &mut threads)?;
     let stop_asking = ask(askers, reading.clone(), &mut threads)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::SourceError;
 use super::packed::{is_foreign, is_packed};
-use super::tail::file::check_regular;
+use super::tail::disk::check_regular;
 
 /// A configured path, checked once.
 #[derive(Clone, Debug)]

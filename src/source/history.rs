@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::glob::{Found, Pattern, rotated};
 use super::packed::{Unpacked, is_packed};
-use super::tail::file;
+use super::tail::disk;
 use super::tail::generation::Head;
 use super::{STDIN, SourceError, SourceSpec};
 
@@ -186,8 +186,8 @@ fn place(path: &Path) -> Option<(u64, u64)> {
 
 /// Whether a compressed file begins as the plain one does.
 fn is_copy(packed: &Path, plain: &Path) -> Option<bool> {
-    let (packed, _) = file::open(packed).ok()?;
-    let (plain, _) = file::open(plain).ok()?;
+    let (packed, _) = disk::open(packed).ok()?;
+    let (plain, _) = disk::open(plain).ok()?;
     let head = Head::of(&plain).ok()?;
     let packed = Head::from_stream(&mut Unpacked::new(packed)).ok()?;
     Some(!packed.is_empty() && packed.starts(&head))

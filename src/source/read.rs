@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::glob::{Found, Pattern};
 use super::packed::{Unpacked, is_foreign, is_packed};
 use super::stdin::read_all;
-use super::tail::file;
+use super::tail::disk;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
 use super::{MakeSink, STDIN, SourceError, SourceSpec};
 use crate::domain::{Batch, Progress, SourceId, Wall};
@@ -102,6 +102,6 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, SourceError> {
     if is_foreign(path) {
         return Err(SourceError::Packed(path.to_owned()));
     }
-    let (file, _) = file::open(path)?;
+    let (file, _) = disk::open(path)?;
     Ok(if is_packed(path) { Box::new(Unpacked::new(file)) } else { Box::new(file) })
 }

@@ -4,7 +4,9 @@
 //! often enough without one, gets every line of every file exactly once, through
 //! rotation, truncation, deletion and reappearance. With [`Resume::From`] that
 //! holds over restarts too: each batch carries the checkpoints of the files whose
-//! lines it holds, and what is committed with it is never read again. It must
+//! lines it holds, and what is committed with it is never read again. Beside that the end
+//! of a file with a long backlog is read ahead ([`Origin::Ahead`](crate::domain::Origin)),
+//! which counts for nothing of this. It must
 //! not know what a line means, nor that events exist: they are only a reason to
 //! call sooner.
 //!
@@ -18,12 +20,14 @@
 //! may be open, the rest of one that is deleted, compressed or moved to another directory
 //! while it is closed.
 
+mod ahead;
 mod archive;
 mod chain;
 mod consumed;
 mod copies;
 mod cut;
-pub(super) mod file;
+pub(super) mod disk;
+mod file;
 mod files;
 mod findings;
 pub(super) mod generation;
@@ -38,13 +42,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::file::Buffer;
+use self::disk::Buffer;
 use self::group::Group;
 use self::handles::Handles;
 use super::{SourceError, SourceSpec, SourceStatus};
 use crate::domain::{Batch, Checkpoint, Mono, SourceId, Stamp};
 
 pub use self::file::UNENDED;
+pub use self::handles::raise_limit;
 pub use self::lines::Deliver;
 
 /// Longest time between two looks at what the paths lead to.
@@ -123,6 +128,14 @@ impl Tail {
             polled: None,
             scanned: None,
         })
+    }
+
+    /// Where more than so many bytes are to be read before the present of a file, read that
+    /// ahead of them; else as soon as it would take a moment.
+    #[must_use]
+    pub fn reading_ahead_beyond(mut self, bytes: u64) -> Tail {
+        self.groups.iter_mut().for_each(|group| group.read_ahead_beyond(bytes));
+        self
     }
 
     /// Read at most one block of each file. `deliver` takes each batch and

@@ -150,6 +150,108 @@ fn catches_up_in_sight(calls: u64) -> bool {
     true
 }
 
+const REFUSALS: &str = "
+[switch]
+armed = true
+[builtin_rules]
+enabled = false
+[[rule]]
+name = \"refused\"
+metric = \"errors.ratio\"
+match = { outcome = \"rate_limited\" }
+above = 0.5
+for = \"0s\"
+min_requests = 10
+severity = \"critical\"
+actions = [\"trip:all\"]
+[[rule]]
+name = \"empty\"
+metric = \"limit.remaining_ratio\"
+below = 0.01
+for = \"0s\"
+severity = \"critical\"
+";
+
+/// A call that was refused by a limit, of which its headers tell.
+fn refusal(truth: &mut Truth) -> String {
+    let n = truth.requests;
+    truth.count();
+    let refused = "\"status\":\"failure\",\"error_information\":{\"error_code\":\"429\",\
+        \"error_class\":\"RateLimitError\"},\"hidden_params\":{\"additional_headers\":{\
+        \"x-ratelimit-limit-requests\":\"500\",\"x-ratelimit-remaining-requests\":\"0\",\
+        \"x-ratelimit-reset-requests\":\"30s\"}}";
+    line(n, SystemTime::now()).replace("\"status\":\"success\"", refused)
+}
+
+/// Calls of the last minute.
+fn of_late(status: &Value) -> u64 {
+    let traffic = status["traffic"].as_array().unwrap();
+    traffic.iter().map(|row| row["requests"].as_u64().unwrap()).sum()
+}
+
+/// Nobody may be blind for as long as it takes to read what is large, least of all after a
+/// restart in the middle of an incident.
+#[test]
+fn the_end_of_a_large_file_is_watched_while_its_past_is_read() {
+    let mut calls = 250_000;
+    while !is_watched_in_sight(calls) {
+        calls *= 2;
+        assert!(calls <= 2_000_000, "its past is always read before anybody can look");
+    }
+}
+
+/// Whether the present was seen before the past of so many calls was read, in two runs of
+/// which the first is killed.
+fn is_watched_in_sight(calls: u64) -> bool {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    log_old(&mut truth, &log, calls, Duration::from_secs(600));
+    let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+    let serve = || serve(&sandbox, REFUSALS, &[&log]);
+    let daemon = Daemon::start(serve());
+    let opened =
+        |status: &Value| status["sources"][0]["state"] == "catching_up" || truth.is(status);
+    status_until(&sandbox, "it reads the past", opened);
+    for _ in 0..20 {
+        file.write_all(refusal(&mut truth).as_bytes()).unwrap();
+    }
+    let tripped = || sandbox.path("state/kill.d/all.kill").exists();
+    until("what is refused now trips", tripped);
+    let seen = status(&sandbox);
+    assert!(seen["totals"]["requests"].as_u64().unwrap() <= truth.requests);
+    let behind = seen["sources"][0]["seconds_behind"].as_f64();
+    if seen["sources"][0]["state"] != "catching_up" || behind < Some(300.0) {
+        daemon.stop();
+        return false;
+    }
+    assert_eq!(contract::snapshot(&seen), [""; 0]);
+    let limits: Vec<_> = seen["limits"].as_array().unwrap().iter().collect();
+    let read = |limit: &&Value| limit["stale"] == false && limit["limit"] == 500;
+    assert_eq!(limits.into_iter().filter(read).count(), 2, "{:#}", seen["limits"]);
+    assert!(seen["sources"][0]["last_line_age_s"].as_f64().unwrap() < 300.0);
+    assert_eq!(of_late(&seen), 20);
+    let firing = |status: &Value, rule: &str| {
+        let mut alerts = status["alerts"].as_array().unwrap().iter();
+        alerts.any(|alert| alert["rule"] == rule && alert["state"] == "firing")
+    };
+    assert!(firing(&seen, "refused") && firing(&seen, "empty"), "{:#}", seen["alerts"]);
+    daemon.kill();
+    let daemon = Daemon::start(serve());
+    for _ in 0..20 {
+        file.write_all(refusal(&mut truth).as_bytes()).unwrap();
+    }
+    let all = |status: &Value| truth.is(status);
+    let seen = status_until(&sandbox, "the present, once more", |status| {
+        of_late(status) >= 20 || all(status)
+    });
+    let in_sight = !all(&seen);
+    let seen = status_until(&sandbox, "all of it", all);
+    assert!(of_late(&seen) <= 40, "none is counted twice");
+    daemon.stop();
+    assert_eq!(status(&sandbox)["totals"], seen["totals"]);
+    in_sight
+}
+
 /// Peak memory of a process, in KiB.
 fn peak_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

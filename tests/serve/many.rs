@@ -1,13 +1,14 @@
 //! Thousands of files and a large one: each in its turn.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use super::calls::{Truth, line, nanos};
 use super::daemon::{Daemon, kept, serve, status, status_until};
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, until};
 
 const SMALL: u64 = 2000;
 const CAPS: &str = "[[cap]]\nname = \"small\"\nusd = 900\nperiod = \"31d\"\n\
@@ -50,6 +51,28 @@ fn in_turns(calls: u64) -> bool {
     daemon.stop();
     assert!(truth.is(&status(&sandbox)) && all_small(&status(&sandbox)));
     fair
+}
+
+/// The limit that a shell sets by itself is no reason to close files in between.
+#[test]
+fn as_many_files_are_open_as_the_system_lets_it_have() {
+    let sandbox = Sandbox::new();
+    let (mut truth, dir) = (Truth::default(), sandbox.path("in"));
+    fs::create_dir(&dir).unwrap();
+    for file in 0..200 {
+        truth.log(&dir.join(format!("{file}.log")), 1);
+    }
+    let plain = serve(&sandbox, "", &[&dir]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -Sn 128 && exec \"$0\" \"$@\""]);
+    limited.arg(plain.get_program()).args(plain.get_args());
+    limited.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(plain.get_current_dir().unwrap()).stdin(Stdio::null());
+    let daemon = Daemon::start(limited);
+    status_until(&sandbox, "all calls", |status| truth.is(status));
+    let open = || fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    until("all are open", || open() > 200);
+    daemon.stop();
 }
 
 #[test]

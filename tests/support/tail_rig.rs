@@ -2,7 +2,7 @@
 //! forgets what is not: a line counts when its batch was committed.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tripline::domain::{
-    Batch, Checkpoint, FaultReason, Generation, Item, LineAt, Mono, Observation, Progress,
+    Batch, Checkpoint, FaultReason, Generation, Item, LineAt, Mono, Observation, Origin, Progress,
     SourceId, Stamp, Wall,
 };
 use tripline::source::tail::{POLL, ROTATE_WAIT};
@@ -114,6 +114,16 @@ impl LineSink for Writer {
     }
 }
 
+/// The lines of a batch.
+fn texts(batch: &Batch) -> impl Iterator<Item = String> {
+    batch.items.iter().filter_map(|item| match item.seen {
+        Observation::Fault { what, .. } => {
+            Some(String::from_utf8_lossy(batch.text_of(what)).into_owned())
+        }
+        _ => None,
+    })
+}
+
 fn say(text: &str, at: LineAt, out: &mut Batch) {
     let what = out.keep_text(text.as_bytes());
     let seen = Observation::Fault { reason: FaultReason::NotJson, what };
@@ -127,6 +137,11 @@ pub struct Rig {
     pub now: Stamp,
     pub store: Store,
     pub heard: Vec<String>,
+    /// What this run has heard ahead of its turn, and in its turn.
+    pub ahead: HashSet<String>,
+    pub again: HashSet<String>,
+    /// Bytes of the past beyond which the present is read ahead.
+    pub ahead_beyond: u64,
     /// Line numbers, as heard.
     pub numbers: Vec<u64>,
     /// What must be heard in the end, how often.
@@ -153,6 +168,9 @@ impl Rig {
             now: Stamp { mono: Mono(5), wall: Wall::from_secs(1_700_000_000) },
             store: Store::default(),
             heard: Vec::new(),
+            ahead: HashSet::new(),
+            again: HashSet::new(),
+            ahead_beyond: 0,
             numbers: Vec::new(),
             wrote: BTreeMap::new(),
             progress: Progress::default(),
@@ -180,7 +198,10 @@ impl Rig {
         let sources = [(SourceId(3), self.spec.clone())];
         self.progress = Progress::default();
         self.dies_after = None;
-        self.tail = Some(Tail::new(&sources, sinks, &resume).unwrap());
+        let tail = Tail::new(&sources, sinks, &resume).unwrap();
+        self.tail = Some(tail.reading_ahead_beyond(self.ahead_beyond));
+        self.ahead.clear();
+        self.again.clear();
     }
 
     pub fn stop(&mut self) {
@@ -238,6 +259,21 @@ impl Rig {
                 None => {}
             }
             assert_eq!(batch.source, SourceId(3));
+            if batch.origin == Origin::Ahead {
+                assert!(batch.checkpoints.is_empty(), "what is read ahead is read again");
+                let progress = Progress { bytes_behind: 0, ..batch.progress };
+                assert_eq!(progress, Progress { bytes_behind: 0, ..self.progress });
+                for text in texts(&batch) {
+                    assert!(self.ahead.insert(text.clone()), "twice ahead: {text}");
+                }
+                return batch;
+            }
+            if batch.origin == Origin::Again {
+                for text in texts(&batch) {
+                    assert!(self.ahead.contains(&text), "not ahead: {text}");
+                    self.again.insert(text);
+                }
+            }
             let mut places: Vec<_> =
                 batch.checkpoints.iter().map(|c| (c.place, c.progress, c.offset)).collect();
             places.sort_by_key(|(place, progress, offset)| (*place, *progress as u8, *offset));
@@ -282,6 +318,7 @@ impl Rig {
     }
 
     /// The end of every story: each line heard exactly once.
+    #[track_caller]
     pub fn assert_exact(&mut self, story: &str) {
         self.settle();
         self.pass(ROTATE_WAIT);

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, Archive};
 use super::consumed::Consumed;
-use super::file::{self, Followed};
+use super::disk;
+use super::file::Followed;
 use super::generation::{FileId, Generation, Head, Mark};
 use super::known::{Known, Past, TELLING};
 use super::lines::Lines;
@@ -245,7 +246,7 @@ pub fn resolve(
     let since = known.since(path);
     let is_unread = |one: &Sibling| {
         let stands = |past: &Past| past.mark().offset == 0 && past.same_place(one.meta());
-        let is_since = |since| file::wall_of(file::time_of(one.meta())) >= since;
+        let is_since = |since| disk::wall_of(disk::time_of(one.meta())) >= since;
         (!one.is_packed() && known.open_at(path).any(stands))
             || (is_new && since.is_some_and(is_since))
     };
@@ -284,7 +285,7 @@ impl Chain {
         siblings: &mut Vec<Sibling>,
     ) {
         for path in paths {
-            let (file, meta) = match file::open(path) {
+            let (file, meta) = match disk::open(path) {
                 Ok((_, meta)) if is_own(FileId::of(&meta)) => continue,
                 Ok(opened) => opened,
                 Err(SourceError::NotAFile { .. }) => continue,
@@ -410,10 +411,8 @@ impl Rest {
                 let mut content = Consumed::all_of(path.to_owned(), id, generation, lines);
                 content.begun(since);
                 let followed = Followed::new(content, file, &meta, now).lying_at(&at);
-                Older::Plain(Box::new(match origin {
-                    Origin::Backlog => followed.with_backlog(),
-                    Origin::Live => followed,
-                }))
+                let is_old = origin == Origin::Backlog;
+                Older::Plain(Box::new(if is_old { followed.with_backlog() } else { followed }))
             }
         };
         if is_known {
@@ -424,11 +423,11 @@ impl Rest {
 }
 
 impl Older {
-    /// Since when what is read of it next has been there.
-    pub fn origin(&self) -> Origin {
+    /// Bytes of it that are still to be read.
+    pub fn behind(&self) -> u64 {
         match self {
-            Older::Plain(file) => file.origin(),
-            Older::Packed(archive) => archive.origin,
+            Older::Plain(file) => file.behind(),
+            Older::Packed(archive) => archive.behind(),
         }
     }
 

@@ -116,6 +116,12 @@ impl Consumed {
         }
     }
 
+    /// Take these bytes for the rest of a line that is none of its own.
+    pub fn pass_over(&mut self, rest_of_line: &[u8]) {
+        self.lines.pass_over(rest_of_line.len() as u64);
+        self.generation.advance(rest_of_line);
+    }
+
     /// Take a line that has no newline, and needs none.
     pub fn take_unended(&mut self, line: &[u8], now: Stamp, out: &mut Outlet<'_>) {
         self.lines.take_unended(line, now.wall, out);

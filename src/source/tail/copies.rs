@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, Found};
 use super::consumed::Consumed;
-use super::file;
+use super::disk;
 use super::generation::FileId;
 use super::known::{Known, Past};
 use super::listings::is_rotation_of;
@@ -52,7 +52,7 @@ pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<
         if !is_rotation_of(name, &entry.file_name()) {
             continue;
         }
-        let Ok((file, meta)) = file::open(&entry.path()) else { continue };
+        let Ok((file, meta)) = disk::open(&entry.path()) else { continue };
         if held.contains(&FileId::of(&meta)) {
             continue;
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::ahead::Borders;
 use super::chain::Older;
 use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
@@ -55,7 +56,7 @@ pub fn restart(
         };
         let (torn, changed, unread) = (file.pending(), file.changed(), file.behind());
         let was_empty = file.is_empty();
-        let content = file.restart(sinks(id, &file.content.path));
+        let (content, borders) = file.restart(sinks(id, &file.content.path));
         let path = content.path.clone();
         if !is_followed {
             begun.push(content.id);
@@ -64,7 +65,7 @@ pub fn restart(
             cut.push((path, changed, None));
         } else if let Some(copy) = copy {
             memory.findings.copied(&path);
-            copies.push((path.clone(), copy, content));
+            copies.push((path.clone(), copy, content, borders));
             cut.push((path, changed, None));
         } else {
             // Nothing is lost of a copy that was read, and that is made anew.
@@ -74,13 +75,13 @@ pub fn restart(
             cut.push((path, changed, Some((content, torn))));
         }
     }
-    for (path, copy, content) in copies {
+    for (path, copy, content, borders) in copies {
         // What it was a copy of before was read, or is gone.
         if let Some(old) = files.take_left(copy.id(), |_| true) {
             memory.known.add(old.content.left(), Some(copy.id()));
         }
         let id = content.id;
-        match go_on_in(copy, &path, content, now) {
+        match go_on_in(copy, &path, (content, borders), now) {
             // Behind what is older, before what is newer.
             Ok(older) => files.read_before(&path, id, older),
             Err(why) => memory.lost(&path, why),
@@ -145,11 +146,16 @@ fn drop_copies(files: &mut Files, memory: &mut Memory, begun: &[FileId]) {
     }
 }
 
-fn go_on_in(copy: CopyOf, path: &Path, content: Consumed, now: Stamp) -> io::Result<Older> {
+fn go_on_in(
+    copy: CopyOf,
+    path: &Path,
+    (content, borders): (Consumed, Borders),
+    now: Stamp,
+) -> io::Result<Older> {
     match copy {
         CopyOf::Plain(at, file, meta) => {
             let content = content.moved_to(FileId::of(&meta));
-            let followed = Followed::new(content, file, &meta, now.mono);
+            let followed = Followed::new(content, file, &meta, now.mono).with_borders(borders);
             Ok(Older::Plain(Box::new(followed.lying_at(&at))))
         }
         CopyOf::Packed(found) => {

@@ -5,31 +5,26 @@
 //! ([`Generation`]): a partial last line is read again when it has grown. So
 //! thousands of files share one buffer, and what a restart needs is what is here.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::mem;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
-
+use super::Turn;
+use super::ahead::{Ahead, Borders};
 use super::consumed::Consumed;
+use super::disk::{Buffer, Changed, open, start_of_last_line, time_of, wall_of};
 use super::generation::{FileId, Generation, Head};
 use super::known::{Again, Known, Past};
-use super::lines::{self, Lines, Outlet};
-use crate::domain::{Checkpoint, Mono, Origin, Stamp, Wall};
+use super::lines::{Lines, Outlet};
+use crate::domain::{Checkpoint, Mono, Origin, Stamp};
 use crate::source::packed::{Packing, packing};
 use crate::source::{BLOCK, LineSink, SourceError, Start};
 
 /// After that time without a byte a last line that needs no newline is complete.
 pub const UNENDED: Duration = Duration::from_secs(3);
-
-/// The buffer all files share. It grows to the longest line that is gathered.
-#[derive(Default)]
-pub struct Buffer(Vec<u8>);
-
-/// When a file was changed last: seconds and nanoseconds of its file system.
-pub type Changed = (i64, i64);
 
 /// What became of one try to read on.
 #[derive(Debug)]
@@ -62,8 +57,10 @@ pub struct Followed {
     changed: Changed,
     /// Bytes up to here were read; from `lines.offset()` on they make no line yet.
     scanned: u64,
-    /// Bytes below this were there before the start.
-    backlog_end: u64,
+    /// What was there before the start, and what was read ahead.
+    borders: Borders,
+    /// What comes to its end while that is read, or while it waits for its turn.
+    ahead: Option<Box<Ahead>>,
     /// Last time it grew, or was left behind by a rotation.
     stirred: Mono,
     /// When what it ended with, without a newline, was last looked at: as of when it
@@ -95,7 +92,8 @@ impl Followed {
             stale: false,
             size: meta.len(),
             changed: time_of(meta),
-            backlog_end: 0,
+            borders: Borders::default(),
+            ahead: None,
             stirred: now,
             rest_seen: None,
             failed: None,
@@ -107,7 +105,13 @@ impl Followed {
     /// All that is there now was there before the start.
     #[must_use]
     pub fn with_backlog(self) -> Self {
-        Followed { backlog_end: self.size, ..self }
+        Followed { borders: Borders::backlog(self.size), ..self }
+    }
+
+    /// The same is known of its bytes as of those of the file it is a copy of.
+    #[must_use]
+    pub fn with_borders(self, borders: Borders) -> Self {
+        Followed { borders, ..self }
     }
 
     /// The same, lying there.
@@ -144,7 +148,41 @@ impl Followed {
             self.size = size;
         }
         self.file = Some(file);
+        if self.scanned >= self.borders.ahead_to() {
+            self.ahead = None;
+        }
         step
+    }
+
+    /// Whether its present can be watched before it is read up to there.
+    pub fn can_look_ahead(&self) -> bool {
+        let is_before = self.scanned <= self.borders.backlog_end();
+        is_before && self.readable() && self.is_open() && !self.borders.were_ahead()
+    }
+
+    /// Watch its present from now on, until it is read up to there.
+    pub fn begin_ahead(&mut self, sink: Box<dyn LineSink + Send>) {
+        let Some(file) = &self.file else { return };
+        let what = (self.content.path.clone(), self.content.id);
+        let begun = Ahead::begin(file, &mut self.borders, what, sink);
+        self.ahead = begun.ok().map(Box::new);
+    }
+
+    /// Read at most one block of what came behind all that is still to be read.
+    pub fn look_ahead(&mut self, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
+        let (Some(ahead), Some(file)) = (&mut self.ahead, &self.file) else { return Turn::Idle };
+        if self.cut.is_some() {
+            return Turn::Idle;
+        }
+        ahead.step(file, &mut self.borders, now, buffer, out).unwrap_or_else(|_| {
+            self.give_up_ahead();
+            Turn::Idle
+        })
+    }
+
+    fn give_up_ahead(&mut self) {
+        self.borders.give_up();
+        self.ahead = None;
     }
 
     fn read_on(
@@ -161,6 +199,7 @@ impl Followed {
         }
         out.counters.totals.bytes_behind += meta.len().saturating_sub(self.size);
         self.size = meta.len();
+        self.borders.end_at(self.size);
         if self.scanned == self.size {
             if changed != self.changed && !self.content.generation.holds(file)? {
                 return Ok(Step::Truncated);
@@ -171,8 +210,8 @@ impl Followed {
             return Ok(Step::Idle);
         }
         let from = self.content.position();
-        // A batch ends where the backlog ends, so that no fresh line passes for old.
-        let end = if self.catching_up() { self.backlog_end.min(self.size) } else { self.size };
+        // A batch ends at each border, so that no fresh line passes for old.
+        let end = self.borders.next(self.scanned, self.size);
         let most = end.saturating_sub(from).min(self.scanned - from + BLOCK as u64);
         let bytes = buffer.read(file, from, most)?;
         // Asked after the read: what was there before it proves nothing.
@@ -330,24 +369,26 @@ impl Followed {
     pub fn resume(&mut self, past: &Past, generation: Generation, sink: Box<dyn LineSink + Send>) {
         let lines = Lines::resume(&past.checkpoint, sink);
         let (path, id) = (self.content.path.clone(), self.content.id);
+        self.give_up_ahead();
         self.content = Consumed::all_of(path, id, generation, lines);
         self.content.begun(past.checkpoint.since);
         (self.scanned, self.cut, self.regrown) = (self.content.position(), None, None);
     }
 
-    /// The file starts anew. Gives what was taken of it until now.
-    pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> Consumed {
+    /// The file starts anew. Gives what was taken of it until now, and what is known of
+    /// its bytes.
+    pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> (Consumed, Borders) {
         (self.cut, self.regrown) = (None, None);
         self.size = 0;
         self.scanned = 0;
-        self.backlog_end = 0;
+        self.ahead = None;
         let mut anew = Consumed::nothing(self.content.path.clone(), self.content.id, sink);
         if let Some(file) = &self.file {
             anew.see(Head::of(file).unwrap_or_default());
             self.changed = file.metadata().map_or(self.changed, |meta| time_of(&meta));
         }
         anew.begun(Some(wall_of(self.changed)));
-        std::mem::replace(&mut self.content, anew)
+        (mem::replace(&mut self.content, anew), mem::take(&mut self.borders))
     }
 
     /// The end: nobody has written to it for long. Its last line counts even
@@ -464,6 +505,11 @@ impl Followed {
         self.size.saturating_sub(self.scanned)
     }
 
+    /// Bytes of before the start that were not read.
+    pub fn past(&self) -> u64 {
+        self.borders.backlog_end().saturating_sub(self.scanned)
+    }
+
     /// Bytes that were read and make no line yet.
     pub fn pending(&self) -> u64 {
         self.scanned.saturating_sub(self.content.lines.offset())
@@ -471,17 +517,17 @@ impl Followed {
 
     /// Still reading what was there before the start.
     pub fn catching_up(&self) -> bool {
-        self.scanned < self.backlog_end
+        self.origin() == Origin::Backlog
     }
 
     /// Since when what it ended with has been there.
     fn origin_of_rest(&self) -> Origin {
-        if self.scanned <= self.backlog_end { Origin::Backlog } else { Origin::Live }
+        if self.scanned <= self.borders.backlog_end() { Origin::Backlog } else { Origin::Live }
     }
 
     /// Since when what is read of it next has been there.
     pub fn origin(&self) -> Origin {
-        if self.catching_up() { Origin::Backlog } else { Origin::Live }
+        self.borders.origin(self.scanned)
     }
 }
 
@@ -500,71 +546,4 @@ pub fn from_start(
     };
     let lines = Lines::starting_at(generation.offset(), sink);
     Ok(Consumed::all_of(path.to_owned(), id, generation, lines))
-}
-
-impl Buffer {
-    /// Read up to `most` bytes from `offset` on.
-    pub fn read(&mut self, file: &File, offset: u64, most: u64) -> io::Result<&[u8]> {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if self.0.len() < most {
-            self.0.resize(most.max(BLOCK), 0);
-        }
-        let mut filled = 0;
-        while let Some(room) = self.0.get_mut(filled..most).filter(|room| !room.is_empty()) {
-            match file.read_at(room, offset + filled as u64) {
-                Ok(0) => break,
-                Ok(n) => filled += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(self.0.get(..filled).unwrap_or_default())
-    }
-}
-
-/// When it was changed last.
-pub fn time_of(meta: &Metadata) -> Changed {
-    (meta.mtime(), meta.mtime_nsec())
-}
-
-/// That moment, to be kept.
-pub fn wall_of((secs, nanos): Changed) -> Wall {
-    Wall(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
-}
-
-/// Open a regular file for reading, without ever waiting for anything.
-pub fn open(path: &Path) -> Result<(File, Metadata), SourceError> {
-    let failed = |why| SourceError::Open { path: path.to_owned(), why };
-    // A pipe or device must not even be opened: that alone may act on it.
-    check_regular(path, &std::fs::metadata(path).map_err(failed)?)?;
-    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
-    check_regular(path, &meta)?;
-    Ok((file, meta))
-}
-
-/// Refuse anything but a regular file.
-pub fn check_regular(path: &Path, meta: &Metadata) -> Result<(), SourceError> {
-    let kind = meta.file_type();
-    let kind = match kind {
-        _ if kind.is_file() => return Ok(()),
-        _ if kind.is_dir() => "a directory",
-        _ if kind.is_fifo() => "a named pipe",
-        _ if kind.is_socket() => "a socket",
-        _ => "a device",
-    };
-    Err(SourceError::NotAFile { path: path.to_owned(), kind })
-}
-
-/// Where a reader who wants only what is new starts: behind the last newline.
-fn start_of_last_line(file: &File, size: u64) -> io::Result<u64> {
-    let from = size.saturating_sub(BLOCK as u64);
-    let mut buffer = Buffer::default();
-    let end = buffer.read(file, from, size - from)?;
-    let newline = memchr::memrchr(b'\n', end);
-    let start = newline.map_or(if from == 0 { 0 } else { size }, |at| from + at as u64 + 1);
-    let rest = usize::try_from(start - from).ok().and_then(|at| end.get(at..)).unwrap_or_default();
-    Ok(if lines::is_json(rest) { size } else { start })
 }

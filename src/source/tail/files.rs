@@ -11,7 +11,8 @@ use std::time::Duration;
 use super::archive::Archive;
 use super::chain::{Held, Older};
 use super::consumed::Consumed;
-use super::file::{self, Changed, Followed};
+use super::disk::{self, Changed};
+use super::file::Followed;
 use super::generation::FileId;
 use crate::domain::{Mono, Progress};
 use crate::source::SourceState;
@@ -80,7 +81,7 @@ impl Files {
             }
             let own = slot.file.as_ref().map(|file| file.content.id);
             if let Some(meta) = meta.as_ref().ok().filter(|meta| own == Some(FileId::of(meta))) {
-                slot.led = Some(file::time_of(meta));
+                slot.led = Some(disk::time_of(meta));
             }
             let id = meta.map(|meta| FileId::of(&meta));
             let open = slot.file.as_ref().filter(|file| file.failed.is_none());
@@ -203,6 +204,16 @@ impl Files {
         });
         let all = self.drained.iter_mut().map(Reading::File).chain(slots);
         all.filter(|reading| !matches!(reading, Reading::File(file) if !file.readable()))
+    }
+
+    /// Files that paths lead to and of whose present nothing will be read before so many
+    /// bytes of the past.
+    pub fn far_behind(&mut self, bytes: u64) -> impl Iterator<Item = &mut Followed> {
+        self.paths.values_mut().filter_map(move |slot| {
+            let file = slot.file.as_mut()?;
+            let past = file.past() + slot.older.iter().map(Older::behind).sum::<u64>();
+            (past > bytes && file.can_look_ahead()).then_some(file)
+        })
     }
 
     /// Files that wait for their turn, each behind something older.

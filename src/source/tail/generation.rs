@@ -125,9 +125,13 @@ impl Generation {
         if self.offset > 0 {
             return Some(false);
         }
-        self.unread.starts(&head).then(|| {
+        // Less may be looked at than was seen before: what stands before a border.
+        let is_more = self.unread.starts(&head);
+        (is_more || head.starts(&self.unread)).then(|| {
             let is_first = self.unread.is_empty() && !head.is_empty();
-            self.unread = head;
+            if is_more {
+                self.unread = head;
+            }
             is_first
         })
     }
@@ -142,6 +146,11 @@ impl Generation {
         let start = self.offset - self.window.len() as u64;
         let Some(found) = found.get_mut(..self.window.len()) else { return Ok(false) };
         Ok(fill(file, start, found)? && *found == *self.window)
+    }
+
+    /// Whether a line begins where it was consumed to.
+    pub fn is_at_line_start(&self) -> bool {
+        self.window.last().is_none_or(|byte| *byte == b'\n')
     }
 
     /// What it begins with, if something was seen of it and nothing consumed.

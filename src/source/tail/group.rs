@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ahead;
 use super::chain::{self, Older};
 use super::consumed::Consumed;
 use super::cut;
-use super::file::{self, Buffer, Changed, Followed, Step};
+use super::disk::{self, Buffer, Changed};
+use super::file::{self, Followed, Step};
 use super::files::{Files, Reading};
 use super::generation::FileId;
 use super::handles::Handles;
@@ -39,6 +41,8 @@ pub struct Group {
     /// What this run leaves for the next one.
     keep: Keep,
     counters: Counters,
+    /// Bytes of the past beyond which the present is read ahead.
+    ahead_beyond: u64,
     started: bool,
     /// What was there at the first look and could not be opened, and how long it was.
     unread: HashMap<PathBuf, (FileId, u64)>,
@@ -58,6 +62,7 @@ impl Group {
             memory: Memory { listings: Listings::with(spec.olddir.clone()), ..Memory::default() },
             keep: Keep::default(),
             counters: Counters::default(),
+            ahead_beyond: ahead::WORTH,
             started: false,
             unread: HashMap::new(),
         })
@@ -76,6 +81,11 @@ impl Group {
         if left.sources.iter().any(|name| **name == *self.name) {
             self.start = Start::Beginning;
         }
+    }
+
+    /// Read ahead where more than so much is to be read before the present.
+    pub fn read_ahead_beyond(&mut self, bytes: u64) {
+        self.ahead_beyond = bytes;
     }
 
     /// Find out which files the patterns mean now.
@@ -107,6 +117,10 @@ impl Group {
         }
         self.find_drained(now, handles);
         self.files.waiting_mut().for_each(|file| file.look(now));
+        for file in self.files.far_behind(self.ahead_beyond) {
+            let sink = sinks(self.id, &file.content.path);
+            file.begin_ahead(sink);
+        }
         self.memory.listings.forget();
         self.started = true;
         self.files.count_into(&mut self.counters.totals);
@@ -124,6 +138,7 @@ impl Group {
     ) -> Turn {
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
         let mut out = out.keeping(&self.keep);
+        let is_news = !self.memory.unsaid.is_empty();
         for checkpoint in self.memory.unsaid.drain(..) {
             // What is open in that place now may have said so already.
             let place = checkpoint.place;
@@ -132,6 +147,11 @@ impl Group {
             if checkpoint.progress == Generation::Open || !replaced() {
                 out.checkpoint(checkpoint);
             }
+        }
+        if is_news {
+            // With what is gone goes what is there in its place: alone, nothing would say
+            // to another run that it is new.
+            self.files.contents_mut().for_each(|content| content.save(&mut out));
         }
         // Before the first that comes to an empty file is read: what came before it.
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
@@ -144,13 +164,11 @@ impl Group {
         for reading in self.files.readable_mut() {
             let more = match reading {
                 Reading::File(file) => {
-                    out.begin(file.origin());
                     let more = step(file, now, buffer, &mut out);
                     handles.opened(file);
                     more
                 }
                 Reading::Older(path, older) => {
-                    out.begin(older.origin());
                     let more = step_older(older, now, buffer, &mut out);
                     older.file_mut().into_iter().for_each(|file| handles.opened(file));
                     if more == Turn::Idle {
@@ -160,6 +178,11 @@ impl Group {
                 }
             };
             if more == Turn::More {
+                turn = Turn::More;
+            }
+        }
+        for file in self.files.waiting_mut() {
+            if file.look_ahead(now, buffer, &mut out) == Turn::More {
                 turn = Turn::More;
             }
         }
@@ -259,7 +282,7 @@ impl Group {
             self.files.place(path, None, now.mono);
             return Ok(());
         }
-        let (file, meta) = match file::open(path) {
+        let (file, meta) = match disk::open(path) {
             Ok(opened) => opened,
             Err(e @ SourceError::NotAFile { .. }) => {
                 self.files.place(path, None, now.mono);
@@ -355,7 +378,7 @@ impl Group {
         handles.opened(&mut followed);
         let since = self.files.led(path).filter(|_| !is_first && !is_back);
         self.files.place(path, Some(followed), now.mono);
-        self.files.leads(path, file::time_of(meta));
+        self.files.leads(path, disk::time_of(meta));
         self.read_missed(path, since, now, sinks);
         Ok(())
     }
@@ -409,9 +432,13 @@ fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
 }
 
 fn step(file: &mut Followed, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
+    out.begin(file.origin());
     match file.step(now, buffer, out) {
-        Step::Idle => return Turn::Idle,
-        Step::More => return Turn::More,
+        Step::Idle => {}
+        Step::More => {
+            file.look_ahead(now, buffer, out);
+            return Turn::More;
+        }
         Step::Truncated => file.cut = Some(now.mono),
         Step::Failed(why) => {
             let path = file.content.path.clone();
@@ -424,7 +451,10 @@ fn step(file: &mut Followed, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'
 fn step_older(older: &mut Older, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
     match older {
         Older::Plain(file) => step(file, now, buffer, out),
-        Older::Packed(archive) => archive.step(now, out),
+        Older::Packed(archive) => {
+            out.begin(archive.origin);
+            archive.step(now, out)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! How many files may be open at once. With more files than that, idle ones are
 //! closed and found again by path and identity when they have changed.
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::file::Followed;
 
@@ -11,6 +11,20 @@ const SPARED: u64 = 64;
 const MOST: u64 = 4096;
 /// Fewer make no sense.
 const LEAST: u64 = 16;
+/// What a process is allowed to raise its limit to, where it may: what it starts inherits
+/// that, and some programs look at each handle that they could have.
+const RAISED: u64 = 16_384;
+
+/// Let this process open as many files as it may, within reason: the usual soft limit is for
+/// programs that can't count further.
+pub fn raise_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(RAISED, |maximum| maximum.min(RAISED));
+    if current.is_some_and(|current| current < wanted) {
+        // Where that is refused, files are closed in between.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    }
+}
 
 /// The handles of all sources.
 pub struct Handles {

@@ -63,9 +63,9 @@ impl<'a> Outlet<'a> {
         Outlet { keep, ..self }
     }
 
-    /// Whether checkpoints are wanted.
+    /// Whether checkpoints are wanted. What is read ahead is read again.
     pub fn keeps(&self) -> bool {
-        *self.keep != Keep::Nothing
+        *self.keep != Keep::Nothing && self.origin != Origin::Ahead
     }
 
     /// What comes next has been there since then. Old and new lines share no batch.
@@ -102,9 +102,14 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    fn took(&mut self, bytes: u64) {
+    /// A line was taken. What is read ahead counts when it comes in its turn.
+    fn took(&mut self, bytes: u64, is_blank: bool) {
+        if self.origin == Origin::Ahead {
+            return;
+        }
         let totals = &mut self.counters.totals;
         totals.lines += 1;
+        totals.blank += u64::from(is_blank);
         totals.bytes += bytes;
         totals.bytes_behind = totals.bytes_behind.saturating_sub(bytes);
     }
@@ -175,6 +180,11 @@ impl Lines {
         self.sink.format()
     }
 
+    /// Begin so many bytes later, between two lines.
+    pub fn pass_over(&mut self, bytes: u64) {
+        self.offset += bytes;
+    }
+
     /// Take complete lines off bytes that stand at [`position`](Self::position),
     /// all of them or until the batch is full; says how many bytes were used. A
     /// rest longer than [`LONG_LINE`] is used too, in parts.
@@ -236,26 +246,23 @@ impl Lines {
         self.number += 1;
         out.quarantine(self.number, FaultReason::Torn, self.offset, len);
         self.offset += len;
-        out.took(len);
+        out.took(len, false);
     }
 
     fn end_line(&mut self, piece: &[u8], newline: u64, received: Wall, out: &mut Outlet<'_>) {
         let at = self.at(received);
-        let len;
+        let (len, is_blank);
         if self.long.is_some() || piece.len() > LONG_LINE {
             self.parts(piece);
-            len = self.long.take().unwrap_or(0);
+            (len, is_blank) = (self.long.take().unwrap_or(0), false);
             self.sink.long_end(at, len, out.batch);
         } else {
-            len = piece.len() as u64;
-            if piece.iter().all(u8::is_ascii_whitespace) {
-                out.counters.totals.blank += 1;
-            }
+            (len, is_blank) = (piece.len() as u64, piece.iter().all(u8::is_ascii_whitespace));
             self.sink.line(piece, at, out.batch);
         }
         self.number = at.number;
         self.offset += len + newline;
-        out.took(len + newline);
+        out.took(len + newline, is_blank);
     }
 
     fn parts(&mut self, bytes: &[u8]) {

@@ -9,7 +9,7 @@ use std::iter;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 
-use super::file;
+use super::disk;
 use super::generation::FileId;
 use crate::domain::Wall;
 
@@ -59,8 +59,8 @@ impl Listings {
         let beside = self.beside(path, &HashSet::new());
         let beside = beside.iter().filter_map(|path| path.metadata().ok());
         let after =
-            beside.map(|meta| Wall(file::wall_of(file::time_of(&meta)).0.saturating_add(1)));
-        after.fold(file::wall_of(file::time_of(own)), Wall::max)
+            beside.map(|meta| Wall(disk::wall_of(disk::time_of(&meta)).0.saturating_add(1)));
+        after.fold(disk::wall_of(disk::time_of(own)), Wall::max)
     }
 
     /// Look at them, and again if files were renamed meanwhile: rotation goes from

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use super::chain;
-use super::file::Changed;
+use super::disk::Changed;
 use super::files::Files;
 use super::findings::{Finding, Findings};
 use super::generation::{self, FileId};

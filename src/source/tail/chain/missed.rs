@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::{Chain, Rest, Sibling};
 use crate::source::packed::{is_foreign, is_packed};
 use crate::source::tail::consumed::Consumed;
-use crate::source::tail::file::{self, Changed};
+use crate::source::tail::disk::{self, Changed};
 use crate::source::tail::generation::{FileId, Head};
 use crate::source::tail::known::Known;
 
@@ -56,7 +56,7 @@ impl Held {
     /// asked, but who compresses keeps the time, some to the second only.
     fn has_rotated(&self, path: &Path) -> bool {
         let Ok(meta) = path.metadata() else { return false };
-        let (secs, nanos) = file::time_of(&meta);
+        let (secs, nanos) = disk::time_of(&meta);
         self.rotated.iter().any(|at| *at == (secs, nanos) || (nanos == 0 && at.0 == secs))
     }
 }
