@@ -9,6 +9,14 @@ use std::borrow::Cow;
 /// has a name, it is that one, since its switch looks for files by it.
 const NAMES: &[(&str, &[&str])] = &[
     ("openai", &[]),
+    ("anthropic", &[]),
+    ("groq", &[]),
+    ("cerebras", &[]),
+    ("sambanova", &[]),
+    ("deepinfra", &[]),
+    ("replicate", &[]),
+    ("baseten", &[]),
+    ("ollama", &[]),
     ("azure", &["azureopenai", "azureaiopenai", "azaiopenai"]),
     ("azure_ai", &["azureaiinference", "azaiinference"]),
     ("bedrock", &["awsbedrock", "amazonbedrock", "bedrockconverse", "aws", "amazon"]),
@@ -49,7 +57,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("openrouter", &[]),
 ];
 
-/// What Vercel's SDK puts behind a name and a dot: which API of it was called.
+/// What Vercel's SDK puts behind the name of a provider and a dot: which API of it was
+/// called. A gateway or a host may well be called so, too.
 const APIS: &[&str] = &[
     "chat",
     "completion",
@@ -67,24 +76,24 @@ const APIS: &[&str] = &[
 /// in lower case.
 #[must_use]
 pub fn name(written: &str) -> Cow<'_, str> {
-    let service = match written.rsplit_once('.') {
-        Some((service, api))
-            if !service.is_empty() && APIS.iter().any(|known| api.eq_ignore_ascii_case(known)) =>
-        {
-            service
-        }
-        _ => written,
-    };
-    let known = NAMES.iter().find(|(name, others)| {
-        is_spelling(service, name) || others.iter().any(|other| is_spelling(service, other))
+    let service = written.rsplit_once('.').and_then(|(service, api)| {
+        APIS.iter().any(|known| api.eq_ignore_ascii_case(known)).then(|| known(service))?
     });
-    match known {
-        Some((name, _)) => Cow::Borrowed(name),
-        None if service.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-            Cow::Owned(service.to_ascii_lowercase())
+    match service.or_else(|| known(written)) {
+        Some(name) => Cow::Borrowed(name),
+        None if written.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(written.to_ascii_lowercase())
         }
-        None => Cow::Borrowed(service),
+        None => Cow::Borrowed(written),
     }
+}
+
+/// The name of one that is known.
+fn known(written: &str) -> Option<&'static str> {
+    let found = NAMES.iter().find(|(name, others)| {
+        is_spelling(written, name) || others.iter().any(|other| is_spelling(written, other))
+    });
+    found.map(|(name, _)| *name)
 }
 
 /// Whether two texts are one word but for letter case and what stands between words.
@@ -135,6 +144,8 @@ mod tests {
             ("DeepSeek", "deepseek"),
             ("My-Router", "my-router"),
             ("gw.internal", "gw.internal"),
+            ("acme.chat", "acme.chat"),
+            ("LLM.Chat", "llm.chat"),
             (".chat", ".chat"),
             ("", ""),
         ] {
