@@ -108,7 +108,7 @@ impl Gauge {
         // What has shown to count money does so when it shows a whole number, too.
         let money = last.id.resource == Resource::Spend;
         let resource = if money { Resource::Spend } else { id.resource };
-        last.id = LimitId { window_s, resource, ..id };
+        last.id = LimitId { resource, window_s, ..id };
         last.window_from = window_from;
         last.at = reading.at;
         last.limit = reading.limit.or(last.limit);
