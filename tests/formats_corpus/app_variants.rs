@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use tripline::domain::ErrorKind;
 
+use crate::gateway_variants::said;
 use crate::trace_variants::Read;
 
 #[test]
@@ -143,4 +144,32 @@ fn a_record_of_no_format_counts_where_any_format_has_a_word_for_its_cost() {
         let read = Read::lines(&[call.clone(), record.clone()]);
         assert_eq!(read.counted().len(), calls, "{record}");
     }
+}
+
+/// What pino makes of an error that Vercel's SDK throws: all there is of a refused call.
+#[test]
+fn an_error_of_vercels_sdk_is_a_refused_call() {
+    let line = |key: &str, url: &str| {
+        format!(
+            r#"{{"level":50,"time":1795187477000,"msg":"llm failed","{key}":{{"type":"AI_APICallError","message":"Too Many Requests","url":"{url}","requestBodyValues":{{"model":"gpt-4o"}},"statusCode":429,"responseHeaders":{{"retry-after":"2","x-ratelimit-limit-requests":"500","x-ratelimit-remaining-requests":"0"}},"responseBody":"{{\\"error\\":{{\\"message\\":\\"x\\",\\"type\\":\\"requests\\"}}}}","isRetryable":true}}}}"#
+        )
+    };
+    for key in ["err", "error"] {
+        let said = said(&line(key, "https://api.openai.com/v1/responses"));
+        assert_eq!(
+            said,
+            "app-json openai /gpt-4o 429 rate_limit_requests by:upstream wait:2 end:477000 [requests 0/500]",
+            "{key}"
+        );
+        let other = line(key, "https://api.example.com/orders");
+        assert!(!self::said(&other).contains("429"), "{other}");
+    }
+}
+
+#[test]
+fn thoughts_that_the_total_holds_beside_the_output_are_output() {
+    let said = said(
+        r#"{"ts":"2026-11-20T15:11:17Z","model":"m","prompt_tokens":100,"completion_tokens":20,"thoughts_tokens":30,"total_tokens":150}"#,
+    );
+    assert!(said.contains("in:100 out:50"), "{said}");
 }
