@@ -88,6 +88,15 @@ pub fn name(written: &str) -> Cow<'_, str> {
     }
 }
 
+/// The provider that a model's name begins with, as LiteLLM writes it: `groq/llama-3.3-70b`.
+/// Who made a model with open weights may have the same name, and serves it not always.
+#[must_use]
+pub fn of_model(model: &str) -> Option<&'static str> {
+    let (prefix, name) = model.split_once('/')?;
+    let (provider, _) = NAMES.iter().find(|(provider, _)| *provider == prefix)?;
+    (!name.starts_with("gpt-oss")).then_some(provider)
+}
+
 /// The name of one that is known.
 fn known(written: &str) -> Option<&'static str> {
     let found = NAMES.iter().find(|(name, others)| {
@@ -109,6 +118,25 @@ fn plain(text: &str) -> impl Iterator<Item = u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_models_name_may_begin_with_its_provider() {
+        for (model, provider) in [
+            ("openai/gpt-4o", Some("openai")),
+            ("groq/llama-3.3-70b-versatile", Some("groq")),
+            ("vertex_ai/gemini-2.5-flash", Some("vertex_ai")),
+            ("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", Some("bedrock")),
+            ("openrouter/openai/gpt-4o", Some("openrouter")),
+            // Makers of models that anybody serves, and other names of a router.
+            ("openai/gpt-oss-120b", None),
+            ("mistralai/Mistral-7B-Instruct", None),
+            ("google/gemini-2.5-flash", None),
+            ("Qwen/Qwen2.5-7B", None),
+            ("gpt-4o", None),
+        ] {
+            assert_eq!(of_model(model), provider, "{model}");
+        }
+    }
 
     #[test]
     fn a_provider_has_one_name_however_it_is_written() {

@@ -173,3 +173,49 @@ fn thoughts_that_the_total_holds_beside_the_output_are_output() {
     );
     assert!(said.contains("in:100 out:50"), "{said}");
 }
+
+#[test]
+fn a_refusal_that_names_the_switch_is_the_switchs() {
+    for more in [
+        r#""status":503,"error_type":"kill_switch""#,
+        r#""status":503,"error_code":"llm_kill_switch""#,
+        r#""status":503,"error":"kill-switch""#,
+        r#""status":503,"outcome":"blocked_by_kill_switch""#,
+        r#""status_code":503,"error":{"code":"kill_switch"}"#,
+        r#""status_code":503,"kill_switch":"all""#,
+    ] {
+        let line = format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"m",{more}}}"#);
+        assert!(said(&line).contains("kill_switch"), "{line}: {}", said(&line));
+    }
+    // In other answers the same word is somebody's text.
+    for more in
+        [r#""status":500,"error":"kill-switch""#, r#""status":503,"error":"no kill_switch""#]
+    {
+        let line = format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"m",{more}}}"#);
+        assert!(!said(&line).contains("kill_switch"), "{line}: {}", said(&line));
+    }
+}
+
+#[test]
+fn a_model_tells_its_provider_and_a_duration_its_unit() {
+    let line = |model: &str, more: &str| {
+        said(&format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"{model}","status":200{more}}}"#))
+    };
+    assert!(line("groq/llama-3.3-70b", "").starts_with("app-json groq /groq/llama-3.3-70b"));
+    let routed = line("openai/gpt-4o", r#","provider":"openrouter""#);
+    assert!(routed.starts_with("app-json openrouter /openai/gpt-4o"), "{routed}");
+    assert!(line("m", r#","latency_ms":"1.2s""#).contains("ms:1200.0"));
+    assert!(!line("m", r#","latency_ms":"soon""#).contains("ms:"));
+}
+
+#[test]
+fn what_nginx_refused_without_asking_is_the_gateways() {
+    for (status, upstream, by_gateway) in
+        [(503, "", true), (403, "-", true), (503, "503", false), (200, "", false)]
+    {
+        let line = json!({"time": "2026-11-20T15:11:17+00:00", "status": status.to_string(),
+            "upstream_status": upstream, "request_uri": "/v1/chat/completions", "request_time": 0.0});
+        let said = said(&line.to_string());
+        assert_eq!(said.contains("by:gateway"), by_gateway, "{line}: {said}");
+    }
+}

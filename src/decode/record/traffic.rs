@@ -24,6 +24,10 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
+        // Whoever calls through a library names the provider with the model.
+        if let (None, Some(model)) = (request.provider, request.model) {
+            request.provider = self.names.provider_of(model);
+        }
         if map.access_log && self.is_told_elsewhere(map) {
             self.note_ignored("the access log in this source tells of the same call");
             return place.push(out, Observation::Ignored { reason: "not_counted" });
