@@ -341,6 +341,7 @@ fn not_every_model_is_of_a_language() {
         r#"{"vin":"5YJ3","model":"Model 3","status":"charging","duration_s":1200}"#,
         r#"{"model":"App\Models\User","status":200,"latency_ms":3}"#,
         r#"{"model":7,"status":200}"#,
+        r#"{"type":"error","error":{"type":"TypeError","message":"x"},"request_id":"5f0c"}"#,
     ] {
         assert_eq!(taken(&formats, &names, &[line.as_bytes()]), None, "{line}");
     }
@@ -361,6 +362,45 @@ fn not_every_model_is_of_a_language() {
     ] {
         let format = taken(&formats, &names, &[line.as_bytes()]);
         assert_eq!(format.as_deref(), Some("app-json"), "{line}");
+    }
+}
+
+/// What it is besides has to tell where a name may be that of a class, of a product or of a
+/// model that sees: a provider, tokens, a path, a refusal as such APIs refuse.
+#[test]
+fn a_name_of_anything_is_a_model_where_more_tells_so() {
+    let formats = Arc::new(Formats::builtin());
+    let names = Names::default();
+    let calls = |format: Option<&str>, provider: Option<&str>, line: &str| {
+        let (format, provider) = (format.map(Into::into), provider.map(Into::into));
+        let options = DecodeOptions { format, provider, ..DecodeOptions::default() };
+        let mut decoder = Decoder::new(Arc::clone(&formats), &names, options).unwrap();
+        let mut batch = Batch::default();
+        decoder.line(line.as_bytes(), at(1, 1, NOW), &mut batch);
+        batch.items.iter().filter(|item| matches!(item.seen, Observation::Request { .. })).count()
+    };
+    for name in ["User", "OrderItem", "F-150", "X5", "resnet50", "yolov8n"] {
+        for (rest, count) in [
+            (r#""status":"ok","duration_ms":3"#, 0),
+            (r#""status":200,"latency_ms":3"#, 0),
+            (r#""status":500,"error":"boom""#, 0),
+            (r#""status":200,"provider":"openai""#, 1),
+            (r#""latency_ms":3,"input_tokens":5,"output_tokens":7"#, 1),
+            (r#""status":429,"latency_ms":3"#, 1),
+            (r#""latency_ms":3,"error":"This model's maximum context length is 8192 tokens""#, 1),
+            (r#""status":500,"path":"/v1/chat/completions""#, 1),
+        ] {
+            let line = format!(r#"{{"model":"{name}",{rest}}}"#);
+            assert_eq!(calls(None, None, &line), count, "{line}");
+            assert_eq!(calls(Some("app-json"), None, &line), 1, "{line}");
+            assert_eq!(calls(None, Some("acme"), &line), 1, "{line}");
+        }
+        let pairs = format!("ts=2026-11-20T15:11:17Z msg=saved model={name} status=200 dur=3ms");
+        assert_eq!(calls(None, None, &pairs), 0, "{pairs}");
+    }
+    for name in ["prod-chat", "gpt-4o", "GPT-4", "QwQ-32B", "O3", "sonnet", "Qwen/Qwen2.5-7B"] {
+        let line = format!(r#"{{"model":"{name}","status":503,"latency_ms":3}}"#);
+        assert_eq!(calls(None, None, &line), 1, "{line}");
     }
 }
 

@@ -52,6 +52,10 @@ pub fn rows(
             Observation::Limit(reading) => {
                 if let Some(row) = rows.last_mut() {
                     row.limits.push(writer.limit(reading));
+                    // Beside a call they are those of its provider.
+                    if row.fields.get("kind").is_some_and(|kind| kind == "limits") {
+                        row.maybe("provider", writer.name(reading.id.provider));
+                    }
                 }
                 continue;
             }

@@ -7,6 +7,7 @@ use super::frame::packed::{self, Unpacked};
 use super::headers::HeaderBag;
 use super::map::Field;
 use super::moment::Around;
+use super::status;
 use super::tokens::{larger, tier, tokens};
 use crate::domain::{Tier, Tokens, Wall};
 use crate::scan::{Found, Kind, Shape, Value, scan_line};
@@ -132,12 +133,17 @@ impl Body {
         let said = line.text(line.alts(map, Field::ServiceTier), scratch, |word| Some(tier(word)));
         self.tier = said.or(self.tier);
         for alt in line.alts(map, Field::ErrorText) {
-            if let Some(value) = line.value(alt).filter(|value| value.raw.len() > 2) {
+            if let Some(value) = line.value(alt).filter(|value| is_error(*value)) {
                 let room = ERROR_LIMIT.saturating_sub(self.error.len());
                 self.error.extend(value.raw.iter().take(room));
             }
         }
     }
+}
+
+/// Whether it is an error, or says that there is one.
+fn is_error(value: Value<'_>) -> bool {
+    value.kind == Kind::True || status::is_error(value)
 }
 
 impl Usage {

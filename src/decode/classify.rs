@@ -4,6 +4,7 @@
 //! rewrite statuses, and one status hides many causes, so no single part
 //! decides. What the texts mean is data: the table is in `words`.
 
+mod models;
 mod needle;
 mod words;
 
@@ -52,6 +53,14 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
         retryable: retryable(kind),
         retry_after_s: None,
     }
+}
+
+/// Whether an error is one that only services with language models give.
+pub(super) fn speaks_of_models(error: &[u8]) -> bool {
+    let texts = [error];
+    let texts = Haystack::new(&texts);
+    models::TYPES.iter().any(|known| error.eq_ignore_ascii_case(known.as_bytes()))
+        || models::WORDS.iter().any(|needle| texts.holds(needle))
 }
 
 /// What a text alone makes of a failure.

@@ -50,16 +50,11 @@ const PROVIDERS: &[&str] = &[
     "vllm",
     "litellm",
 ];
-/// What an API of models answers without a model, and what any API does.
-const LISTS: &[&str] = &[
-    "models",
-    "files",
-    "batches",
-    "vector_stores",
-    "uploads",
-    "jobs",
-    "count_tokens",
-    "tokenize",
+/// What an API of models answers without a model.
+const LISTS: &[&str] =
+    &["models", "files", "batches", "vector_stores", "uploads", "jobs", "count_tokens", "tokenize"];
+/// What any API answers.
+const STATES: &[&str] = &[
     "organization",
     "usage",
     "costs",
@@ -106,7 +101,7 @@ const METHODS: &[&str] = &[
 pub(super) enum Method {
     /// `POST` calls a model; of words that are no methods nobody knows.
     Calls,
-    /// `GET` may ask what became of an earlier call.
+    /// `GET` asks what became of an earlier call, or what there is.
     Gets,
     /// All others: a browser asks whether a call would be allowed, something is deleted.
     Asks,
@@ -128,10 +123,23 @@ impl Method {
         let path = path_of(text);
         match self {
             Method::Calls => false,
-            Method::Gets => is_of_a_result(path),
-            Method::Asks => is_of_models(path) || path.split('/').any(is_version),
+            Method::Gets => is_of_a_result(path) || is_of_an_api(path),
+            Method::Asks => is_of_an_api(path),
         }
     }
+}
+
+/// Whether it is of an API that may have models, as far as a path tells.
+fn is_of_an_api(path: &str) -> bool {
+    is_of_models(path) || path.split('/').any(is_version)
+}
+
+/// Whether it is of what an API of models has beside them, as their list: it calls none,
+/// but who is refused there is refused by that API.
+pub(super) fn is_beside_models(text: &str) -> bool {
+    let path = path_of(text);
+    let mut segments = path.split('/').skip_while(|segment| !is_version(segment)).skip(1);
+    segments.next().is_some_and(|first| LISTS.contains(&first) || RESULTS.contains(&first))
 }
 
 /// Whether it is what became of an earlier call (`/v1/responses/ID`), or a part of that.
@@ -171,7 +179,9 @@ fn is_versioned(path: &str) -> bool {
     let mut behind = segments.peekable();
     has_version
         && behind.peek().is_some()
-        && !behind.any(|segment| LISTS.contains(&segment) || segment.contains('.'))
+        && !behind.any(|segment| {
+            LISTS.contains(&segment) || STATES.contains(&segment) || segment.contains('.')
+        })
 }
 
 /// `v1`, `v1beta`, `v2.1`
@@ -192,6 +202,11 @@ mod tests {
             ("GET", "/v1/responses/resp_1"),
             ("GET", "/v1/chat/completions/chatcmpl-1/messages"),
             ("GET", "/v1/messages/batches/b/results"),
+            ("GET", "/v1/messages/stream"),
+            ("GET", "/v1/models"),
+            ("GET", "/v1beta/models?pageSize=50"),
+            ("GET", "/openai/v1/files/file-1"),
+            ("GET", "/v1/chat/completions"),
             ("HEAD", "/api/generate"),
             ("DELETE", "/v1/messages/batches/x"),
         ] {
@@ -199,15 +214,28 @@ mod tests {
         }
         for (method, path) in [
             ("POST", "/v1/chat/completions"),
-            ("GET", "/v1/realtime?model=gpt-realtime"),
-            // What a person asks a gateway whether it stops.
-            ("GET", "/v1/models"),
-            ("GET", "/v1/chat/completions"),
             ("GET", "/ask"),
             ("generate", "/v1/chat/completions"),
             ("", "/v1/chat/completions"),
         ] {
             assert!(!Method::of(method).only_asks(path), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_an_api_has_beside_its_models_is_known() {
+        for path in [
+            "/v1/models",
+            "/openai/v1/models/gpt-4o",
+            "/v1/files",
+            "/v1/batches/batch_1",
+            "/v1/messages/count_tokens",
+            "https://api.anthropic.com/v1/messages/batches/b?x=1",
+        ] {
+            assert!(is_beside_models(path), "{path}");
+        }
+        for path in ["/v1/health", "/v1/users", "/models", "/v1", "/files/v1", "/metrics", ""] {
+            assert!(!is_beside_models(path), "{path}");
         }
     }
 

@@ -99,9 +99,18 @@ impl<'l> Line<'l> {
                 From::Sum(places) => self.sum(places, |span| span >= 0.0).scaled(alt),
                 _ => self.number_of(alt),
             };
+            let span = if span == Seen::Unreadable { self.in_units(alt) } else { span };
             if span.ok().is_some_and(|span| span < 0.0) { Seen::Absent } else { span }
         };
         self.first(alts, one).ok()
+    }
+
+    /// A span that is written with its unit, whatever the name says: `1.2s`.
+    #[inline(never)]
+    #[allow(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
+    fn in_units(&self, alt: &Alt<Spot>) -> Seen<f64> {
+        let span = self.value(alt).and_then(|value| time::go_duration(value.raw));
+        span.map_or(Seen::Unreadable, |nanos| Seen::Is(nanos as f64 / 1e6))
     }
 
     /// A count: a whole number that is not negative.

@@ -40,6 +40,10 @@ pub(super) struct Map<P> {
     pub(super) keep: Vec<Cond<P>>,
     /// Well-formed lines of no interest.
     pub(super) ignore: Vec<Cond<P>>,
+    /// Lines that any program may write: calls only where more tells that.
+    pub(super) doubt: Vec<Cond<P>>,
+    /// Texts in which they may tell it.
+    pub(super) doubt_unless: Vec<P>,
     /// Lines that are queue readings.
     pub(super) queue: Vec<Cond<P>>,
     pub(super) timezone: Option<jiff::tz::TimeZone>,
@@ -301,6 +305,8 @@ impl Map<String> {
             detect: Detect { sets: Vec::new(), eq: Vec::new(), re: Vec::new(), reject: Vec::new() },
             keep: c.conds(&self.keep),
             ignore: c.conds(&self.ignore),
+            doubt: c.conds(&self.doubt),
+            doubt_unless: c.all(&self.doubt_unless),
             queue: c.conds(&self.queue),
             timezone: self.timezone.clone(),
             tokens: self.tokens,

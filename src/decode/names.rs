@@ -13,7 +13,9 @@ use rustc_hash::FxHasher;
 
 use super::eval::{Line, Scratch};
 use super::map::{Alts, From};
-use crate::domain::{Claim, NameKind, Names, Sym};
+use rustc_hash::FxHashMap;
+
+use crate::domain::{Claim, NameKind, Names, Sym, provider};
 use crate::scan::{Kind, Value};
 use crate::text;
 
@@ -35,6 +37,8 @@ pub(super) struct Named {
     salt: u64,
     /// Texts of the few symbols that are asked for.
     texts: Vec<(Sym, Arc<str>)>,
+    /// Providers that names of models begin with.
+    by_model: FxHashMap<Sym, Option<Sym>>,
     /// How far the names of the line that is read are to be believed.
     pub(super) claim: Claim,
     /// Key material was masked since this was last reset.
@@ -45,8 +49,8 @@ impl Named {
     pub(super) fn new(names: &Names, salt: u64) -> Named {
         let ambiguous = names.intern(NameKind::Key, "__ambiguous__");
         let (names, cache) = (names.clone(), NameCache::default());
-        let (claim, texts) = (Claim::default(), Vec::new());
-        Named { names, cache, ambiguous, salt, texts, claim, masked_key: false }
+        let (claim, texts, by_model) = (Claim::default(), Vec::new(), FxHashMap::default());
+        Named { names, cache, ambiguous, salt, texts, by_model, claim, masked_key: false }
     }
 
     /// The name a line gives by the first alternative that has one.
@@ -128,6 +132,19 @@ impl Named {
         let sym = self.names.intern(NameKind::Provider, name);
         self.text(sym);
         sym
+    }
+
+    /// The provider that the name of a model begins with.
+    pub(super) fn provider_of(&mut self, model: Sym) -> Option<Sym> {
+        if let Some(known) = self.by_model.get(&model) {
+            return *known;
+        }
+        let provider = provider::of_model(&self.names.text(model));
+        let provider = provider.map(|name| self.provider(name));
+        if self.by_model.len() < PLACES {
+            self.by_model.insert(model, provider);
+        }
+        provider
     }
 
     /// The symbol of a name that stands in no line.

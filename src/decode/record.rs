@@ -65,6 +65,8 @@ pub(super) struct Recorder {
     salt: u64,
     /// Lines of an access log were met.
     has_access_lines: bool,
+    /// Whose log it is was said: lines are of the format that was named.
+    asked: bool,
     /// Where notes are taken, if anybody asked for them.
     pub(super) trace: Option<Box<Trace>>,
 }
@@ -114,6 +116,7 @@ impl Recorder {
             counts: if options.count { Counts::Calls } else { Counts::LimitsOnly },
             salt: options.key_salt,
             has_access_lines: false,
+            asked: options.format.is_some(),
             trace: None,
         }
     }
@@ -304,7 +307,7 @@ impl Recorder {
             self.note_call(map, &request, place);
         }
 
-        if cost_is_ambiguous(cost) {
+        if matches!(cost, Reported::Ambiguous(_)) {
             place.fault(out, FaultReason::CostAmbiguous);
         }
         if told == Told::Strange {
@@ -564,10 +567,6 @@ fn describe(map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
 fn is_word(text: &str) -> bool {
     (1..=48).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
-}
-
-fn cost_is_ambiguous(cost: Reported) -> bool {
-    matches!(cost, Reported::Ambiguous(_))
 }
 
 /// The class a word or a number stands for.

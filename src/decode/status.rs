@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 
 use super::classify;
 use crate::domain::ErrorKind;
+use crate::scan::{Kind, Value, members};
 
 /// What a line says in its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +66,54 @@ pub(super) fn told(text: &str) -> Told {
 
 /// Whether it is a word of what went well or goes on.
 pub(super) fn is_fine(text: &str) -> bool {
-    let plain = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
-    FINE.iter().any(|known| plain().eq(known.bytes()))
+    is_well(text) || GOES_ON.iter().chain(TRUE).any(|known| is_spelling(text, known))
+}
+
+/// Whether it is a word of what went well.
+pub(super) fn is_well(text: &str) -> bool {
+    WELL.iter().any(|known| is_spelling(text, known))
+}
+
+/// Whether what stands where an error would is one: many writers always have the field,
+/// and put a word there, or a code, for none.
+pub(super) fn is_error(value: Value<'_>) -> bool {
+    match value.kind {
+        Kind::False | Kind::True | Kind::Null => false,
+        Kind::Object => members(value.raw).any(|(_, member)| match member.kind {
+            Kind::Object | Kind::Array => member.raw.len() > 2,
+            Kind::True => true,
+            _ => is_error(member),
+        }),
+        Kind::Array => value.raw.len() > 2,
+        _ => !value.is_absent() && !str::from_utf8(value.raw).is_ok_and(is_none),
+    }
+}
+
+/// Whether it says that there was no error: a word, a code of zeros, or nothing but
+/// punctuation.
+fn is_none(text: &str) -> bool {
+    let text = text.strip_suffix("\\n").unwrap_or(text);
+    let is_code = || text.bytes().filter(u8::is_ascii_alphanumeric).all(|b| b == b'0');
+    text.is_ascii()
+        && (is_code() || is_well(text) || NONE.iter().any(|known| is_spelling(text, known)))
+}
+
+/// Whether two texts are the same but for letter case and punctuation.
+fn is_spelling(text: &str, known: &str) -> bool {
+    let plain = text.bytes().filter(u8::is_ascii_alphanumeric);
+    text.len() <= LONGEST && plain.map(|b| b.to_ascii_lowercase()).eq(known.bytes())
 }
 
 /// A number that is the status of a response.
 pub(super) fn of_number(number: u64) -> Option<u16> {
     u16::try_from(number).ok().filter(|status| (100..1000).contains(status))
+}
+
+/// The failure that a status stands for that is a word: of the words for one thing or the
+/// other the one that denies.
+pub(super) fn ended(word: &str) -> Option<ErrorKind> {
+    let denied = FALSE.iter().any(|known| is_spelling(word, known));
+    if denied { Some(ErrorKind::Error) } else { failure(word) }
 }
 
 /// The failure that a word stands for, however it is spelled; none for success, for
@@ -83,11 +125,8 @@ pub(super) fn failure(word: &str) -> Option<ErrorKind> {
     if word.len() > LONGEST {
         return None;
     }
-    let same = |known: &str| {
-        let plain = word.bytes().filter(u8::is_ascii_alphanumeric);
-        plain.map(|b| b.to_ascii_lowercase()).eq(known.bytes())
-    };
-    let known = WORDS.iter().find(|(words, _)| words.iter().any(|known| same(known)));
+    let same = |known: &&str| is_spelling(word, known);
+    let known = WORDS.iter().find(|(words, _)| words.iter().any(same));
     known.map(|(_, kind)| *kind).or_else(|| classify::by_text(word.as_bytes()))
 }
 
@@ -99,14 +138,13 @@ const ANSWERED: [u16; 27] = [
 /// What stands behind a number that counts something.
 const COUNTED: [&str; 5] = ["token", "ms", "second", "byte", "port"];
 
-/// Words, without letter case and punctuation, of what went well or goes on.
-const FINE: [&str; 38] = [
+/// Words, without letter case and punctuation, of what went well.
+const WELL: &[&str] = &[
     "ok",
     "okay",
-    "true",
-    "yes",
     "none",
     "noerror",
+    "noerrors",
     "success",
     "successful",
     "successfully",
@@ -119,6 +157,12 @@ const FINE: [&str; 38] = [
     "done",
     "finish",
     "finished",
+    "1xx",
+    "2xx",
+    "3xx",
+];
+/// Words of what goes on, or how an answer ended that came.
+const GOES_ON: &[&str] = &[
     "ended",
     "stop",
     "stopped",
@@ -140,26 +184,47 @@ const FINE: [&str; 38] = [
     "miss",
     "info",
 ];
+/// Words that agree, and that deny.
+const TRUE: &[&str] = &["true", "yes"];
+const FALSE: &[&str] = &["false", "no"];
+/// What else is written where there was no error; Python's logging of no exception is one.
+const NONE: &[&str] = &["no", "false", "null", "nil", "na", "nan", "undefined", "nonetypenone"];
 
 /// Words as they are without letter case and punctuation.
 const WORDS: &[(&[&str], ErrorKind)] = &[
     (
-        &["error", "err", "failure", "failed", "fail", "exception", "unsuccessful", "ko"],
+        &[
+            "error",
+            "err",
+            "failure",
+            "failed",
+            "fail",
+            "exception",
+            "unsuccessful",
+            "ko",
+            "4xx",
+            "blocked",
+            "refused",
+            "rejected",
+        ],
         ErrorKind::Error,
     ),
     (&["ratelimit", "ratelimited", "throttled", "toomanyrequests"], ErrorKind::RateLimit),
     (&["quotaexceeded", "quotaexhausted", "outofquota"], ErrorKind::QuotaExhausted),
     (&["overloaded"], ErrorKind::Overloaded),
     (&["unavailable", "serviceunavailable"], ErrorKind::Unavailable),
-    (&["internalservererror", "servererror", "internalerror", "internal"], ErrorKind::ServerError),
+    (
+        &["internalservererror", "servererror", "internalerror", "internal", "5xx"],
+        ErrorKind::ServerError,
+    ),
     (&["badgateway"], ErrorKind::BadGateway),
     (
-        &["timeout", "timedout", "gatewaytimeout", "requesttimeout", "deadlineexceeded"],
+        &["timeout", "timedout", "gatewaytimeout", "requesttimeout", "deadlineexceeded", "expired"],
         ErrorKind::Timeout,
     ),
-    (&["cancelled", "canceled", "aborted"], ErrorKind::Cancelled),
+    (&["cancelled", "canceled", "aborted", "killed"], ErrorKind::Cancelled),
     (&["unauthorized", "unauthenticated", "authfailed"], ErrorKind::Auth),
-    (&["forbidden", "permissiondenied"], ErrorKind::Permission),
+    (&["forbidden", "permissiondenied", "accessdenied", "denied"], ErrorKind::Permission),
     (&["notfound"], ErrorKind::NotFound),
     (
         &["badrequest", "invalidrequest", "invalidargument", "clienterror"],
@@ -253,13 +318,73 @@ mod tests {
             ("timed_out", Some(K::Timeout)),
             ("DeadlineExceeded", Some(K::Timeout)),
             ("overloaded_error", Some(K::Overloaded)),
+            ("4xx", Some(K::Error)),
+            ("5XX", Some(K::ServerError)),
+            ("Blocked", Some(K::Error)),
+            ("refused", Some(K::Error)),
+            ("denied", Some(K::Permission)),
+            ("expired", Some(K::Timeout)),
+            ("killed", Some(K::Cancelled)),
             ("success", None),
             ("pending", None),
+            ("2xx", None),
+            ("false", None),
             ("OK", None),
             ("no error", None),
             ("", None),
         ] {
             assert_eq!(failure(word), kind, "{word}");
+        }
+        // In a status it denies that all went well; in an error, that there is one.
+        assert_eq!(ended("False"), Some(K::Error));
+        assert_eq!(ended("true"), None);
+    }
+
+    #[test]
+    fn words_for_no_error_are_none() {
+        let is = |json: &str| {
+            let scanned = members(json.as_bytes()).next().map(|(_, value)| is_error(value));
+            scanned.unwrap_or_else(|| unreachable!("{json}"))
+        };
+        for none in [
+            r#""NoneType: None""#,
+            r#""NoneType: None\n""#,
+            r#""No error""#,
+            r#""none""#,
+            r#""null""#,
+            r#""<nil>""#,
+            r#""ok""#,
+            r#""""#,
+            r#""-""#,
+            r#""0000""#,
+            r#""SUCCESS""#,
+            r#""000000""#,
+            "false",
+            "0",
+            "null",
+            "{}",
+            "[]",
+            r#"{"code":0,"message":""}"#,
+            r#"{"code":"OK","message":"success","details":[]}"#,
+        ] {
+            assert!(!is(&format!("{{\"error\":{none}}}")), "{none}");
+        }
+        for one in [
+            r#""No errors were expected, but there was one""#,
+            r#""0x80070005""#,
+            r#""E0000""#,
+            r#""none of the upstreams answered""#,
+            r#""ok: not really""#,
+            r#""stop""#,
+            r#""請求失敗""#,
+            "500",
+            r#"{"code":0,"message":"boom"}"#,
+            r#"{"code":500}"#,
+            r#"{"retryable":true}"#,
+            r#"{"cause":{"code":7}}"#,
+            r#"["boom"]"#,
+        ] {
+            assert!(is(&format!("{{\"error\":{one}}}")), "{one}");
         }
     }
 }

@@ -9,6 +9,14 @@ use std::borrow::Cow;
 /// has a name, it is that one, since its switch looks for files by it.
 const NAMES: &[(&str, &[&str])] = &[
     ("openai", &[]),
+    ("anthropic", &[]),
+    ("groq", &[]),
+    ("cerebras", &[]),
+    ("sambanova", &[]),
+    ("deepinfra", &[]),
+    ("replicate", &[]),
+    ("baseten", &[]),
+    ("ollama", &[]),
     ("azure", &["azureopenai", "azureaiopenai", "azaiopenai"]),
     ("azure_ai", &["azureaiinference", "azaiinference"]),
     ("bedrock", &["awsbedrock", "amazonbedrock", "bedrockconverse", "aws", "amazon"]),
@@ -49,7 +57,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("openrouter", &[]),
 ];
 
-/// What Vercel's SDK puts behind a name and a dot: which API of it was called.
+/// What Vercel's SDK puts behind the name of a provider and a dot: which API of it was
+/// called. A gateway or a host may well be called so, too.
 const APIS: &[&str] = &[
     "chat",
     "completion",
@@ -67,24 +76,33 @@ const APIS: &[&str] = &[
 /// in lower case.
 #[must_use]
 pub fn name(written: &str) -> Cow<'_, str> {
-    let service = match written.rsplit_once('.') {
-        Some((service, api))
-            if !service.is_empty() && APIS.iter().any(|known| api.eq_ignore_ascii_case(known)) =>
-        {
-            service
-        }
-        _ => written,
-    };
-    let known = NAMES.iter().find(|(name, others)| {
-        is_spelling(service, name) || others.iter().any(|other| is_spelling(service, other))
+    let service = written.rsplit_once('.').and_then(|(service, api)| {
+        APIS.iter().any(|known| api.eq_ignore_ascii_case(known)).then(|| known(service))?
     });
-    match known {
-        Some((name, _)) => Cow::Borrowed(name),
-        None if service.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-            Cow::Owned(service.to_ascii_lowercase())
+    match service.or_else(|| known(written)) {
+        Some(name) => Cow::Borrowed(name),
+        None if written.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(written.to_ascii_lowercase())
         }
-        None => Cow::Borrowed(service),
+        None => Cow::Borrowed(written),
     }
+}
+
+/// The provider that a model's name begins with, as LiteLLM writes it: `groq/llama-3.3-70b`.
+/// Who made a model with open weights may have the same name, and serves it not always.
+#[must_use]
+pub fn of_model(model: &str) -> Option<&'static str> {
+    let (prefix, name) = model.split_once('/')?;
+    let (provider, _) = NAMES.iter().find(|(provider, _)| *provider == prefix)?;
+    (!name.starts_with("gpt-oss")).then_some(provider)
+}
+
+/// The name of one that is known.
+fn known(written: &str) -> Option<&'static str> {
+    let found = NAMES.iter().find(|(name, others)| {
+        is_spelling(written, name) || others.iter().any(|other| is_spelling(written, other))
+    });
+    found.map(|(name, _)| *name)
 }
 
 /// Whether two texts are one word but for letter case and what stands between words.
@@ -100,6 +118,25 @@ fn plain(text: &str) -> impl Iterator<Item = u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_models_name_may_begin_with_its_provider() {
+        for (model, provider) in [
+            ("openai/gpt-4o", Some("openai")),
+            ("groq/llama-3.3-70b-versatile", Some("groq")),
+            ("vertex_ai/gemini-2.5-flash", Some("vertex_ai")),
+            ("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", Some("bedrock")),
+            ("openrouter/openai/gpt-4o", Some("openrouter")),
+            // Makers of models that anybody serves, and other names of a router.
+            ("openai/gpt-oss-120b", None),
+            ("mistralai/Mistral-7B-Instruct", None),
+            ("google/gemini-2.5-flash", None),
+            ("Qwen/Qwen2.5-7B", None),
+            ("gpt-4o", None),
+        ] {
+            assert_eq!(of_model(model), provider, "{model}");
+        }
+    }
 
     #[test]
     fn a_provider_has_one_name_however_it_is_written() {
@@ -135,6 +172,8 @@ mod tests {
             ("DeepSeek", "deepseek"),
             ("My-Router", "my-router"),
             ("gw.internal", "gw.internal"),
+            ("acme.chat", "acme.chat"),
+            ("LLM.Chat", "llm.chat"),
             (".chat", ".chat"),
             ("", ""),
         ] {

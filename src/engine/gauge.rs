@@ -109,7 +109,10 @@ impl Gauge {
         self.window.hear(reading);
         let (window_s, window_from) = self.window.window().unzip();
         let last = &mut self.last;
-        last.id = LimitId { window_s, ..id };
+        // What has shown to count money does so when it shows a whole number, too.
+        let money = last.id.resource == Resource::Spend;
+        let resource = if money { Resource::Spend } else { id.resource };
+        last.id = LimitId { resource, window_s, ..id };
         last.window_from = window_from;
         last.at = reading.at;
         last.limit = reading.limit.or(last.limit);

@@ -6,8 +6,8 @@ mod index;
 use super::alerts::Series;
 pub use super::gauge::{Back, Exhaustion, Gauge, Seen, View};
 use crate::domain::{
-    Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Scope, Stamp,
-    Sym, Wall, WindowFrom,
+    Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Resource,
+    Scope, Stamp, Sym, Wall, WindowFrom,
 };
 use index::Index;
 
@@ -251,10 +251,16 @@ impl Gauges {
 
 /// The identity of the gauge of a limit. A window that was not stated but derived or
 /// looked up is a guess that some readings allow and others do not: it is no part
-/// of it.
+/// of it. Neither is that a gateway's own limiter counts money, which only the readings
+/// with a fraction show.
 fn identity(id: LimitId, window_from: Option<WindowFrom>) -> LimitId {
     let guessed = matches!(window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
-    LimitId { window_s: id.window_s.filter(|_| !guessed), ..id }
+    let is_own = id.scope == Scope::Gateway && id.label.is_some();
+    let resource = match id.resource {
+        Resource::Spend if is_own => Resource::Tokens,
+        resource => resource,
+    };
+    LimitId { window_s: id.window_s.filter(|_| !guessed), resource, ..id }
 }
 
 /// Whether a refusal can be about this limit: the gateway's own refusals are

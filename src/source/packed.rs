@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -16,16 +16,29 @@ const MOST_RATIO: u64 = 500;
 /// Content longer than this is not read.
 const MOST: u64 = 1 << 40;
 
-/// The content of a `.gz` file of one or several members.
-pub struct Unpacked {
-    decoder: MultiGzDecoder<BufReader<Counted>>,
+/// The content of gzip of one or several members.
+pub struct Unpacked<R> {
+    decoder: MultiGzDecoder<BufReader<Counted<R>>>,
     given: u64,
 }
 
-struct Counted {
-    file: File,
+struct Counted<R> {
+    from: R,
     taken: u64,
 }
+
+/// What comes through a pipe, unpacked if it begins as gzip does.
+pub enum Arriving<R> {
+    /// Nothing was read yet.
+    Unread(R),
+    /// It is read as it stands, behind its first bytes.
+    Plain(Start, R),
+    Gzip(Box<Unpacked<Chain<Start, R>>>),
+    /// It could not be read.
+    Over,
+}
+
+type Start = Cursor<Vec<u8>>;
 
 /// How compressed files end that can't be unpacked here.
 const FOREIGN: [&str; 9] = ["zst", "xz", "bz2", "zip", "lz4", "lzma", "br", "Z", "7z"];
@@ -69,11 +82,11 @@ pub fn packing(file: &File) -> io::Result<Packing> {
     })
 }
 
-impl Unpacked {
-    /// Unpack an open file from its first byte.
-    pub fn new(file: File) -> Self {
-        let file = Counted { file, taken: 0 };
-        Unpacked { decoder: MultiGzDecoder::new(BufReader::new(file)), given: 0 }
+impl<R: Read> Unpacked<R> {
+    /// Unpack from the first byte.
+    pub fn new(from: R) -> Self {
+        let from = Counted { from, taken: 0 };
+        Unpacked { decoder: MultiGzDecoder::new(BufReader::new(from)), given: 0 }
     }
 
     /// Compressed bytes read so far.
@@ -82,7 +95,7 @@ impl Unpacked {
     }
 }
 
-impl Read for Unpacked {
+impl<R: Read> Read for Unpacked<R> {
     /// Fails with `InvalidData` on what is no gzip and on content out of all
     /// proportion to its file.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -104,9 +117,42 @@ impl Read for Unpacked {
     }
 }
 
-impl Read for Counted {
+impl<R: Read> Arriving<R> {
+    /// Reads as much as tells what it is.
+    fn begin(mut from: R) -> io::Result<Arriving<R>> {
+        let mut start = Vec::new();
+        from.by_ref().take(GZIP.len() as u64).read_to_end(&mut start)?;
+        let is_packed = start == GZIP;
+        let start = Cursor::new(start);
+        Ok(if is_packed {
+            Arriving::Gzip(Box::new(Unpacked::new(start.chain(from))))
+        } else {
+            Arriving::Plain(start, from)
+        })
+    }
+}
+
+impl<R: Read> Read for Arriving<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(into)?;
+        if matches!(self, Arriving::Unread(_))
+            && let Arriving::Unread(from) = std::mem::replace(self, Arriving::Over)
+        {
+            *self = Arriving::begin(from)?;
+        }
+        match self {
+            Arriving::Plain(start, from) => match start.read(into)? {
+                0 => from.read(into),
+                some => Ok(some),
+            },
+            Arriving::Gzip(unpacked) => unpacked.read(into),
+            Arriving::Unread(_) | Arriving::Over => Ok(0),
+        }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(into)?;
         self.taken += n as u64;
         Ok(n)
     }

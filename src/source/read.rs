@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::glob::{Found, Pattern};
-use super::packed::{Unpacked, is_foreign, is_packed};
+use super::packed::{Arriving, Unpacked, is_foreign, is_packed};
 use super::stdin::read_all;
 use super::tail::disk;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
@@ -52,7 +52,8 @@ pub fn read_to_end(
         let mut lines = Lines::starting_at(0, sinks(source, path));
         let mut clock = || now;
         if path == Path::new(STDIN) {
-            let read = read_all(stdin, &mut lines, &mut clock, &mut out);
+            let from = &mut Arriving::Unread(&mut *stdin);
+            let read = read_all(from, &mut lines, &mut clock, &mut out);
             lines.finish(&read.map_err(failed)?, now, &mut out);
         } else {
             let read = open(path).and_then(|mut file| {

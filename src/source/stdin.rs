@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use super::packed::Arriving;
 use super::sink::LineSink;
 use super::tail::lines::{Counters, Deliver, Lines, Outlet};
 use super::{BLOCK, STDIN, SourceError};
@@ -22,7 +23,7 @@ pub fn read_stream(
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
     let mut lines = Lines::starting_at(0, sink);
-    let read = read_all(from, &mut lines, clock, &mut out);
+    let read = read_all(&mut Arriving::Unread(from), &mut lines, clock, &mut out);
     let rest = read.map_err(|why| SourceError::Read { path: PathBuf::from(STDIN), why })?;
     lines.finish(&rest, clock(), &mut out);
     out.counters.totals.pending_bytes = 0;

@@ -278,3 +278,47 @@ fn a_provider_is_one_however_its_calls_and_its_cap_write_it() {
         assert_eq!(providers, [Some("gemini"), Some("openai")]);
     }
 }
+
+#[test]
+fn a_row_of_limits_says_whose_they_are() {
+    let sandbox = Sandbox::new();
+    let page = "# TYPE litellm_remaining_requests_metric gauge\n\
+        litellm_remaining_requests_metric{api_provider=\"openai\",litellm_model_name=\"gpt-4o\"} 14\n";
+    let rows = sandbox.run_with(&["parse"], page.as_bytes()).ok().lines();
+    let row = rows.iter().find(|row| row["kind"] == "limits").unwrap();
+    assert_eq!((&row["provider"], &row["limits"][0]["remaining"]), (&"openai".into(), &14.into()));
+}
+
+#[test]
+fn a_limiter_that_counts_money_has_one_limit_whatever_is_left() {
+    let sandbox = Sandbox::new();
+    let line = |id: i64, headers: Value| {
+        let call = json!({
+            "request": {"id": id.to_string(), "uri": "/openai", "method": "POST"},
+            "upstream_uri": "/v1/chat/completions", "started_at": 1_795_187_477_000_i64 + id,
+            "latencies": {"request": 3, "kong": 3, "proxy": 1},
+            "response": {"status": 200, "headers": headers},
+        });
+        call.to_string() + "\n"
+    };
+    let money = |left: &str| {
+        json!({"x-ai-ratelimit-limit-minute-openai": "1000",
+            "x-ai-ratelimit-remaining-minute-openai": left})
+    };
+    // Two instances of one rule are two limits.
+    let instances = json!({"x-ai-1-ratelimit-limit-a": "100", "x-ai-1-ratelimit-remaining-a": "90",
+        "x-ai-1-ratelimit-limit-b": "100", "x-ai-1-ratelimit-remaining-b": "50"});
+    let lines = [
+        line(1, money("1000")),
+        line(2, money("999.5")),
+        line(3, money("998")),
+        line(4, instances),
+    ];
+    let log = sandbox.file("kong.log", lines.concat());
+    let picture = sandbox.once(&log);
+    let mut limits: Vec<String> = (picture["limits"].as_array().unwrap().iter())
+        .map(|limit| format!("{} {} {}", limit["label"], limit["resource"], limit["remaining"]))
+        .collect();
+    limits.sort();
+    assert_eq!(limits, [r#""1/a" "tokens" 90"#, r#""1/b" "tokens" 50"#, r#""openai" "spend" 998"#]);
+}

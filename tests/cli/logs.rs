@@ -455,3 +455,32 @@ fn all_that_rotation_left_of_a_log_is_read_once_and_the_oldest_first() {
     let ran = sandbox.run(["once", "--json", &dir]).exits(69);
     assert_eq!(ran.says("a.log.3.zst: compressed").json()["totals"]["cost_usd"], "4.000000");
 }
+
+#[test]
+fn gzip_on_standard_input_is_unpacked() {
+    let sandbox = Sandbox::new();
+    let call = r#"{"at":"2026-11-20T15:11:17Z","provider":"openai","model":"gpt-4o","status":200,"cost_usd":0.5}"#;
+    let pack = |text: &str| {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    // Archives that were put together are one.
+    let twice = [pack(&format!("{call}\n")), pack(call)].concat();
+    let cost = |args: &[&str], input: &[u8]| {
+        sandbox.run_with(args, input).ok().lines().pop().unwrap()["totals"]["cost_usd"].clone()
+    };
+    for args in [["once", "--json", "-"], ["replay", "--json", "-"]] {
+        assert_eq!(cost(&args, &twice), "1.000000", "{args:?}");
+        assert_eq!(cost(&args, call.as_bytes()), "0.500000", "{args:?}");
+    }
+    let parsed = sandbox.run_with(&["parse"], &twice).ok().lines();
+    assert_eq!(parsed.len(), 2);
+    assert_eq!(parsed[1]["cost_usd"], "0.500000");
+    // One that was cut is no shorter log.
+    let cut = &twice[..twice.len() - 9];
+    sandbox.run_with(&["once", "--json", "-"], cut).exits(69);
+    for short in [&b""[..], b"\x1f", b"\n"] {
+        sandbox.run_with(&["once", "--json", "-"], short);
+    }
+}

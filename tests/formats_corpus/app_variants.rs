@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use tripline::domain::ErrorKind;
 
+use crate::gateway_variants::said;
 use crate::trace_variants::Read;
 
 #[test]
@@ -142,5 +143,79 @@ fn a_record_of_no_format_counts_where_any_format_has_a_word_for_its_cost() {
     ] {
         let read = Read::lines(&[call.clone(), record.clone()]);
         assert_eq!(read.counted().len(), calls, "{record}");
+    }
+}
+
+/// What pino makes of an error that Vercel's SDK throws: all there is of a refused call.
+#[test]
+fn an_error_of_vercels_sdk_is_a_refused_call() {
+    let line = |key: &str, url: &str| {
+        format!(
+            r#"{{"level":50,"time":1795187477000,"msg":"llm failed","{key}":{{"type":"AI_APICallError","message":"Too Many Requests","url":"{url}","requestBodyValues":{{"model":"gpt-4o"}},"statusCode":429,"responseHeaders":{{"retry-after":"2","x-ratelimit-limit-requests":"500","x-ratelimit-remaining-requests":"0"}},"responseBody":"{{\\"error\\":{{\\"message\\":\\"x\\",\\"type\\":\\"requests\\"}}}}","isRetryable":true}}}}"#
+        )
+    };
+    for key in ["err", "error"] {
+        let said = said(&line(key, "https://api.openai.com/v1/responses"));
+        assert_eq!(
+            said,
+            "app-json openai /gpt-4o 429 rate_limit_requests by:upstream wait:2 end:477000 [requests 0/500]",
+            "{key}"
+        );
+        let other = line(key, "https://api.example.com/orders");
+        assert!(!self::said(&other).contains("429"), "{other}");
+    }
+}
+
+#[test]
+fn thoughts_that_the_total_holds_beside_the_output_are_output() {
+    let said = said(
+        r#"{"ts":"2026-11-20T15:11:17Z","model":"m","prompt_tokens":100,"completion_tokens":20,"thoughts_tokens":30,"total_tokens":150}"#,
+    );
+    assert!(said.contains("in:100 out:50"), "{said}");
+}
+
+#[test]
+fn a_refusal_that_names_the_switch_is_the_switchs() {
+    for more in [
+        r#""status":503,"error_type":"kill_switch""#,
+        r#""status":503,"error_code":"llm_kill_switch""#,
+        r#""status":503,"error":"kill-switch""#,
+        r#""status":503,"outcome":"blocked_by_kill_switch""#,
+        r#""status_code":503,"error":{"code":"kill_switch"}"#,
+        r#""status_code":503,"kill_switch":"all""#,
+    ] {
+        let line = format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"m",{more}}}"#);
+        assert!(said(&line).contains("kill_switch"), "{line}: {}", said(&line));
+    }
+    // In other answers the same word is somebody's text.
+    for more in
+        [r#""status":500,"error":"kill-switch""#, r#""status":503,"error":"no kill_switch""#]
+    {
+        let line = format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"m",{more}}}"#);
+        assert!(!said(&line).contains("kill_switch"), "{line}: {}", said(&line));
+    }
+}
+
+#[test]
+fn a_model_tells_its_provider_and_a_duration_its_unit() {
+    let line = |model: &str, more: &str| {
+        said(&format!(r#"{{"ts":"2026-11-20T15:11:17Z","model":"{model}","status":200{more}}}"#))
+    };
+    assert!(line("groq/llama-3.3-70b", "").starts_with("app-json groq /groq/llama-3.3-70b"));
+    let routed = line("openai/gpt-4o", r#","provider":"openrouter""#);
+    assert!(routed.starts_with("app-json openrouter /openai/gpt-4o"), "{routed}");
+    assert!(line("m", r#","latency_ms":"1.2s""#).contains("ms:1200.0"));
+    assert!(!line("m", r#","latency_ms":"soon""#).contains("ms:"));
+}
+
+#[test]
+fn what_nginx_refused_without_asking_is_the_gateways() {
+    for (status, upstream, by_gateway) in
+        [(503, "", true), (403, "-", true), (503, "503", false), (200, "", false)]
+    {
+        let line = json!({"time": "2026-11-20T15:11:17+00:00", "status": status.to_string(),
+            "upstream_status": upstream, "request_uri": "/v1/chat/completions", "request_time": 0.0});
+        let said = said(&line.to_string());
+        assert_eq!(said.contains("by:gateway"), by_gateway, "{line}: {said}");
     }
 }

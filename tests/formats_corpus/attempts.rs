@@ -174,6 +174,15 @@ fn what_other_methods_ask_is_no_call() {
         ("HEAD", "/v1/chat/completions", 200, 0),
         ("GET", "/v1/responses/resp_123", 200, 0),
         ("DELETE", "/v1/messages/batches/x", 200, 0),
+        ("GET", "/v1/messages/stream", 200, 0),
+        ("GET", "/v1/models", 200, 0),
+        ("GET", "/v1/files/file-1", 200, 0),
+        ("GET", "/v1/batches/batch_1", 200, 0),
+        // What refuses is seen, whatever was asked.
+        ("GET", "/v1/models", 401, 1),
+        ("GET", "/v1/models", 429, 1),
+        ("GET", "/v1/batches/batch_1", 503, 1),
+        ("GET", "/v1/messages/stream", 429, 1),
         ("GET", "/v1/realtime", 401, 1),
         ("GET", "/v1/responses", 101, 1),
     ] {
@@ -369,4 +378,17 @@ fn a_window_that_lacks_a_minute_is_the_same_window() {
     let whole = windows(300, 10080);
     assert_eq!(whole, [(Some(18_000), Some("5h".into())), (Some(604_800), Some("7d".into()))]);
     assert_eq!(windows(299, 10079), whole);
+}
+
+/// Of a subscription the word on all of its windows may be all there is.
+#[test]
+fn a_subscription_that_rejects_is_used_up_whichever_window_it_is() {
+    let kind = |status: u16, word: &str| {
+        let line = json!({"at": "2026-11-20T15:11:17Z", "status": status,
+            "headers": {"anthropic-ratelimit-unified-status": word}});
+        Read::lines(&[line]).one().failure.kind
+    };
+    assert_eq!(kind(429, "rejected"), Some(ErrorKind::UsageLimit));
+    assert_eq!(kind(429, "allowed"), Some(ErrorKind::RateLimit));
+    assert_eq!(kind(200, "rejected"), None);
 }

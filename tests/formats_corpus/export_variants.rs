@@ -4,6 +4,7 @@
 use serde_json::json;
 use tripline::domain::{ErrorKind, Observation, QueueReading, Resource};
 
+use crate::gateway_variants::said;
 use crate::support::corpus;
 use crate::trace_variants::Read;
 
@@ -206,4 +207,16 @@ fn payloads_of_litellm_without_a_call_id_are_told_apart_by_their_own() {
         let lines = ids.map(|id| payload(id, "failure"));
         assert_eq!(Read::lines(&lines).counted().len(), calls, "{ids:?}");
     }
+}
+
+#[test]
+fn a_generation_of_openrouter_is_the_same_without_what_it_comes_in() {
+    let record = r#"{"id":"gen-1795187477-AbCdEfGhIj","created_at":"2026-11-20T15:11:17.000Z","model":"openai/gpt-4o","provider_name":"OpenAI","total_cost":0.0051,"usage":0.0051,"tokens_prompt":1010,"tokens_completion":300,"native_tokens_prompt":1015,"native_tokens_completion":310,"native_tokens_cached":900,"native_tokens_reasoning":10,"latency":412,"generation_time":2311,"streamed":true,"cancelled":false,"finish_reason":"stop"}"#;
+    let bare = said(record);
+    assert_eq!(bare, said(&format!("{{\"data\":{record}}}")));
+    assert!(
+        bare.contains("openrouter openai /openai/gpt-4o 200 in:1015 out:310 cached:900"),
+        "{bare}"
+    );
+    assert!(bare.contains("ms:2723.0"), "{bare}");
 }

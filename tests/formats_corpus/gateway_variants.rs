@@ -520,6 +520,34 @@ fn a_status_that_is_none_is_no_success() {
         (r#""completed""#, "", ""),
         (r#""teapot""#, "", ""),
         ("0", r#","input_tokens":50,"success":true"#, "in:50"),
+        // A success in so many words outranks a status that is none.
+        ("0", r#","success":true"#, ""),
+        ("0", r#","ok":1"#, ""),
+        ("-1", r#","is_error":false"#, ""),
+        ("0", r#","outcome":"completed""#, ""),
+        ("0", r#","success":false"#, "error"),
+        ("0", r#","success":true,"error":"Connection reset by peer""#, "connection"),
+        ("200", r#","success":false"#, "200 error"),
+        (r#""4xx""#, "", "error"),
+        (r#""5xx""#, "", "server_error"),
+        (r#""2xx""#, "", ""),
+        ("false", "", "error"),
+        ("true", "", ""),
+        (r#""blocked""#, "", "error"),
+        (r#""killed""#, "", "cancelled"),
+        (r#""aborted""#, "", "cancelled"),
+        (r#""expired""#, "", "timeout"),
+        (r#""refused""#, "", "error"),
+        (r#""denied""#, "", "permission"),
+        (r#""throttled""#, "", "rate_limit"),
+        ("200", r#","exc_info":"NoneType: None""#, "200"),
+        ("200", r#","error":"No error""#, "200"),
+        ("200", r#","error":false,"err":"nil","exception":{}"#, "200"),
+        ("200", r#","error_code":"0000""#, "200"),
+        ("200", r#","error_code":"SUCCESS","error_message":"ok""#, "200"),
+        ("200", r#","error":{"code":0,"message":"","details":[]}"#, "200"),
+        ("200", r#","error":{"code":0,"message":"boom"}"#, "200 error"),
+        ("200", r#","error_code":"E0000""#, "200 error"),
         ("1000", "", "status_unreadable"),
         ("20", "", ""),
     ] {
@@ -555,6 +583,68 @@ fn a_status_that_is_none_is_no_success() {
             "envoy-json connection ms:400.0 end:477400",
         ),
     ]);
+}
+
+#[test]
+fn nginx_tells_what_kept_it_from_an_answer() {
+    let mut wrong = Vec::new();
+    for (level, message, upstream, expected) in [
+        (
+            "crit",
+            "connect() to unix:/run/llm.sock failed (2: No such file or directory) while connecting to upstream",
+            "http://unix:/run/llm.sock:/v1/chat/completions",
+            "connection",
+        ),
+        (
+            "crit",
+            "SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::alert) while SSL handshaking to upstream",
+            "https://1.1.1.1:443/v1/chat/completions",
+            "connection",
+        ),
+        (
+            "error",
+            "upstream SSL certificate verify error: (20:unable to get local issuer certificate) while SSL handshaking to upstream",
+            "https://1.1.1.1:443/v1/chat/completions",
+            "connection",
+        ),
+        (
+            "alert",
+            "socket() failed (24: Too many open files) while connecting to upstream",
+            "https://1.1.1.1:443/v1/chat/completions",
+            "connection",
+        ),
+        (
+            "error",
+            "upstream sent too big header while reading response header from upstream",
+            "https://1.1.1.1:443/v1/chat/completions",
+            "bad_gateway",
+        ),
+        ("error", "client intended to send too large body: 20971520 bytes", "", "invalid_request"),
+        (
+            "warn",
+            "upstream server temporarily disabled while connecting to upstream",
+            "https://1.1.1.1:443/v1/chat/completions",
+            "ignored:no_call",
+        ),
+        (
+            "warn",
+            "an upstream response is buffered to a temporary file /tmp/1 while reading upstream",
+            "https://1.1.1.1:443/v1/chat/completions",
+            "ignored:no_call",
+        ),
+    ] {
+        let upstream =
+            if upstream.is_empty() { String::new() } else { format!(", upstream: \"{upstream}\"") };
+        let line = format!(
+            r#"2026/11/20 15:11:17 [{level}] 3#3: *34 {message}, client: 127.0.0.1, server: , request: "POST /v1/chat/completions HTTP/1.1"{upstream}, host: "gw""#
+        );
+        let said = said(&line);
+        let said = said.trim_start_matches("nginx-error ").trim_end_matches(" end:477000");
+        if said != expected {
+            wrong.push(format!("{message}: {said}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

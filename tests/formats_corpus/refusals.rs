@@ -472,32 +472,74 @@ fn a_status_that_stands_only_in_an_errors_text_is_the_status() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Errors of many services look like those of providers; their words tell whose they are.
 #[test]
-fn the_body_of_an_error_is_a_call_where_bodies_are_logged() {
+fn the_body_of_an_error_is_a_call_where_it_speaks_of_models() {
+    let google = |service: &str| {
+        json!({"error": {"code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED",
+            "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "metadata": {"service": service, "quota_metric": format!("{service}/requests")}}]}})
+    };
+    let anthropic = |id: &str| {
+        json!({"type": "error", "request_id": id,
+        "error": {"type": "invalid_request_error", "message": "roles must alternate"}})
+    };
     for (line, expected) in [
-        (
-            json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}),
-            "overloaded",
-        ),
+        (anthropic("req_011CSHoEeqs5C35K2UUqR7Fy"), "invalid_request"),
         (
             json!({"error": {"message": "x", "type": "requests", "param": null, "code": "rate_limit_exceeded"}}),
             "rate_limit",
+        ),
+        (
+            json!({"error": {"message": "You exceeded your current quota", "type": "insufficient_quota", "param": null, "code": "insufficient_quota"}}),
+            "quota_exhausted",
         ),
         (
             json!({"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": "x"}}, "user_id": "u"}),
             "429 rate_limit user:u",
         ),
         (
-            json!({"error": {"code": 503, "message": "x", "status": "UNAVAILABLE", "details": []}}),
-            "503 unavailable",
+            json!({"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE", "details": []}}),
+            "503 overloaded",
         ),
-        // Errors of programs look alike.
+        (google("generativelanguage.googleapis.com"), "429 rate_limit"),
+        (google("aiplatform.googleapis.com"), "429 rate_limit"),
+        // Whose it is may be said beside it.
         (
-            json!({"level": "error", "error": {"message": "x", "type": "TypeError"}}),
-            "none unknown_format",
+            json!({"error": {"message": "x", "type": "y", "param": null, "code": "z"}, "provider": "openai"}),
+            "openai error",
+        ),
+        (
+            json!({"error": {"message": "x", "type": "y", "param": null, "code": "z"}, "path": "/v1/chat/completions"}),
+            "error",
+        ),
+        (
+            json!({"error": {"message": "x", "type": "y", "param": null, "code": "z"}, "msg": "OpenAI call failed"}),
+            "error",
         ),
     ] {
         assert_eq!(core(&said(&line.to_string())), expected, "{line}");
+    }
+    for line in [
+        // Stripe.
+        json!({"error": {"message": "Your card was declined.", "type": "card_error", "param": null,
+            "code": "card_declined", "charge": "ch_1"}}),
+        json!({"error": {"message": "No such customer: 'cus_1'", "type": "invalid_request_error",
+            "param": "customer", "code": "resource_missing"}, "request_id": "req_AbCdEfGhIjKlMn"}),
+        json!({"error": {"message": "Too many requests", "type": "invalid_request_error",
+            "param": null, "code": "rate_limit"}, "status": 429, "retry_after": 3}),
+        json!({"error": {"message": "Not found", "code": 404, "metadata": {"order": 1}}}),
+        json!({"error": {"message": "x", "type": "y", "param": null, "code": "z"}, "msg": "skillmatch failed"}),
+        google("drive.googleapis.com"),
+    ] {
+        assert_eq!(core(&said(&line.to_string())), "ignored:not_a_call", "{line}");
+    }
+    for line in [
+        json!({"level": "error", "error": {"message": "x", "type": "TypeError"}}),
+        anthropic("5f0c-77"),
+        anthropic("req_AbCdEfGhIjKlMn"),
+    ] {
+        assert_eq!(core(&said(&line.to_string())), "none unknown_format", "{line}");
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) const UPSTREAM: &[Needle] = &needles([
 ]);
 
 #[allow(clippy::indexing_slicing, reason = "constant: what is out of bounds does not compile")]
-const fn needles<const N: usize>(words: [&'static str; N]) -> [Needle; N] {
+pub(super) const fn needles<const N: usize>(words: [&'static str; N]) -> [Needle; N] {
     let mut all = [Needle::new(""); N];
     let mut at = 0;
     while at < N {

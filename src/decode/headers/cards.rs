@@ -144,7 +144,9 @@ fn role(name: &[u8]) -> Role {
         b"openai-project" => Role::Project,
         b"x-ratelimit-key" | b"x-ratelimit-resource" => Role::Subject,
         b"ratelimit-name" => Role::PolicyName,
-        b"policy-id" | b"rate-limit-type" => Role::RefusedBy,
+        b"policy-id" | b"rate-limit-type" | b"anthropic-ratelimit-unified-status" => {
+            Role::RefusedBy
+        }
         b"x-envoy-ratelimited" => Role::GatewayRefused,
         b"x-kill-switch" => Role::Stopped,
         b"x-litellm-response-cost" => Role::Cost,
@@ -162,6 +164,10 @@ fn key(part: Part<'_>, upstream: bool, labels: &mut Labels) -> Option<Key> {
         Label::None => (part.family.pool.and_then(|pool| labels.label(pool.as_bytes())), false),
         Label::Pool(pool) => (labels.label(pool.as_bytes()), false),
         Label::Text(text) => (labels.label(text), false),
+        Label::Pair(whole, part) => {
+            let part = labels.label(part);
+            (labels.label(whole).map(|whole| labels.part(whole, part)), false)
+        }
         Label::Descriptor(text) => (labels.descriptor(text), true),
     };
     Some(Key {

@@ -28,6 +28,8 @@ pub(super) enum Label<'a> {
     Pool(&'static str),
     /// Text of the name.
     Text(&'a [u8]),
+    /// The number of a rule, and what of it the limit is for.
+    Pair(&'a [u8], &'a [u8]),
     /// A LiteLLM descriptor: whom the limit is for.
     Descriptor(&'a [u8]),
 }
@@ -87,7 +89,7 @@ fn verb_first<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
             nouns.window_s = nouns.window_s.or(ahead.window_s);
         } else if let Some(index) = before.name.strip_suffix(b"-ratelimit") {
             // APISIX puts the rule's index in front: `x-ai-1-ratelimit-limit`.
-            descriptor = Label::Text(index);
+            descriptor = nouns.text.map_or(Label::Text(index), |text| Label::Pair(index, text));
         } else {
             nouns.resource?;
             descriptor = Label::Descriptor(before.sent);
@@ -103,7 +105,7 @@ fn verb_first<'a>(family: &'static Family, tail: Tail<'a>) -> Option<Part<'a>> {
     };
     let resource = match (nouns.resource, label) {
         // A limit that somebody gave a name of his own counts something of his own.
-        (None, Label::Text(_)) if family.free_names => Some(Resource::Other),
+        (None, Label::Text(_) | Label::Pair(..)) if family.free_names => Some(Resource::Other),
         (None, _) => verb.resource.or(family.resource),
         (named, _) => named,
     };
@@ -287,6 +289,10 @@ mod tests {
                 Label::None => String::new(),
                 Label::Pool(pool) => format!(" {pool}"),
                 Label::Text(text) => format!(" {}", String::from_utf8_lossy(text)),
+                Label::Pair(whole, part) => {
+                    let [whole, part] = [whole, part].map(String::from_utf8_lossy);
+                    format!(" {whole}/{part}")
+                }
                 Label::Descriptor(text) => format!(" ~{}", String::from_utf8_lossy(text)),
             };
             let window = part.window_s.map_or(String::new(), |seconds| format!(" {seconds}s"));
@@ -353,6 +359,8 @@ mod tests {
             ("x-ai-ratelimit-limit-90-policy-1", "Limit tokens 90s gateway policy-1"),
             ("x-ai-ratelimit-remaining-hour-openai", "Remaining tokens 3600s gateway openai"),
             ("x-ai-2-ratelimit-reset", "Reset tokens gateway 2"),
+            ("x-ai-2-ratelimit-limit-openai-a", "Limit tokens gateway 2/openai-a"),
+            ("x-ai-2-ratelimit-remaining-openai-b", "Remaining tokens gateway 2/openai-b"),
             ("x-ai-ratelimit-query-cost", "none"),
             ("x-litellm-key-tpm-limit", "Limit tokens 60s key"),
             ("x-litellm-team-max-budget", "Limit spend team"),

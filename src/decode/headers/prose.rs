@@ -8,8 +8,14 @@ use crate::scan::number;
 use memchr::memmem;
 
 /// What stands before a wait.
-const BEFORE_WAIT: &[&str] =
-    &["try again in ", "try again after ", "retry in ", "retry after ", "Retry after "];
+const BEFORE_WAIT: &[&str] = &[
+    "try again in ",
+    "try again after ",
+    "retry in ",
+    "retry after ",
+    "Retry after ",
+    "reset after ",
+];
 /// Time units as words, in nanoseconds.
 const UNITS: &[(&str, i128)] = &[
     ("millisecond", 1_000_000),

@@ -140,6 +140,8 @@ fn by_word(word: &[u8]) -> Option<LimitedBy> {
         ("request", LimitedBy::Requests),
         ("token", LimitedBy::Tokens),
         ("budget", LimitedBy::SpendCap),
+        // Anthropic's word on a subscription, whichever window it is.
+        ("rejected", LimitedBy::Plan),
     ];
     WORDS.iter().find(|(part, _)| super::body::contains(word, part)).map(|(_, by)| *by)
 }

@@ -115,7 +115,7 @@ impl Recorder {
                     Seen::Unreadable => line.text(one.clone(), &mut self.scratch, status::code),
                     Seen::Absent => return (None, None),
                 };
-                let word = |text: &str| status::failure(text).map(|kind| kind.word().into());
+                let word = |text: &str| status::ended(text).map(|kind| kind.word().into());
                 let value = code.map(Value::from);
                 let value = value.or_else(|| line.text(one, &mut self.scratch, word));
                 let fault = if value.is_none() { Some("unreadable") } else { None };

@@ -7,11 +7,8 @@ use crate::decode::headers::CallState;
 use crate::decode::map::{Alt, Field, From, Map, Spot};
 use crate::decode::status::{self, Told};
 use crate::domain::{ErrorKind, Failure, Layer, LimitedBy};
-use crate::scan::{Kind, Value, members};
+use crate::scan::members;
 
-/// What stands in an error field where there was none.
-const NO_ERROR: [&[u8]; 10] =
-    [b"0", b"false", b"none", b"null", b"nil", b"<nil>", b"no", b"ok", b"n/a", b"undefined"];
 /// Where an error has the status that it would have been answered with.
 const CODES: [&[u8]; 4] = [b"code", b"status", b"status_code", b"statusCode"];
 /// Error texts of one line that are looked at.
@@ -36,6 +33,14 @@ impl Recorder {
             || error_texts(map, line).next().is_some()
     }
 
+    /// Whether it says in so many words that the call did not fail.
+    fn says_it_went_well(&mut self, map: &Map<Spot>, line: Line<'_>) -> bool {
+        let kinds = line.alts(map, Field::ErrorKind);
+        let well = |word: &str| Some(status::is_well(word));
+        line.text(kinds, &mut self.scratch, well) == Some(true)
+            && error_texts(map, line).next().is_none()
+    }
+
     /// The status of a line: mostly a number.
     /// Of a call that `used` something an error's text is no answer.
     pub(super) fn status(&mut self, map: &Map<Spot>, line: Line<'_>, used: bool) -> Told {
@@ -52,6 +57,8 @@ impl Recorder {
         }
         let other = |text: &str| Some(status::told(text)).filter(|told| *told != Told::Nothing);
         match code.map(Told::Code).or_else(|| line.text(alts(), &mut self.scratch, other)) {
+            // A program's own status, if the line says besides that all went well.
+            Some(Told::NoResponse) if self.says_it_went_well(map, line) => Told::Nothing,
             Some(told) => told,
             None if map.access_log && is_dashed(map, line) => Told::NoResponse,
             None => {
@@ -77,9 +84,11 @@ impl Recorder {
             *place = text;
             used += 1;
         }
-        let mut word = |field| line.text(line.alts(map, field), &mut self.scratch, status::failure);
-        let word = word(Field::ErrorKind)
-            .or_else(|| if status.is_none() { word(Field::Status) } else { None });
+        let (kinds, statuses) = (line.alts(map, Field::ErrorKind), line.alts(map, Field::Status));
+        let word = line.text(kinds, &mut self.scratch, status::failure).or_else(|| {
+            let ended = || line.text(statuses, &mut self.scratch, status::ended);
+            if status.is_none() { ended() } else { None }
+        });
         let fine = status.is_none_or(|status| status < 400)
             && self.report.state == CallState::Ok
             && answer == Answer::Perhaps;
@@ -197,19 +206,12 @@ fn code(errors: &[&[u8]]) -> Option<u16> {
 }
 
 /// The texts of a line's error, as they are written.
-fn error_texts<'l>(map: &'l Map<Spot>, line: Line<'l>) -> impl Iterator<Item = &'l [u8]> {
+pub(super) fn error_texts<'l>(
+    map: &'l Map<Spot>,
+    line: Line<'l>,
+) -> impl Iterator<Item = &'l [u8]> {
     let applies = move |alt: &&Alt<Spot>| alt.when.as_ref().is_none_or(|when| line.holds(when));
     let values = line.alts(map, Field::ErrorText).filter(applies);
     let values = values.filter_map(move |alt| line.value(alt));
-    values.filter(|value| says_something(*value)).map(|value| value.raw)
-}
-
-/// Whether an error field holds an error: many writers always have the field.
-fn says_something(value: Value<'_>) -> bool {
-    match value.kind {
-        Kind::False | Kind::True | Kind::Null => false,
-        Kind::Object => members(value.raw).any(|(_, member)| !member.is_absent()),
-        Kind::Array => value.raw.len() > 2,
-        _ => !value.is_absent() && !NO_ERROR.iter().any(|no| value.raw.eq_ignore_ascii_case(no)),
-    }
+    values.filter(|value| status::is_error(*value)).map(|value| value.raw)
 }

@@ -3,10 +3,12 @@
 //! something else than a call.
 
 use super::Recorder;
+use super::failure::error_texts;
+use crate::decode::classify::speaks_of_models;
 use crate::decode::endpoint::{self, Method};
 use crate::decode::eval::Line;
 use crate::decode::map::{Field, Map, Spot};
-use crate::domain::{Batch, ErrorKind, Observation, Request, Tokens};
+use crate::domain::{Batch, ErrorKind, Observation, Outcome, Request, Tokens};
 
 use super::Place;
 
@@ -22,12 +24,22 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
+        // Whoever calls through a library names the provider with the model.
+        if let (None, Some(model)) = (request.provider, request.model) {
+            request.provider = self.names.provider_of(model);
+        }
         if map.access_log && self.is_told_elsewhere(map) {
             self.note_ignored("the access log in this source tells of the same call");
             return place.push(out, Observation::Ignored { reason: "not_counted" });
         }
-        if map.access_log && !self.shows_a_call(request) && self.is_elsewhere(map, line) {
+        if map.access_log && !self.shows_a_call(request) && self.is_elsewhere(map, line, request) {
             self.note_ignored("its path is of no model's API, and nothing else tells a call");
+            return place.push(out, Observation::Ignored { reason: "not_a_call" });
+        }
+        if self.is_anybodys(map, line, request) {
+            self.note_ignored(
+                "any program may write so, and nothing in it tells a call of a model",
+            );
             return place.push(out, Observation::Ignored { reason: "not_a_call" });
         }
         if self.only_asks(map, line, request) {
@@ -53,7 +65,7 @@ impl Recorder {
     /// was switched, a call began.
     fn only_asks(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) -> bool {
         let used = request.cost.is_some() || request.tokens != Tokens::default();
-        let refused = request.status.is_some_and(|status| status >= 400);
+        let refused = request.failure.kind.is_some();
         if used || request.status == Some(101) {
             return false;
         }
@@ -70,21 +82,51 @@ impl Recorder {
     /// Whether it says what only a call of a model has.
     fn shows_a_call(&self, request: &Request) -> bool {
         let told_to_wait = request.status == Some(429) && request.failure.retry_after_s.is_some();
+        request.model.is_some() || told_to_wait || self.shows_more(request)
+    }
+
+    /// The same without its model, whose name may be of anything, and without what any
+    /// service says to whom it refuses.
+    fn shows_more(&self, request: &Request) -> bool {
         request.provider.is_some()
-            || request.model.is_some()
             || request.cost.is_some()
             || request.tokens != Tokens::default()
             || !self.report.limits.is_empty()
-            || told_to_wait
             || request.failure.kind == Some(ErrorKind::KillSwitch)
     }
 
-    /// Whether it has a path, of something else.
-    fn is_elsewhere(&mut self, map: &Map<Spot>, line: Line<'_>) -> bool {
+    /// Whether a line is one that its map doubts, and nothing in it tells a call. Whoever
+    /// names the format of a source has told.
+    fn is_anybodys(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) -> bool {
+        let streamed = request.timing.ttft_ms.is_some();
+        if map.doubt.is_empty() || self.asked || streamed || self.shows_more(request) {
+            return false;
+        }
+        if !map.doubt.iter().any(|when| line.holds(when)) {
+            return false;
+        }
+        let refused = request.failure.kind.is_some_and(is_of_models);
+        let others = map.doubt_unless.iter().filter_map(|place| line.get(*place));
+        let mut texts = error_texts(map, line).chain(others.map(|value| value.raw));
+        let shows = (refused && request.model.is_some()) || texts.any(speaks_of_models);
+        !shows && !self.is_of_models(map, line)
+    }
+
+    /// Whether it has a path of a model's API.
+    fn is_of_models(&mut self, map: &Map<Spot>, line: Line<'_>) -> bool {
+        let mut paths = line.alts(map, Field::Endpoint).filter_map(|alt| line.value(alt));
+        paths.any(|path| endpoint::is_of_models(path.text(self.scratch.escapes())))
+    }
+
+    /// Whether it has a path, of something else. Where such an API refuses, that is seen
+    /// whatever of it was asked for.
+    fn is_elsewhere(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) -> bool {
+        let refused = matches!(request.status, Some(401 | 402 | 403 | 429 | 500..));
         let mut has_path = false;
         for alt in line.alts(map, Field::Endpoint) {
             let Some(value) = line.value(alt) else { continue };
-            if endpoint::is_of_models(value.text(self.scratch.escapes())) {
+            let path = value.text(self.scratch.escapes());
+            if endpoint::is_of_models(path) || (refused && endpoint::is_beside_models(path)) {
                 return false;
             }
             has_path = true;
@@ -98,4 +140,11 @@ impl Recorder {
             note.ignored = Some(why.to_owned());
         }
     }
+}
+
+/// Whether a call of a model is refused so, and hardly anything else that has a model.
+fn is_of_models(kind: ErrorKind) -> bool {
+    use ErrorKind as K;
+    matches!(kind.outcome(), Outcome::RateLimited | Outcome::QuotaExhausted)
+        || matches!(kind, K::Overloaded | K::ContextLength | K::ContentFilter | K::ModelNotFound)
 }

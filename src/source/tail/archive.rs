@@ -37,7 +37,7 @@ pub struct Archive {
     at: PathBuf,
     /// What it held up to there was read before.
     from: u64,
-    input: Unpacked,
+    input: Unpacked<File>,
     packed_len: u64,
     /// Read and not yet taken: the start of a line.
     carry: Vec<u8>,
@@ -182,7 +182,11 @@ fn rewind(mut file: &File) -> io::Result<()> {
 }
 
 /// Take the content up to `offset` as consumed; false if it ends before.
-fn skip_to(input: &mut Unpacked, generation: &mut Generation, offset: u64) -> io::Result<bool> {
+fn skip_to(
+    input: &mut Unpacked<File>,
+    generation: &mut Generation,
+    offset: u64,
+) -> io::Result<bool> {
     let mut block = vec![0; BLOCK];
     while generation.offset() < offset {
         let left = usize::try_from(offset - generation.offset()).unwrap_or(usize::MAX);

@@ -17,6 +17,8 @@ const ALT: &[&str] = &[
     "path", "header", "const", "sum", "diff", "join", "key_of", "sticky", "as", "pattern", "scale",
     "add", "regex", "map", "else", "when",
 ];
+/// What stands for the hosts of all providers in a map of words.
+const HOSTS: &str = "@hosts";
 const CONVERSIONS: [&str; 15] = [
     "auto",
     "text",
@@ -81,10 +83,14 @@ impl Reader {
             if kind == Kind::Time {
                 return Err(error(value, &key, "only a text or a number can have it"));
             }
-            for (word, given) in table(value, &key)? {
-                let to = scalar(given, &key)?;
-                taker.takes(given, &key, &to)?;
-                alt.map.push((word.get_ref().as_bytes().into(), to.into()));
+            if value.get_ref().as_str() == Some(HOSTS) {
+                alt.map = hosts();
+            } else {
+                for (word, given) in table(value, &key)? {
+                    let to = scalar(given, &key)?;
+                    taker.takes(given, &key, &to)?;
+                    alt.map.push((word.get_ref().as_bytes().into(), to.into()));
+                }
             }
         }
         if let Some(value) = fields.get("else") {
@@ -188,6 +194,13 @@ impl Reader {
         }
         Ok(cond)
     }
+}
+
+/// Hosts and their providers, of `data/hosts.txt`.
+fn hosts() -> Vec<(Box<[u8]>, Box<str>)> {
+    let lines = include_str!("../../../../data/hosts.txt").lines();
+    let pairs = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+    pairs.map(|(host, provider)| (host.as_bytes().into(), provider.into())).collect()
 }
 
 /// Whether all of its parts hold of everything.

@@ -6,6 +6,7 @@ use crate::decode::formats::nearest;
 use crate::decode::map::field::{Field, Kind};
 use crate::decode::map::{Alt, Explode, From, Headers, Input, Map};
 use crate::decode::record::priority;
+use crate::decode::status;
 use crate::domain::{ErrorKind, Layer, LimitedBy, Priority};
 use crate::scan;
 
@@ -29,6 +30,7 @@ impl Taker {
     /// Whether it takes a word that a map gives it.
     pub(super) fn takes(self, value: &Value<'_>, key: &str, word: &str) -> Read<()> {
         let words: Vec<&str> = match self.field {
+            Some(Field::ErrorKind) if status::is_well(word) => return Ok(()),
             Some(Field::ErrorKind) => ErrorKind::ALL.iter().map(|kind| kind.word()).collect(),
             Some(Field::LimitedBy) => LimitedBy::ALL.iter().map(|by| by.word()).collect(),
             Some(Field::Layer) => Layer::ALL.iter().map(|layer| layer.word()).collect(),
