@@ -39,6 +39,8 @@ pub(super) struct Named {
     pub(super) claim: Claim,
     /// Key material was masked since this was last reset.
     pub(super) masked_key: bool,
+    /// The account that headers named last: nearly all name the same.
+    account: Option<(Box<[u8]>, Sym)>,
 }
 
 impl Named {
@@ -46,7 +48,7 @@ impl Named {
         let ambiguous = names.intern(NameKind::Key, "__ambiguous__");
         let (names, cache) = (names.clone(), NameCache::default());
         let (claim, texts) = (Claim::default(), Vec::new());
-        Named { names, cache, ambiguous, salt, texts, claim, masked_key: false }
+        Named { names, cache, ambiguous, salt, texts, claim, masked_key: false, account: None }
     }
 
     /// The name a line gives by the first alternative that has one.
@@ -128,6 +130,18 @@ impl Named {
         let sym = self.names.intern(NameKind::Provider, name);
         self.text(sym);
         sym
+    }
+
+    /// The symbol of an account, by the value of a header.
+    pub(super) fn account(&mut self, id: &[u8]) -> Option<Sym> {
+        if let Some((known, sym)) = &self.account
+            && **known == *id
+        {
+            return Some(*sym);
+        }
+        let sym = self.intern(NameKind::Account, std::str::from_utf8(id).ok()?)?;
+        self.account = Some((id.into(), sym));
+        Some(sym)
     }
 
     /// The symbol of a name that stands in no line.
