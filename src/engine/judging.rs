@@ -15,7 +15,7 @@ use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
-use crate::rules::{Direction, Family, Metric, RuleSpec, Sample};
+use crate::rules::{Direction, Family, Metric, OnNoData, RuleSpec, Sample};
 use crate::stats::Known;
 
 /// Which rows a pass looks at.
@@ -242,7 +242,8 @@ impl Engine {
                 let ended = row.status.state == "ended";
                 #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
                 let value = match spec.metric {
-                    Metric::SourceSilent => Some(if ended { 0.0 } else { row.silent_s(now.mono) }),
+                    Metric::SourceSilent if ended => Some(0.0),
+                    Metric::SourceSilent => silence_for(row, &spec, now.mono),
                     Metric::SourceUnreadable => Some(row.unreadable_s(now.mono)),
                     Metric::SourceSecondsBehind => row.seconds_behind(now),
                     Metric::SourceFaultRatio => row.fault_ratio(now.mono),
@@ -476,6 +477,15 @@ fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
         Metric::SpendUnpricedRatio => view.unpriced_ratio,
         _ => None,
     }
+}
+
+/// For how long a source is silent, for a rule: of one that was not heard in this run, only
+/// that it is for too long.
+fn silence_for(row: &SourceRow, spec: &RuleSpec, now: Mono) -> Option<f64> {
+    let silent = row.silent_s(now);
+    let crosses = spec.thresholds.iter().any(|at| silent > at.value);
+    let needs_none = spec.on_no_data != OnNoData::Unknown;
+    Some(silent).filter(|_| row.was_heard() || crosses || needs_none)
 }
 
 /// The depth of a queue for a rule: of a part of it only that it is too deep already.
