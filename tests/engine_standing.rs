@@ -432,3 +432,43 @@ fn who_did_not_obey_a_stop_did_not_when_its_file_is_made_again() {
     assert!(of_other.is_none_or(|host| host.get("obeyed").is_none()), "{hosts:#}");
     assert_eq!((world.alert().0.as_str(), world.kinds()), ("firing", vec![]));
 }
+
+/// A stop leaves no data, and a person may look for long.
+#[test]
+fn what_was_reset_is_not_tripped_again_by_the_first_data_after_a_silence() {
+    let mut world = World::new(&trips(BROKEN));
+    let trip = "model/p/m".to_owned();
+    world.switch();
+    world.fail();
+    world.wait(5);
+    assert_eq!(world.told().1, std::slice::from_ref(&trip));
+    world.tripped = vec![(trip, 5)];
+    world.switch();
+    world.wait(2000);
+    assert_eq!(world.alert().0, "no_data");
+    assert_eq!(world.picture()["state"], "critical", "it is stopped");
+    world.tripped.clear();
+    world.switch();
+    assert_eq!(world.picture()["state"], "unknown");
+    for _ in 0..10 {
+        world.fail();
+        world.wait(1);
+    }
+    assert_eq!(world.alert().0, "firing");
+    let (events, trips) = world.told();
+    assert_eq!(trips, [""; 0], "{events:?}");
+    assert!(!events.iter().any(|(kind, _)| *kind == AlertFiring), "{events:?}");
+}
+
+#[test]
+fn a_limit_that_was_critical_is_not_well_because_nobody_calls() {
+    let mut world = World::new(LOW);
+    world.left(2);
+    assert_eq!(world.picture()["state"], "critical");
+    world.wait(180);
+    assert_eq!(world.alert().0, "no_data");
+    let picture = world.picture();
+    assert_eq!(picture["state"], "unknown", "{picture:#}");
+    let verdict = picture["verdict"].as_str().unwrap();
+    assert!(verdict.to_lowercase().contains("no data"), "{verdict}");
+}

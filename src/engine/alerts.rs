@@ -138,6 +138,13 @@ impl Alert {
         }
     }
 
+    /// It has tripped and has not cleared since, as far as is known: however long there is
+    /// no data, for a stop leaves none, it does not trip again by the first.
+    fn remembers_its_trip(&self) -> bool {
+        self.instance.phase() == Phase::NoData
+            && matches!(self.brake, Some(Brake::Asked(_) | Brake::Spent(_)))
+    }
+
     fn brake(&self) -> Option<Brake> {
         self.brake.filter(|_| self.instance.phase() == Phase::Firing)
     }
@@ -264,6 +271,14 @@ impl Rulebook {
         (0u16..).zip(&self.rules).any(|(index, _)| self.live.contains_key(&(index, series)))
     }
 
+    /// Whether there is an alert of a rule about a series that has fired and not been
+    /// resolved; of an earlier run's it is not known which series it is about.
+    #[must_use]
+    pub fn fires(&self, index: u16, series: Series) -> bool {
+        let live = self.live.get(&(index, series));
+        live.map_or(self.awaited.contains(&index), |alert| alert.instance.is_open())
+    }
+
     /// A series is called otherwise from now on.
     pub fn rename(&mut self, series: Series, title: &str) {
         let named = self.live.iter_mut().filter(|((_, known), _)| *known == series);
@@ -350,7 +365,8 @@ impl Rulebook {
     ) {
         let Rulebook { live, awaited, changed, .. } = self;
         live.retain(|(index, series), alert| {
-            let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono);
+            let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
+                && !alert.remembers_its_trip();
             if spent && alert.instance.phase() == Phase::NoData {
                 out.push(Effect::Event(ended_without_data(alert, now)));
             }
@@ -365,7 +381,9 @@ impl Rulebook {
     /// Alerts worth showing, firing ones first, then by severity and age.
     #[must_use]
     pub fn shown(&self, now: Stamp) -> Vec<&Alert> {
-        let shown = self.live.iter().filter(|(_, alert)| alert.instance.is_shown(now.mono));
+        let is_shown =
+            |alert: &Alert| alert.instance.is_shown(now.mono) || alert.remembers_its_trip();
+        let shown = self.live.iter().filter(|(_, alert)| is_shown(alert));
         let mut shown: Vec<_> = shown.collect();
         shown.sort_by_key(|((index, series), alert)| {
             let rank = match alert.instance.phase() {

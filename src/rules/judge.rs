@@ -100,8 +100,8 @@ pub struct Instance {
     cools_since: Option<Mono>,
     /// Highest level that fired, and in which period.
     fired: Option<(i64, usize)>,
-    /// Of an earlier run: what it is again once there is data, and since when.
-    resumes: Option<(Phase, Mono)>,
+    /// Without data: what it is again once there is some, and since when.
+    resumes: Option<(Phase, Stamp)>,
     /// It does not clear before that: what it is judged by fills only then.
     settles: Option<Mono>,
 }
@@ -296,9 +296,15 @@ impl Instance {
     }
 
     fn lose_data(&mut self, now: Stamp) -> Verdict {
-        if matches!(self.phase, Phase::Firing | Phase::Pending) {
-            self.stop_firing(now);
-            self.enter(Phase::NoData, now);
+        match self.phase {
+            // Whether it is over is not known: it goes on, or ends, once there is data.
+            Phase::Firing => {
+                self.resumes = Some((Phase::Firing, self.since));
+                (self.phase, self.since) = (Phase::NoData, now);
+                (self.clear_since, self.worse) = (None, None);
+            }
+            Phase::Pending => self.enter(Phase::NoData, now),
+            Phase::Resolved | Phase::NoData => {}
         }
         Verdict::Same
     }

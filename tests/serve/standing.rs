@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::calls::Truth;
 use super::daemon::{Daemon, kept, serve, status, status_follows, status_until};
-use super::sandbox::{Sandbox, now};
+use super::sandbox::{Sandbox, now, until};
 
 fn append(log: &Path, fields: &str) {
     let mut file = OpenOptions::new().append(true).open(log).unwrap();
@@ -113,4 +114,57 @@ fn who_did_not_obey_a_stop_is_known_after_a_crash() {
     assert!(verdict.contains("NOT OBEYED"), "{verdict}");
     daemon.stop();
     assert_eq!(told(&sandbox, rule), ["alert.firing"]);
+}
+
+/// A cap is spent, its rule has tripped, a person has reset that: the rule does not trip
+/// again before the cap is not spent any more, whoever ends the process and how.
+#[test]
+fn a_persons_reset_holds_over_restarts() {
+    let config = "
+[switch]
+armed = true
+[builtin_rules]
+enabled = false
+[[cap]]
+name = \"small\"
+usd = 0.01
+period = \"month\"
+[[rule]]
+name = \"stop\"
+metric = \"spend.used_ratio\"
+match = { cap = \"small\" }
+above = 1
+for = \"10ms\"
+min_requests = 1
+severity = \"critical\"
+actions = [\"trip:all\"]
+";
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.file("gw.log", ""), Truth::default());
+    let kill_file = sandbox.path("state/kill.d/all.kill");
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    status_follows(&sandbox);
+    truth.log(&log, 30);
+    until("the trip", || kill_file.exists());
+    status_until(&sandbox, "all is kept", |status| truth.is(status) && kept(status));
+    sandbox.run(["switch", "reset", "all", "--reason", "paid", "--config", "config.toml"]).ok();
+    // The reset itself may be known by the next run alone.
+    daemon.kill();
+    for round in 0..3 {
+        let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+        status_follows(&sandbox);
+        truth.log(&log, 5);
+        let seen = status_until(&sandbox, "the alert goes on", |status| {
+            truth.is(status) && is(status, "stop", "firing") && kept(status)
+        });
+        let summary = alert(&seen, "stop").unwrap()["summary"].as_str().unwrap();
+        assert!(summary.contains("reset since, will not trip again before it clears"), "{summary}");
+        if round % 2 == 0 {
+            daemon.stop();
+        } else {
+            daemon.kill();
+        }
+        assert!(!kill_file.exists(), "tripped again");
+    }
+    assert_eq!(told(&sandbox, "stop").iter().filter(|kind| *kind == "switch.tripped").count(), 1);
 }

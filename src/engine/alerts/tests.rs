@@ -71,6 +71,8 @@ fn only_what_fires_has_a_trip_withheld() {
 fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
     let mut rule = trips_all();
     rule.cooldown = Duration::from_secs(60);
+    let tripping = rule.clone();
+    rule.actions.clear();
     let mut book = Rulebook::new(vec![rule]);
     judge(&mut book, 1, Some(0.0), at(1));
     judge(&mut book, 1, None, at(100));
@@ -88,5 +90,13 @@ fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
     assert!(event.summary.contains("not resolved"), "{}", event.summary);
     // Data again: it is a new alert.
     let fired = judge(&mut book, 1, Some(0.0), at(2000));
+    let [Effect::Event(event)] = &fired[..] else { panic!("{fired:?}") };
+    assert_eq!(event.kind, EventKind::AlertFiring);
+    // What has tripped is the same for as long as nothing says that it is over.
+    let mut book = Rulebook::new(vec![tripping]);
+    let fired = judge(&mut book, 1, Some(0.0), at(1));
     assert!(fired.iter().any(|effect| matches!(effect, Effect::Trip { .. })), "{fired:?}");
+    judge(&mut book, 1, None, at(100));
+    assert_eq!(forget(&mut book, 1000), (1, Vec::new()));
+    assert_eq!(judge(&mut book, 1, Some(0.0), at(2000)), []);
 }

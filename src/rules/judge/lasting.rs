@@ -56,7 +56,7 @@ impl Instance {
         let civil = |at: Mono| now.wall.minus(now.mono.since(at)).0;
         Lasting {
             phase: self.resumes.map_or(self.phase, |(phase, _)| phase),
-            since: self.since.wall.0,
+            since: self.resumes.map_or(self.since, |(_, since)| since).wall.0,
             level: self.level,
             level_since: civil(self.level_since),
             worse: self.worse.map(|(level, since)| (level, civil(since))),
@@ -118,7 +118,7 @@ impl Instance {
             }),
             cools_since,
             fired: was.fired,
-            resumes: waits.then_some((was.phase, begun)),
+            resumes: waits.then_some((was.phase, Stamp { wall: Wall(was.since), mono: begun })),
             settles: by_minute.then(|| now.mono.plus(SETTLES)),
         })
     }
@@ -126,8 +126,7 @@ impl Instance {
     /// There is data: what was before goes on.
     pub(super) fn resume(&mut self) {
         if let Some((phase, since)) = self.resumes.take() {
-            self.phase = phase;
-            self.since.mono = since;
+            (self.phase, self.since) = (phase, since);
         }
     }
 
