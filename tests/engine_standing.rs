@@ -472,3 +472,28 @@ fn a_limit_that_was_critical_is_not_well_because_nobody_calls() {
     let verdict = picture["verdict"].as_str().unwrap();
     assert!(verdict.to_lowercase().contains("no data"), "{verdict}");
 }
+
+/// One fact is told once.
+#[test]
+fn a_cap_that_is_spent_is_not_spent_soon() {
+    let rule = "name = \"soon\"\nmetric = \"spend.cap_in_s\"\nbelow = 900\nfor = \"0s\"\n\
+                [[cap]]\nname = \"day\"\nusd = 1\nperiod = \"day\"\n";
+    let call = |usd: &str| {
+        format!("\"status\":200,\"latency_ms\":1,\"input_tokens\":1,\"cost_usd\":\"{usd}\"")
+    };
+    let mut world = World::new(rule);
+    world.wait(120);
+    world.line(&call("3"));
+    world.wait(60);
+    assert_eq!(world.kinds(), []);
+    assert_eq!(world.picture()["caps"][0]["used_ratio"], 3.0);
+    // It was told before it was spent, and is not over by that.
+    let mut world = World::new(rule);
+    world.wait(120);
+    world.line(&call("0.9"));
+    world.wait(1);
+    assert_eq!(world.kinds(), [AlertFiring]);
+    world.line(&call("3"));
+    world.wait(60);
+    assert_eq!((world.kinds(), world.alert().0.as_str()), (vec![], "firing"));
+}

@@ -206,8 +206,12 @@ impl Engine {
         let grounds = cap.heard.grounds(now.mono, self.limits.max_age);
         for rule in &cap.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
+            // That a spent cap is spent soon is nothing to be told.
+            let told = spec.metric == Metric::SpendCapIn
+                && view.used_ratio.is_some_and(|used| used >= 1.0)
+                && !self.book.fires(*rule, Series::Cap(position));
             let sample = Sample {
-                value: cap_value(spec.metric, &view),
+                value: cap_value(spec.metric, &view).filter(|_| !told),
                 evidence: view.evidence.into(),
                 period: cap.period_id(),
             };
