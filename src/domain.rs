@@ -30,7 +30,8 @@ pub use request::{
     MetricReading, Outcome, Priority, QueueReading, Request, Tier, Timing, Tokens,
 };
 pub use spend::{
-    Bucket, BucketId, Commit, CountedCall, Dimension, SeenCall, SourceCounters, cost_known,
+    Bucket, BucketId, Commit, CountedCall, Dimension, SeenCall, SourceCounters, Standing,
+    cost_known,
 };
 pub use time::{Mono, Stamp, Wall};
 pub use window::WindowDecision;

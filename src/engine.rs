@@ -44,6 +44,7 @@ mod skew;
 mod sources;
 mod spec;
 pub mod spend;
+mod standing;
 mod supersede;
 pub mod switches;
 mod table;
@@ -78,6 +79,7 @@ use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
 use spend::Cap;
+pub use standing::Standing;
 use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::TouchedRows;
@@ -120,6 +122,7 @@ pub struct Engine {
     /// For a ledger, where there is one.
     deltas: Option<Deltas>,
     ledger: Option<LedgerRow>,
+    said: standing::Said,
     call: OpenCall,
     /// Of what is being read.
     origin: Origin,
@@ -161,6 +164,7 @@ impl Engine {
             spend_known: now.mono,
             deltas: None,
             ledger: None,
+            said: standing::Said::default(),
             call: OpenCall::default(),
             origin: Origin::Live,
             touched: TouchedRows::default(),
@@ -329,7 +333,7 @@ impl Engine {
     /// Learn what the kill switch directory holds, and whether rules may trip.
     pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
         let (was_armed, knew) = (self.switches.armed(), !self.switches.rows().is_empty());
-        let changes = self.switches.set(states, &self.names, now.mono);
+        let changes = self.switches.set(states, &self.names, now);
         if self.switches.armed() != was_armed && knew {
             let text = if was_armed { "rules may not trip any more" } else { "rules may trip now" };
             let mut event = Event::new(now.wall, EventKind::Finding, text.to_owned());
@@ -364,6 +368,13 @@ impl Engine {
             let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
             event.scope = Some(state.scope.clone());
             out.push(Effect::Event(event));
+        }
+        if !knew {
+            let rows = self.switches.rows();
+            let stands = |scope: &str| {
+                rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
+            };
+            self.book.stops_of_before(stands);
         }
         self.touched.hosts = true;
     }

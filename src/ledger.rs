@@ -20,6 +20,7 @@ mod refused;
 mod replaceable;
 mod schema;
 mod seen;
+mod standing;
 mod sums;
 mod verify;
 mod write;

@@ -10,6 +10,6 @@ mod metric;
 mod spec;
 
 pub use builtin::builtin;
-pub use judge::{Actions, Instance, Phase, Sample, Verdict};
+pub use judge::{Actions, Instance, Lasting, Phase, Sample, Verdict};
 pub use metric::{Family, METRICS, Metric, MetricDoc};
 pub use spec::{Action, Direction, Match, OnNoData, RuleSpec, Severity, Threshold};

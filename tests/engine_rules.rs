@@ -325,7 +325,7 @@ fn what_was_there_before_the_start_stops_nothing_by_any_metric() {
     for (metric, rest) in OF_LINES {
         let mut world = World::new(&format!(
             "[builtin_rules]\nenabled = false\n[[cap]]\nname = \"c\"\nusd = 1\nperiod = \"day\"\n\
-             [[rule]]\nname = \"r\"\nmetric = \"{metric}\"\n{rest}\nfor = \"0s\"\nmin_requests = 1\n\
+             [[rule]]\nname = \"r\"\nmetric = \"{metric}\"\n{rest}\nfor = \"10ms\"\nmin_requests = 1\n\
              severity = \"critical\"\nactions = [\"trip:all\"]\n"
         ));
         world.switch(Armed::Armed, &[]);

@@ -171,7 +171,7 @@ fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
             problem: None,
         };
         let now = Stamp { mono: Mono(1 << 60), wall: trip(second) };
-        switches.set(vec![state], &Names::default(), now.mono);
+        switches.set(vec![state], &Names::default(), now);
         let disobeyed = switches.call(&passed_at(second), &names, Duration::from_secs(1), now);
         let host = switches.rows()[0].hosts[0];
         assert_eq!(disobeyed, host.started_after == 1);

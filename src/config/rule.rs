@@ -295,6 +295,12 @@ fn check_trips(reader: &mut Reader, rule: &RuleSpec, caps: &[CapSpec]) {
             reader.complain("actions", Complaint::new(message).hint(why));
         }
     }
+    // At once is at the first reading, whatever it is.
+    if reader.has("for") && rule.hold.is_zero() {
+        let complaint = Complaint::new("must be longer than 0 where a rule trips a switch")
+            .hint("one odd reading must not stop production; \"10ms\" waits for a second look");
+        reader.complain("for", complaint);
+    }
     if reader.has("min_requests") && rule.min_requests == 0 {
         let complaint = Complaint::new("must be at least 1 where a rule trips a switch");
         reader.complain("min_requests", complaint);

@@ -95,6 +95,7 @@ pub struct HeaderReport {
     /// What the gateway says this call cost.
     pub response_cost: Option<NanoUsd>,
     request_id: Option<usize>,
+    organization: Option<usize>,
     model: Option<usize>,
     faults: Vec<usize>,
 }
@@ -179,6 +180,7 @@ impl HeaderReader {
         report.date = date;
         report.response_cost = aside.cost;
         report.request_id = aside.request_id;
+        report.organization = aside.organization;
         report.model = aside.model;
         report.faults.clear();
         report.faults.extend_from_slice(&gathered.faults);
@@ -231,6 +233,12 @@ impl HeaderReport {
     #[must_use]
     pub fn request_id<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
         bag.get(self.request_id?).map(|header| header.value)
+    }
+
+    /// The account at the provider, where a header tells, out of the bag that was read.
+    #[must_use]
+    pub fn account<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
+        bag.get(self.organization?).map(|header| header.value)
     }
 
     /// The model that answered, where a header tells, out of the bag that was read.

@@ -43,6 +43,8 @@ pub(super) struct Named {
     pub(super) claim: Claim,
     /// Key material was masked since this was last reset.
     pub(super) masked_key: bool,
+    /// The account that headers named last: nearly all name the same.
+    account: Option<(Box<[u8]>, Sym)>,
 }
 
 impl Named {
@@ -50,7 +52,8 @@ impl Named {
         let ambiguous = names.intern(NameKind::Key, "__ambiguous__");
         let (names, cache) = (names.clone(), NameCache::default());
         let (claim, texts, by_model) = (Claim::default(), Vec::new(), FxHashMap::default());
-        Named { names, cache, ambiguous, salt, texts, by_model, claim, masked_key: false }
+        let (masked_key, account) = (false, None);
+        Named { names, cache, ambiguous, salt, texts, by_model, claim, masked_key, account }
     }
 
     /// The name a line gives by the first alternative that has one.
@@ -145,6 +148,18 @@ impl Named {
             self.by_model.insert(model, provider);
         }
         provider
+    }
+
+    /// The symbol of an account, by the value of a header.
+    pub(super) fn account(&mut self, id: &[u8]) -> Option<Sym> {
+        if let Some((known, sym)) = &self.account
+            && **known == *id
+        {
+            return Some(*sym);
+        }
+        let sym = self.intern(NameKind::Account, std::str::from_utf8(id).ok()?)?;
+        self.account = Some((id.into(), sym));
+        Some(sym)
     }
 
     /// The symbol of a name that stands in no line.

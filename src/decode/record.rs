@@ -9,6 +9,7 @@ mod memory;
 mod objects;
 mod place;
 mod traffic;
+mod whose;
 mod written;
 
 use jiff::tz::TimeZone;
@@ -388,8 +389,7 @@ impl Recorder {
         if let Some(note) = self.trace.as_mut().and_then(|trace| trace.last()) {
             note.headers = self.reader.explain(line.headers, &context);
         }
-        let guessed = self.report.provider;
-        request.provider = provider.or_else(|| Some(self.names.provider(guessed?)));
+        self.whose(line.headers, provider, request);
     }
 
     fn push_header_faults(&self, line: Line<'_>, place: Place, out: &mut Batch) {

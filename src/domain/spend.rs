@@ -133,6 +133,18 @@ pub struct Commit {
     pub sources: Vec<(SourceId, SourceCounters)>,
     /// What happened, oldest first: alerts and switches as `tripline.event/v1`.
     pub history: Vec<(Wall, String)>,
+    /// What stands now, in the place of what did before; nothing where that is the same.
+    pub standing: Option<Standing>,
+}
+
+/// What stands at a moment and must still stand in a next run: alerts and stops, each
+/// as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// When.
+    pub at: Wall,
+    /// All of it.
+    pub items: Vec<String>,
 }
 
 impl BucketId {
@@ -299,6 +311,7 @@ impl Commit {
             && self.replaceable.is_empty()
             && self.sources.is_empty()
             && self.history.is_empty()
+            && self.standing.is_none()
     }
 
     /// Take in what happened after this, as if it had been one commit. Grows by
@@ -316,6 +329,7 @@ impl Commit {
         let surplus = self.replaceable.len().saturating_sub(Commit::REPLACEABLE_KEPT);
         self.replaceable.drain(..surplus);
         self.history.extend(later.history);
+        self.standing = later.standing.or(self.standing.take());
     }
 }
 

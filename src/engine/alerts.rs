@@ -1,5 +1,7 @@
 //! The rules at work: which series each one watches, and the alerts that live.
 
+mod awaited;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,9 @@ use rustc_hash::FxBuildHasher;
 use super::effect::{Effect, Event, EventKind, Labels, Withheld};
 use super::series::{self, About};
 use super::wording;
+pub use awaited::AlertRecord;
+use awaited::forget_one;
+
 use crate::domain::{Mono, Stamp, Wall};
 use crate::rules::{Action, Actions, Family, Instance, OnNoData, Phase, RuleSpec, Sample, Verdict};
 
@@ -28,6 +33,8 @@ pub enum Series {
     Ledger,
     /// What a rule watches and nothing was heard of.
     Missing(u16),
+    /// Something of an earlier run that was not heard of again, by number.
+    Awaited(u32),
 }
 
 /// Whether what was judged is fresh enough to stop production on.
@@ -44,6 +51,10 @@ pub enum Grounds {
 pub struct Rulebook {
     rules: Vec<Arc<RuleSpec>>,
     live: HashMap<(u16, Series), Alert, FxBuildHasher>,
+    /// The rules of the alerts that await their series.
+    awaited: Vec<u16>,
+    /// Something changed that outlives the run.
+    changed: bool,
 }
 
 /// One rule over one series, once it has crossed.
@@ -55,6 +66,8 @@ pub struct Alert {
     pub instance: Instance,
     /// What it is about.
     pub labels: Labels,
+    /// What else tells it from others of the same labels.
+    window_s: Option<u32>,
     /// The same for people.
     pub title: String,
     /// What is said in place of numbers, where there are none.
@@ -125,6 +138,13 @@ impl Alert {
         }
     }
 
+    /// It has tripped and has not cleared since, as far as is known: however long there is
+    /// no data, for a stop leaves none, it does not trip again by the first.
+    fn remembers_its_trip(&self) -> bool {
+        self.instance.phase() == Phase::NoData
+            && matches!(self.brake, Some(Brake::Asked(_) | Brake::Spent(_)))
+    }
+
     fn brake(&self) -> Option<Brake> {
         self.brake.filter(|_| self.instance.phase() == Phase::Firing)
     }
@@ -163,7 +183,8 @@ impl Rulebook {
     #[must_use]
     pub fn new(rules: Vec<RuleSpec>) -> Rulebook {
         let rules = rules.into_iter().map(Arc::new).collect();
-        Rulebook { rules, live: HashMap::with_hasher(FxBuildHasher) }
+        let live = HashMap::with_hasher(FxBuildHasher);
+        Rulebook { rules, live, awaited: Vec::new(), changed: false }
     }
 
     /// The rules that watch a series of this family with these labels.
@@ -207,15 +228,25 @@ impl Rulebook {
             }
             sample.value = None;
         }
+        let heard = sample.value.is_some() || rule.on_no_data == OnNoData::Fire;
+        if heard && self.awaited.contains(&index) && !self.live.contains_key(&(index, series)) {
+            self.find_again(index, series, about());
+        }
+        let Some(rule) = self.rules.get(index as usize) else { return };
         let verdict = if let Some(alert) = self.live.get_mut(&(index, series)) {
-            alert.instance.judge(rule, sample, now)
+            let before = alert.instance.mark();
+            let verdict = alert.instance.judge(rule, sample, now);
+            self.changed |= before != alert.instance.mark();
+            verdict
         } else {
             let Some((instance, verdict)) = Instance::start(rule, sample, now) else { return };
-            let About { labels, title, instead } = about();
+            self.changed = true;
+            let About { labels, window_s, title, instead } = about();
             let alert = Alert {
                 rule: Arc::clone(rule),
                 instance,
                 labels,
+                window_s,
                 title,
                 instead,
                 withheld: None,
@@ -240,6 +271,14 @@ impl Rulebook {
         (0u16..).zip(&self.rules).any(|(index, _)| self.live.contains_key(&(index, series)))
     }
 
+    /// Whether there is an alert of a rule about a series that has fired and not been
+    /// resolved; of an earlier run's it is not known which series it is about.
+    #[must_use]
+    pub fn fires(&self, index: u16, series: Series) -> bool {
+        let live = self.live.get(&(index, series));
+        live.map_or(self.awaited.contains(&index), |alert| alert.instance.is_open())
+    }
+
     /// A series is called otherwise from now on.
     pub fn rename(&mut self, series: Series, title: &str) {
         let named = self.live.iter_mut().filter(|((_, known), _)| *known == series);
@@ -254,9 +293,9 @@ impl Rulebook {
 
     /// What a rule missed is there.
     pub fn appear(&mut self, index: u16, now: Stamp, out: &mut Vec<Effect>) {
-        if let Some(mut alert) = self.live.remove(&(index, Series::Missing(index)))
-            && alert.instance.phase() == Phase::Firing
-        {
+        let Some(mut alert) = self.live.remove(&(index, Series::Missing(index))) else { return };
+        self.changed = true;
+        if alert.instance.is_open() {
             announce(&mut alert, Verdict::Resolved, now, out);
         }
     }
@@ -264,12 +303,13 @@ impl Rulebook {
     /// A series stands for something else from now on: what was said of it is over.
     pub fn begin(&mut self, series: Series) {
         for (index, _) in (0u16..).zip(&self.rules) {
-            self.live.remove(&(index, series));
+            self.changed |= self.live.remove(&(index, series)).is_some();
         }
     }
 
     /// Put a name on a live alert. Answers whether there is such an alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
+        self.changed = true;
         let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);
         found.map(|alert| alert.acked_by = Some(by.to_owned())).is_some()
     }
@@ -282,6 +322,7 @@ impl Rulebook {
                 && alert.instance.phase() == Phase::Firing
                 && alert.trips_scope(scope)
         };
+        self.changed = true;
         for alert in self.live.values_mut().filter(|alert| asked(alert)) {
             alert.instance.withhold(again);
             alert.withheld = Some((why, scope.to_owned()));
@@ -299,6 +340,7 @@ impl Rulebook {
     /// A scope is stopped, or is not any more: what tripped it has acted, and does not
     /// by itself act again.
     pub fn stopped(&mut self, scope: &str, stands: bool) {
+        self.changed = true;
         for alert in self.live.values_mut().filter(|alert| alert.trips_scope(scope)) {
             alert.brake = match alert.brake {
                 Some(Brake::Asked(at)) if !stands => Some(Brake::Spent(at)),
@@ -321,11 +363,17 @@ impl Rulebook {
         period_of: impl Fn(Series) -> Option<i64>,
         out: &mut Vec<Effect>,
     ) {
-        self.live.retain(|(_, series), alert| {
-            let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono);
+        let Rulebook { live, awaited, changed, .. } = self;
+        live.retain(|(index, series), alert| {
+            let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
+                && !alert.remembers_its_trip();
             if spent && alert.instance.phase() == Phase::NoData {
                 out.push(Effect::Event(ended_without_data(alert, now)));
             }
+            if spent && matches!(series, Series::Awaited(_)) {
+                forget_one(awaited, *index);
+            }
+            *changed |= spent;
             !spent
         });
     }
@@ -333,7 +381,9 @@ impl Rulebook {
     /// Alerts worth showing, firing ones first, then by severity and age.
     #[must_use]
     pub fn shown(&self, now: Stamp) -> Vec<&Alert> {
-        let shown = self.live.iter().filter(|(_, alert)| alert.instance.is_shown(now.mono));
+        let is_shown =
+            |alert: &Alert| alert.instance.is_shown(now.mono) || alert.remembers_its_trip();
+        let shown = self.live.iter().filter(|(_, alert)| is_shown(alert));
         let mut shown: Vec<_> = shown.collect();
         shown.sort_by_key(|((index, series), alert)| {
             let rank = match alert.instance.phase() {
@@ -471,95 +521,4 @@ fn trip_scope(scope: &str, labels: &Labels) -> Result<String, &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules;
-
-    #[test]
-    fn the_pulse_ends_with_the_for_of_what_pends() {
-        let mut rule = rules::builtin().remove(0);
-        rule.hold = Duration::from_millis(600);
-        let mut book = Rulebook::new(vec![rule]);
-        let at = |ms: u64| Stamp {
-            mono: Mono(0).plus(Duration::from_millis(ms)),
-            wall: Wall(0).plus(Duration::from_millis(ms)),
-        };
-        let judge = |book: &mut Rulebook, ms| {
-            let bad = (Sample { value: Some(0.0), evidence: 100, period: None }, Grounds::Fresh);
-            book.judge(0, Series::Limit(0), bad, at(ms), &|| Labels::new().into(), &mut Vec::new());
-        };
-        assert_eq!(book.pulse(at(0).mono), None, "nothing lives");
-        judge(&mut book, 1000);
-        let waits = |book: &Rulebook, ms: u64| book.pulse(at(ms).mono).map(|d| d.as_millis());
-        assert_eq!(waits(&book, 1000), Some(250), "it may be withdrawn before");
-        assert_eq!(waits(&book, 1250), Some(250));
-        assert_eq!(waits(&book, 1500), Some(100), "its `for` ends at 1600");
-        assert_eq!(waits(&book, 1700), Some(250), "late is no reason to spin");
-        judge(&mut book, 1700);
-        assert_eq!(waits(&book, 1700), Some(250), "it fires");
-    }
-    fn at(seconds: u64) -> Stamp {
-        let since = Duration::from_secs(seconds);
-        Stamp { mono: Mono(0).plus(since), wall: Wall(0).plus(since) }
-    }
-
-    fn trips_all() -> RuleSpec {
-        let mut rule = rules::builtin().remove(0);
-        rule.hold = Duration::ZERO;
-        rule.keep_firing = Duration::ZERO;
-        rule.min_requests = 0;
-        rule.on_no_data = OnNoData::Unknown;
-        rule.actions = vec![Action::Trip("all".into())];
-        rule
-    }
-
-    fn judge(book: &mut Rulebook, row: u32, value: Option<f64>, now: Stamp) -> Vec<Effect> {
-        let mut out = Vec::new();
-        let judged = (Sample { value, evidence: 100, period: None }, Grounds::Fresh);
-        book.judge(0, Series::Limit(row), judged, now, &|| Labels::new().into(), &mut out);
-        out
-    }
-
-    #[test]
-    fn only_what_fires_has_a_trip_withheld() {
-        let rule = trips_all();
-        let name = rule.name.clone();
-        let mut book = Rulebook::new(vec![rule]);
-        judge(&mut book, 1, Some(0.0), at(1));
-        judge(&mut book, 1, Some(1.0), at(2));
-        judge(&mut book, 2, Some(0.0), at(3));
-        book.withhold(&name, "all", Withheld::Disarmed, Mono(u64::MAX));
-        let states = |book: &Rulebook| -> Vec<_> {
-            let shown = book.shown(at(4));
-            shown.iter().map(|alert| (alert.instance.phase(), alert.withheld())).collect()
-        };
-        let resolved = (Phase::Resolved, None);
-        assert_eq!(states(&book), [(Phase::Firing, Some("disarmed")), resolved]);
-        judge(&mut book, 2, None, at(4));
-        assert_eq!(states(&book), [(Phase::NoData, None), resolved], "it does not fire any more");
-    }
-
-    #[test]
-    fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
-        let mut rule = trips_all();
-        rule.cooldown = Duration::from_secs(60);
-        let mut book = Rulebook::new(vec![rule]);
-        judge(&mut book, 1, Some(0.0), at(1));
-        judge(&mut book, 1, None, at(100));
-        let forget = |book: &mut Rulebook, second| {
-            let mut out = Vec::new();
-            book.forget_spent(at(second), |_| None, &mut out);
-            (book.shown(at(second)).len(), out)
-        };
-        assert_eq!(forget(&mut book, 999), (1, Vec::new()));
-        let (shown, said) = forget(&mut book, 1000);
-        assert_eq!(shown, 0);
-        let [Effect::Event(event)] = &said[..] else { panic!("{said:?}") };
-        assert_eq!(event.kind, EventKind::Finding);
-        assert!(event.summary.contains("no data for 15 min"), "{}", event.summary);
-        assert!(event.summary.contains("not resolved"), "{}", event.summary);
-        // Data again: it is a new alert.
-        let fired = judge(&mut book, 1, Some(0.0), at(2000));
-        assert!(fired.iter().any(|effect| matches!(effect, Effect::Trip { .. })), "{fired:?}");
-    }
-}
+mod tests;

@@ -100,6 +100,7 @@ impl Deltas {
             replaceable,
             sources: moved.collect(),
             history: Vec::new(),
+            standing: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::domain::Wall;
 use crate::rules::Severity;
@@ -98,7 +98,8 @@ pub struct Event {
 }
 
 /// Why a trip that a rule asked for was not carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Withheld {
     /// Rules may not trip.
     Disarmed,

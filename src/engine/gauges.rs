@@ -263,6 +263,12 @@ fn identity(id: LimitId, window_from: Option<WindowFrom>) -> LimitId {
     LimitId { window_s: id.window_s.filter(|_| !guessed), resource, ..id }
 }
 
+/// The window of a limit, as far as it tells limits apart.
+#[must_use]
+pub fn sure_window(gauge: &Gauge) -> Option<u32> {
+    identity(gauge.last.id, gauge.last.window_from).window_s
+}
+
 /// Whether a refusal can be about this limit: the gateway's own refusals are
 /// not about the provider's limits, nor the other way round.
 fn may_blame(id: &LimitId, request: &Request) -> bool {

@@ -15,7 +15,7 @@ use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
-use crate::rules::{Direction, Family, Metric, RuleSpec, Sample};
+use crate::rules::{Direction, Family, Metric, OnNoData, RuleSpec, Sample};
 use crate::stats::Known;
 
 /// Which rows a pass looks at.
@@ -206,8 +206,12 @@ impl Engine {
         let grounds = cap.heard.grounds(now.mono, self.limits.max_age);
         for rule in &cap.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
+            // That a spent cap is spent soon is nothing to be told.
+            let told = spec.metric == Metric::SpendCapIn
+                && view.used_ratio.is_some_and(|used| used >= 1.0)
+                && !self.book.fires(*rule, Series::Cap(position));
             let sample = Sample {
-                value: cap_value(spec.metric, &view),
+                value: cap_value(spec.metric, &view).filter(|_| !told),
                 evidence: view.evidence.into(),
                 period: cap.period_id(),
             };
@@ -242,7 +246,8 @@ impl Engine {
                 let ended = row.status.state == "ended";
                 #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
                 let value = match spec.metric {
-                    Metric::SourceSilent => Some(if ended { 0.0 } else { row.silent_s(now.mono) }),
+                    Metric::SourceSilent if ended => Some(0.0),
+                    Metric::SourceSilent => silence_for(row, &spec, now.mono),
                     Metric::SourceUnreadable => Some(row.unreadable_s(now.mono)),
                     Metric::SourceSecondsBehind => row.seconds_behind(now),
                     Metric::SourceFaultRatio => row.fault_ratio(now.mono),
@@ -480,6 +485,15 @@ fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
         Metric::SpendUnpricedRatio => view.unpriced_ratio,
         _ => None,
     }
+}
+
+/// For how long a source is silent, for a rule: of one that was not heard in this run, only
+/// that it is for too long.
+fn silence_for(row: &SourceRow, spec: &RuleSpec, now: Mono) -> Option<f64> {
+    let silent = row.silent_s(now);
+    let crosses = spec.thresholds.iter().any(|at| silent > at.value);
+    let needs_none = spec.on_no_data != OnNoData::Unknown;
+    Some(silent).filter(|_| row.was_heard() || crosses || needs_none)
 }
 
 /// The depth of a queue for a rule: of a part of it only that it is too deep already.

@@ -66,10 +66,12 @@ impl Engine {
         self.deltas = Some(Deltas::new(&self.sources));
     }
 
-    /// Whether anything was counted since the last commit.
+    /// Whether anything was counted since the last commit, or stands otherwise.
     #[must_use]
-    pub fn has_deltas(&self) -> bool {
-        self.deltas.as_ref().is_some_and(|deltas| deltas.any(&self.sources))
+    pub fn has_deltas(&self, now: Mono) -> bool {
+        self.deltas
+            .as_ref()
+            .is_some_and(|deltas| deltas.any(&self.sources) || self.standing_is_due(now))
     }
 
     /// What was counted since this was last asked, with how far the sources were

@@ -1,10 +1,11 @@
 //! What an earlier run left, taken over by a fresh engine: totals, counters of
 //! sources, calls seen, what the caps of the present period have spent, and how
-//! fast. Other rates and percentiles start anew: nothing in here is fresh, so
-//! nothing in here can trip anything.
+//! fast, and what stood: alerts and stops. Rates and percentiles start anew: nothing
+//! in here is fresh, so nothing in here can trip anything.
 
 use super::losses::Loss;
 use super::spend::Sums;
+use super::standing::Standing;
 use super::{Engine, bills, spend};
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
@@ -65,6 +66,8 @@ pub struct Restored {
     pub spent: Vec<(Stretch, Vec<(BucketId, Bucket)>)>,
     /// What was found since [`Engine::counts_since`] that may have cost calls.
     pub losses: Vec<Loss>,
+    /// What stood when the earlier run ended, and when that was.
+    pub standing: (Wall, Vec<Standing>),
 }
 
 impl Engine {
@@ -143,6 +146,8 @@ impl Engine {
         }
         restored.losses.iter().for_each(|loss| self.findings.recall(loss));
         self.watch_new_caps();
+        let (at, standing) = &restored.standing;
+        self.let_stand(*at, standing, now);
     }
 }
 

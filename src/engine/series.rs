@@ -7,7 +7,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::callers::UNATTRIBUTED;
 use super::effect::Labels;
-use super::gauges::Gauge;
+use super::gauges::{self, Gauge};
 use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
@@ -41,6 +41,8 @@ pub fn limit(id: &LimitId, names: &Names) -> Labels {
 pub struct About {
     /// Labels.
     pub labels: Labels,
+    /// The window of a limit, where it is known for sure: others are like it but for that.
+    pub window_s: Option<u32>,
     /// What a sentence begins with.
     pub title: String,
     /// What it says in place of numbers, where there are none.
@@ -49,7 +51,7 @@ pub struct About {
 
 impl From<Labels> for About {
     fn from(labels: Labels) -> About {
-        About { title: wording::subject(&labels), labels, instead: None }
+        About { title: wording::subject(&labels), labels, window_s: None, instead: None }
     }
 }
 
@@ -62,7 +64,8 @@ pub fn about_limit(gauge: &Gauge, names: &Names) -> About {
     } else {
         (name.title(), None)
     };
-    About { labels: limit(&gauge.last.id, names), title, instead }
+    let labels = limit(&gauge.last.id, names);
+    About { labels, window_s: gauges::sure_window(gauge), title, instead }
 }
 
 /// Labels of a row of traffic.

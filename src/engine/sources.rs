@@ -235,6 +235,12 @@ impl SourceRow {
         }
     }
 
+    /// Whether anything came of it in this run.
+    #[must_use]
+    pub fn was_heard(&self) -> bool {
+        self.last_arrival > self.began
+    }
+
     /// Seconds since its last line; of a source that is asked, since it should
     /// have answered again.
     #[must_use]

@@ -1,8 +1,12 @@
 //! Kill switches as the engine knows them, and the proof that a stop stops:
 //! what the logs of each host show after a trip.
 
+mod records;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use records::StopRecord;
 
 use super::hosts::{Hosts, Who, on_our_clock};
 use super::skew::SKEW;
@@ -72,6 +76,10 @@ pub struct Switches {
     /// Who is expected to obey, and by which clock.
     pub heard: Hosts,
     tripped: usize,
+    /// What an earlier run knew of stops.
+    before: Vec<StopRecord>,
+    /// What is known of a stop has changed.
+    changed: bool,
 }
 
 /// One switch and its evidence.
@@ -168,14 +176,27 @@ enum Target {
 impl Switches {
     /// Replace what is known of the directory; evidence of trips that still
     /// stand is kept. Answers the scopes that tripped and those that were reset.
-    pub fn set(&mut self, states: Vec<SwitchState>, names: &Names, now: Mono) -> Changes {
+    pub fn set(&mut self, states: Vec<SwitchState>, names: &Names, now: Stamp) -> Changes {
         let mut changes = Changes::default();
         let mut old = std::mem::take(&mut self.rows);
+        let begins = old.is_empty();
         for state in states {
             let before = old.iter().position(|row| row.state.scope == state.scope);
             let before = before.map(|index| old.swap_remove(index));
             let was = before.as_ref().and_then(|row| row.state.trip.as_ref());
+            let stands = |trip: &Trip| trip.stands_since();
+            let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
+            // What is known of one whose file is another now, or gone.
+            if let Some(row) = before.as_ref().filter(|_| !same_trip) {
+                row.record(names, now).into_iter().for_each(|record| self.recall(record));
+            }
+            let recalled = state.trip.as_ref().filter(|_| !same_trip);
+            let recalled =
+                recalled.and_then(|trip| self.recalled((&state.scope, trip), names, now));
+            self.changed |= !same_trip;
             match (was, &state.trip) {
+                // It was told when it was made, by an earlier run.
+                (None, Some(_)) if recalled.is_some() && begins => {}
                 (None, Some(_)) => changes.tripped.push(state.clone()),
                 (Some(_), None) => changes.reset.push(state.clone()),
                 _ => {}
@@ -188,19 +209,28 @@ impl Switches {
             }
             let target = Target::of(&state.scope);
             let expected = || {
-                let hosts = self.heard.expected(now, |who| target.covers(who, names));
-                hosts.into_iter().map(|host| Host::seen(Some(host))).collect()
+                let hosts = self.heard.expected(now.mono, |who| target.covers(who, names));
+                hosts.into_iter().map(|host| Host::seen(Some(host)))
             };
-            let stands = |trip: &Trip| trip.stands_since();
-            let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
-            let (hosts, learned) = before
-                .filter(|_| same_trip)
-                .map_or_else(|| (expected(), now), |row| (row.hosts, row.learned));
+            let (hosts, learned) = match (before.filter(|_| same_trip), recalled) {
+                (Some(row), _) => (row.hosts, row.learned),
+                (None, Some((mut hosts, watched))) => {
+                    let known: Vec<_> = hosts.iter().map(|host| host.host).collect();
+                    hosts.extend(expected().filter(|host| !known.contains(&host.host)));
+                    (hosts, watched)
+                }
+                (None, None) => (expected().collect(), now.mono),
+            };
             let hosts = if state.trip.is_some() { hosts } else { Vec::new() };
             self.rows.push(Row { state, hosts, target, learned });
         }
-        let gone = old.into_iter().filter(|row| row.state.trip.is_some());
-        changes.reset.extend(gone.map(|row| row.state));
+        for row in old {
+            if let Some(record) = row.record(names, now) {
+                self.recall(record);
+                self.changed = true;
+                changes.reset.push(row.state);
+            }
+        }
         self.tripped = self.rows.iter().filter(|row| row.state.trip.is_some()).count();
         changes
     }
@@ -231,6 +261,7 @@ impl Switches {
             });
             let Some(host) = row.hosts.get_mut(position) else { continue };
             host.silent = false;
+            self.changed = true;
             let refused = request.outcome() == Outcome::Blocked;
             let by_gateway =
                 request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;

@@ -11,8 +11,8 @@ use super::error::LedgerError;
 use super::grain::{self, Piece};
 use super::replaceable::KeptCall;
 use super::sums::{COLUMNS, Dimension, NAMES, Who, bucket};
-use super::{LEDGER_FILE, checkpoints, file, prune, refused, replaceable, seen};
-use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Wall};
+use super::{LEDGER_FILE, checkpoints, file, prune, refused, replaceable, seen, standing};
+use crate::domain::{Bucket, Checkpoint, SeenCall, SourceCounters, Standing, Wall};
 
 /// A ledger that can be read; beside a writer, and never in its way.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct Kept {
     pub seen: Vec<SeenCall>,
     /// Calls of which a better line may come, oldest first.
     pub replaceable: Vec<KeptCall>,
+    /// What stood when this was last said.
+    pub standing: Standing,
 }
 
 /// What was found in an earlier run.
@@ -108,6 +110,7 @@ impl Reader {
             checkpoints: self.whole("a checkpoint", checkpoints::load)?,
             seen: self.whole("the memory of counted calls", seen::load)?,
             replaceable: self.whole("what may be taken back", replaceable::load)?,
+            standing: self.whole("what stands", standing::load)?,
         })
     }
 

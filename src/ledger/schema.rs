@@ -8,10 +8,10 @@ use rusqlite::{Connection, Transaction};
 pub(super) const APPLICATION_ID: i64 = 0x7472_6970;
 
 /// The version this program reads and writes.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// What makes each version of the one before. Never changed once released.
-const STEPS: [(i64, &str); 5] = [(1, V1), (2, V2), (3, V3), (4, V4), (5, V5)];
+const STEPS: [(i64, &str); 6] = [(1, V1), (2, V2), (3, V3), (4, V4), (5, V5), (6, V6)];
 
 /// The columns of every table of sums.
 macro_rules! columns_of_sums {
@@ -235,6 +235,13 @@ FROM series
     view_of_sums!("spend_by_quarter", "quarter", "%Y-%m-%dT%H:%M:%SZ", ", account"),
     view_of_sums!("spend_by_minute", "minute", "%Y-%m-%dT%H:%M:%SZ", ", account"),
 );
+
+/// Alerts and stops that stand.
+const V6: &str = "
+CREATE TABLE standing (
+  id INTEGER PRIMARY KEY, item TEXT NOT NULL, digest INTEGER NOT NULL
+) STRICT;
+";
 
 /// What a file says of itself.
 pub(super) enum Found {

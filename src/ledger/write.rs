@@ -8,7 +8,7 @@ use super::error::{self, LedgerError};
 use super::grain::{self, Floors, GRAINS};
 use super::ids::Ids;
 use super::sums::{COLUMNS, SUMS, add_columns, add_excluded, columns, names_of};
-use super::{checkpoints, refused, replaceable, seen};
+use super::{checkpoints, refused, replaceable, seen, standing};
 use crate::domain::{Bucket, BucketId, Commit, Names, SourceCounters, SourceId, Wall};
 
 /// Events remembered.
@@ -130,6 +130,7 @@ fn transact(
     replaceable::replace(&tx, names, &commit.replaceable, &mut known.ids)?;
     replace_sources(&tx, sources, &commit.sources)?;
     append_history(&tx, &commit.history)?;
+    standing::replace(&tx, commit.standing.as_ref())?;
     tx.commit()?;
     Ok(refused)
 }

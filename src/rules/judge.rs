@@ -1,9 +1,14 @@
 //! The state machine of one rule over one series: inactive, pending, firing,
 //! resolved, and "no data", which is never a silent ok.
 
+mod lasting;
+
 use std::time::Duration;
 
+pub use lasting::Lasting;
+
 use super::spec::{Direction, OnNoData, RuleSpec, Severity};
+use crate::domain::limit::words;
 use crate::domain::{Mono, Stamp, Wall};
 
 /// What a rule sees of its series at one moment.
@@ -30,6 +35,10 @@ pub enum Phase {
     /// It was pending or firing when its data went away.
     NoData,
 }
+
+words!(Phase {
+    Pending = "pending", Firing = "firing", Resolved = "resolved", NoData = "no_data",
+});
 
 /// What one judgement changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +100,10 @@ pub struct Instance {
     cools_since: Option<Mono>,
     /// Highest level that fired, and in which period.
     fired: Option<(i64, usize)>,
+    /// Without data: what it is again once there is some, and since when.
+    resumes: Option<(Phase, Stamp)>,
+    /// It does not clear before that: what it is judged by fills only then.
+    settles: Option<Mono>,
 }
 
 /// How long an alert that is over, or whose data went away, stays on the screen.
@@ -118,6 +131,8 @@ impl Instance {
             put_off: None,
             cools_since: None,
             fired: None,
+            resumes: None,
+            settles: None,
         };
         let verdict = instance.judge(rule, sample, now);
         Some((instance, verdict))
@@ -129,6 +144,7 @@ impl Instance {
         if sample.value.is_none() && rule.on_no_data == OnNoData::Unknown {
             return self.lose_data(now);
         }
+        self.resume();
         if sample.value.is_some() {
             self.value = sample.value;
         }
@@ -251,7 +267,8 @@ impl Instance {
             Phase::NoData if !self.open => self.withdraw(now),
             Phase::NoData | Phase::Firing => {
                 let since = *self.clear_since.get_or_insert(now.mono);
-                if now.mono.since(since) < rule.keep_firing {
+                let settling = self.settles.is_some_and(|at| now.mono < at);
+                if settling || now.mono.since(since) < rule.keep_firing {
                     return Verdict::Same;
                 }
                 self.resolve(now)
@@ -279,9 +296,15 @@ impl Instance {
     }
 
     fn lose_data(&mut self, now: Stamp) -> Verdict {
-        if matches!(self.phase, Phase::Firing | Phase::Pending) {
-            self.stop_firing(now);
-            self.enter(Phase::NoData, now);
+        match self.phase {
+            // Whether it is over is not known: it goes on, or ends, once there is data.
+            Phase::Firing => {
+                self.resumes = Some((Phase::Firing, self.since));
+                (self.phase, self.since) = (Phase::NoData, now);
+                (self.clear_since, self.worse) = (None, None);
+            }
+            Phase::Pending => self.enter(Phase::NoData, now),
+            Phase::Resolved | Phase::NoData => {}
         }
         Verdict::Same
     }
@@ -306,6 +329,12 @@ impl Instance {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Whether it has fired and was not resolved since.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Since when.

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::aside;
 use super::clock::Clock;
 use super::ledger::Word;
-use crate::domain::{Commit, Mono, Stamp, Wall};
+use crate::domain::{Commit, Mono, Stamp, Standing, Wall};
 use crate::engine::{Engine, Event, EventKind, LedgerStatus, LedgerUse};
 
 /// Shortest time between two commits.
@@ -66,7 +66,7 @@ impl Keeper {
     /// Hand over what is there, if it is time and the ledger is free. Answers
     /// when to come again, if that is known.
     pub fn turn(&mut self, engine: &mut Engine, now: Stamp) -> Option<Mono> {
-        if self.waiting.is_none() && (engine.has_deltas() || !self.history.is_empty()) {
+        if self.waiting.is_none() && (engine.has_deltas(now.mono) || !self.history.is_empty()) {
             self.waiting = Some(now.mono);
         }
         if self.under_way.is_none() && now.mono >= self.due && self.waiting.is_some() {
@@ -127,6 +127,7 @@ impl Keeper {
     /// when it has it.
     pub fn finish(mut self, engine: &mut Engine, clock: Clock) {
         let deadline = clock.now().mono.plus(FAREWELL);
+        engine.say_what_stands();
         loop {
             let now = clock.now();
             self.due = now.mono;
@@ -158,6 +159,10 @@ impl Keeper {
     fn gather(&mut self, engine: &mut Engine, now: Stamp) -> Commit {
         let mut commit = engine.take_commit(now);
         commit.history = std::mem::take(&mut self.history);
+        commit.standing = engine.take_standing(now).map(|all| Standing {
+            at: now.wall,
+            items: all.iter().filter_map(|one| serde_json::to_string(one).ok()).collect(),
+        });
         commit
     }
 }

@@ -19,6 +19,7 @@ use super::keeper::Keeper;
 use crate::domain::{BucketId, Commit, CountedCall, Dimension, Names, SourceId, Stamp, Sym, Wall};
 use crate::engine::{
     Engine, EngineSpec, LedgerStatus, LedgerUse, Loss, Need, Restored, SourceName, SourceStatus,
+    Standing,
 };
 use crate::ledger::{
     self, Committed, Holder, Kept, KeptCall, Ledger, LedgerError, Opened, Reader, Who,
@@ -297,6 +298,7 @@ fn restored(
         Restored { totals: kept.totals, seen: kept.seen, since, spent, ..Restored::default() };
     let found = reader.findings(engine.counts_since(now.wall))?.into_iter();
     known.losses = found.filter_map(|found| Loss::of(&found.kind, found.at, found.text)).collect();
+    known.standing = (kept.standing.at, stood(&kept.standing.items));
     known.replaceable = replaceable(&kept.replaceable, engine.names());
     for (name, counters) in kept.sources {
         let mut numbered = (0u32..).map(SourceId).zip(engine.sources());
@@ -306,6 +308,11 @@ fn restored(
         }
     }
     Ok(known)
+}
+
+/// What another version of this program says otherwise is not known any more.
+fn stood(items: &[String]) -> Vec<Standing> {
+    items.iter().filter_map(|item| serde_json::from_str(item).ok()).collect()
 }
 
 /// The newest, as far as their names take no more than half of the room: those of

@@ -18,7 +18,7 @@ use crate::engine::spend;
 use crate::engine::switches::Armed;
 use crate::engine::traffic::Row;
 use crate::engine::{Calls, Engine, LedgerUse, SourceRow};
-use crate::rules::{Phase, Severity};
+use crate::rules::Severity;
 use crate::stats::Durations;
 
 /// Rows of one kind that a picture holds at most, those that matter most. Slices of load
@@ -380,12 +380,7 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
         let threshold = instance.threshold(&alert.rule);
         Alert {
             rule: alert.rule.name.as_str().into(),
-            state: match instance.phase() {
-                Phase::Pending => "pending",
-                Phase::Firing => "firing",
-                Phase::Resolved => "resolved",
-                Phase::NoData => "no_data",
-            },
+            state: instance.phase().word(),
             severity: match threshold.map(|(_, severity)| severity) {
                 Some(Severity::Critical) => State::Critical,
                 Some(Severity::Warning) => State::Warning,

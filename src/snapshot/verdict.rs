@@ -1,7 +1,7 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
-use super::{Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
+use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
 use crate::engine::{back_in_words, counted, span_in_words as span};
 
 /// Below this a limit is a warning.
@@ -83,7 +83,7 @@ pub fn state(snapshot: &Snapshot) -> State {
     match worst {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || said(snapshot) == Said::Nothing => State::Unknown,
-        _ if oldness(snapshot).is_some() => State::Unknown,
+        _ if oldness(snapshot).is_some() || unheard(snapshot).is_some() => State::Unknown,
         _ if snapshot.sources.iter().all(|source| &*source.state == "silent") => State::Unknown,
         _ => State::Ok,
     }
@@ -125,6 +125,11 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     // Where nothing was understood, that explains any alert about it.
     if parts.is_empty() && !nothing_understood(snapshot) {
         parts.extend(firing(snapshot));
+    }
+    if parts.is_empty() {
+        parts.extend(unheard(snapshot).map(|alert| {
+            format!("no data any more, so whether this is over is not known: {}", alert.summary)
+        }));
     }
     if parts.is_empty() {
         return calm(snapshot);
@@ -278,6 +283,13 @@ fn firing(snapshot: &Snapshot) -> Option<String> {
     // Of the same severity the first: it has fired last.
     let worst = bad.rev().max_by_key(|alert| alert.severity)?;
     Some(worst.summary.to_string())
+}
+
+/// The worst alert of which there is no data any more: nobody knows that all is well.
+fn unheard(snapshot: &Snapshot) -> Option<&Alert> {
+    let unheard = snapshot.alerts.iter().filter(|alert| alert.state == "no_data");
+    let bad = unheard.filter(|alert| alert.severity >= State::Warning);
+    bad.rev().max_by_key(|alert| alert.severity)
 }
 
 fn exhausted_limit(limit: &Limit, count: usize) -> String {

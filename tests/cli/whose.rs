@@ -156,3 +156,53 @@ fn a_call_of_one_account_that_passes_does_not_end_the_refusal_of_another() {
     let paid = text(&log(4, &[&refused, &globex]));
     assert!(paid.contains("OK: Nothing binds"), "{paid}");
 }
+
+/// The line names no account, its response does: a cap for each account counts it there.
+#[test]
+fn a_call_counts_for_the_account_that_its_headers_name() {
+    let priced = |account: &'static str| {
+        move |at: String, second: i64| {
+            let mut line = openai(at, account, "p", 1000 - second);
+            line["cost_usd"] = json!("0.5");
+            line
+        }
+    };
+    let named = |at: String, second: i64| {
+        let mut line = priced("acme")(at, second);
+        line["account"] = json!("said");
+        line
+    };
+    let (acme, other) = (priced("acme"), priced("other"));
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.jsonl", log(9, &[&acme, &other, &named]));
+    let config = sandbox.file(
+        "config.toml",
+        "[[cap]]\nname = \"each\"\nusd = 100\nperiod = \"day\"\neach = \"account\"\n\
+         [[cap]]\nname = \"acme\"\nusd = 100\nperiod = \"day\"\nmatch = { account = \"acme\" }\n",
+    );
+    let picture = sandbox.run([
+        "--config".as_ref(),
+        config.as_os_str(),
+        "replay".as_ref(),
+        "--json".as_ref(),
+        log.as_os_str(),
+    ]);
+    let picture = picture.ok().lines().pop().unwrap();
+    let cap = |cap: &Value| {
+        let text = |name: &str| cap[name].as_str().unwrap_or_default().to_owned();
+        (text("name"), text("of"), text("spent_usd"))
+    };
+    let mut caps: Vec<_> = picture["caps"].as_array().unwrap().iter().map(cap).collect();
+    caps.sort();
+    let row = |name: &str, of: &str, usd: &str| (name.to_owned(), of.to_owned(), usd.to_owned());
+    let sum = "1.500000";
+    assert_eq!(
+        caps,
+        [
+            row("acme", "", sum),
+            row("each", "acme", sum),
+            row("each", "other", sum),
+            row("each", "said", sum),
+        ]
+    );
+}

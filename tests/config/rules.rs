@@ -217,6 +217,10 @@ fn a_rule_that_trips_must_say_on_what_evidence() {
             "2:11: 'actions' must come with 'min_requests' where it trips a switch | a few calls must not stop production",
         ),
         (
+            "actions = [\"trip:all\"]\nfor = \"0s\"\nmin_requests = 5",
+            "3:7: 'for' must be longer than 0 where a rule trips a switch | one odd reading must not stop production; \"10ms\" waits for a second look",
+        ),
+        (
             "actions = [\"trip:all\"]\nfor = \"5s\"\nmin_requests = 0",
             "4:16: 'min_requests' must be at least 1 where a rule trips a switch",
         ),

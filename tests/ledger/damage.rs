@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use tripline::domain::{Checkpoint, Commit, Generation, SourceCounters, SourceId, Wall};
+use tripline::domain::{Checkpoint, Commit, Generation, SourceCounters, SourceId, Standing, Wall};
 use tripline::ledger::{Dimension, Ledger, LedgerError, Opened, Reader};
 
 use super::book::{Book, Model, START, bucket, checkpoint, counted, kept, minute, seen, sum};
@@ -34,6 +34,7 @@ fn fill(book: &Book) -> Model {
             seen: vec![seen(n.into())],
             replaceable: vec![counted(&id, u64::from(n) << 20, &book.names)],
             history: vec![(minute(at), format!("{{\"n\":{n}}}"))],
+            standing: Some(Standing { at: minute(at), items: vec![n.to_string()] }),
         };
         model.take(&commit);
         kept(&mut ledger, commit);
@@ -185,11 +186,11 @@ fn a_later_version_is_refused_and_left_alone() {
     let book = Book::new();
     fill(&book);
     let db = rusqlite::Connection::open(book.file()).unwrap();
-    db.pragma_update(None, "user_version", 6).unwrap();
+    db.pragma_update(None, "user_version", 7).unwrap();
     drop(db);
     let before = fs::read(book.file()).unwrap();
     let error = book.try_open().unwrap_err();
-    assert!(matches!(error, LedgerError::Newer { found: 6, known: 5, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Newer { found: 7, known: 6, .. }), "{error}");
     assert!(matches!(Reader::open(&book.state()), Err(LedgerError::Newer { .. })));
     assert_eq!(fs::read(book.file()).unwrap(), before);
 }
@@ -303,6 +304,29 @@ fn version_4_is_brought_up_to_date_and_kept_beside() {
         2
     );
     assert_eq!(book.open_twice(opened), 18);
+}
+
+/// Nothing is known to have stood; what does from now on is kept whole, and replaced whole.
+#[test]
+fn version_5_is_brought_up_to_date_and_kept_beside() {
+    let (book, mut opened) = is_brought_up_to_date(5, include_str!("v5.sql"));
+    assert_eq!(opened.kept.standing, Standing::default());
+    let stands = |at, items: &[&str]| Standing {
+        at: Wall(at),
+        items: items.iter().map(ToString::to_string).collect(),
+    };
+    let (first, second) = (stands(5, &["{}", "[1]"]), stands(6, &["[2]"]));
+    for standing in [Some(first), None, Some(second.clone()), None] {
+        kept(&mut opened.ledger, Commit { standing, ..Commit::default() });
+    }
+    let reader = opened.ledger.reader().unwrap();
+    assert_eq!(reader.load().unwrap().standing, second);
+    drop(opened);
+    let db = rusqlite::Connection::open(book.file()).unwrap();
+    db.execute("UPDATE standing SET item = '[3]'", []).unwrap();
+    drop(db);
+    let what = Reader::open(&book.state()).unwrap().load().unwrap_err().to_string();
+    assert!(what.contains("what stands is not as it was written"), "{what}");
 }
 
 impl Book {

@@ -28,6 +28,7 @@ fn every_query_of_the_document_answers() {
             replaceable: Vec::new(),
             sources: vec![(SourceId(0), SourceCounters { faults: 1, ..SourceCounters::default() })],
             history: vec![(minute(START), r#"{"event":"switch.tripped"}"#.into())],
+            standing: None,
         },
     );
     drop(ledger);

@@ -96,6 +96,7 @@ fn commit(book: &Book, step: &Step) -> Commit {
             .map(|(minute, key, n)| counted(&id(*minute, *key, 1), *n, &book.names))
             .collect(),
         history: step.history.iter().map(|at| (Wall(*at), format!("{{\"at\":{at}}}"))).collect(),
+        standing: None,
     }
 }
 

@@ -34,6 +34,7 @@ mod rotations;
 mod shared;
 mod socket;
 mod sources;
+mod standing;
 mod stopped;
 mod stops;
 mod trouble;

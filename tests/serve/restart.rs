@@ -164,7 +164,7 @@ name = \"stop\"
 metric = \"spend.used_ratio\"
 match = { cap = \"small\" }
 above = 1
-for = \"0s\"
+for = \"10ms\"
 min_requests = 1
 severity = \"critical\"
 actions = [\"trip:all\"]

@@ -175,7 +175,8 @@ fn as_version_3(sandbox: &Sandbox) {
         db.execute(update, [digest, row.get(11).unwrap()]).unwrap();
     }
     db.execute_batch(
-        "DROP INDEX open_checkpoint;
+        "DROP TABLE standing; DELETE FROM state WHERE key = 'standing_at';
+         DROP INDEX open_checkpoint;
          ALTER TABLE checkpoint DROP COLUMN source;
          ALTER TABLE checkpoint DROP COLUMN since;
          CREATE UNIQUE INDEX open_checkpoint ON checkpoint (inode, device) WHERE NOT finished;

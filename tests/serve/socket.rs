@@ -247,7 +247,7 @@ fn who_may_only_look_stops_nothing_and_records_nothing() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
     let config = format!(
-        "[switch]\narmed = true\n[[source]]\npaths = [{:?}]\n[[rule]]\nname = \"dear\"\nmetric = \"spend.usd\"\nabove = 0\nfor = \"0s\"\nmin_requests = 1\nactions = [\"trip:all\"]\n[[cap]]\nname = \"all\"\nusd = 1\nperiod = \"day\"\n",
+        "[switch]\narmed = true\n[[source]]\npaths = [{:?}]\n[[rule]]\nname = \"dear\"\nmetric = \"spend.usd\"\nabove = 0\nfor = \"10ms\"\nmin_requests = 1\nactions = [\"trip:all\"]\n[[cap]]\nname = \"all\"\nusd = 1\nperiod = \"day\"\n",
         log.to_str().unwrap()
     );
     let config = sandbox.file("config.toml", config);

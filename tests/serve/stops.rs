@@ -245,8 +245,8 @@ fn who_lets_calls_through_right_after_a_reset_has_disobeyed_nobody() {
     daemon.stop();
 }
 
-/// What a rule could not do when it fired is not carried over a restart: its grounds are.
-/// What a cap has spent is kept, and the next calls are fresh evidence.
+/// What a rule could not do when it fired it does after a restart, but not on what was:
+/// what a cap has spent is kept, and the next calls are fresh evidence.
 #[test]
 fn a_trip_that_could_not_be_made_is_made_after_a_restart_on_the_next_calls() {
     let sandbox = Sandbox::new();
@@ -258,7 +258,7 @@ fn a_trip_that_could_not_be_made_is_made_after_a_restart_on_the_next_calls() {
     let config = format!(
         "[switch]\ndir = {:?}\narmed = true\n\
          [[cap]]\nname = \"small\"\nusd = 0.01\nperiod = \"month\"\n\
-         [[rule]]\nname = \"stop\"\nmetric = \"spend.used_ratio\"\nabove = 1\nfor = \"0s\"\n\
+         [[rule]]\nname = \"stop\"\nmetric = \"spend.used_ratio\"\nabove = 1\nfor = \"10ms\"\n\
          match = {{ cap = \"small\" }}\nmin_requests = 3\nseverity = \"critical\"\n\
          actions = [\"trip:all\"]\n",
         dir.to_str().unwrap()

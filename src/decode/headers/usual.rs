@@ -300,6 +300,7 @@ impl HeaderReport {
             date,
             response_cost,
             request_id,
+            organization,
             model,
             faults,
         } = self;
@@ -307,6 +308,7 @@ impl HeaderReport {
         (*retry_after_s, *should_retry, *waiting_helps) = (None, None, None);
         (*date, *response_cost) = (None, None);
         (*provider, *request_id, *model) = (fixed.provider, fixed.request_id, fixed.model);
+        *organization = fixed.organization;
         faults.clear();
     }
 

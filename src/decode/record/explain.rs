@@ -165,12 +165,14 @@ impl Recorder {
         let host = if request.host == place.host { "wrapper" } else { "source" };
         let guessed = request.provider != self.defaults.provider;
         let provider = if guessed { "headers" } else { "source" };
+        let told = request.caller.account != self.defaults.account;
+        let account = if told { "headers" } else { "source" };
         for (field, from, name) in [
             ("provider", provider, request.provider),
             ("model", "body", request.model),
             ("host", host, request.host),
             ("environment", "source", request.caller.environment),
-            ("account", "source", request.caller.account),
+            ("account", account, request.caller.account),
         ] {
             let name = name.map(|sym| self.name(sym));
             note.rest(field, from, name);

@@ -143,13 +143,11 @@ fn what_never_fired_is_never_resolved_and_what_fired_always_is() {
     let lost = Sample { value: None, evidence: 0, period: None };
     let samples = [(0, value(0.0)), (1, lost), (2, value(0.9)), (60, value(0.9))];
     assert_eq!(run(&rule(), &samples), vec![(0, Verdict::Pending), (2, Verdict::Withdrawn)]);
-    let samples = [(0, value(0.0)), (5, value(0.0)), (6, lost), (7, value(0.0)), (8, value(0.9))];
-    let expected = vec![
-        (0, Verdict::Pending),
-        (5, Verdict::Fired(Actions::Due)),
-        (7, Verdict::Pending),
-        (8, Verdict::Resolved),
-    ];
+    // When data come back and it still crosses, it is the same firing.
+    let mut samples = vec![(0, value(0.0)), (5, value(0.0)), (6, lost), (700, value(0.0))];
+    samples.extend([(701, value(0.9)), (731, value(0.9))]);
+    let expected =
+        vec![(0, Verdict::Pending), (5, Verdict::Fired(Actions::Due)), (731, Verdict::Resolved)];
     assert_eq!(run(&rule(), &samples), expected);
 }
 

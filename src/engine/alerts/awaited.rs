@@ -1,0 +1,186 @@
+//! Alerts of an earlier run: what is handed on of each, and how a run goes on with them.
+//!
+//! Each awaits its series, which is known by its labels alone, and until there is data it
+//! is shown as without data. None acts before that: what acts is judged on fresh data.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
+use super::{About, Alert, Brake, Rulebook, Series};
+use crate::domain::{Stamp, Wall};
+use crate::engine::effect::{Labels, Withheld};
+use crate::rules::{Family, Instance, Lasting, RuleSpec};
+
+/// Alerts that are handed on; those that fire first.
+const KEPT: usize = 4096;
+
+/// An alert as it outlives a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertRecord {
+    rule: String,
+    /// What the rule said: one that says otherwise now begins anew.
+    says: u64,
+    labels: BTreeMap<String, Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window_s: Option<u32>,
+    /// It is about nothing having been heard of.
+    missing: bool,
+    title: String,
+    was: Lasting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    withheld: Option<(Withheld, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    brake: Option<LastingBrake>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acked_by: Option<String>,
+    /// Somebody heard that it is pending, and waits for its end.
+    is_awaited: bool,
+}
+
+/// What became of its trip, and when; nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LastingBrake {
+    Asked(i64),
+    Spent(i64),
+    Cools(i64),
+}
+
+impl Rulebook {
+    /// Whether what outlives the run has changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether it has.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether there is any alert.
+    #[must_use]
+    pub fn any_live(&self) -> bool {
+        !self.live.is_empty()
+    }
+
+    /// What outlives the run.
+    pub fn records(&self, now: Stamp) -> impl Iterator<Item = AlertRecord> {
+        let mut live: Vec<_> = self.live.iter().collect();
+        live.sort_by_key(|(key, alert)| (!alert.instance.is_open(), **key));
+        live.into_iter().take(KEPT).map(move |((_, series), alert)| {
+            let labels = alert.labels.iter();
+            AlertRecord {
+                rule: alert.rule.name.clone(),
+                says: says(&alert.rule),
+                labels: labels.map(|(name, text)| ((*name).into(), Arc::clone(text))).collect(),
+                window_s: alert.window_s,
+                missing: matches!(series, Series::Missing(_)),
+                title: alert.title.clone(),
+                was: alert.instance.lasting(now),
+                withheld: alert.withheld.clone(),
+                brake: alert.brake.map(|brake| match brake {
+                    Brake::Asked(at) => LastingBrake::Asked(at.0),
+                    Brake::Spent(at) => LastingBrake::Spent(at.0),
+                    Brake::Cools(at) => LastingBrake::Cools(at.0),
+                }),
+                acked_by: alert.acked_by.clone(),
+                is_awaited: alert.is_awaited,
+            }
+        })
+    }
+
+    /// Take over an alert after nothing ran for as long as `down`. Answers its labels
+    /// if it is one of a stop, whose series only this may bring back.
+    pub fn go_on(&mut self, record: &AlertRecord, down: Duration, now: Stamp) -> Option<Labels> {
+        let known = |rule: &Arc<RuleSpec>| rule.name == record.rule && says(rule) == record.says;
+        let (index, rule) = (0u16..).zip(&self.rules).find(|(_, rule)| known(rule))?;
+        let labels = labels(rule, &record.labels)?;
+        let mut instance = Instance::go_on(rule, &record.was, down, now)?;
+        if record.withheld.as_ref().is_some_and(|(why, _)| *why == Withheld::Failed) {
+            instance.retry(now.mono);
+        }
+        let alert = Alert {
+            rule: Arc::clone(rule),
+            instance,
+            labels: labels.clone(),
+            window_s: record.window_s,
+            title: record.title.clone(),
+            instead: None,
+            withheld: record.withheld.clone(),
+            brake: record.brake.map(|brake| match brake {
+                LastingBrake::Asked(at) => Brake::Asked(Wall(at)),
+                LastingBrake::Spent(at) => Brake::Spent(Wall(at)),
+                LastingBrake::Cools(at) => Brake::Cools(Wall(at)),
+            }),
+            acked_by: record.acked_by.clone(),
+            told_pending: record.is_awaited.then_some(now.mono),
+            is_awaited: record.is_awaited,
+        };
+        let of_stop = (rule.metric.family() == Family::Switch).then_some(labels);
+        let series = if record.missing {
+            Series::Missing(index)
+        } else {
+            self.awaited.push(index);
+            // All are taken over at once, before any is found again.
+            Series::Awaited(u32::try_from(self.awaited.len()).unwrap_or(u32::MAX))
+        };
+        self.live.insert((index, series), alert);
+        self.changed = true;
+        of_stop
+    }
+
+    /// What alerts of an earlier run asked for stands, or was reset since.
+    pub fn stops_of_before(&mut self, stands: impl Fn(&str) -> bool) {
+        for alert in self.live.values_mut() {
+            let all = alert.trips().all(|scope| stands(&scope));
+            alert.brake = match alert.brake {
+                Some(Brake::Asked(at) | Brake::Spent(at)) if all => Some(Brake::Asked(at)),
+                Some(Brake::Asked(at) | Brake::Spent(at)) => Some(Brake::Spent(at)),
+                other => other,
+            };
+        }
+    }
+
+    /// A series is heard of: if an alert of an earlier run is about it, that one goes on.
+    pub(super) fn find_again(&mut self, index: u16, series: Series, about: About) {
+        let About { labels, window_s, title, instead } = about;
+        let is_it = |key: &(u16, Series), alert: &Alert| {
+            key.0 == index
+                && matches!(key.1, Series::Awaited(_))
+                && alert.window_s == window_s
+                && alert.labels == labels
+        };
+        let key = self.live.iter().find(|(key, alert)| is_it(key, alert)).map(|(key, _)| *key);
+        let Some(mut alert) = key.and_then(|key| self.live.remove(&key)) else { return };
+        (alert.title, alert.instead) = (title, instead);
+        self.live.insert((index, series), alert);
+        forget_one(&mut self.awaited, index);
+        self.changed = true;
+    }
+}
+
+/// One alert of that rule is awaited no more.
+pub(super) fn forget_one(awaited: &mut Vec<u16>, index: u16) {
+    if let Some(position) = awaited.iter().position(|rule| *rule == index) {
+        awaited.swap_remove(position);
+    }
+}
+
+/// The names of labels are those of the rule's metric, or it is no alert of it.
+fn labels(rule: &RuleSpec, texts: &BTreeMap<String, Arc<str>>) -> Option<Labels> {
+    let name = |name: &String| rule.metric.labels().iter().find(|known| *known == name);
+    texts.iter().map(|(text, value)| Some((*name(text)?, Arc::clone(value)))).collect()
+}
+
+/// What a rule says, as a number that another version of this program finds as well.
+fn says(rule: &RuleSpec) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(format!("{rule:?}").as_bytes());
+    hasher.finish()
+}

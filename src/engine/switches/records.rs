@@ -1,0 +1,120 @@
+//! What is known of a stop while nobody looks: over a restart, and while its kill file,
+//! which somebody removed, is not made again yet.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Host, Row, Switches, Trip};
+use crate::domain::{Mono, NameKind, Names, Stamp, Wall};
+
+/// Stops remembered that do not stand, or are not seen to.
+const KEPT: usize = 256;
+
+/// A stop, and what hosts did about it. Times are nanoseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopRecord {
+    scope: String,
+    at: i64,
+    /// Since when its kill file stands.
+    stands: i64,
+    /// Since when it is watched.
+    watched: i64,
+    hosts: Vec<HostRecord>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct HostRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<Arc<str>>,
+    silent: bool,
+    started_after: u64,
+    refused: u64,
+    draining: u64,
+    start_unknown: u64,
+}
+
+/// What is taken over of a stop: its hosts, and when it was first seen.
+pub(super) type Recalled = (Vec<Host>, Mono);
+
+impl Switches {
+    /// Whether what is known of stops has changed since it was last taken.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// It is taken.
+    pub fn take_changed(&mut self) {
+        self.changed = false;
+    }
+
+    /// Whether any scope is stopped.
+    #[must_use]
+    pub fn any_tripped(&self) -> bool {
+        self.tripped > 0
+    }
+
+    /// What is known of the stops that stand.
+    pub fn records(&self, names: &Names, now: Stamp) -> impl Iterator<Item = StopRecord> {
+        self.rows.iter().filter_map(move |row| row.record(names, now))
+    }
+
+    /// Remember a stop that is not seen to stand now.
+    pub fn recall(&mut self, record: StopRecord) {
+        self.before.retain(|known| known.scope != record.scope);
+        if self.before.len() == KEPT {
+            self.before.remove(0);
+        }
+        self.before.push(record);
+    }
+
+    /// What is known of a trip from before, if it is the same trip. No call that passed while
+    /// its file was gone counts, and what was refused before tells nothing of the file that
+    /// stands now; but a host that let calls through while there was one did not obey.
+    pub(super) fn recalled(
+        &mut self,
+        (scope, trip): (&str, &Trip),
+        names: &Names,
+        now: Stamp,
+    ) -> Option<Recalled> {
+        // A file knows its times to the millisecond.
+        let same = |a: i64, b: Wall| a.div_euclid(1_000_000) == b.0.div_euclid(1_000_000);
+        let is_it = |known: &StopRecord| known.scope == scope && same(known.at, trip.at);
+        let position = self.before.iter().position(is_it)?;
+        let known = self.before.remove(position);
+        let stood = same(known.stands, trip.stands_since());
+        let host = |host: HostRecord| {
+            let sym = host.host.map(|text| names.intern(NameKind::Host, &text));
+            let disobeyed = Host { started_after: host.started_after, ..Host::seen(sym) };
+            if !stood {
+                return (host.started_after > 0).then_some(disobeyed);
+            }
+            let HostRecord { silent, refused, draining, start_unknown, .. } = host;
+            Some(Host { silent, refused, draining, start_unknown, ..disobeyed })
+        };
+        let watched = if stood { now.mono_of(Wall(known.watched)) } else { now.mono };
+        Some((known.hosts.into_iter().filter_map(host).collect(), watched))
+    }
+}
+
+impl Row {
+    pub(super) fn record(&self, names: &Names, now: Stamp) -> Option<StopRecord> {
+        let trip = self.state.trip.as_ref()?;
+        let host = |host: &Host| HostRecord {
+            host: host.host.map(|sym| names.text(sym)),
+            silent: host.silent,
+            started_after: host.started_after,
+            refused: host.refused,
+            draining: host.draining,
+            start_unknown: host.start_unknown,
+        };
+        Some(StopRecord {
+            scope: self.state.scope.clone(),
+            at: trip.at.0,
+            stands: trip.stands_since().0,
+            watched: now.wall.minus(now.mono.since(self.learned)).0,
+            hosts: self.hosts.iter().map(host).collect(),
+        })
+    }
+}

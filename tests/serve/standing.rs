@@ -1,0 +1,170 @@
+//! Alerts and the proof of a stop over the end of a process: told once, known for as long
+//! as they are so.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::calls::Truth;
+use super::daemon::{Daemon, kept, serve, status, status_follows, status_until};
+use super::sandbox::{Sandbox, now, until};
+
+fn append(log: &Path, fields: &str) {
+    let mut file = OpenOptions::new().append(true).open(log).unwrap();
+    let at = now();
+    let line = format!("{{\"at\":\"{at}\",\"provider\":\"openai\",\"model\":\"m\",{fields}}}\n");
+    file.write_all(line.as_bytes()).unwrap();
+}
+
+fn alert<'s>(status: &'s Value, rule: &str) -> Option<&'s Value> {
+    status["alerts"].as_array().unwrap().iter().find(|alert| alert["rule"] == rule)
+}
+
+fn is(status: &Value, rule: &str, state: &str) -> bool {
+    alert(status, rule).is_some_and(|alert| alert["state"] == state)
+}
+
+/// Kinds of the events that were kept of a rule, oldest first.
+fn told(sandbox: &Sandbox, rule: &str) -> Vec<String> {
+    let ledger = tripline::ledger::Reader::open(&sandbox.state()).unwrap();
+    let events = ledger.history(1000).unwrap();
+    let events = events.iter().map(|(_, event)| serde_json::from_str::<Value>(event).unwrap());
+    let of_rule = events.filter(|event| event["rule"] == rule);
+    of_rule.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
+}
+
+fn left(left: u32) -> String {
+    format!(
+        r#""status":200,"latency_ms":1,"headers":{{"x-ratelimit-limit-requests":"100","x-ratelimit-remaining-requests":"{left}","x-ratelimit-reset-requests":"60s"}}"#
+    )
+}
+
+const LOW: &str = r#"
+[builtin_rules]
+enabled = false
+[[rule]]
+name = "low"
+metric = "limit.remaining_ratio"
+below = 0.3
+for = "0s"
+severity = "critical"
+"#;
+
+#[test]
+fn an_alert_is_told_once_however_often_the_process_ends() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let mut since = None;
+    for round in 0..4 {
+        let daemon = Daemon::start(serve(&sandbox, LOW, &[&log]));
+        let seen = status_follows(&sandbox);
+        if let Some(since) = &since {
+            let alert = alert(&seen, "low").unwrap();
+            assert_eq!((&alert["state"], &alert["since"]), (&"no_data".into(), since), "{alert}");
+        }
+        append(&log, &left(2));
+        let seen = status_until(&sandbox, "it fires", |status| {
+            is(status, "low", "firing") && kept(status)
+        });
+        let now = alert(&seen, "low").unwrap()["since"].clone();
+        assert_eq!(*since.get_or_insert(now.clone()), now);
+        if round % 2 == 0 {
+            daemon.kill();
+        } else {
+            daemon.stop();
+        }
+        // What nothing is known of now is told by a look at what is kept, too.
+        assert!(is(&status(&sandbox), "low", "no_data"));
+    }
+    let daemon = Daemon::start(serve(&sandbox, LOW, &[&log]));
+    status_follows(&sandbox);
+    append(&log, &left(90));
+    status_until(&sandbox, "it is over", |status| is(status, "low", "resolved"));
+    daemon.stop();
+    assert_eq!(told(&sandbox, "low"), ["alert.firing", "alert.resolved"]);
+}
+
+#[test]
+fn who_did_not_obey_a_stop_is_known_after_a_crash() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_follows(&sandbox);
+    sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
+    let rule = "switch-not-obeyed";
+    let seen = status_until(&sandbox, "a call that began after the trip", |status| {
+        append(&log, r#""status":200,"latency_ms":1,"host":"gw-1""#);
+        is(status, rule, "firing")
+    });
+    assert_eq!(seen["switches"][0]["hosts"][0]["obeyed"], false, "{seen:#}");
+    // What was counted by now is kept by the time that no more comes.
+    let seen = status_until(&sandbox, "all is kept", kept);
+    let disobeyed = |status: &Value| {
+        status["switches"][0]["hosts"][0]["started_after_trip"].as_u64().unwrap_or(0)
+    };
+    let before = disobeyed(&seen);
+    daemon.kill();
+    assert!(disobeyed(&status(&sandbox)) >= before);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_until(&sandbox, "it fires as before", |status| is(status, rule, "firing"));
+    assert!(disobeyed(&seen) >= before, "{seen:#}");
+    let verdict = seen["verdict"].as_str().unwrap();
+    assert!(verdict.contains("NOT OBEYED"), "{verdict}");
+    daemon.stop();
+    assert_eq!(told(&sandbox, rule), ["alert.firing"]);
+}
+
+/// A cap is spent, its rule has tripped, a person has reset that: the rule does not trip
+/// again before the cap is not spent any more, whoever ends the process and how.
+#[test]
+fn a_persons_reset_holds_over_restarts() {
+    let config = "
+[switch]
+armed = true
+[builtin_rules]
+enabled = false
+[[cap]]
+name = \"small\"
+usd = 0.01
+period = \"month\"
+[[rule]]
+name = \"stop\"
+metric = \"spend.used_ratio\"
+match = { cap = \"small\" }
+above = 1
+for = \"10ms\"
+min_requests = 1
+severity = \"critical\"
+actions = [\"trip:all\"]
+";
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.file("gw.log", ""), Truth::default());
+    let kill_file = sandbox.path("state/kill.d/all.kill");
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    status_follows(&sandbox);
+    truth.log(&log, 30);
+    until("the trip", || kill_file.exists());
+    status_until(&sandbox, "all is kept", |status| truth.is(status) && kept(status));
+    sandbox.run(["switch", "reset", "all", "--reason", "paid", "--config", "config.toml"]).ok();
+    // The reset itself may be known by the next run alone.
+    daemon.kill();
+    for round in 0..3 {
+        let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+        status_follows(&sandbox);
+        truth.log(&log, 5);
+        let seen = status_until(&sandbox, "the alert goes on", |status| {
+            truth.is(status) && is(status, "stop", "firing") && kept(status)
+        });
+        let summary = alert(&seen, "stop").unwrap()["summary"].as_str().unwrap();
+        assert!(summary.contains("reset since, will not trip again before it clears"), "{summary}");
+        if round % 2 == 0 {
+            daemon.stop();
+        } else {
+            daemon.kill();
+        }
+        assert!(!kill_file.exists(), "tripped again");
+    }
+    assert_eq!(told(&sandbox, "stop").iter().filter(|kind| *kind == "switch.tripped").count(), 1);
+}
