@@ -461,16 +461,17 @@ fn what_was_reset_is_not_tripped_again_by_the_first_data_after_a_silence() {
 }
 
 #[test]
-fn a_limit_that_was_critical_is_not_well_because_nobody_calls() {
-    let mut world = World::new(LOW);
-    world.left(2);
+fn what_was_critical_is_not_well_because_nobody_calls() {
+    let mut world = World::new(BROKEN);
+    world.fail();
+    world.wait(8);
     assert_eq!(world.picture()["state"], "critical");
-    world.wait(180);
+    world.wait(70);
     assert_eq!(world.alert().0, "no_data");
     let picture = world.picture();
     assert_eq!(picture["state"], "unknown", "{picture:#}");
     let verdict = picture["verdict"].as_str().unwrap();
-    assert!(verdict.to_lowercase().contains("no data"), "{verdict}");
+    assert!(verdict.to_lowercase().contains("no data any more"), "{verdict}");
 }
 
 /// One fact is told once.
