@@ -202,6 +202,12 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
     context.refuse_if_read_only()?;
     let here = here(context);
     let before = here.begin(&args.older_than)?;
+    let today = here.period(Every::Day, here.now);
+    if before > today.to {
+        let message = format!("{} lies in the future", here.written(before));
+        return Err(Failure::new(Kind::Usage, message)
+            .hint("--older-than takes an age (90d) or the first day that stays"));
+    }
     let counted = counted_from(context, &here);
     if before > counted && !args.force {
         let message = format!(

@@ -96,6 +96,16 @@ impl Caps {
         caps
     }
 
+    /// Whether a cap of that name is configured.
+    pub fn has(&self, name: &str) -> bool {
+        self.plans.iter().any(|plan| match &plan.rows {
+            PlanRows::Each(each) => each.fresh.spec.name == name,
+            PlanRows::One(row) => {
+                self.rows.get(*row as usize).is_some_and(|cap| cap.spec.name == name)
+            }
+        })
+    }
+
     /// Append the rows that a call counts in; they are made where they are new.
     pub fn covering(&mut self, request: &Request, into: &mut Vec<u32>) {
         for (number, plan) in self.plans.iter_mut().enumerate() {

@@ -5,7 +5,7 @@ use crate::domain::Wall;
 use crate::rules::Severity;
 
 /// The kinds of findings that tell of something that was not counted.
-const KINDS: [(&str, Option<Severity>); 10] = [
+const KINDS: [(&str, Option<Severity>); 11] = [
     ("rotated_unreadable", None),
     ("rotated_not_gzip", None),
     ("rotated_gone", None),
@@ -15,6 +15,7 @@ const KINDS: [(&str, Option<Severity>); 10] = [
     ("rewritten", Some(Severity::Warning)),
     ("quarantined", None),
     ("quarantined_at", None),
+    ("pruned", Some(Severity::Warning)),
     ("ledger_refused", Some(Severity::Critical)),
 ];
 

@@ -73,6 +73,7 @@ impl Engine {
         let down = now.wall.since(at);
         for one in standing {
             match one {
+                Standing::Alert(record) if !self.still_has(record) => {}
                 Standing::Alert(record) => {
                     if let Some(labels) = self.book.go_on(record, down, now) {
                         self.expect_host(&labels);
@@ -81,6 +82,13 @@ impl Engine {
                 Standing::Stop(record) => self.switches.recall(record.clone()),
             }
         }
+    }
+
+    /// Whether there still is the cap or the source that an alert is about.
+    fn still_has(&self, record: &AlertRecord) -> bool {
+        let has_cap = record.label("cap").is_none_or(|name| self.caps.has(name));
+        let named = |name: &str| self.sources.iter().any(|row| row.name.name == name);
+        has_cap && record.label("source").is_none_or(named)
     }
 
     /// A stop that an alert is about is judged also if it does not stand any more: then

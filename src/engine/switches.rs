@@ -238,7 +238,7 @@ impl Switches {
     /// Note what a call says about trips that cover it. Answers whether it should
     /// not have been let through.
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration, now: Stamp) -> bool {
-        if !self.is_any_tripped() {
+        if !self.any_tripped() {
             return false;
         }
         let late = self.heard.late(request, now);
@@ -277,12 +277,6 @@ impl Switches {
             }
         }
         disobeyed
-    }
-
-    /// Whether any stop stands.
-    #[must_use]
-    pub fn is_any_tripped(&self) -> bool {
-        self.tripped > 0
     }
 
     /// All switches.

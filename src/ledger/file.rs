@@ -46,7 +46,8 @@ pub(super) fn prepare_dir(dir: &Path) -> Result<PathBuf, LedgerError> {
     Ok(dir.join(LEDGER_FILE))
 }
 
-/// Make an empty file where there is none.
+/// Make an empty file where there is none. One that was left empty is damaged: from the
+/// first moment on a ledger holds something.
 pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
     // Private from its first moment; SQLite gives the files beside it the same mode.
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -54,6 +55,7 @@ pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(LedgerError::io("create", path, error))
         }
+        Err(_) if is_blank(path) => Err(blank(path)),
         _ => Ok(()),
     }
 }
@@ -113,6 +115,10 @@ pub(super) fn wal_bytes(path: &Path) -> u64 {
     beside(path, "-wal").metadata().map_or(0, |meta| meta.len())
 }
 
+fn is_blank(path: &Path) -> bool {
+    !has_wal(path) && path.metadata().is_ok_and(|meta| meta.len() == 0)
+}
+
 fn has_wal(path: &Path) -> bool {
     wal_bytes(path) > 0
 }
@@ -166,6 +172,7 @@ fn accept(db: Connection, path: &Path, found: &Found) -> Result<Connection, Ledg
             let path = path.to_owned();
             Err(LedgerError::Older { path, found, known: schema::VERSION })
         }
+        Found::Empty if is_blank(path) => Err(blank(path)),
         Found::Empty => Err(LedgerError::Missing { path: path.to_owned() }),
         Found::Foreign => Err(foreign(path)),
     }
@@ -173,6 +180,10 @@ fn accept(db: Connection, path: &Path, found: &Found) -> Result<Connection, Ledg
 
 fn newer(path: &Path, found: i64) -> LedgerError {
     LedgerError::Newer { path: path.to_owned(), found, known: schema::VERSION }
+}
+
+fn blank(path: &Path) -> LedgerError {
+    LedgerError::Corrupt { path: path.to_owned(), what: "it is empty".into() }
 }
 
 fn foreign(path: &Path) -> LedgerError {

@@ -244,7 +244,7 @@ impl Driver {
             News::Batch(mut batch) => {
                 let now = self.clock.now();
                 // Who was let through after a reset has disobeyed nobody.
-                if self.engine.switches().is_any_tripped() {
+                if self.engine.switches().any_tripped() {
                     self.look(now, effects);
                 }
                 self.engine.apply(&batch, now, effects);

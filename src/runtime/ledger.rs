@@ -293,11 +293,20 @@ fn restored(
         };
         spent.push((stretch, parts.map(part).collect()));
     }
-    let since = reader.size()?.period.map(|(from, _)| from);
+    let size = reader.size()?;
+    let since = size.period.map(|(from, _)| from);
     let mut known =
         Restored { totals: kept.totals, seen: kept.seen, since, spent, ..Restored::default() };
-    let found = reader.findings(engine.counts_since(now.wall))?.into_iter();
+    let counts_since = engine.counts_since(now.wall);
+    let found = reader.findings(counts_since)?.into_iter();
     known.losses = found.filter_map(|found| Loss::of(&found.kind, found.at, found.text)).collect();
+    let pruned = size.pruned.filter(|(before, _)| *before > counts_since);
+    known.losses.extend(pruned.and_then(|(before, sums)| {
+        let (before, cost) = (before.rfc3339(), sums.cost.about());
+        let text =
+            format!("what was counted before {before} was pruned, {cost} in all: caps lack it");
+        Loss::of("pruned", now.wall, text)
+    }));
     known.standing = (kept.standing.at, stood(&kept.standing.items));
     known.replaceable = replaceable(&kept.replaceable, engine.names());
     for (name, counters) in kept.sources {

@@ -367,7 +367,9 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
     let cut = ["ledger", "prune", "--older-than", &inside, "--config", config.to_str().unwrap()];
     sandbox.run(cut).exits(77).says("--force");
     // Nor by the clock of all.
-    let tomorrow = Wall::from_secs((now + 1440) * 60).rfc3339();
+    let tomorrow = Wall::from_secs((now - now % 1440 + 1440) * 60).rfc3339();
+    let later = Wall::from_secs((now - now % 1440 + 2880) * 60).rfc3339();
+    sandbox.run(["ledger", "prune", "--older-than", &later, "--force"]).exits(64).says("future");
     let cut = ["ledger", "prune", "--older-than", &tomorrow];
     sandbox.run(cut).exits(77).says("--force");
     sandbox.run(cut.iter().chain(&["--force"])).ok();

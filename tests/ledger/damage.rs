@@ -101,9 +101,10 @@ fn flipped_bytes_never_panic_and_never_give_wrong_totals_unnoticed() {
 fn a_damaged_ledger_is_set_aside_whole_and_a_new_one_begun() {
     let book = Book::new();
     fill(&book);
-    for (n, content) in [&b"no database"[..], &[0x55; 9000], b"SQLite format 3\0 and then nothing"]
-        .iter()
-        .enumerate()
+    for (n, content) in
+        [&b"no database"[..], &[0x55; 9000], b"SQLite format 3\0 and then nothing", b""]
+            .iter()
+            .enumerate()
     {
         fs::write(book.file(), content).unwrap();
         let opened = book.open();

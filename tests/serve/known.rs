@@ -128,3 +128,29 @@ fn a_loss_that_a_cap_may_lack_is_said_after_a_restart_and_not_for_ever() {
     sandbox.file("config.toml", cap);
     assert!(finding(&status(&sandbox), "truncated").is_some());
 }
+
+#[test]
+fn what_was_pruned_of_the_time_of_a_cap_is_said() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let config = "[[cap]]\nname = \"m\"\nusd = 9\nperiod = \"month\"\n";
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    truth.log(&log, 20);
+    status_until(&sandbox, "read", |status| truth.is(status) && kept(status));
+    daemon.stop();
+    assert!(finding(&status(&sandbox), "pruned").is_none());
+    let tomorrow = Timestamp::now().to_zoned(TimeZone::UTC).date().tomorrow().unwrap().to_string();
+    let cut = ["ledger", "prune", "--config", "config.toml", "--older-than", &tomorrow];
+    sandbox.run(cut).exits(77);
+    sandbox.run(cut.iter().chain(&["--force"])).ok();
+    for runs in [false, true, false] {
+        let daemon = runs.then(|| Daemon::start(serve(&sandbox, config, &[&log])));
+        let seen = status(&sandbox);
+        let said = finding(&seen, "pruned").expect("it is said");
+        assert!(said["text"].as_str().unwrap().contains("caps lack it"), "{said}");
+        assert_eq!(said["severity"], "warning", "{said}");
+        if let Some(daemon) = daemon {
+            daemon.stop();
+        }
+    }
+}

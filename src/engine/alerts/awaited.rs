@@ -51,6 +51,13 @@ enum LastingBrake {
     Cools(i64),
 }
 
+impl AlertRecord {
+    /// What it says it is about, by that label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name).map(|text| &**text)
+    }
+}
+
 impl Rulebook {
     /// Whether what outlives the run has changed since this was last asked.
     pub fn take_changed(&mut self) -> bool {
