@@ -163,7 +163,8 @@ mod tests {
         for second in 100..160 {
             durations.record(Mono(second * S), 1500.0);
         }
-        assert_eq!(durations.percentiles(Mono(160 * S)).unwrap().0, [1500.0; 3]);
+        let (shown, _) = durations.percentiles(Mono(160 * S)).unwrap();
+        assert!(shown.iter().all(|ms| (ms - 1500.0).abs() < 1e-9), "{shown:?}");
     }
 
     #[test]
