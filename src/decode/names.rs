@@ -9,12 +9,10 @@ use std::hash::Hasher;
 use std::mem;
 use std::sync::Arc;
 
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::eval::{Line, Scratch};
 use super::map::{Alts, From};
-use rustc_hash::FxHashMap;
-
 use crate::domain::{Claim, NameKind, Names, Sym, provider};
 use crate::scan::{Kind, Value};
 use crate::text;
@@ -25,6 +23,8 @@ const PLACES: usize = 2048;
 const TEXTS: usize = 64;
 /// Names that may fall on one place before they push each other out.
 const WAYS: usize = 4;
+/// Who asks for what a header names, in the place of an alternative's address.
+const HEADER: usize = usize::MAX;
 /// Longer texts are not kept; they are looked up anew.
 const LONGEST: usize = 256;
 
@@ -43,8 +43,6 @@ pub(super) struct Named {
     pub(super) claim: Claim,
     /// Key material was masked since this was last reset.
     pub(super) masked_key: bool,
-    /// The account that headers named last: nearly all name the same.
-    account: Option<(Box<[u8]>, Sym)>,
 }
 
 impl Named {
@@ -52,8 +50,7 @@ impl Named {
         let ambiguous = names.intern(NameKind::Key, "__ambiguous__");
         let (names, cache) = (names.clone(), NameCache::default());
         let (claim, texts, by_model) = (Claim::default(), Vec::new(), FxHashMap::default());
-        let (masked_key, account) = (false, None);
-        Named { names, cache, ambiguous, salt, texts, by_model, claim, masked_key, account }
+        Named { names, cache, ambiguous, salt, texts, by_model, claim, masked_key: false }
     }
 
     /// The name a line gives by the first alternative that has one.
@@ -152,14 +149,16 @@ impl Named {
 
     /// The symbol of an account, by the value of a header.
     pub(super) fn account(&mut self, id: &[u8]) -> Option<Sym> {
-        if let Some((known, sym)) = &self.account
-            && **known == *id
-        {
-            return Some(*sym);
-        }
-        let sym = self.intern(NameKind::Account, std::str::from_utf8(id).ok()?)?;
-        self.account = Some((id.into(), sym));
-        Some(sym)
+        let (names, how) = (&self.names, (self.salt, self.claim));
+        let found = self.cache.get(HEADER, id, || {
+            let mut masked = false;
+            let text = std::str::from_utf8(id).ok();
+            let find = |text| name_of(names, NameKind::Account, text, how, &mut masked);
+            let sym = text.and_then(find);
+            Found { sym, masked }
+        });
+        self.masked_key |= found.masked;
+        found.sym
     }
 
     /// The symbol of a name that stands in no line.
