@@ -408,6 +408,9 @@ pub struct Alert {
     #[serde(serialize_with = "severity")]
     pub severity: State,
     pub since: Text,
+    /// It fired, and was not resolved; for the screen only.
+    #[serde(skip)]
+    pub is_open: bool,
     /// Seconds in this state; for the screen only.
     #[serde(skip)]
     pub for_s: f64,

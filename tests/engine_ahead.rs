@@ -2,6 +2,8 @@
 //! lines that were read once: each window and each sum counts them, and none twice.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tripline::config::{Config, ConfigFile, LoadInput};
@@ -38,7 +40,7 @@ name = "refused"
 metric = "errors.ratio"
 match = { outcome = "rate_limited" }
 above = 0.5
-for = "0s"
+for = "10ms"
 min_requests = 3
 severity = "critical"
 actions = ["trip:model"]
@@ -47,7 +49,7 @@ name = "spent"
 metric = "spend.used_ratio"
 match = { cap = "day" }
 above = 1
-for = "0s"
+for = "10ms"
 min_requests = 1
 severity = "critical"
 actions = ["trip:all"]
@@ -143,7 +145,12 @@ impl World {
         request
     }
 
+    /// Who asked for a trip, with the second look that each of them needs.
     fn trips(&mut self) -> Vec<String> {
+        let Stamp { mono, wall } = now(100);
+        let wait = Duration::from_millis(20);
+        let later = Stamp { mono: mono.plus(wait), wall: wall.plus(wait) };
+        self.engine.tick(later, &mut self.effects);
         let trip = |effect: Effect| match effect {
             Effect::Trip { rule, .. } => Some(rule.to_string()),
             Effect::Event(_) => None,

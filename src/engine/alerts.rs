@@ -265,6 +265,16 @@ impl Rulebook {
         }
     }
 
+    /// What an alert is about is over, though no value says so.
+    pub fn end(&mut self, index: u16, series: Series, now: Stamp, out: &mut Vec<Effect>) {
+        let Some(alert) = self.live.get_mut(&(index, series)) else { return };
+        let verdict = alert.instance.end(now);
+        if verdict != Verdict::Same {
+            self.changed = true;
+            announce(alert, verdict, now, out);
+        }
+    }
+
     /// Whether there is an alert about a series.
     #[must_use]
     pub fn is_live(&self, series: Series) -> bool {

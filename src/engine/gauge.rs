@@ -49,6 +49,8 @@ pub struct Gauge {
     drain: Drain,
     readings: Sliding<u32>,
     pub(super) refused: Option<Refusal>,
+    /// A call has passed since the last refusal.
+    passed: bool,
     was_exhausted: bool,
     window: WindowDecision,
 }
@@ -83,6 +85,7 @@ impl Gauge {
             drain: Drain::default(),
             readings: Sliding::new(Duration::from_secs(5), 13),
             refused: None,
+            passed: false,
             was_exhausted: false,
             window: WindowDecision::default(),
         };
@@ -163,6 +166,7 @@ impl Gauge {
         if self.refusal(now).is_none_or(|refusal| until > refusal.until || request.at > refusal.at)
         {
             self.refused = Some(Refusal { at: request.at, until, told });
+            self.passed = false;
         }
         if self.last.limit.is_none() && self.last.remaining.is_none() {
             self.last.at = self.last.at.max(request.at);
@@ -230,11 +234,17 @@ impl Gauge {
         if self.refused.is_some_and(|refusal| began > refusal.at)
             && self.level().is_none_or(|level| level > 0.0)
         {
-            self.refused = None;
+            (self.refused, self.passed) = (None, true);
         }
         if self.is_rejected() && began > self.last.at {
             self.last.status = None;
         }
+    }
+
+    /// Whether all that is known is that calls were refused and pass again: what is left
+    /// is not known, and that it is not nothing is.
+    pub(super) fn only_passes(&self) -> bool {
+        self.passed && self.level().is_none()
     }
 
     /// Whether the provider itself says that calls are refused, whatever is left.

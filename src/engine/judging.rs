@@ -106,6 +106,10 @@ impl Engine {
         let drawn = drawn(gauge, view, now.mono);
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
+            if gauge.only_passes() {
+                self.book.end(*rule, Series::Limit(position), now, out);
+                continue;
+            }
             let value = limit_value(spec.metric, gauge, &drawn);
             let sample = Sample { value, evidence, period: None };
             let about = || series::about_limit(gauge, &self.names);

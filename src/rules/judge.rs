@@ -261,6 +261,15 @@ impl Instance {
         }
     }
 
+    /// It is over, though no value says so.
+    pub fn end(&mut self, now: Stamp) -> Verdict {
+        match self.phase {
+            Phase::Resolved => Verdict::Same,
+            Phase::Pending | Phase::NoData => self.withdraw(now),
+            Phase::Firing => self.resolve(now),
+        }
+    }
+
     fn clear(&mut self, rule: &RuleSpec, now: Stamp) -> Verdict {
         match self.phase {
             Phase::Pending => self.withdraw(now),

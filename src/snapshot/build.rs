@@ -387,6 +387,7 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
                 _ => State::Ok,
             },
             since: instance.since().rfc3339().into(),
+            is_open: instance.is_open(),
             for_s: instance.age(now.mono).as_secs_f64(),
             level_s: instance.level_age(now.mono).as_secs_f64(),
             needs_s: alert.rule.hold.as_secs_f64(),

@@ -287,7 +287,7 @@ fn firing(snapshot: &Snapshot) -> Option<String> {
 
 /// The worst alert of which there is no data any more: nobody knows that all is well.
 fn unheard(snapshot: &Snapshot) -> Option<&Alert> {
-    let unheard = snapshot.alerts.iter().filter(|alert| alert.state == "no_data");
+    let unheard = snapshot.alerts.iter().filter(|alert| alert.state == "no_data" && alert.is_open);
     let bad = unheard.filter(|alert| alert.severity >= State::Warning);
     bad.rev().max_by_key(|alert| alert.severity)
 }

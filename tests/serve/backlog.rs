@@ -160,7 +160,7 @@ name = \"refused\"
 metric = \"errors.ratio\"
 match = { outcome = \"rate_limited\" }
 above = 0.5
-for = \"0s\"
+for = \"10ms\"
 min_requests = 10
 severity = \"critical\"
 actions = [\"trip:all\"]
@@ -168,7 +168,7 @@ actions = [\"trip:all\"]
 name = \"empty\"
 metric = \"limit.remaining_ratio\"
 below = 0.01
-for = \"0s\"
+for = \"10ms\"
 severity = \"critical\"
 ";
 
