@@ -265,7 +265,7 @@ fn disobedience_is_reported(rig: &mut Rig) {
     rig.switch(&["trip", "all", "--reason", "to see who obeys"]);
     let deadline = Instant::now() + process::PATIENCE;
     let told = loop {
-        assert_eq!(http::get(rig.gateway, "/v1/models").status, 200, "it should not obey");
+        assert_eq!(rig.sdk.call()["status"], 200, "it should not obey");
         let now = watch.snapshot(|_| true);
         match host_of_the_trip(&now) {
             Some(host) if host["obeyed"] == false => break host.clone(),
