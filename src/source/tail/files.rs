@@ -129,7 +129,10 @@ impl Files {
     /// Take the files that may be copies of others, each with the path that leads to it.
     pub fn take_unproven(&mut self) -> Vec<(Option<PathBuf>, Followed)> {
         let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
-            Some((Some(path.clone()), slot.file.take_if(|file| !file.proven)?))
+            // What comes first to an empty one tells.
+            let is_filled = |file: &mut Followed| !file.is_empty() || file.cut.is_some();
+            let file = slot.file.take_if(|file| !file.proven && is_filled(file))?;
+            Some((Some(path.clone()), file))
         });
         let drained = self.drained.extract_if(.., |file| !file.proven);
         slots.chain(drained.map(|file| (None, file))).collect()

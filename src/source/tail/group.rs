@@ -147,7 +147,6 @@ impl Group {
         batch: &mut Batch,
         deliver: &mut Deliver<'_>,
     ) -> Turn {
-        own::prove(self.id, &mut self.files, &mut self.memory, sinks);
         let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
         let mut out = out.keeping(&self.keep);
         let is_news = !self.memory.unsaid.is_empty();
@@ -167,6 +166,7 @@ impl Group {
         }
         // Before the first that comes to an empty file is read: what came before it.
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
+        own::prove(self.id, &mut self.files, &mut self.memory, sinks);
         let mut turn = Turn::Idle;
         if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
             self.files.open_mut().for_each(|file| handles.opened(file));
