@@ -51,9 +51,8 @@ pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<
     let dirs = memory.listings.dirs(path).filter_map(|dir| std::fs::read_dir(dir).ok());
     for entry in dirs.flatten().flatten() {
         let is_other = |own: &FileId| own.place().1 != entry.ino();
-        if !is_rotation_of(name, &entry.file_name())
-            && !(memory.listings.is_meant(&entry.path()) && held.iter().all(is_other))
-        {
+        let is_meant = || memory.listings.is_meant(&entry.path()) && held.iter().all(is_other);
+        if !is_rotation_of(name, &entry.file_name()) && !is_meant() {
             continue;
         }
         let Ok((file, meta)) = disk::open(&entry.path()) else { continue };

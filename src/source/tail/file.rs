@@ -113,7 +113,7 @@ impl Followed {
 
     /// If nothing was taken of it, it may be a copy.
     #[must_use]
-    pub fn to_be_proven(self) -> Self {
+    pub fn awaiting_proof(self) -> Self {
         Followed { proven: self.content.position() > 0, ..self }
     }
 

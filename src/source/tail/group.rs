@@ -388,7 +388,7 @@ impl Group {
             // Before any line: to a later run what has no checkpoint is new.
             self.memory.unsaid.push(content.reached());
         }
-        let followed = Followed::new(content, file, meta, now.mono).to_be_proven();
+        let followed = Followed::new(content, file, meta, now.mono).awaiting_proof();
         let is_backlog = !self.started || was_there.is_some() || (is_first && is_back);
         let mut followed = if is_backlog { followed.with_backlog() } else { followed };
         handles.opened(&mut followed);

@@ -64,7 +64,9 @@ pub fn prove(id: SourceId, files: &mut Files, memory: &mut Memory, sinks: &mut S
                 if file.content.is_said() {
                     memory.unsaid.push(finished(file.content.so_far()));
                 }
-                path.into_iter().for_each(|path| files.pass_over(path, &stranger.meta));
+                if let Some(path) = path {
+                    files.pass_over(path, &stranger.meta);
+                }
                 continue;
             }
             Kin::Rest(rest) => {
@@ -101,7 +103,7 @@ impl Stranger {
             match self.kin_of(other).unwrap_or(Kin::Own) {
                 Kin::Own => {}
                 Kin::Copy => return Kin::Copy,
-                rest => kin = rest,
+                rest @ Kin::Rest(_) => kin = rest,
             }
         }
         kin
