@@ -37,6 +37,7 @@ mod known;
 pub(super) mod lines;
 mod listings;
 mod memory;
+mod own;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -23,7 +23,7 @@ use super::generation::{FileId, Generation, Head, Mark};
 use super::known::{Known, Past, TELLING};
 use super::lines::Lines;
 use super::listings;
-use crate::domain::{Checkpoint, Mono, Origin};
+use crate::domain::{Mono, Origin};
 use crate::source::packed::{Packing, is_foreign, is_packed, packing};
 use crate::source::{LineSink, SourceError};
 
@@ -183,14 +183,26 @@ impl Sibling {
 
 /// The generation that a file goes on with in its own right, not as a copy.
 pub fn recognise(
+    path: &Path,
     file: &File,
     meta: &Metadata,
     known: &Known,
 ) -> io::Result<Option<(Past, Generation)>> {
     known.find(file, meta, |past| {
         let Mark { offset, head_len, .. } = past.mark();
-        past.same_place(meta) || offset.max(head_len.into()) >= TELLING
+        let is_telling = offset.max(head_len.into()) >= TELLING;
+        past.same_place(meta) || (is_telling && !stands_at_another(past, path))
     })
+}
+
+/// Whether what was read goes on under the name of another log: then this is a copy.
+fn stands_at_another(past: &Past, path: &Path) -> bool {
+    let (other, mark) = (&past.checkpoint.path, past.mark());
+    other != path
+        && mark.offset > 0
+        && disk::open(other).is_ok_and(|(file, _)| {
+            Generation::consumed(&file, mark.offset).is_ok_and(|own| own.mark() == mark)
+        })
 }
 
 /// Find out what to read for `path`, where `live` is now. `is_own` says which
@@ -213,7 +225,7 @@ pub fn resolve(
     let plain = beside.iter().filter(|sibling| !is_packed(sibling) && !is_foreign(sibling));
     chain.look_into(plain, &is_own, known, &mut siblings);
     if let Some((file, meta)) = live {
-        let found = recognise(file, meta, known);
+        let found = recognise(path, file, meta, known);
         let found = found.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
         chain.live = found.filter(|(past, _)| {
             let moved = siblings.iter().any(|other| other.is_home() && other.is_the_same_as(past));
@@ -268,13 +280,11 @@ fn counter_of(path: &Path) -> i64 {
 }
 
 impl Chain {
-    /// What was found is open again; of all else that was open nothing is left.
-    /// Gives that back.
-    pub fn take_from(&self, path: &Path, known: &mut Known) -> Vec<Checkpoint> {
+    /// What was found is open again.
+    pub fn take_from(&self, known: &mut Known) {
         let live = self.live.iter().map(|(past, _)| past);
         live.chain(self.older.iter().filter_map(|rest| rest.past.as_ref()))
             .for_each(|past| known.take(past));
-        known.give_up(path)
     }
 
     fn look_into<'a>(

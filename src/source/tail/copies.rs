@@ -3,6 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, Found};
@@ -40,7 +41,7 @@ impl CopyOf {
     }
 }
 
-/// A sibling (`app.log.1`, `app.log-20260101.gz`) that is a copy of what was
+/// A sibling (`app.log.1`, `app.log-20260101.gz`, or of any name that is meant) that is a copy of what was
 /// read, or seen before anything was: the longest, for others may have been made before.
 /// An error says that one of them could not be asked and no other is the copy.
 pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<Option<CopyOf>> {
@@ -49,7 +50,9 @@ pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<
     let (mut found, mut unsure) = (Vec::new(), None);
     let dirs = memory.listings.dirs(path).filter_map(|dir| std::fs::read_dir(dir).ok());
     for entry in dirs.flatten().flatten() {
-        if !is_rotation_of(name, &entry.file_name()) {
+        let is_other = |own: &FileId| own.place().1 != entry.ino();
+        let is_meant = || memory.listings.is_meant(&entry.path()) && held.iter().all(is_other);
+        if !is_rotation_of(name, &entry.file_name()) && !is_meant() {
             continue;
         }
         let Ok((file, meta)) = disk::open(&entry.path()) else { continue };

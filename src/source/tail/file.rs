@@ -66,6 +66,8 @@ pub struct Followed {
     /// When what it ended with, without a newline, was last looked at: as of when it
     /// had stirred.
     rest_seen: Option<Mono>,
+    /// It is no copy of another one: before that is certain nothing is read of it.
+    pub proven: bool,
     /// Why the last read failed. Not tried again before the next look at the path.
     pub failed: Option<String>,
     /// When it was found truncated: to be started anew.
@@ -96,6 +98,7 @@ impl Followed {
             ahead: None,
             stirred: now,
             rest_seen: None,
+            proven: true,
             failed: None,
             cut: None,
             regrown: None,
@@ -106,6 +109,12 @@ impl Followed {
     #[must_use]
     pub fn with_backlog(self) -> Self {
         Followed { borders: Borders::backlog(self.size), ..self }
+    }
+
+    /// If nothing was taken of it, it may be a copy.
+    #[must_use]
+    pub fn awaiting_proof(self) -> Self {
+        Followed { proven: self.content.position() > 0, ..self }
     }
 
     /// The same is known of its bytes as of those of the file it is a copy of.
@@ -320,6 +329,24 @@ impl Followed {
         now.into_iter().chain(self.content.generation.unread())
     }
 
+    /// The hash of what it begins with, as it was read, if that is enough to tell.
+    pub fn beginning(&self) -> Option<u64> {
+        let now = || Head::of(&self.handle().ok()?).ok()?.telling();
+        self.content.generation.telling().or_else(now)
+    }
+
+    /// A handle of it and how long it is now, unless it is not what was read any more.
+    pub fn as_read(&self) -> Option<(File, u64)> {
+        let file = self.handle().ok().filter(|_| self.cut.is_none())?;
+        let size = file.metadata().ok()?.len();
+        self.content.generation.holds(&file).ok()?.then_some((file, size))
+    }
+
+    /// Whether so much of it was read.
+    pub fn is_read_to(&self, size: u64) -> bool {
+        self.scanned >= size
+    }
+
     /// Whether what it begins with now is packed, known, or begins one of these.
     pub fn begins_like(&self, others: &[Head], known: &Known) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
@@ -431,7 +458,7 @@ impl Followed {
 
     /// Whether reading on makes sense now.
     pub fn readable(&self) -> bool {
-        self.failed.is_none() && self.cut.is_none()
+        self.proven && self.failed.is_none() && self.cut.is_none()
     }
 
     /// Whether no name leads to it any more, as far as one can know.
@@ -481,6 +508,17 @@ impl Followed {
         if let Some(file) = self.file.take() {
             return Ok(file);
         }
+        let file = self.open_again()?;
+        self.stale = false;
+        Ok(file)
+    }
+
+    /// Another handle of it.
+    pub fn handle(&self) -> io::Result<File> {
+        self.file.as_ref().map_or_else(|| self.open_again(), File::try_clone)
+    }
+
+    fn open_again(&self) -> io::Result<File> {
         let (file, meta) = open(self.place()).map_err(|e| match e {
             SourceError::Open { why, .. } => why,
             // Something else is there now.
@@ -489,7 +527,6 @@ impl Followed {
         if FileId::of(&meta) != self.content.id {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.stale = false;
         Ok(file)
     }
 

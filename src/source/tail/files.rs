@@ -2,7 +2,7 @@
 //! leads to any more. It opens and reads nothing.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ struct Slot {
     led: Option<Changed>,
     /// Older generations, to be read before the file.
     older: VecDeque<Older>,
+    /// It led to a copy of another one, which was so long and changed last then.
+    copy: Option<(FileId, u64, Changed)>,
     /// What earlier runs have left of it was looked for.
     resolved: bool,
     trouble: Option<(SourceState, String)>,
@@ -106,6 +108,7 @@ impl Files {
             if slot.older.is_empty() {
                 self.drained.push(old);
             } else {
+                old.proven = true;
                 slot.older.push_back(Older::Plain(Box::new(old)));
             }
         }
@@ -121,6 +124,43 @@ impl Files {
         if let Some(slot) = self.paths.get_mut(path) {
             slot.led = Some(changed);
         }
+    }
+
+    /// Take the files that may be copies of others, each with the path that leads to it.
+    pub fn take_unproven(&mut self) -> Vec<(Option<PathBuf>, Followed)> {
+        let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
+            // What comes first to an empty one tells.
+            let is_filled = |file: &mut Followed| !file.is_empty() || file.cut.is_some();
+            let file = slot.file.take_if(|file| !file.proven && is_filled(file))?;
+            Some((Some(path.clone()), file))
+        });
+        let drained = self.drained.extract_if(.., |file| !file.proven);
+        slots.chain(drained.map(|file| (None, file))).collect()
+    }
+
+    /// Go on with what was taken.
+    pub fn give_back(&mut self, path: Option<&Path>, file: Followed) {
+        match path.and_then(|path| self.paths.get_mut(path)) {
+            Some(slot) => slot.file = Some(file),
+            None => self.drained.push(file),
+        }
+    }
+
+    /// A path leads to a copy, which is no file to follow while it stays as it is.
+    pub fn pass_over(&mut self, path: &Path, meta: &Metadata) {
+        if let Some(slot) = self.paths.get_mut(path) {
+            slot.copy = Some((FileId::of(meta), meta.len(), disk::time_of(meta)));
+            slot.led = None;
+        }
+    }
+
+    /// Whether a path leads to a copy that is as it was.
+    pub fn is_passed_over(&self, path: &Path) -> bool {
+        let copy = self.paths.get(path).and_then(|slot| slot.copy);
+        copy.is_some_and(|copy| {
+            let now = fs::metadata(path);
+            now.is_ok_and(|meta| copy == (FileId::of(&meta), meta.len(), disk::time_of(&meta)))
+        })
     }
 
     /// All that is read for a path.

@@ -153,6 +153,11 @@ impl Generation {
         self.window.last().is_none_or(|byte| *byte == b'\n')
     }
 
+    /// The hash of what was consumed first, if that is long enough to tell.
+    pub fn telling(&self) -> Option<u64> {
+        (self.head_len == HEAD).then_some(self.head.0)
+    }
+
     /// What it begins with, if something was seen of it and nothing consumed.
     pub fn unread(&self) -> Option<Head> {
         (!self.unread.is_empty()).then(|| self.unread.clone())
@@ -194,6 +199,14 @@ fn fill(file: &File, start: u64, into: &mut [u8]) -> io::Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(e) => Err(e),
     }
+}
+
+/// Whether two files hold the same at their beginning and just before this offset.
+pub fn same_before(one: &File, other: &File, offset: u64) -> io::Result<bool> {
+    let len = as_len(offset, HEAD);
+    let at = |file, start| read_exactly(file, start, len);
+    let tail = offset - len as u64;
+    Ok(at(one, 0)? == at(other, 0)? && at(one, tail)? == at(other, tail)?)
 }
 
 /// The first bytes of a file, to be compared with many marks at once.
@@ -255,6 +268,12 @@ impl Head {
             hashes.push((len, hash.0));
         }
         hashes
+    }
+
+    /// Its hash, if it is long enough to tell content from other content.
+    pub fn telling(&self) -> Option<u64> {
+        let (hash, len) = self.hash();
+        (len == HEAD).then_some(hash.0)
     }
 
     /// Whether there is none: the content is empty.

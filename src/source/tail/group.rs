@@ -14,12 +14,14 @@ use super::cut;
 use super::disk::{self, Buffer, Changed};
 use super::file::{self, Followed, Step};
 use super::files::{Files, Reading};
+use super::findings::Finding;
 use super::generation::FileId;
 use super::handles::Handles;
 use super::known::Known;
 use super::lines::{Counters, Deliver, Keep, Outlet};
 use super::listings::Listings;
 use super::memory::Memory;
+use super::own;
 use super::{Left, ROTATE_WAIT, Turn};
 use crate::domain::{Batch, Checkpoint, Generation, Origin, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
@@ -52,14 +54,16 @@ impl Group {
     /// A source with its paths checked, nothing opened.
     pub fn new(id: SourceId, spec: &SourceSpec) -> Result<Group, SourceError> {
         let paths = spec.paths.iter().filter(|path| *path != STDIN);
+        let patterns = paths.map(|path| Pattern::parse(path)).collect::<Result<Vec<_>, _>>()?;
+        let listings = Listings::with(spec.olddir.clone(), patterns.clone());
         Ok(Group {
             id,
             name: spec.name.as_str().into(),
             start: spec.start,
-            patterns: paths.map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?,
+            patterns,
             found: Found::default(),
             files: Files::default(),
-            memory: Memory { listings: Listings::with(spec.olddir.clone()), ..Memory::default() },
+            memory: Memory::with(listings),
             keep: Keep::default(),
             counters: Counters::default(),
             ahead_beyond: ahead::WORTH,
@@ -115,6 +119,13 @@ impl Group {
             self.files.set_trouble(&path, trouble.map(|e| (e.state(), e.to_string())));
             self.files.all_at_mut(&path).for_each(|file| handles.opened(file));
         }
+        if !self.started {
+            let gone = self.memory.resolve_gone(&mut self.files, self.id, now, sinks);
+            if let Err(e) = gone {
+                self.memory.findings.add(Finding::Unreadable, e.to_string());
+            }
+        }
+        self.memory.give_up();
         self.find_drained(now, handles);
         self.files.waiting_mut().for_each(|file| file.look(now));
         for file in self.files.far_behind(self.ahead_beyond) {
@@ -155,6 +166,7 @@ impl Group {
         }
         // Before the first that comes to an empty file is read: what came before it.
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
+        own::prove(self.id, &mut self.files, &mut self.memory, sinks);
         let mut turn = Turn::Idle;
         if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
             self.files.open_mut().for_each(|file| handles.opened(file));
@@ -273,7 +285,11 @@ impl Group {
             self.files.place(path, Some(file), now.mono);
             return Ok(());
         }
-        if self.files.held_elsewhere(id, path) {
+        let is_own = self.files.at_mut(path).is_some_and(|own| own.content.id == id);
+        if self.files.held_elsewhere(id, path)
+            || (!is_own && self.files.holds(id))
+            || self.files.is_passed_over(path)
+        {
             self.files.place(path, None, now.mono);
             return Ok(());
         }
@@ -335,7 +351,7 @@ impl Group {
             )?
         } else {
             let known = &mut self.memory.known;
-            let past = chain::recognise(&file, meta, known).map_err(unreadable)?;
+            let past = chain::recognise(path, &file, meta, known).map_err(unreadable)?;
             if let Some((past, _)) = &past {
                 known.take(past);
             }
@@ -372,7 +388,7 @@ impl Group {
             // Before any line: to a later run what has no checkpoint is new.
             self.memory.unsaid.push(content.reached());
         }
-        let followed = Followed::new(content, file, meta, now.mono);
+        let followed = Followed::new(content, file, meta, now.mono).awaiting_proof();
         let is_backlog = !self.started || was_there.is_some() || (is_first && is_back);
         let mut followed = if is_backlog { followed.with_backlog() } else { followed };
         handles.opened(&mut followed);

@@ -133,6 +133,12 @@ impl Known {
         turns.filter_map(|turn| self.all.get(turn)).filter(|past| past.is_open())
     }
 
+    /// The paths of those.
+    pub fn open_paths(&self) -> impl Iterator<Item = &Path> {
+        let open = self.all.values().filter(|past| past.is_open());
+        open.map(|past| past.checkpoint.path.as_path())
+    }
+
     /// What stands beside this path and was changed since then was never looked at, unless
     /// its content is known.
     pub fn since(&self, path: &Path) -> Option<Wall> {

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use super::disk;
 use super::generation::FileId;
 use crate::domain::Wall;
+use crate::source::glob::Pattern;
+use crate::source::packed::is_packed;
 
 /// How often siblings are looked at again that are being renamed.
 const TRIES: usize = 8;
@@ -30,12 +32,20 @@ pub struct Listings {
     read: HashMap<PathBuf, Entries>,
     /// Where rotation moves files to, if that is not beside them.
     olddir: Option<PathBuf>,
+    /// What the source means: a copy may have any name that fits.
+    patterns: Vec<Pattern>,
 }
 
 impl Listings {
     /// For files that rotation may move to another directory.
-    pub fn with(olddir: Option<PathBuf>) -> Listings {
-        Listings { read: HashMap::new(), olddir }
+    pub fn with(olddir: Option<PathBuf>, patterns: Vec<Pattern>) -> Listings {
+        Listings { read: HashMap::new(), olddir, patterns }
+    }
+
+    /// Whether a file has a name that the source means, compressed or not.
+    pub fn is_meant(&self, path: &Path) -> bool {
+        let covers = |path: &Path| self.patterns.iter().any(|pattern| pattern.covers(path));
+        covers(path) || (is_packed(path) && covers(&path.with_extension("")))
     }
 
     /// Read them anew from now on.
@@ -126,6 +136,11 @@ impl Listings {
         let named = named.filter(|(other, _)| is_rotation_of(name, other));
         let at = |(other, inode): &(OsString, u64)| (dir.join(other), *inode);
         let mut found: Vec<_> = named.map(at).collect();
+        if dir != dir_of(path) {
+            // There it may keep its name.
+            let before = entries.get(..from).unwrap_or_default();
+            found.extend(before.last().filter(|(other, _)| other == name).map(at));
+        }
         if !orphans.is_empty() {
             let by_inode = by_inode.get_or_insert_with(|| places_of(entries));
             let left = orphans.iter().filter_map(|inode| by_inode.get(inode)).flatten();
@@ -161,10 +176,13 @@ fn places_of(named: &[(OsString, u64)]) -> HashMap<u64, Vec<usize>> {
 /// Whether a file has a name that rotation makes of a path's, or of that of a link's target.
 pub fn is_rotated_from(path: &Path, sibling: &Path) -> bool {
     let target = path.canonicalize().ok();
-    let names = iter::once(path).chain(target.as_deref()).filter_map(Path::file_name);
-    sibling
-        .file_name()
-        .is_some_and(|other| names.into_iter().any(|name| is_rotation_of(name, other)))
+    let mut paths = iter::once(path).chain(target.as_deref());
+    let Some(other) = sibling.file_name() else { return false };
+    paths.any(|path| {
+        let is_elsewhere = dir_of(sibling) != dir_of(path);
+        let may_be = |name| is_rotation_of(name, other) || (is_elsewhere && name == other);
+        path.file_name().is_some_and(may_be)
+    })
 }
 
 /// Whether a name is another one with `.` or `-` and something behind it.

@@ -3,10 +3,11 @@
 //!
 //! It decides what is read before a path's file. It reads nothing itself.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::Path;
+use std::mem;
+use std::path::{Path, PathBuf};
 
 use super::chain;
 use super::disk::Changed;
@@ -16,6 +17,7 @@ use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::listings::Listings;
 use crate::domain::{Checkpoint, Origin, SourceId, Stamp};
+use crate::source::packed::is_foreign;
 use crate::source::{Sinks, SourceError};
 
 /// What is remembered of generations that are not open.
@@ -29,9 +31,17 @@ pub struct Memory {
     pub findings: Findings,
     /// Checkpoints that no open file stands for any more, still to be said.
     pub unsaid: Vec<Checkpoint>,
+    /// Paths beside which something was not found in this look, each with what lies there
+    /// that only others can unpack: it may have another name by now.
+    missing: Vec<(PathBuf, Option<PathBuf>)>,
 }
 
 impl Memory {
+    /// Nothing is remembered yet.
+    pub fn with(listings: Listings) -> Memory {
+        Memory { listings, ..Memory::default() }
+    }
+
     /// Find out what became of a path since an earlier run. Says how `live` goes
     /// on and whether anything is known of its past.
     pub fn resolve(
@@ -59,10 +69,12 @@ impl Memory {
         if !chain.is_found {
             return Ok((None, false));
         }
-        let gone = chain.take_from(path, known);
-        self.findings.gone(path, &gone, chain.foreign.as_deref());
-        let is_known = !chain.older.is_empty() || !gone.is_empty();
-        self.unsaid.extend(gone);
+        chain.take_from(known);
+        let is_missing = known.open_at(path).next().is_some();
+        let is_known = !chain.older.is_empty() || is_missing;
+        if is_missing {
+            self.missing.push((path.to_owned(), chain.foreign));
+        }
         let mut older = Vec::new();
         for rest in chain.older {
             let sibling = rest.path().to_owned();
@@ -76,6 +88,43 @@ impl Memory {
         }
         files.read_first(path, older.into_iter());
         Ok((chain.live, is_known))
+    }
+
+    /// Find out what became of logs that earlier runs have left and that are not there any
+    /// more: nothing will be at a path with yesterday's date.
+    pub fn resolve_gone(
+        &mut self,
+        files: &mut Files,
+        id: SourceId,
+        now: Stamp,
+        sinks: &mut Sinks,
+    ) -> Result<(), SourceError> {
+        let gone: BTreeSet<PathBuf> = self.known.open_paths().map(Path::to_owned).collect();
+        for path in gone {
+            if files.knows(&path) || !self.listings.is_meant(&path) {
+                continue;
+            }
+            self.resolve(files, (id, &path), None, now, sinks)?;
+            // Where nothing at all is, a file system may have to be mounted first.
+            let is_there = path.parent().and_then(|dir| dir.read_dir().ok());
+            let is_there = is_there.is_some_and(|mut entries| entries.next().is_some());
+            let is_said = self.missing.iter().any(|(missing, _)| *missing == path);
+            if is_there && !is_said && self.known.open_at(&path).next().is_some() {
+                let beside = self.listings.beside(&path, &HashSet::new());
+                let foreign = beside.into_iter().rfind(|path| is_foreign(path));
+                self.missing.push((path, foreign));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was looked for beside its path, and under no other path either, is gone.
+    pub fn give_up(&mut self) {
+        for (path, foreign) in mem::take(&mut self.missing) {
+            let gone = self.known.give_up(&path);
+            self.findings.gone(&path, &gone, foreign.as_deref());
+            self.unsaid.extend(gone);
+        }
     }
 
     /// Generations that came and went since what a path led to was `since` old
@@ -120,8 +169,11 @@ impl Memory {
     /// A generation goes on in another place than it was left.
     fn left(&mut self, past: &Past, now: FileId) {
         if past.checkpoint.place != now.place() {
+            let is_open = past.is_open();
             let past = &past.checkpoint;
-            self.unsaid.push(finished(past.clone()));
+            if is_open {
+                self.unsaid.push(finished(past.clone()));
+            }
             self.unsaid.push(Checkpoint { place: now.place(), ..past.clone() });
         }
     }

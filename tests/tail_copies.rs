@@ -1,0 +1,268 @@
+//! A copy under any name that the source's pattern means as well is no log of its own:
+//! what is read of the original is not read again, and what is nowhere else is read there.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "files have real times")]
+
+#[path = "support/tail_rig.rs"]
+mod tail_rig;
+
+use std::fs::{self, File};
+use std::io::Write;
+
+use tail_rig::{Rig, gzip};
+use tripline::source::tail::ROTATE_WAIT;
+
+/// Sorted before the original and after it.
+const NAMES: [&str; 3] = ["app-20261122.log", "app.1.log", "bak.log"];
+
+fn started() -> (Rig, File) {
+    let mut rig = Rig::new(&["*.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 700);
+    rig.settle();
+    (rig, writer)
+}
+
+fn copy(rig: &Rig, name: &str) {
+    fs::copy(rig.path("app.log"), rig.path(name)).unwrap();
+}
+
+#[test]
+fn a_copy_beside_a_log_that_is_written_on_is_not_read() {
+    for name in NAMES {
+        let (mut rig, mut writer) = started();
+        rig.lines(&mut writer, 30);
+        copy(&rig, name);
+        rig.settle();
+        rig.lines(&mut writer, 30);
+        rig.assert_exact(name);
+        rig.stop();
+        rig.lines(&mut writer, 30);
+        rig.start();
+        rig.assert_exact(&format!("{name}, and a restart"));
+        rig.start();
+        rig.assert_exact(&format!("{name}, and another"));
+        assert_eq!(rig.tail().statuses()[0].findings, []);
+    }
+}
+
+#[test]
+fn copied_and_truncated_the_rest_is_read_from_the_copy() {
+    for name in NAMES {
+        for restart in [false, true] {
+            for seen in [false, true] {
+                let story = format!("{name}, restart {restart}, seen {seen}");
+                let (mut rig, mut writer) = started();
+                for round in 0..3 {
+                    let name = format!("{round}{name}").replace("0app", "app");
+                    rig.lines(&mut writer, 400);
+                    copy(&rig, &name);
+                    if seen {
+                        rig.settle();
+                    }
+                    if restart {
+                        rig.start();
+                        rig.settle();
+                    }
+                    writer.set_len(0).unwrap();
+                    rig.lines(&mut writer, 300);
+                    rig.settle();
+                    if round == 1 {
+                        rig.pass(ROTATE_WAIT);
+                    }
+                }
+                rig.assert_exact(&story);
+                rig.start();
+                rig.assert_exact(&format!("{story}: another run"));
+                rig.lines(&mut writer, 3);
+                rig.assert_exact(&format!("{story}: written on"));
+                let findings = &rig.tail().statuses()[0].findings;
+                assert!(findings.iter().all(|one| one.kind != "rotated_gone"), "{findings:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn copied_and_truncated_while_down() {
+    for name in NAMES {
+        let (mut rig, mut writer) = started();
+        rig.stop();
+        rig.lines(&mut writer, 400);
+        copy(&rig, name);
+        writer.set_len(0).unwrap();
+        rig.lines(&mut writer, 300);
+        rig.start();
+        rig.assert_exact(name);
+        let findings = &rig.tail().statuses()[0].findings;
+        assert!(findings.iter().all(|one| one.kind != "rotated_gone"), "{name}: {findings:?}");
+        rig.start();
+        rig.assert_exact(&format!("{name}: another run"));
+    }
+}
+
+#[test]
+fn a_copy_that_is_still_being_made_is_one() {
+    for name in NAMES {
+        for from_empty in [false, true] {
+            let (mut rig, mut writer) = started();
+            let bytes = fs::read(rig.path("app.log")).unwrap();
+            let mut to = rig.writer(name);
+            if from_empty {
+                rig.settle();
+            }
+            for part in bytes.chunks(5000) {
+                to.write_all(part).unwrap();
+                rig.settle();
+            }
+            writer.set_len(0).unwrap();
+            rig.lines(&mut writer, 300);
+            rig.assert_exact(&format!("{name}, from empty {from_empty}"));
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_is_cut_while_it_is_made_is_still_one() {
+    for name in NAMES {
+        let (mut rig, mut writer) = started();
+        let bytes = fs::read(rig.path("app.log")).unwrap();
+        let mut to = rig.writer(name);
+        to.write_all(&bytes[..9000]).unwrap();
+        rig.settle();
+        writer.set_len(0).unwrap();
+        rig.lines(&mut writer, 300);
+        rig.settle();
+        to.write_all(&bytes[9000..]).unwrap();
+        rig.assert_exact(name);
+    }
+}
+
+#[test]
+fn a_log_that_goes_on_in_a_copy_is_read_on_there() {
+    for name in NAMES {
+        let (mut rig, _) = started();
+        copy(&rig, name);
+        rig.settle();
+        let mut writer = rig.writer(name);
+        rig.lines(&mut writer, 50);
+        rig.assert_exact(name);
+        rig.start();
+        rig.lines(&mut writer, 50);
+        rig.assert_exact(&format!("{name}: another run"));
+    }
+}
+
+#[test]
+fn logs_that_begin_alike_are_logs_of_their_own() {
+    let mut rig = Rig::new(&["*.log"]);
+    let (mut one, mut other) = (rig.writer("app.log"), rig.writer("other.log"));
+    let header = rig.fresh_line();
+    rig.wrote.insert(header.clone(), 2);
+    for file in [&mut one, &mut other] {
+        writeln!(file, "{header}").unwrap();
+    }
+    rig.assert_exact("the same first line");
+    rig.lines(&mut one, 700);
+    rig.lines(&mut other, 700);
+    rig.assert_exact("and others");
+    // As much is alike as tells two files apart, but no more.
+    let alike: Vec<String> = (0..200).map(|_| rig.fresh_line()).collect();
+    for name in ["third.log", "fourth.log"] {
+        let mut file = rig.writer(name);
+        alike.iter().for_each(|line| writeln!(file, "{line}").unwrap());
+        rig.lines(&mut file, 200);
+    }
+    for line in alike {
+        rig.wrote.insert(line, 2);
+    }
+    rig.assert_exact("a long beginning");
+}
+
+fn findings(rig: &Rig) -> Vec<&'static str> {
+    rig.tail().statuses()[0].findings.iter().map(|finding| finding.kind).collect()
+}
+
+/// Of a log with a date in its name fifty lines are read. While nobody reads, more is
+/// written, `tell` happens to it, and the next day's log begins or not.
+fn a_day_ends(next_day: bool, tell: impl Fn(&mut Rig)) -> Rig {
+    let mut rig = Rig::new(&["gw-*.log"]);
+    rig.spec.olddir = Some(rig.path("old"));
+    fs::create_dir(rig.path("old")).unwrap();
+    rig.start();
+    let mut writer = rig.writer(DAY);
+    rig.lines(&mut writer, 50);
+    rig.settle();
+    rig.stop();
+    rig.lines(&mut writer, 20);
+    tell(&mut rig);
+    if next_day {
+        let mut writer = rig.writer("gw-2026-11-22.log");
+        rig.lines(&mut writer, 5);
+    }
+    rig.start();
+    rig
+}
+
+const DAY: &str = "gw-2026-11-21.log";
+
+#[test]
+fn a_log_that_was_rotated_away_while_down_is_read_to_its_end() {
+    let moved_to = |rig: &Rig, to: &str| fs::rename(rig.path(DAY), rig.path(to)).unwrap();
+    for next_day in [true, false] {
+        let check = |story: &str, tell: &dyn Fn(&mut Rig)| {
+            let mut rig = a_day_ends(next_day, tell);
+            rig.assert_exact(&format!("{story}, next day {next_day}"));
+            assert!(!findings(&rig).contains(&"rotated_gone"), "{story}");
+            rig.start();
+            rig.assert_exact(&format!("{story}, next day {next_day}: another run"));
+            assert_eq!(rig.store.open().len(), usize::from(next_day), "{story}");
+        };
+        check("compressed", &|rig| gzip(rig, DAY));
+        check("renamed", &|rig| moved_to(rig, "gw-2026-11-21.log.1"));
+        check("moved", &|rig| moved_to(rig, "old/gw-2026-11-21.log"));
+        check("moved and compressed", &|rig| {
+            moved_to(rig, "old/gw-2026-11-21.log");
+            gzip(rig, "old/gw-2026-11-21.log");
+        });
+    }
+}
+
+#[test]
+fn a_log_that_is_gone_after_a_restart_is_said_to_be_once() {
+    for (foreign, kind) in [(false, "rotated_gone"), (true, "rotated_not_gzip")] {
+        let mut rig = a_day_ends(true, |rig| {
+            if foreign {
+                let magic = [0x28, 0xb5, 0x2f, 0xfd, 0, 0];
+                fs::write(rig.path("gw-2026-11-21.log.zst"), magic).unwrap();
+            }
+            fs::remove_file(rig.path(DAY)).unwrap();
+        });
+        rig.settle();
+        assert_eq!(findings(&rig), [kind]);
+        rig.start();
+        rig.settle();
+        assert_eq!(findings(&rig), [""; 0]);
+    }
+}
+
+#[test]
+fn a_directory_that_is_empty_may_have_to_be_mounted() {
+    let mut rig = Rig::new(&["logs/*.log"]);
+    fs::create_dir(rig.path("logs")).unwrap();
+    let mut writer = rig.writer("logs/app.log");
+    rig.lines(&mut writer, 50);
+    rig.settle();
+    rig.stop();
+    rig.lines(&mut writer, 20);
+    fs::rename(rig.path("logs/app.log"), rig.path("away")).unwrap();
+    rig.start();
+    rig.settle();
+    assert_eq!(findings(&rig), [""; 0]);
+    fs::rename(rig.path("away"), rig.path("logs/app.log")).unwrap();
+    for _ in 0..4 {
+        rig.settle();
+    }
+    rig.assert_exact("mounted");
+}
