@@ -171,7 +171,9 @@ fn logs_that_begin_alike_are_logs_of_their_own() {
     let alike: Vec<String> = (0..200).map(|_| rig.fresh_line()).collect();
     for name in ["third.log", "fourth.log"] {
         let mut file = rig.writer(name);
-        alike.iter().for_each(|line| writeln!(file, "{line}").unwrap());
+        for line in &alike {
+            writeln!(file, "{line}").unwrap();
+        }
         rig.lines(&mut file, 200);
     }
     for line in alike {

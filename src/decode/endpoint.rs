@@ -101,7 +101,7 @@ const METHODS: &[&str] = &[
 pub(super) enum Method {
     /// `POST` calls a model; of words that are no methods nobody knows.
     Calls,
-    /// `GET` asks what became of an earlier call, or what there is.
+    /// `GET` may ask what became of an earlier call.
     Gets,
     /// All others: a browser asks whether a call would be allowed, something is deleted.
     Asks,
@@ -123,7 +123,7 @@ impl Method {
         let path = path_of(text);
         match self {
             Method::Calls => false,
-            Method::Gets => is_of_a_result(path) || is_of_an_api(path),
+            Method::Gets => is_of_a_result(path),
             Method::Asks => is_of_an_api(path),
         }
     }
@@ -203,10 +203,6 @@ mod tests {
             ("GET", "/v1/chat/completions/chatcmpl-1/messages"),
             ("GET", "/v1/messages/batches/b/results"),
             ("GET", "/v1/messages/stream"),
-            ("GET", "/v1/models"),
-            ("GET", "/v1beta/models?pageSize=50"),
-            ("GET", "/openai/v1/files/file-1"),
-            ("GET", "/v1/chat/completions"),
             ("HEAD", "/api/generate"),
             ("DELETE", "/v1/messages/batches/x"),
         ] {
@@ -214,6 +210,10 @@ mod tests {
         }
         for (method, path) in [
             ("POST", "/v1/chat/completions"),
+            ("GET", "/v1/realtime?model=gpt-realtime"),
+            // What a person asks a gateway whether it stops.
+            ("GET", "/v1/models"),
+            ("GET", "/v1/chat/completions"),
             ("GET", "/ask"),
             ("generate", "/v1/chat/completions"),
             ("", "/v1/chat/completions"),

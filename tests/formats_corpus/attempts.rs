@@ -175,9 +175,6 @@ fn what_other_methods_ask_is_no_call() {
         ("GET", "/v1/responses/resp_123", 200, 0),
         ("DELETE", "/v1/messages/batches/x", 200, 0),
         ("GET", "/v1/messages/stream", 200, 0),
-        ("GET", "/v1/models", 200, 0),
-        ("GET", "/v1/files/file-1", 200, 0),
-        ("GET", "/v1/batches/batch_1", 200, 0),
         // What refuses is seen, whatever was asked.
         ("GET", "/v1/models", 401, 1),
         ("GET", "/v1/models", 429, 1),
