@@ -272,12 +272,16 @@ impl Followed {
         match self.is_still_there() {
             Ok(true) => {}
             Ok(false) => self.cut = Some(now.mono),
-            // Closed, and elsewhere by now: the next look at the path will tell.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(why) => {
-                let path = self.content.path.clone();
-                self.failed = Some(SourceError::Read { path, why }.to_string());
-            }
+            Err(why) => self.fails(why),
+        }
+    }
+
+    /// It can't be read now. Of one that is closed, and elsewhere by now, the next look at
+    /// the path will tell.
+    pub fn fails(&mut self, why: io::Error) {
+        if why.kind() != io::ErrorKind::NotFound {
+            let path = self.content.path.clone();
+            self.failed = Some(SourceError::Read { path, why }.to_string());
         }
     }
 

@@ -131,10 +131,11 @@ impl Files {
         let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
             // What comes first to an empty one tells.
             let is_filled = |file: &mut Followed| !file.is_empty() || file.cut.is_some();
-            let file = slot.file.take_if(|file| !file.proven && is_filled(file))?;
+            let is_due = |file: &mut Followed| !file.proven && file.failed.is_none();
+            let file = slot.file.take_if(|file| is_due(file) && is_filled(file))?;
             Some((Some(path.clone()), file))
         });
-        let drained = self.drained.extract_if(.., |file| !file.proven);
+        let drained = self.drained.extract_if(.., |file| !file.proven && file.failed.is_none());
         slots.chain(drained.map(|file| (None, file))).collect()
     }
 

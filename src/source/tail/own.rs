@@ -42,9 +42,13 @@ pub fn prove(id: SourceId, files: &mut Files, memory: &mut Memory, sinks: &mut S
     let mut begun: Option<Begun> = None;
     for (path, mut file) in files.take_unproven() {
         let path = path.as_deref();
-        let Ok(stranger) = Stranger::of(&file) else {
-            files.give_back(path, file);
-            continue;
+        let stranger = match Stranger::of(&file) {
+            Ok(stranger) => stranger,
+            Err(why) => {
+                file.fails(why);
+                files.give_back(path, file);
+                continue;
+            }
         };
         let kin = match stranger.head.telling() {
             None => Kin::Own,
