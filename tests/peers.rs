@@ -264,9 +264,11 @@ fn disobedience_is_reported(rig: &mut Rig) {
     let mut watch = rig.watch("");
     rig.switch(&["trip", "all", "--reason", "to see who obeys"]);
     let deadline = Instant::now() + process::PATIENCE;
+    let mut calls = 0;
     let told = loop {
         assert_eq!(rig.sdk.call()["status"], 200, "it should not obey");
-        let now = watch.snapshot(|_| true);
+        calls += 1;
+        let now = watch.snapshot(|snapshot| snapshot["totals"]["requests"] == calls);
         match host_of_the_trip(&now) {
             Some(host) if host["obeyed"] == false => break host.clone(),
             host => assert!(Instant::now() < deadline, "{host:?} {:?}", watch.events),

@@ -31,8 +31,8 @@ struct Counted<R> {
 pub enum Arriving<R> {
     /// Nothing was read yet.
     Unread(R),
-    /// It is read as it stands, behind its first bytes.
-    Plain(Start, R),
+    /// It is read as it stands.
+    Plain(R),
     Gzip(Box<Unpacked<Chain<Start, R>>>),
     /// It could not be read.
     Over,
@@ -118,32 +118,35 @@ impl<R: Read> Read for Unpacked<R> {
 }
 
 impl<R: Read> Arriving<R> {
-    /// Reads as much as tells what it is.
-    fn begin(mut from: R) -> io::Result<Arriving<R>> {
-        let mut start = Vec::new();
-        from.by_ref().take(GZIP.len() as u64).read_to_end(&mut start)?;
-        let is_packed = start == GZIP;
-        let start = Cursor::new(start);
-        Ok(if is_packed {
-            Arriving::Gzip(Box::new(Unpacked::new(start.chain(from))))
-        } else {
-            Arriving::Plain(start, from)
-        })
+    /// The first read tells what it is; how many bytes of it are lines as they stand.
+    fn begin(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Arriving::Unread(from) = self else { return Ok(0) };
+        let mut n = from.read(into)?;
+        if into.get(..n) == GZIP.get(..1) {
+            n += from.read(into.get_mut(1..).unwrap_or_default())?;
+        }
+        let start = into.get(..n).unwrap_or_default();
+        let packed = start.starts_with(GZIP).then(|| Cursor::new(start.to_vec()));
+        if let Arriving::Unread(from) = std::mem::replace(self, Arriving::Over) {
+            *self = match packed {
+                Some(start) => Arriving::Gzip(Box::new(Unpacked::new(start.chain(from)))),
+                None => Arriving::Plain(from),
+            };
+        }
+        Ok(if matches!(self, Arriving::Plain(_)) { n } else { 0 })
     }
 }
 
 impl<R: Read> Read for Arriving<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if matches!(self, Arriving::Unread(_))
-            && let Arriving::Unread(from) = std::mem::replace(self, Arriving::Over)
-        {
-            *self = Arriving::begin(from)?;
+        if matches!(self, Arriving::Unread(_)) {
+            let n = self.begin(into)?;
+            if n > 0 {
+                return Ok(n);
+            }
         }
         match self {
-            Arriving::Plain(start, from) => match start.read(into)? {
-                0 => from.read(into),
-                some => Ok(some),
-            },
+            Arriving::Plain(from) => from.read(into),
             Arriving::Gzip(unpacked) => unpacked.read(into),
             Arriving::Unread(_) | Arriving::Over => Ok(0),
         }
