@@ -10,26 +10,8 @@ use serde_json::Value;
 
 use super::calls::{Truth, line};
 use super::contract;
-use super::daemon::{Daemon, serve, status, status_until};
+use super::daemon::{Daemon, serve, status, status_until, stop_at};
 use super::sandbox::{Sandbox, until};
-
-const ARMED: &str = "
-[switch]
-armed = true
-[[cap]]
-name = \"small\"
-usd = 0.5
-period = \"month\"
-[[rule]]
-name = \"stop\"
-metric = \"spend.used_ratio\"
-match = { cap = \"small\" }
-above = 1
-for = \"10ms\"
-min_requests = 1
-severity = \"critical\"
-actions = [\"trip:all\"]
-";
 
 /// Log calls of before the start.
 fn log_old(truth: &mut Truth, log: &Path, calls: u64, age: Duration) {
@@ -83,7 +65,7 @@ fn over_the_cap_at_the_start(write: impl Fn(&mut Truth, &Path)) {
     let log = sandbox.path("gw.log");
     let mut truth = Truth::default();
     write(&mut truth, &log);
-    let daemon = Daemon::start(serve(&sandbox, ARMED, &[&log]));
+    let daemon = Daemon::start(serve(&sandbox, &stop_at(0.5), &[&log]));
     let seen = status_until(&sandbox, "all calls", |status| truth.is(status));
     assert_eq!(seen["caps"][0]["state"], "critical");
     let tripped = || sandbox.path("state/kill.d/all.kill").exists();

@@ -83,6 +83,29 @@ fn rest(mut from: impl Read) -> String {
     text
 }
 
+/// A cap of a month, and a rule that stops everything once it is spent.
+pub fn stop_at(usd: f64) -> String {
+    format!(
+        "
+[switch]
+armed = true
+[[cap]]
+name = \"small\"
+usd = {usd}
+period = \"month\"
+[[rule]]
+name = \"stop\"
+metric = \"spend.used_ratio\"
+match = {{ cap = \"small\" }}
+above = 1
+for = \"10ms\"
+min_requests = 1
+severity = \"critical\"
+actions = [\"trip:all\"]
+"
+    )
+}
+
 /// `tripline serve` over these arguments.
 pub fn serve(sandbox: &Sandbox, config: &str, paths: &[&Path]) -> Command {
     let config = sandbox.file("config.toml", config);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::calls::{Truth, decimal};
-use super::daemon::{Daemon, kept, serve, status, status_follows, status_until};
+use super::daemon::{Daemon, kept, serve, status, status_follows, status_until, stop_at};
 use super::sandbox::{Running, Sandbox};
 
 const CAPS: &str = "
@@ -152,30 +152,14 @@ fn rotations_while_nothing_runs_lose_nothing() {
 fn a_cap_that_was_spent_is_shown_spent_at_once_and_trips_nothing_until_fresh_calls_come() {
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
-    let config = "
-[switch]
-armed = true
-[[cap]]
-name = \"small\"
-usd = 0.01
-period = \"month\"
-[[rule]]
-name = \"stop\"
-metric = \"spend.used_ratio\"
-match = { cap = \"small\" }
-above = 1
-for = \"10ms\"
-min_requests = 1
-severity = \"critical\"
-actions = [\"trip:all\"]
-";
+    let config = stop_at(0.01);
     // What tripped once would be shown as tripped: so it is spent without a rule.
     let daemon =
         Daemon::start(serve(&sandbox, &config[..config.find("[[rule]]").unwrap()], &[&log]));
     truth.log(&log, 30);
     status_until(&sandbox, "all calls", |status| truth.is(status));
     daemon.stop();
-    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
     let seen = status(&sandbox);
     assert!(truth.is(&seen), "{seen:#}");
     assert_eq!(

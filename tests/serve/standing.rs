@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::calls::Truth;
-use super::daemon::{Daemon, kept, serve, status, status_follows, status_until};
+use super::daemon::{Daemon, kept, serve, status, status_follows, status_until, stop_at};
 use super::sandbox::{Sandbox, now, until};
 
 fn append(log: &Path, fields: &str) {
@@ -120,29 +120,11 @@ fn who_did_not_obey_a_stop_is_known_after_a_crash() {
 /// again before the cap is not spent any more, whoever ends the process and how.
 #[test]
 fn a_persons_reset_holds_over_restarts() {
-    let config = "
-[switch]
-armed = true
-[builtin_rules]
-enabled = false
-[[cap]]
-name = \"small\"
-usd = 0.01
-period = \"month\"
-[[rule]]
-name = \"stop\"
-metric = \"spend.used_ratio\"
-match = { cap = \"small\" }
-above = 1
-for = \"10ms\"
-min_requests = 1
-severity = \"critical\"
-actions = [\"trip:all\"]
-";
+    let config = stop_at(0.01) + "[builtin_rules]\nenabled = false\n";
     let sandbox = Sandbox::new();
     let (log, mut truth) = (sandbox.file("gw.log", ""), Truth::default());
     let kill_file = sandbox.path("state/kill.d/all.kill");
-    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
     status_follows(&sandbox);
     truth.log(&log, 30);
     until("the trip", || kill_file.exists());
@@ -151,7 +133,7 @@ actions = [\"trip:all\"]
     // The reset itself may be known by the next run alone.
     daemon.kill();
     for round in 0..3 {
-        let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+        let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
         status_follows(&sandbox);
         truth.log(&log, 5);
         let seen = status_until(&sandbox, "the alert goes on", |status| {
