@@ -46,8 +46,8 @@ pub(super) fn prepare_dir(dir: &Path) -> Result<PathBuf, LedgerError> {
     Ok(dir.join(LEDGER_FILE))
 }
 
-/// Make an empty file where there is none. One that was left empty is damaged: from the
-/// first moment on a ledger holds something.
+/// Make an empty file where there is none. One that was left empty is damaged, for all that
+/// is known: also a first run that ended in this very moment leaves one.
 pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
     // Private from its first moment; SQLite gives the files beside it the same mode.
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

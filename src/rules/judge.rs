@@ -328,6 +328,7 @@ impl Instance {
 
     fn enter(&mut self, phase: Phase, now: Stamp) {
         self.phase = phase;
+        self.resumes = None;
         self.since = now;
         self.level_since = now.mono;
         self.clear_since = None;

@@ -100,3 +100,19 @@ fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
     assert_eq!(forget(&mut book, 1000), (1, Vec::new()));
     assert_eq!(judge(&mut book, 1, Some(0.0), at(2000)), []);
 }
+
+/// Refused, waited, passed again and refused again: that is a new alert, and a new trip.
+#[test]
+fn what_ended_without_data_fires_anew() {
+    let mut rule = trips_all();
+    rule.cooldown = Duration::ZERO;
+    let mut book = Rulebook::new(vec![rule]);
+    let trips = |effects: &[Effect]| effects.iter().any(|one| matches!(one, Effect::Trip { .. }));
+    assert!(trips(&judge(&mut book, 1, Some(0.0), at(1))));
+    judge(&mut book, 1, None, at(10));
+    let mut out = Vec::new();
+    book.end(0, Series::Limit(1), at(11), &mut out);
+    let [Effect::Event(event)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!(event.kind, EventKind::AlertResolved);
+    assert!(trips(&judge(&mut book, 1, Some(0.0), at(20))), "it is refused again");
+}
