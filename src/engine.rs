@@ -348,7 +348,7 @@ impl Engine {
         }
         self.forget_settled_trouble();
         for state in &changes.tripped {
-            self.book.stopped(&state.scope, true);
+            self.book.stopped(&state.scope, true, now.mono);
             let trip = state.trip.clone().unwrap_or_default();
             let why = trip.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             let again = match trip.again {
@@ -363,7 +363,7 @@ impl Engine {
             out.push(Effect::Event(event));
         }
         for state in &changes.reset {
-            self.book.stopped(&state.scope, false);
+            self.book.stopped(&state.scope, false, now.mono);
             let text = format!("{} is not stopped any more", state.scope);
             let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
             event.scope = Some(state.scope.clone());
@@ -374,7 +374,7 @@ impl Engine {
             let stands = |scope: &str| {
                 rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
             };
-            self.book.stops_of_before(stands);
+            self.book.stops_of_before(stands, now.mono);
         }
         self.touched.hosts = true;
     }

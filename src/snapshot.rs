@@ -536,6 +536,8 @@ pub struct Finding {
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
 pub struct Totals {
     pub requests: u64,
+    /// Of these, calls that did not pass: refused, rejected, broken.
+    pub failed: u64,
     /// Absent where no successful call told its tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,

@@ -331,16 +331,58 @@ fn what_could_not_be_tripped_is_tripped_on_fresh_calls_alone() {
 #[test]
 fn another_rule_and_another_day_begin_anew() {
     let other = LOW.replace("below = 0.1", "below = 0.2");
-    for (down, rule) in [(2, other.as_str()), (3601, LOW)] {
+    for (down, rule, why) in
+        [(2, other.as_str(), "its rule is another now"), (3601, LOW, "nothing ran for too long")]
+    {
         let mut world = World::new(LOW);
         world.left(2);
         assert_eq!(world.kinds(), [AlertFiring]);
         world.config = config(rule);
         world.restart(down);
         assert_eq!(world.picture()["alerts"], Value::Array(Vec::new()));
+        world.wait(1);
+        // Who was told that it fires is told that this is over.
+        let events = world.told().0;
+        let ended = |(_, text): &(EventKind, String)| {
+            text.starts_with("not resolved, but ") && text.contains(why)
+        };
+        assert!(events.iter().any(ended), "{events:?}");
         world.left(2);
         assert_eq!(world.kinds(), [AlertFiring]);
     }
+}
+
+/// How a rule is told is not what it says.
+#[test]
+fn a_rule_with_another_runbook_is_the_same_rule() {
+    let mut world = World::new(LOW);
+    world.left(2);
+    assert_eq!(world.kinds(), [AlertFiring]);
+    world.config = config(&format!("{LOW}runbook = \"https://wiki/low\"\n"));
+    world.restart(2);
+    world.left(2);
+    assert_eq!(world.kinds(), []);
+}
+
+/// Its kill file may not be seen at once: the directory can't be read for a while.
+#[test]
+fn what_hosts_did_about_a_stop_that_is_not_seen_yet_is_not_forgotten() {
+    let mut world = World::new(OBEY);
+    world.tripped = vec![("all".into(), 0)];
+    world.switch();
+    world.wait(30);
+    world.line(r#""status":200,"latency_ms":1,"host":"gw-1""#);
+    world.wait(1);
+    let hosts = |world: &World| world.picture()["switches"][0]["hosts"].clone();
+    let before = hosts(&world);
+    assert_eq!(before[0]["started_after_trip"], 1, "{before:#}");
+    let tripped = std::mem::take(&mut world.tripped);
+    world.restart(1);
+    world.left(2);
+    world.restart(1);
+    world.tripped = tripped;
+    world.switch();
+    assert_eq!(hosts(&world)[0]["started_after_trip"], 1);
 }
 
 #[test]
@@ -458,6 +500,36 @@ fn what_was_reset_is_not_tripped_again_by_the_first_data_after_a_silence() {
     let (events, trips) = world.told();
     assert_eq!(trips, [""; 0], "{events:?}");
     assert!(!events.iter().any(|(kind, _)| *kind == AlertFiring), "{events:?}");
+}
+
+/// What is heard a day after the reset is new, and a rule that stopped it once may again.
+#[test]
+fn what_was_reset_days_ago_does_not_stand_for_ever() {
+    let mut world = World::new(&trips(BROKEN));
+    let trip = "model/p/m".to_owned();
+    world.switch();
+    world.fail();
+    world.wait(5);
+    assert_eq!(world.told().1, std::slice::from_ref(&trip));
+    world.tripped = vec![(trip.clone(), 5)];
+    world.switch();
+    world.second += 3 * 86_400;
+    world.wait(1);
+    assert_eq!(world.alert().0, "no_data", "its stop stands");
+    world.tripped.clear();
+    world.switch();
+    world.second += 86_000;
+    world.wait(1);
+    assert_eq!(world.alert().0, "no_data");
+    world.second += 500;
+    world.wait(1);
+    assert_eq!(world.picture()["alerts"], Value::Array(Vec::new()));
+    world.told();
+    (0..10).for_each(|_| {
+        world.fail();
+        world.wait(1);
+    });
+    assert_eq!(world.told().1, [trip]);
 }
 
 #[test]

@@ -109,7 +109,10 @@ fn what_is_not_a_log_is_not_ok() {
 fn tokens_and_cost_that_no_line_tells_are_not_zero() {
     let log = nginx(1, 200, 499, "120ms", "0.1");
     let printed = tripline(&["once"], "", &log);
-    assert!(printed.contains("calls 1  tokens ? (none logged)  cost ?  unpriced 1"), "{printed}");
+    assert!(
+        printed.contains("calls 1  failed 0  tokens ? (none logged)  cost ?  unpriced 1"),
+        "{printed}"
+    );
     for command in [["once", "--json"], ["replay", "--json"]] {
         let totals = snapshot(&tripline(&command, "", &log))["totals"].clone();
         assert_eq!((&totals["requests"], &totals["unpriced"]), (&1.into(), &1.into()));

@@ -34,6 +34,7 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     let span = here.span(&args.period)?;
     let reader = open(context)?;
     let pruned = pruned(&reader, span)?;
+    let kept = kept(&reader, span)?;
     let lost = lost(&reader, span)?;
     let mut rows = grouped(&reader, span, &by)?;
     rows.sort_by(|(a, one), (b, other)| {
@@ -42,10 +43,12 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     });
     let mut out = Out::new();
     let printed = if args.json {
-        out.json(&report_json(span, context, (&by, &rows), pruned.as_ref(), &lost))
+        out.json(&report_json((span, kept), context, (&by, &rows), pruned.as_ref(), &lost))
     } else {
         let gone = pruned.map(|pruned| pruned_in_words(&here, &pruned));
-        let printed = table(&mut out, span, &here, context, (&by, &rows), gone.as_deref());
+        let said = coarse_in_words(&here, span, kept).into_iter().chain(gone);
+        let said: Vec<String> = said.collect();
+        let printed = table(&mut out, span, &here, context, (&by, &rows), &said);
         printed.and_then(|()| {
             lost.iter().try_for_each(|loss| {
                 let at = here.written(loss.at);
@@ -88,6 +91,9 @@ pub fn export(context: &Context, args: &Export) -> Result<(), Failure> {
     if let Some(pruned) = pruned(&reader, span)? {
         say(&format!("tripline: {}", pruned_in_words(&here, &pruned)));
     }
+    if let Some(coarse) = coarse_in_words(&here, span, kept(&reader, span)?) {
+        say(&format!("tripline: {coarse}"));
+    }
     let mut out = Out::new();
     let mut printed = match format {
         Format::Csv => csv_head(&mut out, &by),
@@ -96,6 +102,11 @@ pub fn export(context: &Context, args: &Export) -> Result<(), Failure> {
     for part in covered(&reader, span)?.into_iter().flat_map(|span| span.each(&here, every)) {
         if printed.is_err() {
             break;
+        }
+        // Where only longer times are kept, each is a row, with its own times.
+        let part = kept(&reader, part)?;
+        if part.from >= part.to {
+            continue;
         }
         let mut rows = grouped(&reader, part, &by)?;
         rows.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -150,6 +161,26 @@ fn grouped(reader: &Reader, span: Span, by: &[Dimension]) -> Result<Vec<(Who, Bu
     Ok(sums.into_iter().collect())
 }
 
+/// The time that the answer is about, if it is asked for a span.
+fn kept(reader: &Reader, span: Span) -> Result<Span, Failure> {
+    let border = |at| reader.border(at).map_err(|error| refused(&error));
+    Ok(Span { from: border(span.from)?, to: border(span.to)? })
+}
+
+/// What was asked for is not what is told: of times long ago not every minute is kept.
+fn coarse_in_words(here: &Here, asked: Span, kept: Span) -> Option<String> {
+    if asked == kept {
+        return None;
+    }
+    let why = "of times that long ago quarters of an hour, or days of UTC, are kept";
+    Some(if kept.from < kept.to {
+        let (from, to) = (here.written(kept.from), here.written(kept.to));
+        format!("{why}: this is from {from} to {to}")
+    } else {
+        format!("{why}: none of them begins in that time")
+    })
+}
+
 /// From before when something was pruned, and what that was in all, where a span reaches
 /// into that time.
 fn pruned(reader: &Reader, span: Span) -> Result<Option<(Wall, Bucket)>, Failure> {
@@ -178,7 +209,7 @@ fn covered(reader: &Reader, span: Span) -> Result<Option<Span>, Failure> {
 }
 
 fn report_json(
-    span: Span,
+    (span, kept): (Span, Span),
     context: &Context,
     (by, rows): (&[Dimension], &[(Who, Bucket)]),
     pruned: Option<&(Wall, Bucket)>,
@@ -200,6 +231,9 @@ fn report_json(
     });
     let loss = |loss: &Loss| json!({"kind": loss.kind, "at": loss.at, "text": loss.text});
     if let Some(fields) = report.as_object_mut() {
+        if kept != span {
+            fields.insert("covers".to_owned(), json!({"from": kept.from, "to": kept.to}));
+        }
         if let Some((before, _)) = pruned {
             fields.insert("pruned_before".to_owned(), json!(before));
         }
@@ -216,15 +250,13 @@ fn table(
     here: &Here,
     context: &Context,
     (by, rows): (&[Dimension], &[(Who, Bucket)]),
-    gone: Option<&str>,
+    said: &[String],
 ) -> Result<(), Ended> {
     let (from, to) = (here.written(span.from), here.written(span.to));
     out.line(&format!("Spend from {from} to {to} ({})", zone_name(context)))?;
-    if let Some(gone) = gone {
-        out.line(gone)?;
-    }
+    said.iter().try_for_each(|said| out.line(said))?;
     if rows.is_empty() {
-        let of = if gone.is_some() { "nothing else" } else { "nothing" };
+        let of = if said.is_empty() { "nothing" } else { "nothing else" };
         return out.line(&format!("{of} was counted in that time"));
     }
     out.line("")?;

@@ -72,8 +72,9 @@ fn totals(totals: &Totals) -> String {
     };
     let cost = totals.cost_usd.map_or_else(|| "?".to_owned(), |Usd(cost)| cost.exact());
     format!(
-        "calls {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  lines or parts not understood {}  ignored {}  repeated {}",
+        "calls {}  failed {}  tokens {tokens}  cost {cost}  unpriced {}  quarantined {}  lines or parts not understood {}  ignored {}  repeated {}",
         totals.requests,
+        totals.failed,
         totals.unpriced,
         totals.quarantined,
         totals.faults,

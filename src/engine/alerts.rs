@@ -50,6 +50,8 @@ pub enum Grounds {
 #[derive(Debug)]
 pub struct Rulebook {
     rules: Vec<Arc<RuleSpec>>,
+    /// What each of them says, in a number.
+    says: Vec<u64>,
     live: HashMap<(u16, Series), Alert, FxBuildHasher>,
     /// The rules of the alerts that await their series.
     awaited: Vec<u16>,
@@ -90,7 +92,7 @@ enum Brake {
     /// It asked for its trip then.
     Asked(Wall),
     /// And a person has reset that since.
-    Spent(Wall),
+    Spent { asked: Wall, reset: Mono },
     /// It asks for it then.
     Cools(Wall),
 }
@@ -99,6 +101,8 @@ enum Brake {
 const PENDING_AGAIN: Duration = Duration::from_secs(60);
 /// How often live alerts are judged while nothing comes in.
 const LIVELY: Duration = Duration::from_millis(250);
+/// So long after a reset the first data is still what was stopped for.
+const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 impl Alert {
     /// Why it did not trip what it should, in a word.
@@ -107,7 +111,7 @@ impl Alert {
         match (self.withheld_now(), self.brake()) {
             (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
             (Some((Withheld::Failed | Withheld::Nameless, _)), _) => Some("NOT TRIPPED"),
-            (None, Some(Brake::Spent(_))) => Some("won't trip"),
+            (None, Some(Brake::Spent { .. })) => Some("won't trip"),
             (None, Some(Brake::Cools(_))) => Some("cools down"),
             (None, Some(Brake::Asked(_)) | None) => None,
         }
@@ -130,7 +134,7 @@ impl Alert {
             (Phase::Firing, Some((Withheld::Failed, _)), _) => {
                 Some("tries again to trip it".to_owned())
             }
-            (Phase::Firing, None, Some(Brake::Asked(_) | Brake::Spent(_))) => {
+            (Phase::Firing, None, Some(Brake::Asked(_) | Brake::Spent { .. })) => {
                 Some(wording::spent(self.instance.can_worsen(&self.rule)).to_owned())
             }
             (Phase::Firing, None, Some(Brake::Cools(until))) => Some(wording::cools(until)),
@@ -138,11 +142,15 @@ impl Alert {
         }
     }
 
-    /// It has tripped and has not cleared since, as far as is known: however long there is
-    /// no data, for a stop leaves none, it does not trip again by the first.
-    fn remembers_its_trip(&self) -> bool {
+    /// It has tripped and has not cleared since, as far as is known: however long its stop
+    /// stands, which leaves no data, it does not trip again by the first that comes.
+    fn remembers_its_trip(&self, now: Mono) -> bool {
         self.instance.phase() == Phase::NoData
-            && matches!(self.brake, Some(Brake::Asked(_) | Brake::Spent(_)))
+            && match self.brake {
+                Some(Brake::Asked(_)) => true,
+                Some(Brake::Spent { reset, .. }) => now.since(reset) < REMEMBERED,
+                Some(Brake::Cools(_)) | None => false,
+            }
     }
 
     fn brake(&self) -> Option<Brake> {
@@ -168,9 +176,9 @@ impl Alert {
         };
         match (self.withheld_now(), self.brake()) {
             (Some((why, scope)), _) => wording::withheld(*why, scope, &text),
-            (None, Some(Brake::Spent(at))) => {
+            (None, Some(Brake::Spent { asked, .. })) => {
                 let then = wording::spent(self.instance.can_worsen(&self.rule));
-                format!("acted {}, reset since, {then}: {text}", wording::minute(at))
+                format!("acted {}, reset since, {then}: {text}", wording::minute(asked))
             }
             (None, Some(Brake::Cools(until))) => format!("{}: {text}", wording::cools(until)),
             (None, Some(Brake::Asked(_)) | None) => text,
@@ -182,9 +190,10 @@ impl Rulebook {
     /// A book of these rules, in order.
     #[must_use]
     pub fn new(rules: Vec<RuleSpec>) -> Rulebook {
+        let says = rules.iter().map(awaited::says).collect();
         let rules = rules.into_iter().map(Arc::new).collect();
         let live = HashMap::with_hasher(FxBuildHasher);
-        Rulebook { rules, live, awaited: Vec::new(), changed: false }
+        Rulebook { rules, says, live, awaited: Vec::new(), changed: false }
     }
 
     /// The rules that watch a series of this family with these labels.
@@ -319,9 +328,11 @@ impl Rulebook {
 
     /// Put a name on a live alert. Answers whether there is such an alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
-        self.changed = true;
         let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);
-        found.map(|alert| alert.acked_by = Some(by.to_owned())).is_some()
+        let Some(alert) = found else { return false };
+        alert.acked_by = Some(by.to_owned());
+        self.changed = true;
+        true
     }
 
     /// A rule's trip of that scope was not carried out: ask again at `again`. What does
@@ -332,8 +343,8 @@ impl Rulebook {
                 && alert.instance.phase() == Phase::Firing
                 && alert.trips_scope(scope)
         };
-        self.changed = true;
         for alert in self.live.values_mut().filter(|alert| asked(alert)) {
+            self.changed = true;
             alert.instance.withhold(again);
             alert.withheld = Some((why, scope.to_owned()));
             alert.brake = None;
@@ -349,12 +360,12 @@ impl Rulebook {
 
     /// A scope is stopped, or is not any more: what tripped it has acted, and does not
     /// by itself act again.
-    pub fn stopped(&mut self, scope: &str, stands: bool) {
+    pub fn stopped(&mut self, scope: &str, stands: bool, now: Mono) {
         self.changed = true;
         for alert in self.live.values_mut().filter(|alert| alert.trips_scope(scope)) {
             alert.brake = match alert.brake {
-                Some(Brake::Asked(at)) if !stands => Some(Brake::Spent(at)),
-                Some(Brake::Spent(at)) if stands => Some(Brake::Asked(at)),
+                Some(Brake::Asked(asked)) if !stands => Some(Brake::Spent { asked, reset: now }),
+                Some(Brake::Spent { asked, .. }) if stands => Some(Brake::Asked(asked)),
                 other => other,
             };
         }
@@ -376,7 +387,7 @@ impl Rulebook {
         let Rulebook { live, awaited, changed, .. } = self;
         live.retain(|(index, series), alert| {
             let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
-                && !alert.remembers_its_trip();
+                && !alert.remembers_its_trip(now.mono);
             if spent && alert.instance.phase() == Phase::NoData {
                 out.push(Effect::Event(ended_without_data(alert, now)));
             }
@@ -392,7 +403,7 @@ impl Rulebook {
     #[must_use]
     pub fn shown(&self, now: Stamp) -> Vec<&Alert> {
         let is_shown =
-            |alert: &Alert| alert.instance.is_shown(now.mono) || alert.remembers_its_trip();
+            |alert: &Alert| alert.instance.is_shown(now.mono) || alert.remembers_its_trip(now.mono);
         let shown = self.live.iter().filter(|(_, alert)| is_shown(alert));
         let mut shown: Vec<_> = shown.collect();
         shown.sort_by_key(|((index, series), alert)| {

@@ -55,7 +55,7 @@ impl Engine {
         let alerts = self.book.records(now).map(|record| Standing::Alert(Box::new(record)));
         let stops = self.switches.records(&self.names, now).map(Standing::Stop);
         let standing: Vec<Standing> = alerts.chain(stops).collect();
-        self.said = Said { at: Some(now.mono), any: !standing.is_empty() };
+        self.said = Said { at: Some(now.mono), any: self.any_stands() };
         Some(standing)
     }
 
@@ -73,14 +73,33 @@ impl Engine {
         let down = now.wall.since(at);
         for one in standing {
             match one {
-                Standing::Alert(record) if !self.still_has(record) => {}
-                Standing::Alert(record) => {
-                    if let Some(labels) = self.book.go_on(record, down, now) {
-                        self.expect_host(&labels);
-                    }
-                }
+                Standing::Alert(record) => match self.go_on(record, down, now) {
+                    Ok(Some(labels)) => self.expect_host(&labels),
+                    Ok(None) => {}
+                    Err(why) => self.say_it_ended(record, why, now),
+                },
                 Standing::Stop(record) => self.switches.recall(record.clone()),
             }
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        record: &AlertRecord,
+        down: Duration,
+        now: Stamp,
+    ) -> Result<Option<Labels>, &'static str> {
+        if !self.still_has(record) {
+            return Err("what it is about is not configured any more");
+        }
+        self.book.go_on(record, down, now)
+    }
+
+    /// Who heard that it fires waits for its end.
+    fn say_it_ended(&mut self, record: &AlertRecord, why: &str, now: Stamp) {
+        if let Some(title) = record.open() {
+            let text = format!("not resolved, but {why}, so not shown any more: {title}");
+            self.report("alert_ended", &text, now);
         }
     }
 

@@ -106,6 +106,15 @@ pub(super) fn floors(db: &Connection) -> rusqlite::Result<Floors> {
     Ok(floors)
 }
 
+/// The first border of rows at or after a minute; of the finest that are kept of it.
+pub(super) fn border(minute: i64, floors: &Floors) -> i64 {
+    let kept = GRAINS.iter().zip(floors).find(|(_, floor)| minute >= **floor);
+    kept.map_or(minute, |(grain, _)| match grain.begin(minute) {
+        begun if begun == minute => minute,
+        _ => grain.end(minute),
+    })
+}
+
 /// What to add up for `[from, to)`: the coarsest rows that fit, and finer ones
 /// at both ends as far as they are kept.
 pub(super) fn pieces(from: i64, to: i64, floors: &Floors) -> Vec<Piece> {

@@ -154,6 +154,14 @@ impl Reader {
         })
     }
 
+    /// Where what [`Self::spent`] answers really begins, or ends, if it is asked for from,
+    /// or up to, that moment: that itself, or the next border of the rows that are kept.
+    pub fn border(&self, at: Wall) -> Result<Wall, LedgerError> {
+        let minute = grain::minute_from(at);
+        let border = grain::border(minute, &self.ask(grain::floors)?);
+        Ok(if border == minute { at } else { grain::begin_of(border) })
+    }
+
     /// The last days of UTC with spend, the newest first.
     pub fn days(&self, most: usize) -> Result<Vec<Wall>, LedgerError> {
         let days = self.ask(|db| grain::last_steps(db, "day", (1, i64::MAX), most))?;

@@ -26,6 +26,8 @@ pub enum Direction {
     Below,
 }
 
+words!(Direction { Above = "above", Below = "below" });
+
 /// A value that must not be crossed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {

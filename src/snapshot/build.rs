@@ -530,6 +530,7 @@ fn totals(engine: &Engine) -> Totals {
     let tokens = |tokens: i64| sum.tokens_known().then(|| count(tokens));
     Totals {
         requests: count(sum.requests),
+        failed: count(sum.failed),
         input_tokens: tokens(sum.input_tokens),
         output_tokens: tokens(sum.output_tokens),
         cost_usd: sum.cost_known().then_some(Usd(sum.cost)),

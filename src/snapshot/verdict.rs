@@ -21,8 +21,10 @@ const FEW: f64 = 3.0;
 
 /// Age of the newest line from which numbers are marked as old …
 pub const OLD_DATA_S: f64 = 30.0;
-/// … and beyond which they say nothing about the present.
+/// … and beyond which they say nothing about the present; sooner where nothing more comes,
+/// for what went wrong before the last minute is in no rate.
 const OLD_S: f64 = 120.0;
+const OLD_AT_END_S: f64 = 60.0;
 
 /// How bad a limit is.
 #[must_use]
@@ -453,5 +455,7 @@ fn said(snapshot: &Snapshot) -> Said {
 
 /// Age of the newest line, if that is too old to speak of the present.
 fn oldness(snapshot: &Snapshot) -> Option<f64> {
-    snapshot.data_age_s().filter(|age| *age > OLD_S)
+    let ended = snapshot.sources.iter().all(|source| &*source.state == "ended");
+    let most = if ended { OLD_AT_END_S } else { OLD_S };
+    snapshot.data_age_s().filter(|age| *age > most)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tripline::domain::{
     Bucket, BucketId, Commit, NameKind, Names, NanoUsd, SourceCounters, SourceId, Wall,
 };
-use tripline::ledger::{Committed, Holder, LEDGER_FILE, Ledger, Setup};
+use tripline::ledger::{Aged, Committed, Holder, LEDGER_FILE, Ledger, Setup};
 
 use super::sandbox::Sandbox;
 
@@ -256,6 +256,52 @@ fn days_begin_where_the_configuration_says() {
     let minutes = [("2026-03-28T22:30", 1), ("2026-03-28T23:30", 2), ("2026-03-29T22:30", 4)];
     assert_eq!(export(&["--every", "minute"]), rows(&minutes));
     assert_eq!(export(&["--every", "hour"]).len(), 3);
+}
+
+/// Of what is 80 days old only days are kept: none is told as an hour, or as no calls at all.
+#[test]
+fn what_is_kept_by_the_day_is_told_by_the_day() {
+    let sandbox = Sandbox::new();
+    let days = (0..80).fold(Books::new(&sandbox), |books, day| {
+        books.spend(MARCH - day * 1440, "k", "m", 1, 1_000_000_000)
+    });
+    let mut ledger = days.open();
+    while ledger.age(Wall::from_secs((MARCH + 60) * 60)).unwrap() == Aged::More {}
+    drop(ledger);
+    let config = sandbox.file("c.toml", "timezone = \"Europe/Berlin\"\n");
+    let run = |args: &[&str]| {
+        sandbox.run(args.iter().chain(&["--config", config.to_str().unwrap()])).ok()
+    };
+    let export = |from, to, every| {
+        let ran = run(&[
+            "ledger", "export", "--format", "json", "--from", from, "--to", to, "--every", every,
+        ]);
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap()[..16].to_owned();
+        let row = |row: &Value| [text(row, "from"), text(row, "to")].join(" ");
+        (ran.lines().iter().map(row).collect::<Vec<_>>(), ran.err())
+    };
+    let day = ["2026-01-10T00:00 2026-01-11T00:00"];
+    for every in ["minute", "hour", "day"] {
+        let (rows, said) = export("2026-01-10", "2026-01-10", every);
+        assert_eq!(rows, day, "{every}");
+        assert!(said.contains("days of UTC, are kept: this is from 2026-01-10 01:00"), "{said}");
+    }
+    let (rows, _) = export("2026-02-10", "2026-02-10", "hour");
+    assert_eq!(rows, ["2026-02-10T22:00 2026-02-10T23:00"]);
+    let (rows, _) = export("2026-02-10", "2026-02-10", "minute");
+    assert_eq!(rows, ["2026-02-10T22:30 2026-02-10T22:45"]);
+    let (rows, said) = export("2026-03-28", "2026-03-28", "minute");
+    assert_eq!((rows, said), (vec!["2026-03-28T22:30 2026-03-28T22:31".to_owned()], String::new()));
+    let hour = ["--from", "2026-01-10T10:00:00Z", "--to", "2026-01-10T11:00:00Z"];
+    let report = run(&[&["report"][..], &hour].concat()).out();
+    assert!(report.contains("none of them begins in that time"), "{report}");
+    assert!(report.contains("nothing else was counted"), "{report}");
+    let days = ["--from", "2026-01-10", "--to", "2026-01-11"];
+    let report = run(&[&["report", "--json"][..], &days].concat()).json();
+    let covers = json!({"from": "2026-01-10T00:00:00.000Z", "to": "2026-01-12T00:00:00.000Z"});
+    assert_eq!((&report["covers"], &report["total"]["requests"]), (&covers, &json!(2)));
+    let report = run(&["report", "--json", "--from", "2026-03-01", "--to", "2026-03-20"]).json();
+    assert_eq!(report.get("covers"), None);
 }
 
 #[test]

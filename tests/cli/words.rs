@@ -192,6 +192,28 @@ fn what_is_empty_and_says_no_size_is_exhausted_until_its_reset() {
     }
 }
 
+/// Refusals that are in no rate any more: that nothing is known is not that all is well.
+#[test]
+fn a_log_that_ended_with_refusals_a_while_ago_is_not_ok() {
+    let sandbox = Sandbox::new();
+    let calls: String = (75..100)
+        .rev()
+        .map(|n| {
+            call(
+                n,
+                &format!(
+                    r#""provider":"p","model":"m","status":{}"#,
+                    if n < 90 { 429 } else { 200 }
+                ),
+            )
+        })
+        .collect();
+    let log = sandbox.file("gw.jsonl", calls);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("UNKNOWN: The newest line is "), "{said}");
+    assert!(said.contains("calls 25  failed 15  "), "{said}");
+}
+
 #[test]
 fn a_refusal_is_one_under_every_usual_name_of_its_status() {
     let sandbox = Sandbox::new();

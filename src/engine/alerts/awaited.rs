@@ -4,6 +4,7 @@
 //! is shown as without data. None acts before that: what acts is judged on fresh data.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 use super::{About, Alert, Brake, Rulebook, Series};
-use crate::domain::{Stamp, Wall};
+use crate::domain::{Mono, Stamp, Wall};
 use crate::engine::effect::{Labels, Withheld};
-use crate::rules::{Family, Instance, Lasting, RuleSpec};
+use crate::rules::{Action, Family, Instance, Lasting, RuleSpec, Threshold};
 
 /// Alerts that are handed on; those that fire first.
 const KEPT: usize = 4096;
@@ -52,6 +53,11 @@ enum LastingBrake {
 }
 
 impl AlertRecord {
+    /// What it is about, if it fired and was not resolved.
+    pub fn open(&self) -> Option<&str> {
+        self.was.is_open().then_some(&*self.title)
+    }
+
     /// What it says it is about, by that label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(|text| &**text)
@@ -80,11 +86,11 @@ impl Rulebook {
     pub fn records(&self, now: Stamp) -> impl Iterator<Item = AlertRecord> {
         let mut live: Vec<_> = self.live.iter().collect();
         live.sort_by_key(|(key, alert)| (!alert.instance.is_open(), **key));
-        live.into_iter().take(KEPT).map(move |((_, series), alert)| {
+        live.into_iter().take(KEPT).map(move |((index, series), alert)| {
             let labels = alert.labels.iter();
             AlertRecord {
                 rule: alert.rule.name.clone(),
-                says: says(&alert.rule),
+                says: self.says.get(*index as usize).copied().unwrap_or(0),
                 labels: labels.map(|(name, text)| ((*name).into(), Arc::clone(text))).collect(),
                 window_s: alert.window_s,
                 missing: matches!(series, Series::Missing(_)),
@@ -93,7 +99,7 @@ impl Rulebook {
                 withheld: alert.withheld.clone(),
                 brake: alert.brake.map(|brake| match brake {
                     Brake::Asked(at) => LastingBrake::Asked(at.0),
-                    Brake::Spent(at) => LastingBrake::Spent(at.0),
+                    Brake::Spent { asked, .. } => LastingBrake::Spent(asked.0),
                     Brake::Cools(at) => LastingBrake::Cools(at.0),
                 }),
                 acked_by: alert.acked_by.clone(),
@@ -103,12 +109,21 @@ impl Rulebook {
     }
 
     /// Take over an alert after nothing ran for as long as `down`. Answers its labels
-    /// if it is one of a stop, whose series only this may bring back.
-    pub fn go_on(&mut self, record: &AlertRecord, down: Duration, now: Stamp) -> Option<Labels> {
-        let known = |rule: &Arc<RuleSpec>| rule.name == record.rule && says(rule) == record.says;
-        let (index, rule) = (0u16..).zip(&self.rules).find(|(_, rule)| known(rule))?;
-        let labels = labels(rule, &record.labels)?;
-        let mut instance = Instance::go_on(rule, &record.was, down, now)?;
+    /// if it is one of a stop, whose series only this may bring back; or why it ends.
+    pub fn go_on(
+        &mut self,
+        record: &AlertRecord,
+        down: Duration,
+        now: Stamp,
+    ) -> Result<Option<Labels>, &'static str> {
+        let rules = (0u16..).zip(self.rules.iter().zip(&self.says));
+        let known = |(_, (rule, says)): &(u16, (&Arc<RuleSpec>, &u64))| {
+            rule.name == record.rule && **says == record.says
+        };
+        let (index, (rule, _)) = rules.into_iter().find(known).ok_or("its rule is another now")?;
+        let labels = labels(rule, &record.labels).ok_or("its rule is another now")?;
+        let instance = Instance::go_on(rule, &record.was, down, now);
+        let mut instance = instance.ok_or("nothing ran for too long")?;
         if record.withheld.as_ref().is_some_and(|(why, _)| *why == Withheld::Failed) {
             instance.retry(now.mono);
         }
@@ -122,7 +137,7 @@ impl Rulebook {
             withheld: record.withheld.clone(),
             brake: record.brake.map(|brake| match brake {
                 LastingBrake::Asked(at) => Brake::Asked(Wall(at)),
-                LastingBrake::Spent(at) => Brake::Spent(Wall(at)),
+                LastingBrake::Spent(at) => Brake::Spent { asked: Wall(at), reset: now.mono },
                 LastingBrake::Cools(at) => Brake::Cools(Wall(at)),
             }),
             acked_by: record.acked_by.clone(),
@@ -139,16 +154,18 @@ impl Rulebook {
         };
         self.live.insert((index, series), alert);
         self.changed = true;
-        of_stop
+        Ok(of_stop)
     }
 
     /// What alerts of an earlier run asked for stands, or was reset since.
-    pub fn stops_of_before(&mut self, stands: impl Fn(&str) -> bool) {
+    pub fn stops_of_before(&mut self, stands: impl Fn(&str) -> bool, now: Mono) {
         for alert in self.live.values_mut() {
             let all = alert.trips().all(|scope| stands(&scope));
             alert.brake = match alert.brake {
-                Some(Brake::Asked(at) | Brake::Spent(at)) if all => Some(Brake::Asked(at)),
-                Some(Brake::Asked(at) | Brake::Spent(at)) => Some(Brake::Spent(at)),
+                Some(Brake::Asked(asked) | Brake::Spent { asked, .. }) if all => {
+                    Some(Brake::Asked(asked))
+                }
+                Some(Brake::Asked(asked)) => Some(Brake::Spent { asked, reset: now }),
                 other => other,
             };
         }
@@ -185,9 +202,35 @@ fn labels(rule: &RuleSpec, texts: &BTreeMap<String, Arc<str>>) -> Option<Labels>
     texts.iter().map(|(text, value)| Some((*name(text)?, Arc::clone(value)))).collect()
 }
 
-/// What a rule says, as a number that another version of this program finds as well.
-fn says(rule: &RuleSpec) -> u64 {
+/// What a rule says, as a number that another version of this program finds as well:
+/// what it watches and does, but not how that is told.
+pub(super) fn says(rule: &RuleSpec) -> u64 {
+    let RuleSpec {
+        name: _,
+        metric,
+        matches,
+        direction,
+        thresholds,
+        clear,
+        hold,
+        keep_firing,
+        actions,
+        min_requests,
+        cooldown,
+        on_no_data,
+        runbook: _,
+        builtin: _,
+    } = rule;
+    let mut text = format!("{} {matches:?} {}", metric.word(), direction.word());
+    for Threshold { value, severity } in thresholds {
+        let _ = write!(text, " {value} {}", severity.word());
+    }
+    let _ = write!(text, " {clear:?} {hold:?} {keep_firing:?}");
+    for Action::Trip(scope) in actions {
+        let _ = write!(text, " trip:{scope:?}");
+    }
+    let _ = write!(text, " {min_requests} {cooldown:?} {}", on_no_data.word());
     let mut hasher = SipHasher13::new();
-    hasher.write(format!("{rule:?}").as_bytes());
+    hasher.write(text.as_bytes());
     hasher.finish()
 }

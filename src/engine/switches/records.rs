@@ -55,9 +55,10 @@ impl Switches {
         self.tripped > 0
     }
 
-    /// What is known of the stops that stand.
+    /// What is known of the stops that stand, and of those that may be seen to again.
     pub fn records(&self, names: &Names, now: Stamp) -> impl Iterator<Item = StopRecord> {
-        self.rows.iter().filter_map(move |row| row.record(names, now))
+        let standing = self.rows.iter().filter_map(move |row| row.record(names, now));
+        standing.chain(self.before.iter().cloned())
     }
 
     /// Remember a stop that is not seen to stand now.

@@ -49,6 +49,14 @@ enum Wait {
     Retry,
 }
 
+impl Lasting {
+    /// Whether it had fired and was not resolved.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
 impl Instance {
     /// What of it outlives this run.
     #[must_use]
