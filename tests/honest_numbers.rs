@@ -105,6 +105,15 @@ fn what_is_not_a_log_is_not_ok() {
     assert!(verdict.starts_with("None of 3 lines was understood"), "{verdict}");
 }
 
+/// As OpenAI's API answers: no output is told, for there is none.
+#[test]
+fn an_embedding_costs_what_its_input_does() {
+    let call = r#"{"at":"2026-11-20T14:00:00Z","status":200,"provider":"openai","model":"text-embedding-3-small","usage":{"prompt_tokens":500000}}"#;
+    let totals =
+        snapshot(&tripline(&["once", "--json"], "", &format!("{call}\n")))["totals"].clone();
+    assert_eq!((&totals["cost_usd"], &totals["unpriced"]), (&json!("0.010000"), &json!(0)));
+}
+
 #[test]
 fn tokens_and_cost_that_no_line_tells_are_not_zero() {
     let log = nginx(1, 200, 499, "120ms", "0.1");

@@ -53,9 +53,13 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
     a["output_cost_per_token_priority"] = json!(2e-5);
     let hosted = json!({"litellm_provider": "azure", "mode": "chat",
         "input_cost_per_token": 1.0, "output_cost_per_token": 1.0});
+    let embedding = |price: f64| {
+        json!({"litellm_provider": "openai", "mode": "embedding",
+            "input_cost_per_token": price, "output_cost_per_token": 0.0})
+    };
     write(
         &table,
-        &json!({"gpt-a": a, "gpt-b": openai(5e-6, 2e-6), "new": openai(1e-6, 1e-6),
+        &json!({"embed": embedding(2e-8), "off-by-zeros": embedding(1e-4), "gpt-a": a, "gpt-b": openai(5e-6, 2e-6), "new": openai(1e-6, 1e-6),
             "free": openai(0.0, 0.0), "azure/x": hosted}),
     );
 
@@ -66,11 +70,12 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
         "CHECK   openai/gpt-b input: 1 -> 5",
         "kept    openai/gone: not in the new table",
         "new     openai/new: 1 / 1",
+        "new     openai/embed: 0.02 / 0",
         "no price openai/free: 0 / 0, left out",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
-    assert!(!text.contains("azure"), "{text}");
+    assert!(!text.contains("azure") && !text.contains("off-by"), "{text}");
 
     let refused = refresh(&table, &into, &["--write"]).unwrap();
     assert!(!refused.status.success(), "what is marked was written");
