@@ -185,7 +185,7 @@ impl Engine {
         if age > OLD_PRICES.as_secs_f64() {
             let text = format!(
                 "the price table is {} old: costs that no log reports may be wrong; \
-                 update tripline or set [prices]",
+                 update tripline, or give your own: [price.\"MODEL\"]",
                 wording::span(age)
             );
             self.report("prices_old", &text, now);

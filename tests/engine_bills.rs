@@ -7,7 +7,7 @@ use tripline::domain::{
     NanoUsd, Observation, Request, SourceId, Stamp, TextRef, Wall,
 };
 use tripline::engine::{CapSpec, Engine, EngineSpec, Limits, Period, Restored, SourceName};
-use tripline::snapshot::{self, Cap};
+use tripline::snapshot::{self, Cap, State};
 
 /// 2026-11-20 00:00 UTC, a Friday.
 const MIDNIGHT: i64 = 1_795_132_800;
@@ -165,6 +165,19 @@ fn the_bill_of_a_period_stands_beside_the_caps_it_is_about() {
     rig.bill(1, 0, 6 * USD, 30 * DAY);
     rig.bill(1, 0, 8 * USD, 400);
     assert_eq!(rig.cap("day", 400).provider_usd.unwrap().0, NanoUsd(10 * USD));
+}
+
+/// The money is gone, whatever was counted here.
+#[test]
+fn a_bill_beyond_the_cap_is_not_ok() {
+    let mut rig = Rig::new();
+    rig.call(10, "prod", 5 * USD);
+    rig.bill(1, 0, 999 * USD, 100);
+    assert_eq!(rig.cap("day", 160).state, State::Ok);
+    rig.bill(1, 0, 1_001 * USD, 200);
+    assert_eq!(rig.cap("day", 260).state, State::Warning);
+    let verdict = snapshot::build(&rig.engine, at(260)).verdict;
+    assert!(verdict.contains(": its provider bills $1,001.00 of $1,000.00"), "{verdict}");
 }
 
 #[test]

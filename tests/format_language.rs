@@ -771,6 +771,18 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
             "x.toml:3: fields.modle: unknown key; did you mean `model`?",
         ),
         (
+            "id = \"x\"\n[fields]\ncache_read_tokens = \"m\"",
+            "x.toml:3: fields.cache_read_tokens: unknown key; did you mean `cached_input_tokens`?",
+        ),
+        (
+            "id = \"x\"\n[fields]\ncost = \"m\"",
+            "x.toml:3: fields.cost: unknown key; did you mean `cost_usd`?",
+        ),
+        (
+            "id = \"x\"\n[[limits]]\nresource = \"requests\"\nlimit = \"l\"\nwindow_s = 60",
+            "x.toml:5: limits.window_s: must be a path or a table; a fixed value is { const = … }",
+        ),
+        (
             "id = \"x\"\n[fields]\nat = { path = \"t\", as = \"dur_ms\" }",
             "x.toml:3: fields.at.as: does not fit a time",
         ),
@@ -818,7 +830,10 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
             "id = \"x\"\n[fields]\nuser = \"a[-1]\"",
             "x.toml:3: fields.user: must name something in the element that is counted from the end",
         ),
-        ("id = \"x\"\n[fields]\nuser = 7", "x.toml:3: fields.user: must be a table"),
+        (
+            "id = \"x\"\n[fields]\nuser = 7",
+            "x.toml:3: fields.user: must be a path or a table; a fixed value is { const = … }",
+        ),
         (
             "id = \"x\"\n[fields]\nat = { path = \"t\", as = \"strftime\" }",
             "x.toml:3: fields.at.as: needs a `pattern` beside it",

@@ -90,6 +90,29 @@ fn no_row_is_cut_in_a_number_and_none_says_more_than_is_known() {
     assert!(screen.contains(&format!("disarmed: {shown}")), "{screen}");
 }
 
+/// They are all there is, or the rest, but never the sum of what stands beside them.
+#[test]
+fn queues_without_a_priority_are_not_all_where_others_have_one() {
+    let mut snapshot = snapshots::alarm();
+    let mut queues = snapshot.queues.to_vec();
+    let names = ["celery", "plain", "vllm", "jobs"];
+    for (queue, name) in queues.iter_mut().zip(names) {
+        (queue.priority, queue.name, queue.depth) = (None, Some(name.into()), Some(5));
+    }
+    let show = |queues: &[tripline::snapshot::Queue], columns, rows| {
+        let mut snapshot = snapshots::alarm();
+        snapshot.queues = queues.to_vec().into();
+        Console::new(&snapshot, Charset::Ascii, columns, rows).text()
+    };
+    assert!(show(&queues, 80, 24).contains("QUEUE  ALL 20 "), "{}", show(&queues, 80, 24));
+    queues[0].priority = Some("high");
+    let line = show(&queues, 80, 24);
+    assert!(line.contains("HIGH 5 ") && line.contains("REST 15 "), "{line}");
+    let table = show(&queues, 200, 60);
+    assert!(table.contains("HIGH celery") && table.contains(" plain "), "{table}");
+    assert!(!table.contains("ALL plain"), "{table}");
+}
+
 #[test]
 fn a_held_screen_says_what_it_does_not_show() {
     let mut console = Console::new(&snapshots::normal(), Charset::Ascii, 80, 24);

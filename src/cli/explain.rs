@@ -78,9 +78,17 @@ pub fn text(out: &mut Out, number: u64, line: &Line) -> Result<(), Ended> {
     }
     records.iter().try_for_each(|record| self::record(out, record))?;
     for (row, price) in line.rows.iter().zip(&line.prices) {
-        observation(out, row, price.as_deref())?;
+        let known = if records.is_empty() { Known::No } else { Known::Yes };
+        observation(out, row, price.as_deref(), known)?;
     }
     Ok(())
+}
+
+/// Whether a format knows the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
 }
 
 fn record(out: &mut Out, record: &RecordNote) -> Result<(), Ended> {
@@ -119,11 +127,12 @@ fn around(out: &mut Out, wrappers: &[Wrapper]) -> Result<(), Ended> {
 
 fn list_tried(out: &mut Out, tried: &[Tried]) -> Result<(), Ended> {
     let mut misses = 0;
-    for Tried { format, verdict, met, why } in tried {
+    for Tried { format, verdict, met, why, own } in tried {
         let label = match verdict {
             Verdict::Taken => format!("  taken by {format}:"),
             Verdict::Fits => format!("  fits {format}:"),
-            Verdict::Missed if *met == 0 || misses == MISSES => continue,
+            // Whoever wrote one wants to know why it was not taken, however little fits.
+            Verdict::Missed if !own && (*met == 0 || misses == MISSES) => continue,
             Verdict::Missed => format!("  not {format}:"),
         };
         misses += usize::from(*verdict == Verdict::Missed);
@@ -186,8 +195,11 @@ fn header(out: &mut Out, header: &HeaderNote) -> Result<(), Ended> {
 }
 
 /// What becomes of a line that is no call, to people who have not read the manual.
-fn meaning(kind: &str, reason: &str) -> Option<&'static str> {
+fn meaning(kind: &str, reason: &str, known: Known) -> Option<&'static str> {
     Some(match (kind, reason) {
+        ("ignored", "other_record") if known == Known::Yes => {
+            "its format knows it, and has no use for it: it counts as no call"
+        }
         ("fault", "unknown_format") => {
             "nothing knows such a line: it counts as not understood. If it tells of a call, \
              a map of a few lines reads it: docs/FORMATS.md; `tripline formats NAME` prints \
@@ -213,7 +225,7 @@ fn meaning(kind: &str, reason: &str) -> Option<&'static str> {
     })
 }
 
-fn observation(out: &mut Out, row: &Value, price: Option<&str>) -> Result<(), Ended> {
+fn observation(out: &mut Out, row: &Value, price: Option<&str>, known: Known) -> Result<(), Ended> {
     let text = |name: &str| row.get(name).map(plain);
     let mut line = format!("comes to: {}", text("kind").unwrap_or_default());
     for name in ["reason", "what", "outcome", "cost_usd", "cost_source", "dedup_key"] {
@@ -229,7 +241,7 @@ fn observation(out: &mut Out, row: &Value, price: Option<&str>) -> Result<(), En
     }
     paragraph(out, "  ", &printable(&line))?;
     let kind = text("kind").unwrap_or_default();
-    if let Some(meaning) = meaning(&kind, &text("reason").unwrap_or_default()) {
+    if let Some(meaning) = meaning(&kind, &text("reason").unwrap_or_default(), known) {
         paragraph(out, "    ", meaning)?;
     }
     let limits = row.get("limits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

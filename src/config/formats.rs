@@ -47,8 +47,18 @@ pub(super) fn formats(files: &[MapFile], config: &Document, report: &mut Report)
                 continue;
             }
         };
+        // `tripline formats ID > formats/mine.toml` empties it before it reads it.
+        if text.trim().is_empty() {
+            continue;
+        }
         let before = report.problems.len();
         let document = Document::parse(&file.name, Kind::File, text, &mut report.problems);
+        if let Some(key) = document.root.keys().find(|key| *key.get_ref() == "format") {
+            let hint = "a file in formats/ is one map: leave out the header [[format]]";
+            let message = "unknown key 'format'";
+            report.problems.push(document.problem(&key.span(), message, Some(hint)));
+            continue;
+        }
         if report.problems.len() == before
             && let Err(mistake) = maps.add_table((&document.root, 0..0), &file.name, text)
         {

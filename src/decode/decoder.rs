@@ -571,6 +571,9 @@ fn take(
     let each =
         &mut |scans: &[Scan<'_>]| recorder.line(formats, format, Scanned::alone(scans), place, out);
     if expand(&format.layout, json, scan, room, each) == 0 {
+        if let Some(trace) = &mut recorder.trace {
+            trace.holds_nothing(format.number);
+        }
         place.push(out, Observation::Ignored { reason: "no_call" });
     }
 }

@@ -65,6 +65,9 @@ pub struct Tried {
     pub met: usize,
     /// What it was told by, or what was missing.
     pub why: String,
+    /// It is a user's own.
+    #[serde(skip_serializing_if = "is_false")]
+    pub own: bool,
 }
 
 /// Whether a format takes a record.
@@ -280,6 +283,16 @@ impl Trace {
         self.last().unwrap_or_else(|| unreachable!("it was just added"))
     }
 
+    /// A format takes it, and finds no record in it.
+    pub(super) fn holds_nothing(&mut self, format: usize) {
+        let formats = self.formats();
+        if let Some(words) = formats.words(format) {
+            let paths: Vec<&str> = words.explode.iter().map(|step| &*step.path).collect();
+            let why = format!("`explode` finds no object in {}", paths.join(", then "));
+            self.record(words).ignored = Some(why);
+        }
+    }
+
     /// The record begun last.
     pub(super) fn last(&mut self) -> Option<&mut RecordNote> {
         self.records.last_mut()
@@ -293,7 +306,10 @@ impl Trace {
         }
         let (tried, unread_keys) = match self.text.trim_ascii_start().first() {
             Some(b'{') => {
-                (self.formats.tried_on(Input::JsonLines, &self.text), all_paths(&self.text))
+                let mut tried = self.formats.tried_on(Input::JsonLines, &self.text);
+                let of_text = self.formats.tried_on_text(&self.text);
+                tried.extend(of_text.into_iter().filter(|tried| tried.own));
+                (tried, all_paths(&self.text))
             }
             _ => (self.formats.tried_on_text(&self.text), Vec::new()),
         };

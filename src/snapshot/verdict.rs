@@ -46,10 +46,10 @@ pub fn cap_state(cap: &Cap) -> State {
     if cap.is_spent() {
         return State::Critical;
     }
-    if cap.is_unpriced() {
+    if cap.is_unpriced() && billed_beyond(cap).is_none() {
         return State::Unknown;
     }
-    let soon = cap.cap_in_s.is_some_and(|s| s < CAP_SOON_S);
+    let soon = cap.cap_in_s.is_some_and(|s| s < CAP_SOON_S) || billed_beyond(cap).is_some();
     if cap.used_ratio.is_some_and(|used| used >= 0.8) || soon { State::Warning } else { State::Ok }
 }
 
@@ -110,9 +110,13 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     }
     let burning = snapshot.caps.iter().find(|cap| !cap.is_spent() && cap.state >= State::Warning);
     if let Some(cap) = burning {
-        parts.push(match (cap.cap_in_s, cap.used_ratio) {
-            (None, Some(used)) => format!("cap {} {:.0}% used", cap.title(), used * 100.0),
-            (s, _) => format!("cap {} in {}", cap.title(), s.map_or("?".into(), span)),
+        parts.push(match (billed_beyond(cap), cap.cap_in_s, cap.used_ratio) {
+            (Some(billed), ..) => {
+                let (billed, whole) = (billed.0.about(), cap.cap_usd.0.about());
+                format!("cap {}: its provider bills {billed} of {whole}", cap.title())
+            }
+            (_, None, Some(used)) => format!("cap {} {:.0}% used", cap.title(), used * 100.0),
+            (_, s, _) => format!("cap {} in {}", cap.title(), s.map_or("?".into(), span)),
         });
     }
     parts.extend(ledger_behind(snapshot));
@@ -233,6 +237,11 @@ fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
         _ => limit.reset_in_s.unwrap_or(f64::MAX),
     };
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
+}
+
+/// What the provider bills, where that is more than the cap, whatever was counted here.
+fn billed_beyond(cap: &Cap) -> Option<Usd> {
+    cap.provider_usd.filter(|billed| billed.0 >= cap.cap_usd.0)
 }
 
 /// Whose calls these are.

@@ -63,6 +63,60 @@ fn a_strange_line_is_explained_then_mapped_then_explained_again() {
     );
 }
 
+/// Whoever wrote a map that takes nothing is told why, however little of it fits.
+#[test]
+fn a_map_of_ones_own_is_named_where_it_misses() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file("config.toml", "");
+    let explain = |map: &str, line: &str| {
+        sandbox.file("formats/own.toml", format!("id = \"own\"\n{map}\n"));
+        let args = ["--config", config.to_str().unwrap(), "parse", "--explain"];
+        sandbox.run_with(&args, line.as_bytes()).ok().out()
+    };
+    fs::create_dir(sandbox.path("formats")).unwrap();
+    let fields = "[fields]\nmodel = \"engine.name\"";
+    for (map, line, why) in [
+        (format!("detect = [\"nothing\"]\n{fields}"), STRANGE, "not own: no nothing"),
+        (fields.to_owned(), STRANGE, "not own: it has no `detect`"),
+        (
+            "input = \"regex\"\npatterns = ['^call (?P<model>\\S+)$']".to_owned(),
+            "CALL m",
+            "not own: none of 1 patterns fits",
+        ),
+    ] {
+        let said = explain(&map, line);
+        assert!(said.contains(why), "{said}");
+    }
+    let holds = "detect = [\"acme_id\"]\nexplode = \"engine.calls\"\n[fields]\nmodel = \"name\"";
+    let said = explain(holds, STRANGE);
+    for part in [
+        "format: own",
+        "`explode` finds no object in engine.calls",
+        "engine.name",
+        "reason no_call",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let kept = format!("detect = [\"acme_id\"]\nkeep = {{ has = \"other\" }}\n{fields}");
+    let said = explain(&kept, STRANGE);
+    assert!(said.contains("format: own") && !said.contains("of no format"), "{said}");
+}
+
+/// A shell empties the file before the program reads it.
+#[test]
+fn an_empty_file_is_no_map_and_a_file_is_one_map() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file("config.toml", "");
+    fs::create_dir(sandbox.path("formats")).unwrap();
+    sandbox.file("formats/mine.toml", "");
+    let args = ["--config", config.to_str().unwrap(), "formats", "litellm-spend"];
+    let map = sandbox.run(args).ok().out();
+    sandbox.file("formats/mine.toml", &map);
+    assert_eq!(sandbox.run(args).ok().out(), map);
+    sandbox.file("formats/mine.toml", "[[format]]\nid = \"x\"\n");
+    sandbox.run(args).exits(78).says("leave out the header [[format]]");
+}
+
 #[test]
 fn json_says_which_keys_nothing_takes_and_that_a_secret_was_met() {
     let sandbox = Sandbox::new();

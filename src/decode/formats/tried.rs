@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::detect::{Told, ranked};
-use super::{FormatMaps, Formats};
+use super::{FormatMaps, Formats, MapOrigin};
 use crate::decode::explain::{Tried, Verdict};
 use crate::decode::map::Input;
 use crate::scan::{Found, scan_line};
@@ -21,9 +21,10 @@ impl Formats {
     /// are tried.
     pub(in crate::decode) fn tried_on_text(&self, text: &[u8]) -> Vec<Tried> {
         let mut taken = false;
-        let of_text = self.maps.maps.iter().filter(|map| map.input == Input::Regex);
-        let mut all: Vec<Tried> = of_text
-            .map(|map| {
+        let all = self.maps.maps.iter().enumerate();
+        let mut all: Vec<Tried> = all
+            .filter(|(_, map)| map.input == Input::Regex)
+            .map(|(number, map)| {
                 let fits = map.patterns.iter().position(|pattern| pattern.is_match(text));
                 let (verdict, why) = match fits {
                     Some(number) if taken => {
@@ -37,7 +38,7 @@ impl Formats {
                 };
                 taken |= fits.is_some();
                 let met = usize::from(fits.is_some());
-                Tried { format: map.id.to_string(), verdict, met, why }
+                Tried { format: map.id.to_string(), verdict, met, why, own: self.is_own(number) }
             })
             .collect();
         all.sort_by_key(|tried| tried.verdict);
@@ -71,7 +72,8 @@ impl Formats {
             if verdict == Verdict::Taken {
                 winner = Some((told.format, id.to_owned()));
             }
-            let tried = Tried { format: id.to_owned(), verdict, met, why };
+            let own = self.is_own(told.format);
+            let tried = Tried { format: id.to_owned(), verdict, met, why, own };
             let missing = unmet.len();
             match best.iter_mut().find(|(format, ..)| *format == told.format) {
                 Some(known) if known.2.verdict > verdict || known.1 > missing => {
@@ -81,7 +83,25 @@ impl Formats {
                 None => best.push((told.format, missing, tried)),
             }
         }
-        best.into_iter().map(|(.., tried)| tried).collect()
+        let untold = maps.iter().enumerate().filter(|(number, map)| {
+            map.input == input && self.is_own(*number) && best.iter().all(|(n, ..)| n != number)
+        });
+        let untold = untold.map(|(_, map)| Tried {
+            format: map.id.to_string(),
+            verdict: Verdict::Missed,
+            met: 0,
+            why: "it has no `detect`: only a source that names it as its format is read by it"
+                .to_owned(),
+            own: true,
+        });
+        let untold: Vec<Tried> = untold.collect();
+        best.into_iter().map(|(.., tried)| tried).chain(untold).collect()
+    }
+
+    /// Whether a map is a user's.
+    fn is_own(&self, number: usize) -> bool {
+        let source = self.maps.sources.get(number);
+        source.is_some_and(|source| source.origin != MapOrigin::BuiltIn)
     }
 }
 

@@ -330,12 +330,39 @@ fn error(value: &Value<'_>, key: &str, message: impl Into<String>) -> MapError {
     error_at(value.span(), key, message)
 }
 
+/// What others call what has another name here.
+const ELSEWHERE: [(&str, &str); 18] = [
+    ("cache_read_tokens", "cached_input_tokens"),
+    ("cached_tokens", "cached_input_tokens"),
+    ("cache_creation_tokens", "cache_write_tokens"),
+    ("prompt_tokens", "input_tokens"),
+    ("completion_tokens", "output_tokens"),
+    ("timestamp", "at"),
+    ("time", "at"),
+    ("status_code", "status"),
+    ("cost", "cost_usd"),
+    ("price", "cost_usd"),
+    ("spend", "cost_usd"),
+    ("latency", "latency_ms"),
+    ("duration", "latency_ms"),
+    ("user_id", "user"),
+    ("team_id", "team"),
+    ("api_key", "key"),
+    ("environment", "env"),
+    ("url", "path"),
+];
+
+fn usual(name: &str, keys: &[&str]) -> Option<&'static str> {
+    let meant = ELSEWHERE.iter().find(|(word, _)| *word == name);
+    meant.map(|(_, meant)| *meant).filter(|meant| keys.contains(meant))
+}
+
 fn known(table: &Table<'_>, at: &str, keys: &[&str]) -> Read<()> {
     for key in table.keys() {
         let name: &str = key.get_ref();
         if !keys.contains(&name) {
-            let hint = nearest(name, keys.iter().copied())
-                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let hint = usual(name, keys).or_else(|| nearest(name, keys.iter().copied()));
+            let hint = hint.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             return Err(error_at(key.span(), &join(at, name), format!("unknown key{hint}")));
         }
     }

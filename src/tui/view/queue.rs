@@ -13,6 +13,8 @@ use crate::tui::model::{Model, Panel};
 use crate::tui::theme::Tone;
 
 const EMPTY: &str = "no queue depth in any log";
+/// What waits without a priority, where nothing else waits.
+const ALL: &str = "ALL";
 
 /// Draw the panel: one line where there is one row for it, else a table.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
@@ -47,6 +49,11 @@ fn draw_line(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         class.oldest_s = later(class.oldest_s, queue.oldest_age_s);
         class.dropped_per_s += queue.dropped_per_s.unwrap_or(0.0);
         class.stale |= queue.stale;
+    }
+    // Queues without a priority are all there is, or the rest.
+    let many = classes.len() > 1;
+    if let Some((word, _)) = classes.get_mut(&Priority::ALL.len()).filter(|_| many) {
+        *word = "REST";
     }
     let mut pen = canvas.row(area, 0);
     pen.skip(2 + "QUEUE ".len());
@@ -128,10 +135,10 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 }
 
 fn cells(queue: &Queue, elapsed_s: f64) -> Vec<Cell> {
-    let (_, word) = class_of(queue);
-    let name = match &queue.name {
-        Some(name) => format!("{word} {name}"),
-        None => word.to_owned(),
+    let name = match (&queue.name, class_of(queue).1) {
+        (Some(name), ALL) => name.to_string(),
+        (Some(name), word) => format!("{word} {name}"),
+        (None, word) => word.to_owned(),
     };
     let dropping = queue.dropped_per_s.is_some_and(|rate| rate > 0.0);
     let (mark, tone) = match (queue.stale, dropping) {
@@ -163,7 +170,7 @@ fn class_of(queue: &Queue) -> (usize, &str) {
         Some(Priority::High) => "HIGH",
         Some(Priority::Normal) => "NORM",
         Some(Priority::Low) => "LOW",
-        None => "ALL",
+        None => ALL,
     };
     (order.unwrap_or(Priority::ALL.len()), word)
 }

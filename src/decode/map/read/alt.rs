@@ -60,7 +60,10 @@ impl Reader {
         if value.get_ref().is_str() {
             return Ok(Alt::plain(From::Path(self.path(value, key)?)));
         }
-        let fields = table(value, key)?;
+        let fields = value.get_ref().as_table();
+        let fields = fields.ok_or_else(|| {
+            error(value, key, "must be a path or a table; a fixed value is { const = … }")
+        })?;
         known(fields, key, ALT)?;
         let mut alt = Alt::plain(self.source(value, fields, key)?);
         let measures = kind == Kind::Number && matches!(alt.from, From::Diff(..));
