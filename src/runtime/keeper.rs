@@ -18,8 +18,9 @@ use crate::engine::{Engine, Event, EventKind, LedgerStatus, LedgerUse};
 const EVERY: Duration = Duration::from_millis(250);
 /// Events that wait for a commit; the oldest go first.
 const HISTORY: usize = 4096;
-/// How long the end waits for the last commit, and the one before it.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the end waits for the last commit, and the one before it: a busy disk takes
+/// more than a second, and whoever stops a program waits longer than this.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Said of sums that do not fit, always in the same words: then it is one finding.
 const REFUSED: &str = "what some calls add up to is too large for the ledger: it is kept apart, in \

@@ -33,7 +33,7 @@ use crate::source::{
 /// Batches between a reader and the engine. A full channel is lag, not loss.
 const QUEUED: usize = 64;
 /// How long threads get to end.
-const FAREWELL: Duration = Duration::from_secs(2);
+const FAREWELL: Duration = Duration::from_secs(4);
 
 /// Everything a live run is made of.
 pub struct Setup {
