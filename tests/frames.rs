@@ -269,6 +269,24 @@ fn lines_of_two_streams_are_put_together_apart() {
 }
 
 #[test]
+fn a_message_that_says_nothing_hides_nothing() {
+    let plain = paid(&read(RECORD.as_bytes()));
+    for key in ["msg", "message", "log", "event", "line", "payload", "result"] {
+        for blank in ["", " ", "\\n", " \\r\\n"] {
+            let within = format!(r#"{{"level":"info","{key}":"{blank}","llm":{RECORD}}}"#);
+            assert_eq!(paid(&read(within.as_bytes())), plain, "{within}");
+            let text = serde_json::Value::from(RECORD);
+            let beside = format!(r#"{{"level":"info","{key}":"{blank}","textPayload":{text}}}"#);
+            assert_eq!(paid(&read(beside.as_bytes())), plain, "{beside}");
+        }
+    }
+    // A line of a program that printed nothing.
+    let empty = r#"{"log":"\n","stream":"stdout","time":"2026-11-20T15:30:09Z"}"#;
+    let said = &read(empty.as_bytes()).items[0].seen;
+    assert!(matches!(said, Observation::Ignored { reason: "blank" }), "{said:?}");
+}
+
+#[test]
 fn a_split_line_without_end_is_bounded_and_counted() {
     let part = format!("2026-11-20T15:30:09Z stdout P {}\n", "x".repeat(16 * 1024));
     let mut text = part.repeat(400);

@@ -40,6 +40,18 @@ pub(super) enum Payload<'t> {
     Missing,
 }
 
+impl Payload<'_> {
+    /// Whether it is a text of nothing but white space.
+    fn is_blank(self) -> bool {
+        let Payload::Text(text) = self else { return false };
+        let mut rest = text.raw.trim_ascii_start();
+        while let [b'\\', b'n' | b'r' | b't', more @ ..] = rest {
+            rest = more.trim_ascii_start();
+        }
+        rest.is_empty()
+    }
+}
+
 /// How sure it is that an object is but an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
@@ -47,7 +59,7 @@ pub(super) enum Trust {
     Sure,
     /// It may have fields of its own, and a format may know it.
     Perhaps,
-    /// It has something to say about money.
+    /// It has something to say about money, or all it says stands beside what it carries.
     No,
 }
 
@@ -105,6 +117,8 @@ impl<'t> Envelope<'t> {
         };
         let part = seen.part(payload, trust);
         let Seen { time, host, .. } = seen;
+            // A message that says nothing is not what such a line is about.
+            (Others::Some, _) if payload.is_blank() && seen.goes.is_none() => Trust::No,
         let time = time.map(|(_, value)| value);
         Some(Envelope { carrier, payload, time, host, part, trust })
     }
@@ -218,7 +232,7 @@ impl<'t> Seen<'t> {
             None => true,
             // `log` and `message` may be objects about the file they came from.
             Some((known, Payload::Object(_))) => known != b"jsonPayload",
-            Some(_) => false,
+            Some((_, known)) => known.is_blank(),
         };
         if better {
             self.payload = Some((key, payload));
