@@ -89,6 +89,10 @@ enum Role {
     Stream,
     /// Whether the line goes on in the next.
     Goes,
+    /// Which parts are of one line.
+    PartOf,
+    /// Whether it is the last part.
+    Last,
     /// Only carriers write this.
     Mark,
     /// What sort of entry it is, to a carrier that says so.
@@ -113,12 +117,12 @@ impl<'t> Envelope<'t> {
             (Others::Money, _) => Trust::No,
             _ if seen.transported => Trust::Sure,
             (Others::None, true) => Trust::Sure,
+            // A message that says nothing is not what such a line is about.
+            (Others::Some, _) if payload.is_blank() && seen.goes.is_none() => Trust::No,
             _ => Trust::Perhaps,
         };
         let part = seen.part(payload, trust);
         let Seen { time, host, .. } = seen;
-            // A message that says nothing is not what such a line is about.
-            (Others::Some, _) if payload.is_blank() && seen.goes.is_none() => Trust::No,
         let time = time.map(|(_, value)| value);
         Some(Envelope { carrier, payload, time, host, part, trust })
     }
@@ -139,6 +143,7 @@ struct Seen<'t> {
     host: Option<Value<'t>>,
     stream: Option<Value<'t>>,
     goes: Option<More>,
+    part_of: Option<Value<'t>>,
     others: Others,
     marked: bool,
     /// It is what a transport hands over, whatever else that says of it.
@@ -195,9 +200,14 @@ impl<'t> Seen<'t> {
             }
             Role::Goes => {
                 let follows = matches!(value.raw, b"P" | b"true" | b"line-max");
-                self.goes = Some(if follows { More::Follows } else { More::Ends });
+                let more = if follows { More::Follows } else { More::Ends };
+                self.goes = self.goes.or(Some(more));
                 self.marked = true;
             }
+            Role::PartOf if value.is_text() => self.part_of = Some(value),
+            // Each part says that it is one, the last as well.
+            Role::Last if value.raw == b"true" => self.goes = Some(More::Ends),
+            Role::PartOf | Role::Last => {}
             Role::Mark => {
                 self.marked = true;
                 if value.kind == Kind::Object && self.host.is_none() {
@@ -260,19 +270,22 @@ impl<'t> Seen<'t> {
         true
     }
 
+    /// Where what it carries belongs to, if that may be a part of a line. Who says that
+    /// more follows may say nothing of the last part.
     fn part(&self, payload: Payload<'t>, trust: Trust) -> Option<Part<'t>> {
-        let stream = self.stream.map_or(&b""[..], |value| value.raw);
+        let stream = self.part_of.or(self.stream).map_or(&b""[..], |value| value.raw);
         if let Some(more) = self.goes {
             return Some(Part { stream, more });
         }
         let docker = trust == Trust::Sure
             && matches!(self.payload, Some((b"log", _)))
             && matches!(stream, b"stdout" | b"stderr");
-        let Payload::Text(text) = payload else { return None };
-        docker.then(|| {
-            let whole = text.raw.ends_with(b"\\n") || !may_be_split(text.raw);
-            Part { stream, more: if whole { More::Ends } else { More::Follows } }
-        })
+        let is_split = match payload {
+            Payload::Text(text) => docker && !text.raw.ends_with(b"\\n") && may_be_split(text.raw),
+            _ => false,
+        };
+        let more = if is_split { More::Follows } else { More::Ends };
+        (self.marked && !stream.is_empty()).then_some(Part { stream, more })
     }
 }
 
@@ -316,6 +329,8 @@ fn role(key: &[u8], kind: Kind) -> Role {
         b"logtag" | b"_p" | b"partial_message" | b"CONTAINER_PARTIAL_MESSAGE" | b"_LINE_BREAK" => {
             Role::Goes
         }
+        b"partial_id" | b"CONTAINER_PARTIAL_ID" => Role::PartOf,
+        b"partial_last" | b"CONTAINER_PARTIAL_LAST" => Role::Last,
         b"logStreamName" | b"logGroupName" | b"logStream" | b"logGroup" | b"ingestionTime"
         | b"@logStream" | b"@log" | b"@ptr" | b"eventId" | b"messageType" | b"insertId"
         | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
@@ -353,9 +368,7 @@ fn role(key: &[u8], kind: Kind) -> Role {
         | b"searchedLogStreams"
         | b"@version"
         | b"container_created_at"
-        | b"partial_id"
         | b"partial_ordinal"
-        | b"partial_last"
         | b"@ingestionTime"
         | b"image"
         | b"tags"
