@@ -16,6 +16,8 @@ mod apps;
 mod attempts;
 #[path = "formats_corpus/check.rs"]
 mod check;
+#[path = "formats_corpus/counts.rs"]
+mod counts;
 #[path = "formats_corpus/dumps.rs"]
 mod dumps;
 #[path = "formats_corpus/export_variants.rs"]
