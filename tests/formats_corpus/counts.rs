@@ -3,6 +3,36 @@
 use crate::gateway_variants::check;
 
 #[test]
+fn input_holds_what_a_cache_held_whichever_part_of_the_line_tells_it() {
+    check(&[
+        (
+            r#"{"request_id":"h1","request_created_at":"2026-11-20T15:11:16.000Z","response_status":200,"provider":"ANTHROPIC","response_model":"m",
+"prompt_tokens":10,"completion_tokens":42,"delay_ms":1000,
+"response_body":{"usage":{"input_tokens":10,"output_tokens":42,"cache_read_input_tokens":2000,"cache_creation_input_tokens":300}}}"#,
+            "helicone anthropic /m 200 in:2310 out:42 cached:2000 write:300 ms:1000.0 end:477000",
+        ),
+        (
+            // Fewer than the input without them: that no part is larger than the whole proves nothing.
+            r#"{"request_id":"h1","request_response_url":"u","model":"m","provider":"ANTHROPIC",
+"response_body":{"usage":{"input_tokens":5000,"output_tokens":42,"cache_read_input_tokens":1000}},
+"metadata":{"promptTokens":5000,"completionTokens":42}}"#,
+            "helicone-webhook anthropic /m 200 in:6000 out:42 cached:1000",
+        ),
+        (
+            r#"{"id":"p1","created_at":"2026-11-20T15:11:17.000Z","ai_org":"google","ai_model":"gemini-2.5-flash","req_units":100,"res_units":20,"response_status_code":200,
+"response":{"body":{"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":20,"thoughtsTokenCount":50,"cachedContentTokenCount":90}}}}"#,
+            "portkey gemini /gemini-2.5-flash 200 in:100 out:70 cached:90 think:50 end:477000",
+        ),
+        (
+            // What fields and body both tell stands as the fields have it.
+            r#"{"ts":"2026-11-20T15:11:17Z","model":"m","status":200,"input_tokens":100,"output_tokens":70,"cached_input_tokens":90,
+"response":{"usage":{"prompt_tokens":90,"completion_tokens":60,"prompt_tokens_details":{"cached_tokens":80}}}}"#,
+            "app-json /m 200 in:100 out:70 cached:90 end:477000",
+        ),
+    ]);
+}
+
+#[test]
 fn a_cost_that_could_not_be_worked_out_is_none() {
     let line = |cost: &str, why: &str| {
         format!(
