@@ -33,6 +33,23 @@ fn input_holds_what_a_cache_held_whichever_part_of_the_line_tells_it() {
 }
 
 #[test]
+fn what_converse_writes_into_a_cache_is_input() {
+    let usage = r#""usage":{"inputTokens":100,"outputTokens":20,"cacheReadInputTokens":1000,"cacheWriteInputTokens":50000,"totalTokens":51120}"#;
+    check(&[
+        (
+            &format!(
+                r#"{{"at":"2026-11-20T15:11:17Z","status":200,"provider":"bedrock","model":"m","headers":{{}},"body":{{{usage}}}}}"#
+            ),
+            "headers bedrock /m 200 in:51100 out:20 cached:1000 write:50000 end:477000",
+        ),
+        (
+            &format!(r#"{{"ts":"2026-11-20T15:11:17Z","provider":"bedrock","model":"m",{usage}}}"#),
+            "app-json bedrock /m in:51100 out:20 cached:1000 write:50000 end:477000",
+        ),
+    ]);
+}
+
+#[test]
 fn a_cost_that_could_not_be_worked_out_is_none() {
     let line = |cost: &str, why: &str| {
         format!(
