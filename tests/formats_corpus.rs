@@ -34,5 +34,7 @@ mod metric_variants;
 mod observability;
 #[path = "formats_corpus/refusals.rs"]
 mod refusals;
+#[path = "formats_corpus/stages.rs"]
+mod stages;
 #[path = "formats_corpus/trace_variants.rs"]
 mod trace_variants;
