@@ -47,3 +47,46 @@ fn a_refusal_inside_a_success_is_one() {
         ),
     ]);
 }
+
+#[test]
+fn a_quota_is_none_of_permission() {
+    let apim = |status: u16, reason: &str, message: &str| {
+        format!(
+            r#"{{"time":"2026-11-20T15:11:17Z","category":"GatewayLogs","correlationId":"a","durationMs":5,"properties":
+{{"url":"https://gw/openai/deployments/m/chat/completions","responseCode":{status},"lastError":{{"reason":"{reason}","message":"{message}"}}}}}}"#
+        )
+    };
+    let bedrock = |status: u16, kind: &str| {
+        format!(
+            r#"{{"at":"2026-11-20T15:11:17Z","status":{status},"provider":"bedrock","model":"m","headers":{{"x-amzn-errortype":"{kind}:http://x/"}},"body":{{"message":"y"}}}}"#
+        )
+    };
+    check(&[
+        (
+            &apim(
+                403,
+                "OpenAITokenQuotaExceeded",
+                "Token quota is exceeded. Try again in 13 hours 56 minutes.",
+            ),
+            "azure-apim azure /m 403 quota_exhausted by:gateway wait:50160 ms:5.0 end:477000",
+        ),
+        (
+            &apim(
+                403,
+                "QuotaExceeded",
+                "Out of call volume quota. Quota will be replenished in 03:14:17.",
+            ),
+            "azure-apim azure /m 403 quota_exhausted by:gateway wait:11657 ms:5.0 end:477000",
+        ),
+        (
+            &apim(429, "RateLimitExceeded", "Rate limit is exceeded. Try again in 26 seconds."),
+            "azure-apim azure /m 429 rate_limit wait:26 ms:5.0 end:477000",
+        ),
+        (
+            &bedrock(400, "ServiceQuotaExceededException"),
+            "headers bedrock /m 400 quota_exhausted end:477000",
+        ),
+        (&bedrock(400, "ValidationException"), "headers bedrock /m 400 invalid_request end:477000"),
+        (&bedrock(429, "ModelNotReadyException"), "headers bedrock /m 429 unavailable end:477000"),
+    ]);
+}
