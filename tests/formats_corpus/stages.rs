@@ -90,3 +90,32 @@ fn a_quota_is_none_of_permission() {
         (&bedrock(429, "ModelNotReadyException"), "headers bedrock /m 429 unavailable end:477000"),
     ]);
 }
+
+#[test]
+fn a_length_is_no_time() {
+    let line = |behind: &str| {
+        format!(
+            r#"10.0.0.7 - - [20/Nov/2026:15:11:17 +0000] "POST /v1/chat/completions HTTP/2.0" 200 302 "-" "x"{behind}"#
+        )
+    };
+    let ingress = " 512 0.834 [default-llm-8080] [] 10.2.3.4:8080 302 0.832 200 8f3c9a1b2c3d4e5f60718293a4b5c6d7";
+    for (behind, ms) in [
+        (ingress, " ms:834.0"),
+        (" 812345", " ms:812.3"),
+        (" 812345 team=web", " ms:812.3 team:web"),
+        (" 1.234 1.230", " ms:1234.0"),
+        (" 0.834 team=web", " ms:834.0 team:web"),
+        (" 512 834", ""),
+        ("", ""),
+    ] {
+        check(&[(&line(behind), &format!("nginx-combined 200{ms} end:477000"))]);
+    }
+    let caddy = |duration: &str| {
+        format!(
+            r#"{{"ts":1795187477.0,"request":{{"method":"POST","uri":"/v1/chat/completions","proto":"HTTP/1.1"}},"status":200,"duration":{duration},"resp_headers":{{}}}}"#
+        )
+    };
+    for duration in ["812345678", "0.812345678", "812.345678E-3", r#""812.345678ms""#] {
+        check(&[(&caddy(duration), "caddy 200 ms:812.3 end:477000")]);
+    }
+}
