@@ -4,6 +4,74 @@
 use crate::gateway_variants::check;
 
 #[test]
+fn what_goes_on_is_no_call_yet() {
+    let word = |field: &str, word: &str, more: &str| {
+        format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","provider":"openai","model":"m","{field}":"{word}"{more}}}"#
+        )
+    };
+    for going in ["started", "pending", "queued", "in_progress", "Running", "streaming"] {
+        for field in ["status", "outcome"] {
+            check(&[(&word(field, going, ""), "app-json ignored:goes_on")]);
+        }
+    }
+    check(&[
+        // What only an end tells, in the same line.
+        (
+            &word("status", "streaming", r#","output_tokens":7"#),
+            "app-json openai /m out:7 end:477000",
+        ),
+        (
+            &word("status", "running", r#","error":"Error code: 429""#),
+            "app-json openai /m error end:477000",
+        ),
+        (&word("status", "completed", ""), "app-json openai /m end:477000"),
+        // Its limits are of now all the same.
+        (
+            &word(
+                "status",
+                "started",
+                r#","headers":{"x-ratelimit-limit-requests":"500","x-ratelimit-remaining-requests":"3"}"#,
+            ),
+            "headers other [requests 3/500]",
+        ),
+        (
+            r#"{"type":"response.created","response":{"id":"r","model":"gpt-5","status":"in_progress","usage":null},"model":"gpt-5"}"#,
+            "app-json ignored:goes_on",
+        ),
+    ]);
+}
+
+#[test]
+fn a_part_of_a_stream_is_no_call() {
+    let chunk = |rest: &str| {
+        format!(
+            r#"{{"id":"c","object":"chat.completion.chunk","created":1795187477,"model":"m",{rest}}}"#
+        )
+    };
+    check(&[
+        (
+            &chunk(r#""choices":[{"delta":{"content":"x"}}],"usage":null"#),
+            "app-json ignored:other_record",
+        ),
+        (
+            &chunk(r#""choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5}"#),
+            "app-json /m in:10 out:5 end:477000",
+        ),
+        (
+            &chunk(r#""choices":[{"error":{"code":429,"message":"no"}}]"#),
+            "app-json /m rate_limit end:477000",
+        ),
+        (
+            // Claude Code says something itself.
+            r#"{"sessionId":"s","type":"assistant","message":{"model":"<synthetic>","id":"e","usage":{"input_tokens":0,"output_tokens":0},
+"content":[{"type":"text","text":"No response requested."}]},"uuid":"u","timestamp":"2026-11-20T15:11:17Z"}"#,
+            "claude-code ignored:other_record",
+        ),
+    ]);
+}
+
+#[test]
 fn a_refusal_inside_a_success_is_one() {
     let answer = |body: &str| {
         format!(
