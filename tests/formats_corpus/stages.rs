@@ -72,6 +72,38 @@ fn a_part_of_a_stream_is_no_call() {
 }
 
 #[test]
+fn an_applications_access_lines_are_calls_where_their_path_is_one() {
+    let of = |path: &str| {
+        vec![
+            format!(
+                r#"{{"time":"2026-11-20T15:11:17Z","path":"{path}","status":429,"duration_ms":5}}"#
+            ),
+            format!(
+                r#"{{"time":"2026-11-20T15:11:17Z","method":"POST","url":"{path}?x=1","statusCode":429,"responseTime":5}}"#
+            ),
+            format!(
+                r#"{{"time":1795187477000,"req":{{"method":"POST","url":"{path}"}},"res":{{"statusCode":429,"headers":{{"retry-after":"3"}}}},"responseTime":5}}"#
+            ),
+            format!("time=2026-11-20T15:11:17Z method=POST path={path} status=429 duration=5ms"),
+        ]
+    };
+    let lines = of("/v1/chat/completions");
+    check(&[
+        (&lines[0], "app-json 429 rate_limit ms:5.0 end:477000"),
+        (&lines[1], "app-json 429 rate_limit ms:5.0 end:477000"),
+        (&lines[2], "app-json 429 rate_limit wait:3 ms:5.0 end:477000"),
+        (&lines[3], "app-logfmt 429 rate_limit ms:5.0 end:477000"),
+        (
+            r#"{"time":"2026-11-20T15:11:17Z","url":"https://api.groq.com/openai/v1/chat/completions","status":200,"latency_ms":5}"#,
+            "app-json groq 200 ms:5.0 end:477000",
+        ),
+    ]);
+    for line in of("/orders") {
+        check(&[(&line, "none unknown_format")]);
+    }
+}
+
+#[test]
 fn a_refusal_inside_a_success_is_one() {
     let answer = |body: &str| {
         format!(
