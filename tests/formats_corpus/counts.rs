@@ -74,3 +74,51 @@ fn a_cost_that_could_not_be_worked_out_is_none() {
         ),
     ]);
 }
+
+#[test]
+fn what_gateways_and_libraries_call_their_counts_is_read() {
+    let span = |attributes: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"01","spanId":"02","name":"s","startTimeUnixNano":"1795187476600000000","endTimeUnixNano":"1795187477000000000","attributes":[{attributes}]}}]}}]}}]}}"#
+        )
+    };
+    let text = |key: &str, value: &str| {
+        format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
+    };
+    let number =
+        |key: &str, value: u32| format!(r#"{{"key":"{key}","value":{{"intValue":"{value}"}}}}"#);
+    let embedding = |operation: &str| {
+        span(
+            &[
+                text("ai.operationId", operation),
+                text("ai.model.id", "text-embedding-3-small"),
+                text("ai.model.provider", "openai.embedding"),
+                number("ai.usage.tokens", 100),
+            ]
+            .join(","),
+        )
+    };
+    let chat = span(
+        &[
+            text("gen_ai.system", "anthropic.messages"),
+            text("gen_ai.request.model", "m"),
+            number("gen_ai.usage.input_tokens", 26),
+            number("gen_ai.usage.output_tokens", 42),
+            number("ai.usage.cachedInputTokens", 20),
+        ]
+        .join(","),
+    );
+    check(&[
+        (
+            r#"{"duration":108,"genai_backend_name":"default/openai/route/aigw-run/rule/0/ref/0","genai_model_name":"gpt-4o","genai_model_name_override":"gpt-4o-mini",
+"genai_tokens_input":44,"genai_tokens_output":12,"method":"POST","response_code":200,"start_time":"2026-11-20T15:11:17Z","upstream_cluster":"x","x-envoy-origin-path":"/v1/chat/completions"}"#,
+            "envoy-json openai /gpt-4o-mini 200 in:44 out:12 ms:108.0 end:477108",
+        ),
+        (&chat, "otlp-genai-spans anthropic /m 200 in:26 out:42 cached:20 ms:400.0 end:477000"),
+        (
+            &embedding("ai.embed.doEmbed"),
+            "otlp-genai-spans openai /text-embedding-3-small 200 in:100 out:0 ms:400.0 end:477000",
+        ),
+        (&embedding("ai.embed"), "otlp-genai-spans ignored:other_record"),
+    ]);
+}
