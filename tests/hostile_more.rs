@@ -435,6 +435,7 @@ fn no_credential_in_any_field_comes_out() {
         "glpat-",
         "hf_",
         "AKIA",
+        "ABSK",
         "Bearer ",
         "Bearer sk-",
         "password=",
@@ -444,6 +445,8 @@ fn no_credential_in_any_field_comes_out() {
     .map(|prefix| match *prefix {
         "AKIA" => "AKIAQ7XWB2MK9RTFLP4Z".to_owned(),
         "AIza" => format!("AIzaSy{BODY}x"),
+        // Bedrock's, in base64.
+        "ABSK" => format!("ABSK{BODY}/{BODY}+{BODY}=="),
         prefix => format!("{prefix}{BODY}"),
     })
     .collect();
