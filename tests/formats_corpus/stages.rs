@@ -1,7 +1,7 @@
 //! Which lines are calls that have ended: not what goes on, not a part of a stream, but what
 //! an application logs of a request to an API of models, and what failed inside a success.
 
-use crate::gateway_variants::check;
+use crate::gateway_variants::{check, said};
 
 #[test]
 fn what_goes_on_is_no_call_yet() {
@@ -189,6 +189,39 @@ fn a_quota_is_none_of_permission() {
         (&bedrock(400, "ValidationException"), "headers bedrock /m 400 invalid_request end:477000"),
         (&bedrock(429, "ModelNotReadyException"), "headers bedrock /m 429 unavailable end:477000"),
     ]);
+}
+
+#[test]
+fn of_all_that_api_management_manages_the_calls_of_models_count() {
+    let record = |url: &str, more: &str| {
+        format!(
+            r#"{{"time":"2026-11-20T15:11:17Z","category":"GatewayLogs","correlationId":"a","durationMs":5,"properties":{{"url":"https://gw{url}","responseCode":403{more}}}}}"#
+        )
+    };
+    let row = |url: &str, more: &str| {
+        format!(
+            r#"{{"TimeGenerated":"2026-11-20T15:11:17Z","CorrelationId":"a","ResponseCode":403,"TotalTime":5,"Url":"https://gw{url}"{more}}}"#
+        )
+    };
+    for (record, row, counts) in [
+        (record("/health", ""), row("/health", ""), false),
+        (record("/orders/7", ""), row("/orders/7", ""), false),
+        (record("/ai/v1/responses?x=1", ""), row("/ai/v1/responses?x=1", ""), true),
+        (
+            record("/ask", r#","backendUrl":"https://x/openai/deployments/m/chat/completions""#),
+            row("/ask", r#","BackendUrl":"https://x/openai/deployments/m/chat/completions""#),
+            true,
+        ),
+        (
+            record("/ask", r#","lastError":{"source":"llm-token-limit"}"#),
+            row("/ask", r#","LastErrorSource":"llm-token-limit""#),
+            true,
+        ),
+    ] {
+        for line in [record, row] {
+            assert_eq!(!said(&line).contains("ignored:other_record"), counts, "{line}");
+        }
+    }
 }
 
 #[test]
