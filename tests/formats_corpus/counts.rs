@@ -69,6 +69,19 @@ fn a_cost_that_could_not_be_worked_out_is_none() {
             "litellm-standard /in-house 200 in:100 out:10 nano:0 ms:1000.0 end:477000",
         ),
         (
+            r#"{"id":"p1","created_at":"2026-11-20T15:11:17.000Z","ai_org":"openai","ai_model":"in-house","req_units":100,"res_units":20,"cost":0,"cache_status":"MISS","response_status_code":200}"#,
+            "portkey openai /in-house 200 in:100 out:20 hit:false end:477000",
+        ),
+        (
+            r#"{"id":"p1","created_at":"2026-11-20T15:11:17.000Z","ai_org":"openai","ai_model":"in-house","req_units":100,"res_units":20,"cost":0,"cache_status":"HIT","response_status_code":200}"#,
+            "portkey openai /in-house 200 in:100 out:20 nano:0 hit:true end:477000",
+        ),
+        (
+            r#"{"request_id":"h1","request_created_at":"2026-11-20T15:11:16.000Z","response_status":200,"provider":"OPENAI","response_model":"in-house",
+"prompt_tokens":100,"completion_tokens":20,"cost":0,"delay_ms":1000}"#,
+            "helicone openai /in-house 200 in:100 out:20 ms:1000.0 end:477000",
+        ),
+        (
             &line("0.5", unmapped),
             "litellm-standard /in-house 200 in:100 out:10 nano:500000000 ms:1000.0 end:477000",
         ),
