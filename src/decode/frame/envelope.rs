@@ -207,7 +207,6 @@ impl<'t> Seen<'t> {
             Role::PartOf if value.is_text() => self.part_of = Some(value),
             // Each part says that it is one, the last as well.
             Role::Last if value.raw == b"true" => self.goes = Some(More::Ends),
-            Role::PartOf | Role::Last => {}
             Role::Mark => {
                 self.marked = true;
                 if value.kind == Kind::Object && self.host.is_none() {
@@ -222,7 +221,7 @@ impl<'t> Seen<'t> {
                 }
             }
             Role::Transport => self.transported = true,
-            Role::Known => {}
+            Role::Known | Role::PartOf | Role::Last => {}
             _ if speaks_of_money(key) => self.others = Others::Money,
             _ if self.others == Others::None => self.others = Others::Some,
             _ => {}
