@@ -677,6 +677,10 @@ fn what_can_mean_nothing_is_a_mistake() {
             "fields.error_kind.else: ",
         ),
         (
+            fields(r#"provider = { path = "k", map = "@host" }"#),
+            "x.toml:4: fields.provider.map: needs a table of words, or `@hosts`",
+        ),
+        (
             fields(r#"layer = { const = "upstrem" }"#),
             "fields.layer.const: did you mean `upstream`?",
         ),

@@ -16,6 +16,8 @@ mod apps;
 mod attempts;
 #[path = "formats_corpus/check.rs"]
 mod check;
+#[path = "formats_corpus/counts.rs"]
+mod counts;
 #[path = "formats_corpus/dumps.rs"]
 mod dumps;
 #[path = "formats_corpus/export_variants.rs"]
@@ -32,5 +34,7 @@ mod metric_variants;
 mod observability;
 #[path = "formats_corpus/refusals.rs"]
 mod refusals;
+#[path = "formats_corpus/stages.rs"]
+mod stages;
 #[path = "formats_corpus/trace_variants.rs"]
 mod trace_variants;

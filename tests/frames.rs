@@ -268,6 +268,58 @@ fn lines_of_two_streams_are_put_together_apart() {
     assert_eq!((paid(&torn).len(), faults(&torn).len()), (0, 2));
 }
 
+/// A line in three parts, as what splits it says so; between them a line of another stream.
+fn in_parts(part: impl Fn(&str, usize) -> String, other: &str) -> String {
+    let (one, rest) = RECORD.split_at(40);
+    let (two, three) = rest.split_at(20);
+    let parts = [part(one, 0), other.to_owned(), part(two, 1), part(three, 2)];
+    parts.join("\n") + "\n"
+}
+
+#[test]
+fn the_last_part_of_a_line_says_so_in_its_own_way() {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    // A part that a newline ends has no mark.
+    let journal = |part: &str, number: usize| {
+        let mark = if number < 2 { r#","_LINE_BREAK":"line-max""# } else { "" };
+        format!(r#"{{"__CURSOR":"c","_STREAM_ID":"s1","MESSAGE":{}{mark}}}"#, text(part))
+    };
+    let beside = r#"{"__CURSOR":"c","_STREAM_ID":"s2","MESSAGE":"words"}"#;
+    // The last part is marked as the others are; `stderr` has the same container.
+    let fluentd = |part: &str, number: usize| {
+        let last = number == 2;
+        format!(
+            r#"{{"container_id":"c","container_name":"/gw","source":"stdout","log":{},"partial_message":"true","partial_id":"p","partial_ordinal":"{number}","partial_last":"{last}"}}"#,
+            text(part)
+        )
+    };
+    let stderr = r#"{"container_id":"c","container_name":"/gw","source":"stderr","log":"words"}"#;
+    for times in [1, 40] {
+        for record in [in_parts(journal, beside), in_parts(fluentd, stderr)] {
+            let batch = read(record.repeat(times).as_bytes());
+            assert_eq!((paid(&batch).len(), faults(&batch)), (times, vec![]), "{record}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_says_nothing_hides_nothing() {
+    let plain = paid(&read(RECORD.as_bytes()));
+    for key in ["msg", "message", "log", "event", "line", "payload", "result"] {
+        for blank in ["", " ", "\\n", " \\r\\n"] {
+            let within = format!(r#"{{"level":"info","{key}":"{blank}","llm":{RECORD}}}"#);
+            assert_eq!(paid(&read(within.as_bytes())), plain, "{within}");
+            let text = serde_json::Value::from(RECORD);
+            let beside = format!(r#"{{"level":"info","{key}":"{blank}","textPayload":{text}}}"#);
+            assert_eq!(paid(&read(beside.as_bytes())), plain, "{beside}");
+        }
+    }
+    // A line of a program that printed nothing.
+    let empty = r#"{"log":"\n","stream":"stdout","time":"2026-11-20T15:30:09Z"}"#;
+    let said = &read(empty.as_bytes()).items[0].seen;
+    assert!(matches!(said, Observation::Ignored { reason: "blank" }), "{said:?}");
+}
+
 #[test]
 fn a_split_line_without_end_is_bounded_and_counted() {
     let part = format!("2026-11-20T15:30:09Z stdout P {}\n", "x".repeat(16 * 1024));

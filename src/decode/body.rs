@@ -5,7 +5,7 @@ use super::eval::{Line, Scratch};
 use super::formats::{Format, Formats};
 use super::frame::packed::{self, Unpacked};
 use super::headers::HeaderBag;
-use super::map::Field;
+use super::map::{Cond, Field, Spot};
 use super::moment::Around;
 use super::status;
 use super::tokens::{larger, tier, tokens};
@@ -132,7 +132,9 @@ impl Body {
         word(Field::FinishReason, &mut self.finish_reason);
         let said = line.text(line.alts(map, Field::ServiceTier), scratch, |word| Some(tier(word)));
         self.tier = said.or(self.tier);
-        for alt in line.alts(map, Field::ErrorText) {
+        let applies = |when: &Cond<Spot>| line.holds(when);
+        let texts = line.alts(map, Field::ErrorText);
+        for alt in texts.filter(|alt| alt.when.as_ref().is_none_or(applies)) {
             if let Some(value) = line.value(alt).filter(|value| is_error(*value)) {
                 let room = ERROR_LIMIT.saturating_sub(self.error.len());
                 self.error.extend(value.raw.iter().take(room));

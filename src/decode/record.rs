@@ -26,7 +26,7 @@ use super::map::{Cond, Counts, Field, Map, Spot};
 use super::moment::Around;
 use super::names::Named;
 use super::status::Told;
-use super::tokens::{tier, tokens};
+use super::tokens::{tier, together, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
     Batch, Caller, Claim, Cost, CostSource, Dedup, FaultReason, Keep, NameKind, Names, NanoUsd,
@@ -275,7 +275,7 @@ impl Recorder {
             return place.quarantine(out, reason);
         }
         let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
-        request.tokens = tokens(line, map).or(self.body.tokens);
+        request.tokens = together(tokens(line, map), self.body.tokens);
         let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
         let used = paid || request.tokens.output > Some(0);
         let told = status.map_or_else(|| self.status(map, line, used), Told::Code);

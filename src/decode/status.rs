@@ -66,7 +66,12 @@ pub(super) fn told(text: &str) -> Told {
 
 /// Whether it is a word of what went well or goes on.
 pub(super) fn is_fine(text: &str) -> bool {
-    is_well(text) || GOES_ON.iter().chain(TRUE).any(|known| is_spelling(text, known))
+    is_well(text) || goes_on(text) || OTHER.iter().chain(TRUE).any(|known| is_spelling(text, known))
+}
+
+/// Whether it is a word of what has not ended yet.
+pub(super) fn goes_on(text: &str) -> bool {
+    GOES_ON.iter().any(|known| is_spelling(text, known))
 }
 
 /// Whether it is a word of what went well.
@@ -161,8 +166,11 @@ const WELL: &[&str] = &[
     "2xx",
     "3xx",
 ];
-/// Words of what goes on, or how an answer ended that came.
-const GOES_ON: &[&str] = &[
+/// Words of what has not ended yet.
+const GOES_ON: &[&str] =
+    &["pending", "queued", "started", "running", "processing", "inprogress", "streaming"];
+/// Words of how an answer ended that came, or of what may be anything.
+const OTHER: &[&str] = &[
     "ended",
     "stop",
     "stopped",
@@ -170,13 +178,6 @@ const GOES_ON: &[&str] = &[
     "toolcalls",
     "endturn",
     "incomplete",
-    "pending",
-    "queued",
-    "started",
-    "running",
-    "processing",
-    "inprogress",
-    "streaming",
     "accepted",
     "created",
     "cached",

@@ -50,7 +50,7 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         // Embeddings have no output, and Gemini leaves out what is zero.
         tokens.output = Some(0);
     }
-    let cached = tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0));
+    let cached = cached(&tokens);
     // A part larger than the whole was counted apart from it, as Anthropic does.
     let apart = tokens.input.is_some_and(|input| cached > input);
     if map.tokens.add_cache || apart {
@@ -61,6 +61,26 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         tokens.output = tokens.output.map(|output| output.saturating_add(reasoning));
     }
     tokens
+}
+
+/// What fields and the counts of a body say of one call. What a field says stands; but of a
+/// part that only the body tells it is sure in the body alone that the whole holds it.
+pub(super) fn together(fields: Tokens, body: Tokens) -> Tokens {
+    let mut all = fields.or(body);
+    if cached(&body) > cached(&fields) {
+        let Tokens { input, cached_input, cache_write, cache_write_1h, .. } = larger(fields, body);
+        all = Tokens { input, cached_input, cache_write, cache_write_1h, ..all };
+    }
+    if body.reasoning > fields.reasoning {
+        let Tokens { output, reasoning, .. } = larger(fields, body);
+        all = Tokens { output, reasoning, ..all };
+    }
+    all
+}
+
+/// Tokens of the input that came from a cache or went into one.
+fn cached(tokens: &Tokens) -> u64 {
+    tokens.cached_input.unwrap_or(0).saturating_add(tokens.cache_write.unwrap_or(0))
 }
 
 /// Whether reasoning was counted apart from the output, as xAI does: it is more

@@ -73,7 +73,7 @@ pub fn said(line: &str) -> String {
     text
 }
 
-fn check(rows: &[(&str, &str)]) {
+pub fn check(rows: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (line, expected) in rows {
         let line = line.replace('\n', "");

@@ -32,7 +32,6 @@ fn a_status_is_a_number_a_status_line_or_a_word() {
         (json!({"status": "TooManyRequests"}), None, Some(K::RateLimit)),
         (json!({"status": "FAILED"}), None, Some(K::Error)),
         (json!({"status": "ok"}), None, None),
-        (json!({"status": "pending"}), None, None),
         (json!({"response": {"status": 503}}), Some(503), Some(K::Unavailable)),
         (json!({"code": 429}), Some(429), Some(K::RateLimit)),
         (json!({"code": 1300}), None, None),

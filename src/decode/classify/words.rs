@@ -22,6 +22,8 @@ pub(super) const GATEWAY: &[Needle] = &needles([
     "limit type: ",
     "crossed tpm / rpm",
     "tokenlimitexceeded",
+    "openaitokenquotaexceeded",
+    "out of call volume quota",
 ]);
 
 /// Words of a provider, also where a gateway passes them on.
@@ -127,6 +129,8 @@ pub(super) const RULES: &[Rule] = &[
             "insufficient_quota",
             "exceeded_current_quota",
             "servicequotaexceeded",
+            "tokenquotaexceeded",
+            "call volume quota",
             "billing_not_active",
             "billing_disabled",
             "billing_error",

@@ -40,6 +40,18 @@ pub(super) enum Payload<'t> {
     Missing,
 }
 
+impl Payload<'_> {
+    /// Whether it is a text of nothing but white space.
+    fn is_blank(self) -> bool {
+        let Payload::Text(text) = self else { return false };
+        let mut rest = text.raw.trim_ascii_start();
+        while let [b'\\', b'n' | b'r' | b't', more @ ..] = rest {
+            rest = more.trim_ascii_start();
+        }
+        rest.is_empty()
+    }
+}
+
 /// How sure it is that an object is but an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
@@ -47,7 +59,7 @@ pub(super) enum Trust {
     Sure,
     /// It may have fields of its own, and a format may know it.
     Perhaps,
-    /// It has something to say about money.
+    /// It has something to say about money, or all it says stands beside what it carries.
     No,
 }
 
@@ -77,6 +89,10 @@ enum Role {
     Stream,
     /// Whether the line goes on in the next.
     Goes,
+    /// Which parts are of one line.
+    PartOf,
+    /// Whether it is the last part.
+    Last,
     /// Only carriers write this.
     Mark,
     /// What sort of entry it is, to a carrier that says so.
@@ -101,6 +117,8 @@ impl<'t> Envelope<'t> {
             (Others::Money, _) => Trust::No,
             _ if seen.transported => Trust::Sure,
             (Others::None, true) => Trust::Sure,
+            // A message that says nothing is not what such a line is about.
+            (Others::Some, _) if payload.is_blank() && seen.goes.is_none() => Trust::No,
             _ => Trust::Perhaps,
         };
         let part = seen.part(payload, trust);
@@ -125,6 +143,7 @@ struct Seen<'t> {
     host: Option<Value<'t>>,
     stream: Option<Value<'t>>,
     goes: Option<More>,
+    part_of: Option<Value<'t>>,
     others: Others,
     marked: bool,
     /// It is what a transport hands over, whatever else that says of it.
@@ -181,9 +200,13 @@ impl<'t> Seen<'t> {
             }
             Role::Goes => {
                 let follows = matches!(value.raw, b"P" | b"true" | b"line-max");
-                self.goes = Some(if follows { More::Follows } else { More::Ends });
+                let more = if follows { More::Follows } else { More::Ends };
+                self.goes = self.goes.or(Some(more));
                 self.marked = true;
             }
+            Role::PartOf if value.is_text() => self.part_of = Some(value),
+            // Each part says that it is one, the last as well.
+            Role::Last if value.raw == b"true" => self.goes = Some(More::Ends),
             Role::Mark => {
                 self.marked = true;
                 if value.kind == Kind::Object && self.host.is_none() {
@@ -198,7 +221,7 @@ impl<'t> Seen<'t> {
                 }
             }
             Role::Transport => self.transported = true,
-            Role::Known => {}
+            Role::Known | Role::PartOf | Role::Last => {}
             _ if speaks_of_money(key) => self.others = Others::Money,
             _ if self.others == Others::None => self.others = Others::Some,
             _ => {}
@@ -218,7 +241,7 @@ impl<'t> Seen<'t> {
             None => true,
             // `log` and `message` may be objects about the file they came from.
             Some((known, Payload::Object(_))) => known != b"jsonPayload",
-            Some(_) => false,
+            Some((_, known)) => known.is_blank(),
         };
         if better {
             self.payload = Some((key, payload));
@@ -246,19 +269,22 @@ impl<'t> Seen<'t> {
         true
     }
 
+    /// Where what it carries belongs to, if that may be a part of a line. Who says that
+    /// more follows may say nothing of the last part.
     fn part(&self, payload: Payload<'t>, trust: Trust) -> Option<Part<'t>> {
-        let stream = self.stream.map_or(&b""[..], |value| value.raw);
+        let stream = self.part_of.or(self.stream).map_or(&b""[..], |value| value.raw);
         if let Some(more) = self.goes {
             return Some(Part { stream, more });
         }
         let docker = trust == Trust::Sure
             && matches!(self.payload, Some((b"log", _)))
             && matches!(stream, b"stdout" | b"stderr");
-        let Payload::Text(text) = payload else { return None };
-        docker.then(|| {
-            let whole = text.raw.ends_with(b"\\n") || !may_be_split(text.raw);
-            Part { stream, more: if whole { More::Ends } else { More::Follows } }
-        })
+        let is_split = match payload {
+            Payload::Text(text) => docker && !text.raw.ends_with(b"\\n") && may_be_split(text.raw),
+            _ => false,
+        };
+        let more = if is_split { More::Follows } else { More::Ends };
+        (self.marked && !stream.is_empty()).then_some(Part { stream, more })
     }
 }
 
@@ -302,6 +328,8 @@ fn role(key: &[u8], kind: Kind) -> Role {
         b"logtag" | b"_p" | b"partial_message" | b"CONTAINER_PARTIAL_MESSAGE" | b"_LINE_BREAK" => {
             Role::Goes
         }
+        b"partial_id" | b"CONTAINER_PARTIAL_ID" => Role::PartOf,
+        b"partial_last" | b"CONTAINER_PARTIAL_LAST" => Role::Last,
         b"logStreamName" | b"logGroupName" | b"logStream" | b"logGroup" | b"ingestionTime"
         | b"@logStream" | b"@log" | b"@ptr" | b"eventId" | b"messageType" | b"insertId"
         | b"logName" | b"receiveTimestamp" | b"kubernetes" | b"docker" | b"source_type"
@@ -339,9 +367,7 @@ fn role(key: &[u8], kind: Kind) -> Role {
         | b"searchedLogStreams"
         | b"@version"
         | b"container_created_at"
-        | b"partial_id"
         | b"partial_ordinal"
-        | b"partial_last"
         | b"@ingestionTime"
         | b"image"
         | b"tags"

@@ -7,22 +7,24 @@ use crate::domain::time::NANOS_PER_S;
 use crate::scan::number;
 use memchr::memmem;
 
-/// What stands before a wait.
+/// What stands before a wait, in any letter case.
 const BEFORE_WAIT: &[&str] = &[
     "try again in ",
     "try again after ",
     "retry in ",
     "retry after ",
-    "Retry after ",
     "reset after ",
+    "replenished in ",
 ];
+/// What may stand between the parts of a span of time.
+const BETWEEN: &[&str] = &[" and ", ", and ", ", ", " "];
 /// Time units as words, in nanoseconds.
 const UNITS: &[(&str, i128)] = &[
     ("millisecond", 1_000_000),
     ("ms", 1_000_000),
     ("second", 1_000_000_000),
     ("sec", 1_000_000_000),
-    ("minute", 60_000_000_000),
+    ("min", 60_000_000_000),
     ("hour", 3_600_000_000_000),
     ("day", 86_400_000_000_000),
 ];
@@ -67,7 +69,8 @@ const LIMITED_BY: &[(&str, LimitedBy)] = &[
 /// The wait a message recommends, in nanoseconds.
 pub(super) fn wait(text: &[u8]) -> Option<i64> {
     BEFORE_WAIT.iter().find_map(|before| {
-        let at = memmem::find(text, before.as_bytes())?;
+        let is_it = |words: &[u8]| words.eq_ignore_ascii_case(before.as_bytes());
+        let at = text.windows(before.len()).position(is_it)?;
         duration(text.get(at + before.len()..)?)
     })
 }
@@ -138,19 +141,45 @@ pub(super) fn number(text: &[u8]) -> Option<(&[u8], &[u8])> {
     text.split_at_checked(len).filter(|(digits, _)| !digits.is_empty())
 }
 
-/// `50.597142857s.`, `1m26.4s`, `1 seconds`, `20 minutes`.
+/// `50.597142857s.`, `1m26.4s`, `1 seconds`, `2 hours and 5 minutes`, `03:14:17`.
 fn duration(text: &[u8]) -> Option<i64> {
-    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'.'));
+    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || b".:".contains(b)));
     let word = text.get(..end.unwrap_or(text.len()))?;
     let word = word.strip_suffix(b".").unwrap_or(word);
-    if let Some(nanos) = reset::span(word) {
+    if let Some(nanos) = reset::span(word).or_else(|| clock(word)) {
         return Some(nanos);
     }
+    let (mut total, mut rest, mut smaller_than) = (0_i128, text, i128::MAX);
+    while let Some((nanos, unit, behind)) = part(rest).filter(|(_, unit, _)| *unit < smaller_than) {
+        (total, smaller_than, rest) = (total.checked_add(nanos)?, unit, behind);
+        let Some(next) = BETWEEN.iter().find_map(|word| rest.strip_prefix(word.as_bytes())) else {
+            break;
+        };
+        rest = next;
+    }
+    i64::try_from(total).ok().filter(|_| smaller_than < i128::MAX)
+}
+
+/// `20 minutes`: how long that is and its unit, in nanoseconds, and what stands behind it.
+fn part(text: &[u8]) -> Option<(i128, i128, &[u8])> {
     let (digits, rest) = number(text)?;
     let rest = rest.trim_ascii_start();
     let unit = UNITS.iter().find(|(name, _)| rest.starts_with(name.as_bytes()))?.1;
     let nanos = number::decimal(digits).ok()?.checked_mul(unit)? / i128::from(NANOS_PER_S);
-    i64::try_from(nanos).ok()
+    let letters = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    Some((nanos, unit, rest.get(letters..)?))
+}
+
+/// `03:14:17`, and behind days `1.03:14:17`, as .NET writes a span of time.
+fn clock(word: &[u8]) -> Option<i64> {
+    let word = str::from_utf8(word).ok()?;
+    let (hours, rest) = word.split_once(':')?;
+    let (minutes, seconds) = rest.split_once(':')?;
+    let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
+    let read = |digits: &str| digits.parse::<u32>().ok().map(i64::from);
+    let hours = read(days)?.checked_mul(24)?.checked_add(read(hours)?)?;
+    let seconds = hours.checked_mul(3600)?.checked_add(read(minutes)? * 60 + read(seconds)?)?;
+    seconds.checked_mul(NANOS_PER_S)
 }
 
 #[cfg(test)]
@@ -166,12 +195,17 @@ mod tests {
             ("try again in 1m26.4s", 86.4),
             ("Please try again in 20 minutes.", 1200.0),
             ("try again in 846ms", 0.846),
+            ("Rate limit is exceeded. Try again in 26 seconds.", 26.0),
+            ("Try again in 13 hours 56 minutes.", 50_160.0),
+            ("try again in 2 minutes and 30 seconds", 150.0),
+            ("try again in 2 days, 3 hours, and 4 minutes.", 183_840.0),
+            ("try again in 1 minute 5 hours ago", 60.0),
+            ("Quota will be replenished in 03:14:17.", 11_657.0),
+            ("Quota will be replenished in 1.03:14:17.", 98_057.0),
         ] {
-            let wait = wait(text.as_bytes()).unwrap();
-            assert!(
-                (f64::from(i32::try_from(wait / 1000).unwrap()) / 1e6 - seconds).abs() < 1e-5,
-                "{text}"
-            );
+            let wait = u64::try_from(wait(text.as_bytes()).unwrap()).unwrap();
+            let wait = std::time::Duration::from_nanos(wait).as_secs_f64();
+            assert!((wait - seconds).abs() < 1e-5, "{text}: {wait}");
         }
         assert_eq!(wait(b"try again in a while"), None);
         assert_eq!(wait(b"Please try again later"), None);

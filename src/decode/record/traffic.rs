@@ -8,6 +8,7 @@ use crate::decode::classify::speaks_of_models;
 use crate::decode::endpoint::{self, Method};
 use crate::decode::eval::Line;
 use crate::decode::map::{Field, Map, Spot};
+use crate::decode::status;
 use crate::domain::{Batch, ErrorKind, Observation, Outcome, Request, Tokens};
 
 use super::Place;
@@ -42,12 +43,21 @@ impl Recorder {
             );
             return place.push(out, Observation::Ignored { reason: "not_a_call" });
         }
-        if self.only_asks(map, line, request) {
+        let reason = if self.only_asks(map, line, request) {
             self.note_ignored("its method calls no model");
-            if self.report.limits.is_empty() {
-                return place.push(out, Observation::Ignored { reason: "not_a_call" });
+            Some("not_a_call")
+        } else if self.goes_on(map, line, request) {
+            self.note_ignored("the call goes on; a line of its end counts");
+            Some("goes_on")
+        } else {
+            None
+        };
+        match reason {
+            Some(reason) if self.report.limits.is_empty() => {
+                return place.push(out, Observation::Ignored { reason });
             }
-            return self.push_limits(map, request.at, place, out);
+            Some(_) => return self.push_limits(map, request.at, place, out),
+            None => {}
         }
         self.endpoint(map, line, request);
         self.push(map, line, request, place, out);
@@ -77,6 +87,19 @@ impl Recorder {
         }
         let mut paths = line.alts(map, Field::Endpoint).filter_map(|alt| line.value(alt));
         paths.any(|path| method.only_asks(path.text(self.scratch.escapes())))
+    }
+
+    /// Whether it says that the call has not ended, and nothing that only an end tells.
+    fn goes_on(&mut self, map: &Map<Spot>, line: Line<'_>, request: &Request) -> bool {
+        let ended = request.status.is_some()
+            || request.failure.kind.is_some()
+            || request.cost.is_some()
+            || request.tokens.output.is_some_and(|output| output > 0);
+        let mut says = |field| {
+            let word = |word: &str| status::goes_on(word).then_some(());
+            line.text(line.alts(map, field), &mut self.scratch, word).is_some()
+        };
+        !ended && (says(Field::Status) || says(Field::ErrorKind))
     }
 
     /// Whether it says what only a call of a model has.

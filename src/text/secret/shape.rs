@@ -30,7 +30,7 @@ enum Sign {
 }
 
 /// Longer prefixes before the shorter ones they start with.
-const VENDORS: [(&str, Sign); 44] = [
+const VENDORS: [(&str, Sign); 46] = [
     ("sk-ant-api03-", Sign::Sure),
     ("sk-ant-admin01-", Sign::Sure),
     ("sk-ant-oat01-", Sign::Sure),
@@ -47,6 +47,8 @@ const VENDORS: [(&str, Sign); 44] = [
     ("AIza", Sign::Likely),
     ("AQ.Ab", Sign::Likely),
     ("ya29.", Sign::Likely),
+    ("ABSK", Sign::Likely),
+    ("bedrock-api-key-", Sign::Likely),
     ("xai-", Sign::Likely),
     ("gsk_", Sign::Likely),
     ("csk-", Sign::Likely),
@@ -76,6 +78,9 @@ const VENDORS: [(&str, Sign); 44] = [
     ("xoxs-", Sign::Likely),
     ("eyJ", Sign::Likely),
 ];
+
+/// Prefixes of keys that go on in base64.
+const BASE64: [&str; 2] = ["ABSK", "bedrock-api-key-"];
 
 /// Names whose value is a secret, before `=` or `:`.
 const NAMES: [(&str, Sign); 24] = [
@@ -153,7 +158,8 @@ fn behind_vendor(text: &str, at: usize) -> Option<Range<usize>> {
     let (prefix, sign) = VENDORS.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
     let start = at + prefix.len();
     let body = text.get(start..)?;
-    let body = body.get(..token_len(body))?;
+    let end = if BASE64.contains(prefix) { base64_len(body) } else { token_len(body) };
+    let body = body.get(..end)?;
     let sure = match sign {
         Sign::Sure => body.len() >= 8 || is_short_key(body),
         Sign::Likely => body.len() >= 16 && looks_random(body),
@@ -230,6 +236,11 @@ fn token_len(text: &str) -> usize {
     let end = text.bytes().position(|b| !(b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
     let token = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
     token.trim_end_matches('.').len()
+}
+
+fn base64_len(text: &str) -> usize {
+    let end = text.bytes().position(|b| !(b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
+    end.unwrap_or(text.len())
 }
 
 /// The value up to a space, quote, or separator; nothing if it is masked already.

@@ -88,6 +88,8 @@ impl Reader {
             }
             if value.get_ref().as_str() == Some(HOSTS) {
                 alt.map = hosts();
+            } else if value.get_ref().is_str() {
+                return Err(error(value, &key, format!("needs a table of words, or `{HOSTS}`")));
             } else {
                 for (word, given) in table(value, &key)? {
                     let to = scalar(given, &key)?;
