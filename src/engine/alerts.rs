@@ -319,9 +319,13 @@ impl Rulebook {
 
     /// Put a name on a live alert. Answers whether there is such an alert.
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
+        let mut live = self.live.values_mut();
+        let Some(alert) = live.find(|a| a.rule.name == rule && a.labels == *labels) else {
+            return false;
+        };
+        alert.acked_by = Some(by.to_owned());
         self.changed = true;
-        let found = self.live.values_mut().find(|a| a.rule.name == rule && a.labels == *labels);
-        found.map(|alert| alert.acked_by = Some(by.to_owned())).is_some()
+        true
     }
 
     /// A rule's trip of that scope was not carried out: ask again at `again`. What does
@@ -332,8 +336,8 @@ impl Rulebook {
                 && alert.instance.phase() == Phase::Firing
                 && alert.trips_scope(scope)
         };
-        self.changed = true;
         for alert in self.live.values_mut().filter(|alert| asked(alert)) {
+            self.changed = true;
             alert.instance.withhold(again);
             alert.withheld = Some((why, scope.to_owned()));
             alert.brake = None;
