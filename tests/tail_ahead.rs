@@ -172,6 +172,26 @@ fn copied_and_cut_meanwhile() {
     assert_eq!(rig.again, rig.ahead);
 }
 
+/// It is not how long one log is that makes the present late.
+#[test]
+fn many_logs_together_are_far_behind() {
+    let mut rig = Rig::new(&["*.log"]);
+    let names = ["a.log", "b.log", "c.log"];
+    let mut writers = names.map(|name| rig.writer(name));
+    for writer in &mut writers {
+        rig.lines(writer, PAST);
+    }
+    let short = fs::metadata(rig.path("a.log")).unwrap().len();
+    rig.ahead_beyond = 2 * short;
+    rig.start();
+    look(&mut rig);
+    for writer in &mut writers {
+        is_heard_ahead(&mut rig, writer);
+    }
+    rig.assert_exact("in the end");
+    assert_eq!(rig.again, rig.ahead);
+}
+
 #[test]
 fn truncated_and_rewritten_meanwhile() {
     let (mut rig, mut writer) = behind(0);

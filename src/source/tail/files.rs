@@ -1,5 +1,5 @@
 //! Which path of a source leads to which open file, and the files that no path
-//! leads to any more. It opens and reads nothing.
+//! leads to any more. It asks where paths lead, and opens and reads nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, Metadata};
@@ -15,8 +15,8 @@ use super::disk::{self, Changed};
 use super::file::Followed;
 use super::generation::FileId;
 use crate::domain::{Mono, Progress};
-use crate::source::SourceState;
 use crate::source::glob::Found;
+use crate::source::{BLOCK, SourceState};
 
 /// Something to read on.
 pub enum Reading<'a> {
@@ -49,6 +49,12 @@ struct Slot {
 }
 
 impl Slot {
+    /// Bytes to be read before what came to its file since the start.
+    fn past(&self) -> u64 {
+        let own = self.file.as_ref().map_or(0, Followed::past);
+        own + self.older.iter().map(Older::behind).sum::<u64>()
+    }
+
     fn files_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
         self.older.iter_mut().filter_map(Older::file_mut).chain(self.file.as_mut())
     }
@@ -247,13 +253,13 @@ impl Files {
         all.filter(|reading| !matches!(reading, Reading::File(file) if !file.readable()))
     }
 
-    /// Files that paths lead to and of whose present nothing will be read before so many
-    /// bytes of the past.
+    /// Files that paths lead to and that have a past to be read, where there are more than
+    /// so many bytes of that over all of them. What the next block ends is none.
     pub fn far_behind(&mut self, bytes: u64) -> impl Iterator<Item = &mut Followed> {
+        let is_far = self.paths.values().map(Slot::past).sum::<u64>() > bytes;
         self.paths.values_mut().filter_map(move |slot| {
-            let file = slot.file.as_mut()?;
-            let past = file.past() + slot.older.iter().map(Older::behind).sum::<u64>();
-            (past > bytes && file.can_look_ahead()).then_some(file)
+            let is_worth_it = is_far && slot.past() > bytes.min(BLOCK as u64);
+            slot.file.as_mut().filter(|file| is_worth_it && file.can_look_ahead())
         })
     }
 
