@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::ahead::Borders;
 use super::archive::{self, Archive};
 use super::consumed::Consumed;
 use super::disk;
@@ -412,7 +413,8 @@ impl Rest {
         let lines = lines_after(self.past.as_ref(), sink);
         let mut older = match self.at {
             At::Packed(found) => {
-                let mut archive = found.open(path, lines, origin)?;
+                let end = if origin == Origin::Backlog { u64::MAX } else { 0 };
+                let mut archive = found.open(path, lines, Borders::backlog(end))?;
                 archive.content.begun(since);
                 Older::Packed(Box::new(archive))
             }

@@ -15,7 +15,7 @@ use super::generation::{FileId, Head};
 use super::known::{Again, Known, finished};
 use super::lines::Outlet;
 use super::memory::Memory;
-use crate::domain::{Origin, SourceId, Stamp};
+use crate::domain::{SourceId, Stamp};
 use crate::source::Sinks;
 
 /// How long a truncated file waits for a sibling that can't be read just now.
@@ -159,7 +159,7 @@ fn go_on_in(
             Ok(Older::Plain(Box::new(followed.lying_at(&at))))
         }
         CopyOf::Packed(found) => {
-            Ok(Older::Packed(Box::new(found.open(path, content.lines, Origin::Live)?)))
+            Ok(Older::Packed(Box::new(found.open(path, content.lines, borders)?)))
         }
     }
 }

@@ -467,10 +467,7 @@ fn step(file: &mut Followed, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'
 fn step_older(older: &mut Older, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
     match older {
         Older::Plain(file) => step(file, now, buffer, out),
-        Older::Packed(archive) => {
-            out.begin(archive.origin);
-            archive.step(now, out)
-        }
+        Older::Packed(archive) => archive.step(now, out),
     }
 }
 
