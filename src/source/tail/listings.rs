@@ -104,6 +104,9 @@ impl Listings {
         // A link's target has siblings of its own.
         if let Some(target) = path.canonicalize().ok().filter(|target| target != path) {
             found.extend(self.beside_name(&target, orphans));
+            if path.is_symlink() {
+                found.extend(self.numbered_as(&target));
+            }
         }
         found.sort();
         found.dedup();
@@ -120,6 +123,15 @@ impl Listings {
             .find_map(|(path, _)| is_it(&path).then_some(path))
     }
 
+    /// What a link that moves on from one number or date to the next may have led to.
+    fn numbered_as(&mut self, target: &Path) -> Vec<(PathBuf, u64)> {
+        let (dir, Some(name)) = (dir_of(target), target.file_name()) else { return Vec::new() };
+        let is_like =
+            |other: &OsStr| other != name && without_numbers(other) == without_numbers(name);
+        let others = self.entries(dir).named.iter().filter(|(other, _)| is_like(other));
+        others.map(|(other, inode)| (dir.join(other), *inode)).collect()
+    }
+
     fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
         let dirs: Vec<PathBuf> = self.dirs(path).map(Path::to_owned).collect();
         dirs.iter().flat_map(|dir| self.named_in(dir, path, orphans)).collect()
@@ -127,8 +139,7 @@ impl Listings {
 
     fn named_in(&mut self, dir: &Path, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
         let Some(name) = path.file_name() else { return Vec::new() };
-        let Entries { named: entries, by_inode } =
-            self.read.entry(dir.to_owned()).or_insert_with(|| Entries::of(dir));
+        let Entries { named: entries, by_inode } = self.entries(dir);
         let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
         let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
         let behind = entries.get(from..).unwrap_or_default();
@@ -149,6 +160,18 @@ impl Listings {
         }
         found
     }
+
+    fn entries(&mut self, dir: &Path) -> &mut Entries {
+        self.read.entry(dir.to_owned()).or_insert_with(|| Entries::of(dir))
+    }
+}
+
+/// A name with one digit for each number.
+fn without_numbers(name: &OsStr) -> Vec<u8> {
+    let mut bytes: Vec<u8> = name.as_encoded_bytes().to_vec();
+    bytes.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|digit| *digit = b'0');
+    bytes.dedup_by(|next, byte| *next == b'0' && *byte == b'0');
+    bytes
 }
 
 /// Where a path's siblings are.
