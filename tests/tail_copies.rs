@@ -182,6 +182,31 @@ fn logs_that_begin_alike_are_logs_of_their_own() {
     rig.assert_exact("a long beginning");
 }
 
+/// What a source read that is no more is nothing that this one misses.
+#[test]
+fn what_another_source_has_left_is_not_missed_at_a_path_of_our_own() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.spec.name = "other".into();
+    rig.start();
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 700);
+    rig.settle();
+    let (left, ours) = (rig.store.all(), std::mem::take(&mut rig.spec.name));
+    assert_eq!((left.len(), ours.as_str()), (1, "other"));
+    fs::remove_file(rig.path("app.log")).unwrap();
+    // Ours was there all the time.
+    let mut rig = Rig { store: tail_rig::Store::default(), ..rig };
+    rig.spec.name = "test".into();
+    rig.start();
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 200);
+    rig.settle();
+    rig.left_by_others = left;
+    rig.start();
+    rig.assert_exact("the other one is gone");
+    assert_eq!(findings(&rig), [""; 0]);
+}
+
 fn findings(rig: &Rig) -> Vec<&'static str> {
     rig.tail().statuses()[0].findings.iter().map(|finding| finding.kind).collect()
 }
