@@ -9,7 +9,7 @@ use super::ahead::Borders;
 use super::chain::Older;
 use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
-use super::file::Followed;
+use super::file::{Followed, UNENDED};
 use super::files::Files;
 use super::generation::{FileId, Head};
 use super::known::{Again, Known, finished};
@@ -54,6 +54,10 @@ pub fn restart(
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
             Err(_) => None,
         };
+        let is_given_time = now.mono.since(since) < UNENDED;
+        if is_followed && copy.is_none() && is_given_time && file.may_come_again() {
+            continue;
+        }
         let (torn, changed, unread) = (file.pending(), file.changed(), file.behind());
         let was_empty = file.is_empty();
         let (content, borders) = file.restart(sinks(id, &file.content.path));

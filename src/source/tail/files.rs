@@ -12,7 +12,7 @@ use super::archive::Archive;
 use super::chain::{Held, Older};
 use super::consumed::Consumed;
 use super::disk::{self, Changed};
-use super::file::Followed;
+use super::file::{Followed, Proof};
 use super::generation::FileId;
 use crate::domain::{Mono, Progress};
 use crate::source::glob::Found;
@@ -109,12 +109,16 @@ impl Files {
         }
         if let Some(mut old) = mem::replace(&mut slot.file, file) {
             old.left_behind(now);
+            if old.is_empty() {
+                // It may be done with, and no copy of anything.
+                old.proof = Proof::Short;
+            }
             // Nothing newer is begun before all that is older was: to another run
             // it would look as if all of it had been read.
             if slot.older.is_empty() {
                 self.drained.push(old);
             } else {
-                old.proven = true;
+                old.proof = Proof::Given;
                 slot.older.push_back(Older::Plain(Box::new(old)));
             }
         }
@@ -135,14 +139,14 @@ impl Files {
     /// Take the files that may be copies of others, each with the path that leads to it.
     pub fn take_unproven(&mut self) -> Vec<(Option<PathBuf>, Followed)> {
         let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
-            // What comes first to an empty one tells.
-            let is_filled = |file: &mut Followed| !file.is_empty() || file.cut.is_some();
-            let is_due = |file: &mut Followed| !file.proven && file.failed.is_none();
-            let file = slot.file.take_if(|file| is_due(file) && is_filled(file))?;
+            let file = slot.file.take_if(|file| file.is_to_be_proven())?;
             Some((Some(path.clone()), file))
         });
-        let drained = self.drained.extract_if(.., |file| !file.proven && file.failed.is_none());
-        slots.chain(drained.map(|file| (None, file))).collect()
+        let drained = self.drained.extract_if(.., |file| file.is_to_be_proven());
+        let mut unproven: Vec<_> = slots.chain(drained.map(|file| (None, file))).collect();
+        // The little that is there of one may begin another one of them.
+        unproven.sort_by_key(|(_, file)| file.is_short());
+        unproven
     }
 
     /// Go on with what was taken.

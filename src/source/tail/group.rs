@@ -12,20 +12,22 @@ use super::chain::{self, Older};
 use super::consumed::Consumed;
 use super::cut;
 use super::disk::{self, Buffer, Changed};
-use super::file::{self, Followed, Step};
+use super::file::{Followed, Step};
 use super::files::{Files, Reading};
 use super::findings::Finding;
-use super::generation::FileId;
+use super::generation::{FileId, Generation as Content};
 use super::handles::Handles;
 use super::known::Known;
-use super::lines::{Counters, Deliver, Keep, Outlet};
+use super::lines::{Counters, Deliver, Keep, Lines, Outlet};
 use super::listings::Listings;
 use super::memory::Memory;
 use super::own;
 use super::{Left, ROTATE_WAIT, Turn};
 use crate::domain::{Batch, Checkpoint, Generation, Origin, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
-use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
+use crate::source::{
+    LineSink, STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start,
+};
 
 /// Idle files are closed after this time, if there are too many of them.
 const IDLE: Duration = Duration::from_secs(1);
@@ -166,7 +168,7 @@ impl Group {
         }
         // Before the first that comes to an empty file is read: what came before it.
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
-        own::prove(self.id, &mut self.files, &mut self.memory, sinks);
+        own::prove(self.id, &mut self.files, &mut self.memory, now.mono, sinks);
         let mut turn = Turn::Idle;
         if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
             self.files.open_mut().for_each(|file| handles.opened(file));
@@ -378,8 +380,7 @@ impl Group {
             None => {
                 is_to_be_said = self.start == Start::End;
                 let size = was_there.map_or(meta.len(), |(_, size)| size.min(meta.len()));
-                let begun =
-                    file::from_start(path, &file, (FileId::of(meta), size), sink, self.start);
+                let begun = from_start(path, &file, (FileId::of(meta), size), sink, self.start);
                 begun.map_err(unreadable)?
             }
         };
@@ -426,6 +427,23 @@ impl Group {
             self.memory.known.add(left, Some(lost.content.id));
         }
     }
+}
+
+/// What is taken of a file that was there before anything of it is known, and was of that
+/// size then.
+fn from_start(
+    path: &Path,
+    file: &File,
+    (id, size): (FileId, u64),
+    sink: Box<dyn LineSink + Send>,
+    start: Start,
+) -> io::Result<Consumed> {
+    let generation = match start {
+        Start::Beginning => Content::new(),
+        Start::End => Content::consumed(file, disk::start_of_last_line(file, size)?)?,
+    };
+    let lines = Lines::starting_at(generation.offset(), sink);
+    Ok(Consumed::all_of(path.to_owned(), id, generation, lines))
 }
 
 /// The first of the older generations of a path is read as far as it goes.
