@@ -205,6 +205,25 @@ fn all_handles() -> Vec<fs::File> {
     std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect()
 }
 
+/// The rest of a log is in its copy, which can't be looked for just now.
+#[test]
+fn without_a_handle_left_no_copy_is_given_up() {
+    let _alone = with_256_handles();
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 300);
+    rig.settle();
+    rig.lines(&mut writer, 50);
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    writer.set_len(0).unwrap();
+    let taken = all_handles();
+    rig.settle();
+    drop(taken);
+    rig.lines(&mut writer, 50);
+    rig.assert_exact("there are handles again");
+    assert_eq!(rig.tail().statuses()[0].findings[0].kind, "copytruncate");
+}
+
 /// What can't be opened to compare it is no answer: it is tried again.
 #[test]
 fn without_a_handle_left_nothing_is_taken_for_a_copy_or_for_a_log_of_its_own() {
