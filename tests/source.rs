@@ -160,6 +160,19 @@ fn what_can_not_be_read_is_said_with_its_path() {
 }
 
 #[test]
+fn what_rotation_left_is_no_log_whichever_pattern_meets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("data")).unwrap();
+    for name in ["app.log", "app.log.1", "app.log.2.gz", "gone.log.1", "data-2026"] {
+        fs::write(path(name), "").unwrap();
+    }
+    let meant = [path("*.log"), path("*.log.*"), path("data*")];
+    let found = files(&spec(&meant.each_ref().map(PathBuf::as_path))).unwrap();
+    assert_eq!(found, ["app.log", "gone.log.1", "data-2026"].map(path));
+}
+
+#[test]
 fn a_pipe_is_delivered_as_it_comes_and_cut_lines_are_joined() {
     let long = vec![b'x'; LONG_LINE * 3];
     let pieces = [&b"one\ntw"[..], b"o\n", &long, b"yz\nlast"];

@@ -232,7 +232,9 @@ fn without_a_handle_left_nothing_is_taken_for_a_copy_or_for_a_log_of_its_own() {
     let alike: Vec<String> = (0..200).map(|_| rig.fresh_line()).collect();
     let begin = |rig: &Rig, name: &str| {
         let mut file = rig.writer(name);
-        alike.iter().for_each(|line| writeln!(file, "{line}").unwrap());
+        for line in &alike {
+            writeln!(file, "{line}").unwrap();
+        }
         file
     };
     let mut one = begin(&rig, "one.log");

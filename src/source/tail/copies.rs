@@ -48,7 +48,8 @@ impl CopyOf {
 /// could not be asked and no other is the copy.
 pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<Option<CopyOf>> {
     let path: &Path = &content.path;
-    let Some(name) = path.file_name() else { return Ok(None) };
+    let (Some(name), Some(stem)) = (path.file_name(), path.file_stem()) else { return Ok(None) };
+    let is_telling = content.generation.telling().is_some();
     let (mut found, mut unsure) = (Vec::new(), None);
     let mut entries = Vec::new();
     for dir in memory.listings.dirs(path) {
@@ -60,8 +61,9 @@ pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<
     for entry in entries {
         let is_it = |own: &FileId| own.place().1 == entry.ino();
         let is_rotated = is_rotation_of(name, &entry.file_name());
-        let is_meant = || memory.listings.is_meant(&entry.path());
-        if !is_rotated && (held.iter().any(is_it) || !is_meant()) {
+        let is_alike = || is_telling && is_rotation_of(stem, &entry.file_name());
+        let may_be = || is_alike() || memory.listings.is_meant(&entry.path());
+        if !is_rotated && (held.iter().any(is_it) || !may_be()) {
             continue;
         }
         let (file, meta) = match disk::open(&entry.path()) {

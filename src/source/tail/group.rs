@@ -76,7 +76,7 @@ impl Group {
 
     /// Whether a checkpoint is this source's alone.
     pub fn claims(&self, left: &Checkpoint) -> bool {
-        left.source == self.name && self.patterns.iter().any(|pattern| pattern.covers(&left.path))
+        left.source == self.name && Pattern::any_covers(&self.patterns, &left.path)
     }
 
     /// Go on where earlier runs have ended; `claimed` says which of their checkpoints
@@ -97,8 +97,9 @@ impl Group {
     /// Find out which files the patterns mean now.
     pub fn scan(&mut self) {
         let mut found = Found::default();
+        let is_there = |path: &Path| Pattern::any_covers(&self.patterns, path) && path.is_file();
         for pattern in &self.patterns {
-            pattern.find(&mut found, &|path| self.files.knows(path));
+            pattern.find(&mut found, &|path| self.files.knows(path) || is_there(path));
         }
         found.leave_out_packed();
         self.files.follow_only(&found);
