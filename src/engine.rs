@@ -410,9 +410,9 @@ impl Engine {
     }
 
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
-        let part = self.part();
+        let part = self.part_of(request, now);
         self.note_event(source, request.at, now);
-        let instead = match self.admit(source, request, now) {
+        let instead = match self.admit(source, request, part, now) {
             // Its readings still count; the call does not.
             Counting::Never => return,
             Counting::Anew => None,

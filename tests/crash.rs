@@ -39,20 +39,14 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
     let sandbox = Sandbox::new();
     let log = sandbox.path("gw.log");
     let (stop, stopped) = channel();
-    let mut writer = Writer::new(&log, kills / 4 + 2, Dice(seed));
-    let config = "[[cap]]\nname = \"all\"\nusd = 1000000\nperiod = \"month\"\n";
-    // What was rotated before the log was ever seen is no part of it.
-    writer.write(12);
-    let first = Daemon::start(serve(&sandbox, config, &[&log]));
-    status_until(&sandbox, "it is known", |status| writer.truth.is(status) && kept(status));
-    first.kill();
+    let writer = known_log(&sandbox, &log, kills / 4 + 2, seed);
     let writer = std::thread::spawn(move || writer.run(&stopped));
     let mut dice = Dice(seed + 1);
     for _ in 0..kills {
         if dice.below(2) == 0 {
             std::thread::sleep(Duration::from_micros(dice.below(300_000)));
         }
-        let daemon = Daemon::spawn(serve(&sandbox, config, &[&log]));
+        let daemon = Daemon::spawn(serve(&sandbox, CONFIG, &[&log]));
         // From before it has opened anything to well into its work.
         let longest = if dice.below(3) == 0 { 40_000 } else { 400_000 };
         let alive = Duration::from_micros(dice.below(longest));
@@ -61,30 +55,90 @@ fn every_call_is_counted_once_whenever_it_is_killed() {
     }
     drop(stop);
     let (truth, rotations) = writer.join().unwrap();
-    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    each_is_counted_once(&sandbox, &log, truth);
+    println!(
+        "kills survived: {kills}, lines: {}, rotations: {rotations:?}, seed: {seed}",
+        truth.requests
+    );
+}
+
+/// The present is being read ahead of a long past whenever it is killed.
+#[test]
+fn every_call_is_counted_once_though_it_is_killed_while_it_reads_ahead() {
+    let mut backlog = 32 << 20;
+    let kills = loop {
+        match killed_ahead(backlog) {
+            kills @ 2.. => break kills,
+            _ => backlog *= 2,
+        }
+        assert!(backlog <= 512 << 20, "its past is always read before anybody can look");
+    };
+    println!("{kills} of 6 kills came while it read ahead of {backlog} bytes");
+}
+
+/// How many of six kills came while the present was known and the past was not.
+fn killed_ahead(backlog: usize) -> u32 {
+    let sandbox = Sandbox::new();
+    let log = sandbox.path("gw.log");
+    let (stop, stopped) = channel();
+    let mut writer = known_log(&sandbox, &log, 0, 7);
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    writer.write_old(backlog, hour_ago);
+    let writer = std::thread::spawn(move || writer.run(&stopped));
+    let (mut dice, mut ahead) = (Dice(8), 0);
+    for _ in 0..6 {
+        let daemon = Daemon::start(serve(&sandbox, CONFIG, &[&log]));
+        let is_ahead = |source: &serde_json::Value| {
+            source["seconds_behind"].as_f64() > Some(1800.0)
+                && source["last_line_age_s"].as_f64() < Some(60.0)
+        };
+        let seen = status_until(&sandbox, "the present", |status| {
+            status["sources"][0]["last_line_age_s"].as_f64() < Some(60.0)
+        });
+        ahead += u32::from(is_ahead(&seen["sources"][0]));
+        std::thread::sleep(Duration::from_micros(dice.below(120_000)));
+        daemon.kill();
+    }
+    drop(stop);
+    let (truth, _) = writer.join().unwrap();
+    each_is_counted_once(&sandbox, &log, truth);
+    ahead
+}
+
+const CONFIG: &str = "[[cap]]\nname = \"all\"\nusd = 1000000\nperiod = \"month\"\n";
+
+/// A log of which the first lines are read: what was rotated before it was ever seen is no
+/// part of it.
+fn known_log(sandbox: &Sandbox, log: &Path, bursts: u64, seed: u64) -> Writer {
+    let mut writer = Writer::new(log, bursts, Dice(seed));
+    writer.write(12);
+    let first = Daemon::start(serve(sandbox, CONFIG, &[log]));
+    status_until(sandbox, "it is known", |status| writer.truth.is(status) && kept(status));
+    first.kill();
+    writer
+}
+
+fn each_is_counted_once(sandbox: &Sandbox, log: &Path, truth: Truth) {
+    let daemon = Daemon::start(serve(sandbox, CONFIG, &[log]));
     let same = |status: &serde_json::Value| {
         // More than there is will never be less again.
         let counted = status["totals"]["requests"].as_u64().unwrap();
         assert!(counted <= truth.requests, "{counted} of {truth:?}: {status:#}");
         truth.is(status)
     };
-    let unread = Unread(&sandbox);
-    let seen = status_until(&sandbox, &format!("all of {truth:?}"), same);
+    let unread = Unread(sandbox);
+    let seen = status_until(sandbox, &format!("all of {truth:?}"), same);
     std::mem::forget(unread);
     assert_eq!(seen["caps"][0]["spent_usd"], seen["totals"]["cost_usd"]);
     daemon.stop();
-    assert!(same(&status(&sandbox)));
+    assert!(same(&status(sandbox)));
     // What is left lying around is not read again later.
-    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let daemon = Daemon::start(serve(sandbox, CONFIG, &[log]));
     let lines = seen["sources"][0]["lines"].clone();
-    let later = status_until(&sandbox, "live", |status| status["sources"][0]["state"] == "live");
+    let later = status_until(sandbox, "live", |status| status["sources"][0]["state"] == "live");
     assert!(truth.is(&later), "{later:#}");
     assert_eq!(later["sources"][0]["lines"], lines);
     daemon.stop();
-    println!(
-        "kills survived: {kills}, lines: {}, rotations: {rotations:?}, seed: {seed}",
-        truth.requests
-    );
 }
 
 /// Says, where the test fails, which files the ledger thinks are not read.
@@ -171,6 +225,16 @@ impl Writer {
         let cut = usize::try_from(self.dice.below(text.len() as u64)).unwrap();
         self.file.write_all(&text.as_bytes()[..cut]).unwrap();
         self.file.write_all(&text.as_bytes()[cut..]).unwrap();
+    }
+
+    /// So many bytes, at least, of lines of that time.
+    fn write_old(&mut self, bytes: usize, at: SystemTime) {
+        let mut text = String::new();
+        while text.len() < bytes {
+            text += &line(self.truth.requests, at);
+            self.truth.count();
+        }
+        self.file.write_all(text.as_bytes()).unwrap();
     }
 
     fn rotate(&mut self, stopped: &Receiver<()>) {

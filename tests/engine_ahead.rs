@@ -237,6 +237,58 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Lines of one call stand on both sides of where the present begins.
+    #[test]
+    fn what_the_past_says_better_counts_once_in_the_present(
+        past in lines(0..6),
+        present in lines(0..6),
+        after in lines(0..6),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let (mut once, mut ahead) = (World::new(QUIET), World::new(QUIET));
+        let (first, rest) = past.split_at(at.index(past.len() + 1));
+        once.hear(&past, Origin::Backlog);
+        once.hear(&present, Origin::Live);
+        ahead.hear(first, Origin::Backlog);
+        ahead.hear(&present, Origin::Ahead);
+        ahead.hear(rest, Origin::Backlog);
+        ahead.hear(&present, Origin::Again);
+        for world in [&mut once, &mut ahead] {
+            world.hear(&after, Origin::Live);
+        }
+        let told = |world: World| {
+            let (picture, _) = world.end();
+            let rows = picture.traffic.iter().filter(|row| row.requests > 0);
+            let mut rows: Vec<_> = rows
+                .map(|row| format!("{:?} {:?} {}", row.provider, row.model, row.requests))
+                .collect();
+            rows.sort();
+            let tokens = picture.overall.tokens_per_min;
+            (picture.overall.requests, tokens, rows, format!("{:?}", picture.totals))
+        };
+        prop_assert_eq!(told(once), told(ahead));
+    }
+}
+
+/// A source that can't be read for a moment has not forgotten what it read ahead.
+#[test]
+fn a_repeat_is_one_after_its_source_was_in_trouble() {
+    let mut world = World::new(RULES);
+    let twice = Line::Call { ago: 1, who: 1, nano: 7, dedup: Some(0), left: None };
+    let behind = Progress { bytes_behind: 1, ..Progress::default() };
+    let mut batch = Batch { origin: Origin::Backlog, ..Batch::default() };
+    batch.progress = behind;
+    world.hear(&[twice], Origin::Ahead);
+    world.engine.arrive(&batch, now(100));
+    let status = SourceStatus { state: "error", ..SourceStatus::default() };
+    world.engine.set_source(SourceId(0), status, now(100));
+    world.engine.tick(now(100), &mut world.effects);
+    world.hear(&[twice], Origin::Ahead);
+    assert_eq!(world.picture().overall.requests, 1);
+}
+
 #[test]
 fn what_is_read_ahead_is_in_the_windows_and_in_no_sum() {
     let mut world = World::new(RULES);

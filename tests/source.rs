@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tripline::domain::{Batch, Item, LineAt, Observation, Progress, SourceId, Wall};
 use tripline::source::{
     BLOCK, LONG_LINE, LineSink, SourceError, SourceSpec, Wake, Watcher, files, read_stream,
@@ -158,6 +160,19 @@ fn what_can_not_be_read_is_said_with_its_path() {
 }
 
 #[test]
+fn what_rotation_left_is_no_log_whichever_pattern_meets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("data")).unwrap();
+    for name in ["app.log", "app.log.1", "app.log.2.gz", "gone.log.1", "data-2026"] {
+        fs::write(path(name), "").unwrap();
+    }
+    let meant = [path("*.log"), path("*.log.*"), path("data*")];
+    let found = files(&spec(&meant.each_ref().map(PathBuf::as_path))).unwrap();
+    assert_eq!(found, ["app.log", "gone.log.1", "data-2026"].map(path));
+}
+
+#[test]
 fn a_pipe_is_delivered_as_it_comes_and_cut_lines_are_joined() {
     let long = vec![b'x'; LONG_LINE * 3];
     let pieces = [&b"one\ntw"[..], b"o\n", &long, b"yz\nlast"];
@@ -185,6 +200,36 @@ fn a_pipe_is_delivered_as_it_comes_and_cut_lines_are_joined() {
     assert_eq!(seen[..2], [(1, 2), (2, 0)]);
     assert_eq!(*seen.last().unwrap(), (4, 0));
     assert_eq!(progress.unwrap().bytes, end + 4);
+}
+
+/// Between any two bytes comes a signal.
+struct Signalled(Vec<u8>, bool);
+
+impl Read for Signalled {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.1 = !self.1;
+        if self.1 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let Some(byte) = self.0.first().copied() else { return Ok(0) };
+        into[0] = byte;
+        self.0.remove(0);
+        Ok(1)
+    }
+}
+
+#[test]
+fn a_signal_between_the_bytes_of_a_pipe_loses_none() {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(b"one\ntwo\n").unwrap();
+    for bytes in [packer.finish().unwrap(), b"one\ntwo\n".to_vec()] {
+        let (tell, told) = mpsc::channel();
+        let sink = Box::new(Teller(tell, 0));
+        let mut pipe = Signalled(bytes, false);
+        read_stream(SourceId(4), &mut pipe, sink, &mut || Wall(1), &mut |batch| batch).unwrap();
+        let texts: Vec<_> = told.iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["one", "two", "finish"]);
+    }
 }
 
 #[test]

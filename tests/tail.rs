@@ -12,7 +12,7 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tripline::domain::{
     Batch, FaultReason, Item, LineAt, Mono, Observation, Origin, Progress, SourceId, Stamp, Wall,
@@ -408,6 +408,33 @@ fn a_link_that_moves_on_is_followed_and_its_old_target_drained() {
         old = fresh;
     }
     rig.assert_exact("symlink_swap");
+}
+
+#[test]
+fn a_link_that_moves_on_twice_between_two_looks_hides_nothing() {
+    for (first, second, third) in [
+        ("9.log", "10.log", "11.log"),
+        ("a-2026-11-30.log", "a-2026-12-01.log", "a-2026-12-02.log"),
+    ] {
+        let mut rig = Rig::new(&["current.log"]);
+        // They were there before, and are another's.
+        let mut before = rig.writer("7.log");
+        before.write_all(b"no line of ours\n").unwrap();
+        before.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(9)).unwrap();
+        let mut writer = rig.writer(first);
+        symlink(rig.path(first), rig.path("current.log")).unwrap();
+        rig.lines(&mut writer, 50);
+        rig.settle();
+        for target in [second, third] {
+            rig.lines(&mut writer, 30);
+            writer = rig.writer(target);
+            rig.lines(&mut writer, 30);
+            symlink(rig.path(target), rig.path("swap")).unwrap();
+            fs::rename(rig.path("swap"), rig.path("current.log")).unwrap();
+        }
+        rig.writer("b-2026-12-02.log").write_all(b"no line of ours\n").unwrap();
+        rig.assert_exact(third);
+    }
 }
 
 #[test]

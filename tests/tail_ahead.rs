@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Duration;
 
-use tail_rig::{Rig, rotate};
+use tail_rig::{Rig, gzip, rotate};
 use tripline::source::tail::POLL;
 use tripline::source::{SourceState, Turn};
 
@@ -168,6 +168,42 @@ fn copied_and_cut_meanwhile() {
     look(&mut rig);
     assert!(rig.ahead.contains(&line), "the log waits for its copy");
     assert!(!rig.heard.contains(&line));
+    rig.assert_exact("in the end");
+    assert_eq!(rig.again, rig.ahead);
+}
+
+/// The same into an archive.
+#[test]
+fn packed_and_cut_meanwhile() {
+    let (mut rig, mut writer) = behind(0);
+    for _ in 0..3 {
+        is_heard_ahead(&mut rig, &mut writer);
+    }
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    gzip(&rig, "app.log.1");
+    writer.set_len(0).unwrap();
+    rig.lines(&mut writer, 3);
+    look(&mut rig);
+    rig.assert_exact("in the end");
+    assert_eq!(rig.again, rig.ahead);
+}
+
+/// It is not how long one log is that makes the present late.
+#[test]
+fn many_logs_together_are_far_behind() {
+    let mut rig = Rig::new(&["*.log"]);
+    let names = ["a.log", "b.log", "c.log"];
+    let mut writers = names.map(|name| rig.writer(name));
+    for writer in &mut writers {
+        rig.lines(writer, PAST);
+    }
+    let short = fs::metadata(rig.path("a.log")).unwrap().len();
+    rig.ahead_beyond = 2 * short;
+    rig.start();
+    look(&mut rig);
+    for writer in &mut writers {
+        is_heard_ahead(&mut rig, writer);
+    }
     rig.assert_exact("in the end");
     assert_eq!(rig.again, rig.ahead);
 }

@@ -196,5 +196,62 @@ fn a_closed_file_is_rotated_and_the_next_one_begins_with_all_it_held() {
         fs::write(rig.path(&name(file)), "banner\n").unwrap();
     }
     rig.settle();
+    // It may be a copy of the other one that is still being made.
+    rig.pass(UNENDED);
     assert_balanced(&rig, "banners");
+}
+
+fn all_handles() -> Vec<fs::File> {
+    std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect()
+}
+
+/// The rest of a log is in its copy, which can't be looked for just now.
+#[test]
+fn without_a_handle_left_no_copy_is_given_up() {
+    let _alone = with_256_handles();
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 300);
+    rig.settle();
+    rig.lines(&mut writer, 50);
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    writer.set_len(0).unwrap();
+    let taken = all_handles();
+    rig.settle();
+    drop(taken);
+    rig.lines(&mut writer, 50);
+    rig.assert_exact("there are handles again");
+    assert_eq!(rig.tail().statuses()[0].findings[0].kind, "copytruncate");
+}
+
+/// What can't be opened to compare it is no answer: it is tried again.
+#[test]
+fn without_a_handle_left_nothing_is_taken_for_a_copy_or_for_a_log_of_its_own() {
+    let _alone = with_256_handles();
+    let mut rig = Rig::new(&["*.log"]);
+    let alike: Vec<String> = (0..200).map(|_| rig.fresh_line()).collect();
+    let begin = |rig: &Rig, name: &str| {
+        let mut file = rig.writer(name);
+        for line in &alike {
+            writeln!(file, "{line}").unwrap();
+        }
+        file
+    };
+    let mut one = begin(&rig, "one.log");
+    rig.lines(&mut one, 300);
+    rig.settle();
+    // Another one begins like it, and is shorter.
+    for line in &alike {
+        rig.wrote.insert(line.clone(), 2);
+    }
+    let mut other = begin(&rig, "other.log");
+    rig.lines(&mut other, 50);
+    let mut taken = all_handles();
+    // One to look around, and then to keep the new file open, and one to look into it.
+    taken.truncate(taken.len() - 2);
+    rig.settle();
+    assert_eq!(rig.tail().statuses()[0].state, SourceState::Error);
+    assert_eq!(rig.heard.len(), 500);
+    drop(taken);
+    rig.assert_exact("there are handles again");
 }

@@ -670,6 +670,38 @@ fn written_over_with_the_same_and_more() {
     rig.assert_exact("written over");
 }
 
+/// Somebody copies the same and more over it, and is seen at any moment of that.
+#[test]
+fn what_is_being_written_over_is_not_said_to_be_lost() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 300);
+    rig.settle();
+    let mut content = fs::read(rig.path("app.log")).unwrap();
+    let mut more = rig.writer("more");
+    rig.lines(&mut more, 50);
+    content.extend(fs::read(rig.path("more")).unwrap());
+    let mut over = File::create(rig.path("app.log")).unwrap();
+    rig.settle();
+    for part in content.chunks(1000) {
+        over.write_all(part).unwrap();
+        rig.pass(POLL);
+    }
+    rig.assert_exact("written over");
+    assert_eq!(rig.tail().statuses()[0].findings, []);
+    // What stays empty, or is filled with something else, is said.
+    for lines in [0, 20] {
+        let mut over = File::create(rig.path("app.log")).unwrap();
+        rig.lines(&mut over, lines);
+        rig.assert_exact("cut");
+        assert_eq!(rig.tail().statuses()[0].findings[0].kind, "truncated", "{lines} lines");
+        rig.start();
+        let mut writer = rig.writer("app.log");
+        rig.lines(&mut writer, 300);
+        rig.settle();
+    }
+}
+
 #[test]
 fn a_log_that_is_cut_back_to_a_part_of_itself_is_said_to_be_read_again() {
     let mut rig = Rig::new(&["app.log"]);

@@ -81,6 +81,22 @@ impl Dedup {
         id.keep == Keep::First && self.known.contains(&id.fingerprint)
     }
 
+    /// In what a call was counted that a better line may supersede.
+    pub fn part_of(&self, fingerprint: u64) -> Option<Part> {
+        self.counted.get(&fingerprint).map(|counted| counted.part)
+    }
+
+    /// Forget a call; whether it was known.
+    pub fn forget(&mut self, fingerprint: u64) -> bool {
+        self.known.remove(&fingerprint)
+    }
+
+    /// The same, with what it was counted as.
+    pub fn take(&mut self, fingerprint: u64) -> Option<Box<Counted>> {
+        self.forget(fingerprint);
+        self.counted.remove(&fingerprint)
+    }
+
     /// A call that an earlier run has counted. Without [`recall`](Self::recall) no
     /// better line can take its place, for as what it was counted is not known.
     pub fn remember(&mut self, fingerprint: u64) {

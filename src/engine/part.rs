@@ -3,8 +3,8 @@
 //! the two are one line.
 
 use super::Engine;
-use super::dedup::Dedup;
-use crate::domain::Origin;
+use super::dedup::{Counted, Dedup};
+use crate::domain::{Keep, Origin, Request, Stamp};
 
 /// What a line counts in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,9 +48,32 @@ impl Engine {
         }
     }
 
-    /// Once nothing is read ahead any more, what was is forgotten.
+    /// What a call counts in that comes now. Where the one that counted for it stood in the
+    /// past, and so counts in the present as well, what was read ahead of that counted twice
+    /// there: it is taken back, and from now on the two are one as anywhere else.
+    pub(super) fn part_of(&mut self, request: &Request, now: Stamp) -> Part {
+        let part = self.part();
+        let Some(id) = request.dedup.filter(|_| part == Part::Sums) else { return part };
+        if id.keep == Keep::First {
+            // What comes now is what was counted ahead, or a repeat of that.
+            if self.ahead.forget(id.fingerprint) && self.dedup.has_repeat(id) {
+                let (when, at) = (Some(now.mono_of(request.at)), request.at);
+                self.take_back(&Counted { request: *request, when, at, part }, Part::Present);
+            }
+            return part;
+        }
+        if self.dedup.part_of(id.fingerprint) != Some(Part::All) {
+            return part;
+        }
+        if let Some(ahead) = self.ahead.take(id.fingerprint) {
+            self.take_back(&ahead, Part::Present);
+        }
+        Part::All
+    }
+
+    /// Once all is read in its turn, what was read ahead is forgotten.
     pub(super) fn forget_ahead(&mut self) {
-        if !self.sources.iter().any(|row| row.status.state == "catching_up") {
+        if self.sources.iter().all(|row| row.progress.bytes_behind == 0) {
             self.ahead = Dedup::default();
         }
     }

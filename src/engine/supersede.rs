@@ -20,9 +20,14 @@ pub(super) enum Counting {
 
 impl Engine {
     /// Whether, and as what, a call is counted; makes room for a better one.
-    pub(super) fn admit(&mut self, source: SourceId, request: &Request, now: Stamp) -> Counting {
+    pub(super) fn admit(
+        &mut self,
+        source: SourceId,
+        request: &Request,
+        part: Part,
+        now: Stamp,
+    ) -> Counting {
         let Some(id) = request.dedup else { return Counting::Anew };
-        let part = self.part();
         let counted = |request: Request| {
             let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
             Counted { request, when: Some(when), at, part }
@@ -60,7 +65,7 @@ impl Engine {
         Counting::Instead(Box::new(Request { started_at, timing, ..*call }))
     }
 
-    fn take_back(&mut self, old: &Counted, part: Part) {
+    pub(super) fn take_back(&mut self, old: &Counted, part: Part) {
         let request = &old.request;
         let when = old.when.filter(|_| part.has_present());
         let caps = self.cells.take_back(request, when, (part, old.at), &mut self.caps);

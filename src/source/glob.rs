@@ -59,20 +59,24 @@ impl Pattern {
             || (self.has_wildcards && glob::Pattern::new(&self.text).is_ok_and(matches))
     }
 
-    /// Add what it means now. `known` says which files were found before: a
-    /// rotated copy of a known file is none of its own.
-    pub fn find(&self, found: &mut Found, known: &dyn Fn(&Path) -> bool) {
+    /// Whether one of these means this path.
+    pub fn any_covers(patterns: &[Pattern], path: &Path) -> bool {
+        patterns.iter().any(|pattern| pattern.covers(path))
+    }
+
+    /// Add what it means now. `is_log` says which files are found, or were: a rotated copy
+    /// of one is none of its own.
+    pub fn find(&self, found: &mut Found, is_log: &dyn Fn(&Path) -> bool) {
         let path = Path::new(&self.text);
         let Some(mut matches) = self.matching(found) else {
             return found.add(path.to_owned());
         };
         matches.sort();
-        let matched = |base: &Path| matches.binary_search_by(|path| (**path).cmp(base)).is_ok();
         // Who writes `*.gz` means compressed files; who writes `*` does not.
         let means_packed = is_packed(path);
         for path in &matches {
             let is_meant = means_packed && is_packed(path);
-            if is_meant || !is_rotated_copy(path, &|base| known(base) || matched(base)) {
+            if is_meant || !is_rotated_copy(path, is_log) {
                 found.add(path.clone());
             }
         }

@@ -123,7 +123,12 @@ impl<R: Read> Arriving<R> {
         let Arriving::Unread(from) = self else { return Ok(0) };
         let mut n = from.read(into)?;
         if into.get(..n) == GZIP.get(..1) {
-            n += from.read(into.get_mut(1..).unwrap_or_default())?;
+            n += loop {
+                match from.read(into.get_mut(1..).unwrap_or_default()) {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    read => break read?,
+                }
+            };
         }
         let start = into.get(..n).unwrap_or_default();
         let packed = start.starts_with(GZIP).then(|| Cursor::new(start.to_vec()));

@@ -14,6 +14,9 @@ use crate::domain::{Batch, Progress, SourceId, Wall};
 /// The files that would be followed of a source now. `-` stays `-`.
 pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
     let mut found = Found::default();
+    let paths = spec.paths.iter().filter(|path| *path != STDIN);
+    let patterns = paths.map(|path| Pattern::parse(path)).collect::<Result<Vec<_>, _>>()?;
+    let is_log = |path: &Path| Pattern::any_covers(&patterns, path) && path.is_file();
     for path in &spec.paths {
         if path == STDIN {
             found.add(PathBuf::from(STDIN));
@@ -22,7 +25,7 @@ pub fn files(spec: &SourceSpec) -> Result<Vec<PathBuf>, SourceError> {
         let before = found.files.len();
         let pattern = Pattern::parse(path)?;
         pattern.is_readable()?;
-        pattern.find(&mut found, &|_| false);
+        pattern.find(&mut found, &is_log);
         if found.files.len() == before && !Path::new(path).exists() {
             return Err(SourceError::NoFile(path.clone()));
         }

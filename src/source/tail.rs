@@ -11,8 +11,8 @@
 //! call sooner.
 //!
 //! Not covered: a generation that comes and goes between two turns and is then
-//! nowhere beside its path (deleted, in another directory, or what a link led to), or
-//! that was gone before its path was first seen to lead to a file;
+//! nowhere beside its path (deleted, in another directory, or what a link led to, unless
+//! that is numbered or dated as what it leads to now), or that was gone before its path was first seen to lead to a file;
 //! what a truncation destroys; a file cut back to a part of itself, which is
 //! read again from its first byte, as a new one, and said to be; a rotated file that a restart
 //! would have to look for in another directory; what is added to a rotated file

@@ -136,6 +136,8 @@ pub struct Rig {
     pub tail: Option<Tail>,
     pub now: Stamp,
     pub store: Store,
+    /// What sources have left that are no more.
+    pub left_by_others: Vec<Checkpoint>,
     pub heard: Vec<String>,
     /// What this run has heard ahead of its turn, and in its turn.
     pub ahead: HashSet<String>,
@@ -167,6 +169,7 @@ impl Rig {
             tail: None,
             now: Stamp { mono: Mono(5), wall: Wall::from_secs(1_700_000_000) },
             store: Store::default(),
+            left_by_others: Vec::new(),
             heard: Vec::new(),
             ahead: HashSet::new(),
             again: HashSet::new(),
@@ -194,7 +197,8 @@ impl Rig {
             Box::new(Writer::default())
         });
         let sources = self.store.looked.then(|| self.spec.name.clone()).into_iter().collect();
-        let resume = Resume::From(Left { checkpoints: self.store.all(), sources });
+        let checkpoints = [self.left_by_others.clone(), self.store.all()].concat();
+        let resume = Resume::From(Left { checkpoints, sources });
         let sources = [(SourceId(3), self.spec.clone())];
         self.progress = Progress::default();
         self.dies_after = None;

@@ -68,6 +68,23 @@ fn only_what_fires_has_a_trip_withheld() {
 }
 
 #[test]
+fn what_is_said_of_an_alert_that_is_not_there_changes_nothing_that_outlives_the_run() {
+    let rule = trips_all();
+    let name = rule.name.clone();
+    let mut book = Rulebook::new(vec![rule]);
+    judge(&mut book, 1, Some(0.0), at(1));
+    book.take_changed();
+    assert!(!book.acknowledge("another", &Labels::new(), "me"));
+    book.withhold("another", "all", Withheld::Failed, at(9).mono);
+    assert!(!book.has_changed());
+    let labels = book.shown(at(1))[0].labels.clone();
+    assert!(book.acknowledge(&name, &labels, "me"));
+    assert!(book.take_changed());
+    book.withhold(&name, "all", Withheld::Failed, at(9).mono);
+    assert!(book.has_changed());
+}
+
+#[test]
 fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
     let mut rule = trips_all();
     rule.cooldown = Duration::from_secs(60);

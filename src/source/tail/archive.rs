@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::Turn;
+use super::ahead::Borders;
 use super::consumed::Consumed;
 use super::generation::{FileId, Generation, Head};
 use super::known::{Known, Past};
 use super::lines::{Lines, Outlet};
-use crate::domain::{Checkpoint, FaultReason, Origin, Stamp};
+use crate::domain::{Checkpoint, FaultReason, Stamp};
 use crate::source::BLOCK;
 use crate::source::packed::Unpacked;
 
@@ -32,8 +33,8 @@ pub struct Found {
 pub struct Archive {
     /// What was taken of it.
     pub content: Consumed,
-    /// Since when it has been there.
-    pub origin: Origin,
+    /// Since when which of its bytes have been there.
+    borders: Borders,
     at: PathBuf,
     /// What it held up to there was read before.
     from: u64,
@@ -85,7 +86,7 @@ impl Found {
     }
 
     /// Read what follows the lines. It is what `path` led to.
-    pub fn open(self, path: &Path, lines: Lines, origin: Origin) -> io::Result<Archive> {
+    pub fn open(self, path: &Path, lines: Lines, borders: Borders) -> io::Result<Archive> {
         rewind(&self.file)?;
         let mut input = Unpacked::new(self.file);
         let mut skipped = Generation::seen(self.head);
@@ -93,7 +94,7 @@ impl Found {
         let (id, from) = (FileId::of(&self.meta), lines.position());
         Ok(Archive {
             content: Consumed::all_of(path.to_owned(), id, skipped, lines),
-            origin,
+            borders,
             at: self.path,
             from,
             input,
@@ -108,8 +109,11 @@ impl Found {
 impl Archive {
     /// Read at most one block on.
     pub fn step(&mut self, now: Stamp, out: &mut Outlet<'_>) -> Turn {
-        let start = self.carry.len();
-        self.carry.resize(start + BLOCK, 0);
+        let (start, from) = (self.carry.len(), self.scanned());
+        out.begin(self.borders.origin(from));
+        // A batch ends at each border.
+        let most = self.borders.next(from, u64::MAX).saturating_sub(from);
+        self.carry.resize(start + usize::try_from(most).unwrap_or(BLOCK).min(BLOCK), 0);
         let read = self.input.read(self.carry.get_mut(start..).unwrap_or_default());
         self.carry.truncate(start + *read.as_ref().unwrap_or(&0));
         match read {
@@ -158,8 +162,12 @@ impl Archive {
 
     /// Bytes that were read and make no line yet.
     pub fn pending(&self) -> u64 {
-        let lines = &self.content.lines;
-        lines.position() - lines.offset() + self.carry.len() as u64
+        self.scanned() - self.content.lines.offset()
+    }
+
+    /// Bytes up to there were read.
+    fn scanned(&self) -> u64 {
+        self.content.position() + self.carry.len() as u64
     }
 
     /// What comes after is lost, and that must not go unnoticed. It will not get

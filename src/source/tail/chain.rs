@@ -15,10 +15,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::ahead::Borders;
 use super::archive::{self, Archive};
 use super::consumed::Consumed;
 use super::disk;
 use super::file::Followed;
+use super::files::Files;
 use super::generation::{FileId, Generation, Head, Mark};
 use super::known::{Known, Past, TELLING};
 use super::lines::Lines;
@@ -95,8 +97,8 @@ impl Sibling {
         }
     }
 
-    /// What the path leads to now, to compare others with.
-    fn live(path: &Path, file: &File, meta: &Metadata) -> io::Result<Sibling> {
+    /// What is followed, to compare others with.
+    fn followed(path: &Path, file: &File, meta: &Metadata) -> io::Result<Sibling> {
         let at = At::Plain(path.to_owned(), file.try_clone()?, meta.clone(), Generation::new());
         Ok(Sibling { at, head: Head::of(file)?, past: None })
     }
@@ -205,28 +207,27 @@ fn stands_at_another(past: &Past, path: &Path) -> bool {
         })
 }
 
-/// Find out what to read for `path`, where `live` is now. `is_own` says which
-/// files are followed for themselves.
+/// Find out what to read for `path`, where `live` is now, beside what is open.
 pub fn resolve(
     path: &Path,
     live: Option<(&File, &Metadata)>,
     known: &Known,
     beside: &[PathBuf],
-    is_own: &dyn Fn(FileId) -> bool,
+    files: &Files,
 ) -> Result<Chain, SourceError> {
+    let unreadable = |why| SourceError::Read { path: path.to_owned(), why };
     let mut chain = Chain::default();
     if known.is_empty() {
         return Ok(chain);
     }
     let live_id = live.map(|(_, meta)| FileId::of(meta));
-    let is_own = |id| live_id == Some(id) || is_own(id);
+    let is_own = |id| live_id == Some(id) || files.holds(id);
     chain.foreign = beside.iter().rfind(|sibling| is_foreign(sibling)).cloned();
     let mut siblings = Vec::new();
     let plain = beside.iter().filter(|sibling| !is_packed(sibling) && !is_foreign(sibling));
     chain.look_into(plain, &is_own, known, &mut siblings);
     if let Some((file, meta)) = live {
-        let found = recognise(path, file, meta, known);
-        let found = found.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
+        let found = recognise(path, file, meta, known).map_err(unreadable)?;
         chain.live = found.filter(|(past, _)| {
             let moved = siblings.iter().any(|other| other.is_home() && other.is_the_same_as(past));
             past.same_place(meta) || !moved
@@ -245,14 +246,7 @@ pub fn resolve(
             .filter(|sibling| is_packed(sibling) && !beside.contains(&sibling.with_extension("")));
         chain.look_into(packed, &is_own, known, &mut siblings);
     }
-    // An inode that was ours is given to any file: under a name that rotation has not made
-    // of ours, only content tells. What a link led to has any name.
-    let may_be_link = path.symlink_metadata().ok().is_none_or(|meta| meta.is_symlink());
-    siblings.retain(|one| {
-        let was_led_to = may_be_link && !one.is_packed();
-        let is_telling = || one.past.as_ref().is_some_and(Past::is_telling);
-        was_led_to || is_telling() || listings::is_rotated_from(path, one.path())
-    });
+    drop_strangers(&mut siblings, path, known);
     // Of what was not read, whatever is in its place now was not read either, and nothing
     // of what was changed since.
     let since = known.since(path);
@@ -266,11 +260,43 @@ pub fn resolve(
         // Nothing is there (yet): a file system may have to be mounted first.
         return Ok(chain);
     }
-    let live = live.map(|(file, meta)| Sibling::live(path, file, meta)).transpose();
-    let live = live.map_err(|why| SourceError::Read { path: path.to_owned(), why })?;
-    chain.sort_out(siblings, live.as_ref(), is_new, &is_unread);
+    let live = live.map(|(file, meta)| Sibling::followed(path, file, meta)).transpose();
+    let mut held = open_alike(&siblings, files).map_err(unreadable)?;
+    held.extend(live.map_err(unreadable)?);
+    chain.sort_out(siblings, &held, is_new, &is_unread);
     chain.is_found = true;
     Ok(chain)
+}
+
+/// An inode that was ours is given to any file: under a name that rotation has not made of
+/// ours, only content tells, and of what was not ours by its inode enough of it. What a link
+/// led to has any name.
+fn drop_strangers(siblings: &mut Vec<Sibling>, path: &Path, known: &Known) {
+    let may_be_link = path.symlink_metadata().ok().is_none_or(|meta| meta.is_symlink());
+    let left = known.orphans(path);
+    siblings.retain(|one| {
+        let is_left = left.contains(&one.meta().ino());
+        let least = if is_left { 1 } else { TELLING };
+        let is_telling = |past: &Past| u64::from(past.mark().head_len) >= least;
+        (may_be_link && is_left && !one.is_packed())
+            || one.past.as_ref().is_some_and(is_telling)
+            || listings::is_rotated_from(path, one.path())
+    });
+}
+
+/// What is open and may be what one of these is a copy of, of which nothing is known.
+fn open_alike(siblings: &[Sibling], files: &Files) -> io::Result<Vec<Sibling>> {
+    let unknown: Vec<&Sibling> = siblings.iter().filter(|one| one.past.is_none()).collect();
+    let mut alike = Vec::new();
+    for file in files.open().take_while(|_| !unknown.is_empty()) {
+        let content = &file.content;
+        if unknown.iter().any(|one| one.head.agrees_with(content.generation.first()))
+            && let Some(handle) = file.handle_where_it_was()?
+        {
+            alike.push(Sibling::followed(&content.path, &handle, &handle.metadata()?)?);
+        }
+    }
+    Ok(alike)
 }
 
 /// The number of `app.log.3`: the higher, the older. A date is none.
@@ -324,7 +350,7 @@ impl Chain {
     fn sort_out(
         &mut self,
         mut siblings: Vec<Sibling>,
-        live: Option<&Sibling>,
+        held: &[Sibling],
         is_new: bool,
         is_unread: &dyn Fn(&Sibling) -> bool,
     ) {
@@ -355,7 +381,7 @@ impl Chain {
             let is_newer = || newest.as_ref().is_some_and(|newest| sibling.age() > *newest);
             is_unread(sibling) || (is_new && is_newer())
         });
-        let others: Vec<&Sibling> = seen.iter().chain(live).collect();
+        let others: Vec<&Sibling> = seen.iter().chain(held).collect();
         let unseen = Sibling::without_copies(unseen, &others);
         let mut taken: Vec<_> = self.live.iter().map(|(past, _)| past.number()).collect();
         let mut rests = Vec::new();
@@ -412,7 +438,8 @@ impl Rest {
         let lines = lines_after(self.past.as_ref(), sink);
         let mut older = match self.at {
             At::Packed(found) => {
-                let mut archive = found.open(path, lines, origin)?;
+                let end = if origin == Origin::Backlog { u64::MAX } else { 0 };
+                let mut archive = found.open(path, lines, Borders::backlog(end))?;
                 archive.content.begun(since);
                 Older::Packed(Box::new(archive))
             }

@@ -13,6 +13,7 @@ use super::generation::FileId;
 use super::known::{Known, Past};
 use super::listings::is_rotation_of;
 use super::memory::Memory;
+use crate::source::SourceError;
 use crate::source::packed::{Packing, is_packed, packing};
 
 /// A copy of a generation.
@@ -41,21 +42,38 @@ impl CopyOf {
     }
 }
 
-/// A sibling (`app.log.1`, `app.log-20260101.gz`, or of any name that is meant) that is a copy of what was
-/// read, or seen before anything was: the longest, for others may have been made before.
-/// An error says that one of them could not be asked and no other is the copy.
+/// A sibling (`app.log.1`, `app.log-20260101.gz`, or of any name that is meant; `app.1.log`
+/// where enough was read to tell) that is a copy of what was read, or seen before anything
+/// was: the longest, for others may have been made before. An error says that one of them
+/// could not be asked and no other is the copy.
 pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<Option<CopyOf>> {
     let path: &Path = &content.path;
-    let Some(name) = path.file_name() else { return Ok(None) };
+    let (Some(name), Some(stem)) = (path.file_name(), path.file_stem()) else { return Ok(None) };
+    let is_telling = content.generation.telling().is_some();
     let (mut found, mut unsure) = (Vec::new(), None);
-    let dirs = memory.listings.dirs(path).filter_map(|dir| std::fs::read_dir(dir).ok());
-    for entry in dirs.flatten().flatten() {
-        let is_other = |own: &FileId| own.place().1 != entry.ino();
-        let is_meant = || memory.listings.is_meant(&entry.path()) && held.iter().all(is_other);
-        if !is_rotation_of(name, &entry.file_name()) && !is_meant() {
+    let mut entries = Vec::new();
+    for dir in memory.listings.dirs(path) {
+        match std::fs::read_dir(dir) {
+            Ok(read) => entries.extend(read.flatten()),
+            Err(why) => unsure = may_pass(why).or(unsure),
+        }
+    }
+    for entry in entries {
+        let is_it = |own: &FileId| own.place().1 == entry.ino();
+        let is_rotated = is_rotation_of(name, &entry.file_name());
+        let is_alike = || is_telling && is_rotation_of(stem, &entry.file_name());
+        let may_be = || is_alike() || memory.listings.is_meant(&entry.path());
+        if !is_rotated && (held.iter().any(is_it) || !may_be()) {
             continue;
         }
-        let Ok((file, meta)) = disk::open(&entry.path()) else { continue };
+        let (file, meta) = match disk::open(&entry.path()) {
+            Ok(opened) => opened,
+            Err(SourceError::Open { why, .. }) => {
+                unsure = may_pass(why).or(unsure);
+                continue;
+            }
+            Err(_) => continue,
+        };
         if held.contains(&FileId::of(&meta)) {
             continue;
         }
@@ -68,6 +86,12 @@ pub fn find(content: &Consumed, memory: &Memory, held: &[FileId]) -> io::Result<
         (None, Some(why)) => Err(why),
         (copy, _) => Ok(copy),
     }
+}
+
+/// What is not there or forbidden will be so in a moment, too.
+fn may_pass(why: io::Error) -> Option<io::Error> {
+    let lasts = matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+    (!lasts).then_some(why)
 }
 
 fn copy_in(

@@ -9,13 +9,13 @@ use super::ahead::Borders;
 use super::chain::Older;
 use super::consumed::Consumed;
 use super::copies::{self, CopyOf};
-use super::file::Followed;
+use super::file::{Followed, UNENDED};
 use super::files::Files;
 use super::generation::{FileId, Head};
 use super::known::{Again, Known, finished};
 use super::lines::Outlet;
 use super::memory::Memory;
-use crate::domain::{Origin, SourceId, Stamp};
+use crate::domain::{SourceId, Stamp};
 use crate::source::Sinks;
 
 /// How long a truncated file waits for a sibling that can't be read just now.
@@ -54,6 +54,10 @@ pub fn restart(
             Err(_) if now.mono.since(since) < COPY_WAIT => continue,
             Err(_) => None,
         };
+        let is_given_time = now.mono.since(since) < UNENDED;
+        if is_followed && copy.is_none() && is_given_time && file.may_come_again() {
+            continue;
+        }
         let (torn, changed, unread) = (file.pending(), file.changed(), file.behind());
         let was_empty = file.is_empty();
         let (content, borders) = file.restart(sinks(id, &file.content.path));
@@ -159,7 +163,7 @@ fn go_on_in(
             Ok(Older::Plain(Box::new(followed.lying_at(&at))))
         }
         CopyOf::Packed(found) => {
-            Ok(Older::Packed(Box::new(found.open(path, content.lines, Origin::Live)?)))
+            Ok(Older::Packed(Box::new(found.open(path, content.lines, borders)?)))
         }
     }
 }

@@ -5,9 +5,10 @@
 //! ([`Generation`]): a partial last line is read again when it has grown. So
 //! thousands of files share one buffer, and what a restart needs is what is here.
 
+mod again;
+
 use std::fs::{File, Metadata};
 use std::io;
-use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,16 +16,27 @@ use std::time::Duration;
 use super::Turn;
 use super::ahead::{Ahead, Borders};
 use super::consumed::Consumed;
-use super::disk::{Buffer, Changed, open, start_of_last_line, time_of, wall_of};
-use super::generation::{FileId, Generation, Head};
-use super::known::{Again, Known, Past};
-use super::lines::{Lines, Outlet};
+use super::disk::{Buffer, Changed, open, time_of, wall_of};
+use super::generation::{FileId, Head};
+use super::known::{Known, Past, TELLING};
+use super::lines::Outlet;
 use crate::domain::{Checkpoint, Mono, Origin, Stamp};
 use crate::source::packed::{Packing, packing};
-use crate::source::{BLOCK, LineSink, SourceError, Start};
+use crate::source::{BLOCK, LineSink, SourceError};
 
 /// After that time without a byte a last line that needs no newline is complete.
 pub const UNENDED: Duration = Duration::from_secs(3);
+
+/// Whether a file is known to be no copy of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It may be one: nothing of it is read.
+    Awaited,
+    /// So little is there that nothing tells. That is read, and no more before it is known.
+    Short,
+    /// It is none.
+    Given,
+}
 
 /// What became of one try to read on.
 #[derive(Debug)]
@@ -66,8 +78,8 @@ pub struct Followed {
     /// When what it ended with, without a newline, was last looked at: as of when it
     /// had stirred.
     rest_seen: Option<Mono>,
-    /// It is no copy of another one: before that is certain nothing is read of it.
-    pub proven: bool,
+    /// Whether it may be a copy of another one.
+    pub proof: Proof,
     /// Why the last read failed. Not tried again before the next look at the path.
     pub failed: Option<String>,
     /// When it was found truncated: to be started anew.
@@ -98,7 +110,7 @@ impl Followed {
             ahead: None,
             stirred: now,
             rest_seen: None,
-            proven: true,
+            proof: Proof::Given,
             failed: None,
             cut: None,
             regrown: None,
@@ -111,10 +123,15 @@ impl Followed {
         Followed { borders: Borders::backlog(self.size), ..self }
     }
 
-    /// If nothing was taken of it, it may be a copy.
+    /// If less was taken of it than tells, it may be a copy.
     #[must_use]
     pub fn awaiting_proof(self) -> Self {
-        Followed { proven: self.content.position() > 0, ..self }
+        let proof = match self.content.position() {
+            0 => Proof::Awaited,
+            1..TELLING => Proof::Short,
+            TELLING.. => Proof::Given,
+        };
+        Followed { proof, ..self }
     }
 
     /// The same is known of its bytes as of those of the file it is a copy of.
@@ -221,6 +238,7 @@ impl Followed {
         let from = self.content.position();
         // A batch ends at each border, so that no fresh line passes for old.
         let end = self.borders.next(self.scanned, self.size);
+        let end = if self.proof == Proof::Short { end.min(TELLING) } else { end };
         let most = end.saturating_sub(from).min(self.scanned - from + BLOCK as u64);
         let bytes = buffer.read(file, from, most)?;
         // Asked after the read: what was there before it proves nothing.
@@ -333,17 +351,46 @@ impl Followed {
         now.into_iter().chain(self.content.generation.unread())
     }
 
+    /// Whether it waits to be told from others, and can be now.
+    pub fn is_to_be_proven(&self) -> bool {
+        self.failed.is_none()
+            && match self.proof {
+                // What comes first to an empty one tells.
+                Proof::Awaited => !self.is_empty() || self.cut.is_some(),
+                Proof::Short => !self.is_short(),
+                Proof::Given => false,
+            }
+    }
+
+    /// Whether less is there than tells it from others.
+    pub fn is_short(&self) -> bool {
+        self.size < TELLING
+    }
+
+    /// Whether it has been as it is now for so long that no more may come.
+    pub fn has_stayed(&mut self, meta: &Metadata, now: Mono) -> bool {
+        if meta.len() > self.size {
+            (self.size, self.stirred) = (meta.len(), now);
+        }
+        self.still_for(now) >= UNENDED
+    }
+
     /// The hash of what it begins with, as it was read, if that is enough to tell.
-    pub fn beginning(&self) -> Option<u64> {
-        let now = || Head::of(&self.handle().ok()?).ok()?.telling();
-        self.content.generation.telling().or_else(now)
+    pub fn beginning(&self) -> io::Result<Option<u64>> {
+        if let Some(read) = self.content.generation.telling() {
+            return Ok(Some(read));
+        }
+        let head = self.handle_where_it_was()?.map(|file| Head::of(&file)).transpose()?;
+        Ok(head.and_then(|head| head.telling()))
     }
 
     /// A handle of it and how long it is now, unless it is not what was read any more.
-    pub fn as_read(&self) -> Option<(File, u64)> {
-        let file = self.handle().ok().filter(|_| self.cut.is_none())?;
-        let size = file.metadata().ok()?.len();
-        self.content.generation.holds(&file).ok()?.then_some((file, size))
+    pub fn as_read(&self) -> io::Result<Option<(File, u64)>> {
+        let Some(file) = self.handle_where_it_was()?.filter(|_| self.cut.is_none()) else {
+            return Ok(None);
+        };
+        let size = file.metadata()?.len();
+        Ok(self.content.generation.holds(&file)?.then_some((file, size)))
     }
 
     /// Whether so much of it was read.
@@ -367,59 +414,6 @@ impl Followed {
     pub fn is_as_read(&self) -> bool {
         let holds = |file| self.content.generation.holds(file).unwrap_or(true);
         !self.is_empty() && self.file.as_ref().is_none_or(holds)
-    }
-
-    /// It was cut: whether what was read before comes again, as when somebody writes the
-    /// same and more over it.
-    pub fn comes_again(&mut self, known: &Known, now: Mono) -> Again {
-        let Some(file) = &self.file else { return Again::No };
-        let Ok(size) = file.metadata().map(|meta| meta.len()) else { return Again::No };
-        let path = &self.content.path;
-        let again = if self.content.position() == 0 {
-            known.again(path, file, size)
-        } else {
-            let mut own = Known::default();
-            own.add(self.content.so_far(), None);
-            own.again(path, file, size)
-        };
-        match again.unwrap_or(Again::No) {
-            Again::Begun => match self.regrown {
-                Some((seen, since)) if seen == size && now.since(since) >= UNENDED => Again::Part,
-                Some((seen, _)) if seen == size => Again::Begun,
-                _ => {
-                    self.regrown = Some((size, now));
-                    Again::Begun
-                }
-            },
-            Again::Whole(_) if self.content.position() > 0 => Again::Whole(None),
-            again => again,
-        }
-    }
-
-    /// What was read before stands here again: go on behind it.
-    pub fn resume(&mut self, past: &Past, generation: Generation, sink: Box<dyn LineSink + Send>) {
-        let lines = Lines::resume(&past.checkpoint, sink);
-        let (path, id) = (self.content.path.clone(), self.content.id);
-        self.give_up_ahead();
-        self.content = Consumed::all_of(path, id, generation, lines);
-        self.content.begun(past.checkpoint.since);
-        (self.scanned, self.cut, self.regrown) = (self.content.position(), None, None);
-    }
-
-    /// The file starts anew. Gives what was taken of it until now, and what is known of
-    /// its bytes.
-    pub fn restart(&mut self, sink: Box<dyn LineSink + Send>) -> (Consumed, Borders) {
-        (self.cut, self.regrown) = (None, None);
-        self.size = 0;
-        self.scanned = 0;
-        self.ahead = None;
-        let mut anew = Consumed::nothing(self.content.path.clone(), self.content.id, sink);
-        if let Some(file) = &self.file {
-            anew.see(Head::of(file).unwrap_or_default());
-            self.changed = file.metadata().map_or(self.changed, |meta| time_of(&meta));
-        }
-        anew.begun(Some(wall_of(self.changed)));
-        (mem::replace(&mut self.content, anew), mem::take(&mut self.borders))
     }
 
     /// The end: nobody has written to it for long. Its last line counts even
@@ -462,7 +456,7 @@ impl Followed {
 
     /// Whether reading on makes sense now.
     pub fn readable(&self) -> bool {
-        self.proven && self.failed.is_none() && self.cut.is_none()
+        self.proof != Proof::Awaited && self.failed.is_none() && self.cut.is_none()
     }
 
     /// Whether no name leads to it any more, as far as one can know.
@@ -522,6 +516,14 @@ impl Followed {
         self.file.as_ref().map_or_else(|| self.open_again(), File::try_clone)
     }
 
+    /// The same, unless it was closed and is elsewhere by now.
+    pub fn handle_where_it_was(&self) -> io::Result<Option<File>> {
+        match self.handle() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(Some),
+        }
+    }
+
     fn open_again(&self) -> io::Result<File> {
         let (file, meta) = open(self.place()).map_err(|e| match e {
             SourceError::Open { why, .. } => why,
@@ -570,21 +572,4 @@ impl Followed {
     pub fn origin(&self) -> Origin {
         self.borders.origin(self.scanned)
     }
-}
-
-/// What is taken of a file that was there before anything of it is known, and was of that
-/// size then.
-pub fn from_start(
-    path: &Path,
-    file: &File,
-    (id, size): (FileId, u64),
-    sink: Box<dyn LineSink + Send>,
-    start: Start,
-) -> io::Result<Consumed> {
-    let generation = match start {
-        Start::Beginning => Generation::new(),
-        Start::End => Generation::consumed(file, start_of_last_line(file, size)?)?,
-    };
-    let lines = Lines::starting_at(generation.offset(), sink);
-    Ok(Consumed::all_of(path.to_owned(), id, generation, lines))
 }

@@ -1,5 +1,5 @@
 //! Which path of a source leads to which open file, and the files that no path
-//! leads to any more. It opens and reads nothing.
+//! leads to any more. It asks where paths lead, and opens and reads nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, Metadata};
@@ -12,11 +12,11 @@ use super::archive::Archive;
 use super::chain::{Held, Older};
 use super::consumed::Consumed;
 use super::disk::{self, Changed};
-use super::file::Followed;
+use super::file::{Followed, Proof};
 use super::generation::FileId;
 use crate::domain::{Mono, Progress};
-use crate::source::SourceState;
 use crate::source::glob::Found;
+use crate::source::{BLOCK, SourceState};
 
 /// Something to read on.
 pub enum Reading<'a> {
@@ -49,6 +49,12 @@ struct Slot {
 }
 
 impl Slot {
+    /// Bytes to be read before what came to its file since the start.
+    fn past(&self) -> u64 {
+        let own = self.file.as_ref().map_or(0, Followed::past);
+        own + self.older.iter().map(Older::behind).sum::<u64>()
+    }
+
     fn files_mut(&mut self) -> impl Iterator<Item = &mut Followed> {
         self.older.iter_mut().filter_map(Older::file_mut).chain(self.file.as_mut())
     }
@@ -103,12 +109,16 @@ impl Files {
         }
         if let Some(mut old) = mem::replace(&mut slot.file, file) {
             old.left_behind(now);
+            if old.is_empty() {
+                // It may be done with, and no copy of anything.
+                old.proof = Proof::Short;
+            }
             // Nothing newer is begun before all that is older was: to another run
             // it would look as if all of it had been read.
             if slot.older.is_empty() {
                 self.drained.push(old);
             } else {
-                old.proven = true;
+                old.proof = Proof::Given;
                 slot.older.push_back(Older::Plain(Box::new(old)));
             }
         }
@@ -129,14 +139,14 @@ impl Files {
     /// Take the files that may be copies of others, each with the path that leads to it.
     pub fn take_unproven(&mut self) -> Vec<(Option<PathBuf>, Followed)> {
         let slots = self.paths.iter_mut().filter_map(|(path, slot)| {
-            // What comes first to an empty one tells.
-            let is_filled = |file: &mut Followed| !file.is_empty() || file.cut.is_some();
-            let is_due = |file: &mut Followed| !file.proven && file.failed.is_none();
-            let file = slot.file.take_if(|file| is_due(file) && is_filled(file))?;
+            let file = slot.file.take_if(|file| file.is_to_be_proven())?;
             Some((Some(path.clone()), file))
         });
-        let drained = self.drained.extract_if(.., |file| !file.proven && file.failed.is_none());
-        slots.chain(drained.map(|file| (None, file))).collect()
+        let drained = self.drained.extract_if(.., |file| file.is_to_be_proven());
+        let mut unproven: Vec<_> = slots.chain(drained.map(|file| (None, file))).collect();
+        // The little that is there of one may begin another one of them.
+        unproven.sort_by_key(|(_, file)| file.is_short());
+        unproven
     }
 
     /// Go on with what was taken.
@@ -247,13 +257,13 @@ impl Files {
         all.filter(|reading| !matches!(reading, Reading::File(file) if !file.readable()))
     }
 
-    /// Files that paths lead to and of whose present nothing will be read before so many
-    /// bytes of the past.
+    /// Files that paths lead to and that have a past to be read, where there are more than
+    /// so many bytes of that over all of them. What the next block ends is none.
     pub fn far_behind(&mut self, bytes: u64) -> impl Iterator<Item = &mut Followed> {
+        let is_far = self.paths.values().map(Slot::past).sum::<u64>() > bytes;
         self.paths.values_mut().filter_map(move |slot| {
-            let file = slot.file.as_mut()?;
-            let past = file.past() + slot.older.iter().map(Older::behind).sum::<u64>();
-            (past > bytes && file.can_look_ahead()).then_some(file)
+            let is_worth_it = is_far && slot.past() > bytes.min(BLOCK as u64);
+            slot.file.as_mut().filter(|file| is_worth_it && file.can_look_ahead())
         })
     }
 

@@ -110,9 +110,11 @@ impl Findings {
     }
 
     /// Of these, more may have been written, and no file continues them. An empty one is
-    /// missed by nobody: what it became is found by its age, like all that is new.
+    /// missed by nobody: what it became is found by its age, like all that is new. Nor is
+    /// what bears the name of another source.
     pub fn gone(&mut self, path: &Path, gone: &[Checkpoint], foreign: Option<&Path>) {
-        let Some(last) = gone.iter().rfind(|one| one.head_len > 0) else { return };
+        let is_missed = |one: &&Checkpoint| one.head_len > 0 && one.source.is_empty();
+        let Some(last) = gone.iter().rfind(is_missed) else { return };
         if let Some(foreign) = foreign {
             return self.foreign(foreign);
         }

@@ -55,6 +55,8 @@ pub struct Mark {
 pub struct Generation {
     head: Fnv,
     head_len: usize,
+    /// As much of the beginning as of the end.
+    first: Vec<u8>,
     window: Vec<u8>,
     offset: u64,
     /// What the file was seen to begin with, while nothing of it is consumed: what
@@ -70,7 +72,8 @@ impl Generation {
 
     /// Nothing consumed yet of what begins like this.
     pub fn seen(unread: Head) -> Self {
-        Generation { head: Fnv::default(), head_len: 0, window: Vec::new(), offset: 0, unread }
+        let (first, window) = (Vec::new(), Vec::new());
+        Generation { head: Fnv::default(), head_len: 0, first, window, offset: 0, unread }
     }
 
     /// As if all of `file` up to `offset` had been consumed.
@@ -78,10 +81,12 @@ impl Generation {
         let head_len = as_len(offset, HEAD);
         let window_len = as_len(offset, WINDOW);
         let mut head = Fnv::default();
-        head.add(&read_exactly(file, 0, head_len)?);
+        let mut first = read_exactly(file, 0, head_len)?;
+        head.add(&first);
+        first.truncate(WINDOW);
         let window = read_exactly(file, offset - window_len as u64, window_len)?;
         let unread = if offset == 0 { Head::of(file)? } else { Head::default() };
-        Ok(Generation { head, head_len, window, offset, unread })
+        Ok(Generation { head, head_len, first, window, offset, unread })
     }
 
     /// Bytes consumed.
@@ -109,6 +114,8 @@ impl Generation {
         let head = bytes.get(..bytes.len().min(HEAD - self.head_len)).unwrap_or_default();
         self.head.add(head);
         self.head_len += head.len();
+        let first = head.len().min(WINDOW - self.first.len());
+        self.first.extend_from_slice(head.get(..first).unwrap_or_default());
         let kept = bytes.get(bytes.len().saturating_sub(WINDOW)..).unwrap_or_default();
         let surplus = (self.window.len() + kept.len()).saturating_sub(WINDOW);
         self.window.drain(..surplus);
@@ -161,6 +168,11 @@ impl Generation {
     /// What it begins with, if something was seen of it and nothing consumed.
     pub fn unread(&self) -> Option<Head> {
         (!self.unread.is_empty()).then(|| self.unread.clone())
+    }
+
+    /// Its first bytes, by which most others are told from it.
+    pub fn first(&self) -> &[u8] {
+        if self.offset == 0 { self.unread.first() } else { &self.first }
     }
 
     /// Whether nothing of it was consumed, or seen.
@@ -274,6 +286,16 @@ impl Head {
     pub fn telling(&self) -> Option<u64> {
         let (hash, len) = self.hash();
         (len == HEAD).then_some(hash.0)
+    }
+
+    /// As much of it as a generation keeps.
+    pub fn first(&self) -> &[u8] {
+        self.0.get(..self.0.len().min(WINDOW)).unwrap_or_default()
+    }
+
+    /// Whether it and these first bytes may be of one content.
+    pub fn agrees_with(&self, first: &[u8]) -> bool {
+        self.0.iter().zip(first).all(|(own, other)| own == other)
     }
 
     /// Whether there is none: the content is empty.

@@ -12,20 +12,22 @@ use super::chain::{self, Older};
 use super::consumed::Consumed;
 use super::cut;
 use super::disk::{self, Buffer, Changed};
-use super::file::{self, Followed, Step};
+use super::file::{Followed, Step};
 use super::files::{Files, Reading};
 use super::findings::Finding;
-use super::generation::FileId;
+use super::generation::{FileId, Generation as Content};
 use super::handles::Handles;
 use super::known::Known;
-use super::lines::{Counters, Deliver, Keep, Outlet};
+use super::lines::{Counters, Deliver, Keep, Lines, Outlet};
 use super::listings::Listings;
 use super::memory::Memory;
 use super::own;
 use super::{Left, ROTATE_WAIT, Turn};
 use crate::domain::{Batch, Checkpoint, Generation, Origin, SourceId, Stamp};
 use crate::source::glob::{Found, Pattern, is_rotated_copy};
-use crate::source::{STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start};
+use crate::source::{
+    LineSink, STDIN, Sinks, SourceError, SourceSpec, SourceState, SourceStatus, Start,
+};
 
 /// Idle files are closed after this time, if there are too many of them.
 const IDLE: Duration = Duration::from_secs(1);
@@ -74,7 +76,7 @@ impl Group {
 
     /// Whether a checkpoint is this source's alone.
     pub fn claims(&self, left: &Checkpoint) -> bool {
-        left.source == self.name && self.patterns.iter().any(|pattern| pattern.covers(&left.path))
+        left.source == self.name && Pattern::any_covers(&self.patterns, &left.path)
     }
 
     /// Go on where earlier runs have ended; `claimed` says which of their checkpoints
@@ -95,8 +97,9 @@ impl Group {
     /// Find out which files the patterns mean now.
     pub fn scan(&mut self) {
         let mut found = Found::default();
+        let is_there = |path: &Path| Pattern::any_covers(&self.patterns, path) && path.is_file();
         for pattern in &self.patterns {
-            pattern.find(&mut found, &|path| self.files.knows(path));
+            pattern.find(&mut found, &|path| self.files.knows(path) || is_there(path));
         }
         found.leave_out_packed();
         self.files.follow_only(&found);
@@ -166,7 +169,7 @@ impl Group {
         }
         // Before the first that comes to an empty file is read: what came before it.
         self.files.open_mut().filter(|file| file.is_empty()).for_each(|file| file.look(now));
-        own::prove(self.id, &mut self.files, &mut self.memory, sinks);
+        own::prove(self.id, &mut self.files, &mut self.memory, now.mono, sinks);
         let mut turn = Turn::Idle;
         if cut::restart(self.id, &mut self.files, &mut self.memory, now, sinks, &mut out) {
             self.files.open_mut().for_each(|file| handles.opened(file));
@@ -378,8 +381,7 @@ impl Group {
             None => {
                 is_to_be_said = self.start == Start::End;
                 let size = was_there.map_or(meta.len(), |(_, size)| size.min(meta.len()));
-                let begun =
-                    file::from_start(path, &file, (FileId::of(meta), size), sink, self.start);
+                let begun = from_start(path, &file, (FileId::of(meta), size), sink, self.start);
                 begun.map_err(unreadable)?
             }
         };
@@ -428,6 +430,23 @@ impl Group {
     }
 }
 
+/// What is taken of a file that was there before anything of it is known, and was of that
+/// size then.
+fn from_start(
+    path: &Path,
+    file: &File,
+    (id, size): (FileId, u64),
+    sink: Box<dyn LineSink + Send>,
+    start: Start,
+) -> io::Result<Consumed> {
+    let generation = match start {
+        Start::Beginning => Content::new(),
+        Start::End => Content::consumed(file, disk::start_of_last_line(file, size)?)?,
+    };
+    let lines = Lines::starting_at(generation.offset(), sink);
+    Ok(Consumed::all_of(path.to_owned(), id, generation, lines))
+}
+
 /// The first of the older generations of a path is read as far as it goes.
 fn end_older(files: &mut Files, memory: &mut Memory, path: &Path) {
     match files.next_older(path) {
@@ -467,10 +486,7 @@ fn step(file: &mut Followed, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'
 fn step_older(older: &mut Older, now: Stamp, buffer: &mut Buffer, out: &mut Outlet<'_>) -> Turn {
     match older {
         Older::Plain(file) => step(file, now, buffer, out),
-        Older::Packed(archive) => {
-            out.begin(archive.origin);
-            archive.step(now, out)
-        }
+        Older::Packed(archive) => archive.step(now, out),
     }
 }
 

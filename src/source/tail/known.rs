@@ -9,6 +9,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::generation::{FileId, Generation, Head, Mark};
 use crate::domain::{Checkpoint, Wall, checkpoint};
@@ -89,17 +90,21 @@ impl Past {
 impl Known {
     /// What earlier runs have left for the source of this name, oldest first: its own,
     /// and, until it has left one of that file itself, what is nobody's: a source may get
-    /// another name, and before version 4 the ledger kept none.
+    /// another name, and before version 4 the ledger kept none. What it has left of the path
+    /// itself, later, it has not to miss of others: there their name stays.
     pub fn recall(name: &str, left: &[Checkpoint], claimed: &[bool]) -> Self {
         let is_own = |one: &Checkpoint| *one.source == *name;
-        let file = |one: &Checkpoint| (one.place, one.path.clone());
-        let own = left.iter().enumerate().filter(|(_, one)| is_own(one));
-        let latest: HashMap<_, usize> = own.map(|(at, one)| (file(one), at)).collect();
+        let own = || left.iter().enumerate().filter(|(_, one)| is_own(one));
+        let of_file: HashMap<_, _> = own().map(|(at, one)| ((one.place, &one.path), at)).collect();
+        let of_path: HashMap<_, _> = own().map(|(at, one)| (&one.path, at)).collect();
         let mut known = Known::default();
         for ((at, one), claimed) in left.iter().enumerate().zip(claimed) {
-            let is_for_us = || !claimed && latest.get(&file(one)).is_none_or(|own| *own < at);
+            let is_later = |own: Option<&usize>| own.is_none_or(|own| *own < at);
+            let is_for_us = || !claimed && is_later(of_file.get(&(one.place, &one.path)));
             if is_own(one) || is_for_us() {
-                known.add(one.clone(), None);
+                let is_ours = is_own(one) || is_later(of_path.get(&one.path));
+                let source = if is_ours { Arc::default() } else { Arc::clone(&one.source) };
+                known.add(Checkpoint { source, ..one.clone() }, None);
             }
         }
         known

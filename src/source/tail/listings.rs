@@ -44,7 +44,7 @@ impl Listings {
 
     /// Whether a file has a name that the source means, compressed or not.
     pub fn is_meant(&self, path: &Path) -> bool {
-        let covers = |path: &Path| self.patterns.iter().any(|pattern| pattern.covers(path));
+        let covers = |path: &Path| Pattern::any_covers(&self.patterns, path);
         covers(path) || (is_packed(path) && covers(&path.with_extension("")))
     }
 
@@ -62,6 +62,22 @@ impl Listings {
     /// the inode of one that was left unread.
     pub fn beside(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<PathBuf> {
         self.files_beside(path, orphans).into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// Inodes of what lies there under a path's name with something before its ending
+    /// (`app.1.log`, `app-20260101.log.gz`). It may be another log, too.
+    pub fn alike(&mut self, path: &Path) -> Vec<u64> {
+        let (Some(stem), Some(name)) = (path.file_stem(), path.file_name()) else {
+            return Vec::new();
+        };
+        let dirs: Vec<PathBuf> = self.dirs(path).map(Path::to_owned).collect();
+        let mut found = Vec::new();
+        for dir in dirs {
+            let others = rotations_of(stem, &self.entries(&dir).named);
+            let others = others.filter(|(other, _)| other != name);
+            found.extend(others.map(|(_, inode)| *inode));
+        }
+        found
     }
 
     /// From when on what stands beside a path is new, that was never looked at before.
@@ -104,6 +120,9 @@ impl Listings {
         // A link's target has siblings of its own.
         if let Some(target) = path.canonicalize().ok().filter(|target| target != path) {
             found.extend(self.beside_name(&target, orphans));
+            if path.is_symlink() {
+                found.extend(self.numbered_as(&target));
+            }
         }
         found.sort();
         found.dedup();
@@ -120,6 +139,15 @@ impl Listings {
             .find_map(|(path, _)| is_it(&path).then_some(path))
     }
 
+    /// What a link that moves on from one number or date to the next may have led to.
+    fn numbered_as(&mut self, target: &Path) -> Vec<(PathBuf, u64)> {
+        let (dir, Some(name)) = (dir_of(target), target.file_name()) else { return Vec::new() };
+        let is_like =
+            |other: &OsStr| other != name && without_numbers(other) == without_numbers(name);
+        let others = self.entries(dir).named.iter().filter(|(other, _)| is_like(other));
+        others.map(|(other, inode)| (dir.join(other), *inode)).collect()
+    }
+
     fn beside_name(&mut self, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
         let dirs: Vec<PathBuf> = self.dirs(path).map(Path::to_owned).collect();
         dirs.iter().flat_map(|dir| self.named_in(dir, path, orphans)).collect()
@@ -127,28 +155,46 @@ impl Listings {
 
     fn named_in(&mut self, dir: &Path, path: &Path, orphans: &HashSet<u64>) -> Vec<(PathBuf, u64)> {
         let Some(name) = path.file_name() else { return Vec::new() };
-        let Entries { named: entries, by_inode } =
-            self.read.entry(dir.to_owned()).or_insert_with(|| Entries::of(dir));
-        let from = entries.partition_point(|(other, _)| other.as_os_str() <= name);
-        let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
-        let behind = entries.get(from..).unwrap_or_default();
-        let named = behind.iter().take_while(|(other, _)| starts(other));
-        let named = named.filter(|(other, _)| is_rotation_of(name, other));
+        let Entries { named, by_inode } = self.entries(dir);
         let at = |(other, inode): &(OsString, u64)| (dir.join(other), *inode);
-        let mut found: Vec<_> = named.map(at).collect();
+        let mut found: Vec<_> = rotations_of(name, named).map(at).collect();
         if dir != dir_of(path) {
             // There it may keep its name.
-            let before = entries.get(..from).unwrap_or_default();
-            found.extend(before.last().filter(|(other, _)| other == name).map(at));
+            let own = named.binary_search_by(|(other, _)| other.as_os_str().cmp(name));
+            found.extend(own.ok().and_then(|own| named.get(own)).map(at));
         }
         if !orphans.is_empty() {
-            let by_inode = by_inode.get_or_insert_with(|| places_of(entries));
+            let by_inode = by_inode.get_or_insert_with(|| places_of(named));
             let left = orphans.iter().filter_map(|inode| by_inode.get(inode)).flatten();
-            let left = left.filter_map(|at| entries.get(*at)).filter(|(other, _)| other != name);
+            let left = left.filter_map(|at| named.get(*at)).filter(|(other, _)| other != name);
             found.extend(left.map(at));
         }
         found
     }
+
+    fn entries(&mut self, dir: &Path) -> &mut Entries {
+        self.read.entry(dir.to_owned()).or_insert_with(|| Entries::of(dir))
+    }
+}
+
+/// Those of the names, which are in order, that rotation may have made of this one.
+fn rotations_of<'e>(
+    name: &'e OsStr,
+    named: &'e [(OsString, u64)],
+) -> impl Iterator<Item = &'e (OsString, u64)> {
+    let from = named.partition_point(|(other, _)| other.as_os_str() <= name);
+    let starts = |other: &OsStr| other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
+    let begun = named.get(from..).unwrap_or_default();
+    let begun = begun.iter().take_while(move |(other, _)| starts(other));
+    begun.filter(move |(other, _)| is_rotation_of(name, other))
+}
+
+/// A name with one digit for each number.
+fn without_numbers(name: &OsStr) -> Vec<u8> {
+    let mut bytes: Vec<u8> = name.as_encoded_bytes().to_vec();
+    bytes.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|digit| *digit = b'0');
+    bytes.dedup_by(|next, byte| *next == b'0' && *byte == b'0');
+    bytes
 }
 
 /// Where a path's siblings are.

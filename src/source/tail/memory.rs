@@ -17,7 +17,7 @@ use super::generation::{self, FileId};
 use super::known::{Known, Past, finished};
 use super::listings::Listings;
 use crate::domain::{Checkpoint, Origin, SourceId, Stamp};
-use crate::source::packed::is_foreign;
+use crate::source::packed::{is_foreign, is_packed};
 use crate::source::{Sinks, SourceError};
 
 /// What is remembered of generations that are not open.
@@ -57,11 +57,17 @@ impl Memory {
             files.read_first(path, std::iter::empty());
             return Ok((None, false));
         }
-        let orphans = known.orphans(path);
-        let is_own = |id| files.holds(id);
+        let mut orphans = known.orphans(path);
+        if known.open_at(path).next().is_some() {
+            orphans.extend(listings.alike(path));
+        }
+        // What is followed for itself, or being compressed by somebody.
+        let is_other = |path: &Path| {
+            files.knows(path) || (is_packed(path) && files.knows(&path.with_extension("")))
+        };
         let chain = listings.look_beside(path, &orphans, |beside| {
-            let beside: Vec<_> = beside.iter().filter(|path| !files.knows(path)).cloned().collect();
-            chain::resolve(path, live, known, &beside, &is_own)
+            let beside: Vec<_> = beside.iter().filter(|path| !is_other(path)).cloned().collect();
+            chain::resolve(path, live, known, &beside, files)
         })?;
         if let Some(problem) = &chain.problem {
             self.findings.add(Finding::Unreadable, problem.clone());
