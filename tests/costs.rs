@@ -1,0 +1,132 @@
+//! What a call costs: what its log or its answer says, else what the one who sold it takes,
+//! and nothing that nobody knows.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod support;
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Value, json};
+use support::at;
+use tripline::config::{Config, ConfigFile, LoadInput};
+use tripline::decode::{DecodeOptions, Decoder, Formats};
+use tripline::domain::{Batch, Names, Observation, Tier, Tokens, Wall};
+use tripline::pricing::{PriceTable, Pricer};
+
+/// Dollars of one call of an application; `None` where it has no price.
+fn usd(config: &str, provider: &str, model: &str, more: &Value) -> Option<String> {
+    static FORMATS: LazyLock<Arc<Formats>> = LazyLock::new(|| Formats::builtin().into());
+    let mut call = json!({"at": "2026-11-22T10:00:00Z", "status": 200, "model": model});
+    for (name, value) in more.as_object().unwrap() {
+        call[name] = value.clone();
+    }
+    if !provider.is_empty() {
+        call["provider"] = provider.into();
+    }
+    let names = Names::default();
+    let (formats, options) = (Arc::clone(&FORMATS), DecodeOptions::default());
+    let mut decoder = Decoder::new(formats, &names, options).unwrap();
+    let mut batch = Batch::default();
+    decoder.line(call.to_string().as_bytes(), at(1, 0, Wall::from_secs(1_795_400_000)), &mut batch);
+    let file = ConfigFile::Bytes { name: "config.toml".into(), bytes: config.into() };
+    let config = Config::load(&LoadInput { file: Some(file), overrides: Vec::new() }).unwrap();
+    let mut table = PriceTable::builtin();
+    for (name, price) in config.prices {
+        table.set(&name, price);
+    }
+    Pricer::new(table, names).price_batch(&mut batch.items, 0);
+    let mut requests = batch.items.iter().filter_map(|item| match item.seen {
+        Observation::Request { request, .. } => Some(request),
+        _ => None,
+    });
+    let request = requests.next().unwrap_or_else(|| panic!("no call: {call}"));
+    request.cost.map(|cost| cost.usd.to_string())
+}
+
+fn million() -> Value {
+    json!({"usage": {"input_tokens": 1_000_000, "output_tokens": 0}})
+}
+
+#[test]
+fn only_who_made_a_model_or_sells_it_at_that_price_takes_the_makers_price() {
+    let table = PriceTable::builtin();
+    let tokens = Tokens { input: Some(1000), output: Some(1000), ..Tokens::default() };
+    let usd = |provider, model| table.price(provider, model, &tokens, Tier::Standard);
+    let mut wrong = Vec::new();
+    for (provider, model) in [
+        ("ollama", "deepseek-r1"),
+        ("ollama", "deepseek-v3"),
+        ("Ollama", "mistral-small"),
+        ("together_ai", "deepseek-ai/DeepSeek-V3"),
+        ("together", "mistralai/mistral-small"),
+        ("fireworks_ai", "accounts/fireworks/models/deepseek-v3"),
+        ("vllm", "mistralai/mistral-small"),
+        ("hosted_vllm", "deepseek-chat"),
+        ("cerebras", "gpt-4o"),
+        ("groq", "deepseek-chat"),
+        ("deepinfra", "deepseek-ai/DeepSeek-V3"),
+        ("LM Studio", "mistral-small"),
+        ("mygw", "ollama/deepseek-r1"),
+        ("openai", "ollama/deepseek-r1"),
+        ("", "ollama/deepseek-r1"),
+        ("openrouter", "together_ai/deepseek-ai/DeepSeek-V3"),
+    ] {
+        if let Some(usd) = usd(Some(provider).filter(|name| !name.is_empty()), model) {
+            wrong.push(format!("{provider} {model}: {usd}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for (provider, model, maker, its) in [
+        ("mygw", "deepseek-chat", "deepseek", "deepseek-chat"),
+        ("litellm", "deepseek/deepseek-chat", "deepseek", "deepseek-chat"),
+        ("kong", "gpt-4o", "openai", "gpt-4o"),
+        // Of a client that speaks somebody's protocol nobody knows to whom.
+        ("openai", "deepseek-chat", "deepseek", "deepseek-chat"),
+        ("anthropic", "deepseek-chat", "deepseek", "deepseek-chat"),
+        ("openai", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4-5"),
+        ("openrouter", "mistralai/mistral-small", "mistral", "mistral-small"),
+        ("openrouter", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4-5"),
+        ("azure_ai", "mistral-small", "mistral", "mistral-small"),
+        ("vertex_ai", "claude-sonnet-4-5@20250929", "anthropic", "claude-sonnet-4-5"),
+        ("mistral_ai", "mistralai/mistral-small", "mistral", "mistral-small"),
+        ("deepseek", "deepseek-ai/deepseek-chat", "deepseek", "deepseek-chat"),
+        ("groq", "groq/llama-guard-3-8b", "groq", "llama-guard-3-8b"),
+        ("bedrock", "anthropic.claude-opus-4-6-v1", "anthropic", "claude-opus-4-6"),
+        ("bedrock", "global.anthropic.claude-opus-4-6-v1", "anthropic", "claude-opus-4-6"),
+        ("bedrock", "us-east-1/anthropic.claude-opus-4-6-v1", "anthropic", "claude-opus-4-6"),
+        (
+            "bedrock",
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-4-6-v1",
+            "anthropic",
+            "claude-opus-4-6",
+        ),
+        (
+            "bedrock",
+            "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:inference-profile/us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "anthropic",
+            "claude-sonnet-4-5",
+        ),
+    ] {
+        let takes = usd(Some(maker), its);
+        assert!(takes.is_some(), "{maker} {its}");
+        assert_eq!(usd(Some(provider), model), takes, "{provider} {model}");
+    }
+    // What looks like a version may be another model.
+    assert_eq!(usd(Some("openai"), "gpt-4o-v2"), None);
+}
+
+#[test]
+fn ones_own_price_without_a_provider_counts_wherever_the_model_runs() {
+    let own = "[price.\"deepseek-v3\"]\ninput = 0.25\noutput = 1\n";
+    for (provider, model) in [
+        ("ollama", "deepseek-v3"),
+        ("together_ai", "deepseek-ai/DeepSeek-V3"),
+        ("", "together_ai/deepseek-ai/DeepSeek-V3"),
+    ] {
+        assert_eq!(usd("", provider, model, &million()), None, "{provider} {model}");
+        assert_eq!(usd(own, provider, model, &million()).as_deref(), Some("0.250000"));
+    }
+    let makers = "[price.\"deepseek/deepseek-v3\"]\ninput = 0.25\noutput = 1\n";
+    assert_eq!(usd(makers, "ollama", "deepseek-v3", &million()), None, "another's");
+}
