@@ -130,3 +130,104 @@ fn ones_own_price_without_a_provider_counts_wherever_the_model_runs() {
     let makers = "[price.\"deepseek/deepseek-v3\"]\ninput = 0.25\noutput = 1\n";
     assert_eq!(usd(makers, "ollama", "deepseek-v3", &million()), None, "another's");
 }
+
+#[test]
+fn what_costs_more_is_never_priced_as_if_it_did_not() {
+    let claude = |model: &str, more: Value| {
+        let mut usage = million();
+        for (name, value) in more.as_object().unwrap() {
+            usage["usage"][name] = value.clone();
+        }
+        let bare = usd("", "anthropic", model, &usage);
+        let body = json!({"model": model, "usage": usage["usage"]}).to_string();
+        let in_body = usd("", "anthropic", model, &json!({"body": body}));
+        assert_eq!(bare, in_body);
+        bare.map(|usd| usd.parse::<f64>().unwrap())
+    };
+    let plain = claude("claude-opus-4-8", json!({"speed": "standard"})).unwrap();
+    for (more, times) in [
+        (json!({"speed": "fast", "service_tier": "standard"}), 2.0),
+        (json!({"inference_geo": "us"}), 1.1),
+        (json!({"speed": "fast", "inference_geo": "us"}), 2.2),
+        (json!({"inference_geo": "global"}), 1.0),
+    ] {
+        let usd = claude("claude-opus-4-8", more.clone()).unwrap();
+        assert!((usd - plain * times).abs() < 1e-9, "{more}: {usd}, not {times} times {plain}");
+    }
+    assert_eq!(claude("claude-sonnet-4-5", json!({"speed": "fast"})), None, "none is known");
+
+    let sound = |model: &str| {
+        usd(
+            "",
+            "openai",
+            model,
+            &json!({"usage": {
+                "prompt_tokens": 1_000_000, "completion_tokens": 1_000_000,
+                "prompt_tokens_details": {"audio_tokens": 500_000},
+                "completion_tokens_details": {"audio_tokens": 1_000_000},
+            }}),
+        )
+    };
+    // Half of 2.50 and of 32, and all of 64.
+    assert_eq!(sound("gpt-audio").as_deref(), Some("81.250000"));
+    assert_eq!(sound("gpt-4o"), None, "it has no price for sound");
+    let gemini = json!({"body": json!({"modelVersion": "gemini-2.5-flash", "usageMetadata": {
+        "promptTokenCount": 1_000_000, "candidatesTokenCount": 0, "totalTokenCount": 1_000_000,
+        "promptTokensDetails": [
+            {"modality": "TEXT", "tokenCount": 600_000}, {"modality": "AUDIO", "tokenCount": 400_000},
+        ],
+    }}).to_string()});
+    assert_eq!(usd("", "gemini", "gemini-2.5-flash", &gemini).as_deref(), Some("0.580000"));
+
+    // Of a batch, writing to a cache for an hour costs half as well.
+    let written = |tier: &str| {
+        let usage = json!({"service_tier": tier, "input_tokens": 0, "output_tokens": 0,
+            "cache_creation_input_tokens": 1_000_000,
+            "cache_creation": {"ephemeral_1h_input_tokens": 1_000_000}});
+        usd("", "anthropic", "claude-sonnet-4-5", &json!({"usage": usage})).unwrap()
+    };
+    assert_eq!((written("standard").as_str(), written("batch").as_str()), ("6.000000", "3.000000"));
+}
+
+#[test]
+fn ones_own_prices_have_all_classes_that_the_shipped_ones_have() {
+    let own = r#"
+        [price."openai/m"]
+        input = 4.0
+        output = 8.0
+        cached_input = 1.0
+        cache_write = 5.0
+        cache_write_1h = 6.0
+        audio_input = 40.0
+        batch = { input = 2.0, output = 4.0, above_272k = { input = 3.0, output = 6.0 } }
+        above_272k = { input = 8.0, output = 12.0 }
+        fast = 3.0
+    "#;
+    let cost = |more: Value| {
+        let mut usage = json!({"input_tokens": 100_000, "output_tokens": 0});
+        for (name, value) in more.as_object().unwrap() {
+            usage[name] = value.clone();
+        }
+        usd(own, "openai", "m", &json!({"usage": usage})).unwrap()
+    };
+    for (more, expected) in [
+        (json!({}), "0.400000"),
+        (json!({"input_tokens": 500_000}), "4.000000"),
+        (json!({"service_tier": "batch"}), "0.200000"),
+        (json!({"service_tier": "batch", "input_tokens": 500_000}), "1.500000"),
+        (json!({"speed": "fast"}), "1.200000"),
+        (json!({"input_tokens_details": {"cached_tokens": 100_000}}), "0.100000"),
+        (
+            json!({"input_tokens_details": {"cached_tokens": 100_000}, "service_tier": "batch"}),
+            "0.050000",
+        ),
+        (json!({"input_tokens_details": {"audio_tokens": 50_000}}), "2.200000"),
+        (
+            json!({"input_tokens": 0, "cache_creation_input_tokens": 100_000,
+                "cache_creation": {"ephemeral_1h_input_tokens": 100_000}}),
+            "0.600000",
+        ),
+    ] {
+        assert_eq!(cost(more.clone()), expected, "{more}");
+    }
+}

@@ -215,11 +215,16 @@ pub struct Tokens {
     pub cache_write_1h: Option<u64>,
     /// Part of `output` spent on reasoning.
     pub reasoning: Option<u64>,
+    /// Part of `input` that is sound (priced apart).
+    pub audio_input: Option<u64>,
+    /// Part of `output` that is sound (priced apart).
+    pub audio_output: Option<u64>,
     /// A count was there that could not be read: what all of it costs is not known.
     pub unreadable: bool,
 }
 
-/// Service tier a call was billed under.
+/// Service tier a call was billed under. `Us` is the standard tier at the price of
+/// a place of its own, `FastUs` both at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are the providers' own terms")]
 pub enum Tier {
@@ -228,9 +233,15 @@ pub enum Tier {
     Batch,
     Flex,
     Priority,
+    Fast,
+    Us,
+    FastUs,
 }
 
-words!(Tier { Standard = "standard", Batch = "batch", Flex = "flex", Priority = "priority" });
+words!(Tier {
+    Standard = "standard", Batch = "batch", Flex = "flex", Priority = "priority",
+    Fast = "fast", Us = "us", FastUs = "fast_us",
+});
 
 /// How long things took, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

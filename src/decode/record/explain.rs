@@ -206,6 +206,8 @@ impl Recorder {
             ("cache_write_tokens", tokens.cache_write, body.cache_write),
             ("cache_write_1h_tokens", tokens.cache_write_1h, body.cache_write_1h),
             ("reasoning_tokens", tokens.reasoning, body.reasoning),
+            ("audio_input_tokens", tokens.audio_input, body.audio_input),
+            ("audio_output_tokens", tokens.audio_output, body.audio_output),
         ] {
             if note.value(field).is_none() && count == in_body {
                 note.rest(field, "body", count.map(Value::from));
