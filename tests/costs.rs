@@ -7,12 +7,27 @@ mod support;
 
 use std::sync::{Arc, LazyLock};
 
+use assert_cmd::Command;
 use serde_json::{Value, json};
 use support::at;
 use tripline::config::{Config, ConfigFile, LoadInput};
 use tripline::decode::{DecodeOptions, Decoder, Formats};
 use tripline::domain::{Batch, Names, Observation, Tier, Tokens, Wall};
 use tripline::pricing::{PriceTable, Pricer};
+
+/// The totals of a log, as the program prints them.
+fn totals(config: &str, name: &str, log: &str) -> Value {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, log_file) = (dir.path().join("config.toml"), dir.path().join(name));
+    std::fs::write(&file, config).unwrap();
+    std::fs::write(&log_file, log).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env_clear().env("HOME", dir.path()).arg("--config").arg(file);
+    let output = command.args(["once", "--json"]).arg(log_file).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let picture: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    picture["totals"].clone()
+}
 
 /// Dollars of one call of an application; `None` where it has no price.
 fn usd(config: &str, provider: &str, model: &str, more: &Value) -> Option<String> {
@@ -129,6 +144,71 @@ fn ones_own_price_without_a_provider_counts_wherever_the_model_runs() {
     }
     let makers = "[price.\"deepseek/deepseek-v3\"]\ninput = 0.25\noutput = 1\n";
     assert_eq!(usd(makers, "ollama", "deepseek-v3", &million()), None, "another's");
+}
+
+#[test]
+fn a_cost_in_an_answer_is_the_cost_of_the_call() {
+    let usage = json!({"prompt_tokens": 1000, "completion_tokens": 10, "cost": 0.0425});
+    let body = |usage: Value| json!({"id": "gen-1", "model": "x/y", "usage": usage});
+    let call = |body: String| json!({"body": body, "url": "https://openrouter.ai/api/v1/chat/completions"});
+    let bare = usd("", "openrouter", "x/y", &json!({"usage": usage}));
+    assert_eq!(bare.as_deref(), Some("0.042500"));
+    let in_body =
+        |usage: &Value| usd("", "openrouter", "x/y", &call(body(usage.clone()).to_string()));
+    assert_eq!(in_body(&usage), bare);
+    // Perplexity's has parts.
+    let parts = json!({"prompt_tokens": 9, "completion_tokens": 9, "cost": {"input_tokens_cost": 0.01, "total_cost": 0.02}});
+    assert_eq!(in_body(&parts).as_deref(), Some("0.020000"));
+    let stream = format!(
+        "data: {}\n\ndata: {}\n\ndata: [DONE]\n",
+        json!({"model": "x/y", "choices": [{"delta": {"content": "hi"}}]}),
+        body(usage.clone()),
+    );
+    assert_eq!(usd("", "openrouter", "x/y", &call(stream)), bare);
+
+    let curl = format!(
+        "HTTP/2 200 \ndate: Sun, 22 Nov 2026 10:00:00 GMT\ncontent-type: application/json\nx-request-id: a\n\n{}\n",
+        body(usage.clone()),
+    );
+    assert_eq!(totals("", "curl.txt", &curl)["cost_usd"], "0.042500");
+    let har = json!({"log": {"version": "1.2", "entries": [{
+        "startedDateTime": "2026-11-22T10:00:00Z", "time": 900,
+        "request": {"method": "POST", "url": "https://openrouter.ai/api/v1/chat/completions", "headers": []},
+        "response": {"status": 200, "headers": [], "content": {"text": body(usage).to_string()}},
+    }]}});
+    assert_eq!(totals("", "calls.har", &har.to_string())["cost_usd"], "0.042500");
+
+    // As in a line: what can't be right counts nowhere, and is seen.
+    let absurd = json!({"prompt_tokens": 1000, "completion_tokens": 10, "cost": -1});
+    let line = json!({"at": "2026-11-22T10:00:00Z", "status": 200, "provider": "openrouter",
+        "model": "x/y", "body": body(absurd).to_string()});
+    let totals = totals("", "app.log", &format!("{line}\n"));
+    assert_eq!((&totals["requests"], &totals["quarantined"]), (&json!(0), &json!(1)));
+}
+
+#[test]
+fn coheres_answers_tell_tokens() {
+    let billed = json!({"input_tokens": 1000, "output_tokens": 100});
+    let all = json!({"input_tokens": 1070, "output_tokens": 100});
+    for body in [
+        json!({"id": "a", "usage": {"billed_units": billed, "tokens": all, "cached_tokens": 960}}),
+        json!({"id": "b", "usage": {"tokens": billed}}),
+        json!({"id": "c", "text": "hi", "meta": {"billed_units": billed, "tokens": all}}),
+        json!({"id": "d", "text": "hi", "meta": {"tokens": billed}}),
+    ] {
+        let call = json!({"at": "2026-11-22T10:00:00Z", "status": 200, "provider": "cohere",
+            "model": "command-r-08-2024", "body": body.to_string()});
+        let said = totals("", "app.log", &format!("{call}\n"));
+        assert_eq!((&said["input_tokens"], &said["output_tokens"]), (&json!(1000), &json!(100)));
+        assert_eq!((&said["unpriced"], said["cost_usd"].is_string()), (&json!(0), true), "{body}");
+        let mut line = call;
+        line["body"] = Value::Null;
+        for (name, value) in body.as_object().unwrap() {
+            line[name] = value.clone();
+        }
+        let bare = totals("", "app.log", &format!("{line}\n"));
+        assert_eq!(bare["input_tokens"], 1000, "{line}");
+    }
 }
 
 #[test]

@@ -246,9 +246,7 @@ impl Recorder {
         let bag = &mut self.surroundings.get_or_insert_default().bag;
         self.headers_found = self.collector.collect(format, record, reader, bag, scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
-        for object in map.usage.iter().filter_map(get) {
-            self.body.usage(formats, object);
-        }
+        self.body.usage(formats, map.usage.iter().filter_map(get));
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
@@ -269,13 +267,16 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
-        let cost = reported(line, line.alts(map, Field::CostUsd), self.max_request_usd);
+        let cost = match reported(line, line.alts(map, Field::CostUsd), self.max_request_usd) {
+            Reported::Nothing => self.body.spent.cost.up_to(self.max_request_usd),
+            said => said,
+        };
         let counted = self.counts == Counts::Calls && map.counts == Counts::Calls;
         if let (Reported::Bad(reason), true) = (cost, counted) {
             return place.quarantine(out, reason);
         }
         let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
-        request.tokens = tokens(line, map).or(self.body.tokens);
+        request.tokens = tokens(line, map).or(self.body.spent.tokens);
         let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
         let used = paid || request.tokens.output > Some(0);
         let told = status.map_or_else(|| self.status(map, line, used), Told::Code);
@@ -289,7 +290,7 @@ impl Recorder {
         self.names.claim = Claim::Proven;
         let word = |w: &str| Some(tier(w));
         let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
-        request.tier = tier.or(self.body.tier).unwrap_or_default();
+        request.tier = tier.or(self.body.spent.tier).unwrap_or_default();
         request.cost = match cost {
             Reported::Usd(usd) | Reported::Ambiguous(usd) => {
                 Some(Cost { usd, source: CostSource::Reported })

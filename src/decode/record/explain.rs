@@ -198,7 +198,7 @@ impl Recorder {
 
     /// Counts that only the body has, and what was added to those as read.
     fn note_tokens(&self, map: &Map<Spot>, request: &Request, note: &mut RecordNote) {
-        let (tokens, body) = (request.tokens, self.body.tokens);
+        let (tokens, body) = (request.tokens, self.body.spent.tokens);
         for (field, count, in_body) in [
             ("input_tokens", tokens.input, body.input),
             ("output_tokens", tokens.output, body.output),
