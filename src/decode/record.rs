@@ -302,7 +302,11 @@ impl Recorder {
         describe(map, line, &mut request);
         // Programs have a status of their own, whose 0 is that all went well.
         let answered = request.tokens != Tokens::default() || !self.report.limits.is_empty();
-        let answer = Answer::of(told == Told::NoResponse && !answered);
+        let answer = match told {
+            Told::NoResponse if !answered => Answer::None,
+            Told::Strange if !used => Answer::Unclear,
+            _ => Answer::Perhaps,
+        };
         request.failure = self.failure(map, line, status, answer);
         self.tell(map, line, &mut request, place, out);
         if self.trace.is_some() {

@@ -518,7 +518,6 @@ fn a_status_that_is_none_is_no_success() {
         ("0", r#","input_tokens":1,"output_tokens":2"#, "in:1 out:2"),
         (r#""success""#, "", ""),
         (r#""completed""#, "", ""),
-        (r#""teapot""#, "", ""),
         ("0", r#","input_tokens":50,"success":true"#, "in:50"),
         // A success in so many words outranks a status that is none.
         ("0", r#","success":true"#, ""),
@@ -548,7 +547,23 @@ fn a_status_that_is_none_is_no_success() {
         ("200", r#","error":{"code":0,"message":"","details":[]}"#, "200"),
         ("200", r#","error":{"code":0,"message":"boom"}"#, "200 error"),
         ("200", r#","error_code":"E0000""#, "200 error"),
-        ("1000", "", "status_unreadable"),
+        // What nobody knows is no success, unless something shows an answer; and is seen.
+        ("1000", "", "error status_unreadable"),
+        (r#""teapot""#, "", "error status_unreadable"),
+        (r#""E1042""#, "", "error status_unreadable"),
+        (r#""Exceeded""#, r#","input_tokens":50"#, "error in:50 status_unreadable"),
+        (r#""teapot""#, r#","output_tokens":50"#, "out:50 status_unreadable"),
+        (r#""teapot""#, r#","success":true"#, ""),
+        (r#""teapot""#, r#","outcome":"rate_limited""#, "rate_limit status_unreadable"),
+        (r#""teapot""#, r#","error":"Error code: 429 - slow down""#, "429 rate_limit"),
+        (r#""QUOTA""#, "", "quota_exhausted"),
+        (r#""TOO_MANY""#, "", "rate_limit"),
+        (r#""BUSY""#, "", "overloaded"),
+        (r#""not ok""#, "", "error"),
+        (r#""NACK""#, "", "error"),
+        (r#""dropped""#, "", "error"),
+        (r#""FAULT""#, "", "error"),
+        (r#""max_tokens""#, "", ""),
         ("20", "", ""),
     ] {
         let words = app(status, more);
