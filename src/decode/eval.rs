@@ -91,18 +91,24 @@ impl<'l> Line<'l> {
         .scaled(alt)
     }
 
-    /// A span of time. A negative one is a writer's word for none.
+    /// A span of time. `-1` is a writer's word for none.
     #[inline]
-    pub(super) fn span(&self, alts: Alts<'_>) -> Option<f64> {
+    pub(super) fn span(&self, alts: Alts<'_>) -> Seen<f64> {
         let one = |alt: &Alt<Spot>| {
             let span = match &alt.from {
                 From::Sum(places) => self.sum(places, |span| span >= 0.0).scaled(alt),
                 _ => self.number_of(alt),
             };
-            let span = if span == Seen::Unreadable { self.in_units(alt) } else { span };
-            if span.ok().is_some_and(|span| span < 0.0) { Seen::Absent } else { span }
+            match span {
+                Seen::Unreadable => self.in_units(alt),
+                Seen::Is(span) if span < 0.0 => {
+                    let none = Seen::Is(-1.0).scaled(alt) == Seen::Is(span);
+                    if none { Seen::Absent } else { Seen::Unreadable }
+                }
+                span => span,
+            }
         };
-        self.first(alts, one).ok()
+        self.first(alts, one)
     }
 
     /// A span that is written with its unit, whatever the name says: `1.2s`.
@@ -110,6 +116,7 @@ impl<'l> Line<'l> {
     #[allow(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
     fn in_units(&self, alt: &Alt<Spot>) -> Seen<f64> {
         let span = self.value(alt).and_then(|value| time::go_duration(value.raw));
+        let span = span.filter(|nanos| *nanos >= 0);
         span.map_or(Seen::Unreadable, |nanos| Seen::Is(nanos as f64 / 1e6))
     }
 

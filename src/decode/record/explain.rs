@@ -108,7 +108,7 @@ impl Recorder {
             | Field::TtftMs
             | Field::QueueMs
             | Field::RetryAfterS
-            | Field::OldestAgeS => line.span(one).map(Value::from),
+            | Field::OldestAgeS => return seen(line.span(one), Value::from),
             Field::Status => {
                 let code = match line.count(one.clone()) {
                     Seen::Is(number) => status::of_number(number),

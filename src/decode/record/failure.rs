@@ -130,7 +130,7 @@ impl Recorder {
             (None, _) if failure.layer == Layer::Unknown => self.report.layer,
             (None, _) => failure.layer,
         };
-        let retry_after = line.span(line.alts(map, Field::RetryAfterS));
+        let retry_after = line.span(line.alts(map, Field::RetryAfterS)).ok();
         failure.retry_after_s = retry_after.or(self.report.retry_after_s);
         failure
     }
