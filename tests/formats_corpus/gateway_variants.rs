@@ -682,3 +682,45 @@ fn what_a_cache_held_counts_in_weave_as_the_library_told_it() {
     ));
     assert!(said.contains("in:150010 out:20 cached:100000 write:50000"), "{said}");
 }
+
+#[test]
+fn a_redirect_is_no_call_but_the_one_that_it_points_to() {
+    let app = |status: u16, more: &str| {
+        said(&format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","provider":"openai","model":"m","status":{status}{more}}}"#
+        ))
+    };
+    for status in [301, 302, 303, 307, 308] {
+        assert_eq!(app(status, ""), "app-json ignored:not_a_call");
+    }
+    assert!(app(302, r#","output_tokens":5"#).contains("302 out:5"), "something was answered");
+    assert!(app(302, r#","error":"no such host""#).contains("302 "), "it went wrong");
+    for line in [
+        r#"{"time":"2026-11-20T15:11:17+00:00","status":"308","request_uri":"/v1/chat/completions","provider":"openai","model":"m","request_time":"0.001"}"#,
+        r#"10.0.0.1 - - [20/Nov/2026:15:11:17 +0000] "POST /v1/chat/completions HTTP/1.1" 301 162 "-" "curl/8""#,
+    ] {
+        assert!(said(line).ends_with("ignored:not_a_call"), "{line}: {}", said(line));
+    }
+}
+
+#[test]
+fn a_duration_that_nobody_can_read_is_seen() {
+    for (latency, expected) in [
+        (r#""soon""#, "duration_unreadable"),
+        ("-3", "duration_unreadable"),
+        (r#""-3s""#, "duration_unreadable"),
+        // Some write so where there is none.
+        ("-1", ""),
+        ("null", ""),
+        (r#""-""#, ""),
+        (r#""1.5s""#, "ms:1500.0"),
+    ] {
+        let line = format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","provider":"openai","model":"m","status":200,"latency_ms":{latency}}}"#
+        );
+        let text = said(&line);
+        let part = |word: &&str| word.starts_with("ms:") || word.ends_with("_unreadable");
+        let seen: Vec<&str> = text.split(' ').filter(part).collect();
+        assert_eq!(seen.join(" "), expected, "{latency}: {text}");
+    }
+}

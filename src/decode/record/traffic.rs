@@ -15,7 +15,8 @@ use super::Place;
 impl Recorder {
     /// What a response comes to. In an access log one that shows to be a call counts: by its
     /// path or by what only calls have. Without a path nothing says that it is none. In any
-    /// log one whose method calls no model does not count, but for what its headers say.
+    /// log one whose method calls no model, or whose answer points elsewhere, does not count,
+    /// but for what its headers say.
     pub(super) fn tell(
         &mut self,
         map: &Map<Spot>,
@@ -42,8 +43,13 @@ impl Recorder {
             );
             return place.push(out, Observation::Ignored { reason: "not_a_call" });
         }
-        if self.only_asks(map, line, request) {
-            self.note_ignored("its method calls no model");
+        let no_call = if self.only_asks(map, line, request) {
+            Some("its method calls no model")
+        } else {
+            points_elsewhere(request).then_some("it only says where to call")
+        };
+        if let Some(why) = no_call {
+            self.note_ignored(why);
             if self.report.limits.is_empty() {
                 return place.push(out, Observation::Ignored { reason: "not_a_call" });
             }
@@ -140,6 +146,15 @@ impl Recorder {
             note.ignored = Some(why.to_owned());
         }
     }
+}
+
+/// Whether a response answers nothing and names another address: the call is the one that
+/// is made there.
+fn points_elsewhere(request: &Request) -> bool {
+    matches!(request.status, Some(300..=399))
+        && request.failure.kind.is_none()
+        && request.cost.is_none()
+        && request.tokens == Tokens::default()
 }
 
 /// Whether a call of a model is refused so, and hardly anything else that has a model.
