@@ -10,6 +10,7 @@ mod formats;
 mod item;
 mod load;
 mod net;
+mod price;
 mod program;
 mod reader;
 mod rule;

@@ -14,10 +14,10 @@ use rustc_hash::FxHashMap;
 
 use crate::domain::{
     Cost, CostSource, ErrorKind, FaultReason, Item, Names, NanoUsd, Observation, Outcome, Request,
-    Sym, TextRef, Tokens,
+    Sym, TextRef,
 };
 
-pub use rates::{Ladder, ModelPrice, PerMillion, Rates};
+pub use rates::{Factor, Ladder, ModelPrice, PerMillion, Price, Rates};
 pub use table::{PriceError, PriceTable};
 
 /// Prices observations. Looks a name up once, then answers from a cache.
@@ -28,25 +28,6 @@ pub struct Pricer {
     /// Row of the table for a provider and model; `None` is "no price".
     known: FxHashMap<(Option<Sym>, Sym), Option<usize>>,
     most: NanoUsd,
-}
-
-/// What is known of the price of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Price {
-    Usd(NanoUsd),
-    /// Nothing.
-    None,
-    /// Its line has one of the counts that make it and not the other.
-    Incomplete,
-}
-
-impl Price {
-    fn computed(self) -> Option<NanoUsd> {
-        match self {
-            Price::Usd(usd) => Some(usd),
-            Price::None | Price::Incomplete => None,
-        }
-    }
 }
 
 impl Pricer {
@@ -77,8 +58,9 @@ impl Pricer {
     }
 
     /// Give every request that reports no cost, but tokens and a model with a
-    /// price, a computed one; whoever reports a cost of 0 beside those did not know it. Providers charge nothing for what they refuse,
-    /// although some gateways log what was asked for.
+    /// price, a computed one; whoever reports a cost of 0 beside those did not know it.
+    /// Providers charge nothing for what they refuse, although some gateways log what was
+    /// asked for.
     ///
     /// Where a price needs a count that its line does not have, that is a fault of the
     /// line; it comes after all that was said of it.
@@ -93,7 +75,7 @@ impl Pricer {
                 continue;
             }
             let price = self.price(request);
-            let computed = price.computed().map(|usd| Cost { usd, source: CostSource::Computed });
+            let computed = price.usd().map(|usd| Cost { usd, source: CostSource::Computed });
             request.cost =
                 computed.filter(|price| said.is_none() || price.usd > NanoUsd::ZERO).or(said);
             if said.is_none() && price == Price::Incomplete {
@@ -109,20 +91,18 @@ impl Pricer {
             return Price::Usd(NanoUsd(0)); // No provider was asked.
         }
         if is_refused(request) {
-            return Price::None;
+            return Price::Unknown;
         }
-        let Some(model) = request.model else { return Price::None };
+        let Some(model) = request.model else { return Price::Unknown };
         let key = (request.provider, model);
         let row = match self.known.get(&key) {
             Some(row) => *row,
             None => self.look_up(key),
         };
-        let Some(row) = row.and_then(|row| self.table.row(row)) else { return Price::None };
-        let Tokens { input, output, unreadable, .. } = request.tokens;
+        let Some(row) = row.and_then(|row| self.table.row(row)) else { return Price::Unknown };
         match row.at(request.at).cost(&request.tokens, request.tier) {
-            Some(usd) if usd <= self.most => Price::Usd(usd),
-            None if !unreadable && (input.is_some() || output.is_some()) => Price::Incomplete,
-            _ => Price::None,
+            Price::Usd(usd) if usd > self.most => Price::Unknown,
+            price => price,
         }
     }
 
@@ -165,7 +145,7 @@ fn refuses(kind: ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{NameKind, Wall};
+    use crate::domain::{NameKind, Tokens, Wall};
 
     fn item(request: &Request) -> Item {
         let none = TextRef::default();

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use support::at;
 use tripline::decode::{DecodeOptions, Decoder, FormatError, Formats};
 use tripline::domain::{
-    Amount, Batch, FaultReason, Keep, Layer, LimitReading, Names, NanoUsd, Observation, Request,
-    Resource, Scope, Wall,
+    Amount, Batch, ErrorKind, FaultReason, Keep, Layer, LimitReading, Names, NanoUsd, Observation,
+    Request, Resource, Scope, Wall,
 };
 
 const NOW: Wall = Wall::from_secs(1_795_190_000);
@@ -306,6 +306,36 @@ attempt = { path = "retries", add = 1 }
     ] {
         let got = one(map, line);
         assert_eq!((got.timing.latency_ms, got.status), (latency, Some(200)), "{line}");
+    }
+}
+
+/// A map's own words come before those that everybody knows; one that nobody knows is no
+/// success, unless something shows an answer.
+#[test]
+fn a_word_that_is_in_no_map_is_no_success() {
+    let plain = "fields = { at = \"t\", model = \"m\", status = \"rc\", output_tokens = \"out\" }";
+    let mapped = r#"
+[fields]
+at = "t"
+model = "m"
+status = { path = "rc", map = { FINE = 200, QUOTA = 429 } }
+output_tokens = "out"
+"#;
+    for (map, rc, more, kind, faults) in [
+        (mapped, "FINE", "", None, 0),
+        (mapped, "QUOTA", "", Some(ErrorKind::RateLimit), 0),
+        (mapped, "failed", "", Some(ErrorKind::Error), 0),
+        (mapped, "ok", "", None, 0),
+        (mapped, "E1042", "", Some(ErrorKind::Error), 1),
+        (mapped, "E1042", r#","out":7"#, None, 1),
+        (plain, "QUOTA", "", Some(ErrorKind::QuotaExhausted), 0),
+        (plain, "E1042", "", Some(ErrorKind::Error), 1),
+        (plain, "completed", "", None, 0),
+    ] {
+        let line = format!(r#"{{"t":"2026-11-20T15:11:17Z","m":"gpt-4o","rc":"{rc}"{more}}}"#);
+        let said = said(map, &[&line]);
+        let expected = vec![FaultReason::StatusUnreadable; faults];
+        assert_eq!((said.requests()[0].failure.kind, said.faults()), (kind, expected), "{line}");
     }
 }
 

@@ -39,6 +39,7 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
             "openai/gpt-a": {"input": "1.25", "output": "10"},
             "openai/gpt-b": {"input": "1", "output": "2"},
             "openai/gone": {"input": "1", "output": "2"},
+            "openai/same": {"input": "1", "output": "2"},
         }}),
     );
     let openai = |input: f64, output: f64| {
@@ -51,6 +52,9 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
     a["output_cost_per_token_above_272k_tokens_priority"] = json!(4e-5);
     a["input_cost_per_token_priority"] = json!(3e-6);
     a["output_cost_per_token_priority"] = json!(2e-5);
+    let mut same = openai(1e-6, 2e-6);
+    same["input_cost_per_audio_token"] = json!(4e-5);
+    same["provider_specific_entry"] = json!({"fast": 2.0, "us": 1.1, "else": 3});
     let hosted = json!({"litellm_provider": "azure", "mode": "chat",
         "input_cost_per_token": 1.0, "output_cost_per_token": 1.0});
     let embedding = |price: f64| {
@@ -59,7 +63,7 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
     };
     write(
         &table,
-        &json!({"embed": embedding(2e-8), "off-by-zeros": embedding(1e-4), "gpt-a": a, "gpt-b": openai(5e-6, 2e-6), "new": openai(1e-6, 1e-6),
+        &json!({"embed": embedding(2e-8), "off-by-zeros": embedding(1e-4), "gpt-a": a, "gpt-b": openai(5e-6, 2e-6), "new": openai(1e-6, 1e-6), "same": same,
             "free": openai(0.0, 0.0), "azure/x": hosted}),
     );
 
@@ -90,6 +94,9 @@ fn a_refresh_shows_marks_and_keeps_what_was() {
     assert_eq!(a["priority"]["above_272k"]["output"], "40");
     assert_eq!(a["before"], json!([{"until": "2026-12-01", "input": "1.25", "output": "10"}]));
     assert_eq!(written["models"]["openai/gone"]["output"], "2");
+    // What was not known before has not changed.
+    let same = json!({"input": "1", "output": "2", "audio_input": "40", "fast": "2", "us": "1.1"});
+    assert_eq!(written["models"]["openai/same"], same);
     assert_eq!(written["models"].get("openai/free"), None);
 
     let again = refresh(&table, &into, &[]).unwrap();

@@ -1,4 +1,4 @@
-//! The tables that are written many times: sources, caps and prices.
+//! The tables that are written many times: sources and caps.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,9 +11,8 @@ use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
 use super::{net, program, schema};
 use crate::decode::FormatMaps;
-use crate::domain::{Dimension, NanoUsd, provider};
+use crate::domain::{Dimension, provider};
 use crate::engine::{CapSpec, Period, Window};
-use crate::pricing::{ModelPrice, PerMillion, Rates};
 use crate::rules::Match;
 use crate::source::net::NetSpec;
 use crate::source::{SourceSpec, Start, Way};
@@ -40,16 +39,6 @@ pub(super) fn caps(document: &Document, report: &mut Report) -> Vec<CapSpec> {
     items(&schema::CAP, document, report)
         .into_iter()
         .filter_map(|item| cap(open(&schema::CAP, document, item, report), &mut unique))
-        .collect()
-}
-
-pub(super) fn prices(document: &Document, report: &mut Report) -> Vec<(String, ModelPrice)> {
-    items(&schema::PRICE, document, report)
-        .into_iter()
-        .filter_map(|item| {
-            let model = item.name.unwrap_or_default().to_owned();
-            price(open(&schema::PRICE, document, item, report), &model).map(|p| (model, p))
-        })
         .collect()
 }
 
@@ -338,27 +327,4 @@ pub(super) fn period(raw: &Raw) -> Read<Period> {
     };
     let window = Window::new(span.map_err(|_| wrong(""))?);
     window.map(Period::Rolling).ok_or_else(|| wrong(" of 1 hour to 31 days"))
-}
-
-fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {
-    if model.trim().is_empty() || !super::safe::is_visible(model) {
-        reader.complain_of_all(&Complaint::new("a price needs the name of a model"));
-    }
-    let input = reader.need("input", per_million);
-    let output = reader.need("output", per_million);
-    let cache_read = reader.take("cached_input", per_million);
-    let cache_write = reader.take("cache_write", per_million);
-    reader.finish();
-    let rates =
-        Rates { input: input?, output: output?, cache_read, cache_write, cache_write_1h: None };
-    Some(ModelPrice::flat(rates))
-}
-
-fn per_million(raw: &Raw) -> Read<PerMillion> {
-    let amount = value::money(raw)?;
-    if amount > NanoUsd::from_usd(1_000_000) {
-        return Err(Complaint::new("is more than a dollar a token")
-            .hint("prices are dollars per million tokens"));
-    }
-    PerMillion::parse(&amount.to_string()).ok_or_else(|| Complaint::new("is not a price"))
 }

@@ -10,7 +10,7 @@ use super::item::{self, open};
 use super::reader::{Reader, Report, Unique, items};
 use super::suggest::did_you_mean;
 use super::value::{self, Complaint};
-use super::{Config, Zone, net, rule, schema, settings};
+use super::{Config, Zone, net, price, rule, schema, settings};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::rules::{Metric, RuleSpec, builtin};
@@ -149,7 +149,7 @@ fn build(documents: &[Document], maps: &[MapFile], report: &mut Report) -> Optio
     let caps = item::caps(file, report);
     let base = if builtin_rules { builtin_for(&limits, &sources) } else { Vec::new() };
     let rules = rules(file, base, &caps, report);
-    let prices = item::prices(file, report);
+    let prices = price::prices(file, report);
     let timezone: Zone = top.timezone?;
     Some(Config {
         version: top.version,

@@ -492,8 +492,30 @@ pub(super) const PRICE: Table = Table {
             None,
             "Input tokens written to a prompt cache; as input where absent.",
         ),
+        key(
+            "cache_write_1h",
+            "dollars",
+            None,
+            "Input tokens written to a cache for an hour; as cache_write where absent.",
+        ),
+        key("audio_input", "dollars", None, "Input tokens that are sound; none where absent."),
+        key("audio_output", "dollars", None, "Output tokens that are sound; none where absent."),
+        key("batch", "prices", None, "Of the batch tier; as the rest where absent."),
+        key("flex", "prices", None, "Of the flex tier; as the rest where absent."),
+        key("priority", "prices", None, "Of the priority tier; as the rest where absent."),
+        key("fast", "number", None, "How many times as much Anthropic's fast mode costs."),
+        key("us", "number", None, "How many times as much answers from the US alone cost."),
+        key("above_32k", "prices", None, LONG),
+        key("above_100k", "prices", None, LONG),
+        key("above_128k", "prices", None, LONG),
+        key("above_200k", "prices", None, LONG),
+        key("above_256k", "prices", None, LONG),
+        key("above_272k", "prices", None, LONG),
+        key("above_512k", "prices", None, LONG),
     ],
 };
+
+const LONG: &str = "Of all of a call with more input; as the rest where absent.";
 
 /// Words that people try, because another program has them, and what to do.
 pub(super) const NOT_KEYS: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! What the body of a response adds to its head: model, tokens, error. Read as
 //! JSON or as a stream of events, by a map like any line, and never kept.
 
+use super::cost::{Reported, reported};
 use super::eval::{Line, Scratch};
 use super::formats::{Format, Formats};
 use super::frame::packed::{self, Unpacked};
@@ -9,7 +10,7 @@ use super::map::{Cond, Field, Spot};
 use super::moment::Around;
 use super::status;
 use super::tokens::{larger, tier, tokens};
-use crate::domain::{Tier, Tokens, Wall};
+use crate::domain::{NanoUsd, Tier, Tokens, Wall};
 use crate::scan::{Found, Kind, Shape, Value, scan_line};
 
 /// Bytes of error text kept for judging it.
@@ -24,8 +25,7 @@ const PACKED_EVENTS: [&[u8]; 2] = [b"ZGF0YT", b"ZXZlbnQ6"];
 /// Facts of the body read last; reused from one response to the next.
 #[derive(Debug, Default)]
 pub(super) struct Body {
-    pub(super) tokens: Tokens,
-    pub(super) tier: Option<Tier>,
+    pub(super) spent: Spent,
     pub(super) model: String,
     pub(super) finish_reason: String,
     pub(super) error: Vec<u8>,
@@ -39,6 +39,15 @@ pub(super) struct Body {
     no_headers: HeaderBag,
 }
 
+/// What a call used, as its provider counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub(super) tokens: Tokens,
+    pub(super) tier: Option<Tier>,
+    /// However much that is.
+    pub(super) cost: Reported,
+}
+
 /// Reads objects of token counts.
 #[derive(Debug, Default)]
 struct Usage {
@@ -50,8 +59,7 @@ struct Usage {
 impl Body {
     /// Forget everything but the allocations.
     pub(super) fn clear(&mut self) {
-        self.tokens = Tokens::default();
-        self.tier = None;
+        self.spent = Spent::default();
         self.model.clear();
         self.finish_reason.clear();
         self.error.clear();
@@ -79,7 +87,7 @@ impl Body {
     fn read_plain(&mut self, formats: &Formats, text: &[u8]) {
         self.read_all(formats, text);
         let is_short = self.plain.len() + text.len() <= PLAIN_LIMIT;
-        if is_short && self.error.is_empty() && self.tokens == Tokens::default() {
+        if is_short && self.error.is_empty() && self.spent.tokens == Tokens::default() {
             self.plain.extend_from_slice(text);
         }
     }
@@ -95,11 +103,13 @@ impl Body {
         }
     }
 
-    /// Adds what an object of token counts says.
-    pub(super) fn usage(&mut self, formats: &Formats, object: Value<'_>) {
-        let (counts, tier) = self.usage.read(formats.usage(), object);
-        self.tokens = larger(counts, self.tokens);
-        self.tier = tier.or(self.tier);
+    /// Adds what objects of token counts say, which are all of one call.
+    pub(super) fn usage<'v>(
+        &mut self,
+        formats: &Formats,
+        objects: impl Iterator<Item = Value<'v>>,
+    ) {
+        self.usage.add(formats.usage(), objects, &mut self.spent);
     }
 
     fn json(&mut self, formats: &Formats, text: &[u8]) {
@@ -114,11 +124,8 @@ impl Body {
         let around = Around { zone: None, received: Wall(0) };
         let present = &format.presence.of(scans);
         let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
-        for object in map.usage.iter().filter_map(|place| line.get(*place)) {
-            let (counts, tier) = self.usage.read(formats.usage(), object);
-            self.tokens = larger(counts, self.tokens);
-            self.tier = tier.or(self.tier);
-        }
+        let objects = map.usage.iter().filter_map(|place| line.get(*place));
+        self.usage.add(formats.usage(), objects, &mut self.spent);
         let scratch = &mut self.scratch;
         let mut word = |field, keep: &mut String| {
             line.text(line.alts(map, field), scratch, |text| {
@@ -131,7 +138,7 @@ impl Body {
         word(Field::Model, &mut self.model);
         word(Field::FinishReason, &mut self.finish_reason);
         let said = line.text(line.alts(map, Field::ServiceTier), scratch, |word| Some(tier(word)));
-        self.tier = said.or(self.tier);
+        self.spent.tier = said.or(self.spent.tier);
         let applies = |when: &Cond<Spot>| line.holds(when);
         let texts = line.alts(map, Field::ErrorText);
         for alt in texts.filter(|alt| alt.when.as_ref().is_none_or(applies)) {
@@ -148,19 +155,48 @@ fn is_error(value: Value<'_>) -> bool {
     value.kind == Kind::True || status::is_error(value)
 }
 
+impl Spent {
+    /// Adds what is said later, or elsewhere.
+    fn add(&mut self, other: Spent) {
+        self.tokens = larger(other.tokens, self.tokens);
+        self.tier = other.tier.or(self.tier);
+        self.cost = other.cost.or_larger(self.cost);
+    }
+}
+
 impl Usage {
-    fn read(&mut self, format: &Format, object: Value<'_>) -> (Tokens, Option<Tier>) {
-        let nothing = (Tokens::default(), None);
+    /// Adds what is said of a call; who counts it in two ways, says first what is billed.
+    fn add<'v>(
+        &mut self,
+        format: &Format,
+        objects: impl Iterator<Item = Value<'v>>,
+        to: &mut Spent,
+    ) {
+        for object in objects {
+            let said = self.read(format, object);
+            to.add(said);
+            if said.tokens.input.is_some() {
+                break;
+            }
+        }
+    }
+
+    fn read(&mut self, format: &Format, object: Value<'_>) -> Spent {
         let Some(paths) = format.layout.outer().filter(|_| object.kind == Kind::Object) else {
-            return nothing;
+            return Spent::default();
         };
+        let map = &format.map;
         let scan = scan_line(paths, object.raw, &mut self.found);
         let scans = &[scan];
         let around = Around { zone: None, received: Wall(0) };
         let present = &format.presence.of(scans);
         let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
-        let tiers = line.alts(&format.map, Field::ServiceTier);
-        let tier = line.text(tiers, &mut self.scratch, |word| Some(tier(word)));
-        (tokens(line, &format.map), tier)
+        let tiers = line.alts(map, Field::ServiceTier);
+        Spent {
+            tokens: tokens(line, map),
+            tier: line.text(tiers, &mut self.scratch, |word| Some(tier(word))),
+            // Whether so much is plausible depends on who reads it.
+            cost: reported(line, line.alts(map, Field::CostUsd), NanoUsd(i128::MAX)),
+        }
     }
 }

@@ -10,9 +10,10 @@ use crate::domain::{FaultReason, NanoUsd};
 use crate::scan::{Kind, Value, number};
 
 /// What a line says it cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Reported {
     /// Nothing: unpriced.
+    #[default]
     Nothing,
     /// One cost.
     Usd(NanoUsd),
@@ -20,6 +21,34 @@ pub(super) enum Reported {
     Ambiguous(NanoUsd),
     /// None that can be trusted.
     Bad(FaultReason),
+}
+
+impl Reported {
+    /// What is said elsewhere of the same call, and here before. A stream's costs count up.
+    pub(super) fn or_larger(self, other: Reported) -> Reported {
+        use Reported::{Ambiguous, Bad, Nothing, Usd};
+        match (self, other) {
+            (said, Nothing) | (Nothing, said) => said,
+            (Usd(one), Usd(other)) => Usd(one.max(other)),
+            (Ambiguous(one), Usd(other) | Ambiguous(other)) | (Usd(one), Ambiguous(other)) => {
+                Ambiguous(one.max(other))
+            }
+            (Bad(_), Usd(usd) | Ambiguous(usd)) | (Usd(usd) | Ambiguous(usd), Bad(_)) => {
+                Ambiguous(usd)
+            }
+            (Bad(reason), Bad(_)) => Bad(reason),
+        }
+    }
+
+    /// The same, unless nothing costs that much.
+    pub(super) fn up_to(self, max: NanoUsd) -> Reported {
+        match self {
+            Reported::Usd(usd) | Reported::Ambiguous(usd) if usd > max => {
+                Reported::Bad(FaultReason::CostImplausible)
+            }
+            said => said,
+        }
+    }
 }
 
 /// The cost of a line by the alternatives of its map.
@@ -89,12 +118,7 @@ fn sum(line: Line<'_>, places: &[Spot], scale: Option<f64>, max: NanoUsd) -> Rep
             (_, part) => part,
         };
     }
-    match total {
-        Reported::Usd(usd) | Reported::Ambiguous(usd) if usd > max => {
-            Reported::Bad(FaultReason::CostImplausible)
-        }
-        total => total,
-    }
+    total.up_to(max)
 }
 
 fn is_missing(value: Value<'_>) -> bool {

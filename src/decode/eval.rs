@@ -91,18 +91,24 @@ impl<'l> Line<'l> {
         .scaled(alt)
     }
 
-    /// A span of time. A negative one is a writer's word for none.
+    /// A span of time. `-1` is a writer's word for none.
     #[inline]
-    pub(super) fn span(&self, alts: Alts<'_>) -> Option<f64> {
+    pub(super) fn span(&self, alts: Alts<'_>) -> Seen<f64> {
         let one = |alt: &Alt<Spot>| {
             let span = match &alt.from {
                 From::Sum(places) => self.sum(places, |span| span >= 0.0).scaled(alt),
                 _ => self.number_of(alt),
             };
-            let span = if span == Seen::Unreadable { self.in_units(alt) } else { span };
-            if span.ok().is_some_and(|span| span < 0.0) { Seen::Absent } else { span }
+            match span {
+                Seen::Unreadable => self.in_units(alt),
+                Seen::Is(span) if span < 0.0 => {
+                    let none = Seen::Is(-1.0).scaled(alt) == Seen::Is(span);
+                    if none { Seen::Absent } else { Seen::Unreadable }
+                }
+                span => span,
+            }
         };
-        self.first(alts, one).ok()
+        self.first(alts, one)
     }
 
     /// A span that is written with its unit, whatever the name says: `1.2s`.
@@ -110,6 +116,7 @@ impl<'l> Line<'l> {
     #[allow(clippy::cast_precision_loss, reason = "a duration in milliseconds")]
     fn in_units(&self, alt: &Alt<Spot>) -> Seen<f64> {
         let span = self.value(alt).and_then(|value| time::go_duration(value.raw));
+        let span = span.filter(|nanos| *nanos >= 0);
         span.map_or(Seen::Unreadable, |nanos| Seen::Is(nanos as f64 / 1e6))
     }
 
@@ -168,6 +175,22 @@ impl<'l> Line<'l> {
         .ok()
     }
 
+    /// The same, but a word that a map does not know is handed on as it is.
+    pub(super) fn word<T>(
+        &self,
+        alts: Alts<'_>,
+        scratch: &mut Scratch,
+        mut read: impl FnMut(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.first(alts, |alt| {
+            let text = self.unmapped(alt, scratch);
+            let text = text.map(|text| alt.mapped(text.as_bytes()).unwrap_or(text));
+            let value = text.filter(|text| !text.is_empty()).and_then(&mut read);
+            value.map_or(Seen::Absent, Seen::Is)
+        })
+        .ok()
+    }
+
     /// The text of one alternative, ready to use.
     pub(super) fn alt_text<T>(
         &self,
@@ -175,25 +198,33 @@ impl<'l> Line<'l> {
         scratch: &mut Scratch,
         mut read: impl FnMut(&str) -> Option<T>,
     ) -> Option<T> {
-        if let From::Join(pieces) = &alt.from {
-            let text = self.join(pieces, scratch)?;
-            return read(text);
-        }
-        let value = self.value(alt)?;
-        let mut text = value.text(&mut scratch.escapes);
-        if let Some(regex) = &alt.regex {
-            text = regex.captures(text)?.get(1)?.as_str();
-        }
-        if alt.read_as == As::Lower {
-            scratch.lower.clear();
-            scratch.lower.push_str(text);
-            scratch.lower.make_ascii_lowercase();
-            text = &scratch.lower;
-        }
+        let mut text = self.unmapped(alt, scratch)?;
         if !alt.map.is_empty() {
             text = alt.mapped(text.as_bytes())?;
         }
         if text.is_empty() { None } else { read(text) }
+    }
+
+    /// The same before words become others.
+    fn unmapped<'s>(&self, alt: &'s Alt<Spot>, scratch: &'s mut Scratch) -> Option<&'s str>
+    where
+        'l: 's,
+    {
+        if let From::Join(pieces) = &alt.from {
+            return self.join(pieces, scratch);
+        }
+        let Scratch { escapes, lower, .. } = scratch;
+        let mut text = self.value(alt)?.text(escapes);
+        if let Some(regex) = &alt.regex {
+            text = regex.captures(text)?.get(1)?.as_str();
+        }
+        if alt.read_as == As::Lower {
+            lower.clear();
+            lower.push_str(text);
+            lower.make_ascii_lowercase();
+            text = lower;
+        }
+        Some(text)
     }
 
     /// The value an alternative with a single source stands on, where it is

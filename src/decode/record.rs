@@ -8,6 +8,7 @@ mod limits;
 mod memory;
 mod objects;
 mod place;
+mod times;
 mod traffic;
 mod whose;
 mod written;
@@ -30,18 +31,14 @@ use super::tokens::{tier, together, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
     Batch, Caller, Claim, Cost, CostSource, Dedup, FaultReason, Keep, NameKind, Names, NanoUsd,
-    Observation, Priority, QueueReading, Request, Sym, TextRef, Timing, Tokens, Wall,
+    Observation, Priority, QueueReading, Request, Sym, TextRef, Tokens, Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
 use failure::Answer;
 use memory::Memory;
 pub(super) use place::Place;
-
-/// A clock that is further ahead of ours than any two time zones is wrong.
-const FUTURE_LIMIT_NS: i64 = 26 * 3600 * 1_000_000_000;
-/// Nobody called a language model's API before 2015.
-const EARLIEST: Wall = Wall::from_secs(1_420_070_400);
+use times::{Timed, timed};
 
 /// Turns lines into observations; keeps what can be reused between them.
 #[derive(Debug)]
@@ -246,9 +243,7 @@ impl Recorder {
         let bag = &mut self.surroundings.get_or_insert_default().bag;
         self.headers_found = self.collector.collect(format, record, reader, bag, scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
-        for object in map.usage.iter().filter_map(get) {
-            self.body.usage(formats, object);
-        }
+        self.body.usage(formats, map.usage.iter().filter_map(get));
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
                 Kind::Str | Kind::StrEscaped => {
@@ -269,13 +264,16 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
-        let cost = reported(line, line.alts(map, Field::CostUsd), self.max_request_usd);
+        let cost = match reported(line, line.alts(map, Field::CostUsd), self.max_request_usd) {
+            Reported::Nothing => self.body.spent.cost.up_to(self.max_request_usd),
+            said => said,
+        };
         let counted = self.counts == Counts::Calls && map.counts == Counts::Calls;
         if let (Reported::Bad(reason), true) = (cost, counted) {
             return place.quarantine(out, reason);
         }
-        let Timed { mut request, time: time_fault, false_ttft } = timed(map, line, place);
-        request.tokens = together(tokens(line, map), self.body.tokens);
+        let Timed { mut request, time: time_fault, odd_span, false_ttft } = timed(map, line, place);
+        request.tokens = together(tokens(line, map), self.body.spent.tokens);
         let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
         let used = paid || request.tokens.output > Some(0);
         let told = status.map_or_else(|| self.status(map, line, used), Told::Code);
@@ -289,7 +287,7 @@ impl Recorder {
         self.names.claim = Claim::Proven;
         let word = |w: &str| Some(tier(w));
         let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
-        request.tier = tier.or(self.body.tier).unwrap_or_default();
+        request.tier = tier.or(self.body.spent.tier).unwrap_or_default();
         request.cost = match cost {
             Reported::Usd(usd) | Reported::Ambiguous(usd) => {
                 Some(Cost { usd, source: CostSource::Reported })
@@ -301,7 +299,11 @@ impl Recorder {
         describe(map, line, &mut request);
         // Programs have a status of their own, whose 0 is that all went well.
         let answered = request.tokens != Tokens::default() || !self.report.limits.is_empty();
-        let answer = Answer::of(told == Told::NoResponse && !answered);
+        let answer = match told {
+            Told::NoResponse if !answered => Answer::None,
+            Told::Strange if !used => Answer::Unclear,
+            _ => Answer::Perhaps,
+        };
         request.failure = self.failure(map, line, status, answer);
         self.tell(map, line, &mut request, place, out);
         if self.trace.is_some() {
@@ -319,6 +321,9 @@ impl Recorder {
         }
         if time_fault == Seen::Unreadable {
             place.fault(out, FaultReason::TimeUnreadable);
+        }
+        if odd_span {
+            place.fault(out, FaultReason::DurationUnreadable);
         }
         if false_ttft {
             place.fault(out, FaultReason::TtftNotMeasured);
@@ -493,7 +498,7 @@ impl Recorder {
             lane,
             depth: count(Field::QueueDepth),
             running: None,
-            oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)),
+            oldest_age_s: line.span(line.alts(map, Field::OldestAgeS)).ok(),
             enqueued_total: count(Field::EnqueuedTotal),
             dequeued_total: count(Field::DequeuedTotal),
             dropped_total: count(Field::DroppedTotal),
@@ -503,56 +508,6 @@ impl Recorder {
             place.fault(out, FaultReason::TimeUnreadable);
         }
     }
-}
-
-/// A request with its times.
-struct Timed {
-    request: Request,
-    /// Whether the time it says could be used.
-    time: Seen<()>,
-    /// What it gives as the time to the first token is none.
-    false_ttft: bool,
-}
-
-fn timed(map: &Map<Spot>, line: Line<'_>, place: Place) -> Timed {
-    let received = place.at.received;
-    let mut timing = Timing {
-        latency_ms: line.span(line.alts(map, Field::LatencyMs)),
-        ttft_ms: line.span(line.alts(map, Field::TtftMs)),
-        queue_ms: line.span(line.alts(map, Field::QueueMs)),
-    };
-    let stream = line.flag(line.alts(map, Field::Stream));
-    // A first token can't be the last: that is none, or the call was no stream. A web
-    // server measures the first byte, which may be of an answer that came at once.
-    let at_the_end = timing.latency_ms.is_some()
-        && timing.ttft_ms.is_some_and(|ttft| timing.latency_ms <= Some(ttft));
-    let false_ttft = at_the_end && stream == Some(true);
-    if false_ttft || (at_the_end && !map.access_log) {
-        timing.ttft_ms = None;
-    }
-    let plausible =
-        |at: &Wall| *at >= EARLIEST && at.0 <= received.0.saturating_add(FUTURE_LIMIT_NS);
-    let latency = timing.latency_ms.map_or(0, nanos);
-    let started = line.time(line.alts(map, Field::StartedAt)).ok().filter(plausible);
-    let said = line.time(line.alts(map, Field::At));
-    let told = said.ok().filter(plausible);
-    let derived = || started.map(|start| start.offset_nanos(latency));
-    let logged = place.logged.filter(plausible);
-    let ended = told.or_else(derived).or(logged);
-    // Who wrapped the line knows the time of its end; its start alone does not tell it.
-    let as_good = started.is_none() && logged.is_some();
-    let state = match said {
-        Seen::Absent => Seen::Absent,
-        _ if told.is_some() || as_good => Seen::Is(()),
-        _ => Seen::Unreadable,
-    };
-    let mut request = Request::at(ended.unwrap_or(received));
-    request.at_logged = ended.is_some();
-    let derived = ended.filter(|_| timing.latency_ms.is_some());
-    request.started_at = started.or_else(|| derived.map(|end| end.offset_nanos(-latency)));
-    request.timing = timing;
-    request.stream = stream;
-    Timed { request, time: state, false_ttft }
 }
 
 fn describe(map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
@@ -583,17 +538,4 @@ pub(super) fn priority(word: &str) -> Option<Priority> {
     } else {
         None
     }
-}
-
-/// Rounded half away from zero; the library's rounding is a call for each.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "saturates, as it should; a float that large has no fraction"
-)]
-fn nanos(ms: f64) -> i64 {
-    let nanos = ms * 1e6;
-    let whole = nanos as i64;
-    let fraction = nanos - whole as f64;
-    whole.saturating_add(i64::from(fraction >= 0.5)).saturating_sub(i64::from(fraction <= -0.5))
 }

@@ -12,7 +12,7 @@ use crate::scan::{Kind, Value, members};
 /// What a line says in its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Nothing, or a word: how a call ended may stand elsewhere.
+    /// Nothing, or a known word: how a call ended may stand elsewhere.
     Nothing,
     /// The status of a response.
     Code(u16),
@@ -55,12 +55,17 @@ pub(super) fn in_error(text: &[u8]) -> Option<u16> {
     (ANSWERED.contains(&code) && !is_counted).then_some(code)
 }
 
-/// What a status comes to that is no code and no number above zero.
-pub(super) fn told(text: &str) -> Told {
+/// Whether a status says that no response came: `0`, `000`, `-1`.
+pub(super) fn is_none_came(text: &str) -> bool {
+    text.trim().parse::<i64>().is_ok_and(|number| number <= 0)
+}
+
+/// Whether nobody knows what a status says that is no code. Small numbers are of programs
+/// that count in their own ways.
+pub(super) fn is_strange(text: &str) -> bool {
     match text.trim().parse::<i64>() {
-        Ok(..=0) => Told::NoResponse,
-        Ok(100..) => Told::Strange,
-        Ok(_) | Err(_) => Told::Nothing,
+        Ok(number) => number >= 100,
+        Err(_) => !is_fine(text) && ended(text).is_none(),
     }
 }
 
@@ -162,6 +167,15 @@ const WELL: &[&str] = &[
     "done",
     "finish",
     "finished",
+    "fulfilled",
+    "delivered",
+    "served",
+    "processed",
+    "answered",
+    "healthy",
+    "unset",
+    "statuscodeok",
+    "statuscodeunset",
     "1xx",
     "2xx",
     "3xx",
@@ -176,9 +190,21 @@ const OTHER: &[&str] = &[
     "stopped",
     "length",
     "toolcalls",
+    "tooluse",
+    "functioncall",
     "endturn",
+    "pauseturn",
+    "maxtokens",
+    "maxoutputtokens",
+    "stopsequence",
+    "eos",
     "incomplete",
     "accepted",
+    "received",
+    "submitted",
+    "sent",
+    "active",
+    "partial",
     "created",
     "cached",
     "hit",
@@ -207,12 +233,20 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
             "blocked",
             "refused",
             "rejected",
+            "dropped",
+            "fault",
+            "nack",
+            "nok",
+            "notok",
         ],
         ErrorKind::Error,
     ),
-    (&["ratelimit", "ratelimited", "throttled", "toomanyrequests"], ErrorKind::RateLimit),
-    (&["quotaexceeded", "quotaexhausted", "outofquota"], ErrorKind::QuotaExhausted),
-    (&["overloaded"], ErrorKind::Overloaded),
+    (
+        &["ratelimit", "ratelimited", "throttled", "toomany", "toomanyrequests"],
+        ErrorKind::RateLimit,
+    ),
+    (&["quota", "quotaexceeded", "quotaexhausted", "outofquota"], ErrorKind::QuotaExhausted),
+    (&["overloaded", "busy"], ErrorKind::Overloaded),
     (&["unavailable", "serviceunavailable"], ErrorKind::Unavailable),
     (
         &["internalservererror", "servererror", "internalerror", "internal", "5xx"],
@@ -289,19 +323,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_status_is_no_response_a_word_or_strange() {
-        for (text, is) in [
-            ("0", Told::NoResponse),
-            ("000", Told::NoResponse),
-            ("-1", Told::NoResponse),
-            ("20", Told::Nothing),
-            ("1000", Told::Strange),
-            ("teapot", Told::Nothing),
-            ("Success", Told::Nothing),
-            ("in_progress", Told::Nothing),
-            ("FAILED", Told::Nothing),
+    fn what_is_no_status_is_no_response_a_known_word_or_strange() {
+        for (text, none, strange) in [
+            ("0", true, false),
+            ("000", true, false),
+            ("-1", true, false),
+            ("20", false, false),
+            ("1000", false, true),
+            ("teapot", false, true),
+            ("E1042", false, true),
+            ("Success", false, false),
+            ("in_progress", false, false),
+            ("FAILED", false, false),
         ] {
-            assert_eq!(told(text), is, "{text}");
+            assert_eq!((is_none_came(text), is_strange(text)), (none, strange), "{text}");
         }
     }
 

@@ -10,13 +10,15 @@ use crate::domain::{Tier, Tokens};
 const MOST: u64 = 1_000_000_000_000;
 
 /// What is said of them. Most web servers say none.
-const COUNTS: [Field; 7] = [
+const COUNTS: [Field; 9] = [
     Field::InputTokens,
     Field::OutputTokens,
     Field::CachedInputTokens,
     Field::CacheWriteTokens,
     Field::CacheWrite1hTokens,
     Field::ReasoningTokens,
+    Field::AudioInputTokens,
+    Field::AudioOutputTokens,
     Field::TotalTokens,
 ];
 
@@ -42,6 +44,8 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         cache_write: count(Field::CacheWriteTokens),
         cache_write_1h: count(Field::CacheWrite1hTokens),
         reasoning: count(Field::ReasoningTokens),
+        audio_input: count(Field::AudioInputTokens),
+        audio_output: count(Field::AudioOutputTokens),
         unreadable: false,
     };
     let total = count(Field::TotalTokens);
@@ -113,6 +117,8 @@ pub(super) fn larger(one: Tokens, other: Tokens) -> Tokens {
         cache_write: one.cache_write.max(other.cache_write),
         cache_write_1h: one.cache_write_1h.max(other.cache_write_1h),
         reasoning: one.reasoning.max(other.reasoning),
+        audio_input: one.audio_input.max(other.audio_input),
+        audio_output: one.audio_output.max(other.audio_output),
         unreadable: one.unreadable || other.unreadable,
     }
 }

@@ -17,6 +17,25 @@ const NAMES: &[(&str, &[&str])] = &[
     ("replicate", &[]),
     ("baseten", &[]),
     ("ollama", &[]),
+    ("vllm", &[]),
+    ("hosted_vllm", &[]),
+    ("sglang", &[]),
+    ("lm_studio", &[]),
+    ("llama_cpp", &[]),
+    ("llamafile", &[]),
+    ("localai", &[]),
+    ("xinference", &[]),
+    ("nvidia_nim", &[]),
+    ("novita", &["novitaai"]),
+    ("nebius", &["nebiusai"]),
+    ("hyperbolic", &[]),
+    ("friendliai", &[]),
+    ("featherless_ai", &[]),
+    ("anyscale", &[]),
+    ("siliconflow", &[]),
+    ("dashscope", &[]),
+    ("volcengine", &[]),
+    ("sagemaker", &["awssagemaker", "amazonsagemaker"]),
     ("azure", &["azureopenai", "azureaiopenai", "azaiopenai"]),
     ("azure_ai", &["azureaiinference", "azaiinference"]),
     ("bedrock", &["awsbedrock", "amazonbedrock", "bedrockconverse", "aws", "amazon"]),
@@ -86,6 +105,12 @@ pub fn name(written: &str) -> Cow<'_, str> {
         }
         None => Cow::Borrowed(written),
     }
+}
+
+/// Whether a name that [`name`] gave is of a provider that is known here.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    NAMES.iter().any(|(known, _)| *known == name)
 }
 
 /// The provider that a model's name begins with, as LiteLLM writes it: `groq/llama-3.3-70b`.

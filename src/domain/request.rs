@@ -176,6 +176,7 @@ pub enum FaultReason {
     CostImplausible,
     CostAmbiguous,
     TimeUnreadable,
+    DurationUnreadable,
     StatusUnreadable,
     TokensUnreadable,
     TokensMissing,
@@ -192,7 +193,7 @@ words!(FaultReason {
     UnknownFormat = "unknown_format", CostUnreadable = "cost_unreadable",
     CostNegative = "cost_negative", CostImplausible = "cost_implausible",
     CostAmbiguous = "cost_ambiguous", TimeUnreadable = "time_unreadable",
-    StatusUnreadable = "status_unreadable",
+    DurationUnreadable = "duration_unreadable", StatusUnreadable = "status_unreadable",
     TokensUnreadable = "tokens_unreadable", TokensMissing = "tokens_missing",
     HeaderUnreadable = "header_unreadable",
     ReadError = "read_error", KeyInLog = "key_in_log",
@@ -215,11 +216,16 @@ pub struct Tokens {
     pub cache_write_1h: Option<u64>,
     /// Part of `output` spent on reasoning.
     pub reasoning: Option<u64>,
+    /// Part of `input` that is sound (priced apart).
+    pub audio_input: Option<u64>,
+    /// Part of `output` that is sound (priced apart).
+    pub audio_output: Option<u64>,
     /// A count was there that could not be read: what all of it costs is not known.
     pub unreadable: bool,
 }
 
-/// Service tier a call was billed under.
+/// Service tier a call was billed under. `Us` is the standard tier at the price of
+/// a place of its own, `FastUs` both at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are the providers' own terms")]
 pub enum Tier {
@@ -228,9 +234,15 @@ pub enum Tier {
     Batch,
     Flex,
     Priority,
+    Fast,
+    Us,
+    FastUs,
 }
 
-words!(Tier { Standard = "standard", Batch = "batch", Flex = "flex", Priority = "priority" });
+words!(Tier {
+    Standard = "standard", Batch = "batch", Flex = "flex", Priority = "priority",
+    Fast = "fast", Us = "us", FastUs = "fast_us",
+});
 
 /// How long things took, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

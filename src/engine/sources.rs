@@ -223,6 +223,7 @@ impl SourceRow {
                 let minor = [
                     FaultReason::HeaderUnreadable,
                     FaultReason::TtftNotMeasured,
+                    FaultReason::DurationUnreadable,
                     FaultReason::KeyInLog,
                 ];
                 if !minor.contains(reason)

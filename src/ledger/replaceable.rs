@@ -56,6 +56,9 @@ struct Told {
     retry_after_s: Option<Exact>,
     /// In the order of [`Tokens`].
     tokens: [Option<u64>; 6],
+    /// Sound in the input and in the output.
+    #[serde(skip_serializing_if = "is_silent")]
+    audio: [Option<u64>; 2],
     tier: Tier,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_nano_usd: Option<i64>,
@@ -183,6 +186,7 @@ fn told(names: &Names, call: &CountedCall, id: Dedup) -> Option<String> {
             tokens.cache_write_1h,
             tokens.reasoning,
         ],
+        audio: [tokens.audio_input, tokens.audio_output],
         tier: request.tier,
         cost_nano_usd: request.cost.map(|cost| i64::try_from(cost.usd.0)).transpose().ok()?,
         cost_source: request.cost.map(|cost| cost.source),
@@ -209,6 +213,7 @@ fn kept(told: Told, fingerprint: u64, at: Wall, who: Who) -> KeptCall {
         retry_after_s: Exact::value(told.retry_after_s),
     };
     let [input, output, cached_input, cache_write, cache_write_1h, reasoning] = told.tokens;
+    let [audio_input, audio_output] = told.audio;
     request.tokens = Tokens {
         input,
         output,
@@ -216,6 +221,8 @@ fn kept(told: Told, fingerprint: u64, at: Wall, who: Who) -> KeptCall {
         cache_write,
         cache_write_1h,
         reasoning,
+        audio_input,
+        audio_output,
         // What it cost was decided when it was counted.
         unreadable: false,
     };
@@ -232,6 +239,10 @@ fn kept(told: Told, fingerprint: u64, at: Wall, who: Who) -> KeptCall {
     request.cache_hit = told.cache_hit;
     request.dedup = Some(Dedup { fingerprint, keep: told.keep });
     KeptCall { who, endpoint: told.endpoint, call: CountedCall { request, at } }
+}
+
+fn is_silent(audio: &[Option<u64>; 2]) -> bool {
+    *audio == [None; 2]
 }
 
 impl KeptCall {

@@ -1,26 +1,23 @@
 //! The names one model goes by: prefixes of gateways and regions, dated
 //! releases, aliases. Only ever used to find a price; names are shown as sent.
 
-/// Spellings of hosts, the host, and whose prices it takes where it has none.
+use crate::domain::provider;
+
+/// Providers whose calls a table has under another name, that name, and whose prices they
+/// take where it has none.
 const HOSTS: &[(&str, &str, &str)] = &[
     ("azure", "azure", "openai"),
     ("azure_ai", "azure", "openai"),
-    ("azure_openai", "azure", "openai"),
-    ("azure-openai", "azure", "openai"),
-    ("azure.ai.openai", "azure", "openai"),
-    ("google", "gemini", "gemini"),
-    ("google_ai_studio", "gemini", "gemini"),
-    ("gcp.gemini", "gemini", "gemini"),
-    ("gcp.vertex_ai", "vertex", "gemini"),
-    ("vertex", "vertex", "gemini"),
     ("vertex_ai", "vertex", "gemini"),
-    ("x-ai", "xai", "xai"),
-    ("x_ai", "xai", "xai"),
-    ("mistralai", "mistral", "mistral"),
-    ("mistral_ai", "mistral", "mistral"),
-    ("moonshotai", "moonshot", "moonshot"),
     ("cohere_chat", "cohere", "cohere"),
 ];
+
+/// Who sells the models of others for what their makers take. Of everybody else that is
+/// known the prices are their own.
+const RESELLERS: &[&str] = &["azure", "azure_ai", "bedrock", "vertex_ai", "openrouter"];
+
+/// Names of protocols as well: with a model of another maker nobody knows who answered.
+const PROTOCOLS: &[&str] = &["openai", "anthropic"];
 
 /// Region prefixes of Bedrock's inference profiles.
 const REGIONS: &[&str] = &["us.", "eu.", "apac.", "jp.", "au.", "ca.", "us-gov.", "global."];
@@ -34,7 +31,7 @@ pub(super) fn bare(name: &str) -> &str {
 pub(super) fn named(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     match name.split_once('/') {
-        Some((provider, model)) => format!("{}/{model}", host(provider)),
+        Some((provider, model)) => format!("{}/{model}", host(&provider::name(provider))),
         None => name,
     }
 }
@@ -64,57 +61,72 @@ impl Spelling {
 
 /// Where to look for a model, best guess first: with the provider the log
 /// names, with the ones its prefixes name, then by its name alone; each as
-/// written and without its release date.
+/// written and without its release date. Where one of these sets prices of its own,
+/// nobody else's are looked for.
 pub(super) fn spellings(provider: Option<&str>, model: &str) -> impl Iterator<Item = Spelling> {
-    let provider = provider.map(str::to_ascii_lowercase);
+    let provider = provider.map(|provider| provider::name(provider).into_owned());
     let model = undecorated(&model.to_ascii_lowercase()).to_owned();
+    let mut seller = provider.clone().filter(|provider| sets_prices(provider));
     let mut found = Vec::new();
     let mut rest = model.as_str();
     loop {
-        push_hosts(&mut found, provider.as_deref(), rest);
+        push_hosts(&mut found, provider.as_deref().or(seller.as_deref()), rest);
         let Some((prefix, tail)) = rest.split_once('/').or_else(|| vendor_dot(rest)) else {
             break;
         };
-        push_hosts(&mut found, Some(prefix), tail);
+        if seller.is_none() {
+            let prefix = provider::name(prefix).into_owned();
+            push_hosts(&mut found, Some(&prefix), tail);
+            seller = Some(prefix).filter(|prefix| sets_prices(prefix));
+        }
         rest = tail;
     }
-    push_releases(&mut found, None, rest);
-    if rest.contains('.') {
-        // OpenRouter's spelling of `claude-sonnet-4-5`.
-        push_releases(&mut found, None, &rest.replace('.', "-"));
+    if seller.is_none() {
+        push_releases(&mut found, None, rest);
     }
     found.into_iter()
 }
 
+/// Whether what a provider takes for a model is no other's price.
+fn sets_prices(provider: &str) -> bool {
+    let is_any = RESELLERS.contains(&provider) || PROTOCOLS.contains(&provider);
+    provider::is_known(provider) && !is_any
+}
+
 fn host(provider: &str) -> &str {
-    let known = HOSTS.iter().find(|(spelling, ..)| *spelling == provider);
+    let known = HOSTS.iter().find(|(name, ..)| *name == provider);
     known.map_or(provider, |(_, host, _)| host)
 }
 
 fn family(provider: &str) -> &str {
-    let known = HOSTS.iter().find(|(spelling, ..)| *spelling == provider);
+    let known = HOSTS.iter().find(|(name, ..)| *name == provider);
     known.map_or(provider, |(.., family)| family)
 }
 
-/// Without a region (`us.`), a Bedrock version (`-v1:0`), a Vertex version
+/// Without an ARN's beginning, a region (`us.`), a Bedrock version (`-v1:0`), a Vertex version
 /// mark (`@`) and the suffix of a fine-tuned model (`ft:base:org::id`).
 fn undecorated(model: &str) -> &str {
     let model = model.rsplit_once("bedrock/").map_or(model, |(_, tail)| tail);
+    let arn = model.strip_prefix("arn:").and_then(|arn| arn.rsplit_once('/'));
+    let model = arn.map_or(model, |(_, id)| id);
     let model = REGIONS.iter().find_map(|region| model.strip_prefix(region)).unwrap_or(model);
     if let Some(tuned) = model.strip_prefix("ft:") {
         let base = tuned.split(':').next().unwrap_or(tuned);
         return model.get(..base.len() + 3).unwrap_or(model);
     }
     match model.rsplit_once("-v") {
-        Some((name, version)) if is_version(version) => name,
+        Some((name, version)) if is_version(name, version) => name,
         _ => model,
     }
 }
 
-/// `1:0`, as Bedrock ends its names.
-fn is_version(text: &str) -> bool {
+/// `1:0`, as Bedrock ends its names, or `1` behind a name with its vendor.
+fn is_version(name: &str, version: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    text.split_once(':').is_some_and(|(major, minor)| digits(major) && digits(minor))
+    match version.split_once(':') {
+        Some((major, minor)) => digits(major) && digits(minor),
+        None => digits(version) && name.rsplit('/').next().and_then(vendor_dot).is_some(),
+    }
 }
 
 /// `anthropic.claude-…` as Bedrock writes it; not the point in `gpt-4.1`.
@@ -133,6 +145,14 @@ fn push_hosts(found: &mut Vec<Spelling>, provider: Option<&str>, model: &str) {
 }
 
 fn push_releases(found: &mut Vec<Spelling>, provider: Option<&str>, model: &str) {
+    push_each(found, provider, model);
+    if model.contains('.') {
+        // OpenRouter's spelling of `claude-sonnet-4-5`.
+        push_each(found, provider, &model.replace('.', "-"));
+    }
+}
+
+fn push_each(found: &mut Vec<Spelling>, provider: Option<&str>, model: &str) {
     let provider = provider.map(str::to_owned);
     let mut push = |model: &str| {
         found.push(Spelling { provider: provider.clone(), model: model.to_owned() });

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::domain::{NanoUsd, Tier, Tokens, Wall};
 
 use super::model_name::{as_logged, bare, named, spellings};
-use super::rates::{Ladder, ModelPrice, PerMillion, Rates};
+use super::rates::{Factor, Ladder, ModelPrice, PerMillion, Rates};
 
 const BUILTIN: &str = include_str!("../../data/prices.json");
 
@@ -104,7 +104,7 @@ impl PriceTable {
         tokens: &Tokens,
         tier: Tier,
     ) -> Option<NanoUsd> {
-        self.row(self.find(provider, model)?)?.cost(tokens, tier)
+        self.row(self.find(provider, model)?)?.cost(tokens, tier).usd()
     }
 
     /// The row for a model as a log names it, by its known spellings.
@@ -165,7 +165,12 @@ fn read_price(row: &Map<String, Value>) -> Result<ModelPrice, String> {
         let read = part.map(|part| read_ladder(part, Some(&standard.base)));
         read.transpose().map_err(|field| format!("{name}.{field}"))
     };
+    let factor = |name: &'static str| {
+        let read = |value: &Value| value.as_str().and_then(Factor::parse).ok_or(name);
+        row.get(name).map(read).transpose()
+    };
     let (batch, flex, priority) = (tier("batch")?, tier("flex")?, tier("priority")?);
+    let (fast, us) = (factor("fast")?, factor("us")?);
     let mut before = Vec::new();
     for earlier in row.get("before").and_then(Value::as_array).into_iter().flatten() {
         let until = earlier.get("until").and_then(Value::as_str).and_then(day);
@@ -174,7 +179,7 @@ fn read_price(row: &Map<String, Value>) -> Result<ModelPrice, String> {
         before.push((until, read_price(earlier).map_err(|field| format!("before.{field}"))?));
     }
     before.sort_by_key(|(until, _)| *until);
-    Ok(ModelPrice { standard, batch, flex, priority, before })
+    Ok(ModelPrice { standard, batch, flex, priority, fast, us, before })
 }
 
 /// The rates of a tier, with those of long calls as `above_200k`.
@@ -204,8 +209,7 @@ fn threshold(key: &str) -> Option<u64> {
     thousands.checked_mul(1000)
 }
 
-/// Rates of a row or of a part of it. What a part leaves out costs what it
-/// costs otherwise, but a discount on input also caps the cached classes.
+/// Rates of a row or of a part of it.
 fn read_rates(row: &Map<String, Value>, base: Option<&Rates>) -> Result<Rates, String> {
     let read = |field: &str| match row.get(field) {
         None => Ok(None),
@@ -214,17 +218,15 @@ fn read_rates(row: &Map<String, Value>, base: Option<&Rates>) -> Result<Rates, S
             price.map(Some).ok_or_else(|| field.to_owned())
         }
     };
-    let input = read("input")?.ok_or("input")?;
-    let output = read("output")?.ok_or("output")?;
-    let left_out = |of: fn(&Rates) -> Option<PerMillion>| base.and_then(of);
-    let cache_read = left_out(|r| r.cache_read).map(|price| price.min(input));
-    Ok(Rates {
-        input,
-        output,
-        cache_read: read("cache_read")?.or(cache_read),
-        cache_write: read("cache_write")?.or(left_out(|r| r.cache_write)),
-        cache_write_1h: read("cache_write_1h")?.or(left_out(|r| r.cache_write_1h)),
-    })
+    let own = Rates {
+        cache_read: read("cache_read")?,
+        cache_write: read("cache_write")?,
+        cache_write_1h: read("cache_write_1h")?,
+        audio_input: read("audio_input")?,
+        audio_output: read("audio_output")?,
+        ..Rates::of(read("input")?.ok_or("input")?, read("output")?.ok_or("output")?)
+    };
+    Ok(base.map_or(own, |base| own.or(base)))
 }
 
 #[cfg(test)]
@@ -277,13 +279,7 @@ mod tests {
 
     fn flat(usd: &str) -> ModelPrice {
         let usd = PerMillion::parse(usd).unwrap();
-        ModelPrice::flat(Rates {
-            input: usd,
-            output: usd,
-            cache_read: None,
-            cache_write: None,
-            cache_write_1h: None,
-        })
+        ModelPrice::flat(Rates::of(usd, usd))
     }
 
     const DOLLAR: i128 = 1_000_000_000;
@@ -372,7 +368,7 @@ mod tests {
         let table = PriceTable::parse(json).unwrap();
         let row = table.row(table.find(Some("p"), "m").unwrap()).unwrap();
         let tokens = Tokens { input: Some(0), output: Some(1_000_000), ..Tokens::default() };
-        let usd = |date| row.at(day(date).unwrap()).cost(&tokens, Tier::Standard).unwrap().0;
+        let usd = |date| row.at(day(date).unwrap()).cost(&tokens, Tier::Standard).usd().unwrap().0;
         assert_eq!(usd("2026-09-30"), 8_000_000_000);
         assert_eq!(usd("2026-10-01"), 2_000_000_000);
     }

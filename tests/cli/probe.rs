@@ -249,8 +249,11 @@ fn redirects_are_not_followed_and_the_key_stays_at_home() {
     let target = evil.url("/elsewhere");
     let fake =
         Fake::start(move |_, _| answer("307 Temporary Redirect", &[("location", &target)], ""));
-    let source = source_of(once(&sandbox, &config(&fake, "")));
+    let snapshot = once(&sandbox, &config(&fake, "")).picture();
+    let source = &snapshot["sources"][0];
+    assert_eq!(source["state"], "error");
     assert_eq!(source["problem"], "HTTP 307: redirects are not followed");
+    assert_eq!(snapshot["totals"]["requests"], 0, "it was no call: {snapshot}");
     assert_eq!((fake.asked().len(), evil.asked().len()), (1, 0));
 }
 

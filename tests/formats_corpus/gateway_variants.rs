@@ -518,7 +518,6 @@ fn a_status_that_is_none_is_no_success() {
         ("0", r#","input_tokens":1,"output_tokens":2"#, "in:1 out:2"),
         (r#""success""#, "", ""),
         (r#""completed""#, "", ""),
-        (r#""teapot""#, "", ""),
         ("0", r#","input_tokens":50,"success":true"#, "in:50"),
         // A success in so many words outranks a status that is none.
         ("0", r#","success":true"#, ""),
@@ -548,7 +547,23 @@ fn a_status_that_is_none_is_no_success() {
         ("200", r#","error":{"code":0,"message":"","details":[]}"#, "200"),
         ("200", r#","error":{"code":0,"message":"boom"}"#, "200 error"),
         ("200", r#","error_code":"E0000""#, "200 error"),
-        ("1000", "", "status_unreadable"),
+        // What nobody knows is no success, unless something shows an answer; and is seen.
+        ("1000", "", "error status_unreadable"),
+        (r#""teapot""#, "", "error status_unreadable"),
+        (r#""E1042""#, "", "error status_unreadable"),
+        (r#""Exceeded""#, r#","input_tokens":50"#, "error in:50 status_unreadable"),
+        (r#""teapot""#, r#","output_tokens":50"#, "out:50 status_unreadable"),
+        (r#""teapot""#, r#","success":true"#, ""),
+        (r#""teapot""#, r#","outcome":"rate_limited""#, "rate_limit status_unreadable"),
+        (r#""teapot""#, r#","error":"Error code: 429 - slow down""#, "429 rate_limit"),
+        (r#""QUOTA""#, "", "quota_exhausted"),
+        (r#""TOO_MANY""#, "", "rate_limit"),
+        (r#""BUSY""#, "", "overloaded"),
+        (r#""not ok""#, "", "error"),
+        (r#""NACK""#, "", "error"),
+        (r#""dropped""#, "", "error"),
+        (r#""FAULT""#, "", "error"),
+        (r#""max_tokens""#, "", ""),
         ("20", "", ""),
     ] {
         let words = app(status, more);
@@ -666,4 +681,46 @@ fn what_a_cache_held_counts_in_weave_as_the_library_told_it() {
         r#"{{"id":"a","op_name":"weave:///acme/p/op/anthropic.Messages.create:x","trace_id":"t","started_at":"2026-11-20T15:11:17Z","ended_at":"2026-11-20T15:11:18Z","exception":null,"output":null,"summary":{{"usage":{{"claude-sonnet-4-5":{usage}}}}}}}"#
     ));
     assert!(said.contains("in:150010 out:20 cached:100000 write:50000"), "{said}");
+}
+
+#[test]
+fn a_redirect_is_no_call_but_the_one_that_it_points_to() {
+    let app = |status: u16, more: &str| {
+        said(&format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","provider":"openai","model":"m","status":{status}{more}}}"#
+        ))
+    };
+    for status in [301, 302, 303, 307, 308] {
+        assert_eq!(app(status, ""), "app-json ignored:not_a_call");
+    }
+    assert!(app(302, r#","output_tokens":5"#).contains("302 out:5"), "something was answered");
+    assert!(app(302, r#","error":"no such host""#).contains("302 "), "it went wrong");
+    for line in [
+        r#"{"time":"2026-11-20T15:11:17+00:00","status":"308","request_uri":"/v1/chat/completions","provider":"openai","model":"m","request_time":"0.001"}"#,
+        r#"10.0.0.1 - - [20/Nov/2026:15:11:17 +0000] "POST /v1/chat/completions HTTP/1.1" 301 162 "-" "curl/8""#,
+    ] {
+        assert!(said(line).ends_with("ignored:not_a_call"), "{line}: {}", said(line));
+    }
+}
+
+#[test]
+fn a_duration_that_nobody_can_read_is_seen() {
+    for (latency, expected) in [
+        (r#""soon""#, "duration_unreadable"),
+        ("-3", "duration_unreadable"),
+        (r#""-3s""#, "duration_unreadable"),
+        // Some write so where there is none.
+        ("-1", ""),
+        ("null", ""),
+        (r#""-""#, ""),
+        (r#""1.5s""#, "ms:1500.0"),
+    ] {
+        let line = format!(
+            r#"{{"ts":"2026-11-20T15:11:17Z","provider":"openai","model":"m","status":200,"latency_ms":{latency}}}"#
+        );
+        let text = said(&line);
+        let part = |word: &&str| word.starts_with("ms:") || word.ends_with("_unreadable");
+        let seen: Vec<&str> = text.split(' ').filter(part).collect();
+        assert_eq!(seen.join(" "), expected, "{latency}: {text}");
+    }
 }

@@ -162,6 +162,8 @@ pub fn counted(id: &BucketId, n: u64, names: &Names) -> CountedCall {
         cache_write: count(14),
         cache_write_1h: count(15),
         reasoning: count(16),
+        audio_input: count(27),
+        audio_output: count(28),
         unreadable: false,
     };
     request.tier = one(Tier::ALL, n);

@@ -56,6 +56,8 @@ fields! {
         CacheWriteTokens "cache_write_tokens" Number,
         CacheWrite1hTokens "cache_write_1h_tokens" Number,
         ReasoningTokens "reasoning_tokens" Number,
+        AudioInputTokens "audio_input_tokens" Number,
+        AudioOutputTokens "audio_output_tokens" Number,
         TotalTokens "total_tokens" Number,
         ServiceTier "service_tier" Text,
         CostUsd "cost_usd" Number,
@@ -90,6 +92,8 @@ impl Field {
                 | Field::CacheWriteTokens
                 | Field::CacheWrite1hTokens
                 | Field::ReasoningTokens
+                | Field::AudioInputTokens
+                | Field::AudioOutputTokens
                 | Field::TotalTokens
                 | Field::QueueDepth
                 | Field::Attempt

@@ -108,7 +108,7 @@ impl Recorder {
             | Field::TtftMs
             | Field::QueueMs
             | Field::RetryAfterS
-            | Field::OldestAgeS => line.span(one).map(Value::from),
+            | Field::OldestAgeS => return seen(line.span(one), Value::from),
             Field::Status => {
                 let code = match line.count(one.clone()) {
                     Seen::Is(number) => status::of_number(number),
@@ -198,7 +198,7 @@ impl Recorder {
 
     /// Counts that only the body has, and what was added to those as read.
     fn note_tokens(&self, map: &Map<Spot>, request: &Request, note: &mut RecordNote) {
-        let (tokens, body) = (request.tokens, self.body.tokens);
+        let (tokens, body) = (request.tokens, self.body.spent.tokens);
         for (field, count, in_body) in [
             ("input_tokens", tokens.input, body.input),
             ("output_tokens", tokens.output, body.output),
@@ -206,6 +206,8 @@ impl Recorder {
             ("cache_write_tokens", tokens.cache_write, body.cache_write),
             ("cache_write_1h_tokens", tokens.cache_write_1h, body.cache_write_1h),
             ("reasoning_tokens", tokens.reasoning, body.reasoning),
+            ("audio_input_tokens", tokens.audio_input, body.audio_input),
+            ("audio_output_tokens", tokens.audio_output, body.audio_output),
         ] {
             if note.value(field).is_none() && count == in_body {
                 note.rest(field, "body", count.map(Value::from));

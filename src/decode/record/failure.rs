@@ -50,22 +50,31 @@ impl Recorder {
         {
             return Told::Code(code);
         }
-        let code = line.text(alts(), &mut self.scratch, status::code);
-        let fine = |text: &str| status::is_fine(text).then_some(());
-        if code.is_none() && (used || line.text(alts(), &mut self.scratch, fine).is_some()) {
+        if let Some(code) = line.word(alts(), &mut self.scratch, status::code) {
+            return Told::Code(code);
+        }
+        let mut says = |known: fn(&str) -> bool| {
+            let known = |text: &str| known(text).then_some(());
+            line.word(alts(), &mut self.scratch, known).is_some()
+        };
+        if says(status::is_fine) {
             return Told::Nothing;
         }
-        let other = |text: &str| Some(status::told(text)).filter(|told| *told != Told::Nothing);
-        match code.map(Told::Code).or_else(|| line.text(alts(), &mut self.scratch, other)) {
-            // A program's own status, if the line says besides that all went well.
-            Some(Told::NoResponse) if self.says_it_went_well(map, line) => Told::Nothing,
-            Some(told) => told,
-            None if map.access_log && is_dashed(map, line) => Told::NoResponse,
-            None => {
-                let mut texts = error_texts(map, line).chain([self.body.error(false)]);
-                texts.find_map(status::in_error).map_or(Told::Nothing, Told::Code)
+        let strange = says(status::is_strange) && !says(|word| status::ended(word).is_some());
+        let unanswered = !used && (says(status::is_none_came) || is_dashed(map, line));
+        if !used && !unanswered {
+            let mut texts = error_texts(map, line).chain([self.body.error(false)]);
+            if let Some(code) = texts.find_map(status::in_error) {
+                return Told::Code(code);
             }
         }
+        let told = match (unanswered, strange) {
+            (true, _) => Told::NoResponse,
+            (_, true) => Told::Strange,
+            _ => return Told::Nothing,
+        };
+        // A program's own status, if the line says besides that all went well.
+        if self.says_it_went_well(map, line) { Told::Nothing } else { told }
     }
 
     pub(super) fn failure(
@@ -86,9 +95,10 @@ impl Recorder {
         }
         let (kinds, statuses) = (line.alts(map, Field::ErrorKind), line.alts(map, Field::Status));
         let word = line.text(kinds, &mut self.scratch, status::failure).or_else(|| {
-            let ended = || line.text(statuses, &mut self.scratch, status::ended);
+            let ended = || line.word(statuses, &mut self.scratch, status::ended);
             if status.is_none() { ended() } else { None }
         });
+        let word = word.or((answer == Answer::Unclear).then_some(ErrorKind::Error));
         let fine = status.is_none_or(|status| status < 400)
             && self.report.state == CallState::Ok
             && answer == Answer::Perhaps;
@@ -120,7 +130,7 @@ impl Recorder {
             (None, _) if failure.layer == Layer::Unknown => self.report.layer,
             (None, _) => failure.layer,
         };
-        let retry_after = line.span(line.alts(map, Field::RetryAfterS));
+        let retry_after = line.span(line.alts(map, Field::RetryAfterS)).ok();
         failure.retry_after_s = retry_after.or(self.report.retry_after_s);
         failure
     }
@@ -177,17 +187,15 @@ pub(super) enum Answer {
     Perhaps,
     /// The log says that nothing did.
     None,
-}
-
-impl Answer {
-    /// What came back where a log may say that nothing did.
-    pub(super) const fn of(none: bool) -> Answer {
-        if none { Answer::None } else { Answer::Perhaps }
-    }
+    /// Nobody knows what the log says, and nothing shows an answer: that is no success.
+    Unclear,
 }
 
 /// Whether a web server wrote that there was no status to write.
 fn is_dashed(map: &Map<Spot>, line: Line<'_>) -> bool {
+    if !map.access_log {
+        return false;
+    }
     let is_dash = |alt: &Alt<Spot>| match alt.from {
         From::Path(place) => line.get(place).is_some_and(|value| value.raw == b"-"),
         _ => false,

@@ -16,7 +16,8 @@ use super::Place;
 impl Recorder {
     /// What a response comes to. In an access log one that shows to be a call counts: by its
     /// path or by what only calls have. Without a path nothing says that it is none. In any
-    /// log one whose method calls no model does not count, but for what its headers say.
+    /// log one whose method calls no model, or whose answer points elsewhere, does not count,
+    /// but for what its headers say.
     pub(super) fn tell(
         &mut self,
         map: &Map<Spot>,
@@ -43,21 +44,20 @@ impl Recorder {
             );
             return place.push(out, Observation::Ignored { reason: "not_a_call" });
         }
-        let reason = if self.only_asks(map, line, request) {
-            self.note_ignored("its method calls no model");
-            Some("not_a_call")
-        } else if self.goes_on(map, line, request) {
-            self.note_ignored("the call goes on; a line of its end counts");
-            Some("goes_on")
+        let no_call = if self.only_asks(map, line, request) {
+            Some(("not_a_call", "its method calls no model"))
+        } else if points_elsewhere(request) {
+            Some(("not_a_call", "it only says where to call"))
         } else {
-            None
+            let goes_on = self.goes_on(map, line, request);
+            goes_on.then_some(("goes_on", "the call goes on; a line of its end counts"))
         };
-        match reason {
-            Some(reason) if self.report.limits.is_empty() => {
+        if let Some((reason, why)) = no_call {
+            self.note_ignored(why);
+            if self.report.limits.is_empty() {
                 return place.push(out, Observation::Ignored { reason });
             }
-            Some(_) => return self.push_limits(map, request.at, place, out),
-            None => {}
+            return self.push_limits(map, request.at, place, out);
         }
         self.endpoint(map, line, request);
         self.push(map, line, request, place, out);
@@ -163,6 +163,15 @@ impl Recorder {
             note.ignored = Some(why.to_owned());
         }
     }
+}
+
+/// Whether a response answers nothing and names another address: the call is the one that
+/// is made there.
+fn points_elsewhere(request: &Request) -> bool {
+    matches!(request.status, Some(300..=399))
+        && request.failure.kind.is_none()
+        && request.cost.is_none()
+        && request.tokens == Tokens::default()
 }
 
 /// Whether a call of a model is refused so, and hardly anything else that has a model.

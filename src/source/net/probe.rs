@@ -80,7 +80,8 @@ impl Probe {
                 price = Some(price_of(request));
             }
         }
-        self.account.charge(price.unwrap_or(Price::Unknown)).map_err(no_account)?;
+        let uncounted = || price_of_uncounted(answer.status);
+        self.account.charge(price.unwrap_or_else(uncounted)).map_err(no_account)?;
         Ok(turn.outcome(answer.status, answer.retry_after(ended.wall)))
     }
 
@@ -113,6 +114,11 @@ fn price_of(request: &Request) -> Price {
         Some(cost) => Price::Known(cost.usd),
         None => Price::Unknown,
     }
+}
+
+/// What an answer cost that is of no call, as one is that points elsewhere.
+fn price_of_uncounted(status: u16) -> Price {
+    if status >= 300 { Price::Refused(NanoUsd::ZERO) } else { Price::Unknown }
 }
 
 /// What a call without an answer cost.
