@@ -58,9 +58,8 @@ impl Pricer {
     }
 
     /// Give every request that reports no cost, but tokens and a model with a
-    /// price, a computed one; whoever reports a cost of 0 beside those did not know it.
-    /// Providers charge nothing for what they refuse, although some gateways log what was
-    /// asked for.
+    /// price, a computed one. Providers charge nothing for what they refuse, although some
+    /// gateways log what was asked for.
     ///
     /// Where a price needs a count that its line does not have, that is a fault of the
     /// line; it comes after all that was said of it.
@@ -70,15 +69,12 @@ impl Pricer {
             else {
                 continue;
             };
-            let said = request.cost;
-            if said.is_some_and(|said| said.usd > NanoUsd::ZERO) {
+            if request.cost.is_some() {
                 continue;
             }
             let price = self.price(request);
-            let computed = price.usd().map(|usd| Cost { usd, source: CostSource::Computed });
-            request.cost =
-                computed.filter(|price| said.is_none() || price.usd > NanoUsd::ZERO).or(said);
-            if said.is_none() && price == Price::Incomplete {
+            request.cost = price.usd().map(|usd| Cost { usd, source: CostSource::Computed });
+            if price == Price::Incomplete {
                 let (reason, what) = (FaultReason::TokensMissing, TextRef::default());
                 let fault = Item { line: *line, seen: Observation::Fault { reason, what } };
                 items.push(fault);
@@ -180,16 +176,8 @@ mod tests {
         unknown_model.model = Some(names.intern(NameKind::Model, "in-house-7b"));
         let mut no_tokens = known;
         no_tokens.tokens = Tokens::default();
-        let mut free = unknown_model;
-        let nothing = Some(Cost { usd: NanoUsd::ZERO, source: CostSource::Reported });
-        free.cost = nothing;
-        let mut cached = known;
-        (cached.cost, cached.cache_hit) = (nothing, Some(true));
-        let mut unknown_cost = known;
-        unknown_cost.cost = nothing;
 
         let mut items = vec![item(&known), item(&reported), item(&unknown_model), item(&no_tokens)];
-        items.extend([item(&free), item(&cached), item(&unknown_cost)]);
         for _ in 0..2 {
             pricer.price_batch(&mut items, 0);
             // 1000 * 0.15 + 100 * 0.6 USD per million.
@@ -198,8 +186,6 @@ mod tests {
             assert_eq!(cost_of(&items[1]), Some(said));
             assert_eq!(cost_of(&items[2]), None);
             assert_eq!(cost_of(&items[3]), None);
-            assert_eq!((cost_of(&items[4]), cost_of(&items[5])), (nothing, nothing));
-            assert_eq!(cost_of(&items[6]), Some(computed), "who wrote 0 did not know the price");
         }
     }
 

@@ -156,6 +156,9 @@ fn a_cost_in_an_answer_is_the_cost_of_the_call() {
     let in_body =
         |usage: &Value| usd("", "openrouter", "x/y", &call(body(usage.clone()).to_string()));
     assert_eq!(in_body(&usage), bare);
+    // What an answer out of a cache says is what it cost when it was made.
+    let cached = json!({"usage": null, "cache_hit": true, "body": body(usage.clone()).to_string()});
+    assert_eq!(usd("", "openrouter", "x/y", &cached).as_deref(), Some("0.000000"));
     // Perplexity's has parts.
     let parts = json!({"prompt_tokens": 9, "completion_tokens": 9, "cost": {"input_tokens_cost": 0.01, "total_cost": 0.02}});
     assert_eq!(in_body(&parts).as_deref(), Some("0.020000"));
@@ -229,6 +232,7 @@ fn what_costs_more_is_never_priced_as_if_it_did_not() {
         (json!({"speed": "fast", "service_tier": "standard"}), 2.0),
         (json!({"inference_geo": "us"}), 1.1),
         (json!({"speed": "fast", "inference_geo": "us"}), 2.2),
+        (json!({"inference_geo": "us", "service_tier": "batch"}), 0.55),
         (json!({"inference_geo": "global"}), 1.0),
     ] {
         let usd = claude("claude-opus-4-8", more.clone()).unwrap();
@@ -258,6 +262,8 @@ fn what_costs_more_is_never_priced_as_if_it_did_not() {
         ],
     }}).to_string()});
     assert_eq!(usd("", "gemini", "gemini-2.5-flash", &gemini).as_deref(), Some("0.580000"));
+    // One price for whatever goes in.
+    assert_eq!(usd("", "gemini", "gemini-2.5-pro", &gemini).as_deref(), Some("2.500000"));
 
     // Of a batch, writing to a cache for an hour costs half as well.
     let written = |tier: &str| {
@@ -290,6 +296,13 @@ fn ones_own_prices_have_all_classes_that_the_shipped_ones_have() {
         }
         usd(own, "openai", "m", &json!({"usage": usage})).unwrap()
     };
+    let nested = own.replace(
+        "above_272k = { input = 8.0, output = 12.0 }",
+        "above_200k = { input = 8.0, output = 12.0, above_272k = { input = 9.0, output = 13.0 } }",
+    );
+    let file = ConfigFile::Bytes { name: "config.toml".into(), bytes: nested.into() };
+    let refused = Config::load(&LoadInput { file: Some(file), overrides: Vec::new() }).unwrap_err();
+    assert!(refused.to_string().contains("has a length within a length"), "{refused}");
     for (more, expected) in [
         (json!({}), "0.400000"),
         (json!({"input_tokens": 500_000}), "4.000000"),

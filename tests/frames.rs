@@ -316,8 +316,12 @@ fn a_message_that_says_nothing_hides_nothing() {
     }
     // A line of a program that printed nothing.
     let empty = r#"{"log":"\n","stream":"stdout","time":"2026-11-20T15:30:09Z"}"#;
-    let said = &read(empty.as_bytes()).items[0].seen;
-    assert!(matches!(said, Observation::Ignored { reason: "blank" }), "{said:?}");
+    let labelled =
+        r#"{"log":"\n","stream":"stdout","kubernetes":{"pod_name":"a"},"cluster":"prod"}"#;
+    for empty in [empty, labelled] {
+        let said = &read(empty.as_bytes()).items[0].seen;
+        assert!(matches!(said, Observation::Ignored { reason: "blank" }), "{said:?}");
+    }
 }
 
 #[test]

@@ -56,7 +56,9 @@ fn price(mut reader: Reader, model: &str) -> Option<ModelPrice> {
     });
     let mut part = |name| reader.take(name, |raw| ladder(raw, base.as_ref()));
     let (batch, flex, priority) = (part("batch"), part("flex"), part("priority"));
-    let above = LENGTHS.map(|(name, over)| part(name).map(|part| (over, part.base)));
+    let above = LENGTHS.map(|(name, over)| {
+        reader.take(name, |raw| length(raw, base.as_ref())).map(|rates| (over, rates))
+    });
     let (fast, us) = (reader.take("fast", factor), reader.take("us", factor));
     reader.finish();
     let standard = Ladder { base: base?, above: above.into_iter().flatten().collect() };
@@ -87,7 +89,7 @@ fn ladder(raw: &Raw, whole: Option<&Rates>) -> Read<Ladder> {
     let mut above = Vec::new();
     for (name, over) in LENGTHS {
         if let Some(raw) = table.get(name) {
-            above.push((over, ladder(raw, Some(&base))?.base));
+            above.push((over, length(raw, Some(&base))?));
         }
     }
     let names = || ["input", "output"].into_iter().chain(CLASSES.map(|(name, _)| name));
@@ -100,6 +102,15 @@ fn ladder(raw: &Raw, whole: Option<&Rates>) -> Read<Ladder> {
             Err(complaint.maybe(hint).at(key.span()))
         }
     }
+}
+
+/// The prices of long calls, which have no longer ones within them.
+fn length(raw: &Raw, whole: Option<&Rates>) -> Read<Rates> {
+    let Ladder { base, above } = ladder(raw, whole)?;
+    if above.is_empty() {
+        return Ok(base);
+    }
+    Err(Complaint::new("has a length within a length").at(raw.span()))
 }
 
 fn per_million(raw: &Raw) -> Read<PerMillion> {

@@ -86,7 +86,10 @@ impl<'l> Line<'l> {
         match &alt.from {
             From::Sum(places) => self.sum(places, |_| true),
             From::Diff(end, start) => self.diff(alt, *end, *start),
-            _ => self.single(alt, |value| to_number(&alt.read_as, value)),
+            _ => match self.single(alt, |value| to_number(&alt.read_as, value)) {
+                Seen::Unreadable if self.value(alt).is_some_and(is_of_no_try) => Seen::Absent,
+                seen => seen,
+            },
         }
         .scaled(alt)
     }
@@ -449,6 +452,11 @@ fn to_number(read_as: &As, value: Value<'_>) -> Option<f64> {
         }
         _ => value.as_f64(),
     }
+}
+
+/// `-, - : -`: of several tries none has a number, as nginx writes it.
+fn is_of_no_try(value: Value<'_>) -> bool {
+    value.is_text() && value.raw.iter().all(|b| b"-,: ".contains(b))
 }
 
 fn last<'p>(mut parts: impl Iterator<Item = &'p [u8]>) -> Option<f64> {

@@ -265,7 +265,10 @@ impl Recorder {
         out: &mut Batch,
     ) {
         let cost = match reported(line, line.alts(map, Field::CostUsd), self.max_request_usd) {
-            Reported::Nothing => self.body.spent.cost.up_to(self.max_request_usd),
+            // An answer out of a cache tells what it cost when it was made.
+            Reported::Nothing if line.flag(line.alts(map, Field::CacheHit)) != Some(true) => {
+                self.body.spent.cost.up_to(self.max_request_usd)
+            }
             said => said,
         };
         let counted = self.counts == Counts::Calls && map.counts == Counts::Calls;

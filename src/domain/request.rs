@@ -237,11 +237,12 @@ pub enum Tier {
     Fast,
     Us,
     FastUs,
+    BatchUs,
 }
 
 words!(Tier {
     Standard = "standard", Batch = "batch", Flex = "flex", Priority = "priority",
-    Fast = "fast", Us = "us", FastUs = "fast_us",
+    Fast = "fast", Us = "us", FastUs = "fast_us", BatchUs = "batch_us",
 });
 
 /// How long things took, in milliseconds.

@@ -81,9 +81,11 @@ impl Dedup {
         id.keep == Keep::First && self.known.contains(&id.fingerprint)
     }
 
-    /// In what a call was counted that a better line may supersede.
+    /// In what a call was counted that a better line may supersede; of one that an earlier
+    /// run counted that is of no account.
     pub fn part_of(&self, fingerprint: u64) -> Option<Part> {
-        self.counted.get(&fingerprint).map(|counted| counted.part)
+        let counted = self.counted.get(&fingerprint)?;
+        counted.when.map(|_| counted.part)
     }
 
     /// Forget a call; whether it was known.

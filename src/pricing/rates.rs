@@ -192,7 +192,7 @@ impl ModelPrice {
         let fast = matches!(tier, Tier::Fast | Tier::FastUs);
         let of_tier = match tier {
             Tier::Standard | Tier::Us => None,
-            Tier::Batch => self.batch.as_ref(),
+            Tier::Batch | Tier::BatchUs => self.batch.as_ref(),
             Tier::Flex => self.flex.as_ref(),
             // Some call fast what is the priority tier.
             Tier::Fast | Tier::FastUs if self.fast.is_some() => None,
@@ -207,7 +207,8 @@ impl ModelPrice {
             }
             (Some(tier), None) => tier.above(input).unwrap_or(tier.base),
         };
-        let us = self.us.filter(|_| matches!(tier, Tier::Us | Tier::FastUs));
+        let in_us = matches!(tier, Tier::Us | Tier::FastUs | Tier::BatchUs);
+        let us = self.us.filter(|_| in_us);
         Some((rates, [self.fast.filter(|_| fast), us]))
     }
 }

@@ -22,6 +22,10 @@ fn what_goes_on_is_no_call_yet() {
             "app-json openai /m out:7 end:477000",
         ),
         (
+            &word("status", "streaming", r#","input_tokens":9,"latency_ms":812"#),
+            "app-json openai /m in:9 ms:812.0 end:477000",
+        ),
+        (
             &word("status", "running", r#","error":"Error code: 429""#),
             "app-json openai /m error end:477000",
         ),
@@ -243,6 +247,16 @@ fn a_length_is_no_time() {
     ] {
         check(&[(&line(behind), &format!("nginx-combined 200{ms} end:477000"))]);
     }
+    for before in ["", " 0.834", " 512 0.834", " 834", " team=web", " 834 team=web"] {
+        let line = line(&format!("{before} rl_req=5/500 rl_tok=100/20000"));
+        let told = said(&line);
+        for limit in ["[requests 5/500]", "[tokens 100/20000]"] {
+            assert!(told.contains(limit), "{before}: {told}");
+        }
+    }
+    // Of two tries none gave a header, and no fault.
+    let tries = format!("{} rt=0.2 uht=\"-, -\"", line(""));
+    assert_eq!(said(&tries), "nginx-combined 200 ms:200.0 end:477000");
     let caddy = |duration: &str| {
         format!(
             r#"{{"ts":1795187477.0,"request":{{"method":"POST","uri":"/v1/chat/completions","proto":"HTTP/1.1"}},"status":200,"duration":{duration},"resp_headers":{{}}}}"#

@@ -118,7 +118,7 @@ impl<'t> Envelope<'t> {
             _ if seen.transported => Trust::Sure,
             (Others::None, true) => Trust::Sure,
             // A message that says nothing is not what such a line is about.
-            (Others::Some, _) if payload.is_blank() && seen.goes.is_none() => Trust::No,
+            (Others::Some, false) if payload.is_blank() => Trust::No,
             _ => Trust::Perhaps,
         };
         let part = seen.part(payload, trust);

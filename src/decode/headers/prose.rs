@@ -71,7 +71,9 @@ pub(super) fn wait(text: &[u8]) -> Option<i64> {
     BEFORE_WAIT.iter().find_map(|before| {
         let is_it = |words: &[u8]| words.eq_ignore_ascii_case(before.as_bytes());
         let at = text.windows(before.len()).position(is_it)?;
-        duration(text.get(at + before.len()..)?)
+        let behind = text.get(at + before.len()..)?;
+        // "After 14:30" is a time of day.
+        duration(behind).or_else(|| before.ends_with("in ").then(|| clock(behind)).flatten())
     })
 }
 
@@ -141,12 +143,12 @@ pub(super) fn number(text: &[u8]) -> Option<(&[u8], &[u8])> {
     text.split_at_checked(len).filter(|(digits, _)| !digits.is_empty())
 }
 
-/// `50.597142857s.`, `1m26.4s`, `1 seconds`, `2 hours and 5 minutes`, `03:14:17`.
+/// `50.597142857s.`, `1m26.4s`, `1 seconds`, `2 hours and 5 minutes`.
 fn duration(text: &[u8]) -> Option<i64> {
-    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || b".:".contains(b)));
+    let end = text.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'.'));
     let word = text.get(..end.unwrap_or(text.len()))?;
     let word = word.strip_suffix(b".").unwrap_or(word);
-    if let Some(nanos) = reset::span(word).or_else(|| clock(word)) {
+    if let Some(nanos) = reset::span(word) {
         return Some(nanos);
     }
     let (mut total, mut rest, mut smaller_than) = (0_i128, text, i128::MAX);
@@ -171,8 +173,10 @@ fn part(text: &[u8]) -> Option<(i128, i128, &[u8])> {
 }
 
 /// `03:14:17`, and behind days `1.03:14:17`, as .NET writes a span of time.
-fn clock(word: &[u8]) -> Option<i64> {
-    let word = str::from_utf8(word).ok()?;
+fn clock(text: &[u8]) -> Option<i64> {
+    let end = text.iter().position(|b| !(b.is_ascii_digit() || b".:".contains(b)));
+    let word = str::from_utf8(text.get(..end.unwrap_or(text.len()))?).ok()?;
+    let word = word.trim_end_matches('.');
     let (hours, rest) = word.split_once(':')?;
     let (minutes, seconds) = rest.split_once(':')?;
     let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
@@ -207,6 +211,7 @@ mod tests {
             let wait = std::time::Duration::from_nanos(wait).as_secs_f64();
             assert!((wait - seconds).abs() < 1e-5, "{text}: {wait}");
         }
+        assert_eq!(wait(b"Please try again after 14:30:00 UTC."), None);
         assert_eq!(wait(b"try again in a while"), None);
         assert_eq!(wait(b"Please try again later"), None);
     }

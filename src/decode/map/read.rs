@@ -347,8 +347,8 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("duration", "latency_ms"),
     ("user_id", "user"),
     ("team_id", "team"),
-    ("api_key", "key"),
-    ("environment", "env"),
+    ("api_key", "key_id"),
+    ("env", "environment"),
     ("url", "path"),
 ];
 

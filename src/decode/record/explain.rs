@@ -14,7 +14,7 @@ use crate::decode::map::{Alt, Alts, Field, Map, Part, Spot};
 use crate::decode::status;
 use crate::decode::tokens::tier;
 use crate::domain::{
-    Keep, Layer, LimitedBy, NameKind, NanoUsd, Priority, Request, Sym, Tier, Wall,
+    CostSource, Keep, Layer, LimitedBy, NameKind, NanoUsd, Priority, Request, Sym, Tier, Wall,
 };
 use crate::scan::{Kind, elements, members};
 use crate::text;
@@ -199,6 +199,10 @@ impl Recorder {
     /// Counts that only the body has, and what was added to those as read.
     fn note_tokens(&self, map: &Map<Spot>, request: &Request, note: &mut RecordNote) {
         let (tokens, body) = (request.tokens, self.body.spent.tokens);
+        let said = request.cost.filter(|cost| cost.source == CostSource::Reported);
+        if note.value("cost_usd").is_none() {
+            note.rest("cost_usd", "body", said.map(|said| money(said.usd)));
+        }
         for (field, count, in_body) in [
             ("input_tokens", tokens.input, body.input),
             ("output_tokens", tokens.output, body.output),

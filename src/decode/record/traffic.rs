@@ -94,6 +94,7 @@ impl Recorder {
         let ended = request.status.is_some()
             || request.failure.kind.is_some()
             || request.cost.is_some()
+            || request.timing.latency_ms.is_some_and(|latency| latency > 0.0)
             || request.tokens.output.is_some_and(|output| output > 0);
         let mut says = |field| {
             let word = |word: &str| status::goes_on(word).then_some(());
