@@ -93,7 +93,7 @@ fn no_row_is_cut_in_a_number_and_none_says_more_than_is_known() {
 /// They are all there is, or the rest, but never the sum of what stands beside them.
 #[test]
 fn queues_without_a_priority_are_not_all_where_others_have_one() {
-    let mut snapshot = snapshots::alarm();
+    let snapshot = snapshots::alarm();
     let mut queues = snapshot.queues.to_vec();
     let names = ["celery", "plain", "vllm", "jobs"];
     for (queue, name) in queues.iter_mut().zip(names) {
