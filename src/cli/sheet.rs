@@ -40,7 +40,8 @@ impl Sheet {
             tokens(sum.input_tokens),
             tokens(sum.output_tokens),
             cost,
-            share(sum.unpriced, sum.requests),
+            // What was refused costs nothing.
+            share(sum.unpriced, sum.passed()),
             share(sum.failed, sum.requests),
         ];
         self.line(name, cells)

@@ -337,12 +337,15 @@ fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
     let usd_of_all = rows.iter().fold(NanoUsd::ZERO, |sum, (_, s)| sum + s.usd).as_f64();
     let tokens_of_all: u64 = rows.iter().map(|(_, sums)| sums.tokens).sum();
     let mut keys: Vec<(f64, Key)> = Vec::new();
+    let mut any_unpriced = false;
     for (row, sums) in rows.into_iter().filter(|(_, sums)| sums.requests > 0) {
         let covered = row.covered_s(now, known);
         #[allow(clippy::cast_precision_loss, reason = "shares and rates for people")]
         let (tokens, all) = (sums.tokens as f64, tokens_of_all as f64);
+        let is_unpriced = sums.passed > 0 && sums.priced == 0;
+        any_unpriced |= is_unpriced;
         let share = if usd_of_all > 0.0 {
-            Some(sums.usd.as_f64() / usd_of_all)
+            (!is_unpriced).then(|| sums.usd.as_f64() / usd_of_all)
         } else {
             (all > 0.0).then(|| tokens / all)
         };
@@ -366,6 +369,9 @@ fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
         };
         keys.push((share.unwrap_or(0.0), key));
     }
+    // Of what nobody knows a price it can't be a share.
+    let of_spend = keys.iter_mut().filter(|(_, key)| any_unpriced && key.share_of == "spend");
+    of_spend.for_each(|(_, key)| key.share_of = "priced spend");
     let calls = |key: &Key| key.requests_per_s.unwrap_or(0.0);
     keys.sort_by(|(a, x), (b, y)| {
         b.total_cmp(a).then(calls(y).total_cmp(&calls(x))).then(x.key_id.cmp(&y.key_id))

@@ -1,6 +1,8 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
+use std::cmp::Reverse;
+
 use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
 use crate::engine::{back_in_words, counted, span_in_words as span};
 
@@ -202,8 +204,9 @@ fn tripped_by(switch: &Switch) -> String {
 }
 
 fn stopped(switch: &Switch) -> String {
-    let disobey: Vec<&str> =
-        switch.hosts.iter().filter(|h| h.obeyed == Some(false)).map(|h| &*h.host).collect();
+    let mut bad: Vec<_> = switch.hosts.iter().filter(|h| h.obeyed == Some(false)).collect();
+    bad.sort_by_key(|host| Reverse(host.started_after_trip));
+    let disobey: Vec<&str> = bad.into_iter().map(|host| &*host.host).collect();
     let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
     let unknown: u64 = switch.hosts.iter().map(|host| host.start_unknown).sum();
     let proof = if !disobey.is_empty() {

@@ -134,6 +134,19 @@ total                        1,243    123k   12.3k 1,236.637892234   <1%   10%
     assert!(none.contains("nothing was counted"), "{none}");
 }
 
+/// As everywhere: a share of the answered calls, for what was refused costs nothing.
+#[test]
+fn what_has_no_price_is_a_share_of_what_was_answered() {
+    let sandbox = Sandbox::new();
+    let mut books = Books::new(&sandbox).unknown(MARCH, "secret", 50);
+    let half = Bucket { requests: 100, failed: 50, unpriced: 50, ..Bucket::default() };
+    books.commit.buckets.last_mut().unwrap().1 = half;
+    books.write();
+    let report = sandbox.run(["report", "--from", "2026-03-28", "--by", "key"]).ok().out();
+    let row = report.lines().find(|line| line.starts_with("secret")).unwrap();
+    assert!(row.trim_end().ends_with(" 100%   50%"), "{report}");
+}
+
 #[test]
 fn rows_add_up_to_the_total_and_every_text_says_the_same_sum() {
     let sandbox = Sandbox::new();

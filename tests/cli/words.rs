@@ -192,6 +192,33 @@ fn what_is_empty_and_says_no_size_is_exhausted_until_its_reset() {
     }
 }
 
+/// Nobody knows whose spend is the largest while some of it has no price.
+#[test]
+fn a_share_of_spend_that_nobody_knows_is_not_nothing() {
+    let sandbox = Sandbox::new();
+    let of = |key: &str, model: &str, n: u64| {
+        call(
+            n,
+            &format!(
+                r#""provider":"openai","model":"{model}","key_id":"{key}","status":200,"input_tokens":100000,"output_tokens":10"#
+            ),
+        )
+    };
+    let calls: String =
+        (1..30).map(|n| of("web", "gpt-4o", n) + &of("secret", "gpt-unheard-of", n)).collect();
+    let log = sandbox.file("gw.jsonl", calls);
+    let args = ["once".as_ref(), "--json".as_ref(), log.as_os_str()];
+    let picture = sandbox.run(args).ok().json();
+    let key = |name: &str| {
+        let mut keys = picture["keys"].as_array().unwrap().iter();
+        keys.find(|key| key["key_id"] == name).unwrap().clone()
+    };
+    assert_eq!(key("secret").get("share"), None, "{picture:#}");
+    assert_eq!(key("web")["share"], 1.0);
+    let verdict = picture["verdict"].as_str().unwrap();
+    assert!(!verdict.contains("100% of spend"), "{verdict}");
+}
+
 /// Refusals that are in no rate any more: that nothing is known is not that all is well.
 #[test]
 fn a_log_that_ended_with_refusals_a_while_ago_is_not_ok() {

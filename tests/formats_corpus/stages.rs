@@ -254,6 +254,9 @@ fn a_length_is_no_time() {
             assert!(told.contains(limit), "{before}: {told}");
         }
     }
+    // A redirect that says it used nothing is one all the same.
+    let moved = r#"{"ts":"2026-11-20T15:11:17Z","status":307,"provider":"openai","model":"gpt-4o","cost_usd":0,"usage":{"prompt_tokens":0,"completion_tokens":0}}"#;
+    assert_eq!(said(moved), "app-json ignored:not_a_call");
     // Of two tries none gave a header, and no fault.
     let tries = format!("{} rt=0.2 uht=\"-, -\"", line(""));
     assert_eq!(said(&tries), "nginx-combined 200 ms:200.0 end:477000");

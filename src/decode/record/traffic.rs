@@ -9,7 +9,7 @@ use crate::decode::endpoint::{self, Method};
 use crate::decode::eval::Line;
 use crate::decode::map::{Field, Map, Spot};
 use crate::decode::status;
-use crate::domain::{Batch, ErrorKind, Observation, Outcome, Request, Tokens};
+use crate::domain::{Batch, ErrorKind, NanoUsd, Observation, Outcome, Request, Tokens};
 
 use super::Place;
 
@@ -171,8 +171,9 @@ impl Recorder {
 fn points_elsewhere(request: &Request) -> bool {
     matches!(request.status, Some(300..=399))
         && request.failure.kind.is_none()
-        && request.cost.is_none()
-        && request.tokens == Tokens::default()
+        && request.cost.is_none_or(|cost| cost.usd == NanoUsd::ZERO)
+        && request.tokens.input.unwrap_or(0) == 0
+        && request.tokens.output.unwrap_or(0) == 0
 }
 
 /// Whether a call of a model is refused so, and hardly anything else that has a model.

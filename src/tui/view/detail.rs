@@ -297,7 +297,11 @@ fn key_facts(key: &Key, elapsed_s: f64) -> Vec<Fact> {
         .about_usd("per hour", key.usd_per_hour)
         .ratio("refused", Some(key.limited_ratio))
         .ratio(
-            if key.share_of == "tokens" { "share of tokens" } else { "share of spend" },
+            match key.share_of {
+                "tokens" => "share of tokens",
+                "spend" => "share of spend",
+                _ => "share of priced spend",
+            },
             key.share,
         )
         .text("last seen", format!("{} ago", fmt::age(key.last_seen_s + elapsed_s)))

@@ -1,6 +1,8 @@
 //! The first two rows: is it on fire, can this screen be trusted, is there a
 //! brake, and the one sentence that matters.
 
+use std::cmp::Reverse;
+
 use ratatui::layout::Rect;
 
 use super::layout;
@@ -241,17 +243,20 @@ fn sentence(model: &Model) -> (String, Tone) {
 /// A host that lets calls through after a trip beats every other news.
 fn disobeyed(snapshot: &Snapshot) -> Option<String> {
     let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
-    let mut bad = tripped.flat_map(|switch| {
+    let bad = tripped.flat_map(|switch| {
         switch
             .hosts
             .iter()
             .filter(|host| host.obeyed == Some(false))
             .map(move |host| (switch, host))
     });
-    let (switch, host) = bad.next()?;
-    let more = match bad.count() {
+    let mut bad: Vec<_> = bad.collect();
+    bad.sort_by_key(|(_, host)| Reverse(host.started_after_trip));
+    let (switch, host) = bad.first()?;
+    let more = match bad.len() - 1 {
         0 => String::new(),
-        more => format!(", and {more} more"),
+        1 => ", and 1 more host".to_owned(),
+        more => format!(", and {more} more hosts"),
     };
     let calls = if host.started_after_trip == 1 { "call" } else { "calls" };
     Some(format!(

@@ -82,12 +82,17 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
         0 => String::new(),
         count => format!(", {} drained", count_text(count)),
     };
+    // What it refuses as well tells that it has begun to obey, or that a part of it does.
+    let refused = match host.refused {
+        0 => String::new(),
+        count => format!(", {} refused", count_text(count)),
+    };
     match host.obeyed {
         Some(true) => {
             format!("{} OBEYED {} refused{draining}", host.host, count_text(host.refused))
         }
         Some(false) => format!(
-            "{} NOT OBEYED {} passed{draining}",
+            "{} NOT OBEYED {} passed{refused}{draining}",
             host.host,
             count_text(host.started_after_trip)
         ),
