@@ -346,7 +346,7 @@ fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
     let text = Console::new(&snapshot, Charset::Ascii, 80, 30).text();
     for proof in [
         "gw-1 OBEYED 4.1k refused, 130 drained",
-        "gw-2 NOT OBEYED 63 passed, 130 drained",
+        "gw-2 NOT OBEYED 63 passed 4.1k refused",
         "gw-3 no evidence yet, 13 drained",
     ] {
         assert!(text.contains(proof), "{proof} is not in\n{text}");

@@ -82,17 +82,18 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
         0 => String::new(),
         count => format!(", {} drained", count_text(count)),
     };
-    // What it refuses as well tells that it has begun to obey, or that a part of it does.
-    let refused = match host.refused {
-        0 => String::new(),
-        count => format!(", {} refused", count_text(count)),
+    // What it refuses as well tells that it has begun to obey, or that a part of it does:
+    // more than what was under way, where there is no room for both.
+    let beside = match host.refused {
+        0 => draining.clone(),
+        count => format!(" {} refused", count_text(count)),
     };
     match host.obeyed {
         Some(true) => {
             format!("{} OBEYED {} refused{draining}", host.host, count_text(host.refused))
         }
         Some(false) => format!(
-            "{} NOT OBEYED {} passed{refused}{draining}",
+            "{} NOT OBEYED {} passed{beside}",
             host.host,
             count_text(host.started_after_trip)
         ),
