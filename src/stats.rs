@@ -6,7 +6,7 @@ mod durations;
 mod sliding;
 
 pub use drain::Drain;
-pub use durations::Durations;
+pub use durations::{Durations, Percentiles};
 pub use sliding::{Known, Sliding};
 
 use std::time::Duration;

@@ -261,3 +261,21 @@ fn names_of_calls_that_failed_leave_room_for_those_that_pass() {
     let overflows = rig.overflows(2);
     assert!(overflows.iter().any(|(text, _)| text.contains("models")), "{overflows:?}");
 }
+
+/// Rows of the others run out, too, where each provider is another one.
+#[test]
+fn a_call_for_which_there_is_no_row_at_all_is_in_the_overall_traffic() {
+    let mut rig = Rig::new(Vec::new());
+    for (model, providers) in [("a", 4096), ("b", 600)] {
+        for provider in 0..providers {
+            let mut call = rig.call(1, model);
+            call.provider = Some(rig.name(NameKind::Provider, &format!("p{provider}")));
+            call.timing.latency_ms = Some(20.0);
+            rig.add_call(&call);
+        }
+        rig.apply(1);
+    }
+    let overall = rig.picture(2).overall;
+    assert_eq!((rig.all_calls(2), overall.requests), (4096 + 512, 4096 + 600));
+    assert_eq!(overall.latency_ms.map(|latency| latency.count), Some(4096 + 600));
+}

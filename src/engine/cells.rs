@@ -15,7 +15,7 @@ use super::rows::{IDLE, Places, Rows};
 use super::spec::CapSpec;
 use super::spend::Sums;
 use super::table::{Table, Take};
-use super::traffic::{Row, RowId};
+use super::traffic::{Row, RowId, View};
 use crate::domain::{Dimension, Mono, Outcome, Priority, Request, Sym, Wall};
 use crate::stats::{Known, Sliding};
 
@@ -31,41 +31,37 @@ pub struct Cells {
     rows: Rows,
     /// The load of calls without a cell.
     spilled_load: Table<Slice, (Slice, Sliding<u32>)>,
-    overall: Row,
     /// What only caps tell calls apart by, where one does.
     apart: Vec<Dimension>,
     /// Caps of the last call without a cell.
     spilled: Vec<u32>,
 }
 
-/// A combination of names.
+/// A combination of names: user, host and account only where a cap tells calls apart by
+/// them. It is looked up for every call, and so is as few words as that fits into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct CellId {
-    row: RowId,
-    key: Option<Sym>,
-    environment: Option<Sym>,
-    team: Option<Sym>,
-    priority: Option<Priority>,
-    /// Only where a cap tells calls apart by them.
-    user: Option<Sym>,
-    host: Option<Sym>,
-    account: Option<Sym>,
-}
+struct CellId([u64; 5]);
 
 impl CellId {
     fn of(request: &Request, apart: &[Dimension]) -> CellId {
-        let (provider, model) = (request.provider, request.model);
         let caller = &request.caller;
-        CellId {
-            row: RowId { provider, model, endpoint: request.endpoint },
-            key: caller.key,
-            environment: caller.environment,
-            team: caller.team,
-            priority: caller.priority,
-            user: caller.user.filter(|_| apart.contains(&Dimension::User)),
-            host: request.host.filter(|_| apart.contains(&Dimension::Host)),
-            account: caller.account.filter(|_| apart.contains(&Dimension::Account)),
-        }
+        let user = caller.user.filter(|_| apart.contains(&Dimension::User));
+        let host = request.host.filter(|_| apart.contains(&Dimension::Host));
+        let account = caller.account.filter(|_| apart.contains(&Dimension::Account));
+        let priority = caller.priority.map_or(0, |priority| 1 + priority as u64);
+        CellId([
+            Sym::pair(request.provider, request.model),
+            Sym::pair(request.endpoint, caller.key),
+            Sym::pair(caller.environment, caller.team),
+            Sym::pair(account, None) | priority,
+            Sym::pair(user, host),
+        ])
+    }
+}
+
+impl Hash for CellId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.iter().for_each(|word| hasher.write_u64(*word));
     }
 }
 
@@ -87,9 +83,15 @@ struct Slice {
 }
 
 impl Slice {
-    fn of(id: &CellId) -> Slice {
-        let CellId { row, key, environment, priority, .. } = *id;
-        Slice { row, key, environment, priority }
+    fn of(request: &Request) -> Slice {
+        let (provider, model) = (request.provider, request.model);
+        let caller = &request.caller;
+        Slice {
+            row: RowId { provider, model, endpoint: request.endpoint },
+            key: caller.key,
+            environment: caller.environment,
+            priority: caller.priority,
+        }
     }
 
     /// All of a provider for which there is no room.
@@ -127,18 +129,6 @@ pub struct Load {
     pub per_s: Option<f64>,
 }
 
-/// Looked up for every call: as few words as it fits into.
-impl Hash for CellId {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        hasher.write_u64(Sym::pair(self.row.provider, self.row.model));
-        hasher.write_u64(Sym::pair(self.row.endpoint, self.key));
-        hasher.write_u64(Sym::pair(self.environment, self.team));
-        let priority = self.priority.map_or(0, |priority| 1 + priority as u64);
-        hasher.write_u64(Sym::pair(self.account, None) | priority);
-        hasher.write_u64(Sym::pair(self.user, self.host));
-    }
-}
-
 impl Cells {
     /// No cells yet.
     #[must_use]
@@ -151,7 +141,6 @@ impl Cells {
             cells: Table::new(CAP),
             rows: Rows::new(),
             spilled_load: Table::new(SLICES),
-            overall: Row::new(RowId::default()),
             apart: apart.into_iter().filter(|by| caps.iter().any(|cap| about(cap, *by))).collect(),
             spilled: Vec::new(),
         }
@@ -165,9 +154,6 @@ impl Cells {
         (part, at): (Part, Wall),
         all: &mut Caps,
     ) -> Seen<'_> {
-        if part.has_present() {
-            self.overall.count(request, when);
-        }
         let id = CellId::of(request, &self.apart);
         // What failed may be about names that somebody has invented.
         let take = if request.outcome() == Outcome::Ok { Take::Any } else { Take::Half };
@@ -176,7 +162,7 @@ impl Cells {
             let mut caps = Vec::new();
             all.covering(request, &mut caps);
             Cell {
-                slice: Slice::of(&id),
+                slice: Slice::of(request),
                 places: rows.place(request, take),
                 caps: caps.into(),
                 load: fresh_load(),
@@ -189,7 +175,7 @@ impl Cells {
             let places = rows.place(request, take);
             rows.count(&places, request, when, (part, at));
             if part.has_present() {
-                spill(spilled_load, Slice::of(&id), when);
+                spill(spilled_load, Slice::of(request), when);
             }
             return Seen { places, caps: spilled, new: places.made };
         };
@@ -233,15 +219,12 @@ impl Cells {
         if part.has_sums() {
             self.add_to_day(request, at, &Sums::of(request).negated());
         }
-        if let Some(when) = when {
-            self.overall.take_back(request, when);
-        }
         let id = CellId::of(request, &self.apart);
         let cell = self.cells.find(&id).and_then(|position| self.cells.get_mut(position));
         let Some((cell, when)) = cell.zip(when) else {
             if let Some(when) = when {
                 self.rows.take_back(&self.rows.find(request), request, when);
-                unspill(&mut self.spilled_load, Slice::of(&id), when);
+                unspill(&mut self.spilled_load, Slice::of(request), when);
             }
             self.spilled.clear();
             all.covering(request, &mut self.spilled);
@@ -295,8 +278,8 @@ impl Cells {
 
     /// Traffic over everything.
     #[must_use]
-    pub fn overall(&self) -> &Row {
-        &self.overall
+    pub fn overall(&self, now: Mono, known: Known) -> View {
+        View::of(RowId::default(), self.rows.all_traffic(), now, known)
     }
 
     /// Rows of traffic.

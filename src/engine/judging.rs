@@ -12,11 +12,10 @@ use super::queues::View as QueueView;
 use super::rows::Places;
 use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
-use super::traffic::{Counts, Row};
+use super::traffic::{Minute, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
 use crate::rules::{Direction, Family, Metric, OnNoData, RuleSpec, Sample};
-use crate::stats::Known;
 
 /// Which rows a pass looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,15 +122,16 @@ impl Engine {
         if row.rules.is_empty() {
             return;
         }
-        let counts = row.minute(now.mono);
+        let minute = row.rated(now.mono, known);
         let grounds = row.heard.grounds(now.mono, self.limits.max_age);
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if pass == Pass::Touched && is_percentile(spec.metric) {
                 continue;
             }
-            let value = traffic_value(&spec, row, &counts, (now.mono, known));
-            let sample = Sample { value, evidence: counts.requests().into(), period: None };
+            let value = traffic_value(&spec, row, &minute, now.mono);
+            let evidence = minute.counts.requests().into();
+            let sample = Sample { value, evidence, period: None };
             let about = || series::traffic(row.id, &self.names).into();
             self.book.judge(*rule, Series::Traffic(position), (sample, grounds), now, &about, out);
         }
@@ -437,12 +437,8 @@ fn is_percentile(metric: Metric) -> bool {
     )
 }
 
-fn traffic_value(
-    rule: &RuleSpec,
-    row: &Row,
-    counts: &Counts,
-    (now, known): (Mono, Known),
-) -> Option<f64> {
+fn traffic_value(rule: &RuleSpec, row: &Row, minute: &Minute, now: Mono) -> Option<f64> {
+    let counts = &minute.counts;
     let calls = counts.requests();
     let latency = |q: usize| row.latency.percentiles(now).and_then(|(p, _)| p.get(q).copied());
     let ttft = |q: usize| row.ttft.percentiles(now).and_then(|(p, _)| p.get(q).copied());
@@ -454,7 +450,7 @@ fn traffic_value(
         Metric::TtftP50 => ttft(0),
         Metric::TtftP95 => ttft(1),
         Metric::TtftP99 => ttft(2),
-        Metric::RequestsPerS => row.per_s(now, counts, known),
+        Metric::RequestsPerS => minute.per_s(),
         Metric::ErrorsRatio if calls == 0 => None,
         Metric::ErrorsRatio => {
             let chosen = rule.matches.get("outcome").map(String::as_str);
@@ -465,7 +461,7 @@ fn traffic_value(
             Some(f64::from(bad) / f64::from(calls))
         }
         Metric::TokensPerMin => {
-            row.per_min(now, counts.input + counts.output, known).map(|rate| rate as f64)
+            minute.per_min(counts.input + counts.output).map(|rate| rate as f64)
         }
         Metric::CacheHitRatio => {
             (counts.cacheable > 0).then(|| counts.cached as f64 / counts.cacheable as f64)

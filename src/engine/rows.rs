@@ -34,6 +34,8 @@ pub struct Rows {
     pub callers: Table<Pair, Caller>,
     pub retries: Table<Pair, Retries>,
     pub days: Table<Pair, Days>,
+    /// Traffic for which there was no row at all.
+    unplaced: Row,
     /// The row of traffic whose durations were looked at last.
     looked_at: u32,
 }
@@ -60,6 +62,7 @@ impl Rows {
             callers: Table::new(ROWS),
             retries: Table::new(ROWS),
             days: Table::new(ROWS),
+            unplaced: Row::new(RowId::default()),
             looked_at: 0,
         }
     }
@@ -109,9 +112,7 @@ impl Rows {
         if !part.has_present() {
             return;
         }
-        if let Some(row) = self.traffic.get_mut(places.traffic) {
-            row.count(request, when);
-        }
+        self.traffic_of(places).count(request, when);
         if let Some(row) = self.callers.get_mut(places.caller) {
             row.count(request, when);
         }
@@ -122,15 +123,22 @@ impl Rows {
 
     /// Take a call back that was counted at `when`; its day apart.
     pub fn take_back(&mut self, places: &Places, request: &Request, when: Mono) {
-        if let Some(row) = self.traffic.get_mut(places.traffic) {
-            row.take_back(request, when);
-        }
+        self.traffic_of(places).take_back(request, when);
         if let Some(row) = self.callers.get_mut(places.caller) {
             row.take_back(request, when);
         }
         if let Some(row) = self.retries.get_mut(places.retries) {
             row.take_back(request, when);
         }
+    }
+
+    /// All traffic there is.
+    pub fn all_traffic(&self) -> impl Iterator<Item = &Row> + Clone {
+        self.traffic.iter().chain(std::iter::once(&self.unplaced))
+    }
+
+    fn traffic_of(&mut self, places: &Places) -> &mut Row {
+        self.traffic.get_mut(places.traffic).unwrap_or(&mut self.unplaced)
     }
 
     /// Add to what an account has spent on the day of `at`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::heard::Heard;
 use crate::domain::{LimitedBy, Mono, Outcome, Request, Sym};
-use crate::stats::{Durations, Known, Sliding};
+use crate::stats::{Durations, Known, Percentiles, Sliding};
 
 /// The window of everything here.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -56,6 +56,28 @@ pub struct Counts {
     pub cacheable: u64,
 }
 
+/// The last minute of one row, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Minute {
+    /// What was counted.
+    pub counts: Counts,
+    /// Seconds that this covers; `None` while that is too little for a rate.
+    covered_s: Option<f64>,
+}
+
+/// What one row shows, or several together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// What it is about.
+    pub id: RowId,
+    /// Its last minute.
+    pub minute: Minute,
+    /// Whole calls that were not refused.
+    pub latency: Option<Percentiles>,
+    /// First tokens.
+    pub ttft: Option<Percentiles>,
+}
+
 impl Counts {
     /// All calls.
     #[must_use]
@@ -70,10 +92,9 @@ impl Counts {
     }
 
     fn add(&mut self, other: &Counts) {
-        let sums = self.outcomes.iter_mut().chain(&mut self.limited_by);
-        for (sum, more) in sums.zip(other.outcomes.iter().chain(&other.limited_by)) {
-            *sum += more;
-        }
+        // Apart, and not as a chain: so several of them are added at once.
+        self.outcomes.iter_mut().zip(&other.outcomes).for_each(|(sum, more)| *sum += more);
+        self.limited_by.iter_mut().zip(&other.limited_by).for_each(|(sum, more)| *sum += more);
         self.input += other.input;
         self.output += other.output;
         self.cached += other.cached;
@@ -168,16 +189,24 @@ impl Row {
         sum
     }
 
+    /// The same, with what makes rates of it.
+    #[must_use]
+    pub fn rated(&self, now: Mono, known: Known) -> Minute {
+        Minute { counts: self.minute(now), covered_s: self.counts.covered_s(now, MINUTE, known) }
+    }
+}
+
+impl Minute {
     /// Calls a second over the last minute, or over what is known of it.
     #[must_use]
-    pub fn per_s(&self, now: Mono, counts: &Counts, known: Known) -> Option<f64> {
-        Some(f64::from(counts.requests()) / self.counts.covered_s(now, MINUTE, known)?)
+    pub fn per_s(&self) -> Option<f64> {
+        Some(f64::from(self.counts.requests()) / self.covered_s?)
     }
 
     /// What a sum of the last minute is per minute, while the minute still fills.
     #[must_use]
-    pub fn per_min(&self, now: Mono, sum: u64, known: Known) -> Option<u64> {
-        let covered = self.counts.covered_s(now, MINUTE, known)?;
+    pub fn per_min(&self, sum: u64) -> Option<u64> {
+        let covered = self.covered_s?;
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -186,5 +215,30 @@ impl Row {
         )]
         let rate = (sum as f64 * 60.0 / covered).round() as u64;
         Some(rate)
+    }
+}
+
+impl View {
+    /// What rows show together. Nobody keeps a row of all calls: each would be counted
+    /// twice, for the sake of a few pictures a second.
+    #[must_use]
+    pub fn of<'a>(
+        id: RowId,
+        rows: impl Iterator<Item = &'a Row> + Clone,
+        now: Mono,
+        known: Known,
+    ) -> View {
+        let mut minute = Minute::default();
+        for row in rows.clone() {
+            let rated = row.rated(now, known);
+            minute.counts.add(&rated.counts);
+            minute.covered_s = minute.covered_s.or(rated.covered_s);
+        }
+        View {
+            id,
+            minute,
+            latency: Durations::percentiles_of(rows.clone().map(|row| &row.latency), now),
+            ttft: Durations::percentiles_of(rows.map(|row| &row.ttft), now),
+        }
     }
 }

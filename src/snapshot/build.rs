@@ -16,10 +16,10 @@ use crate::engine::gauges::{Back, Gauge};
 use crate::engine::retries::View as RetriesView;
 use crate::engine::spend;
 use crate::engine::switches::Armed;
-use crate::engine::traffic::Row;
+use crate::engine::traffic::{Row, View};
 use crate::engine::{Calls, Engine, LedgerUse, SourceRow};
 use crate::rules::Severity;
-use crate::stats::Durations;
+use crate::stats;
 
 /// Rows of one kind that a picture holds at most, those that matter most. Slices of load
 /// come whole: the plan of a trip adds them up.
@@ -33,7 +33,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
     let alerts = alerts(engine, now);
     let switches = switches(engine, now);
     let sources = sources(engine, now);
-    let overall = traffic_row(engine, engine.cells().overall(), now.mono);
+    let overall = traffic_row(engine, &engine.cells().overall(now.mono, engine.known()));
     let all_retries = engine.cells().retries().map(|row| row.view(now.mono, engine.known()));
     // Retries of calls that began before the minute are no load of this one, and no
     // row would explain them.
@@ -223,7 +223,7 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
             in_per_s: view.in_per_s,
             out_per_s: view.out_per_s,
             dropped_per_s: view.dropped_per_s,
-            wait_ms: percentiles(&row.waits, now),
+            wait_ms: row.waits.percentiles(now).map(percentiles),
             age_s: to_ms(view.age_s),
             stale: view.stale,
         }
@@ -252,13 +252,13 @@ fn measures(engine: &Engine, now: Mono) -> Vec<Measure> {
     rows
 }
 
-fn percentiles(durations: &Durations, now: Mono) -> Option<Percentiles> {
-    let ([p50, p95, p99], count) = durations.percentiles(now)?;
-    Some(Percentiles { p50, p95, p99, count })
+fn percentiles(([p50, p95, p99], count): stats::Percentiles) -> Percentiles {
+    Percentiles { p50, p95, p99, count }
 }
 
 fn traffic(engine: &Engine, now: Mono) -> Vec<Traffic> {
-    let rows = engine.cells().traffic().map(|row| traffic_row(engine, row, now));
+    let view = |row: &Row| View::of(row.id, std::iter::once(row), now, engine.known());
+    let rows = engine.cells().traffic().map(|row| traffic_row(engine, &view(row)));
     let mut rows: Vec<Traffic> = rows.filter(|row| row.requests > 0).collect();
     rows.sort_by(|a, b| {
         b.requests.cmp(&a.requests).then_with(|| {
@@ -269,8 +269,8 @@ fn traffic(engine: &Engine, now: Mono) -> Vec<Traffic> {
     rows
 }
 
-fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
-    let counts = row.minute(now);
+fn traffic_row(engine: &Engine, row: &View) -> Traffic {
+    let counts = &row.minute.counts;
     let calls = counts.requests();
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
     let share = |count: u32| f64::from(count) / f64::from(calls.max(1));
@@ -278,17 +278,17 @@ fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
     let limited = LimitedBy::ALL.iter().zip(counts.limited_by);
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     let cached = || counts.cached as f64 / counts.cacheable as f64;
-    let known = engine.known();
-    let per_min = |sum| row.per_min(now, sum, known);
-    let tokens = per_min(counts.input)
-        .zip(per_min(counts.output))
+    let tokens = row
+        .minute
+        .per_min(counts.input)
+        .zip(row.minute.per_min(counts.output))
         .map(|(input, output)| TokensPerMin { input, output });
     Traffic {
         provider: text(row.id.provider),
         model: text(row.id.model),
         endpoint: text(row.id.endpoint),
         requests: calls.into(),
-        requests_per_s: row.per_s(now, &counts, known),
+        requests_per_s: row.minute.per_s(),
         outcomes: outcomes
             .filter(|(_, count)| *count > 0)
             .map(|(outcome, count)| (outcome.word(), share(count)))
@@ -297,8 +297,8 @@ fn traffic_row(engine: &Engine, row: &Row, now: Mono) -> Traffic {
             .filter(|(_, count)| *count > 0)
             .map(|(by, count)| (by.word(), share(count)))
             .collect(),
-        latency_ms: percentiles(&row.latency, now),
-        ttft_ms: percentiles(&row.ttft, now),
+        latency_ms: row.latency.map(percentiles),
+        ttft_ms: row.ttft.map(percentiles),
         tokens_per_min: tokens.filter(|_| counts.input + counts.output > 0),
         cache_hit_ratio: (counts.cacheable > 0).then(cached),
     }

@@ -15,6 +15,9 @@ const LONGEST: u32 = 6_000_000;
 /// Durations of a slot that are kept as they are; of more there is a histogram.
 const FEW: usize = 32;
 
+/// 50th, 95th and 99th percentile in milliseconds, and the count behind them.
+pub type Percentiles = ([f64; 3], u64);
+
 /// The last minute or a little more of durations, to two digits. A slot costs memory for
 /// what it holds: nothing, some words, or 9 KiB.
 #[derive(Clone, Debug)]
@@ -77,13 +80,22 @@ impl Durations {
         }
     }
 
-    /// 50th, 95th and 99th percentile in milliseconds and the count behind
-    /// them; `None` without a sample.
+    /// What the last minute shows; `None` without a sample.
     #[must_use]
-    pub fn percentiles(&self, now: Mono) -> Option<([f64; 3], u64)> {
+    pub fn percentiles(&self, now: Mono) -> Option<Percentiles> {
+        Durations::percentiles_of(std::iter::once(self), now)
+    }
+
+    /// The same of all of these together, to the digit what one of them that had counted
+    /// everything would say.
+    #[must_use]
+    pub fn percentiles_of<'a>(
+        all: impl Iterator<Item = &'a Durations> + Clone,
+        now: Mono,
+    ) -> Option<Percentiles> {
         let filled = || {
-            let recent = self.slots.recent(now, Duration::from_secs(75));
-            recent.filter(|slot| !matches!(slot, Slot::Empty))
+            let slots = |one: &'a Durations| one.slots.recent(now, Duration::from_secs(75));
+            all.clone().flat_map(slots).filter(|slot| !matches!(slot, Slot::Empty))
         };
         let first = filled().next()?;
         if let (Slot::Many(counted), None) = (first, filled().nth(1)) {
@@ -123,7 +135,7 @@ impl Counted {
     }
 
     /// The histogram answers with the upper end of what it does not tell apart.
-    fn read(&self) -> ([f64; 3], u64) {
+    fn read(&self) -> Percentiles {
         #[allow(clippy::cast_precision_loss, reason = "at most 6,000,000")]
         let at = |q: f64| {
             let units = self.histogram.value_at_quantile(q).min(self.longest.into());
@@ -155,6 +167,24 @@ mod tests {
         let (_, later) = durations.percentiles(Mono(180 * S)).unwrap();
         assert_eq!(later, 100);
         assert!(durations.percentiles(Mono(400 * S)).is_none());
+    }
+
+    /// Whether they are kept as they are or as a histogram, and in whichever slot.
+    #[test]
+    fn several_together_say_what_one_that_counted_all_would() {
+        let [mut all, mut few, mut many] = [(); 3].map(|()| Durations::default());
+        for n in 0..400_u32 {
+            let part = if n % 40 == 0 { &mut few } else { &mut many };
+            for durations in [&mut all, part] {
+                durations.record(Mono((100 + u64::from(n) / 8) * S), 3.7 * f64::from(n * 7 % 401));
+            }
+        }
+        for now in [99, 120, 150, 180, 230] {
+            let together = Durations::percentiles_of([&few, &many].into_iter(), Mono(now * S));
+            assert_eq!(together, all.percentiles(Mono(now * S)), "{now}");
+        }
+        assert!(all.percentiles(Mono(150 * S)).is_some_and(|(_, count)| count == 400));
+        assert_eq!(Durations::percentiles_of(std::iter::empty(), Mono(150 * S)), None);
     }
 
     #[test]
