@@ -55,9 +55,15 @@ impl Retries {
     }
 
     /// Count a call whose attempt number is known.
+    #[inline]
     pub fn count(&mut self, request: &Request, when: Mono) {
         self.last = self.last.max(when);
-        let Some(attempt) = request.attempt else { return };
+        if let Some(attempt) = request.attempt {
+            self.count_attempt(request, attempt, when);
+        }
+    }
+
+    fn count_attempt(&mut self, request: &Request, attempt: u32, when: Mono) {
         let told = self.told.retried(request, attempt);
         let Some(sums) = self.sums.at(when) else { return };
         sums.add(&Sums::of(request, attempt, told, when));
@@ -194,11 +200,13 @@ impl Sums {
         self.wasted = self.wasted - other.wasted;
     }
 
-    fn join(&mut self, other: &Sums, how: fn(u32, u32) -> u32) {
-        let counts = self.tried.iter_mut().chain(&mut self.passed);
-        for (sum, more) in counts.zip(other.tried.iter().chain(&other.passed)) {
-            *sum = how(*sum, *more);
-        }
+    #[inline]
+    fn join(&mut self, other: &Sums, how: impl Fn(u32, u32) -> u32) {
+        let join = |sums: &mut [u32; ATTEMPTS], more: &[u32; ATTEMPTS]| {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = how(*sum, *more));
+        };
+        join(&mut self.tried, &other.tried);
+        join(&mut self.passed, &other.passed);
         self.told_to_wait = how(self.told_to_wait, other.told_to_wait);
         self.waited = how(self.waited, other.waited);
         self.hopeless = how(self.hopeless, other.hopeless);
