@@ -74,7 +74,6 @@ use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
 use room::Room;
-use rows::Places;
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
@@ -445,20 +444,21 @@ impl Engine {
         if new {
             self.watch_rows(&places);
         }
-        self.watch_new_caps();
+        if self.caps.has_unwatched() {
+            self.watch_new_caps();
+        }
         if part.has_present() {
-            self.count_present(request, &places, instead.is_none(), now);
+            if fresh {
+                self.cells.heard(&places, when);
+                self.touched.traffic.mark(places.traffic);
+                self.touched.retries.mark(places.retries);
+            }
+            self.count_present(request, when, instead.is_none(), now);
         }
     }
 
     /// What a call says of the present, beside its rows.
-    fn count_present(&mut self, request: &Request, places: &Places, is_new: bool, now: Stamp) {
-        let when = now.mono_of(request.at);
-        if self.is_fresh(request.at, now) {
-            self.cells.heard(places, when);
-            self.touched.traffic.mark(places.traffic);
-            self.touched.retries.mark(places.retries);
-        }
+    fn count_present(&mut self, request: &Request, when: Mono, is_new: bool, now: Stamp) {
         if let Some((position, new)) = self.queues.call(request, when) {
             if new {
                 self.watch_queue(position);

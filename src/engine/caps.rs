@@ -133,7 +133,13 @@ impl Caps {
         self.rows.get_mut(position as usize)
     }
 
-    /// Positions of rows that no rule has been found for yet; each is told once.
+    /// Whether there are rows that no rule has been found for yet.
+    #[must_use]
+    pub fn has_unwatched(&self) -> bool {
+        self.watched < self.rows.len()
+    }
+
+    /// Positions of these; each is told once.
     pub fn unwatched(&mut self) -> Range<u32> {
         let watched = std::mem::replace(&mut self.watched, self.rows.len());
         let number = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);

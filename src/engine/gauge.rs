@@ -115,14 +115,15 @@ impl Gauge {
         // What has shown to count money does so when it shows a whole number, too.
         let money = last.id.resource == Resource::Spend;
         let resource = if money { Resource::Spend } else { id.resource };
-        last.id = LimitId { resource, window_s, ..id };
+        last.id = id;
+        (last.id.resource, last.id.window_s) = (resource, window_s);
         last.window_from = window_from;
         last.at = reading.at;
-        last.limit = reading.limit.or(last.limit);
         last.remaining = remaining;
-        last.used = reading.used.or(last.used);
-        last.used_ratio = reading.used_ratio.or(last.used_ratio);
-        last.reset = reading.reset.or(last.reset);
+        learn(&mut last.limit, reading.limit);
+        learn(&mut last.used, reading.used);
+        learn(&mut last.used_ratio, reading.used_ratio);
+        learn(&mut last.reset, reading.reset);
         last.status = reading.status;
         last.source = reading.source;
         self.read_at = now.mono_of(reading.at);
@@ -135,7 +136,7 @@ impl Gauge {
             *count += 1;
         }
         if let Some(level) = self.level() {
-            self.drain.note(self.read_at, level, self.last.limit.map(Amount::as_f64));
+            self.drain.note(self.read_at, level, || self.last.limit.map(Amount::as_f64));
         }
     }
 
@@ -217,6 +218,11 @@ impl Gauge {
         matches!(self.last.id.resource, Resource::Credits | Resource::Spend)
     }
 
+    /// Whether it refuses calls until one passes, however long that takes.
+    pub(super) fn is_spent(&self) -> bool {
+        self.is_rejected() || (self.refused.is_some() && self.is_money())
+    }
+
     /// Whether a call draws from this limit, as far as the identity tells.
     pub(super) fn covers(&self, request: &Request, account: Option<Sym>) -> bool {
         let id = &self.last.id;
@@ -228,7 +234,14 @@ impl Gauge {
     }
 
     /// A success that began after the refusal, with something left, ends it.
+    #[inline]
     pub(super) fn relent(&mut self, request: &Request, now: Wall) {
+        if self.refused.is_some() || self.is_rejected() {
+            self.relent_by(request, now);
+        }
+    }
+
+    fn relent_by(&mut self, request: &Request, now: Wall) {
         let began = request.began().unwrap_or(request.at);
         self.refused = self.refusal(now);
         if self.refused.is_some_and(|refusal| began > refusal.at)
@@ -372,6 +385,13 @@ impl Gauge {
         }
         self.was_exhausted = view.exhausted;
         Some(if view.exhausted { Exhaustion::Began } else { Exhaustion::Ended })
+    }
+}
+
+/// Keep what is known where a reading does not say it.
+fn learn<T>(known: &mut Option<T>, said: Option<T>) {
+    if said.is_some() {
+        *known = said;
     }
 }
 

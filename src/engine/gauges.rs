@@ -50,7 +50,9 @@ impl Gauges {
             if gauge.last.id.window_s != window_s {
                 self.renamed = Some(position);
             }
-            self.note_spent(position);
+            if gauge.is_spent() {
+                self.note_spent(position);
+            }
             return Some((position, seen));
         }
         let mut gauge = Gauge::new(&LimitReading { id, ..*reading }, now);
@@ -153,10 +155,7 @@ impl Gauges {
     /// Remember what refuses calls until one passes.
     fn note_spent(&mut self, position: u32) {
         let gauge = self.gauges.get(position as usize);
-        let refuses = gauge.is_some_and(|gauge| {
-            gauge.is_rejected() || (gauge.refused.is_some() && gauge.is_money())
-        });
-        if refuses && !self.spent.contains(&position) {
+        if gauge.is_some_and(Gauge::is_spent) && !self.spent.contains(&position) {
             self.spent.push(position);
         }
     }
@@ -174,6 +173,9 @@ impl Gauges {
                 gauge.last.status = gauge.last.status.filter(|_| !gauge.is_rejected());
                 gauge.relent(request, now);
             }
+        }
+        if self.spent.is_empty() {
+            return;
         }
         let account = self.account_of(named);
         let gauges = &mut self.gauges;
@@ -253,14 +255,15 @@ impl Gauges {
 /// looked up is a guess that some readings allow and others do not: it is no part
 /// of it. Neither is that a gateway's own limiter counts money, which only the readings
 /// with a fraction show.
-fn identity(id: LimitId, window_from: Option<WindowFrom>) -> LimitId {
-    let guessed = matches!(window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None);
+fn identity(mut id: LimitId, window_from: Option<WindowFrom>) -> LimitId {
+    if matches!(window_from, Some(WindowFrom::Math | WindowFrom::Doc) | None) {
+        id.window_s = None;
+    }
     let is_own = id.scope == Scope::Gateway && id.label.is_some();
-    let resource = match id.resource {
-        Resource::Spend if is_own => Resource::Tokens,
-        resource => resource,
-    };
-    LimitId { window_s: id.window_s.filter(|_| !guessed), resource, ..id }
+    if is_own && id.resource == Resource::Spend {
+        id.resource = Resource::Tokens;
+    }
+    id
 }
 
 /// The window of a limit, as far as it tells limits apart.

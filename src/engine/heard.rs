@@ -15,7 +15,9 @@ pub struct Heard(Option<Mono>);
 impl Heard {
     /// Something of that time came.
     pub fn note(&mut self, when: Mono) {
-        self.0 = self.0.max(Some(when));
+        if self.0.is_none_or(|newest| newest < when) {
+            self.0 = Some(when);
+        }
     }
 
     /// Whether anything was, of what says itself when it is old.
@@ -37,7 +39,7 @@ impl Heard {
 impl Engine {
     /// Whether something that is read now, and was at `at`, may stop traffic.
     pub(super) fn is_fresh(&self, at: Wall, now: Stamp) -> bool {
-        self.origin != Origin::Backlog && now.wall.since(at) <= self.limits.max_age
+        self.origin != Origin::Backlog && at >= now.wall.minus(self.limits.max_age)
     }
 
     /// Something new is known of a limit, of that time.

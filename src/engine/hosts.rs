@@ -162,13 +162,14 @@ impl Clock {
     }
 
     fn note(&mut self, late: i64, now: Mono) {
-        if now.since(self.since) > WINDOW {
+        if now > self.since.plus(WINDOW) {
             self.before = Some(self.least);
             (self.since, self.least) = (now, i64::MAX);
         }
         self.least = self.least.min(late);
         self.lines = self.lines.saturating_add(1);
-        self.judged |= self.lines >= LEAST_LINES && now.since(self.first) >= LEAST_TIME;
+        self.judged =
+            self.judged || (self.lines >= LEAST_LINES && now.since(self.first) >= LEAST_TIME);
     }
 
     fn late(&self) -> i64 {

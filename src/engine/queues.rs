@@ -112,11 +112,14 @@ impl Queues {
         Some((position, new))
     }
 
-    /// Note what a call tells of the queue it waited in.
+    /// Note what a call tells of the queue it waited in: of most calls, nothing.
+    #[inline]
     pub fn call(&mut self, request: &Request, when: Mono) -> Option<(u32, bool)> {
-        if request.timing.queue_ms.is_none() && request.queue_depth.is_none() {
-            return None;
-        }
+        let says = request.timing.queue_ms.is_some() || request.queue_depth.is_some();
+        if says { self.waited(request, when) } else { None }
+    }
+
+    fn waited(&mut self, request: &Request, when: Mono) -> Option<(u32, bool)> {
         let same = |row: &Queue| row.priority == request.caller.priority;
         let (position, new) = match self.rows.iter().position(same) {
             Some(position) => (u32::try_from(position).ok()?, false),

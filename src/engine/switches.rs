@@ -237,10 +237,18 @@ impl Switches {
 
     /// Note what a call says about trips that cover it. Answers whether it should
     /// not have been let through.
+    #[inline]
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration, now: Stamp) -> bool {
-        if !self.any_tripped() {
-            return false;
-        }
+        self.any_tripped() && self.hold_against_trips(request, names, grace, now)
+    }
+
+    fn hold_against_trips(
+        &mut self,
+        request: &Request,
+        names: &Names,
+        grace: Duration,
+        now: Stamp,
+    ) -> bool {
         let late = self.heard.late(request, now);
         let at = on_our_clock(request.at, late);
         let behind = Duration::from_nanos(u64::try_from(late).unwrap_or(0));

@@ -139,7 +139,16 @@ pub struct Touched {
 
 impl Touched {
     /// Note that a row changed.
+    #[inline]
     pub fn mark(&mut self, position: u32) {
+        // Most rows that a line touches were touched by a line before it.
+        if self.marks.get(position as usize) != Some(&self.epoch) {
+            self.mark_first(position);
+        }
+    }
+
+    #[cold]
+    fn mark_first(&mut self, position: u32) {
         if position == NOWHERE {
             return;
         }
@@ -147,9 +156,7 @@ impl Touched {
         if index >= self.marks.len() {
             self.marks.resize(index + 1, u32::MAX);
         }
-        if let Some(mark) = self.marks.get_mut(index)
-            && *mark != self.epoch
-        {
+        if let Some(mark) = self.marks.get_mut(index) {
             *mark = self.epoch;
             self.positions.push(position);
         }

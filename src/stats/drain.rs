@@ -20,16 +20,17 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Note the level at a time. `size` is the full level, where known.
-    pub fn note(&mut self, when: Mono, level: f64, size: Option<f64>) {
+    /// Note the level at a time. `size` is the full level, where known; it is only asked
+    /// for when the level has risen.
+    pub fn note(&mut self, when: Mono, level: f64, size: impl FnOnce() -> Option<f64>) {
         if let Some((last, before)) = self.readings.last().copied() {
             if when < last {
                 return;
             }
-            let jump = size.unwrap_or(before.abs()) * 0.3;
-            if level > before + jump.max(1.0) {
+            let jumped = || level > before + size().unwrap_or(before.abs()) * 0.3;
+            if level > before + 1.0 && jumped() {
                 self.readings.clear();
-            } else if when.since(last) < STEP && self.readings.len() > 1 {
+            } else if when < last.plus(STEP) && self.readings.len() > 1 {
                 // Within a step the lowest level counts: concurrent calls
                 // report in any order, and the lowest is the latest truth.
                 if let Some(reading) = self.readings.last_mut() {
@@ -74,11 +75,9 @@ mod tests {
     fn a_steady_drain_is_its_slope() {
         let mut drain = Drain::default();
         for second in 0..10u32 {
-            drain.note(
-                Mono(u64::from(second) * S),
-                1000.0 - f64::from(second) * 50.0,
-                Some(1000.0),
-            );
+            drain.note(Mono(u64::from(second) * S), 1000.0 - f64::from(second) * 50.0, || {
+                Some(1000.0)
+            });
         }
         assert!((drain.per_s(Mono(9 * S)).unwrap() - 50.0).abs() < 1e-6);
     }
@@ -86,11 +85,11 @@ mod tests {
     #[test]
     fn one_reading_is_no_slope_and_a_refill_starts_over() {
         let mut drain = Drain::default();
-        drain.note(Mono(0), 100.0, Some(100.0));
+        drain.note(Mono(0), 100.0, || Some(100.0));
         assert!(drain.per_s(Mono(S)).is_none());
-        drain.note(Mono(10 * S), 10.0, Some(100.0));
+        drain.note(Mono(10 * S), 10.0, || Some(100.0));
         assert!((drain.per_s(Mono(10 * S)).unwrap() - 9.0).abs() < 1e-6);
-        drain.note(Mono(11 * S), 100.0, Some(100.0));
+        drain.note(Mono(11 * S), 100.0, || Some(100.0));
         assert!(drain.per_s(Mono(11 * S)).is_none());
     }
 }
