@@ -48,8 +48,12 @@ impl Job for StringEnd<'_> {
         let mut at = start;
         let mut escapes = Escapes::default();
         while let Some(block) = bytes.get(at..)?.first_chunk() {
-            let escaped = escapes.of(equal(lanes, block, b'\\'));
-            let ends = equal(lanes, block, b'"') & !escaped;
+            let quotes = equal(lanes, block, b'"');
+            if quotes == 0 && escapes.pass(block) {
+                at += BLOCK;
+                continue;
+            }
+            let ends = quotes & !escapes.of(equal(lanes, block, b'\\'));
             if ends != 0 {
                 return Some(at + ends.trailing_zeros() as usize);
             }
@@ -71,8 +75,13 @@ impl Job for ContainerEnd<'_> {
         // All ones if the block starts inside a string.
         let mut inside = 0_u64;
         while let Some(block) = bytes.get(at..)?.first_chunk() {
+            let quotes = equal(lanes, block, b'"');
+            if quotes == 0 && inside != 0 && escapes.pass(block) {
+                at += BLOCK;
+                continue;
+            }
             let slashes = equal(lanes, block, b'\\');
-            let quotes = equal(lanes, block, b'"') & !escapes.of(slashes);
+            let quotes = quotes & !escapes.of(slashes);
             if quotes == 0 && inside != 0 {
                 at += BLOCK;
                 continue;
@@ -175,6 +184,18 @@ impl Escapes {
         let (runs, overflow) = odd_starts.overflowing_add(slashes);
         self.carry = u64::from(overflow);
         (EVEN ^ runs << 1) & behind
+    }
+
+    /// Steps over a block of which nothing is asked, if its last byte tells that it
+    /// escapes nothing behind it.
+    #[inline(always)]
+    fn pass(&mut self, block: &[u8; BLOCK]) -> bool {
+        let [.., last] = block;
+        let passed = *last != b'\\';
+        if passed {
+            self.carry = 0;
+        }
+        passed
     }
 
     /// The first position from `at`, where the next block would start, that is

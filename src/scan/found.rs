@@ -99,6 +99,12 @@ impl<'a> Scan<'a> {
         self.found.first.get(usize::from(slot.0))?.checked_sub(1).map(Rank)
     }
 
+    /// Where each value at the slot's path stands (at most 64), in the line's order.
+    pub fn ranks(self, slot: Slot) -> impl Iterator<Item = Rank> {
+        let hits = self.found.hits.iter().zip(0..);
+        hits.filter(move |(hit, _)| hit.slot == slot).map(|(_, number)| Rank(number))
+    }
+
     /// The value that stands there.
     #[must_use]
     #[inline]
@@ -148,8 +154,8 @@ impl<'a> Scan<'a> {
                 self.found.insides.get(usize::from(number)).map_or(&[][..], Vec::as_slice)
             }
         };
-        let raw = bytes.get(hit.start..hit.start + hit.len).unwrap_or_default();
-        Value { kind: hit.kind, raw }
+        let raw = bytes.get(hit.start..).and_then(|behind| behind.get(..hit.len));
+        Value { kind: hit.kind, raw: raw.unwrap_or_default() }
     }
 }
 
@@ -186,9 +192,9 @@ impl Found {
             self.lay_out(ending);
         }
         let (shape, sightings) = self.skeletons.ending(ending)?;
-        let (mut longest, mut taken) = (0, 0);
+        let (gaps, mut longest, mut taken) = (self.skeletons.gaps(), 0, 0_usize);
         for (hit, sighting) in self.hits.iter_mut().zip(sightings) {
-            let (start, end, escapes) = self.skeletons.span(sighting)?;
+            let (start, end, escapes) = gaps.span(sighting)?;
             // What is no span is longer than any line.
             let len = end.wrapping_sub(start);
             (hit.start, hit.len) = (start, len);
@@ -201,7 +207,7 @@ impl Found {
                 }
             }
             longest = len.max(longest);
-            taken = len.saturating_add(taken);
+            taken = taken.wrapping_add(len);
         }
         (longest <= CAPTURE_LIMIT && taken <= LINE_LIMIT).then_some(shape)
     }

@@ -171,16 +171,28 @@ impl Skeletons {
         self.endings.get(number).map(|ending| ending.likeness)
     }
 
-    /// Where a value of the line last followed starts and ends, and whether it holds
-    /// backslashes, if it is a text that starts with its gap.
+    /// The gaps of the line last followed.
     #[inline]
-    pub(super) fn span(&self, sighting: &Sighting) -> Option<(usize, usize, Escapes)> {
+    pub(super) fn gaps(&self) -> Gaps<'_> {
+        Gaps(&self.stood)
+    }
+}
+
+/// The gaps of a line that was followed.
+#[derive(Clone, Copy)]
+pub(super) struct Gaps<'a>(&'a [Stood]);
+
+impl Gaps<'_> {
+    /// Where a value of the line starts and ends, and whether it holds backslashes, if it
+    /// is a text that starts with its gap.
+    #[inline]
+    pub(super) fn span(self, sighting: &Sighting) -> Option<(usize, usize, Escapes)> {
         let Anchor { gap, back } = sighting.from;
-        let Stood { start, end, escapes } = *self.stood.get(gap as usize)?;
+        let Stood { start, end, escapes } = *self.0.get(gap as usize)?;
         let end = match sighting.to {
             End::OfGap => end,
             End::At(Anchor { gap, back }) => {
-                self.stood.get(gap as usize)?.start.checked_sub(back as usize)?
+                self.0.get(gap as usize)?.start.checked_sub(back as usize)?
             }
         };
         Some((start.checked_sub(back as usize)?, end, escapes))
@@ -210,23 +222,25 @@ impl Job for Follow<'_> {
 
     #[inline(always)]
     fn run(self, lanes: impl Lanes) -> Option<usize> {
-        let Follow { skeletons: Skeletons { literals, tails, stood, .. }, line } = self;
-        let line = Line::new(line)?;
-        let mut stood = stood.iter_mut();
-        let (mut number, mut at) = (0, 0);
+        let Follow { skeletons: Skeletons { literals, tails, stood, .. }, line: bytes } = self;
+        let line = Line::new(bytes)?;
+        let (literals, tails) = (literals.as_mut_slice(), tails.as_slice());
+        let (mut stood, mut number, mut at) = (stood.iter_mut(), 0, 0);
         loop {
-            let literal = literals.get_mut(number)?;
-            let start = at + usize::from(literal.len);
+            let mut literal = literals.get_mut(number)?;
+            let mut start = at + usize::from(literal.len);
             let mut escapes = Escapes::None;
             let stands = literal.stands_at(lanes, &line, at, tails);
             let end =
                 if stands { literal.gap_end(lanes, &line, start, &mut escapes) } else { None };
-            let Some(end) = end else {
-                number = literal.other as usize;
-                if number == 0 {
-                    return None;
-                }
-                continue;
+            let end = if let Some(end) = end {
+                end
+            } else {
+                let other = lanes.apart(Fork { literals, tails, bytes, number, at })?;
+                Stood { start, escapes, .. } = other.gap;
+                number = other.number;
+                literal = literals.get_mut(number)?;
+                other.gap.end
             };
             *stood.next()? = Stood { start, end, escapes };
             if literal.gap == Gap::End {
@@ -234,6 +248,46 @@ impl Job for Follow<'_> {
             }
             at = end;
             number += 1;
+        }
+    }
+}
+
+/// Looks for what stands at `at` in the place of the literal of this number, which does
+/// not. Apart, so that the way along the literals that do keeps nothing in mind for it.
+struct Fork<'a> {
+    literals: &'a mut [Literal],
+    tails: &'a [u8],
+    bytes: &'a [u8],
+    number: usize,
+    at: usize,
+}
+
+/// A literal that stands where another does not.
+struct Other {
+    number: usize,
+    gap: Stood,
+}
+
+impl Job for Fork<'_> {
+    type Output = Option<Other>;
+
+    #[inline(always)]
+    fn run(self, lanes: impl Lanes) -> Option<Other> {
+        let Fork { literals, tails, bytes, mut number, at } = self;
+        let line = Line::new(bytes)?;
+        loop {
+            number = literals.get(number)?.other as usize;
+            if number == 0 {
+                return None;
+            }
+            let literal = literals.get_mut(number)?;
+            if !literal.stands_at(lanes, &line, at, tails) {
+                continue;
+            }
+            let (start, mut escapes) = (at + usize::from(literal.len), Escapes::None);
+            if let Some(end) = literal.gap_end(lanes, &line, start, &mut escapes) {
+                return Some(Other { number, gap: Stood { start, end, escapes } });
+            }
         }
     }
 }
@@ -270,8 +324,8 @@ impl Literal {
     fn stands_at(&self, lanes: impl Lanes, line: &Line<'_>, at: usize, tails: &[u8]) -> bool {
         let Some(near) = line.near(at) else { return false };
         let head_stands = lanes.same(&self.head, near) | self.behind == u32::MAX;
-        let end = at + usize::from(self.len);
-        head_stands && (end <= at + HALF || self.is_tail(line.bytes.get(at + HALF..end), tails))
+        let len = usize::from(self.len);
+        head_stands && (len <= HALF || self.is_tail(line.bytes.get(at + HALF..at + len), tails))
     }
 
     /// Whether `text` is what follows on `head`.
@@ -290,11 +344,14 @@ impl Literal {
         start: usize,
         escapes: &mut Escapes,
     ) -> Option<usize> {
+        // Most gaps are texts. They are told before the others, which a table tells.
+        if self.gap == Gap::Text {
+            return self.text_end(lanes, line, start, escapes);
+        }
         match self.gap {
-            Gap::Text => self.text_end(lanes, line, start, escapes),
             Gap::Word => word_end(lanes, line, start),
             Gap::Container => lanes.apart(ContainerEnd { bytes: line.bytes, start }),
-            Gap::TextDeeper => {
+            Gap::Text | Gap::TextDeeper => {
                 let end = self.text_end(lanes, line, start, escapes)?;
                 (!walk::may_hold_json(line.bytes.get(start..end)?)).then_some(end)
             }

@@ -46,10 +46,10 @@ impl Kind {
             lex::Token::Array => Kind::Array,
             lex::Token::Single | lex::Token::Spoiled => Kind::Bare,
             lex::Token::Word => match inner {
+                [b'-' | b'0'..=b'9', ..] if number::is_number(inner) => Kind::Number,
                 b"true" => Kind::True,
                 b"false" => Kind::False,
                 b"null" => Kind::Null,
-                _ if number::is_number(inner) => Kind::Number,
                 _ => Kind::Bare,
             },
         }
