@@ -135,8 +135,8 @@ impl Gauges {
             (Some(level), Some(limit)) if limit.0 > 0 => level / limit.as_f64(),
             (level, _) => level.unwrap_or(f64::MAX),
         };
-        let named = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
-        let fitting = named.filter(|(_, gauge)| {
+        let own = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
+        let fitting = own.filter(|(_, gauge)| {
             by.blames(gauge.last.id.resource) && may_blame(&gauge.last.id, request)
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
@@ -144,7 +144,7 @@ impl Gauges {
         let hit = hit.or_else(|| self.hidden(request, by, account, now));
         let (position, _) = hit?;
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
-            gauge.refuse(request, now.wall);
+            gauge.refuse(request, named.contains(&position), now);
         }
         self.note_spent(position);
         hit
@@ -154,7 +154,8 @@ impl Gauges {
     fn note_spent(&mut self, position: u32) {
         let gauge = self.gauges.get(position as usize);
         let refuses = gauge.is_some_and(|gauge| {
-            gauge.is_rejected() || (gauge.refused.is_some() && gauge.is_money())
+            let ends_by_a_call = gauge.is_money() || gauge.is_hidden();
+            gauge.is_rejected() || (gauge.refused.is_some() && ends_by_a_call)
         });
         if refuses && !self.spent.contains(&position) {
             self.spent.push(position);
