@@ -55,7 +55,8 @@ mod wording;
 use std::time::Duration;
 
 use crate::domain::{
-    Batch, Bucket, Mono, Names, Observation, Origin, Request, SourceCounters, SourceId, Stamp, Wall,
+    Batch, Bucket, Caller, Mono, Names, Observation, Origin, Request, SourceCounters, SourceId,
+    Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use bills::Bills;
@@ -131,7 +132,9 @@ pub struct Engine {
 /// The call whose limit readings are being read.
 #[derive(Debug, Default)]
 struct OpenCall {
+    /// If it counts.
     request: Option<Request>,
+    caller: Caller,
     gauges: Vec<u32>,
 }
 
@@ -234,9 +237,13 @@ impl Engine {
         match seen {
             Observation::Request { request, .. } => {
                 self.close_call(now);
+                self.call.caller = request.caller;
                 self.count_call(source, request, now);
             }
-            Observation::Limits { .. } => self.close_call(now),
+            Observation::Limits { caller, .. } => {
+                self.close_call(now);
+                self.call.caller = *caller;
+            }
             Observation::Limit(_) | Observation::Queue(_) | Observation::Metric(_)
                 if !self.part().has_present() => {}
             Observation::Limit(reading) => self.read_limit(reading, now),

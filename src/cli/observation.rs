@@ -69,7 +69,7 @@ pub fn rows(
                     row.put("duplicate", printed.repeats(dedup));
                 }
             }
-            Observation::Limits { at } => {
+            Observation::Limits { at, .. } => {
                 row.kind("limits", format);
                 row.time("at", Some(*at));
             }

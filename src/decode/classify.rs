@@ -52,6 +52,7 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
         layer: layer(texts),
         retryable: retryable(kind),
         retry_after_s: None,
+        stopped_by: None,
     }
 }
 

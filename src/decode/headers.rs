@@ -97,6 +97,7 @@ pub struct HeaderReport {
     request_id: Option<usize>,
     organization: Option<usize>,
     model: Option<usize>,
+    stopped_by: Option<usize>,
     faults: Vec<usize>,
 }
 
@@ -182,6 +183,7 @@ impl HeaderReader {
         report.request_id = aside.request_id;
         report.organization = aside.organization;
         report.model = aside.model;
+        report.stopped_by = aside.stopped_by;
         report.faults.clear();
         report.faults.extend_from_slice(&gathered.faults);
         state::judge(report, context.status, said, &aside, bag);
@@ -245,6 +247,12 @@ impl HeaderReport {
     #[must_use]
     pub fn model<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
         bag.get(self.model?).map(|header| header.value)
+    }
+
+    /// The scope of the kill switch that refused, out of the bag that was read.
+    #[must_use]
+    pub fn stopped_by<'a>(&self, bag: &'a HeaderBag) -> Option<&'a [u8]> {
+        bag.get(self.stopped_by?).map(|header| header.value)
     }
 
     /// Names of headers that were not understood, out of the bag that was read.

@@ -442,7 +442,7 @@ impl Recorder {
             });
             self.push_each_limit(map, place, out);
         } else {
-            self.push_limits(map, request.at, place, out);
+            self.push_limits(map, request, place, out);
         }
     }
 

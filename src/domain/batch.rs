@@ -4,7 +4,7 @@
 use super::bill::BillReading;
 use super::checkpoint::Checkpoint;
 use super::limit::LimitReading;
-use super::request::{FaultReason, MetricReading, QueueReading, Request};
+use super::request::{Caller, FaultReason, MetricReading, QueueReading, Request};
 use super::time::Wall;
 
 /// Index of a source in the running configuration.
@@ -49,6 +49,8 @@ pub enum Observation {
     Limits {
         /// When.
         at: Wall,
+        /// Who called: a key's limit is its own.
+        caller: Caller,
     },
     /// One limit of the request or response before it.
     Limit(LimitReading),

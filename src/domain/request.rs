@@ -286,6 +286,8 @@ pub struct Failure {
     pub retryable: Option<bool>,
     /// How long the server asked the caller to wait, in seconds.
     pub retry_after_s: Option<f64>,
+    /// Scope of the kill switch that refused it, where the refusal says.
+    pub stopped_by: Option<Sym>,
 }
 
 /// What a call cost.

@@ -137,7 +137,9 @@ impl Alert {
             (Phase::Firing, None, Some(Brake::Asked(_) | Brake::Spent { .. })) => {
                 Some(wording::spent(self.instance.can_worsen(&self.rule)).to_owned())
             }
-            (Phase::Firing, None, Some(Brake::Cools(until))) => Some(wording::cools(until)),
+            (Phase::Firing, None, Some(Brake::Cools(until))) => {
+                Some(wording::cools(until, self.rule.cooldown))
+            }
             _ => None,
         }
     }
@@ -180,7 +182,9 @@ impl Alert {
                 let then = wording::spent(self.instance.can_worsen(&self.rule));
                 format!("acted {}, reset since, {then}: {text}", wording::minute(asked))
             }
-            (None, Some(Brake::Cools(until))) => format!("{}: {text}", wording::cools(until)),
+            (None, Some(Brake::Cools(until))) => {
+                format!("{}: {text}", wording::cools(until, self.rule.cooldown))
+            }
             (None, Some(Brake::Asked(_)) | None) => text,
         }
     }

@@ -47,7 +47,7 @@ pub struct Gauge {
     /// Another account has a limit like it: only its subject tells them apart.
     pub has_twin: bool,
     drain: Drain,
-    readings: Sliding<u32>,
+    responses: Sliding<u32>,
     pub(super) refused: Option<Refusal>,
     /// A call has passed since the last refusal.
     passed: bool,
@@ -83,7 +83,7 @@ impl Gauge {
             heard: Heard::default(),
             has_twin: false,
             drain: Drain::default(),
-            readings: Sliding::new(Duration::from_secs(5), 13),
+            responses: Sliding::new(Duration::from_secs(5), 13),
             refused: None,
             passed: false,
             was_exhausted: false,
@@ -127,14 +127,19 @@ impl Gauge {
         last.status = reading.status;
         last.source = reading.source;
         self.read_at = now.mono_of(reading.at);
+        self.count_response(self.read_at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
     }
 
-    fn note_level(&mut self) {
-        if let Some(count) = self.readings.at(self.read_at) {
+    /// One more response that tells of it.
+    fn count_response(&mut self, at: Mono) {
+        if let Some(count) = self.responses.at(at) {
             *count += 1;
         }
+    }
+
+    fn note_level(&mut self) {
         if let Some(level) = self.level() {
             self.drain.note(self.read_at, level, || self.last.limit.map(Amount::as_f64));
         }
@@ -154,7 +159,12 @@ impl Gauge {
         last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
     }
 
-    pub(super) fn refuse(&mut self, request: &Request, now: Wall) {
+    /// A call was refused, by a response that `names` it in its headers or by one that
+    /// tells of it by the refusal alone.
+    pub(super) fn refuse(&mut self, request: &Request, names: bool, now: Stamp) {
+        if !names {
+            self.count_response(now.mono_of(request.at));
+        }
         let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
         let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
@@ -164,13 +174,16 @@ impl Gauge {
             (None, None) => (usual, Told::Assumed),
         };
         let until = request.at.plus(wait);
-        if self.refusal(now).is_none_or(|refusal| until > refusal.until || request.at > refusal.at)
+        if self
+            .refusal(now.wall)
+            .is_none_or(|refusal| until > refusal.until || request.at > refusal.at)
         {
             self.refused = Some(Refusal { at: request.at, until, told });
             self.passed = false;
         }
         if self.last.limit.is_none() && self.last.remaining.is_none() {
             self.last.at = self.last.at.max(request.at);
+            self.read_at = self.read_at.max(now.mono_of(request.at));
             if told == Told::ByServer {
                 self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
             }
@@ -214,13 +227,19 @@ impl Gauge {
         self.refused.filter(|refusal| refusal.at <= now.plus(SKEW))
     }
 
+    /// Whether it is known by refusals alone.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.level().is_none() && self.last.limit.is_none() && !self.is_money()
+    }
+
     pub(super) fn is_money(&self) -> bool {
         matches!(self.last.id.resource, Resource::Credits | Resource::Spend)
     }
 
     /// Whether it refuses calls until one passes, however long that takes.
     pub(super) fn is_spent(&self) -> bool {
-        self.is_rejected() || (self.refused.is_some() && self.is_money())
+        let ends_by_a_call = self.is_money() || self.is_hidden();
+        self.is_rejected() || (self.refused.is_some() && ends_by_a_call)
     }
 
     /// Whether a call draws from this limit, as far as the identity tells.
@@ -233,7 +252,9 @@ impl Gauge {
             && (!id.is_of_account() || account.is_none() || same(id.subject, account))
     }
 
-    /// A success that began after the refusal, with something left, ends it.
+    /// A success that began after the refusal, with something left, ends it. Of a limit
+    /// that no header shows a part of all calls may be refused: it ends no sooner than a
+    /// refusal without a word.
     #[inline]
     pub(super) fn relent(&mut self, request: &Request, now: Wall) {
         if self.refused.is_some() || self.is_rejected() {
@@ -243,8 +264,9 @@ impl Gauge {
 
     fn relent_by(&mut self, request: &Request, now: Wall) {
         let began = request.began().unwrap_or(request.at);
+        let least = if self.is_hidden() { USUAL_REFUSAL } else { Duration::ZERO };
         self.refused = self.refusal(now);
-        if self.refused.is_some_and(|refusal| began > refusal.at)
+        if self.refused.is_some_and(|refusal| began > refusal.at.plus(least))
             && self.level().is_none_or(|level| level > 0.0)
         {
             (self.refused, self.passed) = (None, true);
@@ -370,10 +392,14 @@ impl Gauge {
         (!turns_first && !is_full && seconds < window * HORIZON).then_some(seconds)
     }
 
-    /// Readings of the last minute, as evidence.
+    /// Responses of the last minute that told of it, as evidence. A provider that was asked
+    /// for it knows.
     #[must_use]
     pub fn evidence(&self, now: Mono) -> u64 {
-        self.readings.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
+        if self.last.source == ReadingSource::Api {
+            return u64::MAX;
+        }
+        self.responses.recent(now, Duration::from_secs(60)).map(|count| u64::from(*count)).sum()
     }
 
     /// Whether the exhaustion changed since this was last asked. The first drop

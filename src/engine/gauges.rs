@@ -137,8 +137,8 @@ impl Gauges {
             (Some(level), Some(limit)) if limit.0 > 0 => level / limit.as_f64(),
             (level, _) => level.unwrap_or(f64::MAX),
         };
-        let named = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
-        let fitting = named.filter(|(_, gauge)| {
+        let own = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
+        let fitting = own.filter(|(_, gauge)| {
             by.blames(gauge.last.id.resource) && may_blame(&gauge.last.id, request)
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
@@ -146,7 +146,7 @@ impl Gauges {
         let hit = hit.or_else(|| self.hidden(request, by, account, now));
         let (position, _) = hit?;
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
-            gauge.refuse(request, now.wall);
+            gauge.refuse(request, named.contains(&position), now);
         }
         self.note_spent(position);
         hit

@@ -210,12 +210,16 @@ impl Engine {
         let grounds = cap.heard.grounds(now.mono, self.limits.max_age);
         for rule in &cap.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
-            // That a spent cap is spent soon is nothing to be told.
-            let told = spec.metric == Metric::SpendCapIn
+            // That a spent cap is spent soon is nothing to be told, but to be acted on.
+            let is_told = spec.metric == Metric::SpendCapIn
                 && view.used_ratio.is_some_and(|used| used >= 1.0)
+                && spec.actions.is_empty()
                 && !self.book.fires(*rule, Series::Cap(position));
+            if is_told {
+                self.book.end(*rule, Series::Cap(position), now, out);
+            }
             let sample = Sample {
-                value: cap_value(spec.metric, &view).filter(|_| !told),
+                value: cap_value(spec.metric, &view).filter(|_| !is_told),
                 evidence: view.evidence.into(),
                 period: cap.period_id(),
             };
@@ -413,9 +417,7 @@ fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
         Metric::LimitRemaining => view.remaining,
         Metric::LimitRemainingRatio | Metric::LimitExhaustsIn if view.exhausted => Some(0.0),
         Metric::LimitRemainingRatio => view.remaining_ratio,
-        Metric::LimitUsedRatio => {
-            gauge.last.used_ratio.or(view.remaining_ratio.map(|left| 1.0 - left))
-        }
+        Metric::LimitUsedRatio => used_ratio(gauge, view),
         Metric::LimitResetIn => view.reset_in_s,
         Metric::LimitExhaustsIn => view.exhausts_in_s,
         Metric::LimitExhaustsBeforeReset => {
@@ -423,6 +425,14 @@ fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
         }
         _ => None,
     }
+}
+
+/// Above 1 it is overdrawn. What refuses calls is used up, whatever its last reading was.
+fn used_ratio(gauge: &Gauge, view: &GaugeView) -> Option<f64> {
+    let limit = gauge.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
+    let by_level = limit.zip(view.remaining).map(|(limit, left)| (limit - left) / limit);
+    let used = gauge.last.used_ratio.or(by_level);
+    if view.exhausted { Some(used.map_or(1.0, |used| used.max(1.0))) } else { used }
 }
 
 fn is_percentile(metric: Metric) -> bool {

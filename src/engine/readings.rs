@@ -2,11 +2,11 @@
 
 use super::Engine;
 use super::gauges::Seen;
-use crate::domain::{Layer, LimitId, LimitReading, Request, Scope, Stamp};
+use crate::domain::{Caller, Layer, LimitId, LimitReading, Scope, Stamp};
 
 impl Engine {
     pub(super) fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
-        let id = owned(reading.id, self.call.request.as_ref());
+        let id = owned(reading.id, &self.call.caller);
         let Some((position, seen)) = self.gauges.read_as(id, reading, now) else { return };
         match seen {
             Seen::New => self.watch_limit(position),
@@ -29,8 +29,8 @@ impl Engine {
                 }
                 self.hear_limit(position, at, now);
             }
-            self.call.request = None;
         }
+        (self.call.request, self.call.caller) = (None, Caller::default());
         self.call.gauges.clear();
     }
 
@@ -48,14 +48,14 @@ impl Engine {
 
 /// A gateway's limit on a key, team or user is that one's own, whatever
 /// provider the call went to.
-fn owned(mut id: LimitId, request: Option<&Request>) -> LimitId {
+fn owned(mut id: LimitId, caller: &Caller) -> LimitId {
     let owner = match id.scope {
-        Scope::Key => request.map(|request| request.caller.key),
-        Scope::Team => request.map(|request| request.caller.team),
-        Scope::User => request.map(|request| request.caller.user),
+        Scope::Key => caller.key,
+        Scope::Team => caller.team,
+        Scope::User => caller.user,
         _ => return id,
     };
-    id.subject = id.subject.or(owner.flatten());
+    id.subject = id.subject.or(owner);
     if id.layer == Layer::Gateway {
         id.provider = None;
     }

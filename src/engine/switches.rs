@@ -95,6 +95,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// Since when its kill file stands. What lies ahead was dated by a clock that has
+    /// been set since.
+    fn tripped(&self, now: Stamp) -> Option<Wall> {
+        let stands = self.state.trip.as_ref()?.stands_since();
+        let is_ahead = stands > now.wall.plus(SKEW);
+        Some(if is_ahead { now.wall.minus(now.mono.since(self.learned)) } else { stands })
+    }
+
     /// From when on what hosts do about its trip was seen, where it stood before that.
     #[must_use]
     pub fn watched_from(&self, now: Stamp) -> Option<Wall> {
@@ -115,6 +123,9 @@ pub struct Host {
     pub started_after: u64,
     /// Calls refused by the switch.
     pub refused: u64,
+    /// Calls refused by another one that covers them too, or by one of several: they
+    /// prove nothing of this one.
+    pub refused_by_another: u64,
     /// Calls that are known to have begun before the trip could be seen, and
     /// ended after it.
     pub draining: u64,
@@ -137,7 +148,15 @@ impl Host {
     }
 
     fn seen(host: Option<Sym>) -> Host {
-        Host { host, silent: true, started_after: 0, refused: 0, draining: 0, start_unknown: 0 }
+        Host {
+            host,
+            silent: true,
+            started_after: 0,
+            refused: 0,
+            refused_by_another: 0,
+            draining: 0,
+            start_unknown: 0,
+        }
     }
 
     /// Note a call that was let through. A clock that may be `behind` by so much proves
@@ -252,16 +271,17 @@ impl Switches {
         let late = self.heard.late(request, now);
         let at = on_our_clock(request.at, late);
         let behind = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
+        let concerned = |row: &Row| {
+            let tripped = row.tripped(now).filter(|tripped| at.plus(behind) > *tripped)?;
+            row.target.covers(Who::of(request), names).then_some(tripped)
+        };
+        let refused = request.outcome() == Outcome::Blocked;
+        let refused_by = refused
+            .then(|| self.refused_by(request, names, |row| concerned(row).is_some()))
+            .flatten();
         let mut disobeyed = false;
-        for row in &mut self.rows {
-            let Some(trip) = &row.state.trip else { continue };
-            // What lies ahead was dated by a clock that has been set since.
-            let seen = || now.wall.minus(now.mono.since(row.learned));
-            let stands = trip.stands_since();
-            let tripped = if stands > now.wall.plus(SKEW) { seen() } else { stands };
-            if at.plus(behind) <= tripped || !row.target.covers(Who::of(request), names) {
-                continue;
-            }
+        for (index, row) in self.rows.iter_mut().enumerate() {
+            let Some(tripped) = concerned(row) else { continue };
             let position = row.hosts.iter().position(|host| host.host == request.host);
             let position = position.unwrap_or_else(|| {
                 row.hosts.push(Host::seen(request.host));
@@ -270,12 +290,13 @@ impl Switches {
             let Some(host) = row.hosts.get_mut(position) else { continue };
             host.silent = false;
             self.changed = true;
-            let refused = request.outcome() == Outcome::Blocked;
             let by_gateway =
                 request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
             let began = request.began().map(|began| on_our_clock(began, late));
-            if refused {
+            if refused_by == Some(index) {
                 host.refused += 1;
+            } else if refused {
+                host.refused_by_another += 1;
             } else if by_gateway {
                 // Refused by the gateway for another reason: never reached the provider.
             } else {
@@ -285,6 +306,25 @@ impl Switches {
             }
         }
         disobeyed
+    }
+
+    /// Which of the stops that cover a refused call refused it: the one that the refusal
+    /// names, or the only one. Any file may hold it back before another is looked for.
+    fn refused_by(
+        &self,
+        request: &Request,
+        names: &Names,
+        covers: impl Fn(&Row) -> bool,
+    ) -> Option<usize> {
+        let covering = self.rows.iter().enumerate().filter(|(_, row)| covers(row));
+        let named = request.failure.stopped_by.map(|sym| names.text(sym));
+        let named = named.filter(|scope| Target::of(scope) != Target::Nothing);
+        let mut fitting = covering.filter(|(_, row)| match &named {
+            Some(scope) => **scope == *row.state.scope,
+            None => true,
+        });
+        let (index, _) = fitting.next()?;
+        fitting.next().is_none().then_some(index)
     }
 
     /// All switches.

@@ -1,10 +1,15 @@
 //! Sentences about numbers, for alerts and the verdict: what is wrong, how much,
 //! and since it matters most at 3 a.m., when it comes back.
 
+use std::time::Duration;
+
 use super::callers::UNATTRIBUTED;
 use super::effect::{Labels, Withheld};
 use crate::domain::{NanoUsd, Wall};
 use crate::rules::{Direction, Metric, RuleSpec};
+
+/// What lasts longer ends on another day, or may.
+const HALF_A_DAY: Duration = Duration::from_secs(43_200);
 
 /// What people read where a label says [`UNATTRIBUTED`].
 pub const NO_KEY: &str = "no key logged";
@@ -68,11 +73,14 @@ pub const fn spent(can_worsen: bool) -> &'static str {
     }
 }
 
-/// What a rule does that acted not long before.
+/// What a rule does that acted not long before. What cools down for long does so until
+/// another day.
 #[must_use]
-pub fn cools(until: Wall) -> String {
+pub fn cools(until: Wall, cooldown: Duration) -> String {
     let text = until.rfc3339();
-    format!("cools down until {}Z, then trips again", text.get(11..19).unwrap_or(&text))
+    let [day, time] = [text.get(..10), text.get(11..19)].map(Option::unwrap_or_default);
+    let day = if cooldown > HALF_A_DAY { format!("{day} ") } else { String::new() };
+    format!("cools down until {day}{time}Z, then trips again")
 }
 
 /// The time of day of a moment, in UTC.

@@ -211,6 +211,8 @@ fn kept(told: Told, fingerprint: u64, at: Wall, who: Who) -> KeptCall {
         layer: told.layer,
         retryable: told.retryable,
         retry_after_s: Exact::value(told.retry_after_s),
+        // It was proof when it was counted.
+        stopped_by: None,
     };
     let [input, output, cached_input, cache_write, cache_write_1h, reasoning] = told.tokens;
     let [audio_input, audio_output] = told.audio;

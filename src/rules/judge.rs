@@ -403,7 +403,8 @@ impl Instance {
             Phase::Resolved if self.resolved_at.is_none() => REMEMBERED,
             Phase::Resolved | Phase::NoData => SHOWN_AFTER_END,
         };
-        !remembers && self.age(now) >= shown.max(rule.cooldown.min(Duration::from_secs(86_400)))
+        let is_cool = self.cools_since.is_none_or(|since| now.since(since) >= rule.cooldown);
+        !remembers && is_cool && self.age(now) >= shown
     }
 
     /// Whether it is worth showing: it pends or fires, or did not long ago.

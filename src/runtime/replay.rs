@@ -192,7 +192,7 @@ impl Reader {
         for item in &mut self.batch.items {
             let at = match &mut item.seen {
                 Observation::Request { request, .. } => &mut request.at,
-                Observation::Limits { at } => at,
+                Observation::Limits { at, .. } => at,
                 Observation::Limit(reading) => &mut reading.at,
                 Observation::Queue(reading) => &mut reading.at,
                 Observation::Metric(reading) => &mut reading.at,
@@ -413,7 +413,7 @@ impl Play {
 fn time_of(seen: &Observation) -> Option<Wall> {
     match seen {
         Observation::Request { request, .. } => Some(request.at),
-        Observation::Limits { at } => Some(*at),
+        Observation::Limits { at, .. } => Some(*at),
         Observation::Queue(reading) => Some(reading.at),
         Observation::Metric(reading) => Some(reading.at),
         Observation::Bill(reading) => Some(reading.at),

@@ -423,6 +423,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             obeyed: host.obeys(),
             started_after_trip: host.started_after,
             refused: host.refused,
+            refused_by_another: host.refused_by_another,
             draining: host.draining,
             start_unknown: host.start_unknown,
         };

@@ -61,6 +61,8 @@ pub struct SwitchHost {
     pub started_after_trip: u64,
     /// Calls refused because of the switch since the trip: the proof.
     pub refused: u64,
+    /// Calls refused by another switch that covers them too: no proof of this one.
+    pub refused_by_another: u64,
     /// Calls that ended after the trip but are known to have started before it.
     pub draining: u64,
     /// Calls that passed after the trip and whose start the log does not tell: while

@@ -226,6 +226,8 @@ fn stopped(switch: &Switch) -> String {
             Some(time) => format!("no call seen since {time}, when this run began: not proven"),
             None => "no call since, not proven yet".to_owned(),
         }
+    } else if switch.hosts.iter().any(|host| host.refused_by_another > 0) {
+        "not proven: calls are refused, by another stop or by one that is not named".to_owned()
     } else {
         "not proven yet".to_owned()
     };

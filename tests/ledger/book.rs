@@ -154,6 +154,7 @@ pub fn counted(id: &BucketId, n: u64, names: &Names) -> CountedCall {
         layer: one(Layer::ALL, n),
         retryable: some(8).then_some(some(9)),
         retry_after_s: millis(10),
+        stopped_by: None,
     };
     request.tokens = Tokens {
         input: count(11),

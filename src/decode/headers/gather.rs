@@ -49,8 +49,8 @@ pub(super) struct Aside {
     pub refused_by: Option<usize>,
     /// A gateway refused by itself.
     pub gateway_refused: bool,
-    /// It names the kill switch that refused.
-    pub stopped: bool,
+    /// Which kill switch refused it.
+    pub stopped_by: Option<usize>,
     /// The response came through LiteLLM.
     pub litellm: bool,
 }
@@ -297,7 +297,8 @@ impl Aside {
             Role::PolicyName => self.policy = Some(index),
             Role::RefusedBy => self.refused_by = Some(index),
             Role::GatewayRefused => self.gateway_refused = true,
-            Role::Stopped => self.stopped |= !is_absent(value),
+            Role::Stopped if is_absent(value) => {}
+            Role::Stopped => self.stopped_by = self.stopped_by.or(Some(index)),
             Role::State
             | Role::Policies
             | Role::Type

@@ -41,7 +41,7 @@ pub(super) fn judge(
     bag: &HeaderBag,
 ) {
     // Our gateways answer 503: in other answers the same words are somebody's text.
-    let stopped = aside.stopped || said.verdict == Some(Verdict::Stopped);
+    let stopped = aside.stopped_by.is_some() || said.verdict == Some(Verdict::Stopped);
     report.state = match status {
         Some(503) if stopped => CallState::Stopped,
         _ => state(report, status, said),

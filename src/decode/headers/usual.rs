@@ -310,11 +310,12 @@ impl HeaderReport {
             request_id,
             organization,
             model,
+            stopped_by,
             faults,
         } = self;
         (*state, *limited_by, *layer) = (CallState::Ok, None, Layer::Unknown);
         (*retry_after_s, *should_retry, *waiting_helps) = (None, None, None);
-        (*date, *response_cost) = (None, None);
+        (*date, *response_cost, *stopped_by) = (None, None, None);
         (*provider, *request_id, *model) = (fixed.provider, fixed.request_id, fixed.model);
         *organization = fixed.organization;
         faults.clear();

@@ -49,6 +49,7 @@ fields! {
         ErrorText "error_text" Text,
         LimitedBy "limited_by" Text,
         Layer "layer" Text,
+        KillSwitch "kill_switch" Text,
         RetryAfterS "retry_after_s" Number,
         InputTokens "input_tokens" Number,
         OutputTokens "output_tokens" Number,

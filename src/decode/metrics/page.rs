@@ -10,8 +10,8 @@ use crate::decode::names::intern;
 use crate::decode::record::Place;
 use crate::domain::amount::SCALE;
 use crate::domain::{
-    Amount, Batch, FaultReason, LimitId, LimitReading, MetricKind, MetricReading, NameKind, Names,
-    Observation, QueueReading, ReadingSource, Reset, ResetKind, Sym, Wall, WindowFrom,
+    Amount, Batch, Caller, FaultReason, LimitId, LimitReading, MetricKind, MetricReading, NameKind,
+    Names, Observation, QueueReading, ReadingSource, Reset, ResetKind, Sym, Wall, WindowFrom,
 };
 use crate::scan::exposition::{self, Line, Sample};
 use crate::scan::number::{self, NumberError};
@@ -125,7 +125,7 @@ impl Page {
         self.counter.clear();
         for Row { place, seen, .. } in self.rows.drain(..).filter(|row| !row.broken) {
             if let Observation::Limit(LimitReading { at, .. }) = seen {
-                place.push(out, Observation::Limits { at });
+                place.push(out, Observation::Limits { at, caller: Caller::default() });
             }
             place.push(out, seen);
         }

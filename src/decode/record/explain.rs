@@ -266,7 +266,7 @@ const fn name_kind(field: Field) -> Option<NameKind> {
         Field::User => Some(NameKind::User),
         Field::Environment => Some(NameKind::Environment),
         Field::Account => Some(NameKind::Account),
-        Field::Queue | Field::Deployment => Some(NameKind::Label),
+        Field::Queue | Field::Deployment | Field::KillSwitch => Some(NameKind::Label),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use crate::decode::eval::{Line, Seen};
 use crate::decode::headers::CallState;
 use crate::decode::map::{Alt, Field, From, Map, Spot};
 use crate::decode::status::{self, Told};
-use crate::domain::{ErrorKind, Failure, Layer, LimitedBy};
+use crate::domain::{ErrorKind, Failure, Layer, LimitedBy, NameKind, Sym};
 use crate::scan::members;
 
 /// Where an error has the status that it would have been answered with.
@@ -132,7 +132,20 @@ impl Recorder {
         };
         let retry_after = line.span(line.alts(map, Field::RetryAfterS)).ok();
         failure.retry_after_s = retry_after.or(self.report.retry_after_s);
+        if failure.kind == Some(ErrorKind::KillSwitch) {
+            failure.stopped_by = self.stopped_by(map, line);
+        }
         failure
+    }
+
+    /// The scope of the kill switch that refused, where line or headers name it.
+    fn stopped_by(&mut self, map: &Map<Spot>, line: Line<'_>) -> Option<Sym> {
+        let alts = line.alts(map, Field::KillSwitch);
+        let (kind, scratch) = (NameKind::Label, &mut self.scratch);
+        self.names.of(&line, alts, kind, scratch).or_else(|| {
+            let scope = self.report.stopped_by(line.headers)?;
+            self.names.intern(kind, std::str::from_utf8(scope).ok()?)
+        })
     }
 
     /// Gathers what is searched for limits and waits: the error of the body, or, where

@@ -14,8 +14,15 @@ const WHOLE_PLAN: Amount = Amount::whole(100);
 
 impl Recorder {
     /// The limits of a response that counts as no call.
-    pub(super) fn push_limits(&mut self, map: &Map<Spot>, at: Wall, place: Place, out: &mut Batch) {
-        place.push(out, Observation::Limits { at });
+    pub(super) fn push_limits(
+        &mut self,
+        map: &Map<Spot>,
+        request: &Request,
+        place: Place,
+        out: &mut Batch,
+    ) {
+        let Request { at, caller, .. } = *request;
+        place.push(out, Observation::Limits { at, caller });
         self.push_each_limit(map, place, out);
     }
 

@@ -57,7 +57,7 @@ impl Recorder {
             if self.report.limits.is_empty() {
                 return place.push(out, Observation::Ignored { reason });
             }
-            return self.push_limits(map, request.at, place, out);
+            return self.push_limits(map, request, place, out);
         }
         self.endpoint(map, line, request);
         self.push(map, line, request, place, out);

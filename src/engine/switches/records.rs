@@ -30,6 +30,8 @@ struct HostRecord {
     silent: bool,
     started_after: u64,
     refused: u64,
+    #[serde(default)]
+    refused_by_another: u64,
     draining: u64,
     start_unknown: u64,
 }
@@ -91,8 +93,10 @@ impl Switches {
             if !stood {
                 return (host.started_after > 0).then_some(disobeyed);
             }
-            let HostRecord { silent, refused, draining, start_unknown, .. } = host;
-            Some(Host { silent, refused, draining, start_unknown, ..disobeyed })
+            let HostRecord { silent, refused, refused_by_another, draining, .. } = host;
+            let start_unknown = host.start_unknown;
+            let known = Host { silent, refused, refused_by_another, draining, ..disobeyed };
+            Some(Host { start_unknown, ..known })
         };
         let watched = if stood { now.mono_of(Wall(known.watched)) } else { now.mono };
         Some((known.hosts.into_iter().filter_map(host).collect(), watched))
@@ -107,6 +111,7 @@ impl Row {
             silent: host.silent,
             started_after: host.started_after,
             refused: host.refused,
+            refused_by_another: host.refused_by_another,
             draining: host.draining,
             start_unknown: host.start_unknown,
         };

@@ -103,6 +103,11 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
             count_text(host.start_unknown),
             count_text(host.refused)
         ),
+        None if host.refused_by_another > 0 => format!(
+            "{} NOT PROVEN {} refused by another stop, or not said by which{draining}",
+            host.host,
+            count_text(host.refused_by_another)
+        ),
         None if host.silent => format!("{} not proven: silent since", host.host),
         None => format!("{} no evidence yet{draining}", host.host),
     }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Teller;
 use crate::domain::{
-    Amount, BillReading, Layer, LimitId, LimitReading, LimitStatus, MetricKind, MetricReading,
-    NameKind, NanoUsd, Observation, ReadingSource, Reset, ResetKind, Resource, Scope, Wall,
-    WindowFrom,
+    Amount, BillReading, Caller, Layer, LimitId, LimitReading, LimitStatus, MetricKind,
+    MetricReading, NameKind, NanoUsd, Observation, ReadingSource, Reset, ResetKind, Resource,
+    Scope, Wall, WindowFrom,
 };
 
 pub const DAY_S: i64 = 86_400;
@@ -132,7 +132,7 @@ impl Found {
         let usage = self.usage.iter().flat_map(|(used, usage)| metrics(used, *usage, teller, at));
         let limits = self.limits.iter().flat_map(|limited| {
             let reading = Observation::Limit(limit(limited, teller, at));
-            [Observation::Limits { at }, reading]
+            [Observation::Limits { at, caller: Caller::default() }, reading]
         });
         bills.chain(usage).chain(limits).collect()
     }
