@@ -250,7 +250,7 @@ impl Engine {
             Observation::Queue(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
-                if let Some((position, new)) = self.queues.read(reading, now) {
+                if let Some((position, new)) = self.queues.read(source, reading, now) {
                     if new {
                         self.watch_queue(position);
                     }
@@ -448,6 +448,7 @@ impl Engine {
         self.watch_new_caps();
         if part.has_present() {
             self.count_present(request, &places, instead.is_none(), now);
+            self.hear_wait(source, request, now);
         }
     }
 
@@ -458,12 +459,6 @@ impl Engine {
             self.cells.heard(places, when);
             self.touched.traffic.mark(places.traffic);
             self.touched.retries.mark(places.retries);
-        }
-        if let Some((position, new)) = self.queues.call(request, when) {
-            if new {
-                self.watch_queue(position);
-            }
-            self.hear_queue(position, request.at, now);
         }
         if is_new {
             if self.origin != Origin::Backlog {
