@@ -169,6 +169,9 @@ pub struct Limit {
     /// The provider's own word: `allowed`, `warning`, `rejected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'static str>,
+    /// A refusal says so; for the screen only.
+    #[serde(skip)]
+    pub refused: bool,
     pub age_s: f64,
     pub source: &'static str,
     pub stale: bool,

@@ -147,3 +147,18 @@ fn events_say_which_of_two_windows_they_are_about_where_a_log_states_it() {
     assert_eq!(picture.limits[0].window_s, Some(60));
     assert_eq!(picture.alerts[0].labels.get("window"), None);
 }
+
+#[test]
+fn what_is_overdrawn_was_not_refused() {
+    for (remaining, status, says) in [
+        ("-5", 200, "exhausted         yes, nothing is left"),
+        ("0", 429, "exhausted         yes, a refusal says so"),
+    ] {
+        let mut world = World::new("");
+        world.call(&format!(
+            r#""provider":"openai","model":"gpt-4o","status":{status},"headers":{{"x-ratelimit-limit-tokens":"100","x-ratelimit-remaining-tokens":"{remaining}","x-ratelimit-reset-tokens":"60s"}}"#
+        ));
+        let detail = screen(&world.picture()).keys("j\n").text();
+        assert!(detail.contains(says), "{detail}");
+    }
+}

@@ -5,7 +5,7 @@ mod console;
 
 use console::driver::{self, Console};
 use console::snapshots;
-use tripline::snapshot::Snapshot;
+use tripline::snapshot::{Snapshot, State};
 use tripline::tui::{Charset, Encoder};
 
 #[test]
@@ -360,4 +360,25 @@ fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
         .into();
     let text = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
     assert!(text.contains("\n  launch/day is spent ($1.86 of $1.00).\n"), "{text}");
+}
+
+#[test]
+fn what_only_informs_warns_nobody_and_a_finding_says_when_it_was_last_seen() {
+    let mut snapshot = snapshots::alarm();
+    let mut alerts = snapshot.alerts.to_vec();
+    for (alert, severity) in alerts.iter_mut().zip([State::Ok, State::Warning, State::Critical]) {
+        alert.severity = severity;
+    }
+    snapshot.alerts = alerts.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 40);
+    let screen = console.text();
+    let row = |part: &str| screen.lines().find(|line| line.contains(part)).unwrap();
+    for (rule, word) in
+        [("tpm.exhausted", " info ack"), ("spend.burn", " warn ack"), ("key.share", " page ack")]
+    {
+        assert!(row(rule).contains(word), "{screen}");
+    }
+    // SOURCES come first, then FINDINGS.
+    let detail = console.keys("0\tj\t\n").text();
+    assert!(detail.contains("last seen         2026-"), "{detail}");
 }

@@ -120,6 +120,7 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         exhausts_in_s: if view.exhausted { Some(0.0) } else { view.exhausts_in_s.map(to_ms) },
         exhausted: view.exhausted,
         status: view.status.map(LimitStatus::word),
+        refused: view.refused,
         age_s: to_ms(view.age_s),
         source: last.source.word(),
         stale: view.stale,
