@@ -162,3 +162,16 @@ fn what_is_overdrawn_was_not_refused() {
         assert!(detail.contains(says), "{detail}");
     }
 }
+
+#[test]
+fn the_plan_of_a_trip_names_the_hosts_that_logs_name() {
+    let mut world = World::new("");
+    for host in ["gw-2", "gw-1", "gw-2"] {
+        world
+            .call(&format!(r#""host":"{host}","provider":"openai","model":"gpt-4o","status":200"#));
+    }
+    let mut console = screen(&world.picture());
+    assert!(console.text().contains("2 hosts"), "{}", console.text());
+    let plan = console.keys("!t\n").text();
+    assert!(plan.contains("hosts  gw-1 gw-2"), "{plan}");
+}
