@@ -75,6 +75,7 @@ use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
 use room::Room;
 use rows::Places;
+pub use series::COLLECTIVE;
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};

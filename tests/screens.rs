@@ -382,3 +382,43 @@ fn what_only_informs_warns_nobody_and_a_finding_says_when_it_was_last_seen() {
     let detail = console.keys("0\tj\t\n").text();
     assert!(detail.contains("last seen         2026-"), "{detail}");
 }
+
+#[test]
+fn no_name_that_stands_for_many_is_offered_to_be_stopped() {
+    let mut snapshot = snapshots::alarm();
+    let mut load = snapshot.load.to_vec();
+    let other = tripline::domain::names::OTHER;
+    load.push(tripline::snapshot::Load {
+        provider: Some("openai".into()),
+        model: Some(other.into()),
+        key: Some(other.into()),
+        environment: Some(other.into()),
+        requests: 9999,
+        ..load[0].clone()
+    });
+    snapshot.load = load.into();
+    let list = Console::new(&snapshot, Charset::Ascii, 120, 40).keys("!t").text();
+    assert!(list.contains("provider/openai") && !list.contains(other), "{list}");
+}
+
+/// A leak of keys has as many scopes as keys, and it is then that the list is opened.
+#[test]
+fn the_list_of_what_can_be_stopped_opens_at_once_however_many_there_are() {
+    let mut snapshot = snapshots::alarm();
+    let slice = snapshot.load[0].clone();
+    let key = |number: u32| Some(format!("key-{number:05}").into());
+    snapshot.load = (0..15_000)
+        .map(|number| tripline::snapshot::Load {
+            key: key(number),
+            requests: u64::from(number),
+            ..slice.clone()
+        })
+        .collect();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 120, 40);
+    let began = std::time::Instant::now();
+    let list = console.keys("!t").text();
+    let took = began.elapsed();
+    let at = |text: &str| list.find(text).unwrap_or_else(|| panic!("{text}: {list}"));
+    assert!(at("key/key-14999") < at("key/key-14998"), "the busiest first: {list}");
+    assert!(took.as_secs() < 4, "{took:?}");
+}
