@@ -363,6 +363,15 @@ fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
 }
 
 #[test]
+fn one_refusal_in_two_hundred_calls_is_not_none() {
+    let mut snapshot = snapshots::normal();
+    snapshot.overall.outcomes = [("ok", 0.995), ("rate_limited", 0.005)].into();
+    let screen = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
+    let row = screen.lines().find(|line| line.contains("TRAFFIC")).unwrap();
+    assert!(row.contains("  ok >99%   429 <1% "), "{row}");
+}
+
+#[test]
 fn what_only_informs_warns_nobody_and_a_finding_says_when_it_was_last_seen() {
     let mut snapshot = snapshots::alarm();
     let mut alerts = snapshot.alerts.to_vec();
