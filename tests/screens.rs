@@ -372,6 +372,34 @@ fn one_refusal_in_two_hundred_calls_is_not_none() {
 }
 
 #[test]
+fn plan_limits_whose_names_begin_alike_are_told_apart() {
+    let mut snapshot = snapshots::alarm();
+    let mut limits = snapshot.limits.to_vec();
+    let plan = limits.last().unwrap().clone();
+    for (label, left) in [("7d_opus", 0.08), ("7d_oauth_apps", 0.78)] {
+        limits.insert(
+            0,
+            tripline::snapshot::Limit {
+                label: Some(label.into()),
+                remaining_ratio: Some(left),
+                ..plan.clone()
+            },
+        );
+    }
+    snapshot.limits = limits.into();
+    for columns in [40, 60, 80, 120, 200] {
+        let screen = Console::new(&snapshot, Charset::Unicode, columns, 40).text();
+        let row = |left: &str| {
+            let is_it = |line: &&str| line.contains(left) && line.contains("7d");
+            screen.lines().find(is_it).unwrap_or_else(|| panic!("{left}: {screen}"))
+        };
+        assert!(row(" 8% ").contains("7d_opus "), "{screen}");
+        assert!(row(" 78% ").contains("ps "), "{screen}");
+        assert!(columns < 120 || row(" 78% ").contains(" 7d_oauth_apps "), "{screen}");
+    }
+}
+
+#[test]
 fn what_only_informs_warns_nobody_and_a_finding_says_when_it_was_last_seen() {
     let mut snapshot = snapshots::alarm();
     let mut alerts = snapshot.alerts.to_vec();
