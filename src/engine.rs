@@ -448,8 +448,8 @@ impl Engine {
         }
         self.watch_new_caps();
         if part.has_present() {
-            self.count_present(request, &places, instead.is_none(), now);
             self.hear_wait(source, request, now);
+            self.count_present(request, &places, instead.is_none(), now);
         }
     }
 
