@@ -372,6 +372,35 @@ fn one_refusal_in_two_hundred_calls_is_not_none() {
 }
 
 #[test]
+fn a_narrow_screen_leaves_shares_and_times_out_and_cuts_none() {
+    let mut snapshot = snapshots::alarm();
+    snapshot.overall.outcomes =
+        [("ok", 0.5), ("rate_limited", 0.28), ("failed", 0.22), ("timed_out", 0.004)].into();
+    snapshot.overall.limited_by = [("unknown", 0.16), ("tokens", 0.11), ("requests", 0.01)].into();
+    let mut times = snapshot.overall.latency_ms.unwrap();
+    times.count = 32;
+    snapshot.overall.latency_ms = Some(times);
+    for columns in 31..=200 {
+        let screen = Console::new(&snapshot, Charset::Ascii, columns, 24).text();
+        let row = |part: &str| screen.lines().find(|line| line.contains(part)).unwrap();
+        for row in [row("TRAFFIC"), row(" TTFT ")] {
+            let part = row.split('|').next().unwrap();
+            assert!(!part.contains("..") && !part.contains('~'), "{columns}: {row}");
+            assert_eq!(part.matches('(').count(), part.matches(')').count(), "{columns}: {row}");
+            assert_eq!(part.matches('[').count(), part.matches(']').count(), "{columns}: {row}");
+        }
+        let unicode = Console::new(&snapshot, Charset::Unicode, columns, 24).text();
+        let cut = |line: &&str| line.contains("TRAFFIC") || line.contains(" TTFT ");
+        let cut = unicode.lines().filter(cut).find(|line| line.contains('…'));
+        assert_eq!(cut, None, "{columns}");
+        // How many calls fail matters more than which limit refuses the others.
+        assert!(columns < 45 || row("TRAFFIC").contains("5xx 22%"), "{columns}: {screen}");
+        let total = row(" TTFT ").split(" total ").nth(1);
+        assert!(total.is_some_and(|total| total.contains("p95 22s")), "{columns}: {screen}");
+    }
+}
+
+#[test]
 fn plan_limits_whose_names_begin_alike_are_told_apart() {
     let mut snapshot = snapshots::alarm();
     let mut limits = snapshot.limits.to_vec();
