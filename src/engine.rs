@@ -75,6 +75,7 @@ use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
 use room::Room;
+pub use series::COLLECTIVE;
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
@@ -256,7 +257,7 @@ impl Engine {
             Observation::Queue(reading) => {
                 self.close_call(now);
                 self.note_event(source, reading.at, now);
-                if let Some((position, new)) = self.queues.read(reading, now) {
+                if let Some((position, new)) = self.queues.read(source, reading, now) {
                     if new {
                         self.watch_queue(position);
                     }
@@ -460,18 +461,13 @@ impl Engine {
                 self.touched.traffic.mark(places.traffic);
                 self.touched.retries.mark(places.retries);
             }
-            self.count_present(request, when, instead.is_none(), now);
+            self.hear_wait(source, request, when, now);
+            self.count_present(request, instead.is_none(), now);
         }
     }
 
     /// What a call says of the present, beside its rows.
-    fn count_present(&mut self, request: &Request, when: Mono, is_new: bool, now: Stamp) {
-        if let Some((position, new)) = self.queues.call(request, when) {
-            if new {
-                self.watch_queue(position);
-            }
-            self.hear_queue(position, request.at, now);
-        }
+    fn count_present(&mut self, request: &Request, is_new: bool, now: Stamp) {
         if is_new {
             if self.origin != Origin::Backlog {
                 self.switches.heard.hear(request, now);

@@ -98,6 +98,9 @@ pub struct Snapshot {
     /// Retries over everything; for the screen only.
     #[serde(skip)]
     pub overall_retries: Retries,
+    /// Hosts that calls were heard of lately; for the screen only.
+    #[serde(skip)]
+    pub hosts: Arc<[Text]>,
     /// Who sends what, for the plan shown before a trip; for the screen only.
     #[serde(skip)]
     pub load: Arc<[Load]>,
@@ -166,6 +169,9 @@ pub struct Limit {
     pub exhausts_in_s: Option<f64>,
     /// A refusal or the provider says it is exhausted now, whatever the arithmetic says.
     pub exhausted: bool,
+    /// A refusal says so; for the screen only.
+    #[serde(skip)]
+    pub refused: bool,
     /// The provider's own word: `allowed`, `warning`, `rejected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'static str>,

@@ -123,11 +123,16 @@ impl World {
 
     /// End this run, and begin another one `down` seconds later.
     fn restart(&mut self, down: i64) {
+        self.restart_with(down, |kept| kept);
+    }
+
+    /// The same with what is kept as another version kept it.
+    fn restart_with(&mut self, down: i64, as_kept: impl Fn(String) -> String) {
         self.engine.say_what_stands();
         let stood = self.engine.take_standing(self.now());
         let at = self.now().wall;
         // As it is kept.
-        let kept = serde_json::to_string(&stood.unwrap_or_default()).unwrap();
+        let kept = as_kept(serde_json::to_string(&stood.unwrap_or_default()).unwrap());
         let standing: Vec<Standing> = serde_json::from_str(&kept).unwrap();
         (self.second, self.run) = (self.second + down, self.run + 1);
         self.names = Names::default();
@@ -219,6 +224,25 @@ fn an_alert_goes_on_over_a_restart_and_is_told_once() {
     world.left(90);
     world.wait(1);
     assert_eq!(world.kinds(), [AlertResolved]);
+}
+
+#[test]
+fn an_alert_goes_on_that_was_kept_before_windows_were_labels() {
+    let mut world = World::new(LOW);
+    world.line(
+        r#""status":200,"latency_ms":1,"headers":{"x-ratelimit-limit-tokens-month":"100","x-ratelimit-remaining-tokens-month":"2"}"#,
+    );
+    let (_, since, _) = world.alert();
+    world.wait(3);
+    world.restart_with(100, |kept| {
+        let older = kept.replace(r#","window":"2592000s"}"#, r#"},"window_s":2592000"#);
+        assert_ne!(older, kept, "{kept}");
+        older
+    });
+    world.line(
+        r#""status":200,"latency_ms":1,"headers":{"x-ratelimit-limit-tokens-month":"100","x-ratelimit-remaining-tokens-month":"1"}"#,
+    );
+    assert_eq!(world.alert(), ("firing".into(), since, None));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod console;
 
 use console::driver::{self, Console};
 use console::snapshots;
-use tripline::snapshot::Snapshot;
+use tripline::snapshot::{Snapshot, State};
 use tripline::tui::{Charset, Encoder};
 
 #[test]
@@ -360,4 +360,131 @@ fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
         .into();
     let text = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
     assert!(text.contains("\n  launch/day is spent ($1.86 of $1.00).\n"), "{text}");
+}
+
+#[test]
+fn one_refusal_in_two_hundred_calls_is_not_none() {
+    let mut snapshot = snapshots::normal();
+    snapshot.overall.outcomes = [("ok", 0.995), ("rate_limited", 0.005)].into();
+    let screen = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
+    let row = screen.lines().find(|line| line.contains("TRAFFIC")).unwrap();
+    assert!(row.contains("  ok >99%   429 <1% "), "{row}");
+}
+
+#[test]
+fn a_narrow_screen_leaves_shares_and_times_out_and_cuts_none() {
+    let mut snapshot = snapshots::alarm();
+    snapshot.overall.outcomes =
+        [("ok", 0.5), ("rate_limited", 0.28), ("failed", 0.22), ("timed_out", 0.004)].into();
+    snapshot.overall.limited_by = [("unknown", 0.16), ("tokens", 0.11), ("requests", 0.01)].into();
+    let mut times = snapshot.overall.latency_ms.unwrap();
+    times.count = 32;
+    snapshot.overall.latency_ms = Some(times);
+    for columns in 31..=200 {
+        let screen = Console::new(&snapshot, Charset::Ascii, columns, 24).text();
+        let row = |part: &str| screen.lines().find(|line| line.contains(part)).unwrap();
+        for row in [row("TRAFFIC"), row(" TTFT ")] {
+            let part = row.split('|').next().unwrap();
+            assert!(!part.contains("..") && !part.contains('~'), "{columns}: {row}");
+            assert_eq!(part.matches('(').count(), part.matches(')').count(), "{columns}: {row}");
+            assert_eq!(part.matches('[').count(), part.matches(']').count(), "{columns}: {row}");
+        }
+        let unicode = Console::new(&snapshot, Charset::Unicode, columns, 24).text();
+        let cut = |line: &&str| line.contains("TRAFFIC") || line.contains(" TTFT ");
+        let cut = unicode.lines().filter(cut).find(|line| line.contains('…'));
+        assert_eq!(cut, None, "{columns}");
+        // How many calls fail matters more than which limit refuses the others.
+        assert!(columns < 45 || row("TRAFFIC").contains("5xx 22%"), "{columns}: {screen}");
+        let total = row(" TTFT ").split(" total ").nth(1);
+        assert!(total.is_some_and(|total| total.contains("p95 22s")), "{columns}: {screen}");
+    }
+}
+
+#[test]
+fn plan_limits_whose_names_begin_alike_are_told_apart() {
+    let mut snapshot = snapshots::alarm();
+    let mut limits = snapshot.limits.to_vec();
+    let plan = limits.last().unwrap().clone();
+    for (label, left) in [("7d_opus", 0.08), ("7d_oauth_apps", 0.78)] {
+        limits.insert(
+            0,
+            tripline::snapshot::Limit {
+                label: Some(label.into()),
+                remaining_ratio: Some(left),
+                ..plan.clone()
+            },
+        );
+    }
+    snapshot.limits = limits.into();
+    for columns in [40, 60, 80, 120, 200] {
+        let screen = Console::new(&snapshot, Charset::Unicode, columns, 40).text();
+        let row = |left: &str| {
+            let is_it = |line: &&str| line.contains(left) && line.contains("7d");
+            screen.lines().find(is_it).unwrap_or_else(|| panic!("{left}: {screen}"))
+        };
+        assert!(row(" 8% ").contains("7d_opus "), "{screen}");
+        assert!(row(" 78% ").contains("ps "), "{screen}");
+        assert!(columns < 120 || row(" 78% ").contains(" 7d_oauth_apps "), "{screen}");
+    }
+}
+
+#[test]
+fn what_only_informs_warns_nobody_and_a_finding_says_when_it_was_last_seen() {
+    let mut snapshot = snapshots::alarm();
+    let mut alerts = snapshot.alerts.to_vec();
+    for (alert, severity) in alerts.iter_mut().zip([State::Ok, State::Warning, State::Critical]) {
+        alert.severity = severity;
+    }
+    snapshot.alerts = alerts.into();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 80, 40);
+    let screen = console.text();
+    let row = |part: &str| screen.lines().find(|line| line.contains(part)).unwrap();
+    for (rule, word) in
+        [("tpm.exhausted", " info ack"), ("spend.burn", " warn ack"), ("key.share", " page ack")]
+    {
+        assert!(row(rule).contains(word), "{screen}");
+    }
+    // SOURCES come first, then FINDINGS.
+    let detail = console.keys("0\tj\t\n").text();
+    assert!(detail.contains("last seen         2026-"), "{detail}");
+}
+
+#[test]
+fn no_name_that_stands_for_many_is_offered_to_be_stopped() {
+    let mut snapshot = snapshots::alarm();
+    let mut load = snapshot.load.to_vec();
+    let other = tripline::domain::names::OTHER;
+    load.push(tripline::snapshot::Load {
+        provider: Some("openai".into()),
+        model: Some(other.into()),
+        key: Some(other.into()),
+        environment: Some(other.into()),
+        requests: 9999,
+        ..load[0].clone()
+    });
+    snapshot.load = load.into();
+    let list = Console::new(&snapshot, Charset::Ascii, 120, 40).keys("!t").text();
+    assert!(list.contains("provider/openai") && !list.contains(other), "{list}");
+}
+
+/// A leak of keys has as many scopes as keys, and it is then that the list is opened.
+#[test]
+fn the_list_of_what_can_be_stopped_opens_at_once_however_many_there_are() {
+    let mut snapshot = snapshots::alarm();
+    let slice = snapshot.load[0].clone();
+    let key = |number: u32| Some(format!("key-{number:05}").into());
+    snapshot.load = (0..15_000)
+        .map(|number| tripline::snapshot::Load {
+            key: key(number),
+            requests: u64::from(number),
+            ..slice.clone()
+        })
+        .collect();
+    let mut console = Console::new(&snapshot, Charset::Ascii, 120, 40);
+    let began = std::time::Instant::now();
+    let list = console.keys("!t").text();
+    let took = began.elapsed();
+    let at = |text: &str| list.find(text).unwrap_or_else(|| panic!("{text}: {list}"));
+    assert!(at("key/key-14999") < at("key/key-14998"), "the busiest first: {list}");
+    assert!(took.as_secs() < 4, "{took:?}");
 }

@@ -68,8 +68,6 @@ pub struct Alert {
     pub instance: Instance,
     /// What it is about.
     pub labels: Labels,
-    /// What else tells it from others of the same labels.
-    window_s: Option<u32>,
     /// The same for people.
     pub title: String,
     /// What is said in place of numbers, where there are none.
@@ -254,12 +252,11 @@ impl Rulebook {
         } else {
             let Some((instance, verdict)) = Instance::start(rule, sample, now) else { return };
             self.changed = true;
-            let About { labels, window_s, title, instead } = about();
+            let About { labels, title, instead } = about();
             let alert = Alert {
                 rule: Arc::clone(rule),
                 instance,
                 labels,
-                window_s,
                 title,
                 instead,
                 withheld: None,

@@ -330,6 +330,7 @@ impl Gauge {
                 self.exhausts_in(now, reset_in_s)
             },
             exhausted,
+            refused: refused.is_some(),
             status: self.last.status.filter(|_| !stale),
             stale,
             age_s: age.as_secs_f64(),

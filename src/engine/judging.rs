@@ -96,7 +96,7 @@ impl Engine {
         let Some(gauge) = self.gauges.get_mut(position) else { return };
         let view = gauge.view(now);
         if let Some(change) = gauge.exhaustion_change(&view) {
-            let labels = series::limit(&gauge.last.id, &self.names);
+            let labels = series::limit(gauge, &self.names);
             let name = gauge.name(&self.names);
             out.push(Effect::Event(exhaustion(change, gauge, &name, labels, &view, now)));
         }
@@ -318,7 +318,7 @@ impl Engine {
 
     pub(super) fn watch_limit(&mut self, position: u32) {
         let Some(gauge) = self.gauges.get_mut(position) else { return };
-        let labels = series::limit(&gauge.last.id, &self.names);
+        let labels = series::limit(gauge, &self.names);
         self.book.begin(Series::Limit(position));
         gauge.rules = self.book.matching(Family::Limit, &labels);
     }

@@ -62,6 +62,8 @@ pub struct View {
     pub exhausts_in_s: Option<f64>,
     /// Refusals or the provider say it is exhausted, or nothing is left.
     pub exhausted: bool,
+    /// A refusal says so, whose time is not over.
+    pub refused: bool,
     /// The provider's own word, where it is not old.
     pub status: Option<LimitStatus>,
     /// The last reading is older than the limit's window.

@@ -60,5 +60,5 @@ fn about(rule: &RuleSpec) -> About {
     let labels: Labels = rule.metric.labels().iter().filter_map(label).collect();
     let words: Vec<&str> = labels.values().map(AsRef::as_ref).collect();
     let title = if words.is_empty() { rule.metric.word().to_owned() } else { words.join(" ") };
-    About { labels, window_s: None, title, instead: None }
+    About { labels, title, instead: None }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::heard::Heard;
 use super::skew::{READ_AHEAD, precedes};
-use crate::domain::{Mono, Priority, QueueReading, Request, Stamp, Sym};
+use crate::domain::{Mono, Priority, QueueReading, Request, SourceId, Stamp, Sym};
 use crate::stats::{Durations, Known, Sliding};
 
 /// A reading older than this is stale, unless they come more seldom.
@@ -49,6 +49,7 @@ pub struct Queue {
 #[derive(Debug)]
 struct Lane {
     last: QueueReading,
+    source: SourceId,
     read_at: Mono,
     /// Time between the last two readings, and what flowed in it.
     apart: Duration,
@@ -56,6 +57,13 @@ struct Lane {
 }
 
 impl Lane {
+    /// Whether a call can have waited here: the same log tells of both, and of no two hosts.
+    /// That hosts are the same proves nothing: of logs that name none it is this one.
+    fn is_of(&self, request: &Request, source: SourceId) -> bool {
+        let hosts = self.last.host.zip(request.host);
+        self.source == source && hosts.is_none_or(|(own, host)| own == host)
+    }
+
     fn is_stale(&self, now: Mono) -> bool {
         now.since(self.read_at) > STALE_AFTER.max(self.apart * MISSED)
     }
@@ -105,26 +113,35 @@ pub struct View {
 
 impl Queues {
     /// Note a reading; answers its row.
-    pub fn read(&mut self, reading: &QueueReading, now: Stamp) -> Option<(u32, bool)> {
+    pub fn read(
+        &mut self,
+        source: SourceId,
+        reading: &QueueReading,
+        now: Stamp,
+    ) -> Option<(u32, bool)> {
         let (position, new) = self.row(reading.name, reading.priority)?;
         let row = self.rows.get_mut(position as usize)?;
-        row.read(reading, now);
+        row.read(source, reading, now);
         Some((position, new))
     }
 
     /// Note what a call tells of the queue it waited in: of most calls, nothing.
     #[inline]
-    pub fn call(&mut self, request: &Request, when: Mono) -> Option<(u32, bool)> {
+    pub fn call(&mut self, source: SourceId, request: &Request, when: Mono) -> Option<(u32, bool)> {
         let says = request.timing.queue_ms.is_some() || request.queue_depth.is_some();
-        if says { self.waited(request, when) } else { None }
+        if says { self.waited(source, request, when) } else { None }
     }
 
-    fn waited(&mut self, request: &Request, when: Mono) -> Option<(u32, bool)> {
-        let same = |row: &Queue| row.priority == request.caller.priority;
-        let (position, new) = match self.rows.iter().position(same) {
-            Some(position) => (u32::try_from(position).ok()?, false),
-            None => self.row(None, request.caller.priority)?,
-        };
+    /// It waited in one with a name if there is only one that it can be; else nobody says
+    /// which it was.
+    fn waited(&mut self, source: SourceId, request: &Request, when: Mono) -> Option<(u32, bool)> {
+        let priority = request.caller.priority;
+        let mut own = self.rows.iter().filter(|row| {
+            let is_own = || row.lanes.iter().any(|lane| lane.is_of(request, source));
+            row.name.is_some() && row.priority == priority && is_own()
+        });
+        let name = own.next().filter(|_| own.next().is_none()).and_then(|row| row.name);
+        let (position, new) = self.row(name, priority)?;
         let row = self.rows.get_mut(position as usize)?;
         if let Some(ms) = request.timing.queue_ms {
             row.waits.record(when, ms);
@@ -176,13 +193,14 @@ impl Queues {
 }
 
 impl Queue {
-    fn read(&mut self, reading: &QueueReading, now: Stamp) {
+    fn read(&mut self, source: SourceId, reading: &QueueReading, now: Stamp) {
         let when = now.mono_of(reading.at);
         let whose = |reading: &QueueReading| (reading.host, reading.lane);
         let same = |lane: &&mut Lane| whose(&lane.last) == whose(reading);
         let Some(lane) = self.lanes.iter_mut().find(same) else {
             self.lanes.push(Lane {
                 last: *reading,
+                source,
                 read_at: when,
                 apart: Duration::ZERO,
                 flowed: Flow::default(),
@@ -204,7 +222,7 @@ impl Queue {
             dequeued: grown(lane.last.dequeued_total, reading.dequeued_total),
             dropped: grown(lane.last.dropped_total, reading.dropped_total),
         };
-        lane.last = *reading;
+        (lane.last, lane.source) = (*reading, source);
         lane.apart = when.since(lane.read_at);
         lane.flowed = flow;
         lane.read_at = when;
@@ -294,7 +312,7 @@ mod tests {
                 dequeued_total: Some(total),
                 dropped_total: Some(total),
             };
-            queues.read(&reading, at(seconds)).unwrap();
+            queues.read(SourceId(0), &reading, at(seconds)).unwrap();
         };
         for second in [100, 101, 105] {
             for host in ["a", "b"] {

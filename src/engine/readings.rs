@@ -1,8 +1,8 @@
-//! What a response says of limits, and what its outcome proves of them.
+//! What a response says of limits and queues, and what its outcome proves of limits.
 
 use super::Engine;
 use super::gauges::Seen;
-use crate::domain::{Caller, Layer, LimitId, LimitReading, Scope, Stamp};
+use crate::domain::{Caller, Layer, LimitId, LimitReading, Mono, Request, Scope, SourceId, Stamp};
 
 impl Engine {
     pub(super) fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
@@ -32,6 +32,21 @@ impl Engine {
         }
         (self.call.request, self.call.caller) = (None, Caller::default());
         self.call.gauges.clear();
+    }
+
+    /// What a call says of the queue it waited in.
+    pub(super) fn hear_wait(
+        &mut self,
+        source: SourceId,
+        request: &Request,
+        when: Mono,
+        now: Stamp,
+    ) {
+        let Some((position, new)) = self.queues.call(source, request, when) else { return };
+        if new {
+            self.watch_queue(position);
+        }
+        self.hear_queue(position, request.at, now);
     }
 
     fn find_limit_change(&mut self, position: u32, now: Stamp) {

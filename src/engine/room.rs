@@ -10,12 +10,24 @@ use crate::domain::{Mono, NameKind, Stamp};
 
 /// Pause between two searches for rows that can go.
 const SEARCH: Duration = Duration::from_secs(1);
+/// After so long without another one that found no room it is over.
+const OVER: Duration = Duration::from_secs(900);
+/// What it is called.
+const OVERFLOW: &str = "identities_overflow";
 
 /// When room was made, and what was told.
 #[derive(Debug, Default)]
 pub struct Room {
     searched: Option<Mono>,
-    told: BTreeMap<&'static str, u64>,
+    told: BTreeMap<&'static str, Told>,
+}
+
+/// What was told of one kind.
+#[derive(Debug, Default)]
+struct Told {
+    times: u64,
+    /// When it happened last, while that is told.
+    last: Option<Mono>,
 }
 
 impl Engine {
@@ -32,7 +44,7 @@ impl Engine {
         self.gauges.make_room(now, &lives);
     }
 
-    /// Tell what found no room since this was last asked.
+    /// Tell what found no room since this was last asked, and take back what is over.
     pub(super) fn find_overflows(&mut self, now: Stamp) {
         let names = NameKind::ALL
             .iter()
@@ -46,14 +58,21 @@ impl Engine {
         let rows = rows.map(|(what, count, cap)| (what, count, cap, ""));
         for (what, count, cap, of) in names.chain(rows).collect::<Vec<_>>() {
             let told = self.room.told.entry(what).or_default();
-            let times = count.saturating_sub(*told);
+            let times = count.saturating_sub(told.times);
+            let is_over = told.last.is_some_and(|last| now.mono.since(last) >= OVER);
+            if times == 0 && !is_over {
+                continue;
+            }
+            let text = format!(
+                "no room for more than {cap} {of}{what}: further ones are not told apart; \
+                 look for what invents them, or leave it out of the log or of `each`"
+            );
             if times > 0 {
-                *told = count;
-                let text = format!(
-                    "no room for more than {cap} {of}{what}: further ones are not told apart; \
-                     look for what invents them, or leave it out of the log or of `each`"
-                );
-                self.findings.warn("identities_overflow", now.wall, &text, times);
+                *told = Told { times: count, last: Some(now.mono) };
+                self.findings.warn(OVERFLOW, now.wall, &text, times);
+            } else {
+                told.last = None;
+                self.findings.unsay(OVERFLOW, &text);
             }
         }
     }

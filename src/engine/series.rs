@@ -12,15 +12,17 @@ use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
 use super::wording;
-use crate::domain::{Dimension, LimitId, MetricReading, Names, Priority, Sym};
+use crate::domain::{Dimension, MetricReading, Names, Priority, Sym};
 
 /// Names that stand for several: no key, and whatever the table of names had no
 /// room for.
 pub const COLLECTIVE: [&str; 2] = [UNATTRIBUTED, crate::domain::names::OTHER];
 
-/// Labels of a limit.
+/// Labels of a limit. Its window is one of them where that tells limits apart: one that
+/// was only worked out some readings show and others do not.
 #[must_use]
-pub fn limit(id: &LimitId, names: &Names) -> Labels {
+pub fn limit(gauge: &Gauge, names: &Names) -> Labels {
+    let id = &gauge.last.id;
     let mut labels = pair(id.provider, id.model, names);
     let mut put = |name, sym: Option<Sym>| {
         if let Some(sym) = sym {
@@ -33,7 +35,19 @@ pub fn limit(id: &LimitId, names: &Names) -> Labels {
     labels.insert("scope", id.scope.word().into());
     labels.insert("resource", id.resource.word().into());
     labels.insert("layer", id.layer.word().into());
+    if let Some(window_s) = gauges::sure_window(gauge) {
+        labels.insert(WINDOW, window(window_s));
+    }
     labels
+}
+
+/// The label of a limit that says over which time it counts …
+pub const WINDOW: &str = "window";
+
+/// … and what it says: `60s`.
+#[must_use]
+pub fn window(window_s: u32) -> Arc<str> {
+    format!("{window_s}s").into()
 }
 
 /// What an alert on a series is about: for rules and scripts, and for people.
@@ -41,8 +55,6 @@ pub fn limit(id: &LimitId, names: &Names) -> Labels {
 pub struct About {
     /// Labels.
     pub labels: Labels,
-    /// The window of a limit, where it is known for sure: others are like it but for that.
-    pub window_s: Option<u32>,
     /// What a sentence begins with.
     pub title: String,
     /// What it says in place of numbers, where there are none.
@@ -51,7 +63,7 @@ pub struct About {
 
 impl From<Labels> for About {
     fn from(labels: Labels) -> About {
-        About { title: wording::subject(&labels), labels, window_s: None, instead: None }
+        About { title: wording::subject(&labels), labels, instead: None }
     }
 }
 
@@ -64,8 +76,7 @@ pub fn about_limit(gauge: &Gauge, names: &Names) -> About {
     } else {
         (name.title(), None)
     };
-    let labels = limit(&gauge.last.id, names);
-    About { labels, window_s: gauges::sure_window(gauge), title, instead }
+    About { labels: limit(gauge, names), title, instead }
 }
 
 /// Labels of a row of traffic.

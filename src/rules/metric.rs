@@ -109,7 +109,7 @@ pub struct MetricDoc {
 }
 
 const LIMIT: &[&str] =
-    &["provider", "model", "key", "subject", "scope", "resource", "label", "layer"];
+    &["provider", "model", "key", "subject", "scope", "resource", "window", "label", "layer"];
 // A cap's series carries the names the cap is about, so that a rule can trip exactly those.
 const CAP: &[&str] = &[
     "cap",

@@ -57,6 +57,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
         switches: switches.into(),
         sources: sources.into(),
         findings: findings(engine).into(),
+        hosts: hosts(engine, now.mono),
         totals: totals(engine),
         ledger: ledger(engine, now.mono),
         overall,
@@ -119,6 +120,7 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
         reset_kind: view.back.map(Back::word),
         exhausts_in_s: if view.exhausted { Some(0.0) } else { view.exhausts_in_s.map(to_ms) },
         exhausted: view.exhausted,
+        refused: view.refused,
         status: view.status.map(LimitStatus::word),
         age_s: to_ms(view.age_s),
         source: last.source.word(),
@@ -529,6 +531,12 @@ fn findings(engine: &Engine) -> Vec<Finding> {
         count: row.count,
     };
     engine.findings().rows().iter().rev().map(finding).collect()
+}
+
+/// Who sent calls lately, whatever they were about.
+fn hosts(engine: &Engine, now: Mono) -> Arc<[Text]> {
+    let heard = engine.switches().heard.expected(now, |_| true);
+    heard.into_iter().map(|host| engine.names().text(host)).collect()
 }
 
 fn totals(engine: &Engine) -> Totals {

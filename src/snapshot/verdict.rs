@@ -122,7 +122,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         });
     }
     parts.extend(ledger_behind(snapshot));
-    parts.extend(found(snapshot));
+    parts.extend(found(snapshot, State::Critical));
     parts.extend(unread(snapshot));
     if !parts.is_empty() {
         parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
@@ -140,7 +140,10 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         }));
     }
     if parts.is_empty() {
-        return calm(snapshot);
+        let calm = calm(snapshot);
+        // Nothing binds, and yet it is not as it should be.
+        let warned = found(snapshot, State::Warning).filter(|_| !nothing_understood(snapshot));
+        return warned.map_or(calm.clone(), |warned| format!("{}. {calm}", capital(&warned)));
     }
     if let Some(top) = snapshot.keys.first()
         && let Some(share) = top.share.filter(|share| *share >= 0.4)
@@ -159,7 +162,7 @@ pub fn kept(snapshot: &Snapshot, age_s: Option<f64>) -> (State, String) {
     let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
     let mut parts: Vec<String> = tripped.map(tripped_by).collect();
     parts.extend(spent_cap(snapshot));
-    parts.extend(found(snapshot));
+    parts.extend(found(snapshot, State::Critical));
     let state = if parts.is_empty() { State::Unknown } else { State::Critical };
     let age = match age_s {
         None => "no call was kept".to_owned(),
@@ -418,15 +421,20 @@ fn unread(snapshot: &Snapshot) -> Option<String> {
     Some(format!("trouble reading {}{others} ({} of {all} sources)", first.name, broken.len()))
 }
 
-/// What a person must know at once, by its first words, where it is no alert.
-fn found(snapshot: &Snapshot) -> Option<String> {
-    let critical = snapshot.findings.iter().filter(|row| row.severity == Some(State::Critical));
-    let first = critical.clone().next()?.text.split(';').next()?.to_owned();
-    let more = match critical.count() {
+/// What a person must know at once, or should, by its first words, where it is no alert.
+fn found(snapshot: &Snapshot, severity: State) -> Option<String> {
+    let found = snapshot.findings.iter().filter(|row| row.severity == Some(severity));
+    let first = found.clone().next()?.text.split(';').next()?.to_owned();
+    let more = match found.count() {
         1 => String::new(),
         all => format!(" (and {} more)", all - 1),
     };
     Some(first + &more)
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// What is not kept yet must not look safe.

@@ -1,12 +1,13 @@
 //! The way to a stop: a menu, a choice of scope, and a plan that says what will
 //! be stopped. Nothing here does anything; the last step makes a [`Command`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::action::SwitchScope;
 use crate::domain::provider;
+use crate::engine::COLLECTIVE;
 use crate::runtime::Command;
-use crate::snapshot::{Load, Snapshot};
+use crate::snapshot::{Load, Snapshot, Text};
 
 /// What a person wants to do with the kill switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,9 +175,11 @@ impl Plan {
 /// seen of, busiest first within its kind.
 #[must_use]
 pub fn trip_choices(snapshot: &Snapshot) -> Vec<SwitchScope> {
-    let mut seen: BTreeSet<SwitchScope> = BTreeSet::new();
+    let mut seen: BTreeMap<SwitchScope, u64> = BTreeMap::new();
     for load in snapshot.load.iter() {
-        seen.extend(scopes_of(load));
+        for scope in scopes_of(load) {
+            *seen.entry(scope).or_default() += load.requests;
+        }
     }
     for limit in snapshot.limits.iter() {
         let load = Load {
@@ -185,13 +188,15 @@ pub fn trip_choices(snapshot: &Snapshot) -> Vec<SwitchScope> {
             key: limit.key.clone(),
             ..Load::default()
         };
-        seen.extend(scopes_of(&load));
+        for scope in scopes_of(&load) {
+            seen.entry(scope).or_default();
+        }
     }
     let tripped = reset_choices(snapshot);
     let mut choices: Vec<(u8, u64, SwitchScope)> = seen
         .into_iter()
-        .filter(|scope| !tripped.contains(scope))
-        .map(|scope| (rank(&scope), stopped(snapshot, &scope).requests, scope))
+        .filter(|(scope, _)| !tripped.contains(scope))
+        .map(|(scope, requests)| (rank(&scope), requests, scope))
         .collect();
     choices.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
     let all = (!tripped.contains(&SwitchScope::All)).then_some(SwitchScope::All);
@@ -292,8 +297,13 @@ pub fn shell_word(text: &str) -> Option<String> {
     Some(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
+/// The scopes that a slice is in. What stands for several names none of them: no gateway
+/// would stop anything by it.
 fn scopes_of(load: &Load) -> impl Iterator<Item = SwitchScope> {
-    let owned = |name: &Option<crate::snapshot::Text>| name.as_ref().map(ToString::to_string);
+    let owned = |name: &Option<Text>| {
+        let name = name.as_deref().filter(|name| !COLLECTIVE.contains(name));
+        name.map(ToOwned::to_owned)
+    };
     let model = owned(&load.provider).zip(owned(&load.model));
     [
         owned(&load.provider).map(SwitchScope::Provider),
@@ -306,7 +316,7 @@ fn scopes_of(load: &Load) -> impl Iterator<Item = SwitchScope> {
 }
 
 fn covers(scope: &SwitchScope, load: &Load) -> bool {
-    let is = |name: &Option<crate::snapshot::Text>, wanted: &str| name.as_deref() == Some(wanted);
+    let is = |name: &Option<Text>, wanted: &str| name.as_deref() == Some(wanted);
     match scope {
         SwitchScope::All => true,
         SwitchScope::Provider(provider) => is(&load.provider, &provider::name(provider)),

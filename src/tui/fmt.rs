@@ -169,10 +169,10 @@ pub fn percent(ratio: f64) -> String {
     if !ratio.is_finite() {
         return UNKNOWN.into();
     }
-    if ratio > 0.0 && ratio < 0.005 {
+    if ratio > 0.0 && ratio <= 0.005 {
         return "<1%".into();
     }
-    if ratio > 0.995 && ratio < 1.0 {
+    if ratio >= 0.995 && ratio < 1.0 {
         return ">99%".into();
     }
     // Adding zero turns the -0 that an empty sum gives into 0.

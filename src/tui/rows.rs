@@ -90,9 +90,10 @@ pub fn name(snapshot: &Snapshot, panel: Panel, index: usize) -> Option<String> {
 /// Gateway hosts that anything was heard of.
 #[must_use]
 pub fn hosts(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let heard = snapshot.hosts.iter().map(|host| &**host);
     let limits = snapshot.limits.iter().filter_map(|limit| limit.host.as_deref());
     let switches = snapshot.switches.iter().flat_map(|switch| &switch.hosts);
-    limits.chain(switches.map(|host| &*host.host)).collect()
+    heard.chain(limits).chain(switches.map(|host| &*host.host)).collect()
 }
 
 /// Switches worth a row of their own (tripped, or in trouble), one row for

@@ -108,7 +108,7 @@ fn metrics_and_labels() {
         ),
         (
             "match = { queue = \"a\" }",
-            "2:11: 'match' names a label that limit.remaining_ratio does not have: 'queue' | one of: provider, model, key, subject, scope, resource, label, layer",
+            "2:11: 'match' names a label that limit.remaining_ratio does not have: 'queue' | one of: provider, model, key, subject, scope, resource, window, label, layer",
         ),
         (
             "match = { resource = \"tokenz\" }",

@@ -333,6 +333,7 @@ fn alarm_limits() -> Vec<Limit> {
     vec![
         Limit {
             exhausted: true,
+            refused: true,
             exhausts_in_s: Some(0.0),
             remaining: Some(Number(0.0)),
             drift_ratio: Some(0.18),

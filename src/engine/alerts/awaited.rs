@@ -15,6 +15,7 @@ use siphasher::sip::SipHasher13;
 use super::{About, Alert, Brake, Rulebook, Series};
 use crate::domain::{Mono, Stamp, Wall};
 use crate::engine::effect::{Labels, Withheld};
+use crate::engine::series;
 use crate::rules::{Action, Family, Instance, Lasting, RuleSpec, Threshold};
 
 /// Alerts that are handed on; those that fire first.
@@ -27,7 +28,8 @@ pub struct AlertRecord {
     /// What the rule said: one that says otherwise now begins anew.
     says: u64,
     labels: BTreeMap<String, Arc<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The window of a limit as it was kept before it was a label.
+    #[serde(default, skip_serializing)]
     window_s: Option<u32>,
     /// It is about nothing having been heard of.
     missing: bool,
@@ -92,7 +94,7 @@ impl Rulebook {
                 rule: alert.rule.name.clone(),
                 says: self.says.get(*index as usize).copied().unwrap_or(0),
                 labels: labels.map(|(name, text)| ((*name).into(), Arc::clone(text))).collect(),
-                window_s: alert.window_s,
+                window_s: None,
                 missing: matches!(series, Series::Missing(_)),
                 title: alert.title.clone(),
                 was: alert.instance.lasting(now),
@@ -121,7 +123,7 @@ impl Rulebook {
             rule.name == record.rule && **says == record.says
         };
         let (index, (rule, _)) = rules.into_iter().find(known).ok_or("its rule is another now")?;
-        let labels = labels(rule, &record.labels).ok_or("its rule is another now")?;
+        let labels = labels(rule, record).ok_or("its rule is another now")?;
         let instance = Instance::go_on(rule, &record.was, down, now);
         let mut instance = instance.ok_or("nothing ran for too long")?;
         if record.withheld.as_ref().is_some_and(|(why, _)| *why == Withheld::Failed) {
@@ -131,7 +133,6 @@ impl Rulebook {
             rule: Arc::clone(rule),
             instance,
             labels: labels.clone(),
-            window_s: record.window_s,
             title: record.title.clone(),
             instead: None,
             withheld: record.withheld.clone(),
@@ -173,12 +174,9 @@ impl Rulebook {
 
     /// A series is heard of: if an alert of an earlier run is about it, that one goes on.
     pub(super) fn find_again(&mut self, index: u16, series: Series, about: About) {
-        let About { labels, window_s, title, instead } = about;
+        let About { labels, title, instead } = about;
         let is_it = |key: &(u16, Series), alert: &Alert| {
-            key.0 == index
-                && matches!(key.1, Series::Awaited(_))
-                && alert.window_s == window_s
-                && alert.labels == labels
+            key.0 == index && matches!(key.1, Series::Awaited(_)) && alert.labels == labels
         };
         let key = self.live.iter().find(|(key, alert)| is_it(key, alert)).map(|(key, _)| *key);
         let Some(mut alert) = key.and_then(|key| self.live.remove(&key)) else { return };
@@ -197,9 +195,15 @@ pub(super) fn forget_one(awaited: &mut Vec<u16>, index: u16) {
 }
 
 /// The names of labels are those of the rule's metric, or it is no alert of it.
-fn labels(rule: &RuleSpec, texts: &BTreeMap<String, Arc<str>>) -> Option<Labels> {
+fn labels(rule: &RuleSpec, record: &AlertRecord) -> Option<Labels> {
     let name = |name: &String| rule.metric.labels().iter().find(|known| *known == name);
-    texts.iter().map(|(text, value)| Some((*name(text)?, Arc::clone(value)))).collect()
+    let texts = record.labels.iter();
+    let labels = texts.map(|(text, value)| Some((*name(text)?, Arc::clone(value))));
+    let mut labels: Labels = labels.collect::<Option<_>>()?;
+    if let Some(window_s) = record.window_s {
+        labels.insert(series::WINDOW, series::window(window_s));
+    }
+    Some(labels)
 }
 
 /// What a rule says, as a number that another version of this program finds as well:

@@ -62,7 +62,11 @@ fn cells(alert: &Alert, elapsed_s: f64) -> Vec<Cell> {
         cell(time(alert, elapsed_s), own),
         cell(&*alert.rule, own),
         cell(title_of(alert), own),
-        plain(if alert.severity == State::Critical { "page" } else { "warn" }),
+        plain(match alert.severity {
+            State::Critical => "page",
+            State::Warning => "warn",
+            State::Ok | State::Unknown => "info",
+        }),
         plain(format!("ack {}", alert.acked_by.as_deref().unwrap_or(ABSENT))),
         cell(&*alert.summary, Tone::Quiet),
     ]

@@ -155,8 +155,11 @@ impl Facts {
 
 fn limit_facts(limit: &Limit, elapsed_s: f64) -> Vec<Fact> {
     let freshness = if limit.stale { ", too old to trust" } else { "" };
-    let by =
-        if limit.is_rejected() { "yes, its provider says so" } else { "yes, a refusal says so" };
+    let by = match (limit.is_rejected(), limit.refused) {
+        (true, _) => "yes, its provider says so",
+        (false, true) => "yes, a refusal says so",
+        (false, false) => "yes, nothing is left",
+    };
     Facts::default()
         .text("limit", limit.name().title())
         .text("counts", limit.resource)
@@ -353,7 +356,7 @@ fn source_facts(source: &Source, elapsed_s: f64) -> Vec<Fact> {
 fn finding_facts(finding: &Finding) -> Vec<Fact> {
     Facts::default()
         .text("finding", finding.kind)
-        .text("first seen", &*finding.at)
+        .text("last seen", &*finding.at)
         .text("times", fmt::grouped(finding.count))
         .text("what", &*finding.text)
         .done()

@@ -20,6 +20,9 @@ const WIDE_REST: u16 = 106;
 
 /// Position among the columns of what the limit is about.
 const ABOUT: usize = 2;
+/// Columns of what it counts, and how many more there may be for the label of a plan.
+const KIND: usize = 5;
+const LONG_KIND: usize = 14;
 
 /// Draw the panel.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
@@ -28,11 +31,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         NARROW..WIDE => 12,
         WIDE.. => (area.width - WIDE_REST).clamp(20, 40),
     };
+    let limits = model.shown().map_or(&[][..], |snapshot| &snapshot.limits);
+    let kind_columns = kind_columns(limits, area.width);
     let columns = [
         left("", 1),
         left("", 9).from(NARROW),
         left("", 0),
-        left("", 5),
+        left("", u16::try_from(kind_columns).unwrap_or(u16::MAX)),
         left("left", gauge_columns),
         right("", 5),
         right("limit", 6).from(WIDE),
@@ -49,7 +54,6 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         columns: &columns,
         empty: "no limit seen yet: they come from response headers, or from 429 answers",
     };
-    let limits = model.shown().map_or(&[][..], |snapshot| &snapshot.limits);
     let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
     let narrow = area.width < NARROW;
     let about_columns = table.columns_of(ABOUT, area.width);
@@ -62,8 +66,20 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         if limit.has_twin {
             name.about = both_ends(&name.about, about_columns);
         }
+        name.kind = both_ends(&name.kind, kind_columns);
         cells(limit, name, elapsed_s, gauge_columns, theme)
     });
+}
+
+/// As many columns as the longest one has, as far as there is room.
+fn kind_columns(limits: &[Limit], width: u16) -> usize {
+    let most = match width {
+        0..NARROW => KIND + 2,
+        NARROW..WIDE => KIND + 4,
+        WIDE.. => LONG_KIND,
+    };
+    let longest = limits.iter().map(|limit| crate::text::width(&limit.name().kind)).max();
+    longest.unwrap_or(KIND).clamp(KIND, most)
 }
 
 fn cells(

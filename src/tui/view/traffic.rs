@@ -11,8 +11,9 @@ use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Tone, mark};
 
-/// Columns from which the 99th percentiles fit too.
+/// Columns from which the 99th percentiles fit too, and below which only the 95th do.
 const ALL_PERCENTILES: usize = 78;
+const TWO_PERCENTILES: usize = 49;
 /// Attempts per request from which retries feed the fire.
 const HEAVY: f64 = 1.2;
 
@@ -92,22 +93,58 @@ fn draw_outcomes(pen: &mut Pen<'_>, traffic: &Traffic, old_s: Option<f64>) {
         return;
     }
     let strong = if old_s.is_some() { Tone::Quiet } else { Tone::Strong };
-    pen.tone(&format!("{}/s ", per_s(traffic)), strong);
-    pen.tone(&format!("  ok {} ", fmt::percent(traffic.share(OK))), Tone::Plain);
+    pen.whole(&format!("{}/s ", per_s(traffic)), strong);
+    let mut pieces = pieces(traffic);
+    // What there is no room for is left out, the smallest share first.
+    while texts(&pieces).map(|(text, _)| text.len()).sum::<usize>() > pen.room() {
+        let least = pieces.iter().enumerate().min_by(|(_, a), (_, b)| a.rank.total_cmp(&b.rank));
+        let Some((least, _)) = least else { break };
+        pieces.remove(least);
+    }
+    for (text, tone) in texts(&pieces) {
+        pen.tone(&text, tone);
+    }
+}
+
+/// How some of the calls ended, or which limit refused some of them; what ranks lower is
+/// left out first.
+struct Piece {
+    text: String,
+    tone: Tone,
+    rank: f64,
+    is_cause: bool,
+}
+
+fn pieces(traffic: &Traffic) -> Vec<Piece> {
+    let piece = |word: &str, share: f64, tone, rank| {
+        let text = format!("  {word} {} ", fmt::percent(share));
+        Piece { text, tone, rank, is_cause: false }
+    };
+    let mut pieces = vec![piece("ok", traffic.share(OK), Tone::Plain, 2.0)];
     let limited = traffic.refused_ratio();
     if limited > 0.0 {
-        pen.tone(&format!("  429 {} ", fmt::percent(limited)), Tone::Warning);
-        let split = split(traffic);
-        if !split.is_empty() {
-            pen.tone(&format!("[{split}] "), Tone::Warning);
-        }
+        pieces.push(piece("429", limited, Tone::Warning, 3.0));
+        pieces.extend(causes(traffic));
     }
-    for (word, outcomes) in OTHERS {
-        let share = traffic.share(outcomes);
-        if share > 0.0 {
-            pen.tone(&format!("  {word} {} ", fmt::percent(share)), Tone::Plain);
-        }
-    }
+    let others = OTHERS.iter().map(|(word, outcomes)| (*word, traffic.share(outcomes)));
+    let others = others.filter(|(_, share)| *share > 0.0);
+    pieces.extend(others.map(|(word, share)| piece(word, share, Tone::Plain, share)));
+    pieces
+}
+
+/// The pieces as they are written: what refused stands in brackets.
+fn texts(pieces: &[Piece]) -> impl Iterator<Item = (String, Tone)> + '_ {
+    let is_cause = |at: Option<usize>| at.and_then(|at| pieces.get(at)).is_some_and(|p| p.is_cause);
+    pieces.iter().enumerate().map(move |(at, piece)| {
+        let text = match (piece.is_cause, is_cause(at.checked_sub(1)), is_cause(Some(at + 1))) {
+            (false, ..) => piece.text.clone(),
+            (true, before, after) => {
+                let (open, close) = (if before { " " } else { "[" }, if after { "" } else { "] " });
+                format!("{open}{}{close}", piece.text)
+            }
+        };
+        (text, piece.tone)
+    })
 }
 
 const OK: &[&str] = &["ok"];
@@ -122,15 +159,14 @@ const OTHERS: [(&str, &[&str]); 6] = [
 ];
 
 /// Which limit refused: `tpm 22 rpm 1 cap 1`, in percent of all calls, most first.
-fn split(traffic: &Traffic) -> String {
-    let mut parts: Vec<(&str, f64)> =
+fn causes(traffic: &Traffic) -> impl Iterator<Item = Piece> {
+    let mut causes: Vec<(&str, f64)> =
         traffic.limited_by.iter().map(|(limit, share)| (short_limit(limit), *share)).collect();
-    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let texts: Vec<String> = parts
-        .iter()
-        .map(|(word, share)| format!("{word} {}", fmt::percent(*share).trim_end_matches('%')))
-        .collect();
-    texts.join(" ")
+    causes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    causes.into_iter().map(|(word, share)| {
+        let text = format!("{word} {}", fmt::percent(share).trim_end_matches('%'));
+        Piece { text, tone: Tone::Warning, rank: share, is_cause: true }
+    })
 }
 
 fn short_limit(limit: &str) -> &str {
@@ -181,26 +217,29 @@ fn heaviest(snapshot: &Snapshot) -> Option<(String, f64)> {
 }
 
 fn draw_latency_line(pen: &mut Pen<'_>, traffic: &Traffic) {
-    let shown = if pen.room() < ALL_PERCENTILES { 2 } else { 3 };
-    pen.tone(" TTFT ", Tone::Quiet);
-    draw_percentiles(pen, traffic.ttft_ms, shown);
-    pen.tone("  total ", Tone::Quiet);
-    draw_percentiles(pen, traffic.latency_ms, shown);
+    let shown: &[&str] = match pen.room() {
+        ALL_PERCENTILES.. => &["p50", "p95", "p99"],
+        TWO_PERCENTILES.. => &["p50", "p95"],
+        _ => &["p95"],
+    };
+    for (label, times) in [(" TTFT ", traffic.ttft_ms), ("  total ", traffic.latency_ms)] {
+        let times = times.map_or(UNKNOWN.into(), |times| percentiles(times, shown));
+        if label.len() + times.trim_end().len() <= pen.room() {
+            pen.tone(label, Tone::Quiet).tone(times.trim_end(), Tone::Plain);
+            pen.skip(times.len() - times.trim_end().len());
+        }
+    }
     if let Some(times) = traffic.latency_ms.or(traffic.ttft_ms) {
-        pen.tone(&format!("  (n {})", count(times.count)), Tone::Quiet);
+        let of = format!("(n {})", count(times.count));
+        pen.skip(pen.room().saturating_sub(of.len()).min(2));
+        pen.whole(&of, Tone::Quiet);
     }
 }
 
-fn draw_percentiles(pen: &mut Pen<'_>, times: Option<Percentiles>, shown: usize) {
-    let Some(times) = times else {
-        pen.tone(UNKNOWN, Tone::Plain);
-        return;
-    };
+fn percentiles(times: Percentiles, shown: &[&str]) -> String {
     let values = [("p50", times.p50), ("p95", times.p95), ("p99", times.p99)];
-    for (word, value) in values.into_iter().take(shown) {
-        let text = fmt::latency(value / 1000.0);
-        pen.tone(&format!("{word} {text:<4} "), Tone::Plain);
-    }
+    let shown = values.into_iter().filter(|(word, _)| shown.contains(word));
+    shown.map(|(word, value)| format!("{word} {:<4} ", fmt::latency(value / 1000.0))).collect()
 }
 
 fn cells(traffic: &Traffic, old: bool) -> Vec<Cell> {
