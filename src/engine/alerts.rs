@@ -172,7 +172,11 @@ impl Alert {
         let threshold = threshold.map(|(value, _)| value);
         let text = match self.instead.filter(|_| wording::is_spent(self.rule.metric, value)) {
             Some(words) => format!("{}: {words}", self.title),
-            None => wording::alert(&self.rule, &self.title, value, threshold),
+            None => {
+                let text = wording::alert(&self.rule, &self.title, value, threshold);
+                let is_old = self.instance.phase() == Phase::NoData && value.is_some();
+                if is_old { text + " when last heard" } else { text }
+            }
         };
         match (self.withheld_now(), self.brake()) {
             (Some((why, scope)), _) => wording::withheld(*why, scope, &text),

@@ -14,7 +14,7 @@ use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
 use super::traffic::{Counts, Row};
 use super::{Engine, series, wording};
-use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
+use crate::domain::{Mono, NanoUsd, Outcome, Stamp};
 use crate::rules::{Direction, Family, Metric, OnNoData, RuleSpec, Sample};
 use crate::stats::Known;
 
@@ -103,7 +103,7 @@ impl Engine {
         }
         let grounds = gauge.heard.grounds(now.mono, self.limits.max_age);
         let evidence = gauge.evidence(now.mono);
-        let drawn = drawn(gauge, view, now.mono);
+        let drawn = gauge.drawn(view, now.mono);
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if gauge.only_passes() {
@@ -389,20 +389,6 @@ fn exhaustion(
     let mut event = Event::new(now.wall, kind, text);
     event.labels = labels;
     event
-}
-
-/// What rules see of a limit: while readings follow each other, no more than the last one
-/// says. A bucket that each of them shows empty is empty, whatever trickles in between.
-fn drawn(gauge: &Gauge, view: GaugeView, now: Mono) -> GaugeView {
-    let Some(level) = gauge.level_of_late(now) else { return view };
-    let limit = gauge.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
-    let share = limit.map(|limit| (level / limit).clamp(0.0, 1.0));
-    let least = |a: Option<f64>, b: Option<f64>| a.map(|a| b.map_or(a, |b| a.min(b)));
-    GaugeView {
-        remaining: least(view.remaining, Some(level)),
-        remaining_ratio: least(view.remaining_ratio, share),
-        ..view
-    }
 }
 
 fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
