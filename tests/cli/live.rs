@@ -78,6 +78,23 @@ fn a_growing_log_raises_alerts_trips_and_ends_quietly() {
     assert_eq!(running.end(), Some(0));
 }
 
+/// A rule may call a provider as its SDK does: what it stops is what gateways look for.
+#[test]
+fn a_rule_trips_a_provider_by_its_one_name() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let text = CONFIG.replace("trip:model", "trip:provider/google");
+    let config = sandbox.file("config.toml", text);
+    let mut command: Command = sandbox.command();
+    command.arg("--config").arg(config).args(["watch", "--ndjson", "--every", "200ms"]).arg(&log);
+    let running = Running::start(command);
+    running.follows();
+    append(&log, 30, 500);
+    assert_eq!(running.wait_for_event("switch.tripped")["scope"], "provider/gemini");
+    assert!(sandbox.path("state/kill.d/provider.gemini.kill").is_file());
+    assert!(!sandbox.path("state/kill.d/provider.google.kill").exists());
+}
+
 #[test]
 fn every_ending_signal_ends_it_with_success() {
     for signal in ["TERM", "INT"] {
