@@ -7,6 +7,7 @@
 use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Exhaustion, Gauge, View as GaugeView};
+use super::hosts::Who;
 use super::limit_name::LimitName;
 use super::queues::View as QueueView;
 use super::rows::Places;
@@ -125,6 +126,8 @@ impl Engine {
         }
         let counts = row.minute(now.mono);
         let grounds = row.heard.grounds(now.mono, self.limits.max_age);
+        let who = Who { provider: row.id.provider, model: row.id.model, ..Who::default() };
+        let stopped = self.switches.obeyed_since(who, &self.names, now);
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if pass == Pass::Touched && is_percentile(spec.metric) {
@@ -132,6 +135,17 @@ impl Engine {
             }
             let value = traffic_value(&spec, row, &counts, (now.mono, known));
             let sample = Sample { value, evidence: counts.requests().into(), period: None };
+            // No news begins with what came before a stop that is obeyed.
+            let begins = |_: &Mono| {
+                spec.metric == Metric::ErrorsRatio
+                    && spec.direction == Direction::Above
+                    && !self.book.fires(*rule, Series::Traffic(position))
+            };
+            let since = stopped.filter(begins).map(|since| row.minute_after(since, now.mono));
+            let Some(sample) = sample_since(&spec, sample, since.as_ref()) else {
+                self.book.end(*rule, Series::Traffic(position), None, now, out);
+                continue;
+            };
             let about = || series::traffic(row.id, &self.names).into();
             self.book.judge(*rule, Series::Traffic(position), (sample, grounds), now, &about, out);
         }
@@ -429,7 +443,6 @@ fn traffic_value(
     counts: &Counts,
     (now, known): (Mono, Known),
 ) -> Option<f64> {
-    let calls = counts.requests();
     let latency = |q: usize| row.latency.percentiles(now).and_then(|(p, _)| p.get(q).copied());
     let ttft = |q: usize| row.ttft.percentiles(now).and_then(|(p, _)| p.get(q).copied());
     #[allow(clippy::cast_precision_loss, reason = "rates and ratios for thresholds")]
@@ -441,15 +454,7 @@ fn traffic_value(
         Metric::TtftP95 => ttft(1),
         Metric::TtftP99 => ttft(2),
         Metric::RequestsPerS => row.per_s(now, counts, known),
-        Metric::ErrorsRatio if calls == 0 => None,
-        Metric::ErrorsRatio => {
-            let chosen = rule.matches.get("outcome").map(String::as_str);
-            let bad = match chosen.and_then(Outcome::from_word) {
-                Some(outcome) => counts.of(outcome),
-                None => calls - counts.of(Outcome::Ok),
-            };
-            Some(f64::from(bad) / f64::from(calls))
-        }
+        Metric::ErrorsRatio => errors_ratio(rule, counts),
         Metric::TokensPerMin => {
             row.per_min(now, counts.input + counts.output, known).map(|rate| rate as f64)
         }
@@ -458,6 +463,25 @@ fn traffic_value(
         }
         _ => None,
     }
+}
+
+/// The same where no more counts than what came since a stop; none if nothing came.
+fn sample_since(spec: &RuleSpec, all: Sample, since: Option<&Counts>) -> Option<Sample> {
+    let Some(since) = since else { return Some(all) };
+    let ratio = errors_ratio(spec, since)?;
+    let value = all.value.map(|value| value.min(ratio));
+    Some(Sample { value, evidence: all.evidence.min(since.requests().into()), ..all })
+}
+
+/// The share of calls that ended as the rule is about.
+fn errors_ratio(spec: &RuleSpec, counts: &Counts) -> Option<f64> {
+    let calls = counts.requests();
+    let chosen = spec.matches.get("outcome").map(String::as_str);
+    let bad = match chosen.and_then(Outcome::from_word) {
+        Some(outcome) => counts.of(outcome),
+        None => calls - counts.of(Outcome::Ok),
+    };
+    (calls > 0).then(|| f64::from(bad) / f64::from(calls))
 }
 
 fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {

@@ -95,6 +95,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether some host refuses calls, and none lets any through.
+    fn is_obeyed(&self) -> bool {
+        let refuses = |host: &Host| host.obeys() == Some(true);
+        self.hosts.iter().any(refuses) && self.hosts.iter().all(|host| host.silent || refuses(host))
+    }
+
     /// From when on what hosts do about its trip was seen, where it stood before that.
     #[must_use]
     pub fn watched_from(&self, now: Stamp) -> Option<Wall> {
@@ -277,6 +283,19 @@ impl Switches {
             }
         }
         disobeyed
+    }
+
+    /// Since when all calls of these are stopped, by a stop that hosts obey: a silent one lets
+    /// nothing through.
+    #[must_use]
+    pub fn obeyed_since(&self, who: Who, names: &Names, now: Stamp) -> Option<Mono> {
+        if !self.any_tripped() {
+            return None;
+        }
+        let obeyed =
+            self.rows.iter().filter(|row| row.is_obeyed() && row.target.covers(who, names));
+        let since = obeyed.filter_map(|row| row.state.trip.as_ref().map(Trip::stands_since));
+        since.map(|since| now.mono_of(since)).min()
     }
 
     /// All switches.
