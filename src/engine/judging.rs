@@ -288,6 +288,15 @@ impl Engine {
     }
 
     fn judge_hosts(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        for (scope, host, (obey, all)) in self.switches.take_obeyed() {
+            let labels = series::host(&scope, host, &self.names);
+            let name = labels.get("host").filter(|_| host.is_some());
+            let name = name.map_or("a host that logs no name", AsRef::as_ref);
+            let text = format!("{scope} obeyed by {name} ({obey} of {all} hosts)");
+            let mut event = Event::new(now.wall, EventKind::SwitchObeyed, text);
+            (event.scope, event.labels) = (Some(scope), labels);
+            out.push(Effect::Event(event));
+        }
         for row in self.switches.rows() {
             for host in &row.hosts {
                 self.hosts.add(&row.state.scope, host.host, || {

@@ -76,6 +76,8 @@ pub struct Switches {
     /// Who is expected to obey, and by which clock.
     pub heard: Hosts,
     tripped: usize,
+    /// Hosts that have begun to obey a scope's stop, not told yet.
+    began_to_obey: Vec<(String, Option<Sym>)>,
     /// What an earlier run knew of stops.
     before: Vec<StopRecord>,
     /// What is known of a stop has changed.
@@ -241,8 +243,8 @@ impl Switches {
         changes
     }
 
-    /// Note what a call says about trips that cover it. Answers whether it should
-    /// not have been let through.
+    /// Note what a call says about trips that cover it. Answers whether that is news: its
+    /// host begins to obey, or should not have let it through.
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration, now: Stamp) -> bool {
         if !self.any_tripped() {
             return false;
@@ -250,7 +252,7 @@ impl Switches {
         let late = self.heard.late(request, now);
         let at = on_our_clock(request.at, late);
         let behind = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
-        let mut disobeyed = false;
+        let mut is_news = false;
         for row in &mut self.rows {
             let Some(trip) = &row.state.trip else { continue };
             // What lies ahead was dated by a clock that has been set since.
@@ -266,6 +268,7 @@ impl Switches {
                 row.hosts.len() - 1
             });
             let Some(host) = row.hosts.get_mut(position) else { continue };
+            let obeyed = host.obeys();
             host.silent = false;
             self.changed = true;
             let refused = request.outcome() == Outcome::Blocked;
@@ -279,10 +282,27 @@ impl Switches {
             } else {
                 let before = host.started_after;
                 host.passed(began, tripped, at, (grace, behind));
-                disobeyed |= host.started_after > before;
+                is_news |= host.started_after > before;
+            }
+            if obeyed != Some(true) && host.obeys() == Some(true) {
+                self.began_to_obey.push((row.state.scope.clone(), host.host));
+                is_news = true;
             }
         }
-        disobeyed
+        is_news
+    }
+
+    /// Who has begun to obey since this was last asked: the scope, the host, and how many of
+    /// how many hosts obey it by now.
+    pub fn take_obeyed(&mut self) -> Vec<(String, Option<Sym>, (usize, usize))> {
+        let obeyed = std::mem::take(&mut self.began_to_obey);
+        let counted = obeyed.into_iter().map(|(scope, host)| {
+            let row = self.rows.iter().find(|row| row.state.scope == scope);
+            let hosts = row.map_or(&[][..], |row| &row.hosts);
+            let obey = hosts.iter().filter(|host| host.obeys() == Some(true)).count();
+            (scope, host, (obey, hosts.len()))
+        });
+        counted.collect()
     }
 
     /// Since when all calls of these are stopped, by a stop that hosts obey: a silent one lets
