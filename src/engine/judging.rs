@@ -108,7 +108,7 @@ impl Engine {
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if gauge.only_passes() {
-                self.book.end(*rule, Series::Limit(position), now, out);
+                self.book.end(*rule, Series::Limit(position), None, now, out);
                 continue;
             }
             let value = limit_value(spec.metric, gauge, &drawn);
@@ -225,11 +225,15 @@ impl Engine {
         for rule in &cap.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             // That a spent cap is spent soon is nothing to be told.
-            let told = spec.metric == Metric::SpendCapIn
+            if spec.metric == Metric::SpendCapIn
                 && view.used_ratio.is_some_and(|used| used >= 1.0)
-                && !self.book.fires(*rule, Series::Cap(position));
+                && !self.book.fires(*rule, Series::Cap(position))
+            {
+                self.book.end(*rule, Series::Cap(position), Some(0.0), now, out);
+                continue;
+            }
             let sample = Sample {
-                value: cap_value(spec.metric, &view).filter(|_| !told),
+                value: cap_value(spec.metric, &view),
                 evidence: view.evidence.into(),
                 period: cap.period_id(),
             };
