@@ -150,6 +150,14 @@ pub struct Limit {
     pub limit: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Number>,
+    /// What the last reading said, where `remaining` is worked out from it: a bucket fills up
+    /// while nobody is heard to draw from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_when_read: Option<Number>,
+    /// It was reset since, and not heard of: what is left is not known. For people only; to
+    /// scripts it is `stale` and has no `remaining`.
+    #[serde(skip)]
+    pub was_reset: bool,
     /// `remaining / limit`, 0..1, clamped; for the screen only.
     #[serde(skip)]
     pub remaining_ratio: Option<f64>,

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::provider;
 use crate::text;
 
 /// The ending of a kill file.
@@ -94,6 +95,20 @@ impl SwitchScope {
             _ => return None,
         };
         (scope.file_name() == file).then_some(scope)
+    }
+
+    /// The same under the one name that its provider has here: that is what calls are counted
+    /// by, and what gateways look for. A file that stands under another name is another scope.
+    #[must_use]
+    pub fn by_one_name(self) -> SwitchScope {
+        let one = |name: String| provider::name(&name).into_owned();
+        match self {
+            SwitchScope::Provider(name) => SwitchScope::Provider(one(name)),
+            SwitchScope::Model { provider, model } => {
+                SwitchScope::Model { provider: one(provider), model }
+            }
+            other => other,
+        }
     }
 
     /// What a person types to confirm a stop: the last and most telling part.

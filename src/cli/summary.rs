@@ -104,13 +104,17 @@ fn rows<T>(
 
 fn limit(limit: &Limit) -> String {
     let name = limit.name().title();
+    let read = limit.remaining_when_read;
+    let about = if read.is_some() { "about " } else { "" };
+    let read = read.map(|read| format!(", {} when last read", read.0)).unwrap_or_default();
     let left = match (limit.remaining, limit.limit) {
         _ if limit.exhausted && limit.is_unnamed() => "REFUSED, cause not stated".to_owned(),
         _ if limit.is_unnamed() => "was refused, limit not stated".to_owned(),
         _ if limit.is_rejected() => "REJECTED by its provider".to_owned(),
         _ if limit.exhausted => "EXHAUSTED".to_owned(),
-        (Some(remaining), Some(size)) => format!("{} of {} left", remaining.0, size.0),
-        (Some(remaining), None) => format!("{} left", remaining.0),
+        _ if limit.was_reset => "was reset, not heard since".to_owned(),
+        (Some(left), Some(size)) => format!("{about}{} of {} left{read}", left.0, size.0),
+        (Some(left), None) => format!("{about}{} left{read}", left.0),
         _ => limit.used_ratio.map_or("?".to_owned(), |used| format!("{:.0}% used", used * 100.0)),
     };
     let (span, back_in_words) = (crate::engine::span_in_words, crate::engine::back_in_words);

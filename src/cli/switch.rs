@@ -18,7 +18,7 @@ use crate::action::switch::{
     Content, Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
 };
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
-use crate::domain::{Bucket, Wall};
+use crate::domain::{Bucket, Wall, provider};
 use crate::ledger::{Dimension, Reader, Who};
 use crate::runtime::Clock;
 use crate::text::printable;
@@ -252,7 +252,7 @@ fn write_arming(context: &Context, state: ArmState, note: &Note, now: Wall) -> R
 fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let stop = || {
         context.refuse_if_read_only()?;
-        let scope = scope(&scoped.scope)?;
+        let scope = scope(&scoped.scope)?.by_one_name();
         need_reason(&scoped.reason)?;
         let note = note(context, &scoped.reason, now);
         let stood = context.switch().dir.exists();
@@ -297,11 +297,12 @@ fn is_unheard_of(context: &Context, scope: &SwitchScope, now: Wall) -> bool {
     let is = |who: &Who, dimension, name: &str| {
         who.get(dimension).is_some_and(|known| known.eq_ignore_ascii_case(name))
     };
+    let is_by = |who: &Who, written: &str| is(who, Dimension::Provider, &provider::name(written));
     let is_of_it = |(who, _): &(Who, Bucket)| match scope {
         SwitchScope::All => true,
-        SwitchScope::Provider(name) => is(who, Dimension::Provider, name),
+        SwitchScope::Provider(name) => is_by(who, name),
         SwitchScope::Model { provider, model } => {
-            is(who, Dimension::Provider, provider) && is(who, Dimension::Model, model)
+            is_by(who, provider) && is(who, Dimension::Model, model)
         }
         SwitchScope::Key(name) => is(who, Dimension::Key, name),
         SwitchScope::Env(name) => is(who, Dimension::Environment, name),
@@ -332,7 +333,9 @@ fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Fail
         need_reason(reason)?;
         let dir = open(context)?;
         context.make_state_dir()?;
-        Ok((scope, dir))
+        // What somebody made under another name is reset under that.
+        let stands = dir.path_of(&scope).symlink_metadata().is_ok();
+        Ok((if stands { scope } else { scope.by_one_name() }, dir))
     };
     let (scope, mut dir) = prepare().map_err(|failure: Failure| failure.undone(NOT_RESET))?;
     let foreign = if request.force { Foreign::Force } else { Foreign::Refuse };

@@ -66,8 +66,8 @@ fn trip(scope: &str) -> Read<Action> {
         return Ok(Action::Trip(scope.to_owned()));
     }
     match scope.parse::<SwitchScope>() {
-        Ok(_) if safe::is_visible(scope) && !scope.contains(' ') && !scope.ends_with('/') => {
-            Ok(Action::Trip(scope.to_owned()))
+        Ok(stops) if safe::is_visible(scope) && !scope.contains(' ') && !scope.ends_with('/') => {
+            Ok(Action::Trip(stops.by_one_name().to_string()))
         }
         Err(ScopeError::KeyMaterial { shown }) => {
             Err(Complaint::new("holds a key, not the name of one")

@@ -15,7 +15,9 @@ pub use awaited::AlertRecord;
 use awaited::forget_one;
 
 use crate::domain::{Mono, Stamp, Wall};
-use crate::rules::{Action, Actions, Family, Instance, OnNoData, Phase, RuleSpec, Sample, Verdict};
+use crate::rules::{
+    Action, Actions, Family, Instance, Metric, OnNoData, Phase, RuleSpec, Sample, Verdict,
+};
 
 /// A series that rules watch, by its place in the engine's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,7 +174,18 @@ impl Alert {
         let threshold = threshold.map(|(value, _)| value);
         let text = match self.instead.filter(|_| wording::is_spent(self.rule.metric, value)) {
             Some(words) => format!("{}: {words}", self.title),
-            None => wording::alert(&self.rule, &self.title, value, threshold),
+            // Of a new period there is no forecast yet.
+            None if self.rule.metric == Metric::SpendCapIn
+                && self.instance.is_over()
+                && value.is_some_and(|left| left <= 0.0) =>
+            {
+                wording::cap_spent(&self.title, "was")
+            }
+            None => {
+                let text = wording::alert(&self.rule, &self.title, value, threshold);
+                let is_old = self.instance.phase() == Phase::NoData && value.is_some();
+                if is_old { text + " when last heard" } else { text }
+            }
         };
         match (self.withheld_now(), self.brake()) {
             (Some((why, scope)), _) => wording::withheld(*why, scope, &text),
@@ -275,10 +288,17 @@ impl Rulebook {
         }
     }
 
-    /// What an alert is about is over, though no value says so.
-    pub fn end(&mut self, index: u16, series: Series, now: Stamp, out: &mut Vec<Effect>) {
+    /// What an alert is about is over, though no value says so; `value` is the last word on it.
+    pub fn end(
+        &mut self,
+        index: u16,
+        series: Series,
+        value: Option<f64>,
+        now: Stamp,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(alert) = self.live.get_mut(&(index, series)) else { return };
-        let verdict = alert.instance.end(now);
+        let verdict = alert.instance.end(value, now);
         if verdict != Verdict::Same {
             self.changed = true;
             announce(alert, verdict, now, out);

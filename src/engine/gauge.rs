@@ -295,10 +295,11 @@ impl Gauge {
         let is_polled = self.last.source == ReadingSource::Api;
         let window = if is_polled { window.max(POLLED) } else { window };
         let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
-        let turned = self.turned_over(now);
-        let stale = refused.is_none() && (age > window || turned);
+        let stale = refused.is_none() && (age > window || self.turned_over(now));
+        // Others may have drawn from it since: that is not known, and no full one.
+        let was_reset = stale && self.reset_is_past(now);
         let limit = self.last.limit.map(Amount::as_f64);
-        let level = if turned { limit.or(self.level()) } else { self.project(age) };
+        let level = if was_reset { None } else { self.project(age) };
         // What has no size, or does not say it, is spent all the same.
         let is_real = limit.is_none_or(|limit| limit > 0.0);
         let is_empty = is_real && level.is_some_and(|left| left <= 0.0);
@@ -306,8 +307,9 @@ impl Gauge {
         let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
         let share = match limit {
             Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
-            None => self.last.used_ratio.map(|used| 1.0 - used),
+            None => self.last.used_ratio.map(|used| 1.0 - used).filter(|_| !was_reset),
         };
+        let read = self.level().filter(|_| refused.is_none());
         // A bucket whose time has passed is full now; a window's is over.
         let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
         let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
@@ -316,6 +318,8 @@ impl Gauge {
         let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
         View {
             remaining,
+            read: read.filter(|read| remaining.is_some_and(|left| left.ne(read))),
+            was_reset,
             remaining_ratio: share.map(|share| share.clamp(0.0, 1.0)),
             reset_in_s,
             reset_at,
@@ -337,18 +341,35 @@ impl Gauge {
         }
     }
 
-    /// What the last reading says is left, where that is so recent that the next one
-    /// may follow it: what comes back between two readings is drawn again by then.
+    /// What rules and readers see: while readings follow each other, no more than the last one
+    /// says, for what comes back between two is drawn again by then. A bucket that each of
+    /// them shows empty is empty.
     #[must_use]
-    pub fn level_of_late(&self, now: Mono) -> Option<f64> {
-        self.level().filter(|_| now.since(self.read_at) <= STILL)
+    pub fn drawn(&self, view: View, now: Mono) -> View {
+        let is_late = now.since(self.read_at) <= STILL && !view.stale;
+        let Some(level) = self.level().filter(|_| is_late) else { return view };
+        let limit = self.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
+        let share = limit.map(|limit| (level / limit).clamp(0.0, 1.0));
+        let least = |a: Option<f64>, b: Option<f64>| a.map(|a| b.map_or(a, |b| a.min(b)));
+        let remaining = least(view.remaining, Some(level));
+        View {
+            remaining,
+            remaining_ratio: least(view.remaining_ratio, share),
+            read: view.read.filter(|read| remaining.is_some_and(|left| left.ne(read))),
+            ..view
+        }
     }
 
     /// A fixed window whose end lay ahead when it was read, and is now past.
     fn turned_over(&self, now: Stamp) -> bool {
-        self.last.reset.is_some_and(|reset| {
-            reset.kind == ResetKind::WindowEndsAt && reset.at > self.last.at && reset.at <= now.wall
-        })
+        let kind = self.last.reset.map(|reset| reset.kind);
+        kind == Some(ResetKind::WindowEndsAt) && self.reset_is_past(now)
+    }
+
+    /// Whether its reset lay ahead when it was read, and is now past.
+    fn reset_is_past(&self, now: Stamp) -> bool {
+        let reset = self.last.reset.map(|reset| reset.at);
+        reset.is_some_and(|at| at > self.last.at && at <= now.wall)
     }
 
     /// The level now: a token bucket fills up while nobody draws from it.

@@ -32,7 +32,7 @@ const WAY: i64 = 10_000_000_000;
 const KEPT: usize = 4096;
 
 /// What a scope may name of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Who {
     /// Provider.
     pub provider: Option<Sym>,

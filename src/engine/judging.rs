@@ -7,12 +7,13 @@
 use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Exhaustion, Gauge, View as GaugeView};
+use super::hosts::Who;
 use super::limit_name::LimitName;
 use super::queues::View as QueueView;
 use super::rows::Places;
 use super::sources::SourceRow;
 use super::spend::{Cap, View as CapView};
-use super::traffic::{Minute, Row};
+use super::traffic::{Counts, Minute, Row};
 use super::{Engine, series, wording};
 use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
 use crate::rules::{Direction, Family, Metric, OnNoData, RuleSpec, Sample};
@@ -102,11 +103,11 @@ impl Engine {
         }
         let grounds = gauge.heard.grounds(now.mono, self.limits.max_age);
         let evidence = gauge.evidence(now.mono);
-        let drawn = drawn(gauge, view, now.mono);
+        let drawn = gauge.drawn(view, now.mono);
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if gauge.only_passes() {
-                self.book.end(*rule, Series::Limit(position), now, out);
+                self.book.end(*rule, Series::Limit(position), None, now, out);
                 continue;
             }
             let value = limit_value(spec.metric, gauge, &drawn);
@@ -124,6 +125,8 @@ impl Engine {
         }
         let minute = row.rated(now.mono, known);
         let grounds = row.heard.grounds(now.mono, self.limits.max_age);
+        let who = Who { provider: row.id.provider, model: row.id.model, ..Who::default() };
+        let stopped = self.switches.obeyed_since(who, &self.names, now);
         for rule in &row.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             if pass == Pass::Touched && is_percentile(spec.metric) {
@@ -132,6 +135,17 @@ impl Engine {
             let value = traffic_value(&spec, row, &minute, now.mono);
             let evidence = minute.counts.requests().into();
             let sample = Sample { value, evidence, period: None };
+            // No news begins with what came before a stop that is obeyed.
+            let begins = |_: &Mono| {
+                spec.metric == Metric::ErrorsRatio
+                    && spec.direction == Direction::Above
+                    && !self.book.fires(*rule, Series::Traffic(position))
+            };
+            let since = stopped.filter(begins).map(|since| row.minute_after(since, now.mono));
+            let Some(sample) = sample_since(&spec, sample, since.as_ref()) else {
+                self.book.end(*rule, Series::Traffic(position), None, now, out);
+                continue;
+            };
             let about = || series::traffic(row.id, &self.names).into();
             self.book.judge(*rule, Series::Traffic(position), (sample, grounds), now, &about, out);
         }
@@ -211,15 +225,16 @@ impl Engine {
         for rule in &cap.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
             // That a spent cap is spent soon is nothing to be told, but to be acted on.
-            let is_told = spec.metric == Metric::SpendCapIn
+            if spec.metric == Metric::SpendCapIn
                 && view.used_ratio.is_some_and(|used| used >= 1.0)
                 && spec.actions.is_empty()
-                && !self.book.fires(*rule, Series::Cap(position));
-            if is_told {
-                self.book.end(*rule, Series::Cap(position), now, out);
+                && !self.book.fires(*rule, Series::Cap(position))
+            {
+                self.book.end(*rule, Series::Cap(position), Some(0.0), now, out);
+                continue;
             }
             let sample = Sample {
-                value: cap_value(spec.metric, &view).filter(|_| !is_told),
+                value: cap_value(spec.metric, &view),
                 evidence: view.evidence.into(),
                 period: cap.period_id(),
             };
@@ -278,6 +293,15 @@ impl Engine {
     }
 
     fn judge_hosts(&mut self, now: Stamp, out: &mut Vec<Effect>) {
+        for (scope, host, (obey, all)) in self.switches.take_obeyed() {
+            let labels = series::host(&scope, host, &self.names);
+            let name = labels.get("host").filter(|_| host.is_some());
+            let name = name.map_or("a host that logs no name", AsRef::as_ref);
+            let text = format!("{scope} obeyed by {name} ({obey} of {all} hosts)");
+            let mut event = Event::new(now.wall, EventKind::SwitchObeyed, text);
+            (event.scope, event.labels) = (Some(scope), labels);
+            out.push(Effect::Event(event));
+        }
         for row in self.switches.rows() {
             for host in &row.hosts {
                 self.hosts.add(&row.state.scope, host.host, || {
@@ -395,20 +419,6 @@ fn exhaustion(
     event
 }
 
-/// What rules see of a limit: while readings follow each other, no more than the last one
-/// says. A bucket that each of them shows empty is empty, whatever trickles in between.
-fn drawn(gauge: &Gauge, view: GaugeView, now: Mono) -> GaugeView {
-    let Some(level) = gauge.level_of_late(now) else { return view };
-    let limit = gauge.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
-    let share = limit.map(|limit| (level / limit).clamp(0.0, 1.0));
-    let least = |a: Option<f64>, b: Option<f64>| a.map(|a| b.map_or(a, |b| a.min(b)));
-    GaugeView {
-        remaining: least(view.remaining, Some(level)),
-        remaining_ratio: least(view.remaining_ratio, share),
-        ..view
-    }
-}
-
 fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
     if view.stale {
         return None;
@@ -449,7 +459,6 @@ fn is_percentile(metric: Metric) -> bool {
 
 fn traffic_value(rule: &RuleSpec, row: &Row, minute: &Minute, now: Mono) -> Option<f64> {
     let counts = &minute.counts;
-    let calls = counts.requests();
     let latency = |q: usize| row.latency.percentiles(now).and_then(|(p, _)| p.get(q).copied());
     let ttft = |q: usize| row.ttft.percentiles(now).and_then(|(p, _)| p.get(q).copied());
     #[allow(clippy::cast_precision_loss, reason = "rates and ratios for thresholds")]
@@ -461,15 +470,7 @@ fn traffic_value(rule: &RuleSpec, row: &Row, minute: &Minute, now: Mono) -> Opti
         Metric::TtftP95 => ttft(1),
         Metric::TtftP99 => ttft(2),
         Metric::RequestsPerS => minute.per_s(),
-        Metric::ErrorsRatio if calls == 0 => None,
-        Metric::ErrorsRatio => {
-            let chosen = rule.matches.get("outcome").map(String::as_str);
-            let bad = match chosen.and_then(Outcome::from_word) {
-                Some(outcome) => counts.of(outcome),
-                None => calls - counts.of(Outcome::Ok),
-            };
-            Some(f64::from(bad) / f64::from(calls))
-        }
+        Metric::ErrorsRatio => errors_ratio(rule, counts),
         Metric::TokensPerMin => {
             minute.per_min(counts.input + counts.output).map(|rate| rate as f64)
         }
@@ -478,6 +479,25 @@ fn traffic_value(rule: &RuleSpec, row: &Row, minute: &Minute, now: Mono) -> Opti
         }
         _ => None,
     }
+}
+
+/// The same where no more counts than what came since a stop; none if nothing came.
+fn sample_since(spec: &RuleSpec, all: Sample, since: Option<&Counts>) -> Option<Sample> {
+    let Some(since) = since else { return Some(all) };
+    let ratio = errors_ratio(spec, since)?;
+    let value = all.value.map(|value| value.min(ratio));
+    Some(Sample { value, evidence: all.evidence.min(since.requests().into()), ..all })
+}
+
+/// The share of calls that ended as the rule is about.
+fn errors_ratio(spec: &RuleSpec, counts: &Counts) -> Option<f64> {
+    let calls = counts.requests();
+    let chosen = spec.matches.get("outcome").map(String::as_str);
+    let bad = match chosen.and_then(Outcome::from_word) {
+        Some(outcome) => counts.of(outcome),
+        None => calls - counts.of(Outcome::Ok),
+    };
+    (calls > 0).then(|| f64::from(bad) / f64::from(calls))
 }
 
 fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {

@@ -50,6 +50,10 @@ impl Back {
 pub struct View {
     /// What is left now, as far as can be known.
     pub remaining: Option<f64>,
+    /// What the last reading said was left, where `remaining` is worked out from it.
+    pub read: Option<f64>,
+    /// It was reset since its last reading, and that is all that is known.
+    pub was_reset: bool,
     /// `remaining` over the limit's size, 0..1.
     pub remaining_ratio: Option<f64>,
     /// Seconds until it comes back; `None` if not known or already past.

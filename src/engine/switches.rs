@@ -76,6 +76,8 @@ pub struct Switches {
     /// Who is expected to obey, and by which clock.
     pub heard: Hosts,
     tripped: usize,
+    /// Hosts that have begun to obey a scope's stop, not told yet.
+    began_to_obey: Vec<(String, Option<Sym>)>,
     /// What an earlier run knew of stops.
     before: Vec<StopRecord>,
     /// What is known of a stop has changed.
@@ -101,6 +103,12 @@ impl Row {
         let stands = self.state.trip.as_ref()?.stands_since();
         let is_ahead = stands > now.wall.plus(SKEW);
         Some(if is_ahead { now.wall.minus(now.mono.since(self.learned)) } else { stands })
+    }
+
+    /// Whether some host refuses calls, and none lets any through.
+    fn is_obeyed(&self) -> bool {
+        let refuses = |host: &Host| host.obeys() == Some(true);
+        self.hosts.iter().any(refuses) && self.hosts.iter().all(|host| host.silent || refuses(host))
     }
 
     /// From when on what hosts do about its trip was seen, where it stood before that.
@@ -254,8 +262,8 @@ impl Switches {
         changes
     }
 
-    /// Note what a call says about trips that cover it. Answers whether it should
-    /// not have been let through.
+    /// Note what a call says about trips that cover it. Answers whether that is news: its
+    /// host begins to obey, or should not have let it through.
     #[inline]
     pub fn call(&mut self, request: &Request, names: &Names, grace: Duration, now: Stamp) -> bool {
         self.any_tripped() && self.hold_against_trips(request, names, grace, now)
@@ -279,7 +287,7 @@ impl Switches {
         let refused_by = refused
             .then(|| self.refused_by(request, names, |row| concerned(row).is_some()))
             .flatten();
-        let mut disobeyed = false;
+        let mut is_news = false;
         for (index, row) in self.rows.iter_mut().enumerate() {
             let Some(tripped) = concerned(row) else { continue };
             let position = row.hosts.iter().position(|host| host.host == request.host);
@@ -288,6 +296,7 @@ impl Switches {
                 row.hosts.len() - 1
             });
             let Some(host) = row.hosts.get_mut(position) else { continue };
+            let obeyed = host.obeys();
             host.silent = false;
             self.changed = true;
             let by_gateway =
@@ -302,10 +311,40 @@ impl Switches {
             } else {
                 let before = host.started_after;
                 host.passed(began, tripped, at, (grace, behind));
-                disobeyed |= host.started_after > before;
+                is_news |= host.started_after > before;
+            }
+            if obeyed != Some(true) && host.obeys() == Some(true) {
+                self.began_to_obey.push((row.state.scope.clone(), host.host));
+                is_news = true;
             }
         }
-        disobeyed
+        is_news
+    }
+
+    /// Who has begun to obey since this was last asked: the scope, the host, and how many of
+    /// how many hosts obey it by now.
+    pub fn take_obeyed(&mut self) -> Vec<(String, Option<Sym>, (usize, usize))> {
+        let obeyed = std::mem::take(&mut self.began_to_obey);
+        let counted = obeyed.into_iter().map(|(scope, host)| {
+            let row = self.rows.iter().find(|row| row.state.scope == scope);
+            let hosts = row.map_or(&[][..], |row| &row.hosts);
+            let obey = hosts.iter().filter(|host| host.obeys() == Some(true)).count();
+            (scope, host, (obey, hosts.len()))
+        });
+        counted.collect()
+    }
+
+    /// Since when all calls of these are stopped, by a stop that hosts obey: a silent one lets
+    /// nothing through.
+    #[must_use]
+    pub fn obeyed_since(&self, who: Who, names: &Names, now: Stamp) -> Option<Mono> {
+        if !self.any_tripped() {
+            return None;
+        }
+        let obeyed =
+            self.rows.iter().filter(|row| row.is_obeyed() && row.target.covers(who, names));
+        let since = obeyed.filter_map(|row| row.state.trip.as_ref().map(Trip::stands_since));
+        since.map(|since| now.mono_of(since)).min()
     }
 
     /// Which of the stops that cover a refused call refused it: the one that the refusal

@@ -182,8 +182,19 @@ impl Row {
     /// Sums of the last minute.
     #[must_use]
     pub fn minute(&self, now: Mono) -> Counts {
+        self.sum(now, MINUTE)
+    }
+
+    /// The same of what came after that, in slots that began after it.
+    #[must_use]
+    pub fn minute_after(&self, since: Mono, now: Mono) -> Counts {
+        let span = now.since(since).min(MINUTE);
+        if span < SLOT { Counts::default() } else { self.sum(now, span) }
+    }
+
+    fn sum(&self, now: Mono, span: Duration) -> Counts {
         let mut sum = Counts::default();
-        for slot in self.counts.recent(now, MINUTE) {
+        for slot in self.counts.recent(now, span) {
             sum.add(slot);
         }
         sum

@@ -25,6 +25,9 @@ pub fn alert(rule: &RuleSpec, subject: &str, value: Option<f64>, threshold: Opti
         let not = if value > 0.0 { "" } else { "no longer " };
         return format!("{subject}: {not}{}", name(metric));
     }
+    if metric == Metric::SpendCapIn && value <= 0.0 {
+        return cap_spent(subject, "is");
+    }
     let shown = quantity(metric, value);
     let side = match rule.direction {
         Direction::Above => "above",
@@ -39,6 +42,11 @@ pub fn alert(rule: &RuleSpec, subject: &str, value: Option<f64>, threshold: Opti
         }
         None => format!("{subject}: {} {shown}", name(metric)),
     }
+}
+
+/// What is left to say of a cap to which it is no time any more.
+pub fn cap_spent(subject: &str, is: &str) -> String {
+    format!("{subject}: the cap {is} spent")
 }
 
 /// Whether this says of a limit that nothing is left of it: by a refusal, that may be

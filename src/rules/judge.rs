@@ -261,8 +261,9 @@ impl Instance {
         }
     }
 
-    /// It is over, though no value says so.
-    pub fn end(&mut self, now: Stamp) -> Verdict {
+    /// It is over, though no value says so; `value` is the last word on it, if there is one.
+    pub fn end(&mut self, value: Option<f64>, now: Stamp) -> Verdict {
+        self.value = value.or(self.value);
         match self.phase {
             Phase::Resolved => Verdict::Same,
             Phase::Pending | Phase::NoData => self.withdraw(now),
@@ -345,6 +346,12 @@ impl Instance {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Whether it fired and is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Resolved && self.resolved_at.is_some()
     }
 
     /// Since when.

@@ -55,15 +55,16 @@ impl Reading {
     }
 }
 
-/// Follow files until told to stop.
+/// Follow files until told to stop; `stop` is closed then, so that nobody waits for it.
 pub fn follow(
     reading: Reading,
     sources: Vec<SourceId>,
     mut tail: Tail,
+    stop: Receiver<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("tail".into()).spawn(move || {
         let _watch = reading.watch("tail", sources);
-        let mut watcher = Watcher::new();
+        let mut watcher = Watcher::new().until(stop);
         let mut said: Vec<source::SourceStatus> = Vec::new();
         let mut unheard: Option<String> = None;
         let mut rewatch = Mono(0);
@@ -85,6 +86,7 @@ pub fn follow(
                 tail.look_again();
             }
         }
+        tail.end(reading.clock.now(), &mut |batch| reading.deliver(batch));
     })
 }
 

@@ -20,7 +20,7 @@ use super::net::{self, NetSetup};
 use super::observer::{Beat, Look, Observer};
 use super::reading::{self, Reading};
 use super::streams::{self, SharedSinks};
-use crate::domain::{Batch, Names, SourceId};
+use crate::domain::{Batch, Mono, Names, SourceId};
 use crate::engine::{Calls, Engine, EngineSpec, Event, SourceName};
 use crate::ledger::LedgerError;
 use crate::snapshot::Snapshot;
@@ -34,6 +34,9 @@ use crate::source::{
 const QUEUED: usize = 64;
 /// How long threads get to end.
 const FAREWELL: Duration = Duration::from_secs(4);
+/// How much of that the tail gets to say its last: the engine, which is to keep it, needs the
+/// rest.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Everything a live run is made of.
 pub struct Setup {
@@ -56,6 +59,9 @@ pub struct Setup {
     /// Shortest time between two snapshots.
     pub frame_every: Duration,
 }
+
+/// A thread and its name.
+type Thread = (&'static str, JoinHandle<()>);
 
 /// Why a run could not start.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +96,10 @@ pub struct Running {
     lost: Lost,
     stop_engine: Option<Sender<()>>,
     stop_reading: Arc<AtomicBool>,
+    stop_tail: Option<Sender<()>>,
     stop_asking: Option<oneshot::Sender<()>>,
     stop_pipes: Option<Stopper>,
-    threads: Vec<(&'static str, JoinHandle<()>)>,
+    threads: Vec<Thread>,
 }
 
 /// Start all threads.
@@ -160,7 +167,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     let sinks = SharedSinks::new(setup.sinks);
     raise_limit();
     let (resume_journals, resume_files) = source::part(resume);
-    read(&setup.sources, &sinks, &resume_files, &reading, &mut threads)?;
+    let stop_tail = read(&setup.sources, &sinks, &resume_files, &reading, &mut threads)?;
     let stop_asking = ask(askers, reading.clone(), &mut threads)?;
     let stop_pipes = pipe(&setup.sources, &sinks, &resume_journals, &reading, &mut threads)?;
     let stop_engine = Some(stop_engine);
@@ -174,6 +181,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         lost,
         stop_engine,
         stop_reading,
+        stop_tail,
         stop_asking,
         stop_pipes,
         threads,
@@ -186,8 +194,8 @@ fn read(
     sinks: &SharedSinks,
     resume: &Resume,
     reading: &Reading,
-    threads: &mut Vec<(&'static str, JoinHandle<()>)>,
-) -> Result<(), StartError> {
+    threads: &mut Vec<Thread>,
+) -> Result<Option<Sender<()>>, StartError> {
     let numbered = || (0u32..).map(SourceId).zip(sources);
     if let Some((id, _)) = numbered().find(|(_, spec)| spec.is_stdin()) {
         let sink = sinks.make(id, STDIN.as_ref());
@@ -196,15 +204,17 @@ fn read(
     }
     let files: Vec<_> =
         numbered().filter(is_followed).map(|(id, spec)| (id, spec.clone())).collect();
-    if !files.is_empty() {
-        let sinks = sinks.clone();
-        let make = Box::new(move |id, path: &Path| sinks.make(id, path));
-        let tail = Tail::new(&files, make, resume)?;
-        let ids = files.iter().map(|(id, _)| *id).collect();
-        let thread = reading::follow(reading.clone(), ids, tail);
-        threads.push(("tail", named("tail", thread)?));
+    if files.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let sinks = sinks.clone();
+    let make = Box::new(move |id, path: &Path| sinks.make(id, path));
+    let tail = Tail::new(&files, make, resume)?;
+    let ids = files.iter().map(|(id, _)| *id).collect();
+    let (stop_tail, stop) = bounded(0);
+    let thread = reading::follow(reading.clone(), ids, tail, stop);
+    threads.push(("tail", named("tail", thread)?));
+    Ok(Some(stop_tail))
 }
 
 fn is_followed((_, spec): &(SourceId, &SourceSpec)) -> bool {
@@ -217,7 +227,7 @@ fn pipe(
     sinks: &SharedSinks,
     resume: &Resume,
     reading: &Reading,
-    threads: &mut Vec<(&'static str, JoinHandle<()>)>,
+    threads: &mut Vec<Thread>,
 ) -> Result<Option<Stopper>, StartError> {
     let of = |(id, spec): (SourceId, &SourceSpec)| Piped::of(id, spec, resume);
     let piped: Vec<Piped> = (0u32..).map(SourceId).zip(sources).filter_map(of).collect();
@@ -236,7 +246,7 @@ fn pipe(
 fn ask(
     askers: Vec<Asker>,
     reading: Reading,
-    threads: &mut Vec<(&'static str, JoinHandle<()>)>,
+    threads: &mut Vec<Thread>,
 ) -> Result<Option<oneshot::Sender<()>>, StartError> {
     if askers.is_empty() {
         return Ok(None);
@@ -287,27 +297,40 @@ impl Running {
         self.observer.clone()
     }
 
-    /// Stop reading, let the engine finish, and give back the last picture.
+    /// Stop reading, let the engine finish, and give back the last picture. What the tail says
+    /// last is kept only by an engine that still runs, so that one ends after it.
     #[must_use]
     pub fn stop(mut self) -> Option<Arc<Snapshot>> {
+        let begun = self.clock.now().mono;
         self.stop_reading.store(true, Ordering::Relaxed);
+        self.stop_tail = None;
         self.stop_asking = None;
         self.stop_pipes = None;
+        // A thread that reads a pipe ends when the pipe does; it owns nothing that must be
+        // saved.
+        self.threads.retain(|(name, _)| *name != "stdin");
+        let (tail, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.threads).into_iter().partition(|(name, _)| *name == "tail");
+        let unended = self.join(tail, begun.plus(LAST_WORDS));
         self.stop_engine = None;
-        let deadline = self.clock.now().mono.plus(FAREWELL);
-        for (name, thread) in std::mem::take(&mut self.threads) {
-            // A thread that reads a pipe ends when the pipe does; it owns nothing
-            // that must be saved.
-            if name == "stdin" {
-                continue;
-            }
+        let unended = self.join(others.into_iter().chain(unended).collect(), begun.plus(FAREWELL));
+        drop(unended);
+        self.frames.try_recv().ok()
+    }
+
+    /// Wait for these, but not for longer. Gives back those that did not end.
+    fn join(&self, threads: Vec<Thread>, deadline: Mono) -> Vec<Thread> {
+        let mut unended = Vec::new();
+        for (name, thread) in threads {
             while !thread.is_finished() && self.clock.now().mono < deadline {
                 thread::park_timeout(Duration::from_millis(1));
             }
             if thread.is_finished() {
                 let _ = thread.join();
+            } else {
+                unended.push((name, thread));
             }
         }
-        self.frames.try_recv().ok()
+        unended
     }
 }

@@ -93,7 +93,7 @@ fn limits(engine: &Engine, now: Stamp) -> Vec<Limit> {
 
 fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
     let (last, id) = (&gauge.last, &gauge.last.id);
-    let view = gauge.view(now);
+    let view = gauge.drawn(gauge.view(now), now.mono);
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
     let subject = text(id.subject);
     let mut row = Limit {
@@ -113,8 +113,16 @@ fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
             .remaining
             .filter(|_| has_amount(gauge))
             .map(|level| rounded(level, id.resource)),
+        remaining_when_read: view
+            .read
+            .filter(|_| has_amount(gauge))
+            .map(|level| rounded(level, id.resource)),
+        was_reset: view.was_reset,
         remaining_ratio: if view.exhausted { Some(0.0) } else { view.remaining_ratio },
-        used_ratio: last.used_ratio.or_else(|| used_ratio(view.remaining, last.limit)),
+        used_ratio: last
+            .used_ratio
+            .filter(|_| !view.was_reset)
+            .or_else(|| used_ratio(view.remaining, last.limit)),
         reset_at: view.reset_at.map(|at| at.rfc3339().into()),
         reset_in_s: view.reset_in_s.map(to_ms),
         reset_kind: view.back.map(Back::word),

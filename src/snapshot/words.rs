@@ -35,7 +35,8 @@ impl Limit {
     #[must_use]
     pub fn is_unnamed(&self) -> bool {
         let number = self.limit.or(self.remaining).map(|Number(number)| number);
-        self.resource == Resource::Other.word() && number.or(self.used_ratio).is_none()
+        let is_told = self.was_reset || number.or(self.used_ratio).is_some();
+        self.resource == Resource::Other.word() && !is_told
     }
 }
 

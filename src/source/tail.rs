@@ -172,6 +172,13 @@ impl Tail {
         turn
     }
 
+    /// Say what no later run could find out: the last turn was taken.
+    pub fn end(&mut self, now: Stamp, deliver: &mut Deliver<'_>) {
+        for group in &mut self.groups {
+            group.end(now, &mut self.buffer, &mut self.batch, deliver);
+        }
+    }
+
     /// Look at all paths and directories on the next turn: something was
     /// created, renamed or removed, or events were lost.
     pub fn look_again(&mut self) {

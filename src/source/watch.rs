@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::tail::POLL;
@@ -36,6 +36,8 @@ pub enum Wake {
 pub struct Watcher {
     inner: Option<RecommendedWatcher>,
     bell: Receiver<()>,
+    /// Closed when nobody needs to wait any more.
+    stop: Receiver<()>,
     moved: Arc<AtomicBool>,
     /// What is watched, and which directory that was then.
     watched: BTreeMap<PathBuf, FileId>,
@@ -62,7 +64,14 @@ impl Watcher {
             Ok(inner) => (Some(inner), None),
             Err(e) => (None, Some(format!("no file events ({e}); polling instead"))),
         };
-        Watcher { inner, bell, moved, watched: BTreeMap::new(), problem, cadence: POLL }
+        let (stop, watched) = (never(), BTreeMap::new());
+        Watcher { inner, bell, stop, moved, watched, problem, cadence: POLL }
+    }
+
+    /// The same; it waits no longer once this is closed.
+    #[must_use]
+    pub fn until(self, stop: Receiver<()>) -> Watcher {
+        Watcher { stop, ..self }
     }
 
     /// Watch exactly these directories. One that was deleted and made again is
@@ -107,7 +116,11 @@ impl Watcher {
     /// Wait until something happens, but not longer than `at_most`.
     #[must_use]
     pub fn wait(&self, at_most: Duration) -> Wake {
-        let rung = self.bell.recv_timeout(at_most).is_ok();
+        let rung = select! {
+            recv(self.bell) -> rung => rung.is_ok(),
+            recv(self.stop) -> _ => false,
+            default(at_most) => false,
+        };
         match self.moved.swap(false, Ordering::AcqRel) {
             true => Wake::Moved,
             false if rung => Wake::Changed,

@@ -58,6 +58,7 @@ pub fn event(value: &Value) -> Vec<String> {
         "alert.resolved",
         "switch.tripped",
         "switch.reset",
+        "switch.obeyed",
         "limit.exhausted",
         "limit.reset",
         "source.stale",

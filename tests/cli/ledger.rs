@@ -84,6 +84,14 @@ pub fn one_call_of_openai(sandbox: &Sandbox) {
     Books::new(sandbox).spend(this_minute(), "web", "gpt-4o", 1, 1_000).write();
 }
 
+/// The same of gemini's gemini-2.5-pro.
+pub fn one_call_of_gemini(sandbox: &Sandbox) {
+    let mut books = Books::new(sandbox).spend(this_minute(), "web", "gemini-2.5-pro", 1, 1_000);
+    let gemini = books.names.intern(NameKind::Provider, "google");
+    books.commit.buckets[0].0.provider = Some(gemini);
+    books.write();
+}
+
 fn this_minute() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs() / 60).unwrap()

@@ -79,6 +79,53 @@ fn a_growing_log_raises_alerts_trips_and_ends_quietly() {
 }
 
 #[test]
+fn that_a_host_obeys_is_told_once() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let running = watch(&sandbox, &log, &["--every", "200ms"]);
+    let calls = |host: &str, how: &str| {
+        let line = format!(
+            "{{\"at\":\"{}\",\"host\":\"{host}\",\"provider\":\"openai\",\"model\":\"gpt-4o\",\"latency_ms\":1,{how}}}\n",
+            now()
+        );
+        let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+        file.write_all(line.repeat(3).as_bytes()).unwrap();
+    };
+    calls("gw-1", r#""status":200"#);
+    calls("gw-2", r#""status":200"#);
+    std::thread::sleep(Duration::from_millis(500));
+    sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
+    running.wait_for_event("switch.tripped");
+    let refused = r#""status":503,"error":{"code":"kill_switch","layer":"gateway"}"#;
+    for (host, of) in [("gw-1", "(1 of 2 hosts)"), ("gw-2", "(2 of 2 hosts)")] {
+        calls(host, refused);
+        let obeyed = running.wait_for_event("switch.obeyed");
+        assert_eq!(contract::event(&obeyed), [""; 0]);
+        assert_eq!((&obeyed["scope"], &obeyed["labels"]["host"]), (&"all".into(), &host.into()));
+        let summary = obeyed["summary"].as_str().unwrap();
+        assert!(summary.contains(host) && summary.contains(of), "{summary}");
+        calls(host, refused);
+    }
+}
+
+/// A rule may call a provider as its SDK does: what it stops is what gateways look for.
+#[test]
+fn a_rule_trips_a_provider_by_its_one_name() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let text = CONFIG.replace("trip:model", "trip:provider/google");
+    let config = sandbox.file("config.toml", text);
+    let mut command: Command = sandbox.command();
+    command.arg("--config").arg(config).args(["watch", "--ndjson", "--every", "200ms"]).arg(&log);
+    let running = Running::start(command);
+    running.follows();
+    append(&log, 30, 500);
+    assert_eq!(running.wait_for_event("switch.tripped")["scope"], "provider/gemini");
+    assert!(sandbox.path("state/kill.d/provider.gemini.kill").is_file());
+    assert!(!sandbox.path("state/kill.d/provider.google.kill").exists());
+}
+
+#[test]
 fn every_ending_signal_ends_it_with_success() {
     for signal in ["TERM", "INT"] {
         let sandbox = Sandbox::new();

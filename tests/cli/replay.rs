@@ -226,3 +226,28 @@ fn what_was_said_to_be_pending_is_said_to_be_over() {
     let events: Vec<&Value> = of_rule.map(|row| &row["event"]).collect();
     assert_eq!(events, ["alert.pending", "alert.resolved"]);
 }
+
+/// A cap that is reached before anybody had to hear of it.
+#[test]
+fn of_a_cap_that_is_spent_nothing_is_said_to_come() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("a.log", log());
+    let said = |usd: &str| {
+        let config = sandbox.file("c.toml", CONFIG.replace("usd = 3", usd));
+        let args = ["--config".as_ref(), config.as_os_str(), "replay".as_ref(), "--json".as_ref()];
+        sandbox.run(args.into_iter().chain([log.as_os_str()])).ok().lines()
+    };
+    let rows = said("usd = 0.5");
+    let of_rule: Vec<_> = rows.iter().filter(|row| row["rule"] == "spend-cap-soon").collect();
+    let kinds: Vec<&Value> = of_rule.iter().map(|row| &row["event"]).collect();
+    assert_eq!(kinds, ["alert.pending", "alert.resolved"]);
+    assert_eq!(of_rule[1]["summary"], "day: the cap is spent");
+    // Or after.
+    let rows = said("usd = 2");
+    let alerts = rows.last().unwrap()["alerts"].as_array().unwrap();
+    let alert = alerts.iter().find(|alert| alert["rule"] == "spend-cap-soon").unwrap();
+    assert_eq!(
+        (&alert["state"], &alert["summary"]),
+        (&json!("firing"), &json!("day: the cap is spent"))
+    );
+}

@@ -94,6 +94,37 @@ fn a_scope_is_written_as_gateways_know_it_and_doubted_where_no_call_was_of_it() 
     }
 }
 
+/// A provider has one name: logs, stops and rules mean the same by each way of writing it,
+/// and gateways look for a file of that name.
+#[test]
+fn a_stop_of_a_provider_is_one_however_its_name_is_written() {
+    let sandbox = Sandbox::new();
+    super::ledger::one_call_of_gemini(&sandbox);
+    let stopped = || {
+        let all = fs::read_dir(sandbox.path("state/kill.d")).unwrap();
+        let names = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".kill")).collect::<Vec<_>>()
+    };
+    for (scope, file) in [
+        ("provider/google", "provider.gemini.kill"),
+        ("provider/gcp.gemini", "provider.gemini.kill"),
+        ("model/Google/gemini-2.5-pro", "model.gemini.gemini-2.5-pro.kill"),
+        ("provider/google-vertex", "provider.vertex_ai.kill"),
+    ] {
+        let ran = sandbox.run(["switch", "trip", scope, "--reason", "x"]).ok();
+        assert_eq!(stopped(), [file], "{scope}");
+        // Vertex is a service of its own, and was not called.
+        let doubted = ran.err().contains("the ledger knows no call of");
+        assert_eq!(doubted, file.contains("vertex"), "{scope}: {}", ran.err());
+        sandbox.run(["switch", "reset", scope, "--reason", "x"]).ok();
+        assert_eq!(stopped(), [""; 0], "{scope}");
+    }
+    // What somebody made under another name is reset under that.
+    fs::write(sandbox.path("state/kill.d/provider.google.kill"), "").unwrap();
+    sandbox.run(["switch", "reset", "provider/google", "--reason", "x", "--force"]).ok();
+    assert_eq!(stopped(), [""; 0]);
+}
+
 #[test]
 fn names_of_any_kind_become_safe_file_names() {
     let sandbox = Sandbox::new();

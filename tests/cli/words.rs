@@ -192,6 +192,68 @@ fn what_is_empty_and_says_no_size_is_exhausted_until_its_reset() {
     }
 }
 
+/// One page says one thing: what a rule judged is what stands beside the limit, what is worked
+/// out is said to be, and what nobody has heard of since its reset is not full but unknown.
+#[test]
+fn a_limit_and_its_alert_are_of_one_mind() {
+    let sandbox = Sandbox::new();
+    let once = |log: String| {
+        let log = sandbox.file("gw.jsonl", log);
+        let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+        let mut seen = sandbox.once(&log);
+        (said, seen["limits"][0].take())
+    };
+    let row = |said: &str, name: &str| {
+        let start = format!("  {name}: ");
+        let row = said.lines().find(|line| line.starts_with(&start));
+        row.unwrap_or_else(|| panic!("{said}")).to_owned()
+    };
+    let openai = |seconds: u64, left: u32| {
+        let more = format!(r#""provider":"openai","model":"gpt-4o",{}"#, requests_left(left));
+        call(seconds, &more)
+    };
+    let emptied = |seconds: u64| (0..30).map(|n| openai(seconds + 29 - n, 0)).collect::<String>();
+    // Whenever this is read: the last word, while the next may follow it, or what came back.
+    let (said, _) = once(emptied(1));
+    let told = row(&said, "openai gpt-4o RPM");
+    let left = told.split(": ").nth(1).unwrap().trim_start_matches("about ");
+    let left: f64 = left.split(' ').next().unwrap().parse().unwrap();
+    let alert = format!(" limit-low openai gpt-4o RPM: left {:.0}%, ", left / 5.0);
+    assert!(left >= 50.0 || said.contains(&alert), "{alert}: {said}");
+    // Nobody called any more: what came back since is worked out.
+    let (said, seen) = once(emptied(20));
+    let told = row(&said, "openai gpt-4o RPM");
+    assert!(
+        told.contains(": about 1") && told.contains(" of 500 left, 0 when last read"),
+        "{said}"
+    );
+    assert_eq!(seen["remaining_when_read"], 0.0, "{seen}");
+    assert!(seen["remaining"].as_f64().unwrap() > 100.0, "{seen}");
+    // Its reset is past, and nothing was heard since.
+    let fixed = |reset: &str| {
+        let headers = format!(
+            r#""ratelimit-policy":"50;w=60","ratelimit-limit":"50","ratelimit-remaining":"2"{reset}"#
+        );
+        let more = format!(r#""provider":"corp","model":"m","status":200,"headers":{{{headers}}}"#);
+        call(300, &more)
+    };
+    let windowed = (fixed(r#","ratelimit-reset":"57""#), "corp RPM");
+    for (log, name) in [windowed, (openai(300, 40), "openai gpt-4o RPM")] {
+        let (said, seen) = once(log);
+        let told = row(&said, name);
+        assert!(
+            told.contains(": was reset, not heard since, ") && told.ends_with(" STALE"),
+            "{said}"
+        );
+        assert!(!told.contains("left"), "{said}");
+        assert_eq!((&seen["stale"], seen.get("remaining")), (&true.into(), None), "{seen}");
+        assert_eq!((seen.get("used_ratio"), &seen["state"]), (None, &"unknown".into()), "{seen}");
+    }
+    // Of one that said no reset, the last word stands, with its age.
+    let (said, _) = once(fixed(""));
+    assert!(row(&said, "corp RPM").contains(": 2 of 50 left, 5 min old STALE"), "{said}");
+}
+
 /// Nobody knows whose spend is the largest while some of it has no price.
 #[test]
 fn a_share_of_spend_that_nobody_knows_is_not_nothing() {

@@ -262,3 +262,43 @@ fn a_hole_before_the_first_line_hides_nothing() {
         file.write_all_at(text(truth, 30).as_bytes(), at).unwrap();
     });
 }
+
+/// Rotated, read to its end and deleted, as logrotate does with its oldest, less than a
+/// minute before the end: nobody can add to it, so nothing of it can be missing.
+#[test]
+fn what_was_read_to_its_end_and_deleted_is_not_missed_after_a_clean_end() {
+    let told_after = |end: &dyn Fn(Daemon), is_written_to: bool| {
+        let sandbox = Sandbox::new();
+        let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+        truth.log(&log, 40);
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        reach(&sandbox, &truth);
+        let rotated = sandbox.path("gw.log.1");
+        fs::rename(&log, &rotated).unwrap();
+        let mut writer = OpenOptions::new().append(true).open(&rotated).unwrap();
+        truth.log(&rotated, 2);
+        truth.log(&log, 3);
+        reach(&sandbox, &truth);
+        // A clock of files goes by ticks.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        fs::remove_file(&rotated).unwrap();
+        if is_written_to {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            writer.write_all(text(&mut truth, 1).as_bytes()).unwrap();
+        }
+        reach(&sandbox, &truth);
+        end(daemon);
+        truth.log(&log, 2);
+        let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+        status_until(&sandbox, "live", |status| status["sources"][0]["state"] == "live");
+        let seen = reach(&sandbox, &truth);
+        assert_eq!(seen["totals"]["duplicates"], 0, "{seen:#}");
+        daemon.stop();
+        findings(&seen).iter().any(|found| *found == "rotated_gone")
+    };
+    let stop = |daemon: Daemon| drop(daemon.stop());
+    assert!(!told_after(&stop, false), "all of it was read");
+    // Who still wrote to it may do so after the end.
+    assert!(told_after(&stop, true), "more may have come");
+    assert!(told_after(&Daemon::kill, false), "nobody said that it was done");
+}

@@ -465,6 +465,18 @@ impl Followed {
         file.metadata().is_ok_and(|meta| meta.nlink() == 0)
     }
 
+    /// Whether it was deleted and all of it was read, and nobody has written to it since it
+    /// lost its last name. Who still does shows in its times: a change of names is no write.
+    pub fn is_done_with(&self) -> bool {
+        let is_read = self.readable() && self.scanned == self.size && self.pending() == 0;
+        let Some(file) = self.file.as_ref().filter(|_| is_read) else { return false };
+        file.metadata().is_ok_and(|meta| {
+            meta.nlink() == 0
+                && meta.len() == self.scanned
+                && time_of(&meta) < (meta.ctime(), meta.ctime_nsec())
+        })
+    }
+
     /// Whether it takes one of the handles that a process may have.
     pub fn is_open(&self) -> bool {
         self.file.is_some()

@@ -217,6 +217,29 @@ impl Group {
         turn
     }
 
+    /// The end of this run. Of what was deleted and read no later one could tell that nothing
+    /// was added to it, so it is said now.
+    pub fn end(
+        &mut self,
+        now: Stamp,
+        buffer: &mut Buffer,
+        batch: &mut Batch,
+        deliver: &mut Deliver<'_>,
+    ) {
+        if self.keep == Keep::Nothing || !self.files.open().any(Followed::is_done_with) {
+            return;
+        }
+        let out = Outlet::new(self.id, &mut self.counters, batch, deliver);
+        let mut out = out.keeping(&self.keep);
+        // With what is gone goes what is there in its place.
+        self.files.contents_mut().for_each(|content| content.save(&mut out));
+        for file in self.files.open_mut().filter(|file| file.is_done_with()) {
+            file.finish(now, buffer, &mut out);
+        }
+        self.files.count_into(&mut out.counters.totals);
+        out.flush();
+    }
+
     /// All files.
     pub fn open_files(&self) -> impl Iterator<Item = &Followed> {
         self.files.open()

@@ -173,6 +173,8 @@ fn limit_facts(limit: &Limit, elapsed_s: f64) -> Vec<Fact> {
         .maybe("label", limit.label.as_ref())
         .number("size", limit.limit)
         .number("left", limit.remaining)
+        .number("when last read", limit.remaining_when_read)
+        .maybe("left", limit.was_reset.then_some("not known: it was reset, and not heard of since"))
         .ratio("used", limit.used_ratio)
         .maybe("provider says", limit.status)
         .maybe("exhausted", limit.exhausted.then_some(by))

@@ -124,7 +124,8 @@ fn left_ratio(limit: &Limit) -> Option<f64> {
 }
 
 fn left_text(limit: &Limit, ratio: Option<f64>) -> String {
-    let estimate = if limit.source == "estimate" { "~" } else { "" };
+    let is_worked_out = limit.source == "estimate" || limit.remaining_when_read.is_some();
+    let estimate = if is_worked_out { "~" } else { "" };
     match (ratio, limit.remaining) {
         (Some(ratio), _) => format!("{estimate}{}", fmt::percent(ratio)),
         (None, Some(Number(remaining))) => format!("{estimate}{}", fmt::count(remaining)),
@@ -137,6 +138,7 @@ fn reset_text(limit: &Limit, elapsed_s: f64) -> String {
         Some(seconds) if seconds <= elapsed_s && is_full(limit) => "full".into(),
         Some(seconds) => fmt::span(seconds - elapsed_s),
         None if limit.resource == "concurrency" => ABSENT.into(),
+        None if limit.was_reset => "past".into(),
         None => UNKNOWN.into(),
     }
 }
