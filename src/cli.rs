@@ -5,6 +5,7 @@
 
 mod args;
 mod audit;
+mod behind;
 mod config;
 mod drill;
 mod env;

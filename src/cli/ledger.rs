@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::args::{Ledger as Command, Prune};
+use super::behind::Behind;
 use super::env::host_name;
 use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish, say};
@@ -33,13 +34,17 @@ pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// The ledger of the state directory, for reading. What may be missing in it is said.
-pub fn open(context: &Context) -> Result<Reader, Failure> {
+/// The ledger of the state directory, for reading. What may be missing in it is said,
+/// and answered where it is what a running tripline knows.
+pub fn open(context: &Context) -> Result<(Reader, Option<Behind>), Failure> {
     let dir = context.ledger_dir();
+    let behind = Behind::of(context);
+    behind.iter().for_each(Behind::say);
     for file in lying_aside(&dir) {
         say(&format!("tripline: {}", set_aside_in_words(&file)));
     }
-    Reader::open(&dir).map_err(|error| refused(&error))
+    let reader = Reader::open(&dir).map_err(|error| refused(&error))?;
+    Ok((reader, behind))
 }
 
 /// Now, and where days begin.
@@ -72,7 +77,7 @@ pub fn refused(error: &LedgerError) -> Failure {
 }
 
 fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
-    let reader = open(context)?;
+    let (reader, behind) = open(context)?;
     let moment = reader.moment().map_err(|error| refused(&error))?;
     let here = here(context);
     let known = || Ok((reader.size()?, reader.totals()?, reader.refused()?, reader.sources()?));
@@ -82,7 +87,12 @@ fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let mut out = Out::new();
     let path = context.ledger_dir().join(LEDGER_FILE).display().to_string();
     let printed = if as_json {
-        out.json(&show_json(&path, &size, (&totals, apart), &sources, &days))
+        let mut shown = show_json(&path, &size, (&totals, apart), &sources, &days);
+        let fields = shown.as_object_mut().into_iter();
+        fields.for_each(|fields| {
+            fields.extend(behind.iter().map(|behind| ("behind".to_owned(), behind.json())));
+        });
+        out.json(&shown)
     } else {
         show_text(&mut out, context, &here, (&path, &size), (&totals, apart), &days)
     };
@@ -242,7 +252,7 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
 }
 
 fn verify(context: &Context) -> Result<(), Failure> {
-    let reader = open(context)?;
+    let (reader, _) = open(context)?;
     let moment = reader.moment().map_err(|error| refused(&error))?;
     let wrong = reader.verify().map_err(|error| refused(&error))?;
     if wrong.is_empty() {

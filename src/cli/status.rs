@@ -81,7 +81,7 @@ fn running(context: &Context) -> Result<Asked, Failure> {
 }
 
 /// Whether both lead to the same directory.
-fn is_same(one: &Path, other: &Path) -> bool {
+pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     one == other || real(one) == real(other)
 }

@@ -1,0 +1,77 @@
+//! What other commands and the journal say while a run keeps the ledger.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::calls::Truth;
+use super::daemon::{Daemon, kept, serve, status, status_until};
+use super::known::finding;
+use super::sandbox::{PATIENCE, Running, Sandbox, until};
+
+/// `serve` whose standard error goes to a file, as that of a service goes to a journal.
+fn serve_into(sandbox: &Sandbox, config: &str, logs: &[&Path], file: &Path) -> Daemon {
+    let mut command = serve(sandbox, config, logs);
+    command.stderr(Stdio::from(fs::File::create(file).unwrap()));
+    let daemon = Daemon::spawn_quiet(command);
+    until("it serves", || fs::read_to_string(file).unwrap().contains("serving; socket "));
+    daemon
+}
+
+/// A lock of another program on the ledger.
+fn locked(sandbox: &Sandbox) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(sandbox.path("state/ledger.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other
+}
+
+/// Damage all of a ledger but its first page.
+fn damage(ledger: &Path) {
+    let mut file = fs::OpenOptions::new().write(true).open(ledger).unwrap();
+    let size = usize::try_from(file.metadata().unwrap().len()).unwrap();
+    file.seek(SeekFrom::Start(4096)).unwrap();
+    file.write_all(&vec![0xa5; size - 4096]).unwrap();
+}
+
+#[test]
+fn sums_of_a_ledger_that_is_behind_are_not_given_without_a_word() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    truth.log(&log, 50);
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    for args in [&["report"][..], &["ledger", "show"], &["ledger", "verify"]] {
+        let ran = sandbox.run(args).ok();
+        assert_eq!(ran.err(), "", "{args:?}: nothing is wrong");
+    }
+    assert!(sandbox.run(["report", "--json"]).ok().json().get("behind").is_none());
+    let other = locked(&sandbox);
+    truth.log(&log, 50);
+    let late = |status: &Value| truth.is(status) && status["ledger"]["state"] == "behind";
+    status_until(&sandbox, "the ledger is behind", late);
+    let who = format!(
+        "a running tripline (process {}) knows more: the ledger is behind by ",
+        daemon.pid()
+    );
+    for args in [&["report"][..], &["ledger", "show"], &["ledger", "verify"], &["ledger", "export"]]
+    {
+        sandbox.run(args).ok().says(&who);
+    }
+    for args in [&["report", "--json"][..], &["ledger", "show", "--json"]] {
+        let json = sandbox.run(args).ok().says(&who).json();
+        assert_eq!(json["behind"]["pid"], daemon.pid(), "{json:#}");
+        assert!(json["behind"]["behind_s"].is_number(), "{json:#}");
+        assert!(json["behind"]["problem"].as_str().unwrap().contains("busy"), "{json:#}");
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    assert_eq!(sandbox.run(["report"]).ok().err(), "");
+    daemon.stop();
+    // Without an answer only what is known is said.
+    assert_eq!(sandbox.run(["report"]).ok().err(), "");
+}
