@@ -185,13 +185,13 @@ fn show_text(
     out.line("")?;
     let zone = spend::zone_name(context);
     let sheet = Sheet::of(days.iter().map(|(_, sum)| sum).chain([totals]));
-    out.line(&sheet.head(&format!("DAY ({zone})")))?;
+    out.line(&sheet.head(&[format!("DAY ({zone})")]))?;
     for (day, sum) in days {
         let date = here.written(day.from);
-        let date = date.split(' ').next().unwrap_or_default();
-        out.line(&sheet.row(date, sum))?;
+        let date = date.split(' ').next().unwrap_or_default().to_owned();
+        out.line(&sheet.row(&[date], sum))?;
     }
-    out.line(&sheet.row("ever", totals))?;
+    out.line(&sheet.row(&["ever".to_owned()], totals))?;
     match apart {
         0 => Ok(()),
         1 => out.line("1 sum does not fit and is in no total: see the table `refused`"),

@@ -8,7 +8,7 @@ use super::args::{Export, Report};
 use super::behind::Behind;
 use super::failure::{Failure, Kind};
 use super::ledger::{here, open, refused};
-use super::out::{Ended, Out, finish, say};
+use super::out::{Ended, Out, columns, finish, say};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
@@ -264,14 +264,19 @@ fn table(
     out.line("")?;
     let head: Vec<String> = by.iter().map(|by| by.word().to_uppercase()).collect();
     let total = total(rows);
+    let name = |who: &Who, by: &Dimension| {
+        let name = who.get(*by).map_or("-", |name| name);
+        printable(name).into_owned()
+    };
+    let named = rows.iter().map(|(who, _)| by.iter().map(|by| name(who, by)).collect());
+    let named: Vec<Vec<String>> = named.collect();
     let sheet = Sheet::of(rows.iter().map(|(_, sum)| sum).chain([&total]));
-    out.line(&sheet.head(&head.join(" / ")))?;
-    for (who, sum) in rows {
-        let name = |by: &Dimension| who.get(*by).map_or("-", |name| name).to_owned();
-        let names: Vec<String> = by.iter().map(name).collect();
-        out.line(&sheet.row(&names.join(" / "), sum))?;
+    let sheet = sheet.naming(&head, &named, columns());
+    out.line(&sheet.head(&head))?;
+    for (names, (_, sum)) in named.iter().zip(rows) {
+        out.line(&sheet.row(names, sum))?;
     }
-    out.line(&sheet.row("total", &total))
+    out.line(&sheet.row(&["total".to_owned()], &total))
 }
 
 fn total(rows: &[(Who, Bucket)]) -> Bucket {

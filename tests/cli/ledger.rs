@@ -111,7 +111,7 @@ fn a_report_is_sorted_by_cost_and_fits_eighty_columns() {
         .spend(MARCH, "prod-web", "gpt-4o", 1200, 1_234_567_891_234)
         .spend(MARCH + 5, "prod-web", "o3", 30, 2_000_000_000)
         .spend(MARCH, "batch", "gpt-4o", 7, 1_000)
-        .spend(MARCH, "a-key-with-a-very-long-name-that-nobody-can-read", "gpt-4o", 1, 70_000_000)
+        .spend(MARCH, "a-key-with-a-long-name", "gpt-4o", 1, 70_000_000)
         .unknown(MARCH, "old", 5)
         .write();
     let day = ["--from", "2026-03-28", "--to", "2026-03-28"];
@@ -121,17 +121,38 @@ Spend from 2026-03-28 00:00 to 2026-03-29 00:00 (UTC)
 
 KEY                       REQUESTS      IN     OUT             USD  UNPR  FAIL
 prod-web                     1,230    123k   12.3k 1,236.567891234    0%   10%
-a-key-with-a-very-long…          1     100      10     0.070000000    0%    0%
+a-key-with-a-long-name           1     100      10     0.070000000    0%    0%
 batch                            7     700      70     0.000001000    0%    0%
 old                              5       ?       ?               ?  100%    0%
 total                        1,243    123k   12.3k 1,236.637892234   <1%   10%
 ";
     assert_eq!(report, expected);
     assert!(report.lines().all(|line| line.chars().count() <= 80));
-    let both = sandbox.run(["report", "--by", "key,model"].iter().chain(&day)).ok().out();
-    assert!(both.contains("KEY / MODEL") && both.contains("prod-web / o3"), "{both}");
     let none = sandbox.run(["report", "--from", "2025-01-01", "--to", "2025-01-01"]).ok().out();
     assert!(none.contains("nothing was counted"), "{none}");
+}
+
+/// A column for each name, and nothing is cut where no terminal asks for it.
+#[test]
+fn rows_of_several_names_are_told_apart() {
+    let sandbox = Sandbox::new();
+    let key = "prod-web-eu-central-1-checkout-service-of-the-shop";
+    Books::new(&sandbox)
+        .spend(MARCH, key, "gpt-4o", 3, 3_000_000_000)
+        .spend(MARCH, key, "gpt-4o-mini-2024-07-18", 2, 2_000_000_000)
+        .spend(MARCH, key, "o3", 1, 1_000_000_000)
+        .write();
+    let day = ["--from", "2026-03-28", "--to", "2026-03-28"];
+    let both = sandbox.run(["report", "--by", "key,model"].iter().chain(&day)).ok().out();
+    let names = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let table: Vec<String> = both.lines().skip(2).map(names).collect();
+    let row = |model: &str| format!("{key} {model}");
+    let rows = [row("gpt-4o"), row("gpt-4o-mini-2024-07-18"), row("o3")];
+    assert_eq!(table[..4], [&["KEY MODEL".to_owned()], &rows[..]].concat(), "{both}");
+    let column = |line: &str, what: &str| line.find(what);
+    let lines: Vec<&str> = both.lines().skip(2).collect();
+    assert_eq!(column(lines[0], "MODEL"), column(lines[3], "o3"), "{both}");
+    assert!(lines[4].starts_with("total  ") && lines[4].contains(" 6 "), "{both}");
 }
 
 /// As everywhere: a share of the answered calls, for what was refused costs nothing.
