@@ -75,3 +75,37 @@ fn sums_of_a_ledger_that_is_behind_are_not_given_without_a_word() {
     // Without an answer only what is known is said.
     assert_eq!(sandbox.run(["report"]).ok().err(), "");
 }
+
+#[test]
+fn who_keeps_the_ledger_and_answers_nobody_is_named() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 5);
+    let text = format!("[[source]]\nname = \"gw\"\npaths = [{:?}]\n", log.to_str().unwrap());
+    let config = sandbox.file("config.toml", text);
+    let mut command = sandbox.command();
+    command.arg("--config").arg(&config).args(["watch", "--every", "50ms"]);
+    let watch = Running::start(command);
+    watch.wait_for("all is kept", |line| {
+        line["ledger"]["state"] == "ok"
+            && line["ledger"].get("behind_s").is_none()
+            && line["totals"]["requests"] == 5
+    });
+    let lock: Value =
+        serde_json::from_slice(&fs::read(sandbox.path("state/ledger.lock")).unwrap()).unwrap();
+    let seen = status(&sandbox);
+    let who = format!("process {}", lock["pid"]);
+    let verdict = seen["verdict"].as_str().unwrap();
+    assert!(verdict.contains(&who) && verdict.contains("keeps the ledger"), "{verdict}");
+    assert!(verdict.contains("tripline serve"), "{verdict}");
+    assert!(!verdict.contains("nothing is known since"), "{verdict}");
+    assert_eq!(seen["sources"][0]["state"], "not_asked", "{seen:#}");
+    let human = sandbox.run(["status"]).ok().out();
+    assert!(human.contains(&format!("from     the ledger, which {who} keeps")), "{human}");
+    assert!(!human.contains("not_running") && !human.contains("no `serve` runs"), "{human}");
+    drop(watch);
+    // Its note stays in the lock file, and says nothing any more.
+    let seen = status(&sandbox);
+    assert_eq!(seen["sources"][0]["state"], "not_running");
+    assert!(seen["verdict"].as_str().unwrap().contains("o `serve` runs"), "{seen:#}");
+}
