@@ -12,6 +12,7 @@ mod env;
 mod explain;
 mod failure;
 mod formats;
+mod journal;
 mod ledger;
 mod live;
 mod observation;

@@ -6,6 +6,7 @@ use crossbeam_channel::{never, select, tick};
 
 use super::args::Serve;
 use super::failure::{Failure, Kind};
+use super::journal::Journal;
 use super::live::{begin, catch};
 use super::out::say;
 use super::setup::Context;
@@ -71,6 +72,7 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
     };
     let looks = tick(LOOK);
     let observer = running.observer();
+    let mut journal = Journal::default();
     let tell = |what: fn(&Notifier)| notifier.iter().for_each(what);
     tell(Notifier::ready);
     loop {
@@ -84,9 +86,13 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
             recv(alive) -> _ => if works(&observer) && running.readers_are_alive() {
                 tell(Notifier::alive);
             },
-            recv(looks) -> _ => if !running.engine_is_alive() {
-                return Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
-                    .hint("what was tripped stays tripped; nothing else was lost"));
+            recv(looks) -> _ => {
+                if !running.engine_is_alive() {
+                    return Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
+                        .hint("what was tripped stays tripped; nothing else was lost"));
+                }
+                let news = observer.newest().map(|snapshot| journal.news(&snapshot));
+                news.into_iter().flatten().for_each(|line| say(&format!("tripline: {line}")));
             },
         }
     }

@@ -109,3 +109,41 @@ fn who_keeps_the_ledger_and_answers_nobody_is_named() {
     assert_eq!(seen["sources"][0]["state"], "not_running");
     assert!(seen["verdict"].as_str().unwrap().contains("o `serve` runs"), "{seen:#}");
 }
+
+#[test]
+fn the_journal_is_told_of_each_change_once() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 10);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    daemon.stop();
+    damage(&sandbox.path("state/ledger.db"));
+    let journal = sandbox.path("journal");
+    let said = |what: &str| fs::read_to_string(&journal).unwrap().matches(what).count();
+    let bad = sandbox.path("bad.log");
+    symlink("/dev/null", &bad).unwrap();
+    let daemon = serve_into(&sandbox, "", &[&log, &bad], &journal);
+    until("the damage is said", || {
+        said("tripline: CRITICAL: the ledger was damaged and a new one begun") == 1
+    });
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    let other = locked(&sandbox);
+    truth.log(&log, 10);
+    until("it is behind", || said("tripline: the ledger is behind: ") == 1);
+    // It stays behind for some looks, and nothing more is said.
+    status_until(&sandbox, "behind for long", |status| {
+        status["ledger"]["behind_s"].as_f64().is_some_and(|behind_s| behind_s > 3.5)
+    });
+    other.execute_batch("ROLLBACK").unwrap();
+    until("it caught up", || said("tripline: the ledger has caught up") == 1);
+    assert_eq!(said("the ledger is behind"), 1, "{}", fs::read_to_string(&journal).unwrap());
+    // What can't be read from the start on, until it is gone.
+    until("the source is said", || said("tripline: source ") == 1);
+    fs::remove_file(&bad).unwrap();
+    until("it is over", || said(": in order again") == 1);
+    daemon.stop();
+    let all = fs::read_to_string(&journal).unwrap();
+    assert!(all.lines().all(|line| line.starts_with("tripline: ")), "{all}");
+    assert!(all.lines().count() < 10, "{all}");
+}
