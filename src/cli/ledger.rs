@@ -69,7 +69,9 @@ pub fn refused(error: &LedgerError) -> Failure {
         LedgerError::Missing { .. } => failure
             .hint("it is made by the first run that keeps spend; --state DIR looks elsewhere"),
         LedgerError::Corrupt { .. } => {
-            failure.hint("the next run sets it aside and reads the logs that still exist again")
+            failure
+            .hint("if a tripline runs here, do not restart it: what it has in memory is right; save `tripline status --json` first")
+            .hint("the next start sets it aside and reads the logs that still exist again")
         }
         LedgerError::NetworkFs { .. } => failure.hint("name a local directory with --state DIR"),
         _ => failure,

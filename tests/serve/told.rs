@@ -147,3 +147,35 @@ fn the_journal_is_told_of_each_change_once() {
     assert!(all.lines().all(|line| line.starts_with("tripline: ")), "{all}");
     assert!(all.lines().count() < 10, "{all}");
 }
+
+#[test]
+fn a_ledger_damaged_while_it_is_kept_is_critical_and_nobody_is_invited_to_restart() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    truth.log(&log, 50);
+    status_until(&sandbox, "kept", |status| truth.is(status) && kept(status));
+    let ledger = sandbox.path("state/ledger.db");
+    // Without a write-ahead log nothing of it is elsewhere.
+    let other = rusqlite::Connection::open(&ledger).unwrap();
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(other);
+    damage(&ledger);
+    truth.log(&log, 50);
+    let seen = status_until(&sandbox, "it is said", |status| {
+        truth.is(status) && status["state"] == "critical"
+    });
+    let found = finding(&seen, "ledger_broken").expect("it is found");
+    assert_eq!(found["severity"], "critical");
+    let text = found["text"].as_str().unwrap();
+    for part in
+        ["is damaged", "do not restart", "what is in memory is right", "tripline status --json"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let verdict = seen["verdict"].as_str().unwrap();
+    assert!(verdict.contains("damaged"), "{verdict}");
+    let report = sandbox.run(["report"]);
+    assert!(report.err().contains("do not restart it"), "{}", report.err());
+    drop(daemon);
+}
