@@ -15,6 +15,7 @@ use super::setup::Context;
 use super::sheet::Sheet;
 use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
+use crate::engine::counted;
 use crate::ledger::{
     Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size, lying_aside,
 };
@@ -23,6 +24,9 @@ use crate::text::printable;
 
 /// Days that `show` lists.
 const DAYS: u64 = 14;
+
+/// What is wrong with a damaged ledger, as far as it is said.
+const SHOWN: usize = 5;
 
 /// Run it.
 pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
@@ -220,11 +224,11 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
         return Err(Failure::new(Kind::Usage, message)
             .hint("--older-than takes an age (90d) or the first day that stays"));
     }
-    let counted = counted_from(context, &here);
-    if before > counted && !args.force {
+    let counts = counted_from(context, &here);
+    if before > counts && !args.force {
         let message = format!(
             "spend since {} would be cut, up to {}, and caps may count it",
-            here.written(counted),
+            here.written(counts),
             here.written(before)
         );
         return Err(Failure::new(Kind::Refused, message)
@@ -240,12 +244,16 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
             break;
         }
     }
+    // Days are kept as those of UTC: the border is one of theirs.
+    let size = ledger.reader().and_then(Reader::size).map_err(|error| refused(&error))?;
+    let border = size.pruned.map_or(before, |(border, _)| border);
     let mut out = Out::new();
     let printed = out.line(&format!(
-        "removed {} days of a series from before {} ({} requests, {}) and {} events; the totals stay, and \
-         the file uses the space again",
-        removed.days,
-        here.written(before),
+        "removed {}, each of a day and a combination of names, from before {} ({}) \
+         ({} requests, {}) and {} events; the totals stay, and the file uses the space again",
+        counted(removed.days, "row"),
+        here.written(border),
+        spend::zone_name(context),
         removed.sums.requests,
         removed.sums.cost.exact(),
         removed.events
@@ -269,8 +277,12 @@ fn verify(context: &Context) -> Result<(), Failure> {
         ));
         return finish(out, printed);
     }
-    let failure = Failure::new(Kind::Failed, "the ledger is damaged");
-    Err(wrong.iter().fold(failure, Failure::hint))
+    let path = context.ledger_dir().join(LEDGER_FILE);
+    let mut what = wrong.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if wrong.len() > SHOWN {
+        what += &format!("; and {} more", wrong.len() - SHOWN);
+    }
+    Err(refused(&LedgerError::Corrupt { path, what }))
 }
 
 fn writer(context: &Context, now: Wall) -> Result<Ledger, Failure> {

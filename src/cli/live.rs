@@ -133,7 +133,7 @@ pub(super) fn begin(
         && let Err(error) = salt::keep(&ledger.dir, &ledger.host)
     {
         let dir = ledger.dir.display();
-        say(&format!("keys will look new if this host is renamed: cannot write to {dir}: {error}"));
+        say(&format!("tripline: keys will look new if this host is renamed: cannot write to {dir}: {error}"));
     }
     let setup = Setup {
         sources,

@@ -163,6 +163,7 @@ pub fn kept(snapshot: &Snapshot, age_s: Option<f64>, keeper: Option<u32>) -> (St
     parts.extend(found(snapshot));
     let state = if parts.is_empty() { State::Unknown } else { State::Critical };
     let age = match age_s {
+        None if snapshot.totals.requests > 0 => "of its calls only the totals are kept".to_owned(),
         None => "no call was kept".to_owned(),
         Some(s) if s < 60.0 => "the newest call kept is less than a minute old".to_owned(),
         Some(s) => format!("the newest call kept is {} old", span(s)),

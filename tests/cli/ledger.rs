@@ -406,7 +406,7 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
         .write();
     sandbox.run(["ledger", "prune", "--older-than", "90d", "--read-only"]).exits(77);
     let said = sandbox.run(["ledger", "prune", "--older-than", "90d"]).ok().out();
-    assert!(said.contains("removed 1 days") && said.contains("5 requests, $5.00"), "{said}");
+    assert!(said.contains("removed 1 row,") && said.contains("5 requests, $5.00"), "{said}");
     let shown = sandbox.run(["ledger", "show", "--json"]).ok().json();
     assert_eq!(shown["totals"]["requests"], 8);
     assert_eq!(shown["days"].as_array().unwrap().len(), 1);
@@ -472,7 +472,7 @@ fn a_ledger_in_use_can_be_read_and_not_pruned() {
 }
 
 #[test]
-fn verify_tells_what_is_wrong_and_ends_with_one() {
+fn verify_tells_what_is_wrong_and_what_to_do() {
     let sandbox = Sandbox::new();
     Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
     let sound = sandbox.run(["ledger", "verify"]).ok().out();
@@ -480,9 +480,55 @@ fn verify_tells_what_is_wrong_and_ends_with_one() {
     let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
     db.execute("UPDATE day SET cost_nano_usd = cost_nano_usd - 1", []).unwrap();
     drop(db);
-    let wrong = sandbox.run(["ledger", "verify"]).exits(1);
+    let wrong = sandbox.run(["ledger", "verify"]).exits(65);
     let wrong = wrong.says("cost: the total is $3.00, the parts add up to $2.999999999");
     wrong.says("1 rows by day are not the sum of those by quarter");
     std::fs::write(sandbox.state().join(LEDGER_FILE), b"no database at all, just text").unwrap();
     sandbox.run(["ledger", "show"]).exits(65).says("damaged").says("reads the logs");
+}
+
+/// Why a ledger can't be opened is said, and which one once.
+#[test]
+fn a_ledger_that_can_not_be_opened_is_named_once() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.state().join(LEDGER_FILE);
+    std::fs::create_dir_all(&path).unwrap();
+    let said = sandbox.run(["ledger", "show"]).exits(1).err();
+    assert_eq!(said.matches(path.to_str().unwrap()).count(), 1, "{said}");
+    if rustix::process::geteuid().is_root() {
+        super::need::skipped("root may read everything");
+        return;
+    }
+    std::fs::remove_dir(&path).unwrap();
+    Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    let said = sandbox.run(["ledger", "show"]).exits(1).says("ermission denied").err();
+    assert_eq!(said.matches(path.to_str().unwrap()).count(), 1, "{said}");
+}
+
+/// Days are kept as those of UTC, and all commands say of a border the same.
+#[test]
+fn what_was_pruned_is_said_in_one_time_zone() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH, "k", "m", 3, 3_000_000_000)
+        .spend(MARCH + 1440, "k", "m", 2, 2_000_000_000)
+        .spend(MARCH + 2880, "k", "m", 1, 1_000_000_000)
+        .write();
+    let config = sandbox.file("c.toml", "timezone = \"America/Los_Angeles\"\n");
+    let run = |args: &[&str]| {
+        let config = ["--config", config.to_str().unwrap()];
+        sandbox.run(args.iter().chain(&config)).ok()
+    };
+    let pruned = run(&["ledger", "prune", "--older-than", "2026-03-29"]).out();
+    let says = "removed 1 row, each of a day and a combination of names, from before 2026-03-28 17:00 \
+                (America/Los_Angeles) (3 requests, $3.00) and 0 events";
+    assert!(pruned.starts_with(says), "{pruned}");
+    let shown = run(&["ledger", "show"]).out();
+    assert!(shown.contains("counted before 2026-03-28 17:00 was pruned"), "{shown}");
+    // Of calls of which no minute is left, the totals are still known.
+    run(&["ledger", "prune", "--older-than", "2026-04-02"]);
+    let status = run(&["status"]).out();
+    assert!(status.contains("of its calls only the totals are kept"), "{status}");
+    assert!(status.contains("totals   6 calls"), "{status}");
 }
