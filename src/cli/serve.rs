@@ -7,7 +7,7 @@ use crossbeam_channel::{never, select, tick};
 use super::args::Serve;
 use super::failure::{Failure, Kind};
 use super::journal::Journal;
-use super::live::{begin, catch};
+use super::live::{begin, catch, say_counted_twice};
 use super::out::say;
 use super::setup::Context;
 use crate::daemon::{self, Notifier, Server, Sign, SocketError};
@@ -42,6 +42,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let ledger = context.ledger().map(|ledger| format!(", ledger in {}", ledger.dir.display()));
     let ledger = ledger.unwrap_or_default();
     say(&format!("tripline: serving; socket {}{ledger}", path.display()));
+    say_counted_twice(context, &args.paths);
     let ended = watch(context, &running, &signals);
     // Before the ledger is let go of: what stands there from then on is another's.
     drop((server, sign));

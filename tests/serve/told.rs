@@ -179,3 +179,26 @@ fn a_ledger_damaged_while_it_is_kept_is_critical_and_nobody_is_invited_to_restar
     assert!(report.err().contains("do not restart it"), "{}", report.err());
     drop(daemon);
 }
+
+#[test]
+fn files_that_two_sources_count_are_said_at_the_start_too() {
+    let sandbox = Sandbox::new();
+    let log: PathBuf = sandbox.file("gw.log", "");
+    let dir = sandbox.path("").display().to_string();
+    let config = format!(
+        "[[source]]\nname = \"a\"\npaths = [\"{dir}/gw.log\"]\n[[source]]\nname = \"b\"\npaths = [\"{dir}/*.log\"]\n"
+    );
+    let mut command = serve(&sandbox, &config, &[]);
+    let journal = sandbox.path("journal");
+    command.stderr(Stdio::from(fs::File::create(&journal).unwrap()));
+    let daemon = Daemon::spawn_quiet(command);
+    let said = || fs::read_to_string(&journal).unwrap();
+    until("it is said", || said().contains("source 'a' counts it too"));
+    let said = said();
+    assert!(
+        said.contains("tripline: warning: source 'b': ") && said.contains("count twice"),
+        "{said}"
+    );
+    assert!(said.contains(log.to_str().unwrap()), "{said}");
+    daemon.stop();
+}
