@@ -5,12 +5,14 @@
 
 mod args;
 mod audit;
+mod behind;
 mod config;
 mod drill;
 mod env;
 mod explain;
 mod failure;
 mod formats;
+mod journal;
 mod ledger;
 mod live;
 mod observation;

@@ -30,7 +30,7 @@ pub use checkpoints::Place;
 pub use commit::{Committed, Ledger, Opened, Setup};
 pub use error::LedgerError;
 pub use file::LEDGER_FILE;
-pub use lock::{Holder, LOCK_FILE};
+pub use lock::{Holder, LOCK_FILE, holder};
 pub use prune::{Aged, Pruned};
 pub use read::{Kept, KeptFinding, Moment, Reader, Size};
 pub use replaceable::KeptCall;

@@ -40,7 +40,7 @@ fn missing(config: &Config) -> impl Iterator<Item = String> {
 
 /// Files that two sources count. That may be meant, for one line can hold two calls, but
 /// it is how spend is doubled.
-fn counted_twice(config: &Config) -> impl Iterator<Item = String> {
+pub fn counted_twice(config: &Config) -> impl Iterator<Item = String> {
     let mut first: BTreeMap<PathBuf, &str> = BTreeMap::new();
     let counting = config.sources.iter().filter(|source| source.count && !source.is_stdin());
     counting.filter_map(move |source| {

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::args::{Ledger as Command, Prune};
+use super::behind::Behind;
 use super::env::host_name;
 use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish, say};
@@ -14,6 +15,7 @@ use super::setup::Context;
 use super::sheet::Sheet;
 use super::spend::{self, fields};
 use crate::domain::{Bucket, Names, SourceCounters, Wall};
+use crate::engine::counted;
 use crate::ledger::{
     Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size, lying_aside,
 };
@@ -22,6 +24,9 @@ use crate::text::printable;
 
 /// Days that `show` lists.
 const DAYS: u64 = 14;
+
+/// What is wrong with a damaged ledger, as far as it is said.
+const SHOWN: usize = 5;
 
 /// Run it.
 pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
@@ -33,13 +38,17 @@ pub fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// The ledger of the state directory, for reading. What may be missing in it is said.
-pub fn open(context: &Context) -> Result<Reader, Failure> {
+/// The ledger of the state directory, for reading. What may be missing in it is said,
+/// and answered where it is what a running tripline knows.
+pub fn open(context: &Context) -> Result<(Reader, Option<Behind>), Failure> {
     let dir = context.ledger_dir();
+    let behind = Behind::of(context);
+    behind.iter().for_each(Behind::say);
     for file in lying_aside(&dir) {
         say(&format!("tripline: {}", set_aside_in_words(&file)));
     }
-    Reader::open(&dir).map_err(|error| refused(&error))
+    let reader = Reader::open(&dir).map_err(|error| refused(&error))?;
+    Ok((reader, behind))
 }
 
 /// Now, and where days begin.
@@ -64,7 +73,9 @@ pub fn refused(error: &LedgerError) -> Failure {
         LedgerError::Missing { .. } => failure
             .hint("it is made by the first run that keeps spend; --state DIR looks elsewhere"),
         LedgerError::Corrupt { .. } => {
-            failure.hint("the next run sets it aside and reads the logs that still exist again")
+            failure
+            .hint("if a tripline runs here, do not restart it: what it has in memory is right; save `tripline status --json` first")
+            .hint("the next start sets it aside and reads the logs that still exist again")
         }
         LedgerError::NetworkFs { .. } => failure.hint("name a local directory with --state DIR"),
         _ => failure,
@@ -72,7 +83,7 @@ pub fn refused(error: &LedgerError) -> Failure {
 }
 
 fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
-    let reader = open(context)?;
+    let (reader, behind) = open(context)?;
     let moment = reader.moment().map_err(|error| refused(&error))?;
     let here = here(context);
     let known = || Ok((reader.size()?, reader.totals()?, reader.refused()?, reader.sources()?));
@@ -82,7 +93,12 @@ fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let mut out = Out::new();
     let path = context.ledger_dir().join(LEDGER_FILE).display().to_string();
     let printed = if as_json {
-        out.json(&show_json(&path, &size, (&totals, apart), &sources, &days))
+        let mut shown = show_json(&path, &size, (&totals, apart), &sources, &days);
+        let fields = shown.as_object_mut().into_iter();
+        fields.for_each(|fields| {
+            fields.extend(behind.iter().map(|behind| ("behind".to_owned(), behind.json())));
+        });
+        out.json(&shown)
     } else {
         show_text(&mut out, context, &here, (&path, &size), (&totals, apart), &days)
     };
@@ -175,13 +191,13 @@ fn show_text(
     out.line("")?;
     let zone = spend::zone_name(context);
     let sheet = Sheet::of(days.iter().map(|(_, sum)| sum).chain([totals]));
-    out.line(&sheet.head(&format!("DAY ({zone})")))?;
+    out.line(&sheet.head(&[format!("DAY ({zone})")]))?;
     for (day, sum) in days {
         let date = here.written(day.from);
-        let date = date.split(' ').next().unwrap_or_default();
-        out.line(&sheet.row(date, sum))?;
+        let date = date.split(' ').next().unwrap_or_default().to_owned();
+        out.line(&sheet.row(&[date], sum))?;
     }
-    out.line(&sheet.row("ever", totals))?;
+    out.line(&sheet.row(&["ever".to_owned()], totals))?;
     match apart {
         0 => Ok(()),
         1 => out.line("1 sum does not fit and is in no total: see the table `refused`"),
@@ -208,11 +224,11 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
         return Err(Failure::new(Kind::Usage, message)
             .hint("--older-than takes an age (90d) or the first day that stays"));
     }
-    let counted = counted_from(context, &here);
-    if before > counted && !args.force {
+    let counts = counted_from(context, &here);
+    if before > counts && !args.force {
         let message = format!(
             "spend since {} would be cut, up to {}, and caps may count it",
-            here.written(counted),
+            here.written(counts),
             here.written(before)
         );
         return Err(Failure::new(Kind::Refused, message)
@@ -228,12 +244,16 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
             break;
         }
     }
+    // Days are kept as those of UTC: the border is one of theirs.
+    let size = ledger.reader().and_then(Reader::size).map_err(|error| refused(&error))?;
+    let border = size.pruned.map_or(before, |(border, _)| border);
     let mut out = Out::new();
     let printed = out.line(&format!(
-        "removed {} days of a series from before {} ({} requests, {}) and {} events; the totals stay, and \
-         the file uses the space again",
-        removed.days,
-        here.written(before),
+        "removed {}, each of a day and a combination of names, from before {} ({}) \
+         ({} requests, {}) and {} events; the totals stay, and the file uses the space again",
+        counted(removed.days, "row"),
+        here.written(border),
+        spend::zone_name(context),
         removed.sums.requests,
         removed.sums.cost.exact(),
         removed.events
@@ -242,7 +262,7 @@ fn prune(context: &Context, args: &Prune) -> Result<(), Failure> {
 }
 
 fn verify(context: &Context) -> Result<(), Failure> {
-    let reader = open(context)?;
+    let (reader, _) = open(context)?;
     let moment = reader.moment().map_err(|error| refused(&error))?;
     let wrong = reader.verify().map_err(|error| refused(&error))?;
     if wrong.is_empty() {
@@ -257,8 +277,12 @@ fn verify(context: &Context) -> Result<(), Failure> {
         ));
         return finish(out, printed);
     }
-    let failure = Failure::new(Kind::Failed, "the ledger is damaged");
-    Err(wrong.iter().fold(failure, Failure::hint))
+    let path = context.ledger_dir().join(LEDGER_FILE);
+    let mut what = wrong.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if wrong.len() > SHOWN {
+        what += &format!("; and {} more", wrong.len() - SHOWN);
+    }
+    Err(refused(&LedgerError::Corrupt { path, what }))
 }
 
 fn writer(context: &Context, now: Wall) -> Result<Ledger, Failure> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
 
 use super::args::{Demo as DemoArgs, Watch};
+use super::config::counted_twice;
 use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish, say};
 use super::salt;
@@ -30,6 +31,7 @@ const HEADLESS_FRAME: Duration = Duration::from_secs(1);
 pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
     need_terminal(context)?;
     let signals = catch(Signals::with_terminal())?;
+    say_counted_twice(context, paths);
     let running = begin(context, paths, None, lasting(context, paths))?;
     let ended_by = show(context, running, &signals, None)?;
     drop(signals);
@@ -42,6 +44,7 @@ pub fn watch(context: &Context, args: &Watch) -> Result<(), Failure> {
     let every = args.every.as_deref().map(duration).transpose()?;
     let signals = catch(Signals::ending())?;
     let (send, events) = bounded(EVENTS);
+    say_counted_twice(context, &args.paths);
     let running = begin(context, &args.paths, Some(send), lasting(context, &args.paths))?;
     let ticks = every.map_or_else(never, tick);
     print_events(running, &events, &signals, Ends { after: None, ticks, last: Last::Nothing })
@@ -118,6 +121,13 @@ fn lasting(context: &Context, paths: &[String]) -> Option<LedgerSetup> {
     context.ledger().filter(|_| paths.is_empty())
 }
 
+/// Configured sources that count the same file, before all is doubled unnoticed.
+pub(super) fn say_counted_twice(context: &Context, paths: &[String]) {
+    if paths.is_empty() {
+        counted_twice(&context.config).for_each(|text| say(&format!("tripline: {text}")));
+    }
+}
+
 /// Start reading and judging.
 pub(super) fn begin(
     context: &Context,
@@ -133,7 +143,9 @@ pub(super) fn begin(
         && let Err(error) = salt::keep(&ledger.dir, &ledger.host)
     {
         let dir = ledger.dir.display();
-        say(&format!("keys will look new if this host is renamed: cannot write to {dir}: {error}"));
+        say(&format!(
+            "tripline: keys will look new if this host is renamed: cannot write to {dir}: {error}"
+        ));
     }
     let setup = Setup {
         sources,

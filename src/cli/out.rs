@@ -1,6 +1,6 @@
 //! Standard output: a reader that went away is no failure, a full disk is one.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -87,6 +87,18 @@ impl Formatter for Safe {
         }
         to.write_all(rest.as_bytes())
     }
+}
+
+/// Columns of the terminal that standard output is; `None` where it is none, and nobody
+/// gains by a text that is cut.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let out = io::stdout();
+    let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok());
+    size.map(|size| size.map_or(0, |size| usize::from(size.ws_col))).map(|columns| match columns {
+        0 => 80,
+        columns => columns,
+    })
 }
 
 /// A line on standard error: standard output is for answers.

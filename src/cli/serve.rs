@@ -6,7 +6,8 @@ use crossbeam_channel::{never, select, tick};
 
 use super::args::Serve;
 use super::failure::{Failure, Kind};
-use super::live::{begin, catch};
+use super::journal::Journal;
+use super::live::{begin, catch, say_counted_twice};
 use super::out::say;
 use super::setup::Context;
 use crate::daemon::{self, Notifier, Server, Sign, SocketError};
@@ -41,6 +42,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let ledger = context.ledger().map(|ledger| format!(", ledger in {}", ledger.dir.display()));
     let ledger = ledger.unwrap_or_default();
     say(&format!("tripline: serving; socket {}{ledger}", path.display()));
+    say_counted_twice(context, &args.paths);
     let ended = watch(context, &running, &signals);
     // Before the ledger is let go of: what stands there from then on is another's.
     drop((server, sign));
@@ -71,6 +73,7 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
     };
     let looks = tick(LOOK);
     let observer = running.observer();
+    let mut journal = Journal::default();
     let tell = |what: fn(&Notifier)| notifier.iter().for_each(what);
     tell(Notifier::ready);
     loop {
@@ -84,9 +87,13 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
             recv(alive) -> _ => if works(&observer) && running.readers_are_alive() {
                 tell(Notifier::alive);
             },
-            recv(looks) -> _ => if !running.engine_is_alive() {
-                return Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
-                    .hint("what was tripped stays tripped; nothing else was lost"));
+            recv(looks) -> _ => {
+                if !running.engine_is_alive() {
+                    return Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
+                        .hint("what was tripped stays tripped; nothing else was lost"));
+                }
+                let news = observer.newest().map(|snapshot| journal.news(&snapshot));
+                news.into_iter().flatten().for_each(|line| say(&format!("tripline: {line}")));
             },
         }
     }

@@ -1,4 +1,6 @@
-//! Sums as a table for people, in eighty columns.
+//! Sums as a table for people, in eighty columns where names allow it.
+
+use std::collections::HashSet;
 
 use crate::domain::{Bucket, NanoUsd, amount};
 use crate::text::{Ellipsis, cut, printable, width};
@@ -8,31 +10,69 @@ const NAME_COLUMNS: usize = 26;
 /// Columns of an amount of money at least.
 const COST_COLUMNS: usize = 12;
 
+/// Columns of all others, with the spaces before them.
+const OTHER_COLUMNS: usize = 40;
+/// What a name is never cut below, unless it is shorter.
+const LEAST: usize = 8;
+
 /// A table of sums. All its amounts have as many digits as the longest needs, so
 /// that nothing is rounded and the rows visibly add up; names give way to them.
 pub struct Sheet {
     digits: usize,
-    /// Columns of an amount, and of a name.
-    widths: [usize; 2],
+    /// Columns of an amount.
+    cost: usize,
+    /// Columns of each name.
+    names: Vec<usize>,
 }
 
 impl Sheet {
-    /// For these rows.
+    /// For these rows, each with one short name.
     pub fn of<'s>(sums: impl Iterator<Item = &'s Bucket> + Clone) -> Sheet {
         let costs = sums.filter(|sum| sum.cost_known()).map(|sum| sum.cost);
         let digits = costs.clone().map(NanoUsd::digits).max().unwrap_or(2);
         let widest = costs.map(|cost| cost.column(digits).len()).max().unwrap_or(0);
         let cost = widest.max(COST_COLUMNS);
-        Sheet { digits, widths: [cost, (NAME_COLUMNS + COST_COLUMNS).saturating_sub(cost)] }
+        Sheet { digits, cost, names: vec![(NAME_COLUMNS + COST_COLUMNS).saturating_sub(cost)] }
+    }
+
+    /// With a column for each name, in a terminal of so many columns. Names are cut
+    /// where they don't fit there, but never so that two rows look the same.
+    pub fn naming(self, head: &[String], rows: &[Vec<String>], columns: Option<usize>) -> Sheet {
+        let mut names: Vec<usize> = head.iter().map(|head| width(head)).collect();
+        for row in rows {
+            let wide = names.iter_mut().zip(row);
+            wide.for_each(|(most, name)| *most = width(name).max(*most));
+        }
+        let usual = self.names.iter().sum::<usize>();
+        let spaces = names.len().saturating_sub(1);
+        let missing = usual.saturating_sub(names.iter().sum::<usize>() + spaces);
+        if let Some(first) = names.first_mut() {
+            *first += missing;
+        }
+        let whole = names.clone();
+        if let Some(columns) = columns {
+            let room = columns.saturating_sub(OTHER_COLUMNS + self.cost + spaces);
+            while names.iter().sum::<usize>() > room
+                && let Some(widest) = names.iter_mut().max().filter(|widest| **widest > LEAST)
+            {
+                *widest -= 1;
+            }
+        }
+        let cut = |row: &Vec<String>| -> Vec<String> {
+            row.iter().zip(&names).map(|(name, most)| fitted(name, *most)).collect()
+        };
+        let told: HashSet<Vec<String>> = rows.iter().map(cut).collect();
+        let names = if told.len() < rows.len() { whole } else { names };
+        Sheet { names, ..self }
     }
 
     /// What stands above the rows.
-    pub fn head(&self, first: &str) -> String {
-        self.line(first, ["REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL"].map(str::to_owned))
+    pub fn head(&self, names: &[String]) -> String {
+        self.line(names, ["REQUESTS", "IN", "OUT", "USD", "UNPR", "FAIL"].map(str::to_owned))
     }
 
-    /// A row: a name and its sums.
-    pub fn row(&self, name: &str, sum: &Bucket) -> String {
+    /// A row: names and its sums.
+    pub fn row(&self, names: &[String], sum: &Bucket) -> String {
         let tokens = |count: i64| if sum.tokens_known() { short(count) } else { "?".into() };
         let cost = if sum.cost_known() { sum.cost.column(self.digits) } else { "?".into() };
         let cells = [
@@ -44,22 +84,30 @@ impl Sheet {
             share(sum.unpriced, sum.passed()),
             share(sum.failed, sum.requests),
         ];
-        self.line(name, cells)
+        self.line(names, cells)
     }
 
     fn line(
         &self,
-        name: &str,
+        names: &[String],
         [requests, input, output, cost, unpriced, failed]: [String; 6],
     ) -> String {
-        let [cost_columns, name_columns] = self.widths;
-        let name = printable(name);
-        let name = cut(&name, name_columns, Ellipsis::Unicode);
-        let pad = " ".repeat(name_columns.saturating_sub(width(&name)));
+        let (empty, cost_columns) = (String::new(), self.cost);
+        let cells = names.iter().chain(std::iter::repeat(&empty)).zip(&self.names);
+        let names: Vec<String> = cells.map(|(name, columns)| fitted(name, *columns)).collect();
+        let names = names.join(" ");
         format!(
-            "{name}{pad} {requests:>10} {input:>7} {output:>7} {cost:>cost_columns$} {unpriced:>5} {failed:>5}"
+            "{names} {requests:>10} {input:>7} {output:>7} {cost:>cost_columns$} {unpriced:>5} {failed:>5}"
         )
     }
+}
+
+/// A name in exactly these columns.
+fn fitted(name: &str, columns: usize) -> String {
+    let name = printable(name);
+    let name = cut(&name, columns, Ellipsis::Unicode);
+    let pad = " ".repeat(columns.saturating_sub(width(&name)));
+    format!("{name}{pad}")
 }
 
 fn separated(count: i64) -> String {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::args::{Export, Report};
+use super::behind::Behind;
 use super::failure::{Failure, Kind};
 use super::ledger::{here, open, refused};
-use super::out::{Ended, Out, finish, say};
+use super::out::{Ended, Out, columns, finish, say};
 use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
@@ -32,7 +33,7 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     let by = dimensions(&args.by)?;
     let here = here(context);
     let span = here.span(&args.period)?;
-    let reader = open(context)?;
+    let (reader, behind) = open(context)?;
     let pruned = pruned(&reader, span)?;
     let kept = kept(&reader, span)?;
     let lost = lost(&reader, span)?;
@@ -43,7 +44,8 @@ pub fn report(context: &Context, args: &Report) -> Result<(), Failure> {
     });
     let mut out = Out::new();
     let printed = if args.json {
-        out.json(&report_json((span, kept), context, (&by, &rows), pruned.as_ref(), &lost))
+        let said = (pruned.as_ref(), &*lost, behind.as_ref());
+        out.json(&report_json((span, kept), context, (&by, &rows), said))
     } else {
         let gone = pruned.map(|pruned| pruned_in_words(&here, &pruned));
         let said = coarse_in_words(&here, span, kept).into_iter().chain(gone);
@@ -87,7 +89,7 @@ pub fn export(context: &Context, args: &Export) -> Result<(), Failure> {
     })?;
     let here = here(context);
     let span = here.span(&args.period)?;
-    let reader = open(context)?;
+    let (reader, _) = open(context)?;
     if let Some(pruned) = pruned(&reader, span)? {
         say(&format!("tripline: {}", pruned_in_words(&here, &pruned)));
     }
@@ -212,8 +214,7 @@ fn report_json(
     (span, kept): (Span, Span),
     context: &Context,
     (by, rows): (&[Dimension], &[(Who, Bucket)]),
-    pruned: Option<&(Wall, Bucket)>,
-    lost: &[Loss],
+    (pruned, lost, behind): (Option<&(Wall, Bucket)>, &[Loss], Option<&Behind>),
 ) -> Value {
     let row = |(who, sum): &(Who, Bucket)| {
         let mut row = names(by, who);
@@ -237,6 +238,7 @@ fn report_json(
         if let Some((before, _)) = pruned {
             fields.insert("pruned_before".to_owned(), json!(before));
         }
+        fields.extend(behind.map(|behind| ("behind".to_owned(), behind.json())));
         if !lost.is_empty() {
             fields.insert("findings".to_owned(), lost.iter().map(loss).collect());
         }
@@ -262,14 +264,19 @@ fn table(
     out.line("")?;
     let head: Vec<String> = by.iter().map(|by| by.word().to_uppercase()).collect();
     let total = total(rows);
+    let name = |who: &Who, by: &Dimension| {
+        let name = who.get(*by).map_or("-", |name| name);
+        printable(name).into_owned()
+    };
+    let named = rows.iter().map(|(who, _)| by.iter().map(|by| name(who, by)).collect());
+    let named: Vec<Vec<String>> = named.collect();
     let sheet = Sheet::of(rows.iter().map(|(_, sum)| sum).chain([&total]));
-    out.line(&sheet.head(&head.join(" / ")))?;
-    for (who, sum) in rows {
-        let name = |by: &Dimension| who.get(*by).map_or("-", |name| name).to_owned();
-        let names: Vec<String> = by.iter().map(name).collect();
-        out.line(&sheet.row(&names.join(" / "), sum))?;
+    let sheet = sheet.naming(&head, &named, columns());
+    out.line(&sheet.head(&head))?;
+    for (names, (_, sum)) in named.iter().zip(rows) {
+        out.line(&sheet.row(names, sum))?;
     }
-    out.line(&sheet.row("total", &total))
+    out.line(&sheet.row(&["total".to_owned()], &total))
 }
 
 fn total(rows: &[(Who, Bucket)]) -> Bucket {

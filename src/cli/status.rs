@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::args::Status as StatusArgs;
+use super::env::host_name;
 use super::failure::{Failure, Kind};
 use super::out::{Ended, Out, finish, say};
 use super::setup::Context;
@@ -12,7 +13,7 @@ use super::summary::unpriced;
 use crate::daemon::{self, Ask, AskError, FROM_LEDGER, Status};
 use crate::domain::{Names, NanoUsd};
 use crate::engine::span_in_words;
-use crate::ledger::LedgerError;
+use crate::ledger::{self, LedgerError};
 use crate::runtime;
 use crate::snapshot;
 use crate::text::printable;
@@ -81,7 +82,7 @@ fn running(context: &Context) -> Result<Asked, Failure> {
 }
 
 /// Whether both lead to the same directory.
-fn is_same(one: &Path, other: &Path) -> bool {
+pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     one == other || real(one) == real(other)
 }
@@ -119,7 +120,8 @@ fn kept(context: &Context, other: Option<(PathBuf, PathBuf)>) -> Result<Value, F
     }
     let mut snapshot = snapshot::build(&remembered.engine, now);
     let age = remembered.until.map(|until| now.wall.since(until).as_secs_f64());
-    let (state, verdict) = snapshot::kept(&snapshot, age);
+    let keeper = ledger::holder(&context.ledger_dir(), &host_name()).map(|holder| holder.pid);
+    let (state, verdict) = snapshot::kept(&snapshot, age, keeper);
     snapshot.state = state;
     snapshot.verdict = verdict.into();
     let status = Status {
@@ -134,6 +136,12 @@ fn kept(context: &Context, other: Option<(PathBuf, PathBuf)>) -> Result<Value, F
     let sources = status.get_mut("sources").and_then(Value::as_array_mut);
     for source in sources.into_iter().flatten().filter_map(Value::as_object_mut) {
         source.retain(|field, _| !OF_NOW.contains(&field.as_str()));
+        if keeper.is_some() {
+            source.insert("state".to_owned(), "not_asked".into());
+        }
+    }
+    if let (Some(pid), Some(status)) = (keeper, status.as_object_mut()) {
+        status.insert("kept_by".to_owned(), pid.into());
     }
     Ok(status)
 }
@@ -148,6 +156,10 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
     let state = text(&status["state"]).to_uppercase();
     out.line(&format!("{state}: {}", text(&status["verdict"])))?;
     let from = match status["from"].as_str() {
+        Some(FROM_LEDGER) if !status["kept_by"].is_null() => {
+            let (pid, dir) = (text(&status["kept_by"]), text(&status["state_dir"]));
+            format!("the ledger, which process {pid} keeps and goes on from, on {dir}")
+        }
         Some(FROM_LEDGER) => {
             format!("the ledger; no `serve` runs on {}", text(&status["state_dir"]))
         }
@@ -210,9 +222,11 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         )
     })?;
     few(out, &status["alerts"], |alert| {
+        let state = text(&alert["state"]).replace('_', " ");
+        let stood = alert["state"] == "no_data" && !status["kept_by"].is_null();
         format!(
             "alert    {} {}: {}",
-            text(&alert["state"]).replace('_', " "),
+            if stood { "when last kept:" } else { &state },
             text(&alert["rule"]),
             text(&alert["summary"])
         )

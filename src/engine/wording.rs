@@ -34,11 +34,16 @@ pub fn alert(rule: &RuleSpec, subject: &str, value: Option<f64>, threshold: Opti
         Direction::Below => "below",
     };
     match threshold {
+        // That there are any is what is wrong.
+        Some(0.0) if rule.direction == Direction::Above && value > 0.0 => {
+            format!("{subject}: {} {shown}", name(metric))
+        }
         Some(threshold) => {
             // An alert outlives the crossing by `clear` and `keep_firing_for`.
             let was = if crosses(rule.direction, value, threshold) { "" } else { "was " };
             let threshold = quantity(metric, threshold);
-            format!("{subject}: {} {shown}, {was}{side} {threshold}", name(metric))
+            let just = if was.is_empty() && threshold == shown { "just " } else { "" };
+            format!("{subject}: {} {shown}, {was}{just}{side} {threshold}", name(metric))
         }
         None => format!("{subject}: {} {shown}", name(metric)),
     }
@@ -233,5 +238,27 @@ pub fn span(seconds: f64) -> String {
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
         s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::builtin;
+
+    #[test]
+    fn a_threshold_is_said_where_it_tells_something() {
+        let text = |metric: Metric, value: f64, threshold: f64| {
+            let mut spec = builtin().remove(0);
+            (spec.metric, spec.direction) = (metric, Direction::Above);
+            alert(&spec, "cap c", Some(value), Some(threshold))
+        };
+        assert_eq!(text(Metric::CapNotEnforced, 40.0, 0.0), "cap c: calls passed over the cap 40");
+        assert_eq!(
+            text(Metric::CapNotEnforced, 0.0, 0.0),
+            "cap c: calls passed over the cap 0, was above 0"
+        );
+        assert_eq!(text(Metric::SpendUsedRatio, 1.001, 1.0), "cap c: used 100%, just above 100%");
+        assert_eq!(text(Metric::SpendUsedRatio, 1.2, 1.0), "cap c: used 120%, above 100%");
     }
 }

@@ -139,8 +139,8 @@ impl LedgerError {
 
     /// What SQLite's error means for us.
     pub(super) fn of(path: &Path, error: &rusqlite::Error) -> LedgerError {
+        let what = error.to_string().replace(&format!(": {}", path.display()), "");
         let path = path.to_owned();
-        let what = error.to_string();
         let rusqlite::Error::SqliteFailure(failure, _) = error else {
             // Our statements fit our schema: a value of another type was put there.
             return LedgerError::Corrupt { path, what };

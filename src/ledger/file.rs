@@ -130,7 +130,11 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
         careful(&db)?;
         Ok(db)
     };
-    opened().map_err(|error| LedgerError::of(path, &error))
+    opened().map_err(|error| match File::open(path) {
+        // SQLite does not say why.
+        Err(why) => LedgerError::io("open", path, why),
+        Ok(_) => LedgerError::of(path, &error),
+    })
 }
 
 fn connect_immutable(path: &Path) -> Result<Connection, LedgerError> {

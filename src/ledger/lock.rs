@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
@@ -76,6 +78,21 @@ impl Lock {
             }
         }
     }
+}
+
+/// Who writes the ledger of a state directory, if anybody does.
+#[must_use]
+pub fn holder(state_dir: &Path, host: &str) -> Option<Holder> {
+    let mut file = File::open(state_dir.join(LOCK_FILE)).ok()?;
+    let holder = read(&mut file)?;
+    // The lock is tried only where it is held as far as anybody can tell: whoever begins
+    // in that moment would be refused.
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw)?;
+    let is_gone = test_kill_process(pid) == Err(Errno::SRCH);
+    if holder.host == host && is_gone {
+        return None;
+    }
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(holder)
 }
 
 fn open(path: &Path) -> Result<File, LedgerError> {

@@ -60,8 +60,9 @@ pub fn seen(file: &Path, engine: &mut Engine) {
 pub fn sentence(file: &Path) -> String {
     format!(
         "the ledger was damaged and a new one begun; of the time before, totals, caps and reports \
-         hold only what the logs still held then; look at {} and then move it elsewhere or delete \
-         it: from then on this is not said",
+         hold only what the logs still held then; look at {} (and at what lies beside it under the \
+         same name with -wal and -shm) and then move all of it elsewhere or delete it: from \
+         then on this is not said",
         file.display()
     )
 }

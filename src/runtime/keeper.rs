@@ -27,6 +27,12 @@ const REFUSED: &str = "what some calls add up to is too large for the ledger: it
                        its table `refused`, and will not be in the totals of later runs; a log or a \
                        price is wrong";
 
+/// Said of a file that was damaged while it is in use, always in the same words.
+const BROKEN: &str = "the ledger is damaged and keeps nothing more: do not restart, what is in \
+                      memory is right; first save `tripline status --json` and copy ledger.db with \
+                      its -wal and -shm: the next start sets it aside and counts again only what \
+                      the logs still hold";
+
 /// The engine thread's end of the ledger.
 pub struct Keeper {
     /// What the ledger's thread answers.
@@ -87,6 +93,7 @@ impl Keeper {
             Word::Kept => {
                 self.under_way = None;
                 self.problem = None;
+                engine.unsay("ledger_broken", BROKEN);
             }
             Word::KeptBut => {
                 self.under_way = None;
@@ -102,6 +109,12 @@ impl Keeper {
                 if self.problem.as_ref() != Some(&why) {
                     let text = format!("the ledger is behind: {why}");
                     engine.report("ledger_behind", &text, now);
+                }
+                self.problem = Some(why);
+            }
+            Word::Broken(why) => {
+                if self.problem.as_ref() != Some(&why) {
+                    engine.alarm("ledger_broken", BROKEN, now);
                 }
                 self.problem = Some(why);
             }

@@ -66,6 +66,8 @@ pub enum Word {
     KeptAfter(String),
     /// It is not kept yet, and tried again.
     Failed(String),
+    /// It is not kept, for the file makes no sense any more.
+    Broken(String),
     /// Nothing of that: a person has moved away a damaged ledger that was set aside.
     Seen(PathBuf),
 }
@@ -159,7 +161,11 @@ fn keep_one(
             Ok(kept) => return Some(kept),
             Err(error) => {
                 // Nobody hears it once the engine thread has ended.
-                let _ = say.send(Word::Failed(error.to_string()));
+                let text = error.to_string();
+                let _ = say.send(match error {
+                    LedgerError::Corrupt { .. } => Word::Broken(text),
+                    _ => Word::Failed(text),
+                });
             }
         }
         let waited = over.recv_timeout(pause);

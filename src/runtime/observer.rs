@@ -66,6 +66,17 @@ impl Observer {
         last.clone()
     }
 
+    /// The newest picture there is, without asking for one.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<Snapshot>> {
+        let newest = self.frames.try_recv().ok();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.is_some() {
+            *last = newest;
+        }
+        last.clone()
+    }
+
     /// How long ago the engine thread last went round. It does at least once a
     /// second: it looks at directories and renames files, and whoever waits until
     /// a disk has written something is the action thread.

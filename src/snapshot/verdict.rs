@@ -156,21 +156,29 @@ pub fn sentence(snapshot: &Snapshot) -> String {
 
 /// What still holds of a picture that was kept, while nothing runs: a stop stands, of
 /// what is spent nothing comes back before the period ends, and what a person must know
-/// is still to be known. Nothing else is known of the present. `age_s` is that of the newest call in it.
+/// is still to be known. Nothing else is known of the present. `age_s` is that of the newest call in it;
+/// `keeper` a process that goes on, and that nobody can ask.
 #[must_use]
-pub fn kept(snapshot: &Snapshot, age_s: Option<f64>) -> (State, String) {
+pub fn kept(snapshot: &Snapshot, age_s: Option<f64>, keeper: Option<u32>) -> (State, String) {
     let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
     let mut parts: Vec<String> = tripped.map(tripped_by).collect();
     parts.extend(spent_cap(snapshot));
     parts.extend(found(snapshot, State::Critical));
     let state = if parts.is_empty() { State::Unknown } else { State::Critical };
     let age = match age_s {
+        None if snapshot.totals.requests > 0 => "of its calls only the totals are kept".to_owned(),
         None => "no call was kept".to_owned(),
         Some(s) if s < 60.0 => "the newest call kept is less than a minute old".to_owned(),
         Some(s) => format!("the newest call kept is {} old", span(s)),
     };
     let no = if parts.is_empty() { "No" } else { "no" };
-    parts.push(format!("{no} `serve` runs: {age}, and nothing is known since"));
+    parts.push(match keeper {
+        None => format!("{no} `serve` runs: {age}, and nothing is known since"),
+        Some(pid) => format!(
+            "{no} `serve` can be asked: process {pid} (a console or `watch`) keeps the ledger, and \
+             this is what it has kept ({age}); to be able to ask it, run `tripline serve` instead"
+        ),
+    });
     (state, parts.join("; ") + ".")
 }
 

@@ -20,7 +20,9 @@ pub fn width(text: &str) -> usize {
 }
 
 /// `text` (already [`printable`](super::printable())) in at most `columns`
-/// columns, with a mark at the end if something is missing.
+/// columns, with a mark at the end if something is missing. The first half of a number
+/// is another number: one that does not fit is left out, and so is what it stands in
+/// brackets with.
 #[must_use]
 pub fn cut(text: &str, columns: usize, mark: Ellipsis) -> Cow<'_, str> {
     if text.width() <= columns {
@@ -36,9 +38,29 @@ pub fn cut(text: &str, columns: usize, mark: Ellipsis) -> Cow<'_, str> {
         }
         end = at + ch.len_utf8();
     }
-    let kept = text.get(..end).unwrap_or_default();
+    let kept = whole_numbers(text, end);
     let mark = if mark == Ellipsis::Ascii { '~' } else { '…' };
     Cow::Owned(format!("{kept}{mark}"))
+}
+
+/// What is before `end`, less the number that `end` lies in. Digits of a name
+/// (`gpt-4o-2024`) are no number.
+fn whole_numbers(text: &str, end: usize) -> &str {
+    let (kept, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let of_number = |ch: char| ch.is_ascii_digit() || matches!(ch, '.' | ',');
+    let before = kept.trim_end_matches(of_number);
+    let begun = kept.get(before.len()..).unwrap_or_default();
+    let bare = before.trim_end_matches(['$', '<', '~', '-']);
+    let stands_alone = bare.is_empty() || bare.ends_with([' ', '(']);
+    let is_money = before.len() > bare.len() && before.ends_with('$');
+    let goes_on = rest.starts_with(|ch: char| of_number(ch) || ch == '%');
+    let is_cut =
+        goes_on && stands_alone && (begun.contains(|ch: char| ch.is_ascii_digit()) || is_money);
+    if !is_cut {
+        return kept;
+    }
+    let opened = bare.rfind('(').filter(|at| !bare.get(*at..).unwrap_or_default().contains(')'));
+    opened.and_then(|at| bare.get(..at)).unwrap_or(bare).trim_end()
 }
 
 /// `text` (already [`printable`](super::printable())) broken at spaces into lines of
@@ -108,6 +130,26 @@ mod tests {
             assert_eq!(cut(text, columns, Ellipsis::Unicode), shown, "{text} in {columns}");
         }
         assert_eq!(cut("gpt-4o", 5, Ellipsis::Ascii), "gpt-~");
+    }
+
+    /// A cap of $1,000,000 must not look like one of $1,000.
+    #[test]
+    fn no_text_ends_inside_a_number() {
+        let spent = "cap c is spent ($4,680,313.58 of $1,000,000.00)";
+        for (text, columns, shown) in [
+            (spent, 47, spent),
+            (spent, 41, "cap c is spent…"),
+            (spent, 36, "cap c is spent…"),
+            (spent, 35, "cap c is spent…"),
+            (spent, 30, "cap c is spent ($4,680,313.58…"),
+            (spent, 24, "cap c is spent…"),
+            ("used 100%, above 90%", 9, "used…"),
+            ("used 100% of it", 12, "used 100% o…"),
+            ("1,234,567", 5, "…"),
+            ("gpt-4o-2024-08-06", 10, "gpt-4o-20…"),
+        ] {
+            assert_eq!(cut(text, columns, Ellipsis::Unicode), shown, "{text} in {columns}");
+        }
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn a_report_is_sorted_by_cost_and_fits_eighty_columns() {
         .spend(MARCH, "prod-web", "gpt-4o", 1200, 1_234_567_891_234)
         .spend(MARCH + 5, "prod-web", "o3", 30, 2_000_000_000)
         .spend(MARCH, "batch", "gpt-4o", 7, 1_000)
-        .spend(MARCH, "a-key-with-a-very-long-name-that-nobody-can-read", "gpt-4o", 1, 70_000_000)
+        .spend(MARCH, "a-key-with-a-long-name", "gpt-4o", 1, 70_000_000)
         .unknown(MARCH, "old", 5)
         .write();
     let day = ["--from", "2026-03-28", "--to", "2026-03-28"];
@@ -129,17 +129,38 @@ Spend from 2026-03-28 00:00 to 2026-03-29 00:00 (UTC)
 
 KEY                       REQUESTS      IN     OUT             USD  UNPR  FAIL
 prod-web                     1,230    123k   12.3k 1,236.567891234    0%   10%
-a-key-with-a-very-long…          1     100      10     0.070000000    0%    0%
+a-key-with-a-long-name           1     100      10     0.070000000    0%    0%
 batch                            7     700      70     0.000001000    0%    0%
 old                              5       ?       ?               ?  100%    0%
 total                        1,243    123k   12.3k 1,236.637892234   <1%   10%
 ";
     assert_eq!(report, expected);
     assert!(report.lines().all(|line| line.chars().count() <= 80));
-    let both = sandbox.run(["report", "--by", "key,model"].iter().chain(&day)).ok().out();
-    assert!(both.contains("KEY / MODEL") && both.contains("prod-web / o3"), "{both}");
     let none = sandbox.run(["report", "--from", "2025-01-01", "--to", "2025-01-01"]).ok().out();
     assert!(none.contains("nothing was counted"), "{none}");
+}
+
+/// A column for each name, and nothing is cut where no terminal asks for it.
+#[test]
+fn rows_of_several_names_are_told_apart() {
+    let sandbox = Sandbox::new();
+    let key = "prod-web-eu-central-1-checkout-service-of-the-shop";
+    Books::new(&sandbox)
+        .spend(MARCH, key, "gpt-4o", 3, 3_000_000_000)
+        .spend(MARCH, key, "gpt-4o-mini-2024-07-18", 2, 2_000_000_000)
+        .spend(MARCH, key, "o3", 1, 1_000_000_000)
+        .write();
+    let day = ["--from", "2026-03-28", "--to", "2026-03-28"];
+    let both = sandbox.run(["report", "--by", "key,model"].iter().chain(&day)).ok().out();
+    let names = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let table: Vec<String> = both.lines().skip(2).map(names).collect();
+    let row = |model: &str| format!("{key} {model}");
+    let rows = [row("gpt-4o"), row("gpt-4o-mini-2024-07-18"), row("o3")];
+    assert_eq!(table[..4], [&["KEY MODEL".to_owned()], &rows[..]].concat(), "{both}");
+    let column = |line: &str, what: &str| line.find(what);
+    let lines: Vec<&str> = both.lines().skip(2).collect();
+    assert_eq!(column(lines[0], "MODEL"), column(lines[3], "o3"), "{both}");
+    assert!(lines[4].starts_with("total  ") && lines[4].contains(" 6 "), "{both}");
 }
 
 /// As everywhere: a share of the answered calls, for what was refused costs nothing.
@@ -393,7 +414,7 @@ fn pruning_keeps_the_totals_and_spares_this_month() {
         .write();
     sandbox.run(["ledger", "prune", "--older-than", "90d", "--read-only"]).exits(77);
     let said = sandbox.run(["ledger", "prune", "--older-than", "90d"]).ok().out();
-    assert!(said.contains("removed 1 days") && said.contains("5 requests, $5.00"), "{said}");
+    assert!(said.contains("removed 1 row,") && said.contains("5 requests, $5.00"), "{said}");
     let shown = sandbox.run(["ledger", "show", "--json"]).ok().json();
     assert_eq!(shown["totals"]["requests"], 8);
     assert_eq!(shown["days"].as_array().unwrap().len(), 1);
@@ -459,7 +480,7 @@ fn a_ledger_in_use_can_be_read_and_not_pruned() {
 }
 
 #[test]
-fn verify_tells_what_is_wrong_and_ends_with_one() {
+fn verify_tells_what_is_wrong_and_what_to_do() {
     let sandbox = Sandbox::new();
     Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
     let sound = sandbox.run(["ledger", "verify"]).ok().out();
@@ -467,9 +488,55 @@ fn verify_tells_what_is_wrong_and_ends_with_one() {
     let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
     db.execute("UPDATE day SET cost_nano_usd = cost_nano_usd - 1", []).unwrap();
     drop(db);
-    let wrong = sandbox.run(["ledger", "verify"]).exits(1);
+    let wrong = sandbox.run(["ledger", "verify"]).exits(65);
     let wrong = wrong.says("cost: the total is $3.00, the parts add up to $2.999999999");
     wrong.says("1 rows by day are not the sum of those by quarter");
     std::fs::write(sandbox.state().join(LEDGER_FILE), b"no database at all, just text").unwrap();
     sandbox.run(["ledger", "show"]).exits(65).says("damaged").says("reads the logs");
+}
+
+/// Why a ledger can't be opened is said, and which one once.
+#[test]
+fn a_ledger_that_can_not_be_opened_is_named_once() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.state().join(LEDGER_FILE);
+    std::fs::create_dir_all(&path).unwrap();
+    let said = sandbox.run(["ledger", "show"]).exits(1).err();
+    assert_eq!(said.matches(path.to_str().unwrap()).count(), 1, "{said}");
+    if rustix::process::geteuid().is_root() {
+        super::need::skipped("root may read everything");
+        return;
+    }
+    std::fs::remove_dir(&path).unwrap();
+    Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    let said = sandbox.run(["ledger", "show"]).exits(1).says("ermission denied").err();
+    assert_eq!(said.matches(path.to_str().unwrap()).count(), 1, "{said}");
+}
+
+/// Days are kept as those of UTC, and all commands say of a border the same.
+#[test]
+fn what_was_pruned_is_said_in_one_time_zone() {
+    let sandbox = Sandbox::new();
+    Books::new(&sandbox)
+        .spend(MARCH, "k", "m", 3, 3_000_000_000)
+        .spend(MARCH + 1440, "k", "m", 2, 2_000_000_000)
+        .spend(MARCH + 2880, "k", "m", 1, 1_000_000_000)
+        .write();
+    let config = sandbox.file("c.toml", "timezone = \"America/Los_Angeles\"\n");
+    let run = |args: &[&str]| {
+        let config = ["--config", config.to_str().unwrap()];
+        sandbox.run(args.iter().chain(&config)).ok()
+    };
+    let pruned = run(&["ledger", "prune", "--older-than", "2026-03-29"]).out();
+    let says = "removed 1 row, each of a day and a combination of names, from before 2026-03-28 17:00 \
+                (America/Los_Angeles) (3 requests, $3.00) and 0 events";
+    assert!(pruned.starts_with(says), "{pruned}");
+    let shown = run(&["ledger", "show"]).out();
+    assert!(shown.contains("counted before 2026-03-28 17:00 was pruned"), "{shown}");
+    // Of calls of which no minute is left, the totals are still known.
+    run(&["ledger", "prune", "--older-than", "2026-04-02"]);
+    let status = run(&["status"]).out();
+    assert!(status.contains("of its calls only the totals are kept"), "{status}");
+    assert!(status.contains("totals   6 calls"), "{status}");
 }

@@ -31,6 +31,11 @@ impl Daemon {
         Daemon { child: command.spawn().unwrap() }
     }
 
+    /// The same where what it says goes elsewhere.
+    pub fn spawn_quiet(mut command: Command) -> Daemon {
+        Daemon { child: command.stdout(Stdio::piped()).spawn().unwrap() }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

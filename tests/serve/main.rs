@@ -37,4 +37,5 @@ mod sources;
 mod standing;
 mod stopped;
 mod stops;
+mod told;
 mod trouble;
