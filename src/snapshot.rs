@@ -125,6 +125,7 @@ pub struct Load {
 /// One limit, projected to the moment of the snapshot.
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, as in the JSON")]
 pub struct Limit {
     pub layer: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
