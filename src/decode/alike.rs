@@ -6,7 +6,7 @@ use std::cell::Cell;
 use super::formats::Format;
 use super::headers::Mark;
 use super::map::Present;
-use crate::scan::{Likeness, Scan, Slot};
+use crate::scan::{Likeness, Rank, Scan};
 
 /// Likenesses remembered; one that falls on another's place takes it.
 const KEPT: usize = 256;
@@ -32,7 +32,7 @@ pub(super) struct Traits {
 /// Where a record holds the value of a header.
 #[derive(Debug)]
 pub(super) struct NamedAt {
-    pub(super) slot: Slot,
+    pub(super) rank: Rank,
     /// The header's position among the map's named ones.
     pub(super) position: u16,
     /// Another value of the record may be of the same header.
@@ -80,11 +80,14 @@ impl Traits {
 fn named(format: &Format, scan: Scan<'_>) -> Box<[NamedAt]> {
     let all: Vec<_> = format.presence.named(0, scan).collect();
     let of = |position| all.iter().filter(|(_, other)| *other == position).count();
-    let named = all.iter().map(|(slot, position)| NamedAt {
-        slot: *slot,
-        position: *position,
-        shared: of(*position) > 1,
-        mark: Cell::default(),
+    let named = all.iter().filter_map(|(slot, position)| {
+        let shared = of(*position) > 1;
+        Some(NamedAt {
+            rank: scan.rank(*slot)?,
+            position: *position,
+            shared,
+            mark: Cell::default(),
+        })
     });
     named.collect()
 }

@@ -10,7 +10,7 @@ use crate::decode::eval::{Scratch, holds};
 use crate::decode::formats::Format;
 use crate::decode::headers::{HeaderBag, HeaderReader, Mark, NameList, Says};
 use crate::decode::map::{Drop, Headers, Spot};
-use crate::scan::{Kind, Scan, Slot, Value, elements, members};
+use crate::scan::{Kind, Scan, Value, elements, members};
 
 /// Names of one line that are remembered, and how many are passed over to find
 /// one again.
@@ -192,36 +192,36 @@ impl<'c> Into<'c> {
     fn named(&mut self, traits: Option<&Traits>) {
         let mut taken = Taken::default();
         if let (Some(traits), [scan]) = (traits, self.scans) {
-            for NamedAt { slot, position, shared, mark } in &traits.named {
-                if *shared {
-                    self.take_named(*scan, (*slot, *position), &mut taken);
-                } else {
-                    self.take_sole(*scan, (*slot, *position), mark);
+            for NamedAt { rank, position, shared, mark } in &traits.named {
+                let value = scan.at(*rank).filter(|value| !value.is_absent());
+                match value {
+                    Some(value) if *shared => self.take_named(value, *position, &mut taken),
+                    Some(value) => self.take_sole(value, *position, mark),
+                    None => {}
                 }
             }
             return;
         }
         for (part, scan) in self.scans.iter().enumerate() {
-            for named in self.format.presence.named(part, *scan) {
-                self.take_named(*scan, named, &mut taken);
+            for (slot, position) in self.format.presence.named(part, *scan) {
+                if let Some(value) = scan.get(slot).filter(|value| !value.is_absent()) {
+                    self.take_named(value, position, &mut taken);
+                }
             }
         }
     }
 
     /// Takes the only value that there can be for a header.
-    fn take_sole(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), mark: &Cell<Mark>) {
-        if let Some(value) = scan.get(slot).filter(|value| !value.is_absent())
-            && let Some((name, _)) = self.map().named.get(usize::from(position))
-        {
+    #[inline]
+    fn take_sole(&mut self, value: Value<'_>, position: u16, mark: &Cell<Mark>) {
+        if let Some((name, _)) = self.map().named.get(usize::from(position)) {
             let value = trimmed(value, self.scratch);
             self.bag.add_known(name.as_bytes(), value, mark);
         }
     }
 
-    fn take_named(&mut self, scan: Scan<'_>, (slot, position): (Slot, u16), taken: &mut Taken) {
-        let value = scan.get(slot).filter(|value| !value.is_absent());
-        if let Some(value) = value
-            && taken.is_first(position)
+    fn take_named(&mut self, value: Value<'_>, position: u16, taken: &mut Taken) {
+        if taken.is_first(position)
             && let Some((name, _)) = self.map().named.get(usize::from(position))
         {
             self.bag.add(name.as_bytes(), trimmed(value, self.scratch));

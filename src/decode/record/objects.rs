@@ -5,7 +5,9 @@
 use std::cell::Cell;
 
 use crate::decode::headers::{Mark, Says};
-use crate::scan::{Found, Likeness, Paths, PathsBuilder, Scan, Slot, Value, members, scan_line};
+use crate::scan::{
+    Found, Likeness, Paths, PathsBuilder, Rank, Scan, Slot, Value, members, scan_line,
+};
 
 /// Likenesses remembered; one that falls on another's place takes it.
 const KEPT: usize = 64;
@@ -17,7 +19,7 @@ pub(super) struct Objects {
     member: Slot,
     found: Found,
     /// By the likeness's place.
-    kept: Vec<Option<(Likeness, Box<[Known]>)>>,
+    kept: Vec<Option<(Likeness, Members)>>,
 }
 
 /// What the name of a member comes to.
@@ -34,6 +36,9 @@ pub(super) struct Member<N> {
 /// A member of all objects of one likeness.
 type Known = Member<Box<[u8]>>;
 
+/// Those of one likeness that say something, and where their values stand.
+type Members = Box<[(Rank, Known)]>;
+
 impl Default for Objects {
     fn default() -> Objects {
         let mut paths = PathsBuilder::new();
@@ -48,8 +53,8 @@ impl Objects {
         self.kept.clear();
     }
 
-    /// The members of an object that looks like one before, with their values. `read`
-    /// tells what a name comes to, the first time.
+    /// The members of an object that looks like one before, with their values, without those
+    /// that say nothing. `read` tells what a name comes to, the first time.
     pub(super) fn alike<'a>(
         &'a mut self,
         object: &'a [u8],
@@ -66,19 +71,20 @@ impl Objects {
             *place = Some((likeness, taken_apart(object, scan, *member, read)?));
         }
         let (_, members) = place.as_ref()?;
-        Some(members.iter().zip(scan.all(*member)))
+        Some(members.iter().filter_map(move |(rank, member)| Some((member, scan.at(*rank)?))))
     }
 }
 
-/// The members of an object, if they are those that the scan found.
+/// The members of an object that say something, if its members are those that the scan found.
 fn taken_apart(
     object: &[u8],
     scan: Scan<'_>,
     member: Slot,
     read: &mut dyn FnMut(Value<'_>) -> Known,
-) -> Option<Box<[Known]>> {
+) -> Option<Members> {
     if !members(object).map(|(_, value)| value).eq(scan.all(member)) {
         return None;
     }
-    Some(members(object).map(|(name, _)| read(name)).collect())
+    let known = members(object).map(|(name, _)| read(name));
+    Some(scan.ranks(member).zip(known).filter(|(_, known)| known.says != Says::Nothing).collect())
 }
