@@ -7,12 +7,13 @@
 
 use std::hash::Hasher;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::eval::{Line, Scratch};
-use super::map::{Alts, From};
+use super::map::{Alt, Alts, From, Spot};
 use crate::domain::{Claim, NameKind, Names, Sym, provider};
 use crate::scan::{Kind, Value};
 use crate::text;
@@ -82,16 +83,33 @@ impl Named {
             let escaped = usize::from(value.kind == Kind::StrEscaped);
             // A map outlives its decoder's cache, so an address is an identity.
             let asker = std::ptr::from_ref(alt).addr() | escaped;
-            let (names, salt, claim) = (&self.names, self.salt, self.claim);
-            let found = self.cache.get(asker, value.raw, || {
-                let mut masked = false;
-                let find = |text: &str| name_of(names, kind, text, (salt, claim), &mut masked);
-                let sym = line.alt_text(alt, scratch, find);
-                Found { sym, masked }
-            });
+            let known = self.cache.known(asker, value.raw);
+            let found = known.unwrap_or_else(|| self.read(line, alt, kind, asker, scratch));
             self.masked_key |= found.masked;
             found.sym
         })
+    }
+
+    /// The same of one alternative, read and remembered.
+    #[cold]
+    #[inline(never)]
+    fn read(
+        &mut self,
+        line: &Line<'_>,
+        alt: &Alt<Spot>,
+        kind: NameKind,
+        asker: usize,
+        scratch: &mut Scratch,
+    ) -> Found {
+        let (names, how) = (&self.names, (self.salt, self.claim));
+        let mut masked = false;
+        let find = |text: &str| name_of(names, kind, text, how, &mut masked);
+        let sym = line.alt_text(alt, scratch, find);
+        let found = Found { sym, masked };
+        if let Some(value) = line.value(alt) {
+            self.cache.learn(asker, value.raw, found);
+        }
+        found
     }
 
     /// The key of a line; two that differ are none.
@@ -149,13 +167,14 @@ impl Named {
 
     /// The symbol of an account, by the value of a header.
     pub(super) fn account(&mut self, id: &[u8]) -> Option<Sym> {
-        let (names, how) = (&self.names, (self.salt, self.claim));
-        let found = self.cache.get(HEADER, id, || {
-            let mut masked = false;
+        let found = self.cache.known(HEADER, id).unwrap_or_else(|| {
+            let (how, mut masked) = ((self.salt, self.claim), false);
             let text = std::str::from_utf8(id).ok();
-            let find = |text| name_of(names, NameKind::Account, text, how, &mut masked);
+            let find = |text| name_of(&self.names, NameKind::Account, text, how, &mut masked);
             let sym = text.and_then(find);
-            Found { sym, masked }
+            let found = Found { sym, masked };
+            self.cache.learn(HEADER, id, found);
+            found
         });
         self.masked_key |= found.masked;
         found.sym
@@ -242,26 +261,28 @@ impl Default for NameCache {
 }
 
 impl NameCache {
-    /// What `asker` (one alternative of one field) takes `written` for; `find` is
-    /// asked if it is not known.
-    fn get(&mut self, asker: usize, written: &[u8], find: impl FnOnce() -> Found) -> Found {
+    /// What `asker` (one alternative of one field) takes `written` for, if that is known.
+    #[inline]
+    fn known(&self, asker: usize, written: &[u8]) -> Option<Found> {
         if written.len() > LONGEST {
-            return find();
+            return None;
         }
-        let is_it = |place: &Place| place.asker == asker && place.written == written;
-        if let Some(place) = self.set(asker, written).iter().find(|place| is_it(place)) {
-            return place.found;
+        let set = self.places.get(self.set(asker, written))?;
+        let is_it = |place: &&Place| place.asker == asker && place.written == written;
+        set.iter().find(is_it).map(|place| place.found)
+    }
+
+    /// Remembers what `asker` takes `written` for.
+    fn learn(&mut self, asker: usize, written: &[u8], found: Found) {
+        // Of a call that passed it may find the room that it did not find here.
+        if written.len() > LONGEST || found.sym == Some(Sym::OTHER) {
+            return;
         }
-        let found = find();
-        if found.sym == Some(Sym::OTHER) {
-            // Of a call that passed it may find the room that it did not find here.
-            return found;
-        }
-        if self.places.len() < PLACES && self.set(asker, written).iter().all(Place::is_taken) {
+        if self.places.len() < PLACES && self.of(asker, written).iter().all(Place::is_taken) {
             self.grow();
         }
         // The others move up; what came longest ago goes.
-        let set = self.set(asker, written);
+        let set = self.of(asker, written);
         set.rotate_right(1);
         if let Some(place) = set.first_mut() {
             place.asker = asker;
@@ -269,25 +290,31 @@ impl NameCache {
             place.written.extend_from_slice(written);
             place.found = found;
         }
-        found
     }
 
     /// The places that this may have.
-    fn set(&mut self, asker: usize, written: &[u8]) -> &mut [Place] {
+    fn of(&mut self, asker: usize, written: &[u8]) -> &mut [Place] {
+        let set = self.set(asker, written);
+        self.places.get_mut(set).unwrap_or_default()
+    }
+
+    /// Where those are.
+    #[inline]
+    fn set(&self, asker: usize, written: &[u8]) -> Range<usize> {
         let mut hasher = FxHasher::default();
         hasher.write_usize(asker);
         hasher.write(written);
         let sets = self.places.len() / WAYS;
         #[allow(clippy::cast_possible_truncation, reason = "any bits do")]
         let first = (hasher.finish() as usize & (sets - 1)) * WAYS;
-        self.places.get_mut(first..first + WAYS).unwrap_or_default()
+        first..first + WAYS
     }
 
     /// Twice the places. What shared a set goes to one of two: there is room for all.
     fn grow(&mut self) {
         let more = vec![Place::default(); self.places.len() * 2];
         for old in mem::replace(&mut self.places, more) {
-            let set = self.set(old.asker, &old.written);
+            let set = self.of(old.asker, &old.written);
             if let Some(place) = set.iter_mut().find(|place| !place.is_taken()) {
                 *place = old;
             }
@@ -305,16 +332,24 @@ mod tests {
         let names = Names::default();
         let mut cache = NameCache::default();
         let is = |kind, text: &str| Found { sym: Some(names.intern(kind, text)), masked: false };
-        let first = cache.get(1, b"web", || is(NameKind::Key, "web"));
-        assert_eq!(cache.get(1, b"web", || panic!("known")), first);
-        let other = cache.get(2, b"web", || is(NameKind::Team, "web"));
-        assert_ne!(first, other);
-        assert_eq!(cache.get(1, b"none", Found::default), Found::default());
-        assert_eq!(cache.get(1, b"none", || panic!("known")), Found::default());
+        let (key, team) = (is(NameKind::Key, "web"), is(NameKind::Team, "web"));
+        assert_ne!(key, team);
+        cache.learn(1, b"web", key);
+        assert_eq!((cache.known(1, b"web"), cache.known(2, b"web")), (Some(key), None));
+        cache.learn(2, b"web", team);
+        assert_eq!((cache.known(1, b"web"), cache.known(2, b"web")), (Some(key), Some(team)));
+        cache.learn(1, b"none", Found::default());
+        assert_eq!(cache.known(1, b"none"), Some(Found::default()));
         for i in 0..10_000_u32 {
             let text = i.to_string();
-            let found = cache.get(1, text.as_bytes(), || is(NameKind::User, &text));
-            assert_eq!(found, is(NameKind::User, &text));
+            let user = is(NameKind::User, &text);
+            cache.learn(1, text.as_bytes(), user);
+            // What found no room among the names may find it later: it is asked for again.
+            let kept = Some(user).filter(|user| user.sym != Some(Sym::OTHER));
+            assert_eq!(cache.known(1, text.as_bytes()), kept);
+            let before = (i / 2).to_string();
+            let known = cache.known(1, before.as_bytes());
+            assert!(known.is_none_or(|known| known == is(NameKind::User, &before)));
         }
     }
 }
