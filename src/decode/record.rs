@@ -464,9 +464,13 @@ impl Recorder {
         let identity = &map.identity;
         let by = |key: &str| same(key, identity, request, salt);
         let own = line.text(line.alts(map, Field::RecordKey), scratch, by);
-        let told = line.text(line.alts(map, Field::DedupKey), scratch, |key| {
-            dedup_key = kept(key);
-            own.or_else(|| by(key))
+        // Where its text is not kept it matters only to a record without a key of its own.
+        let asked = own.is_none() || keep == Texts::Keep;
+        let told = asked.then(|| line.alts(map, Field::DedupKey)).and_then(|alts| {
+            line.text(alts, scratch, |key| {
+                dedup_key = kept(key);
+                own.or_else(|| by(key))
+            })
         });
         let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
             Some(Dedup { fingerprint: trusted(key, &identity.space, salt), keep: Keep::Join })

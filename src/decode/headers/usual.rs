@@ -96,8 +96,9 @@ impl Usual {
         }
         report.limits.clear();
         for bucket in buckets {
-            let Some(reading) = bucket.read(bag, context) else { return false };
-            report.limits.push(reading);
+            if bucket.read(bag, context, &mut report.limits).is_none() {
+                return false;
+            }
         }
         report.says_no_more_than(fixed);
         true
@@ -251,8 +252,14 @@ impl Bucket {
         Some(bucket)
     }
 
+    /// Adds its reading to `limits`, made where it stays, unless a value is of another form.
     #[inline]
-    fn read(&self, bag: &HeaderBag, context: &HeaderContext<'_>) -> Option<LimitReading> {
+    fn read(
+        &self,
+        bag: &HeaderBag,
+        context: &HeaderContext<'_>,
+        limits: &mut Vec<LimitReading>,
+    ) -> Option<()> {
         let level = |at: Option<usize>| match at {
             Some(at) => Some(Some(level(bag.value(at)?)?)),
             None => Some(None),
@@ -274,7 +281,8 @@ impl Bucket {
         };
         let at = reset.map(|written| written.at(context.at));
         let levels = Levels { limit, remaining, span };
-        Some(self.frame.reading(context.at, context.model, levels, at))
+        limits.push(self.frame.reading(context.at, context.model, levels, at));
+        Some(())
     }
 }
 
