@@ -19,7 +19,7 @@ pub(super) struct Objects {
     member: Slot,
     found: Found,
     /// By the likeness's place.
-    kept: Vec<Option<(Likeness, Box<[(Rank, Known)]>)>>,
+    kept: Vec<Option<(Likeness, Members)>>,
 }
 
 /// What the name of a member comes to.
@@ -35,6 +35,9 @@ pub(super) struct Member<N> {
 
 /// A member of all objects of one likeness.
 type Known = Member<Box<[u8]>>;
+
+/// Those of one likeness that say something, and where their values stand.
+type Members = Box<[(Rank, Known)]>;
 
 impl Default for Objects {
     fn default() -> Objects {
@@ -78,7 +81,7 @@ fn taken_apart(
     scan: Scan<'_>,
     member: Slot,
     read: &mut dyn FnMut(Value<'_>) -> Known,
-) -> Option<Box<[(Rank, Known)]>> {
+) -> Option<Members> {
     if !members(object).map(|(_, value)| value).eq(scan.all(member)) {
         return None;
     }
