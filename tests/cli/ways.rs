@@ -309,6 +309,44 @@ fn a_restart_reads_the_journal_on_after_what_was_counted() {
     assert_eq!(asked[1..], ["--after-cursor=s=1;i=3", "--after-cursor=s=1;i=5"]);
 }
 
+/// The last word of each question to the journal so far.
+fn asked(sandbox: &Sandbox) -> Vec<String> {
+    let asked = fs::read_to_string(sandbox.path("asked")).unwrap_or_default();
+    asked.lines().map(|line| line.split(' ').next_back().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_journal_that_was_silent_is_asked_from_where_the_first_run_began() {
+    let sandbox = Sandbox::new();
+    let config = "[[source]]\nname = \"journal\"\nkind = \"journald\"\nunits = [\"gw.service\"]\n";
+    script(&sandbox, "journalctl", "echo \"$@\" >> asked\ncat entries\nexec sleep 600");
+    sandbox.file("entries", "");
+    let run = |calls: u64, times: usize| {
+        let mut running = watch(&sandbox, config);
+        until("it is asked", || asked(&sandbox).len() == times);
+        running.wait_for("it is kept", |line| {
+            line["totals"]["requests"] == calls
+                && line["sources"][0]["state"] == "live"
+                && line["ledger"].get("behind_s").is_none()
+        });
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+        // Another second of the clock.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+    };
+    run(0, 1);
+    run(0, 2);
+    // What was logged while nothing ran comes by that question.
+    sandbox.file("entries", entry("s=1;i=1", 1));
+    run(1, 3);
+    sandbox.file("entries", "");
+    run(1, 4);
+    let asked = asked(&sandbox);
+    assert!(asked[0].starts_with("--since=@"), "{asked:?}");
+    assert_eq!(asked[1..3], [asked[0].as_str(), asked[0].as_str()]);
+    assert_eq!(asked[3], "--after-cursor=s=1;i=1");
+}
+
 #[test]
 fn a_machine_without_a_journal_says_so() {
     let sandbox = Sandbox::new();

@@ -81,6 +81,9 @@ impl Commands {
 
     /// Run it until told to stop.
     pub fn follow(mut self, tap: &mut Tap<'_>) {
+        if let What::Journal(journal) = &self.what {
+            journal.beginning().into_iter().for_each(|checkpoint| tap.keep(checkpoint));
+        }
         loop {
             let started = tap.now().mono;
             let (state, how) = match self.run(Until::Stopped, tap) {

@@ -21,6 +21,7 @@ pub struct Journal {
     name: String,
     units: Vec<String>,
     from: Start,
+    /// When the source was first read: where there is no cursor, it goes on from there.
     began: Wall,
     cursor: Arc<Mutex<String>>,
 }
@@ -35,7 +36,8 @@ pub enum Follow {
 }
 
 impl Journal {
-    /// For the source of that name, which goes on after what an earlier run has left.
+    /// For the source of that name, which goes on after what an earlier run has left;
+    /// `began` is when this run did.
     pub fn new(
         name: &str,
         units: Vec<String>,
@@ -47,6 +49,7 @@ impl Journal {
         // The last word counts: before it may stand one from when none named its source.
         let of_ours = left.iter().rfind(|left| left.place == place);
         let cursor = of_ours.map(|left| left.memo.clone()).unwrap_or_default();
+        let began = of_ours.and_then(|left| left.since).unwrap_or(began);
         Journal { name: name.to_owned(), units, from, began, cursor: Arc::new(cursor.into()) }
     }
 
@@ -69,6 +72,14 @@ impl Journal {
             argv.push(format!("--since=@{}", self.began.0.div_euclid(1_000_000_000)));
         }
         argv
+    }
+
+    /// What a first run leaves before there is an entry: without it what is logged
+    /// until the next one would be before that one began.
+    pub fn beginning(&self) -> Option<Checkpoint> {
+        let cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = Some(self.began);
+        cursor.is_empty().then(|| Checkpoint { since, ..checkpoint(&self.name, "") })
     }
 
     /// A sink that remembers how far the journal was read.
@@ -215,6 +226,12 @@ mod tests {
         assert_eq!(last(&journal), "--since=@7");
         journal.cursor.lock().unwrap().push_str("s=1");
         assert_eq!(last(&journal), "--after-cursor=s=1");
+        let first =
+            Journal::new("j", vec!["a.service".into()], Start::End, Wall(5_000_000_000), &[]);
+        let left = [first.beginning().unwrap()];
+        assert_eq!(last(&new(Start::End, &left)), "--since=@5", "nothing came in the first run");
+        assert_eq!(last(&new(Start::Beginning, &left)), "--no-tail");
+        assert_eq!(journal.beginning(), None);
         let all = new(Start::Beginning, &[]);
         assert_eq!(last(&all), "--no-tail");
         assert_eq!(all.argv(Follow::No).last().unwrap(), "--unit=a.service");

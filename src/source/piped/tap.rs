@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::MakeFlow;
-use crate::domain::{Batch, SourceId, Stamp};
+use crate::domain::{Batch, Checkpoint, SourceId, Stamp};
 use crate::source::status::{SourceState, SourceStatus};
 use crate::source::stdin::Carry;
 use crate::source::tail::lines::{Counters, Lines, Outlet};
@@ -76,6 +76,12 @@ impl<'a> Tap<'a> {
             (self.status.state, self.status.problem) = (state, problem);
             (self.world.say)(self.status.clone());
         }
+    }
+
+    /// Leave that for the next run, before anything came.
+    pub fn keep(&mut self, checkpoint: Checkpoint) {
+        self.batch.checkpoints.push(checkpoint);
+        self.deliver(|_| ());
     }
 
     /// A sink for what will come.
