@@ -348,6 +348,34 @@ fn a_journal_that_was_silent_is_asked_from_where_the_first_run_began() {
 }
 
 #[test]
+fn an_entry_that_is_too_long_to_hold_counts_once_over_restarts() {
+    let sandbox = Sandbox::new();
+    let config = "[[source]]\nname = \"journal\"\nkind = \"journald\"\nunits = [\"gw.service\"]\n";
+    let script_text = "echo \"$@\" >> asked\n\
+                       case \"$*\" in *after-cursor*) ;; *) cat entries ;; esac\nexec sleep 600";
+    script(&sandbox, "journalctl", script_text);
+    // No id makes it equal to itself.
+    let long = line(1).replace("\"request_id\":\"r1\"", "\"pad\":\"PAD\"");
+    let long = long.replace("PAD", &"x".repeat(tripline::source::LONG_LINE + 1000));
+    let message = Value::String(long.trim_end().to_owned());
+    let entry = entry("s=1;i=7", 1);
+    let cut = entry.find("\"MESSAGE\":").unwrap();
+    sandbox.file("entries", format!("{}\"MESSAGE\":{message}}}\n", &entry[..cut]));
+    for times in 1..4 {
+        let mut running = watch(&sandbox, config);
+        until("it is asked", || asked(&sandbox).len() == times);
+        let seen = running.wait_for("it is counted and kept", |line| {
+            line["totals"]["requests"].as_u64() >= Some(1)
+                && line["ledger"].get("behind_s").is_none()
+        });
+        assert_eq!(seen["totals"]["requests"], 1, "{seen}");
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+    }
+    assert_eq!(asked(&sandbox)[1..], ["--after-cursor=s=1;i=7", "--after-cursor=s=1;i=7"]);
+}
+
+#[test]
 fn a_machine_without_a_journal_says_so() {
     let sandbox = Sandbox::new();
     let config = "[[source]]\nkind = \"journald\"\nunits = [\"litellm.service\"]\n";

@@ -12,6 +12,10 @@ use crate::source::{LineSink, Start};
 /// A cursor that is longer is none.
 const LONGEST: usize = 512;
 
+/// So much of an entry that is too long to hold is kept, for its cursor: `journalctl`
+/// writes that first.
+const HEAD: usize = 1024;
+
 /// No file has this device: so checkpoints of journals are told from those of files.
 const NO_DEVICE: u64 = u64::MAX;
 
@@ -84,11 +88,13 @@ impl Journal {
 
     /// A sink that remembers how far the journal was read.
     pub fn marking(&self, inner: Box<dyn LineSink + Send>) -> Box<dyn LineSink + Send> {
-        Box::new(Marking { inner, name: self.name.clone(), cursor: Arc::clone(&self.cursor) })
+        let (name, cursor) = (self.name.clone(), Arc::clone(&self.cursor));
+        Box::new(Marking { inner, name, cursor, head: Vec::new() })
     }
 }
 
 /// Whether a checkpoint is a journal's.
+#[must_use]
 pub fn is_of_journal(checkpoint: &Checkpoint) -> bool {
     checkpoint.place.0 == NO_DEVICE
 }
@@ -107,11 +113,13 @@ struct Marking {
     inner: Box<dyn LineSink + Send>,
     name: String,
     cursor: Arc<Mutex<String>>,
+    /// How an entry begins that comes in parts.
+    head: Vec<u8>,
 }
 
-impl LineSink for Marking {
-    fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        self.inner.line(line, at, out);
+impl Marking {
+    /// An entry has passed that is this line, or begins with it.
+    fn passed(&self, line: &[u8], out: &mut Batch) {
         // In the middle of a record of several entries nothing can begin.
         let Some(found) = cursor_of(line).filter(|_| self.inner.open_since().is_none()) else {
             return;
@@ -127,13 +135,24 @@ impl LineSink for Marking {
             None => out.checkpoints.push(checkpoint(&self.name, found)),
         }
     }
+}
+
+impl LineSink for Marking {
+    fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
+        self.inner.line(line, at, out);
+        self.passed(line, out);
+    }
 
     fn long_part(&mut self, part: &[u8]) {
+        let room = HEAD.saturating_sub(self.head.len()).min(part.len());
+        self.head.extend_from_slice(part.get(..room).unwrap_or_default());
         self.inner.long_part(part);
     }
 
     fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
         self.inner.long_end(at, len, out);
+        self.passed(&self.head, out);
+        self.head.clear();
     }
 
     fn finish(&mut self, at: LineAt, out: &mut Batch) {
