@@ -135,6 +135,23 @@ fn a_command_that_leaves_a_child_behind_is_over_when_it_ends_itself() {
     until("all gone", || processes(&mark) == 0);
 }
 
+/// Whether it holds the output open or not.
+#[test]
+fn a_command_that_has_ended_is_over_however_much_its_children_complain() {
+    let sandbox = Sandbox::new();
+    let said = "ended with exit code 3: debug; started again in ";
+    for (name, keeps) in [("closes", "exec >&-;"), ("holds", "")] {
+        let chatter = format!("({keeps} while :; do echo debug >&2; done) &\nexit 3");
+        let run = script(&sandbox, name, &chatter);
+        let mut running = watch(&sandbox, &command(&format!("[\"{}\"]", run.display())));
+        let failed = source(&running, "its end", |source| problem(source).contains(said));
+        assert_eq!(failed["state"], "error");
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+        until("all gone", || processes(&run.display().to_string()) == 0);
+    }
+}
+
 #[test]
 fn a_command_gets_no_shell_no_input_and_all_of_its_output_is_read() {
     let sandbox = Sandbox::new();

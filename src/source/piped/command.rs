@@ -156,7 +156,7 @@ impl Commands {
         if let Some(over) = cut {
             return over;
         }
-        let status = process.end(tap.stop);
+        let status = process.end(tap);
         let words = process.last_words().map(|words| format!(": {words}")).unwrap_or_default();
         let is_well = status.is_some_and(|status| status.success());
         let state = if is_well { SourceState::Waiting } else { SourceState::Error };
@@ -192,8 +192,9 @@ impl Commands {
                         return None;
                     }
                 }
-            } else if !woken.second && process.has_ended() {
-                // What it left behind would hold its output open for ever.
+            } else if now.since(last.unwrap_or(started)) >= LOOK && process.has_ended() {
+                // What it left behind would hold its output open for ever, silent there
+                // but perhaps not on standard error.
                 process.kill();
             }
             if self.trouble.is_some() && now.since(started) >= WELL {
