@@ -22,7 +22,7 @@ use super::{Left, LineSink, Resume, SourceSpec, Way};
 use crate::domain::{Checkpoint, SourceId};
 
 pub(super) use self::fifo::is_fifo;
-use self::journal::is_of_journal;
+pub use self::journal::is_of_journal;
 
 /// A program whose output is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
