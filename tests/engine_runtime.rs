@@ -169,3 +169,26 @@ fn a_kill_file_removed_by_hand_is_made_again_said_and_recorded() {
     assert!(audit.contains("removed_outside"), "{audit}");
     assert_eq!(audit.matches("\"result\":\"tripped\"").count(), 2, "{audit}");
 }
+
+#[test]
+fn a_removal_that_can_not_be_recorded_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let running = run(root.path(), None);
+    fail(root.path(), 0..1);
+    let file = root.path().join("kill.d/model.p.m0.kill");
+    frame(&running, "the trip shown", |frame| frame.switches.iter().any(|s| s.state == "tripped"));
+    wait_for("its record", || audited(root.path()).contains("tripped").then_some(()));
+    let record = root.path().join("state/audit.jsonl");
+    std::fs::rename(&record, root.path().join("state/away")).unwrap();
+    std::fs::create_dir(&record).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    frame(&running, "both findings", |frame| {
+        let said = |kind: &str| {
+            let mut of_kind = frame.findings.iter().filter(|finding| finding.kind == kind);
+            of_kind.any(|finding| finding.text.contains("removed by hand"))
+        };
+        said("removed_outside") && said("action_failed")
+    });
+    assert!(file.exists());
+    let _ = running.stop();
+}
