@@ -19,7 +19,7 @@ use tripline::decode::{Formats, Texts};
 use tripline::domain::Names;
 use tripline::engine::{EngineSpec, Event};
 use tripline::pricing::PriceTable;
-use tripline::runtime::{NetSetup, Running, Setup, SwitchSetup, start};
+use tripline::runtime::{NetSetup, Running, Setup, Signal, Signals, SwitchSetup, start};
 use tripline::snapshot::Snapshot;
 use tripline::source::{Pipelines, SourceSpec};
 
@@ -191,4 +191,20 @@ fn a_removal_that_can_not_be_recorded_is_said() {
     });
     assert!(file.exists());
     let _ = running.stop();
+}
+
+#[test]
+fn a_reason_to_leave_finds_room_beside_any_number_of_resizes() {
+    use rustix::process::{Signal as Number, getpid, kill_process};
+    let signals = Signals::with_terminal().unwrap();
+    // Two of a kind that are not looked at are one, so each gets its time.
+    for _ in 0..200 {
+        kill_process(getpid(), Number::WINCH).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kill_process(getpid(), Number::TERM).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let received: Vec<Signal> = signals.received().try_iter().collect();
+    assert!(received.contains(&Signal::Resize) && received.len() <= 65, "{}", received.len());
+    assert_eq!(received.last(), Some(&Signal::Terminate));
 }
