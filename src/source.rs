@@ -26,7 +26,7 @@ mod world;
 
 pub use error::SourceError;
 pub use history::{History, Sharing, histories};
-pub use piped::{MakeFlow, Piped, Program, part};
+pub use piped::{MakeFlow, Piped, Program, is_of_journal, part};
 pub use pipeline::{Pipeline, Pipelines, Recipe};
 pub use read::{Ended, files, open, read_to_end};
 pub use sink::{LineSink, MakeSink, Sinks};

@@ -19,7 +19,7 @@ use tripline::decode::{Formats, Texts};
 use tripline::domain::Names;
 use tripline::engine::{EngineSpec, Event};
 use tripline::pricing::PriceTable;
-use tripline::runtime::{NetSetup, Running, Setup, SwitchSetup, start};
+use tripline::runtime::{NetSetup, Running, Setup, Signal, Signals, SwitchSetup, start};
 use tripline::snapshot::Snapshot;
 use tripline::source::{Pipelines, SourceSpec};
 
@@ -168,4 +168,43 @@ fn a_kill_file_removed_by_hand_is_made_again_said_and_recorded() {
     let audit = audited(root.path());
     assert!(audit.contains("removed_outside"), "{audit}");
     assert_eq!(audit.matches("\"result\":\"tripped\"").count(), 2, "{audit}");
+}
+
+#[test]
+fn a_removal_that_can_not_be_recorded_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let running = run(root.path(), None);
+    fail(root.path(), 0..1);
+    let file = root.path().join("kill.d/model.p.m0.kill");
+    frame(&running, "the trip shown", |frame| frame.switches.iter().any(|s| s.state == "tripped"));
+    wait_for("its record", || audited(root.path()).contains("tripped").then_some(()));
+    let record = root.path().join("state/audit.jsonl");
+    std::fs::rename(&record, root.path().join("state/away")).unwrap();
+    std::fs::create_dir(&record).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    frame(&running, "both findings", |frame| {
+        let said = |kind: &str| {
+            let mut of_kind = frame.findings.iter().filter(|finding| finding.kind == kind);
+            of_kind.any(|finding| finding.text.contains("removed by hand"))
+        };
+        said("removed_outside") && said("action_failed")
+    });
+    assert!(file.exists());
+    let _ = running.stop();
+}
+
+#[test]
+fn a_reason_to_leave_finds_room_beside_any_number_of_resizes() {
+    use rustix::process::{Signal as Number, getpid, kill_process};
+    let signals = Signals::with_terminal().unwrap();
+    // Two of a kind that are not looked at are one, so each gets its time.
+    for _ in 0..200 {
+        kill_process(getpid(), Number::WINCH).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kill_process(getpid(), Number::TERM).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let received: Vec<Signal> = signals.received().try_iter().collect();
+    assert!(received.contains(&Signal::Resize) && received.len() <= 65, "{}", received.len());
+    assert_eq!(received.last(), Some(&Signal::Terminate));
 }

@@ -14,12 +14,13 @@ use super::period::{Every, Here, Span};
 use super::setup::Context;
 use super::sheet::Sheet;
 use super::spend::{self, fields};
-use crate::domain::{Bucket, Names, SourceCounters, Wall};
+use crate::domain::{Bucket, Checkpoint, Generation, Names, SourceCounters, Wall};
 use crate::engine::counted;
 use crate::ledger::{
     Aged, Holder, Kept, LEDGER_FILE, Ledger, LedgerError, Pruned, Reader, Setup, Size, lying_aside,
 };
 use crate::runtime::{Clock, set_aside_in_words};
+use crate::source::is_of_journal;
 use crate::text::printable;
 
 /// Days that `show` lists.
@@ -268,12 +269,14 @@ fn verify(context: &Context) -> Result<(), Failure> {
     if wrong.is_empty() {
         let Kept { totals, checkpoints, .. } = reader.load().map_err(|error| refused(&error))?;
         drop(moment);
+        let followed =
+            |left: &&Checkpoint| left.progress == Generation::Open && !is_of_journal(left);
         let mut out = Out::new();
         let printed = out.line(&format!(
             "sound: {} requests, {}, {} files followed",
             totals.requests,
             totals.cost.exact(),
-            checkpoints.len()
+            checkpoints.iter().filter(followed).count()
         ));
         return finish(out, printed);
     }

@@ -72,6 +72,7 @@ fn serve(bound: &Bound, stopped: &UnixStream, answer: &Arc<Answer>) {
         let (clients, answer) = (Arc::clone(&clients), Arc::clone(answer));
         if clients.fetch_add(1, Ordering::Relaxed) >= CLIENTS {
             clients.fetch_sub(1, Ordering::Relaxed);
+            let _ = turn_away(client);
             continue;
         }
         let count = Arc::clone(&clients);
@@ -86,10 +87,25 @@ fn serve(bound: &Bound, stopped: &UnixStream, answer: &Arc<Answer>) {
     }
 }
 
+/// Say that there is no room. So little fits into the socket at once: nobody waits.
+fn turn_away(mut client: UnixStream) -> io::Result<()> {
+    client.set_nonblocking(true)?;
+    if is_ours(&client)? {
+        let error = format!("too many clients at once: it talks to {CLIENTS} already");
+        client.write_all(format!("{}\n", serde_json::json!({ "error": error })).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Whether it is one of our user, or root.
+fn is_ours(client: &UnixStream) -> io::Result<bool> {
+    let peer = rustix::net::sockopt::socket_peercred(client)?;
+    Ok(peer.uid.is_root() || peer.uid == rustix::process::geteuid())
+}
+
 fn speak(client: UnixStream, answer: &Answer) -> io::Result<()> {
     client.set_nonblocking(false)?;
-    let peer = rustix::net::sockopt::socket_peercred(&client)?;
-    if !peer.uid.is_root() && peer.uid != rustix::process::geteuid() {
+    if !is_ours(&client)? {
         return Ok(());
     }
     let mut timed = Timed::new(client);

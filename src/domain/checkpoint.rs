@@ -40,6 +40,7 @@ pub struct Checkpoint {
     pub memo: String,
     /// What stands beside its path and was changed before, by the clock of the file
     /// system, does not come after it. Not known of what the ledger kept before version 5.
+    /// Of a journal of which nothing came so far: what was logged before does not count.
     pub since: Option<Wall>,
     /// Whether more may come.
     pub progress: Generation,

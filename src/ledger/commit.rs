@@ -63,6 +63,8 @@ pub enum Committed {
     KeptAfter {
         /// What failed.
         trouble: String,
+        /// How many sums are kept apart.
+        refused: usize,
     },
 }
 
@@ -79,6 +81,8 @@ pub struct Ledger {
     in_doubt: Option<Commit>,
     /// Not in the file.
     pending: Commit,
+    /// Sums that are kept apart, of which nobody was told.
+    refused: usize,
     _lock: Lock,
 }
 
@@ -103,6 +107,7 @@ impl Ledger {
             commits: 0,
             in_doubt: None,
             pending: Commit::default(),
+            refused: 0,
             _lock: lock,
         };
         ledger.begin(now, None)
@@ -111,7 +116,7 @@ impl Ledger {
     /// Set a ledger aside of which a part can't be read, and begin a new one.
     pub fn begin_again(mut self, why: &LedgerError, now: Wall) -> Result<Opened, LedgerError> {
         self.open = None;
-        (self.in_doubt, self.pending) = (None, Commit::default());
+        (self.in_doubt, self.pending, self.refused) = (None, Commit::default(), 0);
         let set_aside = aside::set_aside(&self.path, now, why.to_string())?;
         self.begin(now, Some(set_aside))
     }
@@ -122,12 +127,11 @@ impl Ledger {
         self.pending.merge(commit);
         self.settle()?;
         if self.pending.is_empty() {
-            return Ok(Committed::Kept);
+            return Ok(self.kept(None));
         }
         let commit = std::mem::take(&mut self.pending);
-        let kept = match self.write(&commit) {
-            Ok(0) => Committed::Kept,
-            Ok(refused) => Committed::KeptBut { refused },
+        match self.write(&commit) {
+            Ok(refused) => self.refused += refused,
             Err(error) => {
                 if !error.shakes_the_file() {
                     self.pending = commit;
@@ -136,10 +140,21 @@ impl Ledger {
                 self.in_doubt = Some(commit);
                 return self.after(error);
             }
-        };
+        }
         self.commits += 1;
         // What is committed is kept, wherever in the two files it stands.
-        self.shorten_wal().map_or_else(|error| self.after(error), |()| Ok(kept))
+        match self.shorten_wal() {
+            Ok(()) => Ok(self.kept(None)),
+            Err(error) => self.after(error),
+        }
+    }
+
+    fn kept(&mut self, trouble: Option<String>) -> Committed {
+        match (trouble, std::mem::take(&mut self.refused)) {
+            (Some(trouble), refused) => Committed::KeptAfter { trouble, refused },
+            (None, 0) => Committed::Kept,
+            (None, refused) => Committed::KeptBut { refused },
+        }
     }
 
     /// One step of removing days and events from before a moment. The totals stay
@@ -207,7 +222,8 @@ impl Ledger {
         written.map_err(|error| error.in_file(&self.path))
     }
 
-    /// Change what is in the file without counting anything.
+    /// Change what is in the file without counting anything. What was changed stays so
+    /// where only shortening the write-ahead log fails.
     fn change<T>(
         &mut self,
         change: impl FnOnce(&Connection) -> Result<T, Failed>,
@@ -217,17 +233,13 @@ impl Ledger {
         let changed = change(open.reader.db());
         let known = open.reader.ask(Known::new);
         let changed = changed.map_err(|failed| failed.in_file(&self.path));
-        match changed.and_then(|changed| Ok((changed, known?))) {
-            Ok((changed, known)) => {
-                open.known = known;
-                Ok(changed)
-            }
-            Err(error) => {
-                // Opened again, it is known again.
-                self.open = None;
-                Err(error)
-            }
-        }
+        let changed = changed.and_then(|changed| {
+            open.known = known?;
+            Ok(changed)
+        });
+        let changed = changed.and_then(|changed| self.shorten_wal().map(|()| changed));
+        // Opened again, it is known again.
+        changed.inspect_err(|_| self.open = None)
     }
 
     /// Drop what the failed disk may have left in the connection, and look at
@@ -235,9 +247,7 @@ impl Ledger {
     fn after(&mut self, error: LedgerError) -> Result<Committed, LedgerError> {
         self.open = None;
         match self.settle() {
-            Ok(()) if self.pending.is_empty() => {
-                Ok(Committed::KeptAfter { trouble: error.to_string() })
-            }
+            Ok(()) if self.pending.is_empty() => Ok(self.kept(Some(error.to_string()))),
             _ => Err(error),
         }
     }
@@ -354,10 +364,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = ledger(dir.path());
         fail(&mut ledger, calls(10), true);
-        let error = LedgerError::Disk { path: dir.path().to_owned(), what: "EIO".into() };
-        let answer = ledger.after(error).unwrap();
-        assert!(matches!(answer, Committed::KeptAfter { trouble } if trouble.contains("EIO")));
+        let error = || LedgerError::Disk { path: dir.path().to_owned(), what: "EIO".into() };
+        let answer = ledger.after(error()).unwrap();
+        let told = |answer, apart| {
+            matches!(answer, Committed::KeptAfter { trouble, refused }
+                if trouble.contains("EIO") && refused == apart)
+        };
+        assert!(told(answer, 0));
         assert_eq!(total(&mut ledger), 10);
+        // Of sums that are kept apart it is told all the same, once.
+        ledger.refused = 2;
+        assert!(told(ledger.after(error()).unwrap(), 2));
+        assert!(told(ledger.after(error()).unwrap(), 0));
     }
 
     #[test]

@@ -76,7 +76,11 @@ pub fn spawn(
                     confirmed.and(recorded).err().map(failed)
                 }
                 Job::Record(deed) => record(&audit_file, &deed).err().map(failed),
-                Job::Vanished(gone, deed) => Some(vanished(&audit_file, gone, &deed)),
+                Job::Vanished(gone, deed) => {
+                    let (report, unrecorded) = vanished(&audit_file, gone, &deed);
+                    unrecorded.map(|text| reports.try_send(failed(text)));
+                    Some(report)
+                }
                 Job::Reset(order, deed) => {
                     let (done, said) = order.carry_out(&audit_file, deed);
                     Some(Report::Reset { scope: order.scope, done, said })
@@ -118,21 +122,24 @@ fn confirm(pending: &Pending) -> Result<(), String> {
 }
 
 /// A reset is put on record as it is done, so a missing record means that somebody
-/// went around tripline.
-fn vanished(file: &Path, gone: Vanished, deed: &Deed) -> Report {
+/// went around tripline. Answers also why that is not on record, where the report does not.
+fn vanished(file: &Path, gone: Vanished, deed: &Deed) -> (Report, Option<String>) {
     let Vanished { scope, note, mark, told } = gone;
     if audit::was_reset(file, &scope, mark) {
-        return Report::WasReset(scope);
+        return (Report::WasReset(scope), None);
     }
     let recorded = if told == Told::First { record(file, deed) } else { Ok(()) };
     if note.is_some() {
-        return Report::Removed(scope);
+        let unrecorded = recorded
+            .err()
+            .map(|error| format!("that the kill file of {scope} was removed by hand is {error}"));
+        return (Report::Removed(scope), unrecorded);
     }
     let mut text = format!("{scope} is not stopped any more: its kill file was removed by hand");
     if let Err(error) = recorded {
         text = format!("{text} ({error})");
     }
-    Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text })
+    (Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text }), None)
 }
 
 fn arm(state_dir: &Path, audit_file: &Path, host: String, wanted: ArmRecord) -> String {

@@ -13,6 +13,7 @@ use super::clock::Clock;
 use super::ledger::Word;
 use crate::domain::{Commit, Mono, Stamp, Standing, Wall};
 use crate::engine::{Engine, Event, EventKind, LedgerStatus, LedgerUse};
+use crate::ledger::Committed;
 
 /// Shortest time between two commits.
 const EVERY: Duration = Duration::from_millis(250);
@@ -90,20 +91,22 @@ impl Keeper {
     /// Take in what became of a commit.
     pub fn hear(&mut self, word: Word, engine: &mut Engine, now: Stamp) {
         match word {
-            Word::Kept => {
+            Word::Kept(kept) => {
                 self.under_way = None;
                 self.problem = None;
                 engine.unsay("ledger_broken", BROKEN);
-            }
-            Word::KeptBut => {
-                self.under_way = None;
-                self.problem = None;
-                engine.alarm("ledger_refused", REFUSED, now);
-            }
-            Word::KeptAfter(trouble) => {
-                self.under_way = None;
-                self.problem = None;
-                engine.report("ledger_disk", &format!("the ledger was reopened: {trouble}"), now);
+                let (trouble, refused) = match kept {
+                    Committed::Kept => (None, 0),
+                    Committed::KeptBut { refused } => (None, refused),
+                    Committed::KeptAfter { trouble, refused } => (Some(trouble), refused),
+                };
+                if refused > 0 {
+                    engine.alarm("ledger_refused", REFUSED, now);
+                }
+                if let Some(trouble) = trouble {
+                    let text = format!("the ledger was reopened: {trouble}");
+                    engine.report("ledger_disk", &text, now);
+                }
             }
             Word::Failed(why) => {
                 if self.problem.as_ref() != Some(&why) {

@@ -58,12 +58,8 @@ pub enum LedgerAccess {
 
 /// What became of a commit.
 pub enum Word {
-    /// It is kept.
-    Kept,
-    /// It is kept, but for sums that would be too large for it.
-    KeptBut,
-    /// It is kept, after the disk failed.
-    KeptAfter(String),
+    /// It is kept, and how.
+    Kept(Committed),
     /// It is not kept yet, and tried again.
     Failed(String),
     /// It is not kept, for the file makes no sense any more.
@@ -133,11 +129,7 @@ fn keep(mut ledger: Ledger, mut aside: Aside, (commits, say, over): Channels<'_>
             recv(commits) -> commit => {
                 let Ok(commit) = commit else { return };
                 let Some(kept) = keep_one(&mut ledger, commit, say, over) else { return };
-                let _ = say.send(match kept {
-                    Committed::Kept => Word::Kept,
-                    Committed::KeptBut { .. } => Word::KeptBut,
-                    Committed::KeptAfter { trouble } => Word::KeptAfter(trouble),
-                });
+                let _ = say.send(Word::Kept(kept));
             }
             recv(looked) -> gone => ageing.found(gone.ok(), clock.now().mono),
             default(idle) => if ageing.due() <= clock.now().mono {

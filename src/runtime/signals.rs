@@ -3,7 +3,7 @@
 use std::io;
 use std::thread;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, unbounded};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals as Hook};
@@ -28,6 +28,15 @@ pub enum Signal {
     Resize,
 }
 
+/// Signals about the terminal that may wait to be looked at.
+const WAITING: usize = 64;
+
+impl Signal {
+    fn is_to_leave(self) -> bool {
+        !matches!(self, Signal::Stop | Signal::Continue | Signal::Resize)
+    }
+}
+
 /// Catches signals for as long as it lives.
 pub struct Signals {
     handle: Handle,
@@ -48,12 +57,15 @@ impl Signals {
     fn catch(numbers: &[i32]) -> io::Result<Signals> {
         let mut hook = Hook::new(numbers)?;
         let handle = hook.handle();
-        let (send, received) = bounded(64);
+        let (send, received) = unbounded();
         thread::Builder::new().name("signals".into()).spawn(move || {
             for number in &mut hook {
                 let Some(signal) = meaning(number) else { continue };
-                // A full channel already holds a reason to leave.
-                let _ = send.try_send(signal);
+                // What is not looked at for so long says nothing new by coming again; a
+                // reason to leave always finds room.
+                if signal.is_to_leave() || send.len() < WAITING {
+                    let _ = send.send(signal);
+                }
             }
         })?;
         Ok(Signals { handle, received })

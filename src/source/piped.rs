@@ -22,7 +22,7 @@ use super::{Left, LineSink, Resume, SourceSpec, Way};
 use crate::domain::{Checkpoint, SourceId};
 
 pub(super) use self::fifo::is_fifo;
-use self::journal::is_of_journal;
+pub use self::journal::is_of_journal;
 
 /// A program whose output is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn part(resume: Resume) -> (Resume, Resume) {
         Resume::Never => (Resume::Never, Resume::Never),
         Resume::From(left) => {
             let (journals, files) = left.checkpoints.into_iter().partition(is_of_journal);
-            let journals = Left { checkpoints: journals, sources: left.sources.clone() };
+            let journals = Left { checkpoints: journals, ..Left::default() };
             (Resume::From(journals), Resume::From(Left { checkpoints: files, ..left }))
         }
     }

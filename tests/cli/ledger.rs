@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tripline::domain::{
-    Bucket, BucketId, Commit, NameKind, Names, NanoUsd, SourceCounters, SourceId, Wall,
+    Bucket, BucketId, Checkpoint, Commit, Generation, NameKind, Names, NanoUsd, SourceCounters,
+    SourceId, Wall,
 };
 use tripline::ledger::{Aged, Committed, Holder, LEDGER_FILE, Ledger, Setup};
 
@@ -480,11 +481,42 @@ fn a_ledger_in_use_can_be_read_and_not_pruned() {
 }
 
 #[test]
+fn verify_counts_the_files_that_are_followed_and_no_others() {
+    let sandbox = Sandbox::new();
+    let file = |name: &str, inode, progress| Checkpoint {
+        source: "gateway".into(),
+        path: sandbox.path(name),
+        place: (1, inode),
+        head: 0,
+        head_len: 0,
+        window: 0,
+        window_len: 0,
+        offset: 1,
+        lines: 1,
+        memo: String::new(),
+        since: None,
+        progress,
+    };
+    let mut books = Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000);
+    books.commit.checkpoints = vec![
+        file("a.log", 1, Generation::Open),
+        file("a.log", 2, Generation::Finished),
+        file("b.log", 3, Generation::Open),
+        file("a.log", 4, Generation::Finished),
+        // How far a journal is read is no file.
+        Checkpoint { place: (u64::MAX, 5), ..file("gateway", 5, Generation::Open) },
+    ];
+    books.write();
+    let sound = sandbox.run(["ledger", "verify"]).ok().out();
+    assert_eq!(sound, "sound: 3 requests, $3.00, 2 files followed\n");
+}
+
+#[test]
 fn verify_tells_what_is_wrong_and_what_to_do() {
     let sandbox = Sandbox::new();
     Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
     let sound = sandbox.run(["ledger", "verify"]).ok().out();
-    assert!(sound.starts_with("sound: 3 requests, $3.00"), "{sound}");
+    assert!(sound.starts_with("sound: 3 requests, $3.00, 0 files followed"), "{sound}");
     let db = rusqlite::Connection::open(sandbox.state().join(LEDGER_FILE)).unwrap();
     db.execute("UPDATE day SET cost_nano_usd = cost_nano_usd - 1", []).unwrap();
     drop(db);

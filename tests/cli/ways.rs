@@ -135,6 +135,23 @@ fn a_command_that_leaves_a_child_behind_is_over_when_it_ends_itself() {
     until("all gone", || processes(&mark) == 0);
 }
 
+/// Whether it holds the output open or not.
+#[test]
+fn a_command_that_has_ended_is_over_however_much_its_children_complain() {
+    let sandbox = Sandbox::new();
+    let said = "ended with exit code 3: debug; started again in ";
+    for (name, keeps) in [("closes", "exec >&-;"), ("holds", "")] {
+        let chatter = format!("({keeps} while :; do echo debug >&2; done) &\nexit 3");
+        let run = script(&sandbox, name, &chatter);
+        let mut running = watch(&sandbox, &command(&format!("[\"{}\"]", run.display())));
+        let failed = source(&running, "its end", |source| problem(source).contains(said));
+        assert_eq!(failed["state"], "error");
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+        until("all gone", || processes(&run.display().to_string()) == 0);
+    }
+}
+
 #[test]
 fn a_command_gets_no_shell_no_input_and_all_of_its_output_is_read() {
     let sandbox = Sandbox::new();
@@ -236,6 +253,41 @@ fn writers_of_a_named_pipe_come_and_go() {
 }
 
 #[test]
+fn a_line_of_a_named_pipe_that_a_stop_cuts_is_one_loss_and_a_whole_one_is_none() {
+    let sandbox = Sandbox::new();
+    let pipe = fifo(&sandbox, "gw.pipe");
+    let config = format!("[[source]]\nname = \"pipe\"\npaths = [\"{}\"]\n", pipe.display());
+    let run = |bytes: &str, pending: usize| {
+        let mut running = watch(&sandbox, &config);
+        source(&running, "it is open", |source| source["state"] == "waiting");
+        // It stays open between the runs, as a gateway's does.
+        let mut writer = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+        writer.write_all(bytes.as_bytes()).unwrap();
+        source(&running, "the rest waits", |source| source["pending_bytes"] == pending);
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+        writer
+    };
+    let (one, two) = (line(1), line(2));
+    let (head, tail) = two.split_at(50);
+    let writer = run(&format!("{one}{head}"), head.len());
+    let whole = line(3);
+    let whole = whole.trim_end();
+    let writer = (run(&format!("{tail}{whole}"), whole.len()), writer);
+    let mut running = watch(&sandbox, &config);
+    // The newline of what counts already is an empty line.
+    let mut last = OpenOptions::new().write(true).open(&pipe).unwrap();
+    last.write_all(format!("\n{}", line(4)).as_bytes()).unwrap();
+    let seen = running.wait_for("all calls", |line| line["totals"]["requests"] == 3);
+    let source = &seen["sources"][0];
+    let bad = source["faults"].as_u64().unwrap() + source["quarantined"].as_u64().unwrap();
+    assert_eq!((bad, &source["lines"], &source["blank"]), (1, &5.into(), &1.into()), "{source}");
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+    drop((writer, last));
+}
+
+#[test]
 fn a_named_pipe_that_a_pattern_meets_is_left_out_and_said() {
     let sandbox = Sandbox::new();
     fifo(&sandbox, "a.log");
@@ -307,6 +359,72 @@ fn a_restart_reads_the_journal_on_after_what_was_counted() {
     let asked: Vec<String> = asked.lines().map(last).collect();
     assert!(asked[0].starts_with("--since=@"));
     assert_eq!(asked[1..], ["--after-cursor=s=1;i=3", "--after-cursor=s=1;i=5"]);
+}
+
+/// The last word of each question to the journal so far.
+fn asked(sandbox: &Sandbox) -> Vec<String> {
+    let asked = fs::read_to_string(sandbox.path("asked")).unwrap_or_default();
+    asked.lines().map(|line| line.split(' ').next_back().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_journal_that_was_silent_is_asked_from_where_the_first_run_began() {
+    let sandbox = Sandbox::new();
+    let config = "[[source]]\nname = \"journal\"\nkind = \"journald\"\nunits = [\"gw.service\"]\n";
+    script(&sandbox, "journalctl", "echo \"$@\" >> asked\ncat entries\nexec sleep 600");
+    sandbox.file("entries", "");
+    let run = |calls: u64, times: usize| {
+        let mut running = watch(&sandbox, config);
+        until("it is asked", || asked(&sandbox).len() == times);
+        running.wait_for("it is kept", |line| {
+            line["totals"]["requests"] == calls
+                && line["sources"][0]["state"] == "live"
+                && line["ledger"].get("behind_s").is_none()
+        });
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+        // Another second of the clock.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+    };
+    run(0, 1);
+    run(0, 2);
+    // What was logged while nothing ran comes by that question.
+    sandbox.file("entries", entry("s=1;i=1", 1));
+    run(1, 3);
+    sandbox.file("entries", "");
+    run(1, 4);
+    let asked = asked(&sandbox);
+    assert!(asked[0].starts_with("--since=@"), "{asked:?}");
+    assert_eq!(asked[1..3], [asked[0].as_str(), asked[0].as_str()]);
+    assert_eq!(asked[3], "--after-cursor=s=1;i=1");
+}
+
+#[test]
+fn an_entry_that_is_too_long_to_hold_counts_once_over_restarts() {
+    let sandbox = Sandbox::new();
+    let config = "[[source]]\nname = \"journal\"\nkind = \"journald\"\nunits = [\"gw.service\"]\n";
+    let script_text = "echo \"$@\" >> asked\n\
+                       case \"$*\" in *after-cursor*) ;; *) cat entries ;; esac\nexec sleep 600";
+    script(&sandbox, "journalctl", script_text);
+    // No id makes it equal to itself.
+    let long = line(1).replace("\"request_id\":\"r1\"", "\"pad\":\"PAD\"");
+    let long = long.replace("PAD", &"x".repeat(tripline::source::LONG_LINE + 1000));
+    let message = Value::String(long.trim_end().to_owned());
+    let entry = entry("s=1;i=7", 1);
+    let cut = entry.find("\"MESSAGE\":").unwrap();
+    sandbox.file("entries", format!("{}\"MESSAGE\":{message}}}\n", &entry[..cut]));
+    for times in 1..4 {
+        let mut running = watch(&sandbox, config);
+        until("it is asked", || asked(&sandbox).len() == times);
+        let seen = running.wait_for("it is counted and kept", |line| {
+            line["totals"]["requests"].as_u64() >= Some(1)
+                && line["ledger"].get("behind_s").is_none()
+        });
+        assert_eq!(seen["totals"]["requests"], 1, "{seen}");
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0));
+    }
+    assert_eq!(asked(&sandbox)[1..], ["--after-cursor=s=1;i=7", "--after-cursor=s=1;i=7"]);
 }
 
 #[test]

@@ -144,3 +144,28 @@ fn days_names_and_events_go_in_steps_that_add_up() {
         .map(|t| book.ask::<i64>(&format!("SELECT count(*) FROM {t}")));
     assert_eq!(left, [0, 0, 0]);
 }
+
+/// Else it would take as much room again as all that is let go of, on a disk that is
+/// perhaps full.
+#[test]
+fn what_is_pruned_does_not_gather_in_the_write_ahead_log() {
+    let book = Book::new();
+    let mut ledger = book.open().ledger;
+    kept(&mut ledger, day_of_calls(&book, 0));
+    drop(ledger);
+    let db = rusqlite::Connection::open(book.file()).unwrap();
+    // Users of which nothing is left, in no order: each step touches most of their index.
+    let many = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 300000) \
+                INSERT INTO series (host, provider, model, key, team, user, environment, account) \
+                SELECT 0, 0, 0, 0, 0, n * 104729 % 1000003, 0, 0 FROM n";
+    db.execute(many, []).unwrap();
+    drop(db);
+    let mut ledger = book.open().ledger;
+    let wal = book.state().join("ledger.db-wal");
+    let mut longest = 0;
+    while ledger.prune(minute(START + 2 * DAY)).unwrap().aged == Aged::More {
+        longest = longest.max(fs::metadata(&wal).unwrap().len());
+    }
+    assert_eq!(book.ask::<i64>("SELECT count(*) FROM series"), 0);
+    assert!(longest > 1 << 20 && longest < 32 << 20, "{longest} bytes");
+}

@@ -129,7 +129,7 @@ fn on_a_full_disk_commits_wait_and_are_exact_when_there_is_space_again() {
         calls += 2;
         match ledger.commit(commit) {
             Ok(Committed::Kept) => {}
-            Ok(Committed::KeptAfter { trouble }) => assert!(!trouble.is_empty()),
+            Ok(Committed::KeptAfter { trouble, .. }) => assert!(!trouble.is_empty()),
             Err(LedgerError::Full { .. } | LedgerError::Disk { .. }) => full += 1,
             other => panic!("{other:?}"),
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -202,6 +202,34 @@ fn no_client_hurts_anybody() {
     let fresh = |text: String| text.contains("tripline.snapshot/v1");
     until("a place is free", || fresh(answer_to(b"{\"ask\":\"snapshot\"}\n")));
     daemon.stop();
+}
+
+#[test]
+fn who_gets_no_answer_is_told_why() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let path = sandbox.path("state/tripline.sock");
+    let said = |part: &str| sandbox.run(["status"]).exits(69).says(part);
+    let crowd: Vec<UnixStream> = (0..16).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    said("too many clients at once");
+    said("tripline.sock says: ");
+    drop(crowd);
+    until("a place is free", || sandbox.run(["status"]).code() == 0);
+    daemon.signal("STOP");
+    said(&format!("process {} serves on ", daemon.pid())).says("but does not answer");
+    daemon.signal("CONT");
+    daemon.stop();
+    // What it says of itself is passed on.
+    let listener = UnixListener::bind(&path).unwrap();
+    let answer = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let _ = client.read(&mut [0; 512]).unwrap();
+        let error = b"{\"error\":\"the engine has not said anything yet\"}\n";
+        client.write_all(error).unwrap();
+    });
+    said("tripline.sock says: the engine has not said anything yet");
+    answer.join().unwrap();
 }
 
 #[test]

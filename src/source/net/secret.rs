@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
 use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -23,6 +24,8 @@ pub type Env = fn(&str) -> Option<String>;
 const MOST: u64 = 64 * 1024;
 /// Longest wait for a command that prints a key.
 const COMMAND: Duration = Duration::from_secs(10);
+/// How often it is looked at whether one has ended that has said all.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Where a key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,12 +218,16 @@ async fn command(argv: &[String]) -> Result<String, SecretError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|why| failed(format!("can't be started: {why}")))?;
-    let group = Group(child.id());
+    let mut group = Group(child.id());
     let mut text = String::new();
     let run = async {
         if let Some(out) = child.stdout.take() {
             out.take(MOST + 1).read_to_string(&mut text).await?;
         }
+        while !group.is_led_by_the_dead() {
+            tokio::time::sleep(LOOK).await;
+        }
+        group.kill();
         child.wait().await
     };
     let ended = tokio::time::timeout(COMMAND, run).await;
@@ -233,15 +240,33 @@ async fn command(argv: &[String]) -> Result<String, SecretError> {
     }
 }
 
-/// The processes of a command: none of them outlives the wait for it.
+/// The processes of a command: none of them outlives the wait for it. Its number is its
+/// own until its leader was waited for, and may be another's then: it is killed before.
 struct Group(Option<u32>);
+
+impl Group {
+    fn pid(&self) -> Option<Pid> {
+        self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    }
+
+    /// Whether the command itself has ended, though what it started may go on.
+    fn is_led_by_the_dead(&self) -> bool {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.pid().is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), ended), Ok(None)))
+    }
+
+    /// End what is left of it, once.
+    fn kill(&mut self) {
+        if let Some(group) = self.pid() {
+            // Usually there is nobody left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        self.0 = None;
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let id = self.0.and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
-            // Usually there is nobody left.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        self.kill();
     }
 }

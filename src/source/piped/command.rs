@@ -81,6 +81,9 @@ impl Commands {
 
     /// Run it until told to stop.
     pub fn follow(mut self, tap: &mut Tap<'_>) {
+        if let What::Journal(journal) = &self.what {
+            journal.beginning().into_iter().for_each(|checkpoint| tap.keep(checkpoint));
+        }
         loop {
             let started = tap.now().mono;
             let (state, how) = match self.run(Until::Stopped, tap) {
@@ -153,7 +156,7 @@ impl Commands {
         if let Some(over) = cut {
             return over;
         }
-        let status = process.end(tap.stop);
+        let status = process.end(tap);
         let words = process.last_words().map(|words| format!(": {words}")).unwrap_or_default();
         let is_well = status.is_some_and(|status| status.success());
         let state = if is_well { SourceState::Waiting } else { SourceState::Error };
@@ -189,8 +192,9 @@ impl Commands {
                         return None;
                     }
                 }
-            } else if !woken.second && process.has_ended() {
-                // What it left behind would hold its output open for ever.
+            } else if now.since(last.unwrap_or(started)) >= LOOK && process.has_ended() {
+                // What it left behind would hold its output open for ever, silent there
+                // but perhaps not on standard error.
                 process.kill();
             }
             if self.trouble.is_some() && now.since(started) >= WELL {

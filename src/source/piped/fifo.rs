@@ -76,7 +76,10 @@ fn read(path: &Path, pipe: &mut File, tap: &mut Tap<'_>) -> After {
             }
         }
     };
-    tap.end(flow);
+    match after {
+        After::Stop => tap.leave(flow),
+        After::OpenAgain => tap.end(flow),
+    }
     after
 }
 

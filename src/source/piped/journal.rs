@@ -12,6 +12,10 @@ use crate::source::{LineSink, Start};
 /// A cursor that is longer is none.
 const LONGEST: usize = 512;
 
+/// So much of an entry that is too long to hold is kept, for its cursor: `journalctl`
+/// writes that first.
+const HEAD: usize = 1024;
+
 /// No file has this device: so checkpoints of journals are told from those of files.
 const NO_DEVICE: u64 = u64::MAX;
 
@@ -21,6 +25,7 @@ pub struct Journal {
     name: String,
     units: Vec<String>,
     from: Start,
+    /// When the source was first read: where there is no cursor, it goes on from there.
     began: Wall,
     cursor: Arc<Mutex<String>>,
 }
@@ -35,7 +40,8 @@ pub enum Follow {
 }
 
 impl Journal {
-    /// For the source of that name, which goes on after what an earlier run has left.
+    /// For the source of that name, which goes on after what an earlier run has left;
+    /// `began` is when this run did.
     pub fn new(
         name: &str,
         units: Vec<String>,
@@ -47,6 +53,7 @@ impl Journal {
         // The last word counts: before it may stand one from when none named its source.
         let of_ours = left.iter().rfind(|left| left.place == place);
         let cursor = of_ours.map(|left| left.memo.clone()).unwrap_or_default();
+        let began = of_ours.and_then(|left| left.since).unwrap_or(began);
         Journal { name: name.to_owned(), units, from, began, cursor: Arc::new(cursor.into()) }
     }
 
@@ -71,13 +78,23 @@ impl Journal {
         argv
     }
 
+    /// What a first run leaves before there is an entry: without it what is logged
+    /// until the next one would be before that one began.
+    pub fn beginning(&self) -> Option<Checkpoint> {
+        let cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = Some(self.began);
+        cursor.is_empty().then(|| Checkpoint { since, ..checkpoint(&self.name, "") })
+    }
+
     /// A sink that remembers how far the journal was read.
     pub fn marking(&self, inner: Box<dyn LineSink + Send>) -> Box<dyn LineSink + Send> {
-        Box::new(Marking { inner, name: self.name.clone(), cursor: Arc::clone(&self.cursor) })
+        let (name, cursor) = (self.name.clone(), Arc::clone(&self.cursor));
+        Box::new(Marking { inner, name, cursor, head: Vec::new() })
     }
 }
 
 /// Whether a checkpoint is a journal's.
+#[must_use]
 pub fn is_of_journal(checkpoint: &Checkpoint) -> bool {
     checkpoint.place.0 == NO_DEVICE
 }
@@ -96,11 +113,13 @@ struct Marking {
     inner: Box<dyn LineSink + Send>,
     name: String,
     cursor: Arc<Mutex<String>>,
+    /// How an entry begins that comes in parts.
+    head: Vec<u8>,
 }
 
-impl LineSink for Marking {
-    fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        self.inner.line(line, at, out);
+impl Marking {
+    /// An entry has passed that is this line, or begins with it.
+    fn passed(&self, line: &[u8], out: &mut Batch) {
         // In the middle of a record of several entries nothing can begin.
         let Some(found) = cursor_of(line).filter(|_| self.inner.open_since().is_none()) else {
             return;
@@ -116,13 +135,24 @@ impl LineSink for Marking {
             None => out.checkpoints.push(checkpoint(&self.name, found)),
         }
     }
+}
+
+impl LineSink for Marking {
+    fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
+        self.inner.line(line, at, out);
+        self.passed(line, out);
+    }
 
     fn long_part(&mut self, part: &[u8]) {
+        let room = HEAD.saturating_sub(self.head.len()).min(part.len());
+        self.head.extend_from_slice(part.get(..room).unwrap_or_default());
         self.inner.long_part(part);
     }
 
     fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
         self.inner.long_end(at, len, out);
+        self.passed(&self.head, out);
+        self.head.clear();
     }
 
     fn finish(&mut self, at: LineAt, out: &mut Batch) {
@@ -215,6 +245,12 @@ mod tests {
         assert_eq!(last(&journal), "--since=@7");
         journal.cursor.lock().unwrap().push_str("s=1");
         assert_eq!(last(&journal), "--after-cursor=s=1");
+        let first =
+            Journal::new("j", vec!["a.service".into()], Start::End, Wall(5_000_000_000), &[]);
+        let left = [first.beginning().unwrap()];
+        assert_eq!(last(&new(Start::End, &left)), "--since=@5", "nothing came in the first run");
+        assert_eq!(last(&new(Start::Beginning, &left)), "--no-tail");
+        assert_eq!(journal.beginning(), None);
         let all = new(Start::Beginning, &[]);
         assert_eq!(last(&all), "--no-tail");
         assert_eq!(all.argv(Follow::No).last().unwrap(), "--unit=a.service");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::source::wait::Stop;
+use super::tap::Tap;
 use crate::text;
 
 /// Bytes of a line on standard error that are looked at.
@@ -78,15 +78,14 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
-    /// How it ended, after its output has. What it started ends with it.
-    pub fn end(&mut self, stop: &Stop) -> Option<ExitStatus> {
-        let mut left = GRACE;
-        while !left.is_zero() && (self.err.is_some() || !self.has_ended()) {
-            let woken = stop.wait(self.err.as_ref(), None, LOOK);
+    /// How it ended, after its output has. What it started ends with it, however much
+    /// it still has to say.
+    pub fn end(&mut self, tap: &Tap<'_>) -> Option<ExitStatus> {
+        let until = tap.now().mono.plus(GRACE);
+        while tap.now().mono < until && (self.err.is_some() || !self.has_ended()) {
+            let woken = tap.stop.wait(self.err.as_ref(), None, LOOK);
             if woken.first {
                 self.hear();
-            } else {
-                left = left.saturating_sub(LOOK);
             }
             if woken.stop {
                 break;

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::MakeFlow;
-use crate::domain::{Batch, SourceId, Stamp};
+use crate::domain::{Batch, Checkpoint, SourceId, Stamp};
 use crate::source::status::{SourceState, SourceStatus};
 use crate::source::stdin::Carry;
 use crate::source::tail::lines::{Counters, Lines, Outlet};
@@ -78,6 +78,12 @@ impl<'a> Tap<'a> {
         }
     }
 
+    /// Leave that for the next run, before anything came.
+    pub fn keep(&mut self, checkpoint: Checkpoint) {
+        self.batch.checkpoints.push(checkpoint);
+        self.deliver(|_| ());
+    }
+
     /// A sink for what will come.
     pub fn sink(&mut self) -> Box<dyn LineSink + Send> {
         (self.sinks)(self.id, Path::new(self.name))
@@ -127,6 +133,12 @@ impl<'a> Tap<'a> {
             flow.lines.finish_torn(0, received, out);
             out.counters.totals.bytes_behind = 0;
         });
+    }
+
+    /// It is time to stop while the pipe is open. The rest of its last line is still to
+    /// come, and comes to who reads next, unless only its newline is missing.
+    pub fn leave(&mut self, flow: Flow) {
+        if flow.lines.is_whole(flow.carry.rest()) { self.end(flow) } else { self.break_off(flow) }
     }
 
     /// The pipe can't be read.
