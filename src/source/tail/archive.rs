@@ -23,6 +23,8 @@ pub struct Found {
     pub meta: Metadata,
     /// The generation it continues, where one is known.
     pub past: Option<Past>,
+    /// Whether it ends before what was read of such a one.
+    pub is_part: bool,
     /// Its first bytes, unpacked.
     pub head: Head,
     /// Its name may be another one by the time it is read.
@@ -68,7 +70,9 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
             found = Some(past.clone());
         }
     }
-    Ok(Found { path: path.to_owned(), meta, past: found, head, file })
+    // It was unpacked up to the longest of them, or to its end.
+    let is_part = found.is_none() && known.is_part(&head, generation.offset());
+    Ok(Found { path: path.to_owned(), meta, past: found, is_part, head, file })
 }
 
 impl Found {
