@@ -491,3 +491,66 @@ fn an_archive_without_the_last_line_that_was_read_is_no_new_log() {
         rig.assert_exact(&format!("filled {filled}: another run"));
     }
 }
+
+/// The part of a line that was taken already is not taken again.
+#[test]
+fn a_long_line_goes_on_in_the_archive_of_the_copy() {
+    for packed in [false, true] {
+        let mut rig = Rig::new(&["app.log"]);
+        let mut writer = rig.writer("app.log");
+        rig.lines(&mut writer, 20);
+        let (begun, rest) = (vec![b'y'; 1_800_000], vec![b'y'; 1_200_000]);
+        writer.write_all(&begun).unwrap();
+        rig.settle();
+        writer.write_all(&rest).unwrap();
+        writer.write_all(b"\n").unwrap();
+        rig.wrote.insert("long 3000000".to_owned(), 1);
+        rig.lines(&mut writer, 3);
+        let mut bytes = fs::metadata(rig.path("app.log")).unwrap().len();
+        copy(&rig, "app.log.1");
+        writer.set_len(0).unwrap();
+        if packed {
+            gzip(&rig, "app.log.1");
+        }
+        rig.lines(&mut writer, 2);
+        bytes += fs::metadata(rig.path("app.log")).unwrap().len();
+        rig.assert_exact(&format!("packed {packed}"));
+        assert_eq!((rig.progress.bytes, rig.progress.pending_bytes), (bytes, 0));
+        assert_eq!(rig.quarantined, []);
+        rig.start();
+        rig.assert_exact(&format!("packed {packed}: another run"));
+    }
+}
+
+/// Killed after each turn while the rest of a record is read from what was copied: the
+/// record is whole all the same.
+#[test]
+fn a_record_that_is_open_is_read_again_from_the_archive_of_the_copy() {
+    for packed in [false, true] {
+        for turns in 1..12 {
+            let mut rig = Rig::new(&["app.log"]);
+            let mut writer = rig.writer("app.log");
+            rig.lines(&mut writer, 20);
+            writeln!(writer, "(").unwrap();
+            rig.lines(&mut writer, 300);
+            rig.settle();
+            assert_eq!((rig.heard.len(), rig.progress.open_lines), (20, 301));
+            rig.lines(&mut writer, 20_000);
+            writeln!(writer, ")").unwrap();
+            rig.lines(&mut writer, 3);
+            copy(&rig, "app.log.1");
+            writer.set_len(0).unwrap();
+            if packed {
+                gzip(&rig, "app.log.1");
+            }
+            rig.lines(&mut writer, 2);
+            for _ in 0..turns {
+                rig.now.mono = rig.now.mono.plus(POLL);
+                rig.turn();
+            }
+            rig.start();
+            rig.assert_exact(&format!("packed {packed}, killed after {turns}"));
+            assert_eq!(rig.progress.open_lines, 0);
+        }
+    }
+}
