@@ -435,3 +435,122 @@ fn a_directory_that_is_empty_may_have_to_be_mounted() {
     }
     rig.assert_exact("mounted");
 }
+
+/// Written to, copied, written to once more and read: then the log is cut while nothing runs.
+/// The copy holds nothing that was not read.
+#[test]
+fn a_copy_that_ends_before_what_was_read_is_no_new_log() {
+    for (name, packed) in
+        [("app.log.1", false), ("app.log.1", true), ("app.log-20261122", true), ("bak.log", false)]
+    {
+        for path in ["*.log", "app.log"] {
+            let story = format!("{path}, {name}, packed {packed}");
+            let mut rig = Rig::new(&[path]);
+            let mut writer = rig.writer("app.log");
+            rig.lines(&mut writer, 700);
+            rig.settle();
+            copy(&rig, name);
+            if packed {
+                gzip(&rig, name);
+            }
+            rig.lines(&mut writer, 1);
+            rig.settle();
+            rig.stop();
+            writer.set_len(0).unwrap();
+            rig.lines(&mut writer, 1);
+            rig.start();
+            rig.assert_exact(&story);
+            let told = findings(&rig);
+            assert_eq!(told, ["rotated_gone"], "{story}: what else was cut nobody knows");
+            rig.start();
+            rig.assert_exact(&format!("{story}: another run"));
+        }
+    }
+}
+
+/// Who compresses at once has not seen the last line of a writer that has it open still.
+#[test]
+fn an_archive_without_the_last_line_that_was_read_is_no_new_log() {
+    for filled in [false, true] {
+        let mut rig = Rig::new(&["app.log"]);
+        let mut old = rig.writer("app.log");
+        rig.lines(&mut old, 700);
+        rig.settle();
+        fs::rename(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        let mut fresh = rig.writer("app.log");
+        gzip(&rig, "app.log.1");
+        rig.lines(&mut old, 1);
+        rig.settle();
+        rig.stop();
+        rig.lines(&mut fresh, u64::from(filled));
+        rig.start();
+        rig.assert_exact(&format!("filled {filled}"));
+        rig.lines(&mut fresh, 5);
+        rig.assert_exact(&format!("filled {filled}, and more"));
+        rig.start();
+        rig.assert_exact(&format!("filled {filled}: another run"));
+    }
+}
+
+/// The part of a line that was taken already is not taken again.
+#[test]
+fn a_long_line_goes_on_in_the_archive_of_the_copy() {
+    for packed in [false, true] {
+        let mut rig = Rig::new(&["app.log"]);
+        let mut writer = rig.writer("app.log");
+        rig.lines(&mut writer, 20);
+        let (begun, rest) = (vec![b'y'; 1_800_000], vec![b'y'; 1_200_000]);
+        writer.write_all(&begun).unwrap();
+        rig.settle();
+        writer.write_all(&rest).unwrap();
+        writer.write_all(b"\n").unwrap();
+        rig.wrote.insert("long 3000000".to_owned(), 1);
+        rig.lines(&mut writer, 3);
+        let mut bytes = fs::metadata(rig.path("app.log")).unwrap().len();
+        copy(&rig, "app.log.1");
+        writer.set_len(0).unwrap();
+        if packed {
+            gzip(&rig, "app.log.1");
+        }
+        rig.lines(&mut writer, 2);
+        bytes += fs::metadata(rig.path("app.log")).unwrap().len();
+        rig.assert_exact(&format!("packed {packed}"));
+        assert_eq!((rig.progress.bytes, rig.progress.pending_bytes), (bytes, 0));
+        assert_eq!(rig.quarantined, []);
+        rig.start();
+        rig.assert_exact(&format!("packed {packed}: another run"));
+    }
+}
+
+/// Killed after each turn while the rest of a record is read from what was copied: the
+/// record is whole all the same.
+#[test]
+fn a_record_that_is_open_is_read_again_from_the_archive_of_the_copy() {
+    for packed in [false, true] {
+        for turns in 1..12 {
+            let mut rig = Rig::new(&["app.log"]);
+            let mut writer = rig.writer("app.log");
+            rig.lines(&mut writer, 20);
+            writeln!(writer, "(").unwrap();
+            rig.lines(&mut writer, 300);
+            rig.settle();
+            assert_eq!((rig.heard.len(), rig.progress.open_lines), (20, 301));
+            rig.lines(&mut writer, 20_000);
+            writeln!(writer, ")").unwrap();
+            rig.lines(&mut writer, 3);
+            copy(&rig, "app.log.1");
+            writer.set_len(0).unwrap();
+            if packed {
+                gzip(&rig, "app.log.1");
+            }
+            rig.lines(&mut writer, 2);
+            for _ in 0..turns {
+                rig.now.mono = rig.now.mono.plus(POLL);
+                rig.turn();
+            }
+            rig.start();
+            rig.assert_exact(&format!("packed {packed}, killed after {turns}"));
+            assert_eq!(rig.progress.open_lines, 0);
+        }
+    }
+}

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use tail_rig::{Rig, gzip, rotate};
-use tripline::source::tail::POLL;
+use tripline::source::tail::{POLL, UNENDED};
 
 /// Some lines were read when `tell` happens between two looks.
 fn check(story: &str, tell: impl FnOnce(&mut Rig, File)) {
@@ -127,4 +127,88 @@ fn a_kill_between_its_finding_and_its_first_line_loses_no_archive() {
     assert!(rig.tail.is_none(), "it died");
     rig.start();
     rig.assert_exact("killed");
+}
+
+/// What every file, and every day, has lost is said, and not only the first of it.
+#[test]
+fn each_loss_is_said_of_each_file_and_on_each_day() {
+    let mut rig = Rig::new(&["*.log"]);
+    let (mut a, mut b) = (rig.writer("a.log"), rig.writer("b.log"));
+    rig.lines(&mut a, 5);
+    rig.lines(&mut b, 5);
+    rig.settle();
+    let cut = |rig: &mut Rig, writer: &mut File| {
+        writer.set_len(0).unwrap();
+        rig.lines(writer, 1);
+        rig.settle();
+        rig.pass(UNENDED);
+        rig.settle();
+    };
+    let told = |rig: &Rig, name: &str| -> Vec<String> {
+        let found = rig.tail().statuses()[0].findings.clone().into_iter();
+        let found = found.filter(|one| one.kind == "truncated" && one.text.contains(name));
+        found.map(|one| one.text).collect()
+    };
+    cut(&mut rig, &mut a);
+    let first = told(&rig, "a.log");
+    assert_eq!((first.len(), told(&rig, "b.log").len()), (1, 0));
+    cut(&mut rig, &mut b);
+    assert_eq!(told(&rig, "b.log").len(), 1, "of another file");
+    cut(&mut rig, &mut a);
+    assert_eq!(told(&rig, "a.log"), first, "once a day");
+    rig.pass(Duration::from_secs(100 * 24 * 3600));
+    cut(&mut rig, &mut a);
+    let later = told(&rig, "a.log");
+    assert_eq!(later.len(), 1);
+    assert_ne!(later, first, "what is lost in March is said in March");
+    assert_eq!(told(&rig, "b.log").len(), 1);
+}
+
+/// Many at once are not said one by one.
+#[test]
+fn what_many_files_have_lost_is_counted() {
+    let mut rig = Rig::new(&["*.log"]);
+    let mut files: Vec<File> = (0..40).map(|n| rig.writer(&format!("{n}.log"))).collect();
+    for file in &mut files {
+        rig.lines(file, 5);
+    }
+    rig.settle();
+    for file in &mut files {
+        file.set_len(0).unwrap();
+        rig.lines(file, 1);
+    }
+    rig.settle();
+    rig.pass(UNENDED);
+    rig.settle();
+    let found = &rig.tail().statuses()[0].findings;
+    assert_eq!(found.len(), 17, "{found:#?}");
+    assert!(found[16].text.starts_with("16 or more"), "{found:#?}");
+    rig.assert_exact("many");
+}
+
+/// More than one file of a log may be gone.
+#[test]
+fn all_that_is_gone_of_a_log_is_said() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 300);
+    rig.settle();
+    let first = fs::metadata(rig.path("app.log")).unwrap().len();
+    let mut writer = rotate(&rig);
+    rig.lines(&mut writer, 500);
+    rig.settle();
+    let second = fs::metadata(rig.path("app.log")).unwrap().len();
+    rig.stop();
+    for name in ["app.log", "app.log.1"] {
+        fs::remove_file(rig.path(name)).unwrap();
+    }
+    let mut writer = rig.writer("app.log");
+    rig.lines(&mut writer, 5);
+    rig.start();
+    rig.assert_exact("all gone");
+    let found = &rig.tail().statuses()[0].findings;
+    assert_eq!((found.len(), found[0].kind), (1, "rotated_gone"), "{found:#?}");
+    for place in [first, second] {
+        assert!(found[0].text.contains(&place.to_string()), "{place}: {found:#?}");
+    }
 }

@@ -53,10 +53,11 @@ pub use self::file::UNENDED;
 pub use self::handles::raise_limit;
 pub use self::lines::Deliver;
 
-/// Longest time between two looks at what the paths lead to.
+/// No turn looks at what the paths lead to sooner than this after the last look, unless it
+/// is told to ([`Tail::look_again`]): how long that takes is up to who calls `turn`.
 pub const POLL: Duration = Duration::from_millis(250);
 
-/// Longest time between two looks for new files in directories and patterns.
+/// The same for looks for new files in directories and patterns, which come with the others.
 pub const SCAN: Duration = Duration::from_secs(1);
 
 /// How long a rotated or deleted file is kept open after its last growth.
@@ -132,7 +133,9 @@ impl Tail {
     }
 
     /// Where more than so many bytes are to be read before the present of a file, read that
-    /// ahead of them; else as soon as it would take a moment.
+    /// ahead of them. For tests, which have no logs as large as those of which it is worth
+    /// it: else it is done as soon as all of them would take a moment.
+    #[doc(hidden)]
     #[must_use]
     pub fn reading_ahead_beyond(mut self, bytes: u64) -> Tail {
         self.groups.iter_mut().for_each(|group| group.read_ahead_beyond(bytes));

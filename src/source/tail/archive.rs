@@ -23,6 +23,8 @@ pub struct Found {
     pub meta: Metadata,
     /// The generation it continues, where one is known.
     pub past: Option<Past>,
+    /// Whether it ends before what was read of such a one.
+    pub is_part: bool,
     /// Its first bytes, unpacked.
     pub head: Head,
     /// Its name may be another one by the time it is read.
@@ -68,7 +70,9 @@ pub fn identify(path: &Path, file: File, meta: Metadata, known: &Known) -> io::R
             found = Some(past.clone());
         }
     }
-    Ok(Found { path: path.to_owned(), meta, past: found, head, file })
+    // It was unpacked up to the longest of them, or to its end.
+    let is_part = found.is_none() && known.is_part(&head, generation.offset());
+    Ok(Found { path: path.to_owned(), meta, past: found, is_part, head, file })
 }
 
 impl Found {
@@ -87,26 +91,40 @@ impl Found {
 
     /// Read what follows the lines. It is what `path` led to.
     pub fn open(self, path: &Path, lines: Lines, borders: Borders) -> io::Result<Archive> {
-        rewind(&self.file)?;
-        let mut input = Unpacked::new(self.file);
-        let mut skipped = Generation::seen(self.head);
-        skip_to(&mut input, &mut skipped, lines.offset())?;
-        let (id, from) = (FileId::of(&self.meta), lines.position());
-        Ok(Archive {
-            content: Consumed::all_of(path.to_owned(), id, skipped, lines),
-            borders,
-            at: self.path,
-            from,
-            input,
-            packed_len: self.meta.len(),
-            carry: Vec::new(),
-            done: None,
-            failed: None,
-        })
+        let id = FileId::of(&self.meta);
+        let (input, skipped) = unpack(self.file, self.head, lines.position())?;
+        let content = Consumed::all_of(path.to_owned(), id, skipped, lines);
+        Ok(Archive::of(content, input, (self.path, self.meta.len()), borders))
+    }
+
+    /// Read on what was taken of a file that this one is a copy of.
+    pub fn go_on(self, content: Consumed, borders: Borders) -> io::Result<Archive> {
+        let (input, _) = unpack(self.file, self.head, content.position())?;
+        let content = content.moved_to(FileId::of(&self.meta));
+        Ok(Archive::of(content, input, (self.path, self.meta.len()), borders))
     }
 }
 
 impl Archive {
+    fn of(
+        content: Consumed,
+        input: Unpacked<File>,
+        (at, packed_len): (PathBuf, u64),
+        borders: Borders,
+    ) -> Archive {
+        Archive {
+            from: content.position(),
+            content,
+            borders,
+            at,
+            input,
+            packed_len,
+            carry: Vec::new(),
+            done: None,
+            failed: None,
+        }
+    }
+
     /// Read at most one block on.
     pub fn step(&mut self, now: Stamp, out: &mut Outlet<'_>) -> Turn {
         let (start, from) = (self.carry.len(), self.scanned());
@@ -183,6 +201,15 @@ impl Archive {
 /// Whether the content itself is at fault, and not the disk.
 fn is_broken(why: &io::Error) -> bool {
     matches!(why.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+/// What stands behind so many bytes, and those.
+fn unpack(file: File, head: Head, from: u64) -> io::Result<(Unpacked<File>, Generation)> {
+    rewind(&file)?;
+    let mut input = Unpacked::new(file);
+    let mut skipped = Generation::seen(head);
+    skip_to(&mut input, &mut skipped, from)?;
+    Ok((input, skipped))
 }
 
 fn rewind(mut file: &File) -> io::Result<()> {

@@ -88,12 +88,13 @@ struct Sibling {
 type Age = ((i64, i64), i64, PathBuf);
 
 impl Sibling {
-    /// What it is says its content. None if that can't be unpacked here.
+    /// What it is says its content. None if that can't be unpacked here, or is a part of what
+    /// was read: nothing of that is new.
     fn look(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Option<Sibling>> {
         match packing(&file)? {
             Packing::Foreign => Ok(None),
-            Packing::Plain if !is_packed(path) => Sibling::plain(path, file, meta, known).map(Some),
-            Packing::Plain | Packing::Gzip => Sibling::packed(path, file, meta, known).map(Some),
+            Packing::Plain if !is_packed(path) => Sibling::plain(path, file, meta, known),
+            Packing::Plain | Packing::Gzip => Sibling::packed(path, file, meta, known),
         }
     }
 
@@ -103,19 +104,31 @@ impl Sibling {
         Ok(Sibling { at, head: Head::of(file)?, past: None })
     }
 
-    fn plain(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Sibling> {
+    fn plain(
+        path: &Path,
+        file: File,
+        meta: Metadata,
+        known: &Known,
+    ) -> io::Result<Option<Sibling>> {
         let head = Head::of(&file)?;
         let (past, generation) = match known.find(&file, &meta, |_| true)? {
             Some((past, generation)) => (Some(past), generation),
+            None if known.is_part(&head, meta.len()) => return Ok(None),
             None => (None, Generation::new()),
         };
-        Ok(Sibling { at: At::Plain(path.to_owned(), file, meta, generation), head, past })
+        let at = At::Plain(path.to_owned(), file, meta, generation);
+        Ok(Some(Sibling { at, head, past }))
     }
 
-    fn packed(path: &Path, file: File, meta: Metadata, known: &Known) -> io::Result<Sibling> {
+    fn packed(
+        path: &Path,
+        file: File,
+        meta: Metadata,
+        known: &Known,
+    ) -> io::Result<Option<Sibling>> {
         let found = archive::identify(path, file, meta, known)?;
-        let past = found.past.clone();
-        Ok(Sibling { head: found.head.clone(), past, at: At::Packed(found) })
+        let (head, past) = (found.head.clone(), found.past.clone());
+        Ok((!found.is_part).then(|| Sibling { at: At::Packed(found), head, past }))
     }
 
     fn is_packed(&self) -> bool {

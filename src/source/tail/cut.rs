@@ -2,7 +2,6 @@
 //! the copy that `copytruncate` has made: then the rest is read from there.
 
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use super::ahead::Borders;
@@ -85,7 +84,7 @@ pub fn restart(
             memory.known.add(old.content.left(), Some(copy.id()));
         }
         let id = content.id;
-        match go_on_in(copy, &path, (content, borders), now) {
+        match go_on_in(copy, content, borders, now) {
             // Behind what is older, before what is newer.
             Ok(older) => files.read_before(&path, id, older),
             Err(why) => memory.lost(&path, why),
@@ -150,20 +149,13 @@ fn drop_copies(files: &mut Files, memory: &mut Memory, begun: &[FileId]) {
     }
 }
 
-fn go_on_in(
-    copy: CopyOf,
-    path: &Path,
-    (content, borders): (Consumed, Borders),
-    now: Stamp,
-) -> io::Result<Older> {
+fn go_on_in(copy: CopyOf, content: Consumed, borders: Borders, now: Stamp) -> io::Result<Older> {
     match copy {
         CopyOf::Plain(at, file, meta) => {
             let content = content.moved_to(FileId::of(&meta));
             let followed = Followed::new(content, file, &meta, now.mono).with_borders(borders);
             Ok(Older::Plain(Box::new(followed.lying_at(&at))))
         }
-        CopyOf::Packed(found) => {
-            Ok(Older::Packed(Box::new(found.open(path, content.lines, borders)?)))
-        }
+        CopyOf::Packed(found) => Ok(Older::Packed(Box::new(found.go_on(content, borders)?))),
     }
 }

@@ -1,11 +1,18 @@
 //! What was met on the way and can't be made good: ways of rotation that lose
-//! lines whoever reads them, and files that could not be read. Each is said once.
+//! lines whoever reads them, and files that could not be read. Each is said once a day of
+//! each file, so that what a long run loses is said when it is lost.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::domain::Checkpoint;
+use crate::domain::{Checkpoint, Wall};
 use crate::source::status;
+
+/// Files of which a kind is said on one day; more are counted.
+const NAMED: usize = 16;
+
+/// Places in one file that are told one by one.
+const PLACES: usize = 8;
 
 /// What kind of thing was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,14 +48,45 @@ impl Finding {
     }
 }
 
-/// The first of each kind, in words.
+/// What was met, in words.
 #[derive(Debug, Default)]
-pub struct Findings(BTreeMap<Finding, String>);
+pub struct Findings {
+    kinds: BTreeMap<Finding, Told>,
+    /// The day on which the run began, and that of now.
+    first: Option<String>,
+    today: String,
+}
+
+/// What is said of one kind.
+#[derive(Debug, Default)]
+struct Told {
+    /// The last of each file, and on which day that was.
+    files: BTreeMap<PathBuf, (String, String)>,
+    /// How many more there were on a day, and what is said of them.
+    more: Option<(String, u64, String)>,
+}
 
 impl Findings {
-    /// Keep the first of its kind.
-    pub fn add(&mut self, finding: Finding, text: String) {
-        self.0.entry(finding).or_insert(text);
+    /// What is met from now on is met at that time.
+    pub fn at(&mut self, now: Wall) {
+        self.today = now.rfc3339();
+        self.today.truncate("2026-01-01".len());
+        self.first.get_or_insert_with(|| self.today.clone());
+    }
+
+    /// Say this of a file, and the same on another day in other words: who has heard it
+    /// takes it for news.
+    pub fn add(&mut self, finding: Finding, path: &Path, text: String) {
+        let (today, told) = (&self.today, self.kinds.entry(finding).or_default());
+        let is_first = self.first.as_ref() == Some(today);
+        let text = if is_first { text } else { format!("{text} (on {today})") };
+        if told.files.len() >= NAMED && !told.files.contains_key(path) {
+            let mut others = told.files.iter();
+            let earlier = others.find(|(_, (day, _))| day != today).map(|(path, _)| path.clone());
+            let Some(earlier) = earlier else { return told.count(path, today) };
+            told.files.remove(&earlier);
+        }
+        told.files.insert(path.to_owned(), (today.clone(), text));
     }
 
     /// A file was found to be cut off, and what it held is nowhere else: so many bytes of
@@ -63,7 +101,7 @@ impl Findings {
              can't be counted",
             path.display()
         );
-        self.add(Finding::Truncated, text);
+        self.add(Finding::Truncated, path, text);
     }
 
     /// A file was cut back to a part of what was read of it, and may have been written to
@@ -74,7 +112,7 @@ impl Findings {
              there now is read from its first byte, and counted twice where its lines have no id",
             path.display()
         );
-        self.add(Finding::Rewritten, text);
+        self.add(Finding::Rewritten, path, text);
     }
 
     /// A file was found to be cut off, and copied before.
@@ -85,7 +123,7 @@ impl Findings {
              (logrotate: `create`)",
             path.display()
         );
-        self.add(Finding::CopyTruncated, text);
+        self.add(Finding::CopyTruncated, path, text);
     }
 
     /// The rest of a file was read from an archive.
@@ -95,7 +133,7 @@ impl Findings {
             "{at}: compressed before it was read to its end: a writer that still has it open \
              loses lines; compress a day later (logrotate: `delaycompress`)"
         );
-        self.add(Finding::CompressedUnread, text);
+        self.add(Finding::CompressedUnread, path, text);
     }
 
     /// A file that may hold what was not read is compressed in another way than ours.
@@ -106,7 +144,7 @@ impl Findings {
              (logrotate: `delaycompress`)",
             file.display()
         );
-        self.add(Finding::Foreign, text);
+        self.add(Finding::Foreign, file, text);
     }
 
     /// Of these, more may have been written, and no file continues them. An empty one is
@@ -114,26 +152,49 @@ impl Findings {
     /// what bears the name of another source.
     pub fn gone(&mut self, path: &Path, gone: &[Checkpoint], foreign: Option<&Path>) {
         let is_missed = |one: &&Checkpoint| one.head_len > 0 && one.source.is_empty();
-        let Some(last) = gone.iter().rfind(is_missed) else { return };
+        let mut places = gone.iter().filter(is_missed).map(|one| one.offset.to_string());
+        let first: Vec<String> = places.by_ref().take(PLACES).collect();
+        let place = match (&*first, places.count()) {
+            ([], _) => return,
+            ([place], _) => format!("byte {place}"),
+            (all, 0) => format!("bytes {} of {} files", all.join(", "), all.len()),
+            (some, more) => format!("bytes {} and {more} other places", some.join(", ")),
+        };
         if let Some(foreign) = foreign {
             return self.foreign(foreign);
         }
         let text = format!(
-            "{}: what was read up to byte {} is in no file beside it any more: deleted, cut off, or \
+            "{}: what was read up to {place} is in no file beside it any more: deleted, cut off, or \
              moved to a directory that is not the source's `olddir`; what was added to it since \
              then, and rotated after it, is not counted",
-            path.display(),
-            last.offset
+            path.display()
         );
-        self.add(Finding::Gone, text);
+        self.add(Finding::Gone, path, text);
     }
 
     /// All of them, the gravest kind first.
     pub fn all(&self) -> Vec<status::Finding> {
-        let said = |(kind, text): (&Finding, &String)| status::Finding {
-            kind: kind.word(),
-            text: text.clone(),
+        let said = |(kind, told): (&Finding, &Told)| -> Vec<status::Finding> {
+            let more = told.more.iter().map(|(_, _, text)| text);
+            let texts = told.files.values().map(|(_, text)| text).chain(more);
+            texts.map(|text| status::Finding { kind: kind.word(), text: text.clone() }).collect()
         };
-        self.0.iter().map(said).collect()
+        self.kinds.iter().flat_map(said).collect()
+    }
+}
+
+impl Told {
+    /// Another one, which is not said by itself. Nor is each number, for each is news.
+    fn count(&mut self, path: &Path, today: &str) {
+        let of_today = self.more.take().filter(|(day, ..)| day == today);
+        let (count, said) = of_today.map_or((0, String::new()), |(_, count, said)| (count, said));
+        let count = count + 1;
+        let text = if count.is_power_of_two() {
+            let path = path.display();
+            format!("{count} or more findings like these of other files on {today}, one of {path}")
+        } else {
+            said
+        };
+        self.more = Some((today.to_owned(), count, text));
     }
 }

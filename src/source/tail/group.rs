@@ -14,7 +14,6 @@ use super::cut;
 use super::disk::{self, Buffer, Changed};
 use super::file::{Followed, Step};
 use super::files::{Files, Reading};
-use super::findings::Finding;
 use super::generation::{FileId, Generation as Content};
 use super::handles::Handles;
 use super::known::Known;
@@ -108,6 +107,7 @@ impl Group {
 
     /// Look where each path leads now.
     pub fn poll(&mut self, now: Stamp, handles: &mut Handles, sinks: &mut Sinks) {
+        self.memory.findings.at(now.wall);
         self.files.retry_drained();
         if handles.are_spent() {
             self.files.shelve_idle(now.mono, IDLE);
@@ -123,10 +123,7 @@ impl Group {
             self.files.all_at_mut(&path).for_each(|file| handles.opened(file));
         }
         if !self.started {
-            let gone = self.memory.resolve_gone(&mut self.files, self.id, now, sinks);
-            if let Err(e) = gone {
-                self.memory.findings.add(Finding::Unreadable, e.to_string());
-            }
+            self.memory.resolve_gone(&mut self.files, self.id, now, sinks);
         }
         self.memory.give_up();
         self.find_drained(now, handles);

@@ -203,6 +203,17 @@ impl Known {
         Ok(None)
     }
 
+    /// Whether content of that head and length is a part of what was read: what starts like
+    /// a known generation and ends before it is a copy, perhaps not yet whole, and never a new
+    /// one. Short beginnings repeat.
+    pub fn is_part(&self, head: &Head, len: u64) -> bool {
+        let is_longer = |past: &Past| {
+            let mark = past.mark();
+            u64::from(mark.head_len) >= TELLING && mark.offset > len
+        };
+        self.with_head(head).into_iter().any(is_longer)
+    }
+
     /// Whether this file begins with what was read at its path before. Short beginnings
     /// repeat.
     pub fn again(&self, path: &Path, file: &File, size: u64) -> io::Result<Again> {

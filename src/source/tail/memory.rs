@@ -70,7 +70,7 @@ impl Memory {
             chain::resolve(path, live, known, &beside, files)
         })?;
         if let Some(problem) = &chain.problem {
-            self.findings.add(Finding::Unreadable, problem.clone());
+            self.findings.add(Finding::Unreadable, path, problem.clone());
         }
         if !chain.is_found {
             return Ok((None, false));
@@ -98,19 +98,16 @@ impl Memory {
 
     /// Find out what became of logs that earlier runs have left and that are not there any
     /// more: nothing will be at a path with yesterday's date.
-    pub fn resolve_gone(
-        &mut self,
-        files: &mut Files,
-        id: SourceId,
-        now: Stamp,
-        sinks: &mut Sinks,
-    ) -> Result<(), SourceError> {
+    pub fn resolve_gone(&mut self, files: &mut Files, id: SourceId, now: Stamp, sinks: &mut Sinks) {
         let gone: BTreeSet<PathBuf> = self.known.open_paths().map(Path::to_owned).collect();
         for path in gone {
             if files.knows(&path) || !self.listings.is_meant(&path) {
                 continue;
             }
-            self.resolve(files, (id, &path), None, now, sinks)?;
+            if let Err(e) = self.resolve(files, (id, &path), None, now, sinks) {
+                self.findings.add(Finding::Unreadable, &path, e.to_string());
+                continue;
+            }
             // Where nothing at all is, a file system may have to be mounted first.
             let is_there = path.parent().and_then(|dir| dir.read_dir().ok());
             let is_there = is_there.is_some_and(|mut entries| entries.next().is_some());
@@ -121,7 +118,6 @@ impl Memory {
                 self.missing.push((path, foreign));
             }
         }
-        Ok(())
     }
 
     /// What was looked for beside its path, and under no other path either, is gone.
@@ -151,7 +147,7 @@ impl Memory {
             chain::missed(since, known, &held, beside)
         });
         if let Some(problem) = missed.problem {
-            self.findings.add(Finding::Unreadable, problem);
+            self.findings.add(Finding::Unreadable, path, problem);
         }
         if let Some(foreign) = &missed.foreign {
             self.findings.foreign(foreign);
@@ -167,9 +163,8 @@ impl Memory {
 
     /// What was left to read of a file can't be read.
     pub fn lost(&mut self, path: &Path, why: io::Error) {
-        let path = path.to_owned();
-        let text = SourceError::Read { path, why }.to_string();
-        self.findings.add(Finding::Unreadable, text);
+        let text = SourceError::Read { path: path.to_owned(), why }.to_string();
+        self.findings.add(Finding::Unreadable, path, text);
     }
 
     /// A generation goes on in another place than it was left.

@@ -201,7 +201,7 @@ impl Stranger {
         if let Some(rest) = known.find(&self.file, &self.meta, is_telling)? {
             return Ok(Kin::Rest(Box::new(rest)));
         }
-        let is_part = |past: &&Past| is_telling(past) && past.mark().offset > self.meta.len();
-        Ok(if known.with_head(&self.head).iter().any(is_part) { Kin::Copy } else { Kin::Own })
+        let is_part = known.is_part(&self.head, self.meta.len());
+        Ok(if is_part { Kin::Copy } else { Kin::Own })
     }
 }
