@@ -281,10 +281,11 @@ fn verify(context: &Context) -> Result<(), Failure> {
         return finish(out, printed);
     }
     let path = context.ledger_dir().join(LEDGER_FILE);
-    let mut what = wrong.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    let mut what: Vec<String> = wrong.iter().take(SHOWN).cloned().collect();
     if wrong.len() > SHOWN {
-        what += &format!("; and {} more", wrong.len() - SHOWN);
+        what.push(format!("and {} more", wrong.len() - SHOWN));
     }
+    let what = what.join("; ");
     Err(refused(&LedgerError::Corrupt { path, what }))
 }
 

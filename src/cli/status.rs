@@ -148,11 +148,27 @@ fn kept(context: &Context, other: Option<(PathBuf, PathBuf)>) -> Result<Value, F
 
 /// A dozen lines.
 fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
-    let text = |value: &Value| match value {
+    head(out, status)?;
+    money_rows(out, status)?;
+    rows(out, status)?;
+    findings(out, &status["findings"])
+}
+
+fn text(value: &Value) -> String {
+    match value {
         Value::Null => "?".to_owned(),
         Value::String(text) => printable(text).into_owned(),
         other => other.to_string(),
-    };
+    }
+}
+
+fn money(value: &Value) -> String {
+    let usd = value.as_str().and_then(|usd| usd.parse::<NanoUsd>().ok());
+    usd.map_or_else(|| text(value), NanoUsd::exact)
+}
+
+/// How it is, who says so, and what was counted.
+fn head(out: &mut Out, status: &Value) -> Result<(), Ended> {
     let state = text(&status["state"]).to_uppercase();
     out.line(&format!("{state}: {}", text(&status["verdict"])))?;
     let from = match status["from"].as_str() {
@@ -171,10 +187,6 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         ),
     };
     out.line(&format!("from     {from}"))?;
-    let money = |value: &Value| {
-        let usd = value.as_str().and_then(|usd| usd.parse::<NanoUsd>().ok());
-        usd.map_or_else(|| text(value), NanoUsd::exact)
-    };
     let totals = &status["totals"];
     let total = |field: &str| text(&totals[field]);
     out.line(&format!(
@@ -199,6 +211,11 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         };
         out.line(&format!("ledger   {state}"))?;
     }
+    Ok(())
+}
+
+/// Caps, and what providers bill.
+fn money_rows(out: &mut Out, status: &Value) -> Result<(), Ended> {
     few(out, &status["caps"], |cap| {
         let of = cap["of"].as_str().map_or_else(String::new, |of| format!(" {of}"));
         let unpriced = match cap["unpriced_requests"].as_u64() {
@@ -220,7 +237,11 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
             "billed   {whose} by {}: {usd} since {since}, as of {age} ago",
             text(&bill["source"])
         )
-    })?;
+    })
+}
+
+/// Alerts, stops and sources.
+fn rows(out: &mut Out, status: &Value) -> Result<(), Ended> {
     few(out, &status["alerts"], |alert| {
         let state = text(&alert["state"]).replace('_', " ");
         let stood = alert["state"] == "no_data" && !status["kept_by"].is_null();
@@ -248,8 +269,7 @@ fn print(out: &mut Out, status: &Value) -> Result<(), Ended> {
         let problem = source.get("problem").and_then(Value::as_str).map(printable);
         let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
         format!("source   {name}: {state}, {} lines{behind}{problem}", text(&source["lines"]))
-    })?;
-    findings(out, &status["findings"])
+    })
 }
 
 /// What was found: first what a person must know at once.

@@ -47,6 +47,7 @@ impl Back {
 
 /// What a gauge shows at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each may be so without the others")]
 pub struct View {
     /// What is left now, as far as can be known.
     pub remaining: Option<f64>,

@@ -248,8 +248,8 @@ impl View {
         View {
             id,
             minute,
-            latency: Durations::percentiles_of(rows.clone().map(|row| &row.latency), now),
-            ttft: Durations::percentiles_of(rows.map(|row| &row.ttft), now),
+            latency: Durations::percentiles_of(&rows.clone().map(|row| &row.latency), now),
+            ttft: Durations::percentiles_of(&rows.map(|row| &row.ttft), now),
         }
     }
 }

@@ -83,14 +83,14 @@ impl Durations {
     /// What the last minute shows; `None` without a sample.
     #[must_use]
     pub fn percentiles(&self, now: Mono) -> Option<Percentiles> {
-        Durations::percentiles_of(std::iter::once(self), now)
+        Durations::percentiles_of(&std::iter::once(self), now)
     }
 
     /// The same of all of these together, to the digit what one of them that had counted
     /// everything would say.
     #[must_use]
     pub fn percentiles_of<'a>(
-        all: impl Iterator<Item = &'a Durations> + Clone,
+        all: &(impl Iterator<Item = &'a Durations> + Clone),
         now: Mono,
     ) -> Option<Percentiles> {
         let filled = || {
@@ -180,11 +180,11 @@ mod tests {
             }
         }
         for now in [99, 120, 150, 180, 230] {
-            let together = Durations::percentiles_of([&few, &many].into_iter(), Mono(now * S));
+            let together = Durations::percentiles_of(&[&few, &many].into_iter(), Mono(now * S));
             assert_eq!(together, all.percentiles(Mono(now * S)), "{now}");
         }
         assert!(all.percentiles(Mono(150 * S)).is_some_and(|(_, count)| count == 400));
-        assert_eq!(Durations::percentiles_of(std::iter::empty(), Mono(150 * S)), None);
+        assert_eq!(Durations::percentiles_of(&std::iter::empty(), Mono(150 * S)), None);
     }
 
     #[test]

@@ -172,7 +172,7 @@ pub fn percent(ratio: f64) -> String {
     if ratio > 0.0 && ratio <= 0.005 {
         return "<1%".into();
     }
-    if ratio >= 0.995 && ratio < 1.0 {
+    if (0.995..1.0).contains(&ratio) {
         return ">99%".into();
     }
     // Adding zero turns the -0 that an empty sum gives into 0.

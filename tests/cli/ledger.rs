@@ -541,7 +541,7 @@ fn a_ledger_that_can_not_be_opened_is_named_once() {
     }
     std::fs::remove_dir(&path).unwrap();
     Books::new(&sandbox).spend(MARCH, "k", "m", 3, 3_000_000_000).write();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
     let said = sandbox.run(["ledger", "show"]).exits(1).says("ermission denied").err();
     assert_eq!(said.matches(path.to_str().unwrap()).count(), 1, "{said}");
 }

@@ -102,8 +102,11 @@ fn a_stop_of_a_provider_is_one_however_its_name_is_written() {
     super::ledger::one_call_of_gemini(&sandbox);
     let stopped = || {
         let all = fs::read_dir(sandbox.path("state/kill.d")).unwrap();
-        let names = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.ends_with(".kill")).collect::<Vec<_>>()
+        let files = all.map(|entry| entry.unwrap().path());
+        let files = files.filter(|file| file.extension().is_some_and(|end| end == "kill"));
+        let name =
+            |file: std::path::PathBuf| file.file_name().unwrap().to_str().unwrap().to_owned();
+        files.map(name).collect::<Vec<_>>()
     };
     for (scope, file) in [
         ("provider/google", "provider.gemini.kill"),

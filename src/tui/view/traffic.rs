@@ -239,7 +239,8 @@ fn draw_latency_line(pen: &mut Pen<'_>, traffic: &Traffic) {
 fn percentiles(times: Percentiles, shown: &[&str]) -> String {
     let values = [("p50", times.p50), ("p95", times.p95), ("p99", times.p99)];
     let shown = values.into_iter().filter(|(word, _)| shown.contains(word));
-    shown.map(|(word, value)| format!("{word} {:<4} ", fmt::latency(value / 1000.0))).collect()
+    let texts = shown.map(|(word, value)| format!("{word} {:<4} ", fmt::latency(value / 1000.0)));
+    texts.collect::<Vec<_>>().concat()
 }
 
 fn cells(traffic: &Traffic, old: bool) -> Vec<Cell> {
