@@ -253,41 +253,6 @@ fn writers_of_a_named_pipe_come_and_go() {
 }
 
 #[test]
-fn a_line_of_a_named_pipe_that_a_stop_cuts_is_one_loss_and_a_whole_one_is_none() {
-    let sandbox = Sandbox::new();
-    let pipe = fifo(&sandbox, "gw.pipe");
-    let config = format!("[[source]]\nname = \"pipe\"\npaths = [\"{}\"]\n", pipe.display());
-    let run = |bytes: &str, pending: usize| {
-        let mut running = watch(&sandbox, &config);
-        source(&running, "it is open", |source| source["state"] == "waiting");
-        // It stays open between the runs, as a gateway's does.
-        let mut writer = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
-        writer.write_all(bytes.as_bytes()).unwrap();
-        source(&running, "the rest waits", |source| source["pending_bytes"] == pending);
-        running.signal("TERM");
-        assert_eq!(running.end(), Some(0));
-        writer
-    };
-    let (one, two) = (line(1), line(2));
-    let (head, tail) = two.split_at(50);
-    let writer = run(&format!("{one}{head}"), head.len());
-    let whole = line(3);
-    let whole = whole.trim_end();
-    let writer = (run(&format!("{tail}{whole}"), whole.len()), writer);
-    let mut running = watch(&sandbox, &config);
-    // The newline of what counts already is an empty line.
-    let mut last = OpenOptions::new().write(true).open(&pipe).unwrap();
-    last.write_all(format!("\n{}", line(4)).as_bytes()).unwrap();
-    let seen = running.wait_for("all calls", |line| line["totals"]["requests"] == 3);
-    let source = &seen["sources"][0];
-    let bad = source["faults"].as_u64().unwrap() + source["quarantined"].as_u64().unwrap();
-    assert_eq!((bad, &source["lines"], &source["blank"]), (1, &5.into(), &1.into()), "{source}");
-    running.signal("TERM");
-    assert_eq!(running.end(), Some(0));
-    drop((writer, last));
-}
-
-#[test]
 fn a_named_pipe_that_a_pattern_meets_is_left_out_and_said() {
     let sandbox = Sandbox::new();
     fifo(&sandbox, "a.log");

@@ -76,10 +76,7 @@ fn read(path: &Path, pipe: &mut File, tap: &mut Tap<'_>) -> After {
             }
         }
     };
-    match after {
-        After::Stop => tap.leave(flow),
-        After::OpenAgain => tap.end(flow),
-    }
+    tap.end(flow);
     after
 }
 

@@ -135,12 +135,6 @@ impl<'a> Tap<'a> {
         });
     }
 
-    /// It is time to stop while the pipe is open. The rest of its last line is still to
-    /// come, and comes to who reads next, unless only its newline is missing.
-    pub fn leave(&mut self, flow: Flow) {
-        if flow.lines.is_whole(flow.carry.rest()) { self.end(flow) } else { self.break_off(flow) }
-    }
-
     /// The pipe can't be read.
     pub fn fail(&mut self, why: io::Error) {
         let error = SourceError::Read { path: self.name.into(), why };
