@@ -294,7 +294,7 @@ fn what_was_read_to_its_end_and_deleted_is_not_missed_after_a_clean_end() {
         let seen = reach(&sandbox, &truth);
         assert_eq!(seen["totals"]["duplicates"], 0, "{seen:#}");
         daemon.stop();
-        findings(&seen).iter().any(|found| *found == "rotated_gone")
+        findings(&seen).contains(&"rotated_gone")
     };
     let stop = |daemon: Daemon| drop(daemon.stop());
     assert!(!told_after(&stop, false), "all of it was read");
