@@ -767,6 +767,24 @@ fn rotated_copies_named_by_hand_count_once() {
     rig.assert_exact("named by hand");
 }
 
+/// `gw-2` is no earlier part of `gw`.
+#[test]
+fn logs_of_numbered_instances_are_read_when_they_appear_and_after_their_rotation() {
+    let mut rig = Rig::new(&["gw", "gw-2"]);
+    let mut first = rig.writer("gw");
+    rig.lines(&mut first, 3);
+    rig.settle();
+    let mut second = rig.writer("gw-2");
+    rig.lines(&mut second, 5);
+    rig.settle();
+    fs::rename(rig.path("gw-2"), rig.path("gw-2.1")).unwrap();
+    let mut again = rig.writer("gw-2");
+    rig.lines(&mut again, 5);
+    rig.settle();
+    rig.pass(ROTATE_WAIT);
+    rig.assert_exact("numbered instances");
+}
+
 #[test]
 fn what_was_there_and_forbidden_at_the_first_look_is_not_new_when_it_can_be_read() {
     let mut rig = Rig::starting_at(&["app.log"], Start::End);

@@ -45,7 +45,7 @@ impl Ageing {
         self.looked.clone().unwrap_or_else(never)
     }
 
-    /// One step. Where it can't be done, the next commit says so.
+    /// One step. One that can't be done is tried again in an hour.
     pub fn turn(&mut self, ledger: &mut Ledger, now: Stamp) {
         let aged = match &self.next {
             Next::Sums => ledger.age(now.wall),

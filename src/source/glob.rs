@@ -10,6 +10,9 @@ use super::SourceError;
 use super::packed::{is_foreign, is_packed};
 use super::tail::disk::check_regular;
 
+/// Year, month and day, the year in two digits.
+const DIGITS_OF_A_DATE: usize = 6;
+
 /// A configured path, checked once.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
@@ -199,12 +202,14 @@ pub(super) fn is_rotated_copy(path: &Path, is_known: &dyn Fn(&Path) -> bool) -> 
 }
 
 /// The logs that a file may be an earlier part of by its name, each with the number or
-/// date behind that: `app.log.1`, `app.log-20260101`.
+/// date behind that: `app.log.1`, `app.log-20260101`. A few digits behind a dash number
+/// instances, `gw-2` beside `gw`: behind a dash stands a date.
 pub(super) fn rotated(path: &Path) -> impl Iterator<Item = (PathBuf, &str)> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.match_indices(['.', '-']).filter_map(move |(at, _)| {
+    name.match_indices(['.', '-']).filter_map(move |(at, mark)| {
         let (log, suffix) = (name.get(..at)?, name.get(at + 1..)?);
-        let counted = suffix.contains(|c: char| c.is_ascii_digit())
+        let digits = suffix.bytes().filter(u8::is_ascii_digit).count();
+        let counted = digits >= if mark == "-" { DIGITS_OF_A_DATE } else { 1 }
             && suffix.chars().all(|c| c.is_ascii_digit() || "-_.:T".contains(c));
         (counted && !log.is_empty()).then(|| (path.with_file_name(log), suffix))
     })
@@ -236,6 +241,9 @@ mod tests {
             ("a/0.log.20260101-120000", &["a/0.log"], true),
             ("a/app.log.bak", &["a/app.log"], false),
             ("a/app-2.log", &["a/app"], false),
+            ("a/gw-2", &["a/gw"], false),
+            ("a/gw-2026-11-22", &["a/gw"], true),
+            ("a/gw-261122", &["a/gw"], true),
             ("a/app.2026.gz", &[], true),
         ] {
             let got = is_rotated_copy(Path::new(name), &beside(names));
