@@ -31,6 +31,9 @@ const USUAL_REFUSAL: Duration = Duration::from_secs(5);
 /// shows that somebody did.
 const SPENT_REFUSAL: Duration = Duration::from_secs(600);
 
+/// How long a refusal that is over is remembered where no header shows the limit.
+const REMEMBERED: Duration = Duration::from_secs(900);
+
 /// One limit over time.
 #[derive(Debug)]
 pub struct Gauge {
@@ -90,6 +93,7 @@ impl Gauge {
             window: WindowDecision::default(),
         };
         gauge.window.hear(reading);
+        gauge.count_response(gauge.read_at);
         gauge.note_level();
         gauge
     }
@@ -159,10 +163,10 @@ impl Gauge {
         last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
     }
 
-    /// A call was refused, by a response that `names` it in its headers or by one that
-    /// tells of it by the refusal alone.
-    pub(super) fn refuse(&mut self, request: &Request, names: bool, now: Stamp) {
-        if !names {
+    /// A call was refused, by a response that is counted already, for it told of the limit
+    /// in its headers or is the first to tell of it, or by the refusal alone.
+    pub(super) fn refuse(&mut self, request: &Request, is_counted: bool, now: Stamp) {
+        if !is_counted {
             self.count_response(now.mono_of(request.at));
         }
         let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
@@ -225,6 +229,12 @@ impl Gauge {
     /// The last refusal, unless a clock that was wrong dated it.
     fn refusal(&self, now: Wall) -> Option<Refusal> {
         self.refused.filter(|refusal| refusal.at <= now.plus(SKEW))
+    }
+
+    /// Whether a call that passes may still end what it refuses.
+    pub(super) fn may_relent(&self, now: Wall) -> bool {
+        let lately = |refusal: Refusal| !self.is_hidden() || now < refusal.until.plus(REMEMBERED);
+        self.is_rejected() || self.refused.is_some_and(lately)
     }
 
     /// Whether it is known by refusals alone.

@@ -144,9 +144,10 @@ impl Gauges {
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.map(|position| (position, Seen::Newer));
         let hit = hit.or_else(|| self.hidden(request, by, account, now));
-        let (position, _) = hit?;
+        let (position, seen) = hit?;
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
-            gauge.refuse(request, named.contains(&position), now);
+            let is_counted = seen == Seen::New || named.contains(&position);
+            gauge.refuse(request, is_counted, now);
         }
         self.note_spent(position);
         hit
@@ -184,7 +185,7 @@ impl Gauges {
             if gauge.covers(request, account) {
                 gauge.relent(request, now);
             }
-            gauge.refused.is_some() || gauge.is_rejected()
+            gauge.may_relent(now)
         });
     }
 

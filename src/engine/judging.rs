@@ -106,11 +106,14 @@ impl Engine {
         let drawn = gauge.drawn(view, now.mono);
         for rule in &gauge.rules {
             let Some(spec) = self.book.rule(*rule) else { continue };
-            if gauge.only_passes() {
+            let passes = gauge.only_passes();
+            // Where a part of the calls is refused, what fires clears as any other does.
+            if passes && !(gauge.is_hidden() && self.book.fires(*rule, Series::Limit(position))) {
                 self.book.end(*rule, Series::Limit(position), None, now, out);
                 continue;
             }
-            let value = limit_value(spec.metric, gauge, &drawn);
+            let value =
+                if passes { fine(spec.metric) } else { limit_value(spec.metric, gauge, &drawn) };
             let sample = Sample { value, evidence, period: None };
             let about = || series::about_limit(gauge, &self.names);
             self.book.judge(*rule, Series::Limit(position), (sample, grounds), now, &about, out);
@@ -433,6 +436,15 @@ fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
         Metric::LimitExhaustsBeforeReset => {
             Some(f64::from(u8::from(view.exhausted || view.exhausts_in_s.is_some())))
         }
+        _ => None,
+    }
+}
+
+/// What a limit of which no more is known than that calls pass is taken to be.
+fn fine(metric: Metric) -> Option<f64> {
+    match metric {
+        Metric::LimitRemainingRatio => Some(1.0),
+        Metric::LimitUsedRatio | Metric::LimitExhaustsBeforeReset => Some(0.0),
         _ => None,
     }
 }

@@ -3,6 +3,8 @@
 
 mod records;
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +105,14 @@ impl Row {
         let stands = self.state.trip.as_ref()?.stands_since();
         let is_ahead = stands > now.wall.plus(SKEW);
         Some(if is_ahead { now.wall.minus(now.mono.since(self.learned)) } else { stands })
+    }
+
+    /// Whether a refusal that names this scope names this one: as people write it, or as
+    /// its file is called, which is all that a gateway knows.
+    fn is_called(&self, scope: &str) -> bool {
+        let file = Path::new(&self.state.path).file_stem().and_then(OsStr::to_str);
+        let as_file = scope.bytes().map(|byte| if byte == b'/' { b'.' } else { byte });
+        *scope == *self.state.scope || file.is_some_and(|file| file.bytes().eq(as_file))
     }
 
     /// Whether some host refuses calls, and none lets any through.
@@ -343,7 +353,7 @@ impl Switches {
         }
         let obeyed =
             self.rows.iter().filter(|row| row.is_obeyed() && row.target.covers(who, names));
-        let since = obeyed.filter_map(|row| row.state.trip.as_ref().map(Trip::stands_since));
+        let since = obeyed.filter_map(|row| row.tripped(now));
         since.map(|since| now.mono_of(since)).min()
     }
 
@@ -358,10 +368,8 @@ impl Switches {
         let covering = self.rows.iter().enumerate().filter(|(_, row)| covers(row));
         let named = request.failure.stopped_by.map(|sym| names.text(sym));
         let named = named.filter(|scope| Target::of(scope) != Target::Nothing);
-        let mut fitting = covering.filter(|(_, row)| match &named {
-            Some(scope) => **scope == *row.state.scope,
-            None => true,
-        });
+        let mut fitting =
+            covering.filter(|(_, row)| named.as_ref().is_none_or(|scope| row.is_called(scope)));
         let (index, _) = fitting.next()?;
         fitting.next().is_none().then_some(index)
     }

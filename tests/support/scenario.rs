@@ -79,10 +79,18 @@ fn once() -> u32 {
 #[serde(deny_unknown_fields)]
 struct Tripped {
     scope: String,
+    /// Its file's name without the ending, where that is not the scope's.
+    file: Option<String>,
     by: String,
     #[serde(default)]
     rule: Option<String>,
     reason: String,
+}
+
+impl Tripped {
+    fn file(&self) -> String {
+        self.file.clone().unwrap_or_else(|| self.scope.replace('/', "."))
+    }
 }
 
 /// What must hold.
@@ -299,7 +307,7 @@ impl World {
         let now = self.stamp();
         let state = |tripped: &Tripped| SwitchState {
             scope: tripped.scope.clone(),
-            path: format!("/kill.d/{}.kill", tripped.scope.replace('/', ".")),
+            path: format!("/kill.d/{}.kill", tripped.file()),
             trip: Some(Trip {
                 again: None,
                 at: now.wall,

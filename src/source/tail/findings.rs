@@ -78,6 +78,10 @@ impl Findings {
     /// takes it for news.
     pub fn add(&mut self, finding: Finding, path: &Path, text: String) {
         let (today, told) = (&self.today, self.kinds.entry(finding).or_default());
+        // Also where the numbers in it are others: each would be news to who hears it.
+        if told.files.get(path).is_some_and(|(day, _)| day == today) {
+            return;
+        }
         let is_first = self.first.as_ref() == Some(today);
         let text = if is_first { text } else { format!("{text} (on {today})") };
         if told.files.len() >= NAMED && !told.files.contains_key(path) {
