@@ -351,7 +351,7 @@ impl Gauge {
         }
     }
 
-    /// What rules and readers see: while readings follow each other, no more than the last one
+    /// What rules see: while readings follow each other, no more than the last one
     /// says, for what comes back between two is drawn again by then. A bucket that each of
     /// them shows empty is empty.
     #[must_use]

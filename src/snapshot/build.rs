@@ -93,7 +93,7 @@ fn limits(engine: &Engine, now: Stamp) -> Vec<Limit> {
 
 fn limit(engine: &Engine, gauge: &Gauge, now: Stamp) -> Limit {
     let (last, id) = (&gauge.last, &gauge.last.id);
-    let view = gauge.drawn(gauge.view(now), now.mono);
+    let view = gauge.view(now);
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
     let subject = text(id.subject);
     let mut row = Limit {
