@@ -400,6 +400,23 @@ fn a_narrow_screen_leaves_shares_and_times_out_and_cuts_none() {
     }
 }
 
+/// A mark on every bucket would tell nothing: it is on those that it changes.
+#[test]
+fn what_came_back_since_a_reading_is_marked_where_it_shows() {
+    let mut snapshot = snapshots::alarm();
+    let mut limit = snapshot.limits.last().unwrap().clone();
+    let number = tripline::snapshot::Number;
+    limit.limit = Some(number(1000.0));
+    for (read, left, shown) in [(120.0, 360.0, " ~36% "), (997.0, 999.0, " >99% ")] {
+        limit.remaining_when_read = Some(number(read));
+        limit.remaining = Some(number(left));
+        limit.remaining_ratio = Some(left / 1000.0);
+        snapshot.limits = vec![limit.clone()].into();
+        let screen = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
+        assert!(screen.contains(shown), "{shown}: {screen}");
+    }
+}
+
 #[test]
 fn plan_limits_whose_names_begin_alike_are_told_apart() {
     let mut snapshot = snapshots::alarm();

@@ -218,12 +218,7 @@ impl Gauge {
     /// Whether it is known by refusals alone, and those name no limit.
     #[must_use]
     pub fn is_unnamed(&self) -> bool {
-        let last = &self.last;
-        last.id.resource == Resource::Other
-            && last.limit.is_none()
-            && last.remaining.is_none()
-            && last.used.is_none()
-            && last.used_ratio.is_none()
+        self.last.id.resource == Resource::Other && self.is_hidden()
     }
 
     /// The last refusal, unless a clock that was wrong dated it.
@@ -239,7 +234,8 @@ impl Gauge {
 
     /// Whether it is known by refusals alone.
     pub(super) fn is_hidden(&self) -> bool {
-        self.level().is_none() && self.last.limit.is_none() && !self.is_money()
+        let last = &self.last;
+        self.level().is_none() && last.limit.is_none() && last.used.is_none() && !self.is_money()
     }
 
     pub(super) fn is_money(&self) -> bool {
@@ -361,11 +357,9 @@ impl Gauge {
         let limit = self.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
         let share = limit.map(|limit| (level / limit).clamp(0.0, 1.0));
         let least = |a: Option<f64>, b: Option<f64>| a.map(|a| b.map_or(a, |b| a.min(b)));
-        let remaining = least(view.remaining, Some(level));
         View {
-            remaining,
+            remaining: least(view.remaining, Some(level)),
             remaining_ratio: least(view.remaining_ratio, share),
-            read: view.read.filter(|read| remaining.is_some_and(|left| left.ne(read))),
             ..view
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::clock::Clock;
 use super::driver::News;
@@ -64,11 +64,13 @@ pub fn follow(
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("tail".into()).spawn(move || {
         let _watch = reading.watch("tail", sources);
-        let mut watcher = Watcher::new().until(stop);
+        let mut watcher = Watcher::new().until(stop.clone());
         let mut said: Vec<source::SourceStatus> = Vec::new();
         let mut unheard: Option<String> = None;
         let mut rewatch = Mono(0);
-        while !reading.stopped() {
+        // Whoever started it may be gone without a word.
+        let is_closed = || stop.try_recv() == Err(TryRecvError::Disconnected);
+        while !reading.stopped() && !is_closed() {
             let now = reading.clock.now();
             let turn = tail.turn(now, &mut |batch| reading.deliver(batch));
             if said != tail.statuses() || unheard.as_deref() != watcher.problem() {

@@ -93,7 +93,7 @@ fn that_a_host_obeys_is_told_once() {
     };
     calls("gw-1", r#""status":200"#);
     calls("gw-2", r#""status":200"#);
-    std::thread::sleep(Duration::from_millis(500));
+    running.wait_for("all calls", |line| line["totals"]["requests"] == 6);
     sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
     running.wait_for_event("switch.tripped");
     let refused = r#""status":503,"error":{"code":"kill_switch","layer":"gateway"}"#;

@@ -124,8 +124,10 @@ fn left_ratio(limit: &Limit) -> Option<f64> {
 }
 
 fn left_text(limit: &Limit, ratio: Option<f64>) -> String {
-    let is_worked_out = limit.source == "estimate" || limit.remaining_when_read.is_some();
-    let estimate = if is_worked_out { "~" } else { "" };
+    let read = limit.remaining_when_read.zip(limit.limit.filter(|size| size.0 > 0.0));
+    let read = read.map(|(Number(read), Number(size))| fmt::percent((read / size).min(1.0)));
+    let is_worked_out = read.is_some() && read != ratio.map(fmt::percent);
+    let estimate = if is_worked_out || limit.source == "estimate" { "~" } else { "" };
     match (ratio, limit.remaining) {
         (Some(ratio), _) => format!("{estimate}{}", fmt::percent(ratio)),
         (None, Some(Number(remaining))) => format!("{estimate}{}", fmt::count(remaining)),
