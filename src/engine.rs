@@ -75,7 +75,7 @@ use measures::Measures;
 use queues::Queues;
 pub use restored::{Need, Restored, Steps, Stretch};
 use room::Room;
-pub use series::COLLECTIVE;
+pub use series::{COLLECTIVE, window};
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};

@@ -12,7 +12,7 @@ use super::value::{self, Complaint, Raw, Read};
 use super::{net, program, schema};
 use crate::decode::FormatMaps;
 use crate::domain::{Dimension, provider};
-use crate::engine::{CapSpec, Period, Window};
+use crate::engine::{self, CapSpec, Period, Window};
 use crate::rules::Match;
 use crate::source::net::NetSpec;
 use crate::source::{SourceSpec, Start, Way};
@@ -65,15 +65,30 @@ pub(super) fn matches(raw: &Raw, known: &[&'static str]) -> Read<Match> {
             let complaint = Complaint::new(format!("has an unknown label '{name}'"));
             return Err(complaint.maybe(hint).at(label.span()));
         }
-        let value = value::name(raw).map_err(|mut complaint| {
+        // As the labels it is compared with.
+        let value = match name {
+            "provider" => value::name(raw).map(|name| provider::name(&name).into_owned()),
+            "window" => window(raw),
+            _ => value::name(raw),
+        };
+        let value = value.map_err(|mut complaint| {
             complaint.message = format!("label '{name}' {}", complaint.message);
             complaint.at(raw.span())
         })?;
-        // As the labels it is compared with.
-        let value = if name == "provider" { provider::name(&value).into_owned() } else { value };
         found.insert(name.to_owned(), value);
     }
     Ok(found)
+}
+
+/// The window of a limit: `1m` and `60s` are one.
+fn window(raw: &Raw) -> Read<String> {
+    if raw.get_ref().as_str() == Some("*") {
+        return value::name(raw);
+    }
+    let span = value::positive_duration(raw)?;
+    let seconds = u32::try_from(span.as_secs()).ok().filter(|_| span.subsec_nanos() == 0);
+    let seconds = seconds.ok_or_else(|| Complaint::new("must be whole seconds"))?;
+    Ok(engine::window(seconds).to_string())
 }
 
 /// What the sources of a file have in common.

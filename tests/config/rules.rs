@@ -118,6 +118,11 @@ fn metrics_and_labels() {
             "match = { layer = \"zzz\" }",
             "2:19: 'match' label 'layer' is never 'zzz' | one of: upstream, gateway, unknown",
         ),
+        (
+            "match = { window = \"60\" }",
+            "2:20: 'match' label 'window' must be a duration with its unit, such as \"30s\" or \"1h 30m\", not '60' | units are h, m, s and ms; a day is \"24h\"",
+        ),
+        ("match = { window = \"1ms\" }", "2:20: 'match' label 'window' must be whole seconds"),
         ("match = { provider = \"\" }", "2:22: 'match' label 'provider' must not be empty"),
         (
             "match = { provider = 5 }",
@@ -143,8 +148,15 @@ fn metrics_and_labels() {
             "5:11: 'match' has an unknown label 'modl' | did you mean 'model'?",
         ),
     ]);
-    let rules = load(&rule_with("match = { resource = \"*\" }")).rules;
-    assert_eq!(rules.last().unwrap().matches["resource"], "*");
+    let matched = |written: &str, label: &str| {
+        let rules = load(&rule_with(&format!("match = {{ {label} = \"{written}\" }}"))).rules;
+        rules.last().unwrap().matches[label].clone()
+    };
+    assert_eq!(matched("*", "resource"), "*");
+    assert_eq!(
+        ["1m", "60s", "24h", "*"].map(|w| matched(w, "window")),
+        ["60s", "60s", "86400s", "*"]
+    );
 }
 
 #[test]
