@@ -189,6 +189,59 @@ mod tests {
     }
 
     #[test]
+    fn a_key_behind_an_escape_or_in_a_word_is_masked() {
+        let key = format!("sk-proj-{BODY}");
+        for before in [
+            "openai%2F",
+            "Bearer%20",
+            "Bearer+",
+            "key%3D",
+            "line\\n",
+            "k\\u003d",
+            "say\\x22",
+            "leaked",
+            "x9",
+        ] {
+            let masked = mask(&format!("{before}{key} end")).into_owned();
+            assert_eq!(masked, format!("{before}sk-proj-…a91f end"));
+        }
+        for before in ["Bearer%20", "api_key%3D", "dbPassword=", "\"SecretAccessKey\":\""] {
+            let masked = mask(&format!("{before}{BODY}")).into_owned();
+            assert_eq!(masked, format!("{before}…a91f"));
+        }
+        assert_eq!(mask("task-4711 disk-proj-4711-prod"), "task-4711 disk-proj-4711-prod");
+    }
+
+    #[test]
+    fn keys_of_many_vendors_are_known() {
+        // Shapes as their makers describe them; the characters are made up.
+        let hex = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+        let azure = format!("{0}{0}7xWb2mJQQJ99{BODY}", &BODY[..23]);
+        let azure = &azure[..84];
+        for (key, shown) in [
+            (format!("lsv2_pt_{hex}_d44c85a3a8"), "lsv2_pt_"),
+            (format!("sk_{hex}{hex}"), "sk_"),
+            (format!("dapi{hex}"), "dapi"),
+            ("ak-L8sfxLHMtlw4tUa5zGyYT6".to_owned(), "ak-"),
+            (format!("sess-{BODY}"), "sess-"),
+            (format!("tvly-{BODY}"), "tvly-"),
+            (format!("hvs.{BODY}"), "hvs."),
+            (format!("pypi-{BODY}"), "pypi-"),
+            (format!("lin_api_{BODY}"), "lin_api_"),
+            ("ync/xLdzIuJZIkTNoFcDJW4Gi9Y+tZ9hYfzHQwV3".to_owned(), ""),
+            (azure.to_owned(), ""),
+        ] {
+            let label = key_label(&key, 1).into_owned();
+            assert!(label.starts_with(&format!("{shown}…")), "{key}: {label}");
+        }
+        for name in ["as-needed-for-production1", "sk_prod_gateway_eu1", "dapi-prod", "fc-payments"]
+        {
+            assert_eq!((key_label(name, 1), mask(name)), (name.into(), name.into()));
+        }
+        assert_eq!(mask(&format!("as user {azure}, refused")).len(), "as user …".len() + 4 + 9);
+    }
+
+    #[test]
     fn numbers_and_plain_words_are_no_secrets() {
         for text in [
             "max_tokens: 4096",

@@ -27,10 +27,12 @@ enum Sign {
     Sure,
     /// Other names may start like this: the rest must look random.
     Likely,
+    /// Words start like this: the rest must be one piece, and no word.
+    Vague,
 }
 
 /// Longer prefixes before the shorter ones they start with.
-const VENDORS: [(&str, Sign); 46] = [
+const VENDORS: &[(&str, Sign)] = &[
     ("sk-ant-api03-", Sign::Sure),
     ("sk-ant-admin01-", Sign::Sure),
     ("sk-ant-oat01-", Sign::Sure),
@@ -44,6 +46,8 @@ const VENDORS: [(&str, Sign); 46] = [
     ("sk_live_", Sign::Sure),
     ("sk_test_", Sign::Sure),
     ("rk_live_", Sign::Sure),
+    ("sk_", Sign::Vague),
+    ("sess-", Sign::Likely),
     ("AIza", Sign::Likely),
     ("AQ.Ab", Sign::Likely),
     ("ya29.", Sign::Likely),
@@ -76,66 +80,144 @@ const VENDORS: [(&str, Sign); 46] = [
     ("xoxp-", Sign::Likely),
     ("xoxa-", Sign::Likely),
     ("xoxs-", Sign::Likely),
+    ("xapp-", Sign::Likely),
     ("eyJ", Sign::Likely),
+    ("lsv2_pt_", Sign::Likely),
+    ("lsv2_sk_", Sign::Likely),
+    ("dapi", Sign::Vague),
+    ("ak-", Sign::Vague),
+    ("as-", Sign::Vague),
+    ("tvly-", Sign::Likely),
+    ("fc-", Sign::Vague),
+    ("pcsk_", Sign::Likely),
+    ("vck_", Sign::Likely),
+    ("rpa_", Sign::Likely),
+    ("hvs.", Sign::Likely),
+    ("hvb.", Sign::Likely),
+    ("pypi-", Sign::Likely),
+    ("dckr_pat_", Sign::Likely),
+    ("tskey-", Sign::Likely),
+    ("ntn_", Sign::Likely),
+    ("lin_api_", Sign::Likely),
+    ("glsa_", Sign::Likely),
+    ("glc_", Sign::Likely),
+    ("whsec_", Sign::Likely),
 ];
 
 /// Prefixes of keys that go on in base64.
 const BASE64: [&str; 2] = ["ABSK", "bedrock-api-key-"];
 
-/// Names whose value is a secret, before `=` or `:`.
-const NAMES: [(&str, Sign); 24] = [
+/// Names whose value is a secret, before `=` or `:`; without the `_` and `-` that may
+/// stand between their words.
+const NAMES: &[(&str, Sign)] = &[
     ("password", Sign::Sure),
     ("passwd", Sign::Sure),
     ("pwd", Sign::Sure),
+    ("passphrase", Sign::Sure),
     ("secret", Sign::Sure),
-    ("client_secret", Sign::Sure),
-    ("secret_key", Sign::Sure),
-    ("private_key", Sign::Sure),
-    ("api_key", Sign::Sure),
-    ("api-key", Sign::Sure),
+    ("clientsecret", Sign::Sure),
+    ("secretkey", Sign::Sure),
+    ("secretaccesskey", Sign::Sure),
+    ("privatekey", Sign::Sure),
     ("apikey", Sign::Sure),
-    ("access_key", Sign::Sure),
-    ("access_token", Sign::Sure),
-    ("refresh_token", Sign::Sure),
-    ("auth_token", Sign::Sure),
-    ("id_token", Sign::Sure),
-    ("session_token", Sign::Sure),
-    ("security-token", Sign::Sure),
+    ("accesskey", Sign::Sure),
+    ("accountkey", Sign::Sure),
+    ("accesstoken", Sign::Sure),
+    ("refreshtoken", Sign::Sure),
+    ("authtoken", Sign::Sure),
+    ("idtoken", Sign::Sure),
+    ("sessiontoken", Sign::Sure),
+    ("securitytoken", Sign::Sure),
     ("authorization", Sign::Sure),
-    ("__cf_bm", Sign::Sure),
-    ("_cfuvid", Sign::Sure),
+    ("cfbm", Sign::Sure),
+    ("cfuvid", Sign::Sure),
     ("signature", Sign::Likely),
     ("sig", Sign::Likely),
     ("token", Sign::Likely),
     ("key", Sign::Likely),
 ];
 
-const SCHEMES: [&str; 2] = ["Bearer ", "Basic "];
+const SCHEMES: [&str; 2] = ["Bearer", "Basic"];
+
+/// What stands between a scheme and its credential, also in a URL.
+const SPACES: [&str; 3] = [" ", "%20", "+"];
+
+/// What stands between a name and its value, also in a URL.
+const ASSIGNS: [&str; 6] = ["=", ":", "%3D", "%3d", "%3A", "%3a"];
 
 /// The first credential in `text` from byte `from` on.
 pub(super) fn next(text: &str, from: usize) -> Option<Secret> {
-    let bytes = text.as_bytes();
-    (from..bytes.len()).filter(|at| text.is_char_boundary(*at)).find_map(|at| {
+    (from..text.len()).filter(|at| text.is_char_boundary(*at)).find_map(|at| {
         if text.get(at..)?.starts_with("://") {
             return in_url(text, at + 3);
         }
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        // Inside a word nothing starts: `task-4711` holds no `sk-4711`.
-        if at > from && before.is_some_and(u8::is_ascii_alphanumeric) {
-            return None;
-        }
-        let body = behind_vendor(text, at)
-            .or_else(|| behind_scheme(text, at))
-            .or_else(|| behind_name(text, at))
-            .or_else(|| private_key(text, at))?;
-        Some(Secret { body })
+        let body = match beginning(text, from, at) {
+            Beginning::Word => behind_vendor(text, at)
+                .or_else(|| behind_scheme(text, at))
+                .or_else(|| behind_name(text, at))
+                .or_else(|| private_key(text, at))
+                .or_else(|| azure_key(text, at)),
+            Beginning::Hump => behind_name(text, at),
+            Beginning::Nothing => within_word(text, at),
+        };
+        Some(Secret { body: body? })
     })
+}
+
+/// What begins at a byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Word,
+    /// A word within a word, as in `dbPassword`.
+    Hump,
+    /// Nothing starts inside a word: `task-4711` holds no `sk-4711`.
+    Nothing,
+}
+
+fn beginning(text: &str, from: usize, at: usize) -> Beginning {
+    let bytes = text.as_bytes();
+    let Some(before) = bytes.get(from..at).filter(|before| !before.is_empty()) else {
+        return Beginning::Word;
+    };
+    let is_in_word = before.last().is_some_and(u8::is_ascii_alphanumeric);
+    if !is_in_word || is_behind_escape(before) {
+        return Beginning::Word;
+    }
+    let is_lower = before.last().is_some_and(u8::is_ascii_lowercase);
+    let is_hump = is_lower && bytes.get(at).is_some_and(u8::is_ascii_uppercase);
+    if is_hump { Beginning::Hump } else { Beginning::Nothing }
+}
+
+/// Whether a text ends with an escape: `%20`, `\n`, `\x22`, `\u003d`.
+fn is_behind_escape(before: &[u8]) -> bool {
+    let is = |mark: &[u8], digits: usize| {
+        let Some((head, tail)) = before.len().checked_sub(digits).map(|at| before.split_at(at))
+        else {
+            return false;
+        };
+        head.ends_with(mark) && tail.iter().all(u8::is_ascii_hexdigit)
+    };
+    let is_letter = matches!(before, [.., b'\\', b'n' | b'r' | b't' | b'f' | b'b' | b'v']);
+    is_letter || is(b"%", 2) || is(b"\\x", 2) || is(b"\\u", 4)
+}
+
+/// A key behind letters of something else. What starts so plainly and goes on so long is
+/// nothing else.
+fn within_word(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let is_plain = |(prefix, sign): &&(&str, Sign)| {
+        *sign == Sign::Sure && prefix.len() >= 7 && rest.starts_with(prefix)
+    };
+    VENDORS.iter().find(is_plain)?;
+    behind_vendor(text, at)
+        .filter(|body| body.len() >= 20 && text.get(body.clone()).is_some_and(looks_random))
 }
 
 /// Whether `text` is a key by its vendor's prefix, and nothing else; `None` where it has
 /// no such prefix.
 pub(super) fn is_vendors_key(text: &str) -> Option<bool> {
-    let body = behind_vendor(text, 0).or_else(|| behind_scheme(text, 0))?;
+    let body =
+        behind_vendor(text, 0).or_else(|| behind_scheme(text, 0)).or_else(|| azure_key(text, 0))?;
     Some(body.end == text.len())
 }
 
@@ -150,7 +232,10 @@ pub(super) fn is_key_material(text: &str) -> bool {
     let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
     let mixed =
         has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
-    short_hex || (token && text.len() >= 32 && mixed && longest_run(text) >= 24)
+    // AWS's secrets are 40 characters of base64, in whose midst a slash may stand.
+    let is_base64 = text.len() == 40 && base64_len(text) == 40;
+    let is_long = token && text.len() >= 32 && longest_run(text) >= 24;
+    short_hex || (mixed && (is_base64 || is_long))
 }
 
 fn behind_vendor(text: &str, at: usize) -> Option<Range<usize>> {
@@ -163,6 +248,7 @@ fn behind_vendor(text: &str, at: usize) -> Option<Range<usize>> {
     let sure = match sign {
         Sign::Sure => body.len() >= 8 || is_short_key(body),
         Sign::Likely => body.len() >= 16 && looks_random(body),
+        Sign::Vague => longest_run(body) >= 20 && body.bytes().any(|b| b.is_ascii_digit()),
     };
     sure.then(|| start..start + body.len())
 }
@@ -173,9 +259,7 @@ fn is_short_key(body: &str) -> bool {
 }
 
 fn behind_scheme(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = text.get(at..)?;
-    let scheme = SCHEMES.iter().find(|scheme| starts_with(rest, scheme))?;
-    let start = at + scheme.len();
+    let start = at + scheme_len(text.get(at..)?)?;
     if let Some(body) = behind_vendor(text, start) {
         return Some(body);
     }
@@ -186,16 +270,12 @@ fn behind_scheme(text: &str, at: usize) -> Option<Range<usize>> {
 
 fn behind_name(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
-    let named = |(name, _): &&(&str, Sign)| {
-        let after = rest.as_bytes().get(name.len());
-        starts_with(rest, name) && after.is_some_and(|byte| !byte.is_ascii_alphanumeric())
-    };
-    NAMES.iter().filter(named).find_map(|(name, sign)| {
-        let after = rest.get(name.len()..)?.trim_start_matches(['"', '\'', '\\', ' ']);
-        let after = after.strip_prefix(['=', ':'])?;
+    NAMES.iter().find_map(|(name, sign)| {
+        let after = behind_words(rest, name)?.trim_start_matches(['"', '\'', '\\', ' ']);
+        let after = ASSIGNS.iter().find_map(|assign| after.strip_prefix(assign))?;
         let after = after.trim_start_matches(['"', '\'', '\\', ' ']);
         let start = text.len() - after.len();
-        if SCHEMES.iter().any(|scheme| starts_with(after, scheme)) {
+        if scheme_len(after).is_some() {
             return behind_scheme(text, start);
         }
         if let Some(body) = behind_vendor(text, start) {
@@ -204,10 +284,44 @@ fn behind_name(text: &str, at: usize) -> Option<Range<usize>> {
         let body = value(after);
         let sure = match sign {
             Sign::Sure => body.len() >= 4,
-            Sign::Likely => body.len() >= 16 && looks_random(body),
+            Sign::Likely | Sign::Vague => body.len() >= 16 && looks_random(body),
         };
         sure.then(|| start..start + body.len())
     })
+}
+
+/// What follows on a name whose words may be apart, if it ends there.
+fn behind_words<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    for (read, letter) in name.bytes().enumerate() {
+        if read > 0 && matches!(bytes.get(at), Some(b'_' | b'-')) {
+            at += 1;
+        }
+        if !bytes.get(at)?.eq_ignore_ascii_case(&letter) {
+            return None;
+        }
+        at += 1;
+    }
+    let ends = bytes.get(at).is_some_and(|byte| !byte.is_ascii_alphanumeric());
+    text.get(at..).filter(|_| ends)
+}
+
+/// How long a scheme and the space behind it are.
+fn scheme_len(text: &str) -> Option<usize> {
+    let scheme = SCHEMES.iter().find(|scheme| starts_with(text, scheme))?;
+    let space = SPACES
+        .iter()
+        .find(|space| text.get(scheme.len()..).is_some_and(|after| after.starts_with(**space)))?;
+    Some(scheme.len() + space.len())
+}
+
+/// A key of Azure: 84 letters and digits with a mark of their own in the midst.
+fn azure_key(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let len = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    let is_marked = rest.get(52..).is_some_and(|tail| tail.starts_with("JQQJ99"));
+    (len == 84 && is_marked).then_some(at..at + len)
 }
 
 /// The password in `https://user:password@host`, seen from behind the slashes.
