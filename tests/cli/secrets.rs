@@ -5,7 +5,7 @@ use serde_json::json;
 use super::sandbox::{Sandbox, now};
 
 /// Made-up credentials of many makers, each with a part nobody may ever see.
-const SECRETS: [&str; 15] = [
+const SECRETS: [&str; 21] = [
     "sk-proj-Zk3Qw8TnYbLr5VdPc2Mx7HsJZk3Qw8TnYbLr5VdPc2Mx7HsJ",
     "sk-ant-api03-Qw8TnYbLr5VdPc2Mx7HsJQw8TnYbLr5VdPc2Mx7HsJ-Qw8TnAA",
     "sk-or-v1-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -21,6 +21,12 @@ const SECRETS: [&str; 15] = [
     "Bearer Zk3Qw8TnYbLr5VdPc2Mx7HsJZk3Qw8",
     "https://alice:Zk3Qw8TnYbLr5Vd@gateway.internal/v1",
     "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",
+    "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",
+    "dapi018ad7b30ea3aefc29f6d812badb8638",
+    "ak-L8sfxLHMtlw4tUa5zGyYT6",
+    "tvly-Zk3Qw8TnYbLr5VdPc2Mx7HsJ",
+    "hvs.Zk3Qw8TnYbLr5VdPc2Mx7HsJZk3Qw8TnYbLr5VdPc2Mx7HsJ",
+    "openai%2Fsk-proj-Kc4Rv9UmXaMs6WeQd3Ny8JtKKc4Rv9UmXaMs6WeQd3Ny8JtK",
 ];
 
 /// What must not be seen of one: its body, whatever is shown of its ends.
