@@ -69,9 +69,11 @@ pub fn missing<T>(what: &str) -> Option<T> {
     None
 }
 
-/// Says that a test did not run, for a reason that nothing installed takes away: it
-/// is about users who may not do what root may.
+/// Says that a test did not run, and which, for a reason that nothing installed takes
+/// away: it is about users who may not do what root may.
 pub fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
     // In one write: other tests speak at the same time.
-    let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {test}: {why}\n").as_bytes());
 }
