@@ -167,11 +167,27 @@ impl Alert {
         self.trips().any(|trips| trips == scope)
     }
 
+    /// The threshold that was crossed.
+    #[must_use]
+    pub fn threshold(&self) -> Option<f64> {
+        self.instance.threshold(&self.rule).map(|(value, _)| value)
+    }
+
+    /// The last known value. Where there is no data any more, what would be well is none:
+    /// nobody said it, it only was to be expected.
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        let is_bad = |value: &f64| {
+            self.threshold().is_none_or(|line| wording::crosses(self.rule.direction, *value, line))
+        };
+        let value = self.instance.value();
+        if self.instance.phase() == Phase::NoData { value.filter(is_bad) } else { value }
+    }
+
     /// One sentence: what is wrong, with the numbers.
     #[must_use]
     pub fn summary(&self) -> String {
-        let (value, threshold) = (self.instance.value(), self.instance.threshold(&self.rule));
-        let threshold = threshold.map(|(value, _)| value);
+        let (value, threshold) = (self.value(), self.threshold());
         let text = match self.instead.filter(|_| wording::is_spent(self.rule.metric, value)) {
             Some(words) => format!("{}: {words}", self.title),
             // Of a new period there is no forecast yet.
@@ -510,8 +526,8 @@ fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effec
     event.rule = Some(Arc::from(alert.rule.name.as_str()));
     event.severity = threshold.map(|(_, severity)| severity);
     event.labels = alert.labels.clone();
-    event.value = alert.instance.value();
-    event.threshold = threshold.map(|(value, _)| value);
+    event.value = alert.value();
+    event.threshold = alert.threshold();
     match verdict {
         Verdict::Fired(Actions::Due) => ask_for_trips(alert, &mut event, now, out),
         Verdict::Due if alert.rule.actions.is_empty() => return,

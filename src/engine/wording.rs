@@ -103,7 +103,8 @@ pub fn minute(at: Wall) -> String {
     format!("{}Z", text.get(11..16).unwrap_or(&text))
 }
 
-fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
+/// Whether a value is beyond a threshold.
+pub fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
     match direction {
         Direction::Above => value > threshold,
         Direction::Below => value < threshold,
