@@ -469,9 +469,7 @@ impl Engine {
     /// What a call says of the present, beside its rows.
     fn count_present(&mut self, request: &Request, is_new: bool, now: Stamp) {
         if is_new {
-            if self.origin != Origin::Backlog {
-                self.switches.heard.hear(request, now);
-            }
+            self.switches.heard.hear(request, self.origin != Origin::Backlog, now);
             let grace = self.limits.obey_grace;
             self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }
