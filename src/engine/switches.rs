@@ -78,6 +78,8 @@ pub struct Switches {
     /// Who is expected to obey, and by which clock.
     pub heard: Hosts,
     tripped: usize,
+    /// Whether the directory was looked at.
+    known: bool,
     /// Hosts that have begun to obey a scope's stop, not told yet.
     began_to_obey: Vec<(String, Option<Sym>)>,
     /// What an earlier run knew of stops.
@@ -217,6 +219,7 @@ impl Switches {
         let mut changes = Changes::default();
         let mut old = std::mem::take(&mut self.rows);
         let begins = old.is_empty();
+        self.known = true;
         for state in states {
             let before = old.iter().position(|row| row.state.scope == state.scope);
             let before = before.map(|index| old.swap_remove(index));
@@ -395,6 +398,16 @@ impl Switches {
         let row = self.rows.iter().find(|row| row.state.scope == scope);
         let host = row.and_then(|row| row.hosts.iter().find(|seen| seen.host == host));
         host.map_or(0, |host| host.started_after)
+    }
+
+    /// Whether a stop of this scope, if there was one, is known to be over. Of a directory
+    /// that can't be read nothing is known.
+    #[must_use]
+    pub fn is_over(&self, scope: &str) -> bool {
+        let wanted = |row: &Row| row.state.trip.is_some() || row.state.failed;
+        let unread = |row: &Row| row.state.scope == "all" && row.state.armed == Armed::Unknown;
+        let stands = |row: &Row| row.state.scope == scope && wanted(row);
+        self.known && !self.rows.iter().any(|row| stands(row) || unread(row))
     }
 
     /// Whether rules may trip by themselves.
