@@ -85,7 +85,8 @@ use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::TouchedRows;
 pub use wording::{
-    NO_KEY, back as back_in_words, counted, span as span_in_words, withheld as withheld_in_words,
+    NO_KEY, back as back_in_words, counted, percent as percent_in_words, span as span_in_words,
+    withheld as withheld_in_words,
 };
 
 /// Within that time about one price in ten changes.

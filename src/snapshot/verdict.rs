@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
-use crate::engine::{back_in_words, counted, span_in_words as span};
+use crate::engine::{back_in_words, counted, percent_in_words as percent, span_in_words as span};
 
 /// Below this a limit is a warning.
 const LOW: f64 = 0.10;
@@ -117,7 +117,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
                 let (billed, whole) = (billed.0.about(), cap.cap_usd.0.about());
                 format!("cap {}: its provider bills {billed} of {whole}", cap.title())
             }
-            (_, None, Some(used)) => format!("cap {} {:.0}% used", cap.title(), used * 100.0),
+            (_, None, Some(used)) => format!("cap {} {} used", cap.title(), percent(used)),
             (_, s, _) => format!("cap {} in {}", cap.title(), s.map_or("?".into(), span)),
         });
     }
@@ -128,7 +128,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
     }
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
-        parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
+        parts.push(format!("retries add {} load", percent(load - 1.0)));
     }
     // Where nothing was understood, that explains any alert about it.
     if parts.is_empty() && !nothing_understood(snapshot) {
@@ -148,8 +148,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(top) = snapshot.keys.first()
         && let Some(share) = top.share.filter(|share| *share >= 0.4)
     {
-        let percent = (share * 100.0).round();
-        parts.push(format!("{percent:.0}% of {} by {}", top.share_of, who(top)));
+        parts.push(format!("{} of {} by {}", percent(share), top.share_of, who(top)));
     }
     parts.join("; ") + "."
 }
@@ -278,7 +277,6 @@ fn badly_hurt(snapshot: &Snapshot) -> Option<&Traffic> {
 }
 
 fn hurt(row: &Traffic) -> String {
-    let percent = |ratio: f64| format!("{:.0}%", ratio * 100.0);
     let (refused, broken, rejected) =
         (row.refused_ratio(), row.broken_ratio(), row.rejected_ratio());
     if rejected > broken && rejected > refused {
@@ -338,7 +336,7 @@ fn exhausted_limit(limit: &Limit, count: usize) -> String {
 /// The limit that will run out next, if that is soon enough to say.
 fn next_limit(snapshot: &Snapshot) -> Option<String> {
     let limit = snapshot.limits.iter().find(|limit| limit.state == State::Warning)?;
-    let left = limit.remaining_ratio.map(|left| format!("{:.0}% left", left * 100.0));
+    let left = limit.remaining_ratio.map(|left| format!("{} left", percent(left)));
     let empty = limit.exhausts_in_s.map(|s| format!("empty in {}", span(s)));
     let facts: Vec<String> = left.into_iter().chain(empty).collect();
     Some(format!("{} {}", limit.name().title(), facts.join(", ")))
@@ -380,17 +378,12 @@ fn calm(snapshot: &Snapshot) -> String {
     if quiet {
         return "All sources are silent: nothing is known about the present.".to_owned();
     }
-    let fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
-    let tightest = fresh
-        .filter_map(|limit| limit.remaining_ratio.map(|left| (left, limit)))
-        .min_by(|(a, _), (b, _)| a.total_cmp(b));
-    match tightest {
+    // They stand worst first.
+    let mut fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
+    match fresh.find_map(|limit| limit.remaining_ratio.map(|left| (left, limit))) {
         Some((left, limit)) => {
-            format!(
-                "Nothing binds; tightest is {} with {:.0}% left.",
-                limit.name().title(),
-                left * 100.0
-            )
+            let (name, left) = (limit.name().title(), percent(left));
+            format!("Nothing binds; tightest is {name} with {left} left.")
         }
         None if snapshot.limits.iter().any(|limit| !limit.stale) => {
             "Nothing binds; of no limit it is known how large it is.".to_owned()

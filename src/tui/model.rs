@@ -201,6 +201,8 @@ impl Model {
     }
 }
 
+/// A picture of this second is of now: its numbers are those of its verdict.
 fn age_s(snapshot: &Snapshot, now: Wall) -> f64 {
-    now.seconds_after(Wall::from_millis(snapshot.at_unix_ms)).max(0.0)
+    let age = now.seconds_after(Wall::from_millis(snapshot.at_unix_ms));
+    if age < 1.0 { 0.0 } else { age }
 }
