@@ -88,6 +88,7 @@ pub fn state(snapshot: &Snapshot) -> State {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || said(snapshot) == Said::Nothing => State::Unknown,
         _ if oldness(snapshot).is_some() || unheard(snapshot).is_some() => State::Unknown,
+        _ if gone(snapshot).is_some() => State::Unknown,
         _ if snapshot.sources.iter().all(|source| &*source.state == "silent") => State::Unknown,
         _ => State::Ok,
     }
@@ -368,6 +369,9 @@ fn calm(snapshot: &Snapshot) -> String {
     if let Some(progress) = catching_up(snapshot) {
         return format!("Catching up with what was logged before the start: {progress}.");
     }
+    if let Some(gone) = gone(snapshot) {
+        return gone;
+    }
     if let Some(age) = oldness(snapshot) {
         return format!(
             "The newest line is {} old: nothing is known about the present.",
@@ -405,6 +409,26 @@ fn catching_up(snapshot: &Snapshot) -> Option<String> {
     let eta = slowest.catch_up_in_s.map(|s| format!("{} to go", span(s)));
     let facts: Vec<String> = ratio.into_iter().chain(eta).collect();
     Some(if facts.is_empty() { "just begun".to_owned() } else { facts.join(", ") })
+}
+
+/// Whose log was read and is not there any more, where no other source tells of the
+/// present: that no call comes is not known then.
+fn gone(snapshot: &Snapshot) -> Option<String> {
+    let is_absent = |source: &Source| source.kind == "file" && &*source.state == "waiting";
+    let speaks = |source: &Source| !is_absent(source) && &*source.state != "silent";
+    let is_gone = |source: &&Source| is_absent(source) && source.lines_now > 0;
+    // What is replaced is gone for a moment.
+    let is_new = snapshot.data_age_s().is_none_or(|age| age < OLD_DATA_S);
+    let first = snapshot.sources.iter().find(is_gone)?;
+    if is_new || snapshot.sources.iter().any(speaks) {
+        return None;
+    }
+    let waits = first.problem.as_deref().unwrap_or(&first.name);
+    let more = match snapshot.sources.iter().filter(is_gone).count() {
+        1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    Some(format!("A log is gone, {waits}{more}: nothing is known about the present."))
 }
 
 /// A source that can't be read, or asked, now.
