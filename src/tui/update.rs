@@ -272,11 +272,14 @@ fn acknowledge(model: &mut Model) -> Reaction {
     };
     let alert = model.shown().and_then(|snapshot| snapshot.alerts.get(index));
     let Some(alert) = alert else { return Reaction::None };
-    Reaction::Send(Command::Acknowledge {
+    let command = Command::Acknowledge {
         rule: Arc::clone(&alert.rule),
         labels: alert.labels.clone(),
         by: model.options.user.clone(),
-    })
+    };
+    // What it said before is done; what came of it is answered.
+    model.notice = None;
+    Reaction::Send(command)
 }
 
 /// Whether this console may change anything; if not, it says so.
