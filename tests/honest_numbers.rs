@@ -202,19 +202,20 @@ fn the_verdict_rounds_as_the_rows_do() {
         let picture = snapshot(&tripline(&["replay", "--json"], "", log));
         picture["verdict"].as_str().unwrap().to_owned()
     };
-    let waits = verdict(&nginx(1, 429, 0, "45.6s", "0.1"));
+    let waits = verdict(
+        r#"{"at":"2026-11-20T10:00:01Z","status":429,"provider":"openai","model":"gpt-4o","headers":{"x-ratelimit-remaining-requests":"0","retry-after-ms":"45600"}}"#,
+    );
     assert!(waits.contains("back in 45 s"), "{waits}");
     let fine = verdict(&nginx(1, 200, 499, "120ms", "0.1"));
-    assert!(fine.contains("with >99% left"), "{fine}");
+    assert!(fine.contains("each known limit is as good as full"), "{fine}");
 }
 
 /// Rows that look alike stand in the order of their names, not in that of fractions that
 /// change with each call.
 #[test]
 fn limits_that_look_alike_do_not_change_places() {
-    let of = |model: &str, second, left| {
-        nginx(second, 200, left, "1.2s", "0.1").replace("gpt-4o", model)
-    };
+    let of =
+        |model: &str, second, left| nginx(second, 200, left, "50s", "0.1").replace("gpt-4o", model);
     let order = |log: &str| {
         let picture = snapshot(&tripline(&["replay", "--json"], "", log));
         let limits = picture["limits"].as_array().unwrap().clone();

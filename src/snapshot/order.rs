@@ -8,7 +8,7 @@ use super::Limit;
 /// A limit that runs out sooner than another by these steps, in seconds, is worse.
 const STEPS_S: [f64; 5] = [10.0, 30.0, 60.0, 120.0, 300.0];
 /// From this share on a limit is as good as full.
-const FULL: f64 = 0.985;
+pub const FULL: f64 = 0.985;
 
 /// Which of two limits is worse.
 pub fn worse(a: &Limit, b: &Limit) -> Ordering {

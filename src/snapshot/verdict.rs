@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
+use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd, order};
 use crate::engine::{back_in_words, counted, percent_in_words as percent, span_in_words as span};
 
 /// Below this a limit is a warning.
@@ -385,6 +385,8 @@ fn calm(snapshot: &Snapshot) -> String {
     // They stand worst first.
     let mut fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
     match fresh.find_map(|limit| limit.remaining_ratio.map(|left| (left, limit))) {
+        // Which of them is tightest would be another one in each picture.
+        Some((order::FULL.., _)) => "Nothing binds; each known limit is as good as full.".to_owned(),
         Some((left, limit)) => {
             let (name, left) = (limit.name().title(), percent(left));
             format!("Nothing binds; tightest is {name} with {left} left.")
