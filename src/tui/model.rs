@@ -90,6 +90,15 @@ pub struct Notice {
     pub until: Wall,
 }
 
+/// Rows that the verdict has, so that what stands below it does not jump with each word.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerdictRows {
+    /// How many it needed lately.
+    pub rows: u16,
+    /// Until when it keeps them, needed or not.
+    pub until: Wall,
+}
+
 /// The picture at the moment of a pause.
 #[derive(Clone, Debug)]
 pub struct Frozen {
@@ -124,6 +133,8 @@ pub struct Model {
     pub filter: Filter,
     /// A line for the person.
     pub notice: Option<Notice>,
+    /// Rows that the verdict has.
+    pub verdict: VerdictRows,
 }
 
 impl Model {
@@ -142,6 +153,7 @@ impl Model {
             overlay: Overlay::default(),
             filter: Filter::default(),
             notice: None,
+            verdict: VerdictRows::default(),
         }
     }
 
