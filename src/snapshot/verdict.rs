@@ -386,7 +386,9 @@ fn calm(snapshot: &Snapshot) -> String {
     let mut fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
     match fresh.find_map(|limit| limit.remaining_ratio.map(|left| (left, limit))) {
         // Which of them is tightest would be another one in each picture.
-        Some((order::FULL.., _)) => "Nothing binds; each known limit is as good as full.".to_owned(),
+        Some((order::FULL.., _)) => {
+            "Nothing binds; each known limit is as good as full.".to_owned()
+        }
         Some((left, limit)) => {
             let (name, left) = (limit.name().title(), percent(left));
             format!("Nothing binds; tightest is {name} with {left} left.")
