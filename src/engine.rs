@@ -85,7 +85,8 @@ use supersede::Counting;
 use switches::{SwitchState, Switches};
 use table::TouchedRows;
 pub use wording::{
-    NO_KEY, back as back_in_words, counted, span as span_in_words, withheld as withheld_in_words,
+    NO_KEY, back as back_in_words, counted, percent as percent_in_words, span as span_in_words,
+    withheld as withheld_in_words,
 };
 
 /// Within that time about one price in ten changes.
@@ -469,9 +470,7 @@ impl Engine {
     /// What a call says of the present, beside its rows.
     fn count_present(&mut self, request: &Request, is_new: bool, now: Stamp) {
         if is_new {
-            if self.origin != Origin::Backlog {
-                self.switches.heard.hear(request, now);
-            }
+            self.switches.heard.hear(request, self.origin != Origin::Backlog, now);
             let grace = self.limits.obey_grace;
             self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }

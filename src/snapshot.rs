@@ -7,6 +7,7 @@
 
 mod bill;
 mod build;
+mod order;
 mod switch;
 mod verdict;
 mod words;

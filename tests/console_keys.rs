@@ -275,7 +275,9 @@ fn an_acknowledgement_names_the_marked_alert() {
     let mut console = console();
     console.keys("a");
     assert_eq!(console.reactions, [], "the first press only moves there");
+    assert!(console.text().contains("a again acknowledges"));
     console.keys("ja");
+    assert!(!console.text().contains("a again acknowledges"), "it is done");
     let [Reaction::Send(Command::Acknowledge { rule, labels, by })] = console.reactions.as_slice()
     else {
         panic!("{:?}", console.reactions);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tripline::decode::{DecodeOptions, Decoder, Formats};
-use tripline::domain::{Batch, LineAt, Mono, Names, Stamp, Wall};
+use tripline::domain::{Batch, LineAt, Mono, Names, Origin, Stamp, Wall};
 use tripline::engine::switches::{Armed, SwitchState, Trip};
 use tripline::engine::{Engine, EngineSpec, Limits, SourceName};
 use tripline::snapshot::{Snapshot, Switch, SwitchHost, build};
@@ -17,6 +17,8 @@ struct World {
     decoder: Decoder,
     ms: i64,
     calls: u64,
+    /// Of the calls to come.
+    origin: Origin,
 }
 
 fn stamp(ms: i64) -> Stamp {
@@ -37,7 +39,13 @@ impl World {
             sources: vec![SourceName { name: "gw".into(), kind: "file", ..SourceName::default() }],
             prices_of: None,
         };
-        World { engine: Engine::new(spec, names, stamp(0)), decoder, ms: 0, calls: 0 }
+        World {
+            engine: Engine::new(spec, names, stamp(0)),
+            decoder,
+            ms: 0,
+            calls: 0,
+            origin: Origin::Live,
+        }
     }
 
     /// A call that ends now and took 200 ms, by a clock that is so many seconds ahead.
@@ -50,7 +58,7 @@ impl World {
             r#"{{"at":"{at}","started_at":"{began}","latency_ms":200,"host":"{host}","provider":"p","model":"{model}","request_id":"r{}",{answer}}}"#,
             self.calls
         );
-        let mut batch = Batch::default();
+        let mut batch = Batch { origin: self.origin, ..Batch::default() };
         let place = LineAt { number: self.calls, offset: 0, received: now.wall };
         self.decoder.line(line.as_bytes(), place, &mut batch);
         assert!(!batch.items.is_empty(), "{line}");
@@ -133,6 +141,42 @@ fn only_hosts_that_sent_what_is_stopped_and_lately_are_expected() {
     let hosts: Vec<String> =
         world.switch().hosts.iter().map(|host| host.host.to_string()).collect();
     assert_eq!(hosts, ["gw-1"]);
+}
+
+/// What a host sent was in its log before anything read it.
+#[test]
+fn hosts_of_what_was_logged_before_the_start_are_expected_if_they_called_lately() {
+    let logged = |world: &mut World, calls: &[(&str, i64)]| {
+        world.origin = Origin::Backlog;
+        for (host, ago) in calls {
+            world.call(host, "m", -ago, PASSES);
+        }
+        world.origin = Origin::Live;
+    };
+    let mut world = World::new();
+    logged(&mut world, &[("last-week", 604_800), ("gone", 310), ("gw-1", 4), ("gw-2", 3)]);
+    assert_eq!(world.picture().hosts.len(), 2, "{:?}", world.picture().hosts);
+    world.wait(2000);
+    world.trip("all");
+    world.wait(1000);
+    world.call("gw-1", "m", 0, REFUSED);
+    let verdict = world.picture().verdict.to_string();
+    assert!(verdict.contains("obeyed by 1 of 2 hosts, not proven of gw-2: silent"), "{verdict}");
+    // It was heard when it called, and not when that was read.
+    let mut world = World::new();
+    logged(&mut world, &[("gw-1", 290)]);
+    world.wait(20_000);
+    world.trip("all");
+    assert_eq!(world.switch().hosts.len(), 0);
+    // And whoever is read after the stop was seen called before it all the same.
+    let mut world = World::new();
+    world.wait(400_000);
+    world.trip("model/p/m");
+    world.wait(1000);
+    logged(&mut world, &[("gone", 310), ("gw-1", 20), ("gw-2", 200)]);
+    world.call("gw-1", "m", 0, REFUSED);
+    let verdict = world.picture().verdict.to_string();
+    assert!(verdict.contains("obeyed by 1 of 2 hosts, not proven of gw-2: silent"), "{verdict}");
 }
 
 #[test]

@@ -251,10 +251,14 @@ fn disobedience_is_over_when_the_trip_is() {
     let reset = world.events(EventKind::SwitchReset);
     assert_eq!(reset[0].summary, "model/p/m is not stopped any more");
     assert_eq!(reset[0].by, None);
-    world.wait(400);
-    let alerts = world.picture().alerts;
-    let alert = alerts.iter().find(|alert| &*alert.rule == "switch-not-obeyed").unwrap();
+    // And that soon: nobody is woken for a stop that a person has ended.
+    world.wait(5);
+    let picture = world.picture();
+    let alert = picture.alerts.iter().find(|alert| &*alert.rule == "switch-not-obeyed").unwrap();
     assert_eq!(alert.state, "resolved");
+    assert!(!picture.verdict.contains("after the trip"), "{}", picture.verdict);
+    let told = world.events(EventKind::AlertResolved);
+    assert_eq!(told[0].summary, "model/p/m ?: calls let through after the trip 1");
 }
 
 #[test]

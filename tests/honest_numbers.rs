@@ -194,3 +194,37 @@ fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
     assert_eq!(after(120), (0, 1, None), "nor later");
     assert_eq!(after(900), (0, 0, Some(false)), "no call lasts a quarter of an hour");
 }
+
+/// What the first row says in words, the rows below it say in figures.
+#[test]
+fn the_verdict_rounds_as_the_rows_do() {
+    let verdict = |log: &str| {
+        let picture = snapshot(&tripline(&["replay", "--json"], "", log));
+        picture["verdict"].as_str().unwrap().to_owned()
+    };
+    let waits = verdict(
+        r#"{"at":"2026-11-20T10:00:01Z","status":429,"provider":"openai","model":"gpt-4o","headers":{"x-ratelimit-remaining-requests":"0","retry-after-ms":"45600"}}"#,
+    );
+    assert!(waits.contains("back in 45 s"), "{waits}");
+    let fine = verdict(&nginx(1, 200, 499, "120ms", "0.1"));
+    assert!(fine.contains("each known limit is as good as full"), "{fine}");
+}
+
+/// Rows that look alike stand in the order of their names, not in that of fractions that
+/// change with each call.
+#[test]
+fn limits_that_look_alike_do_not_change_places() {
+    let of =
+        |model: &str, second, left| nginx(second, 200, left, "50s", "0.1").replace("gpt-4o", model);
+    let order = |log: &str| {
+        let picture = snapshot(&tripline(&["replay", "--json"], "", log));
+        let limits = picture["limits"].as_array().unwrap().clone();
+        let models = limits.iter().map(|limit| limit["model"].as_str().unwrap().to_owned());
+        models.collect::<Vec<_>>()
+    };
+    for (a, b) in [(499, 497), (497, 499), (500, 498)] {
+        assert_eq!(order(&(of("b", 1, b) + &of("a", 2, a))), ["a", "b"], "{a} {b}");
+    }
+    // What is worse to the eye is first.
+    assert_eq!(order(&(of("b", 1, 300) + &of("a", 2, 400))), ["b", "a"]);
+}

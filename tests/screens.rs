@@ -131,6 +131,9 @@ fn a_held_screen_says_what_it_does_not_show() {
 #[test]
 fn numbers_age_without_a_new_picture() {
     let mut console = Console::new(&snapshots::alarm(), Charset::Ascii, 80, 24);
+    // As long as the picture is of this second, its rows say what its verdict says.
+    console.tick(0.4);
+    assert!(console.text().contains("  0:41 "), "{}", console.text());
     console.tick(31.0);
     let screen = console.text();
     for text in ["14:03:58Z", "data 30s old", "  0:10", "2:45"] {
@@ -360,6 +363,80 @@ fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
         .into();
     let text = Console::new(&snapshot, Charset::Ascii, 80, 24).text();
     assert!(text.contains("\n  launch/day is spent ($1.86 of $1.00).\n"), "{text}");
+}
+
+/// Cause, reset and whether waiting helps: what is cut off nothing else may say.
+#[test]
+fn the_verdict_is_said_whole_where_the_screen_has_rows() {
+    let mut snapshot = snapshots::alarm();
+    let verdict = "openai CRED EXHAUSTED, waiting will not help; cap launch-day is spent ($1.86 \
+                   of $1.00); retries add 38% load.";
+    snapshot.verdict = verdict.into();
+    for (columns, rows) in [(40, 12), (59, 24), (60, 24), (80, 24), (119, 24), (120, 40)] {
+        let screen = Console::new(&snapshot, Charset::Ascii, columns, rows).text();
+        let said = screen.lines().skip(1).take_while(|line| !line.starts_with("--"));
+        let said: Vec<&str> = said.map(|line| line.get(2..).unwrap_or_default()).collect();
+        let whole = said.join(" ");
+        assert!(whole.contains("waiting will not help; cap launch-day is spent"), "{screen}");
+        assert!(rows < 24 || whole.trim_end() == verdict, "{columns}x{rows}: {whole}\n{screen}");
+        assert!(screen.contains("--LIMITS") && screen.contains("--ALERTS"), "{screen}");
+    }
+    // In words that come and go the rows below stay where they are, for a while.
+    let top = |console: &Console| {
+        console.text().lines().position(|line| line.starts_with("--LIMITS")).unwrap()
+    };
+    let mut console = Console::new(&snapshot, Charset::Ascii, 60, 24);
+    let before = top(&console);
+    snapshot.verdict = "openai gpt-4o TPM EXHAUSTED, back in 9 s.".into();
+    console.show(&snapshot);
+    assert_eq!(top(&console), before);
+    console.resize(60, 24);
+    assert_eq!(top(&console), before, "it has that size already");
+    console.tick(60.0);
+    console.show(&snapshot);
+    assert!(top(&console) < before);
+}
+
+/// How bad it is, who has it, how fast money burns and what the slowest calls take: on a
+/// screen of any width that has panels beside each other, or nearly.
+#[test]
+fn no_width_leaves_out_who_has_an_alert() {
+    let snapshot = snapshots::alarm();
+    for columns in [59, 60, 71, 80, 100, 119, 120, 130, 140, 160] {
+        let screen = Console::new(&snapshot, Charset::Ascii, columns, 40).text();
+        let mut alerts = screen.lines().filter(|line| line.contains("FIRING"));
+        let taken = alerts.find(|line| line.contains("prod/day")).unwrap();
+        assert!(taken.contains(" page ack mira"), "{columns}: {taken}");
+        assert!(screen.contains("5.1x/3.8x"), "{columns}: {screen}");
+        assert!(screen.contains("p95 22s  p99 37s"), "{columns}: {screen}");
+    }
+}
+
+#[test]
+fn on_the_smallest_screen_names_and_proofs_come_before_all_else() {
+    let screen = Console::new(&snapshots::alarm(), Charset::Ascii, 30, 8).text();
+    assert!(screen.contains("open/gpt-"), "{screen}");
+    let mut snapshot = snapshots::tripped();
+    let shown = |snapshot: &Snapshot| {
+        let screen = Console::new(snapshot, Charset::Ascii, 31, 7).text();
+        let row = screen.lines().find(|line| line.contains("gw-1")).map(str::to_owned);
+        row.unwrap_or_else(|| panic!("{screen}"))
+    };
+    let mut switches = snapshot.switches.to_vec();
+    switches[0].hosts.truncate(1);
+    let mut proofs = Vec::new();
+    for (obeyed, silent, unknown) in
+        [(Some(true), false, 0), (Some(false), false, 0), (None, true, 0), (None, false, 9)]
+    {
+        let host = &mut switches[0].hosts[0];
+        (host.obeyed, host.silent, host.start_unknown) = (obeyed, silent, unknown);
+        snapshot.switches = switches.clone().into();
+        proofs.push(shown(&snapshot));
+    }
+    for (proof, word) in proofs.iter().zip([" OBEYED gw", "NOT OBEYED", "not proven", "NOT PROVEN"])
+    {
+        assert!(proof.contains(word), "{word} is not in {proofs:#?}");
+    }
 }
 
 #[test]

@@ -39,6 +39,14 @@ Examples:
   tripline status                              a dozen lines
   tripline status --json | jq .totals          for scripts";
 
+/// A path as it was typed. An empty one is an unset variable of a script, and no file.
+fn path(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("the path is empty; is a variable unset? `-` is standard input".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// See what is left of LLM API limits and spend, and stop the traffic when a
 /// line is crossed.
 #[derive(Debug, Parser)]
@@ -48,7 +56,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Log files, directories or globs to watch instead of the configured ones; `-` is standard input.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = path)]
     pub paths: Vec<String>,
     /// Settings that hold for every command.
     #[command(flatten)]
@@ -164,7 +172,7 @@ pub struct Once {
     pub json: bool,
     /// Log files instead of the configured ones; `-` is standard input. Of a directory or
     /// a pattern also what rotation left, compressed with gzip or not.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = path)]
     pub paths: Vec<String>,
 }
 
@@ -178,7 +186,7 @@ pub struct Watch {
     #[arg(long, value_name = "D")]
     pub every: Option<String>,
     /// Log files instead of the configured ones; `-` is standard input.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = path)]
     pub paths: Vec<String>,
 }
 
@@ -187,7 +195,7 @@ pub struct Watch {
 #[command(after_help = SERVE_EXAMPLES)]
 pub struct Serve {
     /// Log files instead of the configured ones; `-` is standard input.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = path)]
     pub paths: Vec<String>,
 }
 
@@ -217,7 +225,7 @@ pub struct Replay {
     pub speed: String,
     /// Log files; `-` is standard input. Of a directory or a pattern also what rotation
     /// left, compressed with gzip or not.
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, value_parser = path)]
     pub paths: Vec<String>,
 }
 
@@ -262,7 +270,7 @@ pub struct Parse {
     #[arg(long, value_name = "T")]
     pub received_at: Option<String>,
     /// A log file; `-` or nothing is standard input.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = path)]
     pub path: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! A snapshot as plain text, for people without a screen.
 
 use super::out::{Ended, Out};
+use crate::engine::percent_in_words;
 use crate::snapshot::{Cap, Limit, OLD_DATA_S, Queue, Snapshot, State, Switch, Text, Totals, Usd};
 use crate::text::printable;
 
@@ -34,7 +35,7 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     rows(out, &title, &snapshot.traffic, |row| {
         let name = row.title();
         let outcomes: Vec<String> =
-            row.outcomes.iter().map(|(k, v)| format!("{k} {:.0}%", v * 100.0)).collect();
+            row.outcomes.iter().map(|(k, v)| format!("{k} {}", percent_in_words(*v))).collect();
         let rate = row.requests_per_s.map_or("?".to_owned(), |rate| format!("{rate:.1}"));
         format!("{name}  {rate}/s  {}", outcomes.join(" "))
     })?;
@@ -115,7 +116,9 @@ fn limit(limit: &Limit) -> String {
         _ if limit.was_reset => "was reset, not heard since".to_owned(),
         (Some(left), Some(size)) => format!("{about}{} of {} left{read}", left.0, size.0),
         (Some(left), None) => format!("{about}{} left{read}", left.0),
-        _ => limit.used_ratio.map_or("?".to_owned(), |used| format!("{:.0}% used", used * 100.0)),
+        _ => limit
+            .used_ratio
+            .map_or("?".to_owned(), |used| format!("{} used", percent_in_words(used))),
     };
     let (span, back_in_words) = (crate::engine::span_in_words, crate::engine::back_in_words);
     let reset = limit.reset_in_s.map(|s| format!(", {}", back_in_words(s))).unwrap_or_default();
@@ -168,7 +171,7 @@ fn cap(cap: &Cap) -> String {
     let spent = cap.spent_usd.map_or_else(|| "?".to_owned(), |Usd(usd)| usd.exact());
     let used = match cap.used_ratio {
         _ if cap.is_unpriced() => ", all unpriced".to_owned(),
-        used => used.map(|used| format!(" ({:.0}%)", used * 100.0)).unwrap_or_default(),
+        used => used.map(|used| format!(" ({})", percent_in_words(used))).unwrap_or_default(),
     };
     let more = if cap.is_unpriced() { 0 } else { cap.unpriced_requests };
     format!(

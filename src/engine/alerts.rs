@@ -269,8 +269,8 @@ impl Rulebook {
             sample.value = None;
         }
         let heard = sample.value.is_some() || rule.on_no_data == OnNoData::Fire;
-        if heard && self.awaited.contains(&index) && !self.live.contains_key(&(index, series)) {
-            self.find_again(index, series, about());
+        if heard {
+            self.find_awaited(index, series, about);
         }
         let Some(rule) = self.rules.get(index as usize) else { return };
         let verdict = if let Some(alert) = self.live.get_mut(&(index, series)) {

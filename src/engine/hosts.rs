@@ -1,5 +1,5 @@
-//! Hosts that calls are heard of live: who is expected to prove a stop, and how far each
-//! one's clock is off.
+//! Hosts that calls are heard of: who is expected to prove a stop, and, of those heard
+//! live, how far each one's clock is off.
 //!
 //! No line can be received before it was written. So a host whose line bears a later time
 //! than that has a clock that is ahead, by so much at least; and one of which not a single
@@ -16,7 +16,7 @@ use super::wording;
 use crate::domain::{Mono, Names, Request, Stamp, Sym, Wall};
 
 /// Who sent calls within that time before a trip is expected to refuse them after it.
-const EXPECTED: Duration = Duration::from_secs(300);
+pub const EXPECTED: Duration = Duration::from_secs(300);
 /// Clocks this far off are told, and what is further behind is not taken at its word.
 const OFF: i64 = 2_000_000_000;
 /// What is dated further away is no clock that is off, but another day's log.
@@ -86,15 +86,24 @@ struct Clock {
 }
 
 impl Hosts {
-    /// A call was heard live.
-    pub fn hear(&mut self, request: &Request, now: Stamp) {
+    /// A call was heard, live or in what was logged before the start: then as long ago as
+    /// it says.
+    pub fn hear(&mut self, request: &Request, is_live: bool, now: Stamp) {
         let late = now.wall.0.saturating_sub(request.at.0);
         let Some(host) = request.host.filter(|_| late.abs() < DAY) else { return };
+        let age = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
+        if !is_live && age > EXPECTED {
+            return;
+        }
+        let when = if is_live { now.mono } else { now.mono_of(request.at) };
         let key = (host, Who::of(request));
         if let Some(heard) = self.heard.get_mut(&key) {
-            *heard = now.mono;
+            *heard = when.max(*heard);
         } else if self.heard.len() < KEPT {
-            self.heard.insert(key, now.mono);
+            self.heard.insert(key, when);
+        }
+        if !is_live {
+            return;
         }
         // Where only the start is logged, a slow call is no late line.
         let ended = request.started_at.is_some() || request.timing.latency_ms.is_some();

@@ -313,12 +313,20 @@ impl Engine {
                 });
             }
         }
+        self.hosts.look(|scope| self.switches.is_over(scope), now.mono);
         for (number, row) in (0u32..).zip(self.hosts.rows()) {
             #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
-            // Without a trip there is nothing to obey.
             let value = Some(self.switches.started_after(&row.scope, row.host) as f64);
             let about = || series::host(&row.scope, row.host, &self.names).into();
             for rule in &row.rules {
+                // Without a stop there is nothing to obey, and nobody to be woken for.
+                if let Some(since) = row.over_since {
+                    if now.mono.since(since) >= series::MADE_AGAIN {
+                        self.book.find_awaited(*rule, Series::Host(number), &about);
+                        self.book.end(*rule, Series::Host(number), None, now, out);
+                    }
+                    continue;
+                }
                 let sample = Sample { value, evidence: u64::MAX, period: None };
                 let judged = (sample, Grounds::Fresh);
                 self.book.judge(*rule, Series::Host(number), judged, now, &about, out);

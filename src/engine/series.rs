@@ -1,6 +1,7 @@
 //! Labels: what a series is called in rules, alerts and events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -12,7 +13,7 @@ use super::sources::SourceRow;
 use super::spend::Cap;
 use super::traffic::RowId;
 use super::wording;
-use crate::domain::{Dimension, MetricReading, Names, Priority, Sym};
+use crate::domain::{Dimension, MetricReading, Mono, Names, Priority, Sym};
 
 /// Names that stand for several: no key, and whatever the table of names had no
 /// room for.
@@ -171,6 +172,9 @@ pub struct HostSeries {
     rows: Vec<HostRow>,
 }
 
+/// A kill file that was removed by hand is made again within this, and is the same stop.
+pub const MADE_AGAIN: Duration = Duration::from_secs(3);
+
 /// One pair.
 #[derive(Debug)]
 pub struct HostRow {
@@ -180,6 +184,8 @@ pub struct HostRow {
     pub host: Option<Sym>,
     /// Rules that watch it.
     pub rules: Box<[u16]>,
+    /// Since when the stop does not stand any more.
+    pub over_since: Option<Mono>,
 }
 
 impl HostSeries {
@@ -193,8 +199,17 @@ impl HostSeries {
             return;
         }
         let number = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        self.rows.push(HostRow { scope: Arc::clone(&key.0), host, rules: rules() });
+        let (scope, rules) = (Arc::clone(&key.0), rules());
+        self.rows.push(HostRow { scope, host, rules, over_since: None });
         self.numbers.insert(key, number);
+    }
+
+    /// Note which stops stand.
+    pub fn look(&mut self, is_over: impl Fn(&str) -> bool, now: Mono) {
+        for row in &mut self.rows {
+            let over = is_over(&row.scope);
+            row.over_since = over.then(|| row.over_since.unwrap_or(now));
+        }
     }
 
     /// All pairs, in order of first sight.

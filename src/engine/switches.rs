@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use records::StopRecord;
 
-use super::hosts::{Hosts, Who, on_our_clock};
+use super::hosts::{EXPECTED, Hosts, Who, on_our_clock};
 use super::skew::SKEW;
 use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall, provider};
 
@@ -78,6 +78,8 @@ pub struct Switches {
     /// Who is expected to obey, and by which clock.
     pub heard: Hosts,
     tripped: usize,
+    /// Whether the directory was looked at.
+    known: bool,
     /// Hosts that have begun to obey a scope's stop, not told yet.
     began_to_obey: Vec<(String, Option<Sym>)>,
     /// What an earlier run knew of stops.
@@ -217,6 +219,7 @@ impl Switches {
         let mut changes = Changes::default();
         let mut old = std::mem::take(&mut self.rows);
         let begins = old.is_empty();
+        self.known = true;
         for state in states {
             let before = old.iter().position(|row| row.state.scope == state.scope);
             let before = before.map(|index| old.swap_remove(index));
@@ -289,18 +292,27 @@ impl Switches {
         let late = self.heard.late(request, now);
         let at = on_our_clock(request.at, late);
         let behind = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
-        let concerned = |row: &Row| {
-            let tripped = row.tripped(now).filter(|tripped| at.plus(behind) > *tripped)?;
+        let came_after = |trip: Wall| at.plus(behind) > trip;
+        let covered = |row: &Row| {
+            let near = |trip: &Wall| came_after(*trip) || at.plus(EXPECTED) >= *trip;
+            let tripped = row.tripped(now).filter(near)?;
             row.target.covers(Who::of(request), names).then_some(tripped)
         };
+        let concerned = |row: &Row| covered(row).is_some_and(came_after);
         let refused = request.outcome() == Outcome::Blocked;
-        let refused_by = refused
-            .then(|| self.refused_by(request, names, |row| concerned(row).is_some()))
-            .flatten();
+        let refused_by = refused.then(|| self.refused_by(request, names, concerned)).flatten();
         let mut is_news = false;
         for (index, row) in self.rows.iter_mut().enumerate() {
-            let Some(tripped) = concerned(row) else { continue };
+            let Some(tripped) = covered(row) else { continue };
             let position = row.hosts.iter().position(|host| host.host == request.host);
+            if !came_after(tripped) {
+                // It was read after the stop was seen, and its host is expected all the same.
+                if position.is_none() && request.host.is_some() {
+                    row.hosts.push(Host::seen(request.host));
+                    self.changed = true;
+                }
+                continue;
+            }
             let position = position.unwrap_or_else(|| {
                 row.hosts.push(Host::seen(request.host));
                 row.hosts.len() - 1
@@ -386,6 +398,16 @@ impl Switches {
         let row = self.rows.iter().find(|row| row.state.scope == scope);
         let host = row.and_then(|row| row.hosts.iter().find(|seen| seen.host == host));
         host.map_or(0, |host| host.started_after)
+    }
+
+    /// Whether a stop of this scope, if there was one, is known to be over. Of a directory
+    /// that can't be read nothing is known.
+    #[must_use]
+    pub fn is_over(&self, scope: &str) -> bool {
+        let wanted = |row: &Row| row.state.trip.is_some() || row.state.failed;
+        let unread = |row: &Row| row.state.scope == "all" && row.state.armed == Armed::Unknown;
+        let stands = |row: &Row| row.state.scope == scope && wanted(row);
+        self.known && !self.rows.iter().any(|row| stands(row) || unread(row))
     }
 
     /// Whether rules may trip by themselves.

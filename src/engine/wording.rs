@@ -192,7 +192,7 @@ fn quantity(metric: Metric, value: f64) -> String {
         return match value * 100.0 {
             percent if percent > 0.0 && percent < 0.05 => "<0.1%".to_owned(),
             percent if percent > 0.0 && percent < 0.95 => format!("{percent:.1}%"),
-            percent => format!("{percent:.0}%"),
+            _ => percent(value),
         };
     }
     if word.ends_with("_in_s")
@@ -231,15 +231,32 @@ pub fn back(s: f64) -> String {
     if s < 1.0 { "back any moment".to_owned() } else { format!("back in {}", span(s)) }
 }
 
-/// A span for a sentence: `41 s`, `12 min`, `5.2 h`.
+/// A span for a sentence: `41 s`, `12 min`, `5.2 h`. It is cut off, as spans are in rows.
 #[must_use]
 pub fn span(seconds: f64) -> String {
     match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
-        s => format!("{:.0} days", s / 86_400.0),
+        s if s > 0.0 && s < 1.0 => "<1 s".to_owned(),
+        s if s < 120.0 => format!("{:.0} s", s.max(0.0).floor()),
+        s if s < 7200.0 => format!("{:.0} min", (s / 60.0).floor()),
+        s if s < 172_800.0 => format!("{:.1} h", (s / 360.0).floor() / 10.0),
+        s => format!("{:.0} days", (s / 86_400.0).floor()),
     }
+}
+
+/// A share, in sentences and in rows: `0%`, `<1%`, `31%`, `>99%`, `100%`.
+#[must_use]
+pub fn percent(ratio: f64) -> String {
+    if !ratio.is_finite() {
+        return "?".to_owned();
+    }
+    if ratio > 0.0 && ratio <= 0.005 {
+        return "<1%".to_owned();
+    }
+    if (0.995..1.0).contains(&ratio) {
+        return ">99%".to_owned();
+    }
+    // Adding zero turns the -0 that an empty sum gives into 0.
+    format!("{:.0}%", ratio * 100.0 + 0.0)
 }
 
 #[cfg(test)]
@@ -261,5 +278,22 @@ mod tests {
         );
         assert_eq!(text(Metric::SpendUsedRatio, 1.001, 1.0), "cap c: used 100%, just above 100%");
         assert_eq!(text(Metric::SpendUsedRatio, 1.2, 1.0), "cap c: used 120%, above 100%");
+    }
+
+    #[test]
+    fn spans_are_cut_off() {
+        for (seconds, text) in [
+            (-1.0, "0 s"),
+            (0.0, "0 s"),
+            (0.7, "<1 s"),
+            (44.9, "44 s"),
+            (119.9, "119 s"),
+            (539.9, "8 min"),
+            (7199.0, "119 min"),
+            (18_719.0, "5.1 h"),
+            (259_199.0, "2 days"),
+        ] {
+            assert_eq!(span(seconds), text, "{seconds}");
+        }
     }
 }

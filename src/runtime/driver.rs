@@ -363,9 +363,12 @@ impl Driver {
             Command::Arm { by } => self.set_arming(ArmState::Armed, &by, now),
             Command::Disarm { by } => self.set_arming(ArmState::Disarmed, &by, now),
             Command::Acknowledge { rule, labels, by } => {
-                if !self.engine.acknowledge(&rule, &labels, &by) {
-                    self.answer(format!("{rule} is over already"));
-                }
+                let is_live = self.engine.acknowledge(&rule, &labels, &by);
+                self.answer(if is_live {
+                    format!("{rule} acknowledged by {by}")
+                } else {
+                    format!("{rule} is over already")
+                });
             }
         }
     }

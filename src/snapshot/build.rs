@@ -7,7 +7,7 @@ use super::bill::bills;
 use super::{
     Alert, Cap, Finding, Key, Ledger, Limit, Load, Measure, Number, Percentiles, Queue, Retries,
     Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
-    Usd, verdict,
+    Usd, order, verdict,
 };
 use crate::domain::{
     Amount, LimitStatus, LimitedBy, Mono, NanoUsd, Outcome, Resource, Scope, Stamp, Sym,
@@ -73,20 +73,7 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
 fn limits(engine: &Engine, now: Stamp) -> Vec<Limit> {
     let mut rows: Vec<Limit> =
         engine.gauges().iter().map(|gauge| limit(engine, gauge, now)).collect();
-    rows.sort_by(|a, b| {
-        let soonest =
-            |l: &Limit| if l.exhausted { 0.0 } else { l.exhausts_in_s.unwrap_or(f64::MAX) };
-        let left = |l: &Limit| l.remaining_ratio.unwrap_or(1.0);
-        // A stale limit is no news: it goes behind the fresh ones that are fine.
-        let rank = |l: &Limit| (l.stale, std::cmp::Reverse(l.state));
-        rank(a)
-            .cmp(&rank(b))
-            .then(soonest(a).total_cmp(&soonest(b)))
-            .then(left(a).total_cmp(&left(b)))
-            .then_with(|| {
-                (&a.provider, &a.model, a.resource).cmp(&(&b.provider, &b.model, b.resource))
-            })
-    });
+    rows.sort_by(order::worse);
     rows.truncate(MOST);
     rows
 }

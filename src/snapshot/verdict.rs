@@ -3,8 +3,8 @@
 
 use std::cmp::Reverse;
 
-use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd};
-use crate::engine::{back_in_words, counted, span_in_words as span};
+use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd, order};
+use crate::engine::{back_in_words, counted, percent_in_words as percent, span_in_words as span};
 
 /// Below this a limit is a warning.
 const LOW: f64 = 0.10;
@@ -88,6 +88,7 @@ pub fn state(snapshot: &Snapshot) -> State {
         Some(worst) if worst >= State::Warning => worst,
         _ if lines(snapshot) == 0 || said(snapshot) == Said::Nothing => State::Unknown,
         _ if oldness(snapshot).is_some() || unheard(snapshot).is_some() => State::Unknown,
+        _ if gone(snapshot).is_some() => State::Unknown,
         _ if snapshot.sources.iter().all(|source| &*source.state == "silent") => State::Unknown,
         _ => State::Ok,
     }
@@ -117,7 +118,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
                 let (billed, whole) = (billed.0.about(), cap.cap_usd.0.about());
                 format!("cap {}: its provider bills {billed} of {whole}", cap.title())
             }
-            (_, None, Some(used)) => format!("cap {} {:.0}% used", cap.title(), used * 100.0),
+            (_, None, Some(used)) => format!("cap {} {} used", cap.title(), percent(used)),
             (_, s, _) => format!("cap {} in {}", cap.title(), s.map_or("?".into(), span)),
         });
     }
@@ -128,7 +129,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.extend(catching_up(snapshot).map(|progress| format!("catching up: {progress}")));
     }
     if let Some(load) = snapshot.overall_retries.amplification.filter(|a| *a >= 1.1) {
-        parts.push(format!("retries add {:.0}% load", (load - 1.0) * 100.0));
+        parts.push(format!("retries add {} load", percent(load - 1.0)));
     }
     // Where nothing was understood, that explains any alert about it.
     if parts.is_empty() && !nothing_understood(snapshot) {
@@ -148,8 +149,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if let Some(top) = snapshot.keys.first()
         && let Some(share) = top.share.filter(|share| *share >= 0.4)
     {
-        let percent = (share * 100.0).round();
-        parts.push(format!("{percent:.0}% of {} by {}", top.share_of, who(top)));
+        parts.push(format!("{} of {} by {}", percent(share), top.share_of, who(top)));
     }
     parts.join("; ") + "."
 }
@@ -278,7 +278,6 @@ fn badly_hurt(snapshot: &Snapshot) -> Option<&Traffic> {
 }
 
 fn hurt(row: &Traffic) -> String {
-    let percent = |ratio: f64| format!("{:.0}%", ratio * 100.0);
     let (refused, broken, rejected) =
         (row.refused_ratio(), row.broken_ratio(), row.rejected_ratio());
     if rejected > broken && rejected > refused {
@@ -338,7 +337,7 @@ fn exhausted_limit(limit: &Limit, count: usize) -> String {
 /// The limit that will run out next, if that is soon enough to say.
 fn next_limit(snapshot: &Snapshot) -> Option<String> {
     let limit = snapshot.limits.iter().find(|limit| limit.state == State::Warning)?;
-    let left = limit.remaining_ratio.map(|left| format!("{:.0}% left", left * 100.0));
+    let left = limit.remaining_ratio.map(|left| format!("{} left", percent(left)));
     let empty = limit.exhausts_in_s.map(|s| format!("empty in {}", span(s)));
     let facts: Vec<String> = left.into_iter().chain(empty).collect();
     Some(format!("{} {}", limit.name().title(), facts.join(", ")))
@@ -370,6 +369,9 @@ fn calm(snapshot: &Snapshot) -> String {
     if let Some(progress) = catching_up(snapshot) {
         return format!("Catching up with what was logged before the start: {progress}.");
     }
+    if let Some(gone) = gone(snapshot) {
+        return gone;
+    }
     if let Some(age) = oldness(snapshot) {
         return format!(
             "The newest line is {} old: nothing is known about the present.",
@@ -380,17 +382,16 @@ fn calm(snapshot: &Snapshot) -> String {
     if quiet {
         return "All sources are silent: nothing is known about the present.".to_owned();
     }
-    let fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
-    let tightest = fresh
-        .filter_map(|limit| limit.remaining_ratio.map(|left| (left, limit)))
-        .min_by(|(a, _), (b, _)| a.total_cmp(b));
-    match tightest {
+    // They stand worst first.
+    let mut fresh = snapshot.limits.iter().filter(|limit| !limit.stale);
+    match fresh.find_map(|limit| limit.remaining_ratio.map(|left| (left, limit))) {
+        // Which of them is tightest would be another one in each picture.
+        Some((order::FULL.., _)) => {
+            "Nothing binds; each known limit is as good as full.".to_owned()
+        }
         Some((left, limit)) => {
-            format!(
-                "Nothing binds; tightest is {} with {:.0}% left.",
-                limit.name().title(),
-                left * 100.0
-            )
+            let (name, left) = (limit.name().title(), percent(left));
+            format!("Nothing binds; tightest is {name} with {left} left.")
         }
         None if snapshot.limits.iter().any(|limit| !limit.stale) => {
             "Nothing binds; of no limit it is known how large it is.".to_owned()
@@ -412,6 +413,26 @@ fn catching_up(snapshot: &Snapshot) -> Option<String> {
     let eta = slowest.catch_up_in_s.map(|s| format!("{} to go", span(s)));
     let facts: Vec<String> = ratio.into_iter().chain(eta).collect();
     Some(if facts.is_empty() { "just begun".to_owned() } else { facts.join(", ") })
+}
+
+/// Whose log was read and is not there any more, where no other source tells of the
+/// present: that no call comes is not known then.
+fn gone(snapshot: &Snapshot) -> Option<String> {
+    let is_absent = |source: &Source| source.kind == "file" && &*source.state == "waiting";
+    let speaks = |source: &Source| !is_absent(source) && &*source.state != "silent";
+    let is_gone = |source: &&Source| is_absent(source) && source.lines_now > 0;
+    // What is replaced is gone for a moment.
+    let is_new = snapshot.data_age_s().is_none_or(|age| age < OLD_DATA_S);
+    let first = snapshot.sources.iter().find(is_gone)?;
+    if is_new || snapshot.sources.iter().any(speaks) {
+        return None;
+    }
+    let waits = first.problem.as_deref().unwrap_or(&first.name);
+    let more = match snapshot.sources.iter().filter(is_gone).count() {
+        1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    Some(format!("A log is gone, {waits}{more}: nothing is known about the present."))
 }
 
 /// A source that can't be read, or asked, now.

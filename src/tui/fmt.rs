@@ -4,6 +4,7 @@
 //! and a tired reader wants `53m`, not `3184 s`. What is not known is `?`.
 
 use crate::domain::{Wall, amount};
+use crate::engine::percent_in_words;
 
 use super::options::ClockStyle;
 
@@ -166,17 +167,7 @@ pub fn money(usd: f64) -> String {
 /// A share: `0%`, `<1%`, `31%`, `>99%`, `100%`.
 #[must_use]
 pub fn percent(ratio: f64) -> String {
-    if !ratio.is_finite() {
-        return UNKNOWN.into();
-    }
-    if ratio > 0.0 && ratio <= 0.005 {
-        return "<1%".into();
-    }
-    if (0.995..1.0).contains(&ratio) {
-        return ">99%".into();
-    }
-    // Adding zero turns the -0 that an empty sum gives into 0.
-    format!("{:.0}%", ratio * 100.0 + 0.0)
+    percent_in_words(ratio)
 }
 
 /// A signed difference: `+18%`, `-1%`.

@@ -90,6 +90,15 @@ pub struct Notice {
     pub until: Wall,
 }
 
+/// Rows that the verdict has, so that what stands below it does not jump with each word.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerdictRows {
+    /// How many it needed lately.
+    pub rows: u16,
+    /// Until when it keeps them, needed or not.
+    pub until: Wall,
+}
+
 /// The picture at the moment of a pause.
 #[derive(Clone, Debug)]
 pub struct Frozen {
@@ -124,6 +133,8 @@ pub struct Model {
     pub filter: Filter,
     /// A line for the person.
     pub notice: Option<Notice>,
+    /// Rows that the verdict has.
+    pub verdict: VerdictRows,
 }
 
 impl Model {
@@ -142,6 +153,7 @@ impl Model {
             overlay: Overlay::default(),
             filter: Filter::default(),
             notice: None,
+            verdict: VerdictRows::default(),
         }
     }
 
@@ -201,6 +213,8 @@ impl Model {
     }
 }
 
+/// A picture of this second is of now: its numbers are those of its verdict.
 fn age_s(snapshot: &Snapshot, now: Wall) -> f64 {
-    now.seconds_after(Wall::from_millis(snapshot.at_unix_ms)).max(0.0)
+    let age = now.seconds_after(Wall::from_millis(snapshot.at_unix_ms));
+    if age < 1.0 { 0.0 } else { age }
 }

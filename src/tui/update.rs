@@ -12,15 +12,17 @@ use ratatui::layout::Size;
 
 use super::emergency::Emergency;
 use super::filter::Filter;
-use super::model::{Frozen, Model, Notice, Overlay, Panel, Screen};
+use super::model::{Frozen, Model, Notice, Overlay, Panel, Screen, VerdictRows};
 use super::options::Access;
-use super::rows;
+use super::{rows, view};
 use crate::domain::Wall;
 use crate::runtime::Command;
 use crate::snapshot::Snapshot;
 
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(12);
+/// How long the verdict keeps a row that it does not need any more.
+const VERDICT_KEEPS: Duration = Duration::from_secs(15);
 /// Longest text that can be typed or pasted, in characters.
 const LONGEST_TEXT: usize = 200;
 /// Rows that one turn of the wheel scrolls.
@@ -73,13 +75,18 @@ pub fn update(model: &mut Model, msg: Msg) -> Reaction {
     match msg {
         Msg::Snapshot(snapshot) => {
             model.live = Some(snapshot);
+            measure_verdict(model);
             motion::follow_rows(model);
         }
         Msg::Tick(now) => {
             model.now = now;
             model.notice.take_if(|notice| notice.until <= now);
         }
-        Msg::Resize(size) => model.size = size,
+        Msg::Resize(size) if size == model.size => {}
+        Msg::Resize(size) => {
+            (model.size, model.verdict) = (size, VerdictRows::default());
+            measure_verdict(model);
+        }
         Msg::Answer(line) => say(model, line),
         Msg::Paste(text) => return paste(model, &text),
         Msg::Wheel(Wheel::Down) => motion::scroll(model, WHEEL_ROWS),
@@ -88,6 +95,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Reaction {
         Msg::Key(key) => return on_key(model, key),
     }
     Reaction::None
+}
+
+/// It gets rows as soon as it needs them, and gives them back when it has not for a while.
+fn measure_verdict(model: &mut Model) {
+    let rows = view::verdict_rows(model, model.size.width);
+    if rows >= model.verdict.rows || model.verdict.until <= model.now {
+        model.verdict = VerdictRows { rows, until: model.now.plus(VERDICT_KEEPS) };
+    }
 }
 
 fn on_key(model: &mut Model, key: KeyEvent) -> Reaction {
@@ -272,11 +287,14 @@ fn acknowledge(model: &mut Model) -> Reaction {
     };
     let alert = model.shown().and_then(|snapshot| snapshot.alerts.get(index));
     let Some(alert) = alert else { return Reaction::None };
-    Reaction::Send(Command::Acknowledge {
+    let command = Command::Acknowledge {
         rule: Arc::clone(&alert.rule),
         labels: alert.labels.clone(),
         by: model.options.user.clone(),
-    })
+    };
+    // What it said before is done; what came of it is answered.
+    model.notice = None;
+    Reaction::Send(command)
 }
 
 /// Whether this console may change anything; if not, it says so.

@@ -28,6 +28,7 @@ use pen::Canvas;
 pub use layout::Layout;
 
 pub use detail::len as detail_len;
+pub use header::verdict_rows;
 
 /// Lines of the help text.
 pub const HELP_LINES: usize = help::LINES.len();

@@ -125,6 +125,12 @@ fn what_is_missing_is_said_with_a_way_on() {
     sandbox.run(["once", "none.log"]).exits(69).says("none.log").says("hint: ");
     sandbox.run(["once"]).exits(64).says("hint: ").says("tripline demo");
     sandbox.run(["some.log"]).exits(64).says("tripline once");
+    // As a script has it whose variable is not set.
+    let commands: [&[&str]; 6] = [&[], &["once"], &["watch"], &["serve"], &["replay"], &["parse"]];
+    for command in commands {
+        let ran = sandbox.run(command.iter().chain(&[""]));
+        ran.exits(64).says("is a variable unset?");
+    }
 }
 
 #[test]

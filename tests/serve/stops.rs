@@ -659,3 +659,28 @@ fn a_stream_of_events_says_what_a_disarmed_rule_would_have_tripped() {
     let summary = fires["summary"].as_str().unwrap();
     assert!(summary.starts_with("would trip model/p/m, but is disarmed: "), "{summary}");
 }
+
+/// A host that called before anything watched, and is silent since the stop, is not proven:
+/// neither by who watched from then on, nor by who looks at the log later.
+#[test]
+fn hosts_that_called_before_the_start_are_expected_to_refuse() {
+    let sandbox = Sandbox::new();
+    let line = |host: &str, answer: &str| {
+        format!(
+            "{{\"at\":\"{}\",\"provider\":\"p\",\"model\":\"m\",\"host\":\"{host}\",\"latency_ms\":1,{answer}}}\n",
+            now()
+        )
+    };
+    let passed = |host| line(host, r#""status":200"#);
+    let log = sandbox.file("gw.log", passed("gw-1") + &passed("gw-2"));
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_follows(&sandbox);
+    sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "all"));
+    append(&log, &line("gw-1", r#""status":503,"kill_switch":"all""#));
+    let proof = "obeyed by 1 of 2 hosts, not proven of gw-2: silent since";
+    status_until(&sandbox, proof, |status| status["verdict"].as_str().unwrap().contains(proof));
+    daemon.stop();
+    let seen = sandbox.once(&log);
+    assert!(seen["verdict"].as_str().unwrap().contains(proof), "{seen:#}");
+}

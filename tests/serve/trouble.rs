@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::disk::Mounted;
 use super::known::finding;
 use super::need;
-use super::sandbox::{PATIENCE, Sandbox};
+use super::sandbox::{PATIENCE, Sandbox, rfc3339};
 
 #[test]
 fn a_damaged_ledger_is_set_aside_loudly_and_the_logs_are_read_again() {
@@ -179,4 +180,32 @@ fn a_crash_with_a_full_disk_counts_once_afterwards() {
     daemon.stop();
     assert!(truth.is(&status(&sandbox)));
     drop(disk);
+}
+
+/// That no call comes is not known of a log that is not there any more.
+#[test]
+fn a_log_that_is_deleted_is_no_peace() {
+    let sandbox = Sandbox::new();
+    let at = |ago| rfc3339(SystemTime::now() - Duration::from_secs(ago));
+    let line = |ago| {
+        let at = at(ago);
+        format!(
+            "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"m\",\"status\":200,\"latency_ms\":1}}\n"
+        )
+    };
+    let log = sandbox.file("gw.log", line(45));
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let says = |words: &'static str| {
+        move |status: &Value| status["verdict"].as_str().unwrap().contains(words)
+    };
+    status_until(&sandbox, "calls pass", says("Calls pass"));
+    fs::remove_file(&log).unwrap();
+    let seen = status_until(&sandbox, "it is gone", says("A log is gone, waiting for "));
+    assert!(says("gw.log: nothing is known about the present")(&seen), "{seen:#}");
+    assert_eq!((&seen["state"], &seen["alerts"]), (&"unknown".into(), &Value::Array(vec![])));
+    // What is made again in its place is followed as ever.
+    fs::write(&log, line(0)).unwrap();
+    let seen = status_until(&sandbox, "calls pass again", says("Calls pass"));
+    assert_eq!(seen["state"], "ok");
+    daemon.stop();
 }

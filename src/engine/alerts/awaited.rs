@@ -173,8 +173,11 @@ impl Rulebook {
     }
 
     /// A series is heard of: if an alert of an earlier run is about it, that one goes on.
-    pub(super) fn find_again(&mut self, index: u16, series: Series, about: About) {
-        let About { labels, title, instead } = about;
+    pub fn find_awaited(&mut self, index: u16, series: Series, about: &dyn Fn() -> About) {
+        if !self.awaited.contains(&index) || self.live.contains_key(&(index, series)) {
+            return;
+        }
+        let About { labels, title, instead } = about();
         let is_it = |key: &(u16, Series), alert: &Alert| {
             key.0 == index && matches!(key.1, Series::Awaited(_)) && alert.labels == labels
         };

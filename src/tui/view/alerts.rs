@@ -9,6 +9,8 @@ use crate::tui::fmt::{self, ABSENT};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Tone, mark, tone};
 
+/// Columns from which there is room for how bad it is and who has it: before a rule's
+/// name in full, for which there is room from the next on.
 const NARROW: u16 = 50;
 const FULL: u16 = 72;
 const WIDE: u16 = 78;
@@ -19,10 +21,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         left("", 1),
         left("", 8),
         left("", if area.width < NARROW { 6 } else { 9 }),
-        left("", if area.width < NARROW { 0 } else { 20 }),
+        left("", rule_columns(area.width)),
         left("", 0),
-        left("", 4).from(FULL),
-        left("", 9).from(FULL),
+        left("", 4).from(NARROW),
+        left("", if area.width < FULL { 8 } else { 9 }).from(NARROW),
         left("", 22).from(WIDE + 22),
     ];
     let table = Table {
@@ -36,6 +38,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     table.draw(canvas, area, model, |index| {
         alerts.get(index).map_or_else(Vec::new, |alert| cells(alert, elapsed_s))
     });
+}
+
+/// What an alert is about is more than the end of its rule's name.
+fn rule_columns(width: u16) -> u16 {
+    match width {
+        0..NARROW => 0,
+        NARROW..FULL => 10,
+        FULL.. => 20,
+    }
 }
 
 /// Findings have no panel of their own on a small screen, so they are counted here.

@@ -57,10 +57,20 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     }
 }
 
+/// Rows that the verdict, or what stands in its place, needs to be said whole.
+pub fn verdict_rows(model: &Model, width: u16) -> u16 {
+    let lines = wrapped(&sentence(model).0, verdict_columns(width)).len();
+    u16::try_from(lines).unwrap_or(u16::MAX)
+}
+
+fn verdict_columns(width: u16) -> usize {
+    usize::from(width).saturating_sub(2)
+}
+
 /// The second row: the verdict, or a stop that is not obeyed, which is worse.
 pub fn draw_verdict(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let (text, tone) = sentence(model);
-    let (columns, rows) = (usize::from(area.width).saturating_sub(2), usize::from(area.height));
+    let (columns, rows) = (verdict_columns(area.width), usize::from(area.height));
     let mut lines = wrap(&text, columns, rows);
     // Below what is worse there may be room for what else binds.
     let verdict = model.live.as_deref().map_or("", |live| &live.verdict);

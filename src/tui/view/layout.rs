@@ -6,6 +6,7 @@
 
 use ratatui::layout::Rect;
 
+use super::header;
 use crate::snapshot::Switch;
 use crate::tui::model::{Model, Panel, Screen};
 use crate::tui::rows;
@@ -18,6 +19,8 @@ const FULL_WIDTH: u16 = 60;
 const WIDE: u16 = 120;
 /// Blank columns between two panels side by side.
 const GUTTER: u16 = 2;
+/// Rows of the longest verdict, on a screen of any height.
+const MOST_VERDICT: u16 = 5;
 /// Rows a panel needs to be worth adding below the others.
 const EXTRA: u16 = 3;
 
@@ -83,16 +86,19 @@ pub const fn lead(panel: Panel) -> u16 {
     }
 }
 
-/// A sentence that is cut off may say the opposite: it gets more rows where they are
-/// short, as far as the panels can spare them.
+/// A sentence that is cut off may say the opposite: it gets the rows that it needs, as far
+/// as the panels can spare them. Where it often needs more than one it always has them, so
+/// that the panels stay where they are.
 fn verdict_rows(model: &Model, area: Rect) -> u16 {
-    match (area.width, area.height) {
+    let least = match (area.width, area.height) {
         (..FULL_WIDTH, height) => (height / 7).clamp(1, 4),
         (..160, 27..) => 2,
         // Behind a trip there is most to say: who did it, who obeys, and what binds.
         (..160, 24..) if is_tripped(model) => 2,
         _ => 1,
-    }
+    };
+    let most = (area.height / 4).clamp(1, MOST_VERDICT).max(least);
+    header::verdict_rows(model, area.width).max(model.verdict.rows).clamp(least, most)
 }
 
 fn is_tripped(model: &Model) -> bool {
@@ -193,6 +199,9 @@ fn shrink(bands: &mut Vec<Band>, room: u16) {
             give(bands, panel, excess);
         }
     }
+    // What the verdict needs, that list can spare.
+    let excess = used(bands).saturating_sub(room);
+    give(bands, Panel::Who, excess);
     drop_band(bands, Panel::Who, room);
     for panel in [Panel::Spend, Panel::Traffic, Panel::Limits, Panel::Alerts] {
         let excess = used(bands).saturating_sub(room);

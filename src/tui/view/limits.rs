@@ -12,6 +12,8 @@ use crate::tui::theme::{Theme, Tone, mark, tone};
 /// Columns below which owner and model share a field, and what a tired reader can do
 /// without is left out.
 const NARROW: u16 = 74;
+/// Columns from which there is room for a gauge: a name comes before it.
+const GAUGED: u16 = 40;
 /// Columns from which there is room for when it runs out.
 const FORECAST: u16 = 52;
 const WIDE: u16 = 120;
@@ -38,7 +40,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         left("", 9).from(NARROW),
         left("", 0),
         left("", u16::try_from(kind_columns).unwrap_or(u16::MAX)),
-        left("left", gauge_columns),
+        left("left", gauge_columns).from(GAUGED),
         right("", 5),
         right("limit", 6).from(WIDE),
         right("reset", 5),

@@ -10,8 +10,9 @@ use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Theme, Tone, mark, tone};
 
 const GAUGE: u16 = 12;
-/// Columns from which there is room for a gauge and a rate.
-const GAUGED: u16 = 55;
+/// Columns from which there is room for how fast it is spent, and for a gauge as well.
+const RATED: u16 = 55;
+const GAUGED: u16 = 70;
 
 /// Draw the panel.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
@@ -20,9 +21,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         left("", 0),
         left("", GAUGE).from(GAUGED),
         left("used/cap", 13),
-        right("rate", 7).from(GAUGED),
+        right("rate", 7).from(RATED),
         right("cap in", 6),
-        right("burn 5m/1h", 11).from(70),
+        right("burn 5m/1h", 11).from(RATED),
         left("", 12).from(78),
     ];
     let empty = model.shown().map_or_else(String::new, |snapshot| {

@@ -11,27 +11,49 @@ use crate::tui::model::{Model, Panel};
 use crate::tui::rows;
 use crate::tui::theme::Tone;
 
+/// Columns below which what a host does comes before its name, and below which there is
+/// only room for that and the scope.
+const NARROW: u16 = 60;
+const NARROWEST: u16 = 45;
+
+/// What a proof begins with: where it may be cut off, with what must not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the meaning")]
+pub enum First {
+    Host,
+    Word,
+}
+
 /// Draw the panel.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let columns = [
         left("", 1),
-        left("", if area.width < 60 { 14 } else { 20 }),
-        right("for", 5),
+        left("", scope_columns(area.width)),
+        right("for", 5).from(NARROWEST),
         // What the logs prove matters more than the end of a rule's name.
-        left("by", if area.width < 110 { 11 } else { 40 }).from(60),
+        left("by", if area.width < 110 { 11 } else { 40 }).from(NARROW),
         left("", 0),
     ];
     let table =
         Table { panel: Panel::Switches, title: "KILL SWITCH", columns: &columns, empty: "" };
     let Some(snapshot) = model.shown() else { return };
     let elapsed_s = model.shown_age_s();
+    let first = if area.width < NARROW { First::Word } else { First::Host };
     table.draw(canvas, area, model, |index| {
         let row = rows::switch_rows(snapshot).nth(index);
-        row.map_or_else(Vec::new, |(switch, host)| cells(switch, host, elapsed_s))
+        row.map_or_else(Vec::new, |(switch, host)| cells(switch, host, first, elapsed_s))
     });
 }
 
-fn cells(switch: &Switch, host: Option<&SwitchHost>, elapsed_s: f64) -> Vec<Cell> {
+fn scope_columns(width: u16) -> u16 {
+    match width {
+        0..NARROWEST => 8,
+        NARROWEST..NARROW => 14,
+        NARROW.. => 20,
+    }
+}
+
+fn cells(switch: &Switch, host: Option<&SwitchHost>, first: First, elapsed_s: f64) -> Vec<Cell> {
     let (symbol, own) = match host.and_then(|host| host.obeyed) {
         Some(false) => ("!", Tone::Critical),
         _ if switch.problem.is_some() => ("?", Tone::Warning),
@@ -41,7 +63,7 @@ fn cells(switch: &Switch, host: Option<&SwitchHost>, elapsed_s: f64) -> Vec<Cell
     if switch.state != "tripped" {
         let texts = [symbol, &*switch.name, fmt::ABSENT, switch.state];
         let cells = texts.map(|text| cell(text, own)).into_iter();
-        return cells.chain([cell(proof(switch, host), own)]).collect();
+        return cells.chain([cell(proof(switch, host, first), own)]).collect();
     }
     let since = switch.since_s.map_or(UNKNOWN.into(), |seconds| fmt::span(seconds + elapsed_s));
     vec![
@@ -49,7 +71,7 @@ fn cells(switch: &Switch, host: Option<&SwitchHost>, elapsed_s: f64) -> Vec<Cell
         cell(&*switch.name, own),
         plain(since),
         plain(switch.rule.as_ref().or(switch.by.as_ref()).map_or(UNKNOWN, |by| by)),
-        cell(proof(switch, host), own),
+        cell(proof(switch, host, first), own),
     ]
 }
 
@@ -63,8 +85,8 @@ pub fn cause(switch: &Switch) -> String {
 }
 
 /// `gw-1 OBEYED 12 refused`: what the logs say about the stop.
-pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
-    let evidence = evidence(switch.watched_from(), host);
+pub fn proof(switch: &Switch, host: Option<&SwitchHost>, first: First) -> String {
+    let evidence = evidence(switch.watched_from(), host, first);
     match &switch.problem {
         // What the logs say about a stop comes first.
         Some(problem) if switch.state == "tripped" => format!("{evidence}; {problem}"),
@@ -73,7 +95,7 @@ pub fn proof(switch: &Switch, host: Option<&SwitchHost>) -> String {
     }
 }
 
-fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
+fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>, first: First) -> String {
     let Some(host) = host else {
         let since = watched_from.unwrap_or_else(|| "the trip".into());
         return format!("no call seen since {since}");
@@ -88,28 +110,30 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>) -> String {
         0 => draining.clone(),
         count => format!(" {} refused", count_text(count)),
     };
-    match host.obeyed {
-        Some(true) => {
-            format!("{} OBEYED {} refused{draining}", host.host, count_text(host.refused))
+    let refused = || count_text(host.refused);
+    let (word, rest) = match host.obeyed {
+        Some(true) => ("OBEYED", format!(" {} refused{draining}", refused())),
+        Some(false) => {
+            ("NOT OBEYED", format!(" {} passed{beside}", count_text(host.started_after_trip)))
         }
-        Some(false) => format!(
-            "{} NOT OBEYED {} passed{beside}",
-            host.host,
-            count_text(host.started_after_trip)
-        ),
-        None if host.start_unknown > 0 => format!(
-            "{} NOT PROVEN {} passed, start not logged, {} refused{draining}",
-            host.host,
-            count_text(host.start_unknown),
-            count_text(host.refused)
-        ),
-        None if host.refused_by_another > 0 => format!(
-            "{} NOT PROVEN {} refused by another stop, or not said by which{draining}",
-            host.host,
-            count_text(host.refused_by_another)
-        ),
-        None if host.silent => format!("{} not proven: silent since", host.host),
-        None => format!("{} no evidence yet{draining}", host.host),
+        None if host.start_unknown > 0 => {
+            let passed = count_text(host.start_unknown);
+            let rest =
+                format!(" {passed} passed, start not logged, {} refused{draining}", refused());
+            ("NOT PROVEN", rest)
+        }
+        None if host.refused_by_another > 0 => {
+            let refused = count_text(host.refused_by_another);
+            let rest =
+                format!(" {refused} refused by another stop, or not said by which{draining}");
+            ("NOT PROVEN", rest)
+        }
+        None if host.silent => ("not proven", ": silent since".to_owned()),
+        None => ("no evidence yet", draining),
+    };
+    match first {
+        First::Host => format!("{} {word}{rest}", host.host),
+        First::Word => format!("{word} {}{rest}", host.host),
     }
 }
 

@@ -11,8 +11,10 @@ use crate::tui::fmt::{self, ABSENT, UNKNOWN};
 use crate::tui::model::{Model, Panel};
 use crate::tui::theme::{Tone, mark};
 
-/// Columns from which the 99th percentiles fit too, and below which only the 95th do.
+/// Columns from which the 99th percentiles fit too, those of whole calls first, and below
+/// which only the 95th do.
 const ALL_PERCENTILES: usize = 78;
+const TOTAL_P99: usize = 58;
 const TWO_PERCENTILES: usize = 49;
 /// Attempts per request from which retries feed the fire.
 const HEAVY: f64 = 1.2;
@@ -217,12 +219,15 @@ fn heaviest(snapshot: &Snapshot) -> Option<(String, f64)> {
 }
 
 fn draw_latency_line(pen: &mut Pen<'_>, traffic: &Traffic) {
-    let shown: &[&str] = match pen.room() {
-        ALL_PERCENTILES.. => &["p50", "p95", "p99"],
-        TWO_PERCENTILES.. => &["p50", "p95"],
-        _ => &["p95"],
+    let all: &[&str] = &["p50", "p95", "p99"];
+    let (first, total): (&[&str], _) = match pen.room() {
+        ALL_PERCENTILES.. => (all, all),
+        TOTAL_P99.. => (&["p50", "p95"], all),
+        TWO_PERCENTILES.. => (&["p50", "p95"], &["p50", "p95"][..]),
+        _ => (&["p95"], &["p95"][..]),
     };
-    for (label, times) in [(" TTFT ", traffic.ttft_ms), ("  total ", traffic.latency_ms)] {
+    let of_first = (" TTFT ", traffic.ttft_ms, first);
+    for (label, times, shown) in [of_first, ("  total ", traffic.latency_ms, total)] {
         let times = times.map_or(UNKNOWN.into(), |times| percentiles(times, shown));
         if label.len() + times.trim_end().len() <= pen.room() {
             pen.tone(label, Tone::Quiet).tone(times.trim_end(), Tone::Plain);
