@@ -346,8 +346,15 @@ impl SwitchDir {
             return Err(SwitchError::Unconfirmed { path: self.dir.join(file) });
         };
         self.check_is_file(&entry)?;
+        let entry = self.at_least_as_known(entry);
         self.known.insert(file.to_owned(), entry.clone());
         Ok(TripOutcome::AlreadyTripped(entry))
+    }
+
+    /// Of our own trip we know more than its file says (yet).
+    fn at_least_as_known(&self, entry: Entry) -> Entry {
+        let known = self.known.get(&entry.file);
+        known.filter(|known| entry.tells_less_than(known)).cloned().unwrap_or(entry)
     }
 
     fn check_is_file(&self, entry: &Entry) -> Result<(), SwitchError> {
