@@ -6,6 +6,7 @@
 pub mod arming;
 pub mod audit;
 mod durable;
+pub mod recorded;
 pub mod reset;
 pub mod scope;
 pub mod switch;

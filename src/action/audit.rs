@@ -26,7 +26,7 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 
 /// No record of ours is longer, so this much of the end holds the last one.
 const MAX_RECORD: u64 = 16 * 1024;
-const MAX_TEXT: usize = 1000;
+pub(super) const MAX_TEXT: usize = 1000;
 /// How much of the end is searched for what was done lately.
 const RECENT: u64 = 256 * 1024;
 

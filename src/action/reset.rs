@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::audit::{self, Attempt, AuditError, Deed};
+use super::recorded;
 use super::scope::SwitchScope;
 use super::switch::{Foreign, ResetNote, ResetOutcome, SwitchDir, SwitchError};
 
@@ -18,6 +19,10 @@ pub fn reset(
     foreign: Foreign,
     deed: Deed,
 ) -> Result<Reset, AuditError> {
+    // A file that says nothing is ours if the record has its stop.
+    let untold = dir.entry(scope).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_untold()));
+    let is_ours = untold && recorded::stop(audit_file, scope).is_some();
+    let foreign = if is_ours { Foreign::Force } else { foreign };
     let note = ResetNote { by: deed.by.clone(), reason: deed.reason.clone() };
     let deed = Deed { action: audit::RESET.into(), scope: Some(scope.to_string()), ..deed };
     let result = |outcome: &Result<ResetOutcome, SwitchError>| match outcome {

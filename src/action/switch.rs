@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::AtFlags;
+use rustix::fs::{Access, AtFlags};
 use rustix::io::Errno;
 
 pub use entry::{Content, Entry, FileKind};
@@ -146,6 +146,13 @@ impl SwitchDir {
         self.dir.check_trust()
     }
 
+    /// That this process can make files in it.
+    pub fn check_writable(&self) -> Result<(), SwitchError> {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS)
+            .map_err(|error| self.dir.failed("write into", error))
+    }
+
     /// Take the directory's lock (one process at a time) and clear up after a
     /// process that died, except for `copies` prepared files that can be used
     /// again. Refuses if something that is no file has the name of a kill file.
@@ -238,8 +245,12 @@ impl SwitchDir {
         let made = match used {
             Used::New(made) => Some(made),
             Used::Exists => None,
-            Used::NoneReady => staging::write_unstaged(&self.dir, &file, &content)
-                .map_err(|source| self.failed("create", &file, source))?,
+            Used::NoneReady => match staging::write_unstaged(&self.dir, &file, &content) {
+                Ok(made) => made,
+                // Where nothing can be written it may stand all the same.
+                Err(_) if self.read(&file)?.is_some() => None,
+                Err(source) => return Err(self.failed("create", &file, source)),
+            },
         };
         let Some(made) = made else { return self.already_tripped(&file) };
         let meta = made.metadata().map_err(|source| self.failed("look at", &file, source))?;
@@ -304,6 +315,16 @@ impl SwitchDir {
         names.iter().filter_map(|name| self.read(name).transpose()).collect()
     }
 
+    /// The kill file of a scope as it stands on disk now.
+    pub fn entry(&self, scope: &SwitchScope) -> Result<Option<Entry>, SwitchError> {
+        self.read(&scope.file_name())
+    }
+
+    /// What a kill file does not say is known otherwise.
+    pub fn recognize(&mut self, entry: Entry) {
+        self.known.insert(entry.file.clone(), entry);
+    }
+
     /// Every kill file as last seen, by name.
     pub fn known(&self) -> impl Iterator<Item = &Entry> {
         self.known.values()
@@ -346,8 +367,15 @@ impl SwitchDir {
             return Err(SwitchError::Unconfirmed { path: self.dir.join(file) });
         };
         self.check_is_file(&entry)?;
+        let entry = self.at_least_as_known(entry);
         self.known.insert(file.to_owned(), entry.clone());
         Ok(TripOutcome::AlreadyTripped(entry))
+    }
+
+    /// Of our own trip we know more than its file says (yet).
+    fn at_least_as_known(&self, entry: Entry) -> Entry {
+        let known = self.known.get(&entry.file);
+        known.filter(|known| entry.tells_less_than(known)).cloned().unwrap_or(entry)
     }
 
     fn check_is_file(&self, entry: &Entry) -> Result<(), SwitchError> {

@@ -9,7 +9,7 @@ use super::env::Env;
 use super::failure::Failure;
 use super::out::{Out, finish};
 use super::setup::Context;
-use crate::action::SwitchDir;
+use crate::action::{SwitchDir, SwitchError};
 use crate::config::{self, Config, Origins};
 use crate::engine::counted;
 use crate::rules::METRICS;
@@ -66,7 +66,9 @@ pub fn counted_twice(config: &Config) -> impl Iterator<Item = String> {
 /// A switch directory that would be refused. One that is not there yet is made.
 fn unusable_switch(context: &Context) -> Option<String> {
     let setup = context.switch();
-    let error = SwitchDir::existing(&setup.dir, &setup.network).err()?;
+    let opened = SwitchDir::existing(&setup.dir, &setup.network);
+    let read_only = |dir: SwitchDir| dir.check_writable().err().filter(SwitchError::is_read_only);
+    let error = opened.map_or_else(Some, |dir| dir.and_then(read_only))?;
     let text = format!("warning: kill switch: {error}: {}", error.hint());
     Some(crate::text::printable(&text).into_owned())
 }

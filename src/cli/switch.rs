@@ -13,6 +13,7 @@ use super::out::{self, Ended, Out, finish};
 use super::setup::Context;
 use crate::action::arming::{self, ArmRecord};
 use crate::action::audit::{self, AUDIT_FILE, AuditError, Deed};
+use crate::action::recorded;
 use crate::action::reset;
 use crate::action::switch::{
     Content, Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
@@ -132,7 +133,7 @@ fn status(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
     // A look makes nothing.
     let dir = SwitchDir::existing(&setup.dir, &setup.network).map_err(|error| refused(&error))?;
     match dir {
-        Some(dir) => look(&dir, &mut status)?,
+        Some(dir) => look(context, &dir, &mut status)?,
         None => status.made = false,
     }
     let mut out = Out::new();
@@ -143,8 +144,10 @@ fn status(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
     finish(out, printed)
 }
 
-/// What stands in the directory, and who can't see it.
-fn look(dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
+/// What stands in the directory, who can't see it, and whether more could.
+fn look(context: &Context, dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
+    let unwritable = dir.check_writable().err();
+    status.problems.extend(unwritable.map(|error| no_trip(&error)));
     if let Reach::BlockedAt(path) = dir.reach().map_err(|error| refused(&error))? {
         let path = path.display();
         status.problems.push(format!(
@@ -152,9 +155,16 @@ fn look(dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
              and most gateways then let everything through"
         ));
     }
+    let audit_file = context.state_dir.join(AUDIT_FILE);
     let entries = dir.status().map_err(|error| refused(&error))?;
-    status.switches = entries.iter().map(|entry| row(dir, entry)).collect();
+    let entries = entries.into_iter().map(|entry| recorded::told(entry, &audit_file));
+    status.switches = entries.map(|entry| row(dir, &entry)).collect();
     Ok(())
+}
+
+/// Why nothing can be tripped, for this user.
+fn no_trip(error: &SwitchError) -> String {
+    format!("no trip can be made from here: {error}: {}", error.hint())
 }
 
 fn row(dir: &SwitchDir, entry: &Entry) -> Row {
@@ -241,8 +251,13 @@ fn write_arming(context: &Context, state: ArmState, note: &Note, now: Wall) -> R
     context.refuse_if_read_only()?;
     context.make_state_dir()?;
     if state == ArmState::Armed {
-        // What can't trip must not call itself armed.
-        open(context)?;
+        // What can't trip must not call itself armed. Who watches may be another user, who
+        // may write there; on a read-only file system nobody may.
+        match open(context)?.check_writable() {
+            Err(error) if error.is_read_only() => return Err(refused(&error)),
+            Err(error) => out::say(&printable(&format!("warning: {}", no_trip(&error)))),
+            Ok(()) => {}
+        }
     }
     let record =
         ArmRecord { state, by: context.user().to_owned(), at: now, reason: note.reason.clone() };
@@ -263,6 +278,7 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
     let (result, text) = match outcome {
         TripOutcome::Tripped(pending) => (audit::TRIPPED, confirmed(&scope, &pending)),
         TripOutcome::AlreadyTripped(entry) => {
+            let entry = recorded::told(entry, &context.state_dir.join(AUDIT_FILE));
             let (since, by) = (entry.since.rfc3339(), printable(entry.by()));
             ("already tripped", Ok(format!("{scope} was tripped already, at {since} by {by}")))
         }

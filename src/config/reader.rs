@@ -143,6 +143,9 @@ impl<'a, 't> Reader<'a, 't> {
         let span = complaint.span.unwrap_or_else(|| raw.span());
         let message = format!("'{key}' {}", complaint.message);
         self.report.push(|| document.problem(&span, &message, complaint.hint.as_deref()));
+        for complaint in complaint.more {
+            self.complain(key, complaint);
+        }
     }
 
     /// Reports what is wrong with the table as a whole.

@@ -201,22 +201,25 @@ fn level(raw: &Raw, severity: Severity) -> Read<Threshold> {
     let DeValue::Table(table) = raw.get_ref() else {
         return value::number(raw).map(|value| Threshold { value, severity });
     };
-    if let Some(key) =
-        table.keys().find(|key| !matches!(key.get_ref().as_ref(), "value" | "severity"))
-    {
-        let hint = super::suggest::did_you_mean(key.get_ref(), ["value", "severity"]);
-        let complaint = Complaint::new(format!("has an unknown key '{}'", key.get_ref()));
-        return Err(complaint.maybe(hint).at(key.span()));
-    }
-    let Some(value) = table.get("value") else {
-        return Err(Complaint::new("needs a 'value' in each threshold").at(raw.span()));
+    let known = ["value", "severity"];
+    let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+    let mut wrong: Vec<Complaint> = unknown
+        .map(|key| {
+            let hint = super::suggest::did_you_mean(key.get_ref(), known);
+            let complaint = Complaint::new(format!("has an unknown key '{}'", key.get_ref()));
+            complaint.maybe(hint).at(key.span())
+        })
+        .collect();
+    let level = table.get("severity").map_or(Ok(severity), |raw| {
+        self::severity(raw).map_err(|complaint| complaint.at(raw.span()))
+    });
+    let value = match table.get("value") {
+        Some(value) => value::number(value).map_err(|complaint| complaint.at(value.span())),
+        None => Err(Complaint::new("needs a 'value' in each threshold").at(raw.span())),
     };
-    let value = value::number(value).map_err(|c| c.at(value.span()))?;
-    let severity = match table.get("severity") {
-        Some(raw) => self::severity(raw).map_err(|c| c.at(raw.span()))?,
-        None => severity,
-    };
-    Ok(Threshold { value, severity })
+    let value = value.map_err(|complaint| wrong.push(complaint)).ok();
+    let severity = level.map_err(|complaint| wrong.push(complaint)).ok();
+    Complaint::unless(wrong, || Some(Threshold { value: value?, severity: severity? }))
 }
 
 /// Refuses a threshold that the metric never crosses: such a rule is disarmed

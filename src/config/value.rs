@@ -30,11 +30,23 @@ pub(super) struct Complaint {
     pub hint: Option<String>,
     /// The part of the value that is wrong; all of it where absent.
     pub span: Option<Range<usize>>,
+    /// What else is wrong with it.
+    pub more: Vec<Complaint>,
 }
 
 impl Complaint {
     pub fn new(message: impl Into<String>) -> Complaint {
-        Complaint { message: message.into(), hint: None, span: None }
+        Complaint { message: message.into(), hint: None, span: None, more: Vec::new() }
+    }
+
+    /// What was read, unless something of it is wrong: then all of that at once.
+    pub fn unless<T>(wrong: Vec<Complaint>, read: impl FnOnce() -> Option<T>) -> Read<T> {
+        let mut wrong = wrong.into_iter();
+        let Some(mut first) = wrong.next() else {
+            return read().ok_or_else(|| Complaint::new("is wrong"));
+        };
+        first.more.extend(wrong);
+        Err(first)
     }
 
     pub fn hint(self, hint: impl Into<String>) -> Complaint {
@@ -203,10 +215,17 @@ pub(super) fn positive_duration(raw: &Raw) -> Read<Duration> {
     if span.is_zero() { Err(Complaint::new("must be above zero")) } else { Ok(span) }
 }
 
-/// A list of at least one value.
+/// A list of values. Each that is wrong is told.
 pub(super) fn list<T>(raw: &Raw, each: impl Fn(&Raw) -> Read<T>) -> Read<Vec<T>> {
     let items = raw.get_ref().as_array().ok_or_else(|| wrong("a list", raw))?;
-    items.iter().map(|item| each(item).map_err(|c| c.at(item.span()))).collect()
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for item in items {
+        match each(item) {
+            Ok(value) => read.push(value),
+            Err(complaint) => wrong.push(complaint.at(item.span())),
+        }
+    }
+    Complaint::unless(wrong, || Some(read))
 }
 
 pub(super) fn zone(raw: &Raw) -> Read<Zone> {

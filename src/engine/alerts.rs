@@ -335,6 +335,12 @@ impl Rulebook {
         live.map_or(self.awaited.contains(&index), |alert| alert.instance.is_open())
     }
 
+    /// Whether there is an alert of a rule, of this run or an earlier one.
+    #[must_use]
+    pub fn has_alert(&self, index: u16) -> bool {
+        self.live.keys().any(|(rule, _)| *rule == index)
+    }
+
     /// A series is called otherwise from now on.
     pub fn rename(&mut self, series: Series, title: &str) {
         let named = self.live.iter_mut().filter(|((_, known), _)| *known == series);

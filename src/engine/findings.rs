@@ -75,6 +75,12 @@ impl Findings {
         });
     }
 
+    /// Whether it is found already.
+    #[must_use]
+    pub fn has(&self, kind: &str, text: &str) -> bool {
+        self.rows.iter().any(|row| row.kind == kind && *row.text == *text)
+    }
+
     /// It is so no more.
     pub fn unsay(&mut self, kind: &'static str, text: &str) {
         self.rows.retain(|row| row.kind != kind || *row.text != *text);

@@ -81,6 +81,7 @@ impl Engine {
         self.judge_hosts(now, out);
         self.judge_ledger(now, out);
         self.judge_missing(now, out);
+        self.find_unmatched(now);
     }
 
     /// Forget alerts that are over.

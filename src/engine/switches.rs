@@ -12,7 +12,7 @@ pub use records::StopRecord;
 
 use super::hosts::{EXPECTED, Hosts, Who, on_our_clock};
 use super::skew::SKEW;
-use crate::domain::{Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall, provider};
+use crate::domain::{ErrorKind, Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall, provider};
 
 /// A trip that is seen so soon is seen as it is made.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -321,16 +321,12 @@ impl Switches {
             let obeyed = host.obeys();
             host.silent = false;
             self.changed = true;
-            let by_gateway =
-                request.failure.kind.is_some() && request.failure.layer == Layer::Gateway;
             let began = request.began().map(|began| on_our_clock(began, late));
             if refused_by == Some(index) {
                 host.refused += 1;
             } else if refused {
                 host.refused_by_another += 1;
-            } else if by_gateway {
-                // Refused by the gateway for another reason: never reached the provider.
-            } else {
+            } else if !proves_nothing(request) {
                 let before = host.started_after;
                 host.passed(began, tripped, at, (grace, behind));
                 is_news |= host.started_after > before;
@@ -414,6 +410,22 @@ impl Switches {
     #[must_use]
     pub fn armed(&self) -> bool {
         self.rows.iter().any(|row| row.state.armed == Armed::Armed)
+    }
+}
+
+/// Whether a gateway refused a call for another reason, or nobody can tell: a 503 with
+/// nothing of a provider's answer in it proves nothing, for or against its host.
+fn proves_nothing(request: &Request) -> bool {
+    let is_plain = || {
+        request.failure.kind == Some(ErrorKind::Unavailable)
+            && request.status.is_none_or(|status| status == 503)
+            && request.timing.ttft_ms.is_none()
+            && request.tokens.output.is_none_or(|tokens| tokens == 0)
+    };
+    match request.failure.layer {
+        Layer::Gateway => request.failure.kind.is_some(),
+        Layer::Unknown => is_plain(),
+        Layer::Upstream => false,
     }
 }
 

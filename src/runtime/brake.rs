@@ -2,6 +2,7 @@
 //! the engine thread, so that a decision and its rename have nothing between them.
 
 mod states;
+mod untold;
 
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,8 @@ pub struct Brake {
     failures: Failures,
     /// How far the audit record went before the last look at the directory.
     mark: u64,
+    /// How far it went when it was asked of kill files that say nothing.
+    asked: Option<u64>,
 }
 
 /// A reset that a person asked for.
@@ -152,7 +155,9 @@ impl Brake {
             gone: Gone::default(),
             failures: Failures::default(),
             mark,
+            asked: None,
         };
+        brake.ask_the_record();
         brake.settle();
         brake
     }
@@ -181,6 +186,7 @@ impl Brake {
                 changed |= self.dir.is_ok();
             }
         }
+        changed |= self.ask_the_record();
         let distrust = self.dir.as_ref().ok().and_then(|dir| dir.check_trust().err());
         let distrust = distrust.map(|error| words(&error));
         changed |= distrust != self.distrust;

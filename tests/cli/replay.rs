@@ -251,3 +251,66 @@ fn of_a_cap_that_is_spent_nothing_is_said_to_come() {
         (&json!("firing"), &json!("day: the cap is spent"))
     );
 }
+
+/// A misspelt name looks like peace.
+#[test]
+fn a_rule_that_nothing_was_heard_of_for_a_day_is_told() {
+    let sandbox = Sandbox::new();
+    let rule = |name: &str, rest: &str| {
+        format!("[[rule]]\nname = {name:?}\nfor = \"1s\"\nmin_requests = 5\n{rest}\n")
+    };
+    let config = [
+        rule(
+            "trips",
+            "metric = \"errors.ratio\"\nmatch = { provider = \"opnai\", model = \"gpt-4o\" }\nabove = 0.5\nactions = [\"trip:all\"]",
+        ),
+        rule("shows", "metric = \"queue.depth\"\nabove = 9"),
+        rule("source", "metric = \"source.silent_s\"\nmatch = { source = \"gatway\" }\nabove = 9"),
+        rule("late", "metric = \"errors.ratio\"\nmatch = { provider = \"mistral\" }\nabove = 0.5"),
+        rule("right", "metric = \"errors.ratio\"\nmatch = { provider = \"openai\" }\nabove = 0.5"),
+        rule(
+            "fires",
+            "metric = \"errors.ratio\"\nmatch = { provider = \"x\" }\nabove = 0.5\non_no_data = \"fire\"",
+        ),
+    ];
+    let config = sandbox.file("c.toml", config.concat());
+    let call = |hours: i64, provider: &str| {
+        let at = Wall::from_secs(START + hours * 3600).rfc3339();
+        format!(
+            "{{\"at\":\"{at}\",\"provider\":\"{provider}\",\"model\":\"m\",\"status\":200,\"latency_ms\":9}}\n"
+        )
+    };
+    let told = |calls: &[(i64, &str)]| {
+        let log: String = calls.iter().map(|(hours, provider)| call(*hours, provider)).collect();
+        let log = sandbox.file("a.log", log);
+        let args = ["--config".as_ref(), config.as_os_str(), "replay".as_ref(), "--json".as_ref()];
+        let rows = sandbox.run(args.into_iter().chain([log.as_os_str()])).ok().lines();
+        let (snapshot, events) = rows.split_last().unwrap();
+        let events =
+            events.iter().filter(|event| event["labels"]["kind"] == "rule_matched_nothing");
+        // The newest comes first.
+        let found = snapshot["findings"].as_array().unwrap().iter().rev();
+        let found = found.filter(|finding| finding["kind"] == "rule_matched_nothing");
+        (events.cloned().collect::<Vec<_>>(), found.cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(told(&[(0, "openai"), (23, "openai")]), (vec![], vec![]));
+    let (events, found) = told(&[(0, "openai"), (12, "openai"), (25, "openai"), (50, "openai")]);
+    let texts: Vec<&str> = found.iter().map(|found| found["text"].as_str().unwrap()).collect();
+    assert_eq!(
+        texts,
+        [
+            "rule trips has matched nothing in 24 h, and trips nothing: there was no errors.ratio of \
+             model = \"gpt-4o\", provider = \"opnai\"; is its match right?",
+            "rule shows has matched nothing in 24 h: there was no queue.depth; is its match right?",
+            "rule source has matched nothing in 24 h: there was no source.silent_s of \
+             source = \"gatway\"; is its match right?",
+            "rule late has matched nothing in 24 h: there was no errors.ratio of \
+             provider = \"mistral\"; is its match right?",
+        ]
+    );
+    assert_eq!((&found[0]["severity"], found[1].get("severity")), (&"warning".into(), None));
+    assert_eq!(events.len(), 4, "each is told once: {events:#?}");
+    // It is taken back when there is something.
+    let (events, found) = told(&[(0, "openai"), (25, "openai"), (26, "mistral"), (27, "openai")]);
+    assert_eq!((events.len(), found.len()), (4, 3), "{found:#?}");
+}

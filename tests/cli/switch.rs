@@ -188,6 +188,30 @@ fn a_foreign_kill_file_counts_as_tripped_and_is_removed_by_force_only() {
     assert!(!file.exists());
 }
 
+/// As a full disk leaves it: the stop is there, and says nothing.
+#[test]
+fn who_made_an_empty_kill_file_stands_in_the_audit_record() {
+    let sandbox = Sandbox::new();
+    sandbox.run(["switch", "trip", "env/x", "--reason", "full"]).ok();
+    let file = sandbox.path("state/kill.d/env.x.kill");
+    fs::write(&file, "").unwrap();
+    let row = status(&sandbox)["switches"][0].clone();
+    assert_eq!((&row["by"], &row["reason"]), (&"alice".into(), &"full".into()), "{row}");
+    let shown = sandbox.run(["switch", "status"]).ok().out();
+    assert!(shown.contains("by alice: full"), "{shown}");
+    let again = sandbox.run(["switch", "trip", "env/x", "--reason", "again"]).ok().out();
+    assert!(again.contains("was tripped already, at ") && again.contains(" by alice"), "{again}");
+    sandbox.run(["switch", "reset", "env/x", "--reason", "space"]).ok();
+    assert!(!file.exists());
+    // Its stop was reset: the next one is somebody else's, and so is one that says something.
+    for content in ["", "stop, said the cron job\n"] {
+        fs::write(&file, content).unwrap();
+        assert_eq!(status(&sandbox)["switches"][0]["by"], "unknown");
+        sandbox.run(["switch", "reset", "env/x", "--reason", "x"]).exits(77).says("--force");
+        assert!(file.exists());
+    }
+}
+
 #[test]
 fn what_is_no_file_is_not_shown_as_a_stop() {
     let sandbox = Sandbox::new();

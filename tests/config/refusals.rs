@@ -99,6 +99,25 @@ fn every_problem_is_reported_in_the_order_of_the_file() {
 }
 
 #[test]
+fn every_fault_of_a_list_is_reported() {
+    let actions = "actions = [\"page:me\", \"trip:al\", \"trip:openai\"]";
+    assert_eq!(problems(rule_with(actions)).len(), 3, "{:?}", problems(rule_with(actions)));
+    let above = "above = [{ valu = 1, severty = \"info\" }, 3, { value = \"x\" }]";
+    assert_eq!(
+        problems(rule_with(above)),
+        [
+            "2:10: 'above' needs a 'value' in each threshold",
+            "2:12: 'above' has an unknown key 'valu' | did you mean 'value'?",
+            "2:22: 'above' has an unknown key 'severty' | did you mean 'severity'?",
+            "2:42: 'above' is never reached | limit.remaining_ratio is a share: did you mean 0.03?",
+            "2:55: 'above' must be a number, not a string",
+        ]
+    );
+    let paths = problems("[[source]]\nname = \"a\"\npaths = [1, \"/x\", false]\n");
+    assert_eq!(paths.len(), 2, "{paths:?}");
+}
+
+#[test]
 fn broken_toml_is_located() {
     refused(&[
         ("[switch]\narmed = true\narmed = false\n", "3:1: duplicate key"),

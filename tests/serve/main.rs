@@ -39,3 +39,4 @@ mod stopped;
 mod stops;
 mod told;
 mod trouble;
+mod untold;

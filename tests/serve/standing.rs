@@ -35,6 +35,19 @@ fn told(sandbox: &Sandbox, rule: &str) -> Vec<String> {
     of_rule.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The events of all trips that were kept.
+fn trips(sandbox: &Sandbox) -> Vec<Value> {
+    let ledger = tripline::ledger::Reader::open(&sandbox.state()).unwrap();
+    let events = ledger.history(1000).unwrap();
+    let events = events.iter().map(|(_, event)| serde_json::from_str::<Value>(event).unwrap());
+    events.filter(|event| event["event"] == "switch.tripped").collect()
+}
+
+/// What hosts did about the stop that is shown first.
+fn hosts(status: &Value) -> &Value {
+    &status["switches"][0]["hosts"]
+}
+
 fn left(left: u32) -> String {
     format!(
         r#""status":200,"latency_ms":1,"headers":{{"x-ratelimit-limit-requests":"100","x-ratelimit-remaining-requests":"{left}","x-ratelimit-reset-requests":"60s"}}"#
@@ -149,4 +162,87 @@ fn a_persons_reset_holds_over_restarts() {
         assert!(!kill_file.exists(), "tripped again");
     }
     assert_eq!(told(&sandbox, "stop").iter().filter(|kind| *kind == "switch.tripped").count(), 1);
+}
+
+/// Requests and tokens run low on one call: two alerts of one rule ask for the same stop.
+#[test]
+fn a_stop_that_two_alerts_ask_for_is_told_once_and_its_proof_is_kept() {
+    let config = "
+[builtin_rules]
+enabled = false
+[switch]
+armed = true
+[[rule]]
+name = \"low\"
+metric = \"limit.remaining_ratio\"
+below = 0.1
+for = \"10ms\"
+min_requests = 1
+severity = \"critical\"
+actions = [\"trip:provider\"]
+";
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    status_follows(&sandbox);
+    let kills = sandbox.path("state/kill.d");
+    until("files are prepared", || kills.join(".staged-0").exists());
+    let low = r#""status":200,"latency_ms":1,"host":"gw-1","headers":{"x-ratelimit-limit-requests":"100","x-ratelimit-remaining-requests":"2","x-ratelimit-reset-requests":"60s","x-ratelimit-limit-tokens":"1000","x-ratelimit-remaining-tokens":"20","x-ratelimit-reset-tokens":"60s"}"#;
+    append(&log, low);
+    until("the trip", || kills.join("provider.openai.kill").exists());
+    let obeys = r#""status":503,"latency_ms":1,"host":"gw-2","error":"kill_switch""#;
+    let proven = |status: &Value| {
+        hosts(status)
+            .as_array()
+            .is_some_and(|hosts| hosts.iter().any(|host| host["obeyed"] == true))
+    };
+    let seen = status_until(&sandbox, "gw-2 obeys", |status| {
+        append(&log, obeys);
+        proven(status)
+    });
+    let switch = &seen["switches"][0];
+    assert_eq!((&switch["scope"], &switch["rule"]), (&"provider/openai".into(), &"low".into()));
+    status_until(&sandbox, "all is kept", |status| proven(status) && kept(status));
+    daemon.stop();
+    for _ in 0..2 {
+        let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+        let seen = status_follows(&sandbox);
+        assert!(proven(&seen), "{:#}", seen["switches"]);
+        daemon.stop();
+    }
+    let trips = trips(&sandbox);
+    assert_eq!(trips.len(), 1, "{trips:#?}");
+    assert_eq!(trips[0]["rule"], "low");
+    let summary = trips[0]["summary"].as_str().unwrap();
+    assert!(summary.starts_with("provider/openai tripped: openai "), "{summary}");
+}
+
+/// What is known of the first stop is not taken for what is known of the second.
+#[test]
+fn the_proof_of_a_scope_that_was_tripped_before_is_kept_too() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_follows(&sandbox);
+    let is = |state: &'static str| move |status: &Value| status["switches"][0]["state"] == state;
+    let obeys = r#""status":503,"latency_ms":1,"host":"gw-1","error":"kill_switch""#;
+    let proven = |status: &Value| hosts(status)[0]["obeyed"] == true;
+    for round in 0..2 {
+        sandbox.run(["switch", "trip", "all", "--reason", "runaway"]).ok();
+        status_until(&sandbox, "it obeys", |status| {
+            append(&log, obeys);
+            is("tripped")(status) && proven(status)
+        });
+        if round == 0 {
+            sandbox.run(["switch", "reset", "all", "--reason", "over"]).ok();
+            status_until(&sandbox, "it is over", is("disarmed"));
+        }
+    }
+    status_until(&sandbox, "all is kept", |status| proven(status) && kept(status));
+    daemon.stop();
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    let seen = status_follows(&sandbox);
+    assert!(proven(&seen), "{:#}", seen["switches"]);
+    daemon.stop();
+    assert_eq!(trips(&sandbox).len(), 2);
 }

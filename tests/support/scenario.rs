@@ -168,8 +168,9 @@ fn moments(scenario: &Scenario) -> Vec<Moment> {
             let logged = start.plus(at).minus(logged);
             let started = logged.minus(step.took.as_deref().map_or(Duration::ZERO, span));
             for line in &step.lines {
-                let mut text = scenario.lines.get(line).unwrap_or(line).clone();
-                assert!(text.starts_with('{'), "no line is named {text:?}");
+                let named = scenario.lines.get(line);
+                assert!(named.is_some() || line.starts_with('{'), "no line is named {line:?}");
+                let mut text = named.unwrap_or(line).clone();
                 let mut put = |name: &str, value: &str| {
                     text = text.replace(&format!("{{{name}}}"), value);
                 };

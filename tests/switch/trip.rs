@@ -59,6 +59,27 @@ fn hostile_key_ids_get_safe_and_distinct_files() {
 }
 
 #[test]
+fn who_tripped_is_not_forgotten_when_it_is_tripped_again_before_that_is_written() {
+    let fixture = fixture();
+    let mut switch = fixture.prepared();
+    let scope = scope("all");
+    let TripOutcome::Tripped(pending) = switch.trip(&scope, &note("first")).unwrap() else {
+        panic!("nobody has tripped it");
+    };
+    for _ in 0..2 {
+        let TripOutcome::AlreadyTripped(entry) = switch.trip(&scope, &note("second")).unwrap()
+        else {
+            panic!("it is tripped");
+        };
+        assert_eq!((entry.by(), entry.since), ("ada", AT));
+        assert_eq!(entry.record().unwrap().reason, "first");
+        assert_eq!(switch.known().collect::<Vec<_>>(), [&entry]);
+    }
+    pending.confirm().unwrap();
+    assert_eq!(switch.refresh().unwrap(), vec![]);
+}
+
+#[test]
 fn a_trip_is_there_at_once_and_says_who_and_why_when_confirmed() {
     let fixture = fixture();
     let mut switch = fixture.prepared();

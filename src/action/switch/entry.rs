@@ -117,6 +117,13 @@ impl Entry {
         self.record().is_some_and(KillRecord::is_placeholder)
     }
 
+    /// Whether it stops traffic and nothing is known of who made it and why, but may be
+    /// on record.
+    #[must_use]
+    pub fn is_untold(&self) -> bool {
+        self.stops() && self.says_nothing() && self.record().is_none_or(KillRecord::is_placeholder)
+    }
+
     /// Whether it says nothing of its own: its details are not written yet, or
     /// there was no room for them.
     pub(super) fn says_nothing(&self) -> bool {
@@ -129,8 +136,8 @@ impl Entry {
         self.says_nothing() || (self.content == Content::Foreign && known.record().is_some())
     }
 
-    /// The stop of which this file is not the first.
-    pub(super) fn of_stop(self, record: KillRecord) -> Entry {
+    /// What is known of its stop otherwise: it says nothing, or is not its first file.
+    pub(in crate::action) fn of_stop(self, record: KillRecord) -> Entry {
         let (since, again) = (record.at.unwrap_or(self.since), record.again);
         Entry { since, again, content: Content::Ours(record), ..self }
     }

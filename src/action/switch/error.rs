@@ -120,6 +120,12 @@ pub enum SwitchError {
 }
 
 impl SwitchError {
+    /// Whether nobody could do it, whoever asks: the file system is read-only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, SwitchError::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem)
+    }
+
     /// One sentence that says what to do.
     #[must_use]
     pub fn hint(&self) -> String {

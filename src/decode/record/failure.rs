@@ -3,7 +3,7 @@
 use super::Recorder;
 use crate::decode::classify::{Evidence, classify};
 use crate::decode::eval::{Line, Seen};
-use crate::decode::headers::CallState;
+use crate::decode::headers::{CallState, Header};
 use crate::decode::map::{Alt, Field, From, Map, Spot};
 use crate::decode::status::{self, Told};
 use crate::domain::{ErrorKind, Failure, Layer, LimitedBy, NameKind, Sym};
@@ -11,6 +11,9 @@ use crate::scan::members;
 
 /// Where an error has the status that it would have been answered with.
 const CODES: [&[u8]; 4] = [b"code", b"status", b"status_code", b"statusCode"];
+/// Headers that no gateway sends by itself.
+const OF_PROVIDERS: [&[u8]; 4] =
+    [b"openai-processing-ms", b"openai-version", b"x-groq-region", b"apim-request-id"];
 /// Error texts of one line that are looked at.
 const TEXTS: usize = 8;
 /// Bytes of error texts that are searched for limits.
@@ -127,8 +130,10 @@ impl Recorder {
         failure.layer = match (layer, failure.kind) {
             (Some(layer), _) => layer,
             (None, Some(ErrorKind::KillSwitch)) => Layer::Gateway,
-            (None, _) if failure.layer == Layer::Unknown => self.report.layer,
-            (None, _) => failure.layer,
+            (None, _) if failure.layer != Layer::Unknown => failure.layer,
+            // Gateways say the same by themselves.
+            (None, Some(ErrorKind::Unavailable)) if self.is_a_providers(line) => Layer::Upstream,
+            (None, _) => self.report.layer,
         };
         let retry_after = line.span(line.alts(map, Field::RetryAfterS)).ok();
         failure.retry_after_s = retry_after.or(self.report.retry_after_s);
@@ -136,6 +141,17 @@ impl Recorder {
             failure.stopped_by = self.stopped_by(map, line);
         }
         failure
+    }
+
+    /// Whether headers have what only a provider's answer has.
+    fn is_a_providers(&self, line: Line<'_>) -> bool {
+        let named = |header: Header<'_>| {
+            OF_PROVIDERS.iter().any(|own| header.name.eq_ignore_ascii_case(own))
+        };
+        self.report.limits.iter().any(|limit| limit.id.layer == Layer::Upstream)
+            || self.report.account(line.headers).is_some()
+            || self.report.request_id(line.headers).is_some_and(|id| id.starts_with(b"req_"))
+            || line.headers.iter().any(named)
     }
 
     /// The scope of the kill switch that refused, where line or headers name it.

@@ -57,10 +57,11 @@ impl Switches {
         self.tripped > 0
     }
 
-    /// What is known of the stops that stand, and of those that may be seen to again.
+    /// What is known of the stops that may be seen to stand again, and of those that do:
+    /// these come last, for of one scope the last one is remembered.
     pub fn records(&self, names: &Names, now: Stamp) -> impl Iterator<Item = StopRecord> {
         let standing = self.rows.iter().filter_map(move |row| row.record(names, now));
-        standing.chain(self.before.iter().cloned())
+        self.before.iter().cloned().chain(standing)
     }
 
     /// Remember a stop that is not seen to stand now.

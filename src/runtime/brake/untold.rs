@@ -1,0 +1,27 @@
+//! Kill files that say nothing: who made them and why, where the audit record has it.
+
+use super::Brake;
+use crate::action::recorded;
+use crate::action::switch::Entry;
+
+impl Brake {
+    /// Ask the record, if it has grown since it was asked. Answers whether it knew of one:
+    /// whoever trips puts that on record after the file is there.
+    pub(super) fn ask_the_record(&mut self) -> bool {
+        let Ok(dir) = &mut self.dir else { return false };
+        let untold: Vec<Entry> = dir.known().filter(|entry| entry.is_untold()).cloned().collect();
+        if untold.is_empty() {
+            self.asked = None;
+            return false;
+        }
+        if self.asked.replace(self.mark) == Some(self.mark) {
+            return false;
+        }
+        let file = self.setup.audit_file();
+        let told = untold.into_iter().map(|entry| recorded::told(entry, &file));
+        let told: Vec<Entry> = told.filter(|entry| !entry.is_untold()).collect();
+        let any = !told.is_empty();
+        told.into_iter().for_each(|entry| dir.recognize(entry));
+        any
+    }
+}
