@@ -80,6 +80,8 @@ pub struct HeaderReport {
     pub state: CallState,
     /// Which limit refused it, where one did.
     pub limited_by: Option<LimitedBy>,
+    /// Over how many seconds that one counts, where the refusal says.
+    pub window_s: Option<u32>,
     /// Whose limit refused it.
     pub layer: Layer,
     /// How long the server asks to wait; also sent with successes.

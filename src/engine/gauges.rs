@@ -139,7 +139,8 @@ impl Gauges {
         };
         let own = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
         let fitting = own.filter(|(_, gauge)| {
-            by.blames(gauge.last.id.resource) && may_blame(&gauge.last.id, request)
+            let id = &gauge.last.id;
+            by.blames(id.resource) && may_blame(id, request) && may_count(id, request)
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.map(|position| (position, Seen::Newer));
@@ -219,6 +220,7 @@ impl Gauges {
             let known = &gauge.last.id;
             known.resource == resource
                 && may_blame(known, request)
+                && may_count(known, request)
                 && known.provider == id.provider
                 && (known.subject == id.subject || (id.subject.is_none() && !gauge.has_twin))
                 && (known.model == id.model || known.model.is_none())
@@ -226,7 +228,12 @@ impl Gauges {
         if let Some(known) = known {
             return u32::try_from(known).ok().map(|known| (known, Seen::Newer));
         }
-        self.read(&LimitReading::silent(id, request.at, ReadingSource::Log), now)
+        let window_s = request.failure.window_s;
+        let reading = LimitReading {
+            window_from: window_s.map(|_| WindowFrom::Header),
+            ..LimitReading::silent(LimitId { window_s, ..id }, request.at, ReadingSource::Log)
+        };
+        self.read(&reading, now)
     }
 
     /// All gauges, in order of first sight.
@@ -278,4 +285,11 @@ pub fn sure_window(gauge: &Gauge) -> Option<u32> {
 fn may_blame(id: &LimitId, request: &Request) -> bool {
     let layer = request.failure.layer;
     layer == Layer::Unknown || id.layer == Layer::Unknown || id.layer == layer
+}
+
+/// Whether it counts over the window that a refusal names: one provider has limits by the
+/// minute and by the day on the same thing, and shows but one of them.
+fn may_count(id: &LimitId, request: &Request) -> bool {
+    let named = id.window_s.zip(request.failure.window_s);
+    named.is_none_or(|(own, window)| own == window)
 }

@@ -62,6 +62,8 @@ pub(super) fn judge(
         CallState::Exhausted => Some(LimitedBy::SpendCap),
         CallState::Ok | CallState::Overloaded | CallState::Stopped | CallState::Error => None,
     };
+    let names_it = report.limited_by.is_some() && report.limited_by == said.limited_by;
+    report.window_s = said.window_s.filter(|_| names_it);
     report.layer = match spent {
         _ if !refused => Layer::Unknown,
         _ if aside.gateway_refused => Layer::Gateway,
