@@ -71,6 +71,8 @@ pub(super) struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     ByServer,
+    /// By when its window is over.
+    ByWindow,
     /// By how fast the bucket fills up.
     ByRefill,
     Assumed,
@@ -173,6 +175,10 @@ impl Gauge {
         let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
         let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
         let (wait, told) = match (asked, self.wait(request.at)) {
+            // Whoever asks again before an empty window is over is refused again.
+            (Some(asked), Some((whole, Told::ByWindow))) if self.is_gone() && whole > asked => {
+                (whole, Told::ByWindow)
+            }
             (Some(asked), _) => (asked, Told::ByServer),
             (None, Some((wait, told))) => (wait, told),
             (None, None) => (usual, Told::Assumed),
@@ -185,12 +191,9 @@ impl Gauge {
             self.refused = Some(Refusal { at: request.at, until, told });
             self.passed = false;
         }
-        if self.last.limit.is_none() && self.last.remaining.is_none() {
+        if self.last.limit.is_none() && self.level().is_none() {
             self.last.at = self.last.at.max(request.at);
             self.read_at = self.read_at.max(now.mono_of(request.at));
-            if told == Told::ByServer {
-                self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
-            }
         }
     }
 
@@ -207,12 +210,17 @@ impl Gauge {
         let reset = self.last.reset.filter(|reset| reset.at > at)?;
         let whole = reset.at.since(at);
         if reset.kind != ResetKind::FullAt {
-            return Some((whole, Told::ByServer));
+            return Some((whole, Told::ByWindow));
         }
         let (level, limit) = (self.level()?, self.last.limit?.as_f64());
         let missing = (1.0 - level) / (limit - level);
         let share = Some(missing).filter(|share| level < 1.0 && (0.0..=1.0).contains(share))?;
         Some((whole.mul_f64(share), Told::ByRefill))
+    }
+
+    /// Whether its provider says that nothing is left.
+    fn is_gone(&self) -> bool {
+        self.is_rejected() || self.level().is_some_and(|level| level <= 0.0)
     }
 
     /// Whether it is known by refusals alone, and those name no limit.
@@ -331,8 +339,8 @@ impl Gauge {
             reset_at,
             back: match refused_until {
                 Some(Refusal { told: Told::ByRefill, .. }) => Some(Back::Refill),
-                Some(_) => Some(Back::RetryAfter),
-                None => self.last.reset.and_then(Back::of),
+                Some(Refusal { told: Told::ByServer, .. }) => Some(Back::RetryAfter),
+                Some(_) | None => self.last.reset.and_then(Back::of),
             },
             exhausts_in_s: if stale || exhausted {
                 None
