@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::heard::Heard;
 use super::limit_name::{LimitName, LimitParts};
 pub use super::limit_view::{Back, View};
+use super::refill::Refill;
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
     Amount, LimitId, LimitReading, LimitStatus, Mono, Names, ReadingSource, Request, Reset,
@@ -212,10 +213,17 @@ impl Gauge {
         if reset.kind != ResetKind::FullAt {
             return Some((whole, Told::ByWindow));
         }
-        let (level, limit) = (self.level()?, self.last.limit?.as_f64());
-        let missing = (1.0 - level) / (limit - level);
-        let share = Some(missing).filter(|share| level < 1.0 && (0.0..=1.0).contains(share))?;
-        Some((whole.mul_f64(share), Told::ByRefill))
+        let back = self.first_back().filter(|back| *back > at)?;
+        Some((back.since(at), Told::ByRefill))
+    }
+
+    fn refill(&self) -> Option<Refill> {
+        Refill::of(&self.last, self.level()?)
+    }
+
+    /// When the first of an empty bucket is there again.
+    fn first_back(&self) -> Option<Wall> {
+        self.refill()?.first_in().map(|first| self.last.at.plus(first))
     }
 
     /// Whether its provider says that nothing is left.
@@ -323,12 +331,15 @@ impl Gauge {
             Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
             None => self.last.used_ratio.map(|used| 1.0 - used).filter(|_| !was_reset),
         };
-        let read = self.level().filter(|_| refused.is_none());
+        let read = self.level().filter(|read| refused.is_none() || *read <= 0.0);
         // A bucket whose time has passed is full now; a window's is over.
         let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
         let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
         let refused_until = refused.filter(|refusal| refusal.told != Told::Assumed);
-        let reset_at = refused_until.map(|refusal| refusal.until).or(told.map(|reset| reset.at));
+        // Of a bucket that is empty without a refusal the first is back long before it is full.
+        let first_back = self.first_back().filter(|_| is_empty && !stale && refused.is_none());
+        let reset_at = refused_until.map(|refusal| refusal.until).or(first_back);
+        let reset_at = reset_at.or(told.map(|reset| reset.at));
         let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
         View {
             remaining,
@@ -340,6 +351,7 @@ impl Gauge {
             back: match refused_until {
                 Some(Refusal { told: Told::ByRefill, .. }) => Some(Back::Refill),
                 Some(Refusal { told: Told::ByServer, .. }) => Some(Back::RetryAfter),
+                None if first_back.is_some() => Some(Back::Refill),
                 Some(_) | None => self.last.reset.and_then(Back::of),
             },
             exhausts_in_s: if stale || exhausted {
@@ -386,18 +398,11 @@ impl Gauge {
 
     /// The level now: a token bucket fills up while nobody draws from it.
     fn project(&self, age: Duration) -> Option<f64> {
-        let level = self.level()?;
-        let reset = self.last.reset.filter(|reset| reset.kind == ResetKind::FullAt);
-        let (Some(limit), Some(reset)) = (self.last.limit.map(Amount::as_f64), reset) else {
-            // How much came back to what was empty only its size would tell.
-            return Some(level).filter(|left| *left > 0.0 || !self.came_back(age));
-        };
-        let fills_in = reset.at.seconds_after(self.last.at);
-        if level >= limit || fills_in <= 0.0 {
-            return Some(level);
+        if let Some(refill) = self.refill() {
+            return Some(refill.after(age));
         }
-        let share = (age.as_secs_f64() / fills_in).min(1.0);
-        Some(level + (limit - level) * share)
+        // How much came back to what was empty only its size would tell.
+        self.level().filter(|left| *left > 0.0 || !self.came_back(age))
     }
 
     /// Whether the reset of what says no size lies behind us.
