@@ -161,6 +161,8 @@ fn role(name: &[u8]) -> Role {
 
 fn key(part: Part<'_>, upstream: bool, labels: &mut Labels) -> Option<Key> {
     let (label, described) = match part.label {
+        // Kong says behind it which of its limits that is.
+        _ if name.starts_with(b"x-ai-ratelimit-retry-after-") => Role::Wait(Spelling::Aside),
         Label::None => (part.family.pool.and_then(|pool| labels.label(pool.as_bytes())), false),
         Label::Pool(pool) => (labels.label(pool.as_bytes()), false),
         Label::Text(text) => (labels.label(text), false),

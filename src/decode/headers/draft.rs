@@ -1,7 +1,7 @@
 //! A bucket while its headers are being collected, before anything is concluded.
 
 use super::families::{Family, Kin};
-use super::reset::{self, Written};
+use super::reset::{self, Written, unpadded};
 use super::vocabulary::Verb;
 use crate::domain::amount::SCALE;
 use crate::domain::{Amount, LimitStatus, Resource, Scope, Sym, WindowFrom};
@@ -323,7 +323,7 @@ impl<T: Copy + PartialEq> Sent<T> {
 
 /// A count: any finite decimal that 64 bits could hold.
 pub(super) fn count(text: &[u8]) -> Option<Amount> {
-    number::decimal(text).ok().filter(|count| count.abs() <= LARGEST).map(Amount)
+    number::decimal(unpadded(text)).ok().filter(|count| count.abs() <= LARGEST).map(Amount)
 }
 
 /// Words with which programs print that there is no value.

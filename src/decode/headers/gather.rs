@@ -4,7 +4,7 @@
 
 use super::bag::HeaderBag;
 use super::cards::Role;
-use super::draft::{Draft, Key, Taken, is_absent};
+use super::draft::{Copies, Draft, Key, Sent, Taken, is_absent};
 use super::families::{FIELD, Family, IN_LIMIT, Kin, TYPED};
 use super::ietf;
 use super::labels::Labels;
@@ -219,6 +219,13 @@ impl Gathered {
             let mut results = [Taken::Fine; 3];
             if let Some(quota) = member.quota {
                 results[0] = draft.limit.add(quota);
+            }
+            // Of several parts of one policy the one with the least left binds.
+            if let (true, Some(known)) = (member.is_part, draft.remaining()) {
+                if member.remaining.is_none_or(|left| left >= known) {
+                    continue;
+                }
+                (draft.remaining, draft.reset) = (Copies::default(), Sent::Absent);
             }
             if let Some(remaining) = member.remaining {
                 results[1] = draft.remaining.add(remaining);
