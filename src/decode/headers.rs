@@ -11,6 +11,7 @@
 mod bag;
 mod body;
 mod cards;
+mod claim;
 mod draft;
 mod explain;
 mod families;
@@ -168,6 +169,7 @@ impl HeaderReader {
         let date = if plan.dated { gather::server_date(bag, &mut gathered.faults) } else { None };
         let now = date.unwrap_or(context.at);
         gathered.read(bag, plan, now, labels);
+        claim::read(bag, gathered, labels);
         let said = match context.body {
             Some(body) => body::read(body, context.status, now, gathered, labels),
             None => Said::default(),

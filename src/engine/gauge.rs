@@ -9,7 +9,7 @@ pub use super::limit_view::{Back, View};
 use super::refill::Refill;
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
-    Amount, LimitId, LimitReading, LimitStatus, Mono, Names, ReadingSource, Request, Reset,
+    Amount, Blame, LimitId, LimitReading, LimitStatus, Mono, Names, ReadingSource, Request, Reset,
     ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision,
 };
 use crate::stats::{Drain, Sliding};
@@ -140,7 +140,7 @@ impl Gauge {
     }
 
     /// One more response that tells of it.
-    fn count_response(&mut self, at: Mono) {
+    pub(super) fn count_response(&mut self, at: Mono) {
         if let Some(count) = self.responses.at(at) {
             *count += 1;
         }
@@ -166,15 +166,17 @@ impl Gauge {
         last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
     }
 
-    /// A call was refused, by a response that is counted already, for it told of the limit
-    /// in its headers or is the first to tell of it, or by the refusal alone.
-    pub(super) fn refuse(&mut self, request: &Request, is_counted: bool, now: Stamp) {
-        if !is_counted {
-            self.count_response(now.mono_of(request.at));
-        }
-        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
+    /// A call was refused by it, as its response says or all that is known does.
+    pub(super) fn refuse(&mut self, request: &Request, blame: Blame, now: Stamp) {
+        // Where there is nothing to wait for, or for longer, it is no wait for this one.
+        let is_one = !self.is_nil() && blame != Blame::Outlasting;
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0 && is_one);
         let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
+        let usual = match blame {
+            Blame::Outlasting => self.window(),
+            _ if self.is_money() || self.is_nil() => SPENT_REFUSAL,
+            _ => USUAL_REFUSAL,
+        };
         let (wait, told) = match (asked, self.wait(request.at)) {
             // Whoever asks again before an empty window is over is refused again.
             (Some(asked), Some((whole, Told::ByWindow))) if self.is_gone() && whole > asked => {
@@ -248,10 +250,9 @@ impl Gauge {
         self.is_rejected() || self.refused.is_some_and(lately)
     }
 
-    /// Whether it is known by refusals alone.
+    /// Whether what is left of it is known by refusals alone.
     pub(super) fn is_hidden(&self) -> bool {
-        let last = &self.last;
-        self.level().is_none() && last.limit.is_none() && last.used.is_none() && !self.is_money()
+        self.level().is_none() && self.last.used.is_none() && !self.is_money()
     }
 
     pub(super) fn is_money(&self) -> bool {
@@ -289,7 +290,7 @@ impl Gauge {
         let least = if self.is_hidden() { USUAL_REFUSAL } else { Duration::ZERO };
         self.refused = self.refusal(now);
         if self.refused.is_some_and(|refusal| began > refusal.at.plus(least))
-            && self.level().is_none_or(|level| level > 0.0)
+            && (self.is_nil() || self.level().is_none_or(|level| level > 0.0))
         {
             (self.refused, self.passed) = (None, true);
         }
@@ -309,13 +310,22 @@ impl Gauge {
         self.last.status == Some(LimitStatus::Rejected)
     }
 
+    fn window(&self) -> Duration {
+        self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()))
+    }
+
+    /// Whether there is none of it, so that waiting brings none.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.last.limit.is_some_and(|limit| limit.0 == 0)
+    }
+
     /// What the gauge shows at `now`.
     #[must_use]
     pub fn view(&self, now: Stamp) -> View {
         let age = now.mono.since(self.read_at);
-        let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
         let is_polled = self.last.source == ReadingSource::Api;
-        let window = if is_polled { window.max(POLLED) } else { window };
+        let window = if is_polled { self.window().max(POLLED) } else { self.window() };
         let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
         let stale = refused.is_none() && (age > window || self.turned_over(now));
         // Others may have drawn from it since: that is not known, and no full one.

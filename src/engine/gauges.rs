@@ -6,8 +6,8 @@ mod index;
 use super::alerts::Series;
 pub use super::gauge::{Back, Exhaustion, Gauge, Seen, View};
 use crate::domain::{
-    Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Resource,
-    Scope, Stamp, Sym, Wall, WindowFrom,
+    Blame, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request,
+    Resource, Scope, Stamp, Sym, Wall, WindowFrom,
 };
 use index::Index;
 
@@ -115,11 +115,13 @@ impl Gauges {
     }
 
     /// Note that a call was refused, or passed: evidence that beats
-    /// arithmetic. `named` are the gauges of this very response.
+    /// arithmetic. `named` are the gauges of this very response, `blamed` those of them
+    /// that it says refused it.
     pub fn judge_call(
         &mut self,
         request: &Request,
         named: &[u32],
+        blamed: &[(u32, Blame)],
         now: Stamp,
     ) -> Option<(u32, Seen)> {
         match request.outcome() {
@@ -130,6 +132,32 @@ impl Gauges {
             }
             _ => return None,
         }
+        for (position, blame) in blamed {
+            self.refuse(*position, *blame, request, now);
+        }
+        let hit = if blamed.is_empty() { self.guess(request, named, now) } else { None };
+        if let Some((position, seen)) = hit {
+            // A response that tells of it in its headers, or is the first, is counted already.
+            let gauge = self.gauges.get_mut(position as usize);
+            if let Some(gauge) = gauge.filter(|_| seen != Seen::New && !named.contains(&position)) {
+                gauge.count_response(now.mono_of(request.at));
+            }
+            self.refuse(position, Blame::Unsaid, request, now);
+        }
+        // Money that is rejected beside what refused the call would have paid for more.
+        for position in named {
+            let refused = hit.is_some_and(|(hit, _)| hit == *position)
+                || blamed.iter().any(|(blamed, _)| blamed == position);
+            if let Some(gauge) = self.gauges.get_mut(*position as usize).filter(|_| !refused) {
+                gauge.last.status =
+                    gauge.last.status.filter(|_| !(gauge.is_money() && gauge.is_rejected()));
+            }
+        }
+        hit
+    }
+
+    /// Which limit refused a call whose response names none.
+    fn guess(&mut self, request: &Request, named: &[u32], now: Stamp) -> Option<(u32, Seen)> {
         let by = request.failure.limited_by.unwrap_or(LimitedBy::Unknown);
         let account = self.account_of(named);
         // Of those that fit, the one with the least left.
@@ -144,14 +172,14 @@ impl Gauges {
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.map(|position| (position, Seen::Newer));
-        let hit = hit.or_else(|| self.hidden(request, by, account, now));
-        let (position, seen) = hit?;
+        hit.or_else(|| self.hidden(request, by, account, now))
+    }
+
+    fn refuse(&mut self, position: u32, blame: Blame, request: &Request, now: Stamp) {
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
-            let is_counted = seen == Seen::New || named.contains(&position);
-            gauge.refuse(request, is_counted, now);
+            gauge.refuse(request, blame, now);
         }
         self.note_spent(position);
-        hit
     }
 
     /// Remember what refuses calls until one passes.
