@@ -117,7 +117,7 @@ const DIALECTS: &[Dialect] = &[
             ("RateLimit", r#""a\"b";r=9;t=5"#),
             ("RateLimit-Policy", r#""a\"b";q=10;w=60, "c";q=5;w=1"#),
         ],
-        &[r#"unknown unknown requests/1 ?/5 c"#, r#"unknown unknown requests/60 9/10 +5 a\"b"#],
+        &["unknown unknown requests/1 ?/5 c", r#"unknown unknown requests/60 9/10 +5 a\"b"#],
     ),
     (
         "a number may begin with zeros, and is decimal all the same",
