@@ -21,8 +21,8 @@ pub use batch::{Batch, Item, LineAt, Observation, Origin, Progress, SourceId, Te
 pub use bill::BillReading;
 pub use checkpoint::{Checkpoint, Checkpoints, Generation};
 pub use limit::{
-    Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource, Scope,
-    WindowFrom,
+    Blame, Layer, LimitId, LimitReading, LimitStatus, ReadingSource, Reset, ResetKind, Resource,
+    Scope, WindowFrom,
 };
 pub use names::{Claim, NameKind, Names, Sym};
 pub use request::{

@@ -34,6 +34,7 @@ mod missing;
 mod part;
 pub mod queues;
 mod readings;
+mod refill;
 mod restored;
 pub mod retries;
 mod rolling;
@@ -55,8 +56,8 @@ mod wording;
 use std::time::Duration;
 
 use crate::domain::{
-    Batch, Bucket, Caller, Mono, Names, Observation, Origin, Request, SourceCounters, SourceId,
-    Stamp, Wall,
+    Batch, Blame, Bucket, Caller, Mono, Names, Observation, Origin, Request, SourceCounters,
+    SourceId, Stamp, Wall,
 };
 pub use alerts::{Alert, Grounds, Rulebook, Series};
 use bills::Bills;
@@ -139,6 +140,8 @@ struct OpenCall {
     request: Option<Request>,
     caller: Caller,
     gauges: Vec<u32>,
+    /// Which of them the response says refused it.
+    blamed: Vec<(u32, Blame)>,
 }
 
 impl Engine {

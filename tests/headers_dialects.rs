@@ -99,6 +99,37 @@ const DIALECTS: &[Dialect] = &[
         &["unknown unknown concurrency 0/8 many", "unknown unknown requests 3/100 perm"],
     ),
     (
+        "of the parts of one policy the one with the least left binds",
+        "",
+        &[
+            (
+                "RateLimit",
+                "\"peruser\";r=9;t=5;pk=:dTE=:, \"peruser\";r=0;t=50;pk=:dTI=:, \"peruser\";r=3;t=7;pk=:dTM=:",
+            ),
+            ("RateLimit-Policy", "\"peruser\";q=10;w=60"),
+        ],
+        &["unknown unknown requests/60 0/10 +50 peruser"],
+    ),
+    (
+        "a name may hold a quote",
+        "",
+        &[
+            ("RateLimit", r#""a\"b";r=9;t=5"#),
+            ("RateLimit-Policy", r#""a\"b";q=10;w=60, "c";q=5;w=1"#),
+        ],
+        &["unknown unknown requests/1 ?/5 c", r#"unknown unknown requests/60 9/10 +5 a\"b"#],
+    ),
+    (
+        "a number may begin with zeros, and is decimal all the same",
+        "",
+        &[
+            ("x-ratelimit-limit", "0755"),
+            ("x-ratelimit-remaining", "00"),
+            ("x-ratelimit-reset", "07"),
+        ],
+        &["unknown unknown requests 0/755 +7"],
+    ),
+    (
         "a name without quotes is a name",
         "",
         &[("RateLimit-Policy", "default;q=100;w=60"), ("RateLimit", "default;r=0;t=30")],
@@ -490,4 +521,20 @@ fn what_happens_at_the_reset_is_told_where_it_is_known() {
     assert_eq!(kind("", &window), Some(ResetKind::WindowEndsAt));
     let generic = [("X-RateLimit-Limit", "5"), ("X-RateLimit-Reset", "30")];
     assert_eq!(kind("", &generic), Some(ResetKind::Unknown));
+}
+
+#[test]
+fn a_wait_is_read_under_each_name_and_however_it_is_padded() {
+    for (name, value, wait) in [
+        ("retry-after", "05", 5.0),
+        ("retry-after-ms", "0900", 0.9),
+        ("x-retry-in", "01m05s", 65.0),
+        ("X-AI-RateLimit-Retry-After", "51", 51.0),
+        ("X-AI-RateLimit-Retry-After-minute-openai", "33", 33.0),
+        ("X-AI-RateLimit-Retry-After-90-policy-1", "51", 51.0),
+    ] {
+        let response = read("", 429, &[(name, value)], "");
+        assert_eq!(response.report.retry_after_s, Some(wait), "{name}");
+        assert_eq!((response.faults, response.limits().len()), (0, 0), "{name}");
+    }
 }

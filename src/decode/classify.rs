@@ -49,6 +49,7 @@ pub fn classify(evidence: &Evidence<'_>) -> Failure {
     Failure {
         kind: Some(kind),
         limited_by: limited_by_of(kind).or(limited_by).or_else(|| unknown_limit(kind)),
+        window_s: None,
         layer: layer(texts),
         retryable: retryable(kind),
         retry_after_s: None,

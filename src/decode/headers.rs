@@ -11,6 +11,7 @@
 mod bag;
 mod body;
 mod cards;
+mod claim;
 mod draft;
 mod explain;
 mod families;
@@ -80,6 +81,8 @@ pub struct HeaderReport {
     pub state: CallState,
     /// Which limit refused it, where one did.
     pub limited_by: Option<LimitedBy>,
+    /// Over how many seconds that one counts, where the refusal says.
+    pub window_s: Option<u32>,
     /// Whose limit refused it.
     pub layer: Layer,
     /// How long the server asks to wait; also sent with successes.
@@ -166,6 +169,7 @@ impl HeaderReader {
         let date = if plan.dated { gather::server_date(bag, &mut gathered.faults) } else { None };
         let now = date.unwrap_or(context.at);
         gathered.read(bag, plan, now, labels);
+        claim::read(bag, gathered, labels);
         let said = match context.body {
             Some(body) => body::read(body, context.status, now, gathered, labels),
             None => Said::default(),

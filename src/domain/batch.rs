@@ -33,6 +33,7 @@ pub struct LineAt {
 
 /// Something a line said.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a box would be an allocation for each line")]
 pub enum Observation {
     /// A call was made. Limit readings of the same response follow it.
     Request {

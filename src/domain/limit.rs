@@ -121,6 +121,18 @@ pub enum LimitStatus {
     Rejected,
 }
 
+/// Whether a response says that a limit refused its call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// It does not say.
+    #[default]
+    Unsaid,
+    /// It names it.
+    Named,
+    /// It names it, and asks for a wait that can only be about a shorter one.
+    Outlasting,
+}
+
 /// Where a reading came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadingSource {
@@ -155,6 +167,8 @@ pub struct LimitReading {
     pub reset: Option<Reset>,
     /// The provider's own verdict.
     pub status: Option<LimitStatus>,
+    /// Whether it refused this call.
+    pub blame: Blame,
     /// How the window was learnt.
     pub window_from: Option<WindowFrom>,
     /// Where the reading came from.
@@ -206,6 +220,7 @@ impl LimitReading {
             used_ratio: None,
             reset: None,
             status: None,
+            blame: Blame::Unsaid,
             window_from: None,
             source,
         }

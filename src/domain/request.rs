@@ -280,6 +280,8 @@ pub struct Failure {
     pub kind: Option<ErrorKind>,
     /// Which limit refused it.
     pub limited_by: Option<LimitedBy>,
+    /// Over how many seconds that limit counts, where the refusal says.
+    pub window_s: Option<u32>,
     /// Whose limit refused it.
     pub layer: Layer,
     /// Whether a retry can help, where something says so.

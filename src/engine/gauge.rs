@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::heard::Heard;
 use super::limit_name::{LimitName, LimitParts};
 pub use super::limit_view::{Back, View};
+use super::refill::Refill;
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
-    Amount, LimitId, LimitReading, LimitStatus, Mono, Names, ReadingSource, Request, Reset,
+    Amount, Blame, LimitId, LimitReading, LimitStatus, Mono, Names, ReadingSource, Request, Reset,
     ResetKind, Resource, Scope, Stamp, Sym, Wall, WindowDecision,
 };
 use crate::stats::{Drain, Sliding};
@@ -71,6 +72,8 @@ pub(super) struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     ByServer,
+    /// By when its window is over.
+    ByWindow,
     /// By how fast the bucket fills up.
     ByRefill,
     Assumed,
@@ -137,7 +140,7 @@ impl Gauge {
     }
 
     /// One more response that tells of it.
-    fn count_response(&mut self, at: Mono) {
+    pub(super) fn count_response(&mut self, at: Mono) {
         if let Some(count) = self.responses.at(at) {
             *count += 1;
         }
@@ -163,16 +166,22 @@ impl Gauge {
         last.used_ratio.map(|used| (1.0 - used) * limit.unwrap_or(1.0))
     }
 
-    /// A call was refused, by a response that is counted already, for it told of the limit
-    /// in its headers or is the first to tell of it, or by the refusal alone.
-    pub(super) fn refuse(&mut self, request: &Request, is_counted: bool, now: Stamp) {
-        if !is_counted {
-            self.count_response(now.mono_of(request.at));
-        }
-        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0);
+    /// A call was refused by it, as its response says or all that is known does.
+    pub(super) fn refuse(&mut self, request: &Request, blame: Blame, now: Stamp) {
+        // Where there is nothing to wait for, or for longer, it is no wait for this one.
+        let is_one = !self.is_nil() && blame != Blame::Outlasting;
+        let asked = request.failure.retry_after_s.filter(|s| *s > 0.0 && is_one);
         let asked = asked.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        let usual = if self.is_money() { SPENT_REFUSAL } else { USUAL_REFUSAL };
+        let usual = match blame {
+            Blame::Outlasting => self.window(),
+            _ if self.is_money() || self.is_nil() => SPENT_REFUSAL,
+            _ => USUAL_REFUSAL,
+        };
         let (wait, told) = match (asked, self.wait(request.at)) {
+            // Whoever asks again before an empty window is over is refused again.
+            (Some(asked), Some((whole, Told::ByWindow))) if self.is_gone() && whole > asked => {
+                (whole, Told::ByWindow)
+            }
             (Some(asked), _) => (asked, Told::ByServer),
             (None, Some((wait, told))) => (wait, told),
             (None, None) => (usual, Told::Assumed),
@@ -185,12 +194,9 @@ impl Gauge {
             self.refused = Some(Refusal { at: request.at, until, told });
             self.passed = false;
         }
-        if self.last.limit.is_none() && self.last.remaining.is_none() {
+        if self.last.limit.is_none() && self.level().is_none() {
             self.last.at = self.last.at.max(request.at);
             self.read_at = self.read_at.max(now.mono_of(request.at));
-            if told == Told::ByServer {
-                self.last.reset = Some(Reset { at: until, kind: ResetKind::Unknown });
-            }
         }
     }
 
@@ -207,12 +213,24 @@ impl Gauge {
         let reset = self.last.reset.filter(|reset| reset.at > at)?;
         let whole = reset.at.since(at);
         if reset.kind != ResetKind::FullAt {
-            return Some((whole, Told::ByServer));
+            return Some((whole, Told::ByWindow));
         }
-        let (level, limit) = (self.level()?, self.last.limit?.as_f64());
-        let missing = (1.0 - level) / (limit - level);
-        let share = Some(missing).filter(|share| level < 1.0 && (0.0..=1.0).contains(share))?;
-        Some((whole.mul_f64(share), Told::ByRefill))
+        let back = self.first_back().filter(|back| *back > at)?;
+        Some((back.since(at), Told::ByRefill))
+    }
+
+    fn refill(&self) -> Option<Refill> {
+        Refill::of(&self.last, self.level()?)
+    }
+
+    /// When the first of an empty bucket is there again.
+    fn first_back(&self) -> Option<Wall> {
+        self.refill()?.first_in().map(|first| self.last.at.plus(first))
+    }
+
+    /// Whether its provider says that nothing is left.
+    fn is_gone(&self) -> bool {
+        self.is_rejected() || self.level().is_some_and(|level| level <= 0.0)
     }
 
     /// Whether it is known by refusals alone, and those name no limit.
@@ -232,10 +250,9 @@ impl Gauge {
         self.is_rejected() || self.refused.is_some_and(lately)
     }
 
-    /// Whether it is known by refusals alone.
+    /// Whether what is left of it is known by refusals alone.
     pub(super) fn is_hidden(&self) -> bool {
-        let last = &self.last;
-        self.level().is_none() && last.limit.is_none() && last.used.is_none() && !self.is_money()
+        self.level().is_none() && self.last.used.is_none() && !self.is_money()
     }
 
     pub(super) fn is_money(&self) -> bool {
@@ -273,7 +290,7 @@ impl Gauge {
         let least = if self.is_hidden() { USUAL_REFUSAL } else { Duration::ZERO };
         self.refused = self.refusal(now);
         if self.refused.is_some_and(|refusal| began > refusal.at.plus(least))
-            && self.level().is_none_or(|level| level > 0.0)
+            && (self.is_nil() || self.level().is_none_or(|level| level > 0.0))
         {
             (self.refused, self.passed) = (None, true);
         }
@@ -293,13 +310,22 @@ impl Gauge {
         self.last.status == Some(LimitStatus::Rejected)
     }
 
+    fn window(&self) -> Duration {
+        self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()))
+    }
+
+    /// Whether there is none of it, so that waiting brings none.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.last.limit.is_some_and(|limit| limit.0 == 0)
+    }
+
     /// What the gauge shows at `now`.
     #[must_use]
     pub fn view(&self, now: Stamp) -> View {
         let age = now.mono.since(self.read_at);
-        let window = self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()));
         let is_polled = self.last.source == ReadingSource::Api;
-        let window = if is_polled { window.max(POLLED) } else { window };
+        let window = if is_polled { self.window().max(POLLED) } else { self.window() };
         let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
         let stale = refused.is_none() && (age > window || self.turned_over(now));
         // Others may have drawn from it since: that is not known, and no full one.
@@ -315,12 +341,15 @@ impl Gauge {
             Some(limit) => (limit > 0.0).then(|| remaining.map(|left| left / limit)).flatten(),
             None => self.last.used_ratio.map(|used| 1.0 - used).filter(|_| !was_reset),
         };
-        let read = self.level().filter(|_| refused.is_none());
+        let read = self.level().filter(|read| refused.is_none() || *read <= 0.0);
         // A bucket whose time has passed is full now; a window's is over.
         let full = |reset: &Reset| reset.kind == ResetKind::FullAt && !stale;
         let told = self.last.reset.filter(|reset| reset.at > now.wall || full(reset));
         let refused_until = refused.filter(|refusal| refusal.told != Told::Assumed);
-        let reset_at = refused_until.map(|refusal| refusal.until).or(told.map(|reset| reset.at));
+        // Of a bucket that is empty without a refusal the first is back long before it is full.
+        let first_back = self.first_back().filter(|_| is_empty && !stale && refused.is_none());
+        let reset_at = refused_until.map(|refusal| refusal.until).or(first_back);
+        let reset_at = reset_at.or(told.map(|reset| reset.at));
         let reset_in_s = reset_at.map(|at| at.seconds_after(now.wall).max(0.0));
         View {
             remaining,
@@ -331,8 +360,9 @@ impl Gauge {
             reset_at,
             back: match refused_until {
                 Some(Refusal { told: Told::ByRefill, .. }) => Some(Back::Refill),
-                Some(_) => Some(Back::RetryAfter),
-                None => self.last.reset.and_then(Back::of),
+                Some(Refusal { told: Told::ByServer, .. }) => Some(Back::RetryAfter),
+                None if first_back.is_some() => Some(Back::Refill),
+                Some(_) | None => self.last.reset.and_then(Back::of),
             },
             exhausts_in_s: if stale || exhausted {
                 None
@@ -378,18 +408,11 @@ impl Gauge {
 
     /// The level now: a token bucket fills up while nobody draws from it.
     fn project(&self, age: Duration) -> Option<f64> {
-        let level = self.level()?;
-        let reset = self.last.reset.filter(|reset| reset.kind == ResetKind::FullAt);
-        let (Some(limit), Some(reset)) = (self.last.limit.map(Amount::as_f64), reset) else {
-            // How much came back to what was empty only its size would tell.
-            return Some(level).filter(|left| *left > 0.0 || !self.came_back(age));
-        };
-        let fills_in = reset.at.seconds_after(self.last.at);
-        if level >= limit || fills_in <= 0.0 {
-            return Some(level);
+        if let Some(refill) = self.refill() {
+            return Some(refill.after(age));
         }
-        let share = (age.as_secs_f64() / fills_in).min(1.0);
-        Some(level + (limit - level) * share)
+        // How much came back to what was empty only its size would tell.
+        self.level().filter(|left| *left > 0.0 || !self.came_back(age))
     }
 
     /// Whether the reset of what says no size lies behind us.

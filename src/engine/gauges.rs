@@ -6,8 +6,8 @@ mod index;
 use super::alerts::Series;
 pub use super::gauge::{Back, Exhaustion, Gauge, Seen, View};
 use crate::domain::{
-    Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request, Resource,
-    Scope, Stamp, Sym, Wall, WindowFrom,
+    Blame, Layer, LimitId, LimitReading, LimitedBy, Mono, Outcome, ReadingSource, Request,
+    Resource, Scope, Stamp, Sym, Wall, WindowFrom,
 };
 use index::Index;
 
@@ -115,11 +115,13 @@ impl Gauges {
     }
 
     /// Note that a call was refused, or passed: evidence that beats
-    /// arithmetic. `named` are the gauges of this very response.
+    /// arithmetic. `named` are the gauges of this very response, `blamed` those of them
+    /// that it says refused it.
     pub fn judge_call(
         &mut self,
         request: &Request,
         named: &[u32],
+        blamed: &[(u32, Blame)],
         now: Stamp,
     ) -> Option<(u32, Seen)> {
         match request.outcome() {
@@ -130,6 +132,32 @@ impl Gauges {
             }
             _ => return None,
         }
+        for (position, blame) in blamed {
+            self.refuse(*position, *blame, request, now);
+        }
+        let hit = if blamed.is_empty() { self.guess(request, named, now) } else { None };
+        if let Some((position, seen)) = hit {
+            // A response that tells of it in its headers, or is the first, is counted already.
+            let gauge = self.gauges.get_mut(position as usize);
+            if let Some(gauge) = gauge.filter(|_| seen != Seen::New && !named.contains(&position)) {
+                gauge.count_response(now.mono_of(request.at));
+            }
+            self.refuse(position, Blame::Unsaid, request, now);
+        }
+        // Money that is rejected beside what refused the call would have paid for more.
+        for position in named {
+            let refused = hit.is_some_and(|(hit, _)| hit == *position)
+                || blamed.iter().any(|(blamed, _)| blamed == position);
+            if let Some(gauge) = self.gauges.get_mut(*position as usize).filter(|_| !refused) {
+                gauge.last.status =
+                    gauge.last.status.filter(|_| !(gauge.is_money() && gauge.is_rejected()));
+            }
+        }
+        hit
+    }
+
+    /// Which limit refused a call whose response names none.
+    fn guess(&mut self, request: &Request, named: &[u32], now: Stamp) -> Option<(u32, Seen)> {
         let by = request.failure.limited_by.unwrap_or(LimitedBy::Unknown);
         let account = self.account_of(named);
         // Of those that fit, the one with the least left.
@@ -139,18 +167,19 @@ impl Gauges {
         };
         let own = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
         let fitting = own.filter(|(_, gauge)| {
-            by.blames(gauge.last.id.resource) && may_blame(&gauge.last.id, request)
+            let id = &gauge.last.id;
+            by.blames(id.resource) && may_blame(id, request) && may_count(id, request)
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.map(|position| (position, Seen::Newer));
-        let hit = hit.or_else(|| self.hidden(request, by, account, now));
-        let (position, seen) = hit?;
+        hit.or_else(|| self.hidden(request, by, account, now))
+    }
+
+    fn refuse(&mut self, position: u32, blame: Blame, request: &Request, now: Stamp) {
         if let Some(gauge) = self.gauges.get_mut(position as usize) {
-            let is_counted = seen == Seen::New || named.contains(&position);
-            gauge.refuse(request, is_counted, now);
+            gauge.refuse(request, blame, now);
         }
         self.note_spent(position);
-        hit
     }
 
     /// Remember what refuses calls until one passes.
@@ -219,6 +248,7 @@ impl Gauges {
             let known = &gauge.last.id;
             known.resource == resource
                 && may_blame(known, request)
+                && may_count(known, request)
                 && known.provider == id.provider
                 && (known.subject == id.subject || (id.subject.is_none() && !gauge.has_twin))
                 && (known.model == id.model || known.model.is_none())
@@ -226,7 +256,12 @@ impl Gauges {
         if let Some(known) = known {
             return u32::try_from(known).ok().map(|known| (known, Seen::Newer));
         }
-        self.read(&LimitReading::silent(id, request.at, ReadingSource::Log), now)
+        let window_s = request.failure.window_s;
+        let reading = LimitReading {
+            window_from: window_s.map(|_| WindowFrom::Header),
+            ..LimitReading::silent(LimitId { window_s, ..id }, request.at, ReadingSource::Log)
+        };
+        self.read(&reading, now)
     }
 
     /// All gauges, in order of first sight.
@@ -278,4 +313,11 @@ pub fn sure_window(gauge: &Gauge) -> Option<u32> {
 fn may_blame(id: &LimitId, request: &Request) -> bool {
     let layer = request.failure.layer;
     layer == Layer::Unknown || id.layer == Layer::Unknown || id.layer == layer
+}
+
+/// Whether it counts over the window that a refusal names: one provider has limits by the
+/// minute and by the day on the same thing, and shows but one of them.
+fn may_count(id: &LimitId, request: &Request) -> bool {
+    let named = id.window_s.zip(request.failure.window_s);
+    named.is_none_or(|(own, window)| own == window)
 }

@@ -1,8 +1,10 @@
 //! What a response says of limits and queues, and what its outcome proves of limits.
 
-use super::Engine;
 use super::gauges::Seen;
-use crate::domain::{Caller, Layer, LimitId, LimitReading, Mono, Request, Scope, SourceId, Stamp};
+use super::{Engine, OpenCall};
+use crate::domain::{
+    Blame, Caller, Layer, LimitId, LimitReading, Mono, Request, Scope, SourceId, Stamp,
+};
 
 impl Engine {
     pub(super) fn read_limit(&mut self, reading: &LimitReading, now: Stamp) {
@@ -15,6 +17,9 @@ impl Engine {
         }
         self.rename_limit();
         self.call.gauges.push(position);
+        if reading.blame != Blame::Unsaid {
+            self.call.blamed.push((position, reading.blame));
+        }
         self.hear_limit(position, reading.at, now);
     }
 
@@ -22,7 +27,8 @@ impl Engine {
     pub(super) fn close_call(&mut self, now: Stamp) {
         if let Some(request) = &self.call.request {
             let at = request.at;
-            let hit = self.gauges.judge_call(request, &self.call.gauges, now);
+            let OpenCall { gauges, blamed, .. } = &self.call;
+            let hit = self.gauges.judge_call(request, gauges, blamed, now);
             if let Some((position, seen)) = hit {
                 if seen == Seen::New {
                     self.watch_limit(position);
@@ -32,6 +38,7 @@ impl Engine {
         }
         (self.call.request, self.call.caller) = (None, Caller::default());
         self.call.gauges.clear();
+        self.call.blamed.clear();
     }
 
     /// What a call says of the queue it waited in.

@@ -208,6 +208,8 @@ fn kept(told: Told, fingerprint: u64, at: Wall, who: Who) -> KeptCall {
     request.failure = Failure {
         kind: told.error,
         limited_by: told.limited_by,
+        // The limit was found when it was counted.
+        window_s: None,
         layer: told.layer,
         retryable: told.retryable,
         retry_after_s: Exact::value(told.retry_after_s),

@@ -250,6 +250,7 @@ fn stopped(switch: &Switch) -> String {
 fn latest_back<'a>(exhausted: &[&'a Limit]) -> Option<&'a Limit> {
     let back = |limit: &Limit| match limit.resource {
         "credits" | "spend" => f64::INFINITY,
+        _ if limit.is_nil() => f64::INFINITY,
         _ => limit.reset_in_s.unwrap_or(f64::MAX),
     };
     exhausted.iter().copied().max_by(|a, b| back(a).total_cmp(&back(b)))
@@ -322,7 +323,7 @@ fn exhausted_limit(limit: &Limit, count: usize) -> String {
     let is_money = matches!(limit.resource, "credits" | "spend");
     let back = match limit.reset_in_s {
         None if limit.is_rejected() => "waiting will not help".to_owned(),
-        _ if is_money => "waiting will not help".to_owned(),
+        _ if is_money || limit.is_nil() => "waiting will not help".to_owned(),
         Some(s) => back_in_words(s),
         None => "no reset known".to_owned(),
     };

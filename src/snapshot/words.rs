@@ -12,6 +12,12 @@ impl Limit {
         self.status == Some("rejected")
     }
 
+    /// Whether there is none of it, so that waiting brings none.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.limit.is_some_and(|Number(limit)| limit == 0.0)
+    }
+
     /// What it is called, wherever it is named.
     #[must_use]
     pub fn name(&self) -> LimitName {

@@ -60,9 +60,9 @@ fn limits_that_only_stand_in_a_body_are_read_in_a_line() {
     let moonshot = json!({"error": {"message": "Your account org-x<ak-x> request reached organization max RPM: 3, please try again after 1 seconds", "type": "rate_limit_reached_error"}});
     let concurrent = json!({"error": {"message": "Your account org-x request reached max organization concurrency: 1, please try again after 1 seconds", "type": "rate_limit_reached_error"}});
     for (body, expected) in [
-        (&per_minute, "429 rate_limit_requests wait:48 [requests ?/15]"),
-        (&tokens, "429 rate_limit_input_tokens wait:57.2 [input_tokens ?/1000000]"),
-        (&per_day, "429 rate_limit_requests wait:42 [requests ?/50]"),
+        (&per_minute, "429 rate_limit_requests by:upstream wait:48 [requests ?/15]"),
+        (&tokens, "429 rate_limit_input_tokens by:upstream wait:57.2 [input_tokens ?/1000000]"),
+        (&per_day, "429 rate_limit_requests by:upstream wait:42 [requests ?/50]"),
         (&openrouter("20", "0"), "429 rate_limit_requests by:upstream [requests 0/20]"),
         (&moonshot, "429 rate_limit_requests wait:1 [requests ?/3]"),
         (&concurrent, "429 rate_limit_concurrency wait:1 [concurrency ?/1]"),

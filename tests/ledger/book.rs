@@ -151,6 +151,7 @@ pub fn counted(id: &BucketId, n: u64, names: &Names) -> CountedCall {
     request.failure = Failure {
         kind: some(6).then(|| one(ErrorKind::ALL, n)),
         limited_by: some(7).then(|| one(LimitedBy::ALL, n)),
+        window_s: None,
         layer: one(Layer::ALL, n),
         retryable: some(8).then_some(some(9)),
         retry_after_s: millis(10),

@@ -19,6 +19,8 @@ use memchr::memmem;
 pub(super) struct Said {
     pub verdict: Option<Verdict>,
     pub limited_by: Option<LimitedBy>,
+    /// Over how many seconds that limit counts.
+    pub window_s: Option<u32>,
     /// The request alone is larger than the limit.
     pub too_large: bool,
 }
@@ -98,12 +100,12 @@ pub(super) fn read(
     if !too_large {
         wait(body, now, gathered);
     }
-    let limited_by = if contains(body, "usage_limit_reached") {
-        Some(LimitedBy::Plan)
+    let (limited_by, window_s) = if contains(body, "usage_limit_reached") {
+        (Some(LimitedBy::Plan), None)
     } else {
         prose::limited_by(body)
     };
-    Said { verdict, limited_by, too_large }
+    Said { verdict, limited_by, window_s, too_large }
 }
 
 /// The values of every field with this name, however deeply nested or escaped, in JSON or

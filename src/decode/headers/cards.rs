@@ -50,6 +50,10 @@ pub(super) enum Role {
     PolicyName,
     /// Which limit refused.
     RefusedBy,
+    /// Which window of a subscription binds.
+    Claim,
+    /// When that one turns.
+    ClaimReset,
     /// A gateway refused by itself.
     GatewayRefused,
     /// Which kill switch refused.
@@ -147,6 +151,8 @@ fn role(name: &[u8]) -> Role {
         b"policy-id" | b"rate-limit-type" | b"anthropic-ratelimit-unified-status" => {
             Role::RefusedBy
         }
+        b"anthropic-ratelimit-unified-representative-claim" => Role::Claim,
+        b"anthropic-ratelimit-unified-reset" => Role::ClaimReset,
         b"x-envoy-ratelimited" => Role::GatewayRefused,
         b"x-kill-switch" => Role::Stopped,
         b"x-litellm-response-cost" => Role::Cost,
@@ -155,6 +161,8 @@ fn role(name: &[u8]) -> Role {
         b"x-ratelimit-type" => Role::Type,
         b"x-ratelimit-timeremaining" => Role::TimeRemaining,
         b"date" => Role::Date,
+        // Kong says behind it which of its limits that is.
+        _ if name.starts_with(b"x-ai-ratelimit-retry-after-") => Role::Wait(Spelling::Aside),
         _ => Role::Other,
     }
 }

@@ -1,10 +1,10 @@
 //! A bucket while its headers are being collected, before anything is concluded.
 
 use super::families::{Family, Kin};
-use super::reset::{self, Written};
+use super::reset::{self, Written, unpadded};
 use super::vocabulary::Verb;
 use crate::domain::amount::SCALE;
-use crate::domain::{Amount, LimitStatus, Resource, Scope, Sym, WindowFrom};
+use crate::domain::{Amount, Blame, LimitStatus, Resource, Scope, Sym, WindowFrom};
 use crate::scan::number;
 
 /// Counts beyond what 64 bits hold are damage.
@@ -38,6 +38,8 @@ pub(super) struct Draft {
     pub ratio: Option<f64>,
     pub reset: Sent<Written>,
     pub status: Option<LimitStatus>,
+    /// Whether the response says that it refused the call.
+    pub blame: Blame,
     pub window: Option<(u32, WindowFrom)>,
     /// What is counted, where a value says so, and how many make one of ours.
     pub unit: Option<(Resource, u32)>,
@@ -87,6 +89,7 @@ impl Draft {
             ratio: None,
             reset: Sent::Absent,
             status: None,
+            blame: Blame::Unsaid,
             window: None,
             unit: None,
             unlimited: false,
@@ -323,7 +326,7 @@ impl<T: Copy + PartialEq> Sent<T> {
 
 /// A count: any finite decimal that 64 bits could hold.
 pub(super) fn count(text: &[u8]) -> Option<Amount> {
-    number::decimal(text).ok().filter(|count| count.abs() <= LARGEST).map(Amount)
+    number::decimal(unpadded(text)).ok().filter(|count| count.abs() <= LARGEST).map(Amount)
 }
 
 /// Words with which programs print that there is no value.
@@ -345,7 +348,8 @@ fn has_thousands_separator(value: &[u8]) -> bool {
     })
 }
 
-fn status(value: &[u8]) -> Option<LimitStatus> {
+/// The word of a provider on a limit.
+pub(super) fn status(value: &[u8]) -> Option<LimitStatus> {
     match value {
         b"allowed" => Some(LimitStatus::Allowed),
         b"allowed_warning" | b"warning" => Some(LimitStatus::Warning),

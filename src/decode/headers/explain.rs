@@ -128,6 +128,8 @@ const fn role_word(role: Role) -> &'static str {
         Role::Organization | Role::Project | Role::Subject => "whose limit",
         Role::PolicyName => "name of the policy",
         Role::RefusedBy => "which limit refused",
+        Role::Claim => "the window that binds",
+        Role::ClaimReset => "when the window that binds turns",
         Role::GatewayRefused => "refused by the gateway",
         Role::Stopped => "the kill switch that refused",
         Role::Cost => "cost",

@@ -4,7 +4,7 @@
 
 use super::bag::HeaderBag;
 use super::cards::Role;
-use super::draft::{Draft, Key, Taken, is_absent};
+use super::draft::{Copies, Draft, Key, Sent, Taken, is_absent};
 use super::families::{FIELD, Family, IN_LIMIT, Kin, TYPED};
 use super::ietf;
 use super::labels::Labels;
@@ -12,7 +12,7 @@ use super::plan::{Plan, Step};
 use super::provider::Guess;
 use super::retry::Retry;
 use super::vocabulary::Verb;
-use crate::domain::{NanoUsd, Resource, Scope, Wall, WindowFrom};
+use crate::domain::{Blame, NanoUsd, Resource, Scope, Wall, WindowFrom};
 use crate::scan::{number, time};
 
 /// Buckets one response can have; real ones have up to a dozen.
@@ -47,6 +47,9 @@ pub(super) struct Aside {
     pub policy: Option<usize>,
     /// The gateway's or provider's word on which limit refused.
     pub refused_by: Option<usize>,
+    /// Which window of a subscription binds, and when it turns.
+    pub claim: Option<usize>,
+    pub claim_reset: Option<usize>,
     /// A gateway refused by itself.
     pub gateway_refused: bool,
     /// Which kill switch refused it.
@@ -114,7 +117,8 @@ impl Gathered {
         home
     }
 
-    fn home(&mut self, key: Key) -> Option<usize> {
+    /// The position of the draft with this key, made if new.
+    pub fn home(&mut self, key: Key) -> Option<usize> {
         let known = self.drafts.iter().position(|draft| draft.key == key);
         if known.is_none() && self.drafts.len() < MAX_DRAFTS {
             self.drafts.push(Draft::new(key));
@@ -216,6 +220,13 @@ impl Gathered {
             let mut key = Key::field(&FIELD, upstream);
             key.label = member.name.and_then(|name| labels.label(name));
             let Some(draft) = self.draft(key) else { return Taken::Fault };
+            // Of several parts of one policy the one with the least left binds.
+            if let (true, Some(known)) = (member.is_part, draft.remaining()) {
+                if member.remaining.is_none_or(|left| left >= known) {
+                    continue;
+                }
+                (draft.remaining, draft.reset) = (Copies::default(), Sent::Absent);
+            }
             let mut results = [Taken::Fine; 3];
             if let Some(quota) = member.quota {
                 results[0] = draft.limit.add(quota);
@@ -248,6 +259,7 @@ impl Gathered {
         }
         draft.key.scope = if value.starts_with(b"User") { Scope::User } else { Scope::Unknown };
         draft.key.label = labels.label(value);
+        draft.blame = Blame::Named;
         Taken::Fine
     }
 
@@ -296,6 +308,8 @@ impl Aside {
             Role::Subject => self.subject = Some(index),
             Role::PolicyName => self.policy = Some(index),
             Role::RefusedBy => self.refused_by = Some(index),
+            Role::Claim => self.claim = Some(index),
+            Role::ClaimReset => self.claim_reset = Some(index),
             Role::GatewayRefused => self.gateway_refused = true,
             Role::Stopped if is_absent(value) => {}
             Role::Stopped => self.stopped_by = self.stopped_by.or(Some(index)),

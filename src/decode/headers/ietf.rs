@@ -4,6 +4,7 @@
 //! Lenient where the wild is (a quoted string among the parameters), strict in
 //! numbers. It knows nothing of headers around the value.
 
+use super::reset::unpadded;
 use crate::domain::{Amount, Resource};
 use crate::scan::number;
 
@@ -20,6 +21,8 @@ pub(super) struct Member<'a> {
     pub reset: Option<&'a [u8]>,
     pub window_s: Option<u32>,
     pub unit: Option<&'a [u8]>,
+    /// It is about one of several that each have such a quota.
+    pub is_part: bool,
     /// Some parameter held no number where one belongs.
     pub broken: bool,
 }
@@ -79,6 +82,7 @@ fn member(piece: &[u8]) -> Member<'_> {
                 b"r" => member.remaining = signed(text, broken),
                 b"t" => member.reset = Some(text),
                 b"w" => member.window_s = seconds(text, broken),
+                b"pk" => member.is_part = true,
                 b"qu" | b"u" => member.unit = Some(quoted(text).unwrap_or(text)),
                 _ => {}
             }
@@ -99,7 +103,7 @@ fn amount(text: &[u8], broken: &mut bool) -> Option<Amount> {
 
 /// What is left: below zero it is an overdraft.
 fn signed(text: &[u8], broken: &mut bool) -> Option<Amount> {
-    let read = number::decimal(text).ok();
+    let read = number::decimal(unpadded(text)).ok();
     *broken |= read.is_none();
     read.map(Amount)
 }
@@ -122,10 +126,11 @@ fn quoted(item: &[u8]) -> Option<&[u8]> {
 
 /// Splits at a separator, but not inside quotes.
 fn pieces(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let mut in_quotes = false;
+    let (mut in_quotes, mut is_escaped) = (false, false);
     value
         .split(move |b| {
-            in_quotes ^= *b == b'"';
+            in_quotes ^= *b == b'"' && !is_escaped;
+            is_escaped = in_quotes && *b == b'\\' && !is_escaped;
             !in_quotes && *b == separator
         })
         .map(<[u8]>::trim_ascii)

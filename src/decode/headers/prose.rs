@@ -38,6 +38,8 @@ const WINDOWS: &[(&str, u32)] = &[
     ("day", 86_400),
     ("month", 2_592_000),
 ];
+/// Ends of abbreviations: `RPM`, `TPD`.
+const SHORT: &[(&str, u32)] = &[("PM", 60), ("PD", 86_400)];
 const LIMITED_BY: &[(&str, LimitedBy)] = &[
     ("input tokens per", LimitedBy::InputTokens),
     ("output tokens per", LimitedBy::OutputTokens),
@@ -60,7 +62,7 @@ const LIMITED_BY: &[(&str, LimitedBy)] = &[
     ("requests per ", LimitedBy::Requests),
     ("Requests per ", LimitedBy::Requests),
     ("request_quota_exceeded", LimitedBy::Requests),
-    ("API calls / minute", LimitedBy::Requests),
+    ("API calls / ", LimitedBy::Requests),
     ("RequestsPer", LimitedBy::Requests),
     ("concurren", LimitedBy::Concurrency),
     ("max_parallel_requests", LimitedBy::Concurrency),
@@ -77,16 +79,22 @@ pub(super) fn wait(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// Which limit a message names.
-pub(super) fn limited_by(text: &[u8]) -> Option<LimitedBy> {
+/// Which limit a message names, and its window in seconds where it names that, too.
+pub(super) fn limited_by(text: &[u8]) -> (Option<LimitedBy>, Option<u32>) {
     // xAI lists all limits: their numbers say which.
     if contains(text, "(actual/limit)") {
-        return None;
+        return (None, None);
     }
     if contains(text, "Crossed TPM / RPM") {
-        return crossed(text);
+        return (crossed(text), None);
     }
-    LIMITED_BY.iter().find(|(word, _)| contains(text, word)).map(|(_, by)| *by)
+    let found = LIMITED_BY.iter().find_map(|(word, by)| {
+        let at = memmem::find(text, word.as_bytes())?;
+        let behind = text.get(at + word.len()..)?.trim_ascii_start();
+        let short = SHORT.iter().find(|(short, _)| word.contains(short));
+        Some((*by, short.map(|(_, seconds)| *seconds).or_else(|| window_word(behind))))
+    });
+    (found.map(|(by, _)| by), found.and_then(|(_, window)| window))
 }
 
 /// `LiteLLM` lists all three of its limits: `current rpm: 11, rpm limit: 10, …`.

@@ -6,9 +6,13 @@ use super::families::BODY;
 use super::gather::Gathered;
 use super::labels::Labels;
 use super::prose;
+use super::reset;
 use super::vocabulary::Verb;
-use crate::domain::{Resource, Scope};
+use crate::domain::time::NANOS_PER_S;
+use crate::domain::{Blame, Resource, Scope};
 use memchr::memmem;
+
+const MINUTE_NANOS: i64 = 60 * NANOS_PER_S;
 
 /// What quota ids, prose and their abbreviations call things.
 const COUNTED: &[(&str, Resource)] = &[
@@ -36,8 +40,11 @@ const WINDOWS: &[(&str, u32)] = &[
     ("TPD", 86_400),
 ];
 
-/// Gemini's `QuotaFailure`: everything is in the quota's id.
+/// Gemini's `QuotaFailure`: everything is in the quota's id. It names all that are used up,
+/// and asks for one wait, which is that of a minute's quota also where a day's is gone.
 pub(super) fn gemini(body: &[u8], gathered: &mut Gathered, labels: &mut Labels) {
+    let waits = || fields(body, "retryDelay").filter_map(|(_, wait)| reset::span(wait));
+    let waits_longer = waits().any(|nanos| nanos > MINUTE_NANOS);
     let mut ids = fields(body, "quotaId").peekable();
     while let Some((at, id)) = ids.next() {
         let until = ids.peek().map_or(body.len(), |(next, _)| *next);
@@ -49,7 +56,10 @@ pub(super) fn gemini(body: &[u8], gathered: &mut Gathered, labels: &mut Labels) 
         key.label = labels.label(id);
         key.named = true;
         if let Some(draft) = gathered.draft(key) {
-            put(draft, first_in(WINDOWS, id), &[(Verb::Limit, value)]);
+            let window = first_in(WINDOWS, id);
+            put(draft, window, &[(Verb::Limit, value)]);
+            let outlasts = window.is_some_and(|seconds| seconds > 60) && !waits_longer;
+            draft.blame = if outlasts { Blame::Outlasting } else { Blame::Named };
         }
     }
 }

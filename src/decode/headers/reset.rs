@@ -43,7 +43,7 @@ impl Written {
 pub(super) fn read(value: &[u8]) -> Option<Written> {
     let (first, last) = (*value.first()?, *value.last()?);
     // A number ends in a digit; what does not, a duration mostly, is not tried.
-    if let Some(Ok(billionths)) = last.is_ascii_digit().then(|| number::decimal(value)) {
+    if let Some(Ok(billionths)) = last.is_ascii_digit().then(|| number::decimal(unpadded(value))) {
         return from_number(billionths);
     }
     if first.is_ascii_digit()
@@ -57,6 +57,15 @@ pub(super) fn read(value: &[u8]) -> Option<Written> {
         time::http_date(value).or_else(|| javascript_date(value))
     };
     date.filter(|at| *at >= Wall(0) && *at < Wall::from_secs(LAST_YEAR_S)).map(Written::Date)
+}
+
+/// A number without the zeros that it may begin with in a header, other than in JSON.
+#[inline]
+pub(super) fn unpadded(mut digits: &[u8]) -> &[u8] {
+    while let [b'0', b'0'..=b'9', ..] = digits {
+        digits = digits.get(1..).unwrap_or_default();
+    }
+    digits
 }
 
 /// The copies in a value that a proxy joined with commas; dates have commas too.
@@ -81,7 +90,7 @@ pub(super) fn span(value: &[u8]) -> Option<i64> {
             b"ms" => 1_000_000,
             _ => UNITS.iter().find(is_it)?.1,
         };
-        let product = number::decimal(count).ok()?.checked_mul(nanos_per_unit)?;
+        let product = number::decimal(unpadded(count)).ok()?.checked_mul(nanos_per_unit)?;
         total = total.checked_add(in_units(product))?;
         rest = tail;
     }

@@ -9,8 +9,8 @@ use super::reset::Written;
 use crate::domain::amount::SCALE;
 use crate::domain::time::NANOS_PER_S;
 use crate::domain::{
-    Amount, Layer, LimitId, LimitReading, ReadingSource, Reset, ResetKind, Resource, Scope, Sym,
-    Wall, WindowFrom,
+    Amount, Blame, Layer, LimitId, LimitReading, ReadingSource, Reset, ResetKind, Resource, Scope,
+    Sym, Wall, WindowFrom,
 };
 
 /// A bare reset above this is in milliseconds where the family says so.
@@ -172,7 +172,8 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
     let reset = reset.map(|written| reset_at(draft, written, unit, setting.now));
     let frame = Frame::of(draft, resource, setting);
     let reading = frame.reading(setting.at, setting.model, levels, reset);
-    Some(LimitReading { used, used_ratio: draft.ratio, status: draft.status, ..reading })
+    let (status, blame) = (draft.status, draft.blame);
+    Some(LimitReading { used, used_ratio: draft.ratio, status, blame, ..reading })
 }
 
 /// What a reading comes to before any level is known: it depends on whose bucket it is
@@ -285,6 +286,7 @@ impl Frame {
             used_ratio: None,
             reset: reset.map(|at| Reset { at, kind }),
             status: None,
+            blame: Blame::Unsaid,
             window_from: window.map(|(_, from)| from),
             source: self.source,
         }

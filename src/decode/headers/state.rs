@@ -7,7 +7,7 @@ use super::bag::HeaderBag;
 use super::body::{Said, Verdict};
 use super::gather::Aside;
 use crate::domain::limit::words;
-use crate::domain::{Layer, LimitReading, LimitStatus, LimitedBy, Resource};
+use crate::domain::{Blame, Layer, LimitReading, LimitStatus, LimitedBy, Resource};
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,6 +48,7 @@ pub(super) fn judge(
     };
     let refused = matches!(report.state, CallState::Throttled | CallState::Exhausted);
     let spent = if refused { spent(&report.limits) } else { None };
+    let named = report.limits.iter().find(|limit| limit.blame != Blame::Unsaid);
     report.limited_by = match report.state {
         CallState::Throttled => {
             let word = aside.refused_by.and_then(|index| bag.get(index)).map(|h| h.value);
@@ -55,14 +56,17 @@ pub(super) fn judge(
                 let tight = spent.or_else(|| nearly_spent(&report.limits));
                 tight.map(|limit| LimitedBy::of(limit.id.resource))
             };
-            let by = word.and_then(by_word).or(said.limited_by).or_else(by_bucket);
+            let by_name = named.map(|limit| LimitedBy::of(limit.id.resource));
+            let by = word.and_then(by_word).or(said.limited_by).or(by_name).or_else(by_bucket);
             Some(by.unwrap_or(LimitedBy::Unknown))
         }
         CallState::Exhausted if said.verdict == Some(Verdict::OutOfQuota) => Some(LimitedBy::Quota),
         CallState::Exhausted => Some(LimitedBy::SpendCap),
         CallState::Ok | CallState::Overloaded | CallState::Stopped | CallState::Error => None,
     };
-    report.layer = match spent {
+    let names_it = report.limited_by.is_some() && report.limited_by == said.limited_by;
+    report.window_s = said.window_s.filter(|_| names_it);
+    report.layer = match named.or(spent) {
         _ if !refused => Layer::Unknown,
         _ if aside.gateway_refused => Layer::Gateway,
         Some(limit) => limit.id.layer,

@@ -300,6 +300,7 @@ impl HeaderReport {
             limits: _,
             state,
             limited_by,
+            window_s,
             layer,
             retry_after_s,
             should_retry,
@@ -314,6 +315,7 @@ impl HeaderReport {
             faults,
         } = self;
         (*state, *limited_by, *layer) = (CallState::Ok, None, Layer::Unknown);
+        *window_s = None;
         (*retry_after_s, *should_retry, *waiting_helps) = (None, None, None);
         (*date, *response_cost, *stopped_by) = (None, None, None);
         (*provider, *request_id, *model) = (fixed.provider, fixed.request_id, fixed.model);

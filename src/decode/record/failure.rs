@@ -123,6 +123,8 @@ impl Recorder {
             limited_by: limited_by.or(self.report.limited_by),
             limits: &self.report.limits,
         });
+        let is_same = failure.limited_by == self.report.limited_by;
+        failure.window_s = self.report.window_s.filter(|_| is_same);
         if failure.retryable == Some(true) && self.report.waiting_helps == Some(false) {
             failure.retryable = Some(false);
         }

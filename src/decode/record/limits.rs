@@ -5,8 +5,8 @@ use crate::decode::eval::{Line, Seen};
 use crate::decode::headers;
 use crate::decode::map::{Alt, Alts, As, From, Limit, Map, Part, Spot};
 use crate::domain::{
-    Amount, Batch, Layer, LimitId, LimitReading, NameKind, Observation, ReadingSource, Request,
-    Reset, ResetKind, Resource, Sym, Wall, WindowFrom,
+    Amount, Batch, Blame, Layer, LimitId, LimitReading, NameKind, Observation, ReadingSource,
+    Request, Reset, ResetKind, Resource, Sym, Wall, WindowFrom,
 };
 
 /// A plan's use is told in percent.
@@ -97,6 +97,7 @@ impl Recorder {
             used_ratio: None,
             reset: reset_at(line, reset, request.at).map(|at| Reset { at, kind }),
             status: None,
+            blame: Blame::Unsaid,
             window_from: window_s.map(|_| WindowFrom::Policy),
             source: ReadingSource::Log,
         })

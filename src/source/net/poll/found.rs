@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Teller;
 use crate::domain::{
-    Amount, BillReading, Caller, Layer, LimitId, LimitReading, LimitStatus, MetricKind,
+    Amount, BillReading, Blame, Caller, Layer, LimitId, LimitReading, LimitStatus, MetricKind,
     MetricReading, NameKind, NanoUsd, Observation, ReadingSource, Reset, ResetKind, Resource,
     Scope, Wall, WindowFrom,
 };
@@ -176,6 +176,7 @@ fn limit(limited: &Limited, teller: &Teller<'_>, at: Wall) -> LimitReading {
         used_ratio: None,
         reset: limited.reset_at.map(|at| Reset { at, kind: ResetKind::WindowEndsAt }),
         status: limited.status,
+        blame: Blame::Unsaid,
         window_from: limited.window_s.map(|_| WindowFrom::Policy),
         source: ReadingSource::Api,
     }
