@@ -34,6 +34,7 @@ mod missing;
 mod part;
 pub mod queues;
 mod readings;
+mod rest;
 mod restored;
 pub mod retries;
 mod rolling;
