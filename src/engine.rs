@@ -35,6 +35,7 @@ mod part;
 pub mod queues;
 mod readings;
 mod refill;
+mod rest;
 mod restored;
 pub mod retries;
 mod rolling;

@@ -369,13 +369,17 @@ fn a_finding_is_an_event_once() {
 }
 
 #[derive(Default)]
-struct Told(Vec<String>);
+struct Told {
+    events: Vec<Event>,
+    steps: usize,
+}
 
 impl Watcher for Told {
     fn event(&mut self, event: &Event) {
-        self.0.push(format!("{} {}", event.kind.word(), event.summary));
+        self.events.push(event.clone());
     }
     fn step(&mut self, _: Wall, _: Wall) -> Duration {
+        self.steps += 1;
         Duration::ZERO
     }
     fn is_over(&self) -> bool {
@@ -383,24 +387,19 @@ impl Watcher for Told {
     }
 }
 
-#[test]
-fn a_replayed_log_is_silent_only_where_it_was() {
-    let root = tempfile::tempdir().unwrap();
-    let busy = |name: &str, seconds: std::ops::Range<i64>| {
-        let mut lines = String::new();
-        for second in seconds.step_by(5) {
-            let at = Wall::from_secs(START + second).rfc3339();
-            lines +=
-                r#"{"at":"@","provider":"p","model":"m","status":200}"#.replace('@', &at).as_str();
-            lines.push('\n');
-        }
-        let path = root.path().join(name);
-        std::fs::write(&path, lines).unwrap();
-        let path = path.display().to_string();
-        SourceSpec { name: path.clone(), paths: vec![path], ..SourceSpec::default() }
+/// A log of a call at each of these seconds.
+fn log_of(root: &std::path::Path, name: &str, seconds: impl Iterator<Item = i64>) -> SourceSpec {
+    let call = |second: i64| {
+        let at = Wall::from_secs(START + second).rfc3339();
+        r#"{"at":"@","provider":"p","model":"m","status":200}"#.replace('@', &at) + "\n"
     };
-    // A log, and the one that it was rotated to: each has its time.
-    let sources = [busy("old.log", 0..900), busy("new.log", 900..2000)];
+    let path = root.join(name);
+    std::fs::write(&path, seconds.map(call).collect::<String>()).unwrap();
+    let path = path.display().to_string();
+    SourceSpec { name: path.clone(), paths: vec![path], ..SourceSpec::default() }
+}
+
+fn replayed(sources: &[SourceSpec]) -> Told {
     let names = Names::default();
     let pipelines = Pipelines {
         formats: Arc::new(Formats::builtin()),
@@ -411,25 +410,46 @@ fn a_replayed_log_is_silent_only_where_it_was() {
         host: "gw-1".into(),
         texts: Texts::Skip,
     };
-    let run = |sources: &[SourceSpec]| {
-        let recipe = pipelines.of(&sources[0]).unwrap();
-        let mut told = Told::default();
-        let options = Replay { received: Wall::from_secs(START + 86_400), ..Replay::default() };
-        let mut sinks = move |_: SourceId, _: &std::path::Path| {
-            Box::new(recipe.pipeline()) as Box<dyn tripline::source::LineSink + Send>
-        };
-        let end = replay(sources, spec(config("")), names.clone(), &mut sinks, &options, &mut told);
-        assert_eq!(end.unwrap().snapshot.totals.faults, 0);
-        told.0.retain(|line| line.contains("silent"));
-        told.0
+    let recipe = pipelines.of(&sources[0]).unwrap();
+    let mut told = Told::default();
+    let options = Replay { received: Wall::from_secs(START + 86_400), ..Replay::default() };
+    let mut sinks = move |_: SourceId, _: &std::path::Path| {
+        Box::new(recipe.pipeline()) as Box<dyn tripline::source::LineSink + Send>
     };
-    assert_eq!(run(&sources), Vec::<String>::new());
+    let end = replay(sources, spec(config("")), names, &mut sinks, &options, &mut told);
+    assert_eq!(end.unwrap().snapshot.totals.faults, 0);
+    told
+}
+
+#[test]
+fn a_replayed_log_is_silent_only_where_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let busy =
+        |name: &str, seconds: std::ops::Range<i64>| log_of(root.path(), name, seconds.step_by(5));
+    let is_silent = |sources: &[SourceSpec]| {
+        let events = replayed(sources).events;
+        events.iter().any(|event| event.summary.contains("silent"))
+    };
+    // A log, and the one that it was rotated to: each has its time.
+    assert!(!is_silent(&[busy("old.log", 0..900), busy("new.log", 900..2000)]));
     // Ten minutes without a line in the middle.
-    let mut text = std::fs::read_to_string(&busy("gap.log", 0..100).paths[0]).unwrap();
-    text.push_str(&std::fs::read_to_string(&busy("after.log", 700..800).paths[0]).unwrap());
-    let gap = busy("gap.log", 0..0);
-    std::fs::write(&gap.paths[0], text).unwrap();
-    assert!(run(&[gap]).iter().any(|line| line.ends_with("is silent")));
+    let seconds = (0..100).chain(700..800).step_by(5);
+    assert!(is_silent(&[log_of(root.path(), "gap.log", seconds)]));
+}
+
+#[test]
+fn of_the_quiet_time_of_a_log_only_what_changes_something_is_played() {
+    let root = tempfile::tempdir().unwrap();
+    let told = replayed(&[log_of(root.path(), "seldom.log", (0..20).map(|n| n * 3000))]);
+    // It falls silent, which is an alert, to the second; and the next call ends that.
+    let of = |kind: EventKind| {
+        let events = told.events.iter().filter(move |event| event.kind == kind);
+        events.map(|event| (event.at.0 / 1_000_000 - START * 1000) % 3_000_000).collect::<Vec<_>>()
+    };
+    assert_eq!(of(EventKind::SourceStale), vec![300_000; 19]);
+    assert_eq!(of(EventKind::AlertFiring), vec![301_000; 19]);
+    assert_eq!(of(EventKind::AlertResolved).len(), 0);
+    assert!(told.steps < 20 * 800, "{} steps in 20 gaps of 3000 s", told.steps);
 }
 
 #[test]

@@ -550,7 +550,7 @@ fn an_id_alone_is_an_identity_only_where_the_map_trusts_it() {
             said(&map(rest), &lines).requests().iter().map(|r| r.dedup.unwrap()).collect();
         (ids[0].fingerprint == ids[1].fingerprint, ids[0].keep)
     };
-    assert_eq!(prints(""), (false, Keep::First));
+    assert_eq!(prints(""), (false, Keep::FirstNamed));
     assert_eq!(prints("trusted_id = true"), (true, Keep::First));
     assert_eq!(prints("trusted_id = true\ndedup = \"last\""), (true, Keep::Last));
     let most = "trusted_id = true\ndedup = \"max:output_tokens\"";

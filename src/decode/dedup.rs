@@ -3,25 +3,27 @@
 //! A client can choose most ids, so an id alone must never make a call
 //! disappear: time, status, tokens and cost of the call are part of it. How long
 //! it took is too, for where a log writes whole seconds the same small call fits
-//! twice into one.
+//! twice into one. Whose call it was is not, for a line may lack the name that another
+//! one has: who counts compares that ([`Keep::FirstNamed`]).
 
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
 use super::map::Identity;
-use crate::domain::{Dedup, Request};
+use crate::domain::{Dedup, Keep, Request};
 
 /// What makes a call with this id equal to others. Without a time an id alone would be
 /// left, which a client may choose.
 pub(super) fn same(key: &str, by: &Identity, request: &Request, salt: u64) -> Option<Dedup> {
-    let fingerprint = match (by.trusted, by.shared) {
-        (true, _) => trusted(key, &by.space, salt),
+    let (fingerprint, keep) = match (by.trusted, by.shared) {
+        (true, _) => (trusted(key, &by.space, salt), by.keep),
         _ if !request.at_logged => return None,
-        (false, true) => shared(key, &by.space, request, salt),
-        (false, false) => fingerprint(key, request, salt),
+        // Several formats may have several names for one model.
+        (false, true) => (shared(key, &by.space, request, salt), by.keep),
+        (false, false) => (fingerprint(key, request, salt), Keep::FirstNamed),
     };
-    Some(Dedup { fingerprint, keep: by.keep })
+    Some(Dedup { fingerprint, keep })
 }
 
 /// Fingerprint of a call by its id alone, in a log that nobody attacks; ids of

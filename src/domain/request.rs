@@ -307,6 +307,8 @@ pub enum Keep {
     /// The first; later ones repeat it.
     #[default]
     First,
+    /// The first of those that name no other provider, model or key than it does.
+    FirstNamed,
     /// The last: it supersedes what was counted before.
     Last,
     /// The one with the most output tokens, as streamed answers grow.
@@ -316,8 +318,16 @@ pub enum Keep {
 }
 
 words!(Keep {
-    First = "first", Last = "last", MostOutput = "most_output", Join = "join",
+    First = "first", FirstNamed = "first_named", Last = "last", MostOutput = "most_output", Join = "join",
 });
+
+impl Keep {
+    /// Whether the first line counts, and no later one is the better one.
+    #[must_use]
+    pub fn is_first(self) -> bool {
+        matches!(self, Keep::First | Keep::FirstNamed)
+    }
+}
 
 /// What makes lines about one call equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

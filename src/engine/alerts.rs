@@ -463,6 +463,17 @@ impl Rulebook {
         shown.into_iter().map(|(_, alert)| alert).collect()
     }
 
+    /// Whether there is an alert of a rule about a series.
+    #[must_use]
+    pub fn is_about(&self, index: u16, series: Series) -> bool {
+        self.live.contains_key(&(index, series))
+    }
+
+    /// When alerts change by themselves, if what they judge stays as it is.
+    pub fn dues(&self) -> impl Iterator<Item = Mono> {
+        self.live.values().filter_map(|alert| alert.instance.due(&alert.rule))
+    }
+
     /// The longest pause after which a judgement may change by itself.
     #[must_use]
     pub fn pulse(&self, now: Mono) -> Option<Duration> {

@@ -231,6 +231,12 @@ impl Bills {
         found
     }
 
+    /// Whether nobody has told of a bill.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty()
+    }
+
     /// What is billed beside a cap's sum, over its present period.
     #[must_use]
     pub fn view(&self, billed: &Billed, period: Span, own: &[Days], now: Stamp) -> View {

@@ -1,23 +1,29 @@
 //! A bounded memory of calls already counted, so that a doubled line counts
 //! once. A fingerprint is never made of a client-chosen id alone (the decoder
-//! sees to that), so a reused id hides no spend.
+//! sees to that), and calls of two models, providers or keys are two, so a reused id
+//! hides no spend.
 //!
 //! Where a later line about a call can be the better one, or say another part of
 //! it, what was counted is remembered too, so that it can be taken back, also by a
 //! later run.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 
 use super::part::Part;
-use crate::domain::{Commit, CountedCall, Dedup as Id, Keep, Mono, Request, Wall};
+use crate::domain::{Commit, CountedCall, Dedup as Id, Keep, Mono, Request, Sym, Wall};
 
 /// Calls remembered: as many as a ledger gives back to the next run.
 const KEPT: usize = Commit::SEEN_KEPT;
 /// Calls remembered that a later line may supersede or add to.
 const REPLACEABLE: usize = Commit::REPLACEABLE_KEPT;
+
+/// Calls with one fingerprint that are told apart by their names, but for the first.
+const MORE: u8 = 64;
 
 /// What a call is to those counted before.
 #[derive(Debug)]
@@ -49,10 +55,42 @@ pub struct Counted {
     pub part: Part,
 }
 
+/// What a call names, as far as that tells it apart; of what an earlier run counted
+/// nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Who([Option<Sym>; 3]);
+
+impl Who {
+    fn of(id: Id, request: &Request) -> Who {
+        match id.keep {
+            Keep::FirstNamed => Who([request.provider, request.model, request.caller.key]),
+            _ => Who::default(),
+        }
+    }
+
+    /// Whether they can be one call: what one does not name tells nothing.
+    fn fits(self, other: Who) -> bool {
+        let pairs = self.0.into_iter().zip(other.0);
+        pairs.into_iter().all(|(own, other)| own.zip(other).is_none_or(|(own, other)| own == other))
+    }
+
+    /// Learn what the other names.
+    fn learn(&mut self, other: Who) {
+        self.0.iter_mut().zip(other.0).for_each(|(own, other)| *own = own.or(other));
+    }
+}
+
+/// What the calls with one fingerprint are known by, in this run: the first by that itself.
+fn nth(fingerprint: u64, n: u8) -> u64 {
+    if n == 0 { fingerprint } else { FxBuildHasher.hash_one((fingerprint, n)) }
+}
+
 /// The last calls with an id.
 #[derive(Debug, Default)]
 pub struct Dedup {
-    known: HashSet<u64, FxBuildHasher>,
+    known: HashMap<u64, Who, FxBuildHasher>,
+    /// How many more calls there were of one fingerprint with other names, at most.
+    more: u8,
     order: VecDeque<u64>,
     counted: HashMap<u64, Box<Counted>, FxBuildHasher>,
     /// What of this there is, oldest first.
@@ -70,15 +108,19 @@ impl Dedup {
         counted: impl FnOnce(Request) -> Counted,
     ) -> Admission {
         match id.keep {
-            Keep::First if self.repeats(id.fingerprint) => Admission::Repeat,
-            Keep::First => Admission::New,
+            Keep::First | Keep::FirstNamed => {
+                match self.repeats(id.fingerprint, Who::of(id, request)) {
+                    true => Admission::Repeat,
+                    false => Admission::New,
+                }
+            }
             _ => self.replace(id, request, counted),
         }
     }
 
     /// Whether it is a line about a call that was counted, where the first one counts.
-    pub fn has_repeat(&self, id: Id) -> bool {
-        id.keep == Keep::First && self.known.contains(&id.fingerprint)
+    pub fn has_repeat(&self, id: Id, request: &Request) -> bool {
+        id.keep.is_first() && self.find(id.fingerprint, Who::of(id, request)).is_some()
     }
 
     /// In what a call was counted that a better line may supersede; of one that an earlier
@@ -89,20 +131,21 @@ impl Dedup {
     }
 
     /// Forget a call; whether it was known.
-    pub fn forget(&mut self, fingerprint: u64) -> bool {
-        self.known.remove(&fingerprint)
+    pub fn forget(&mut self, id: Id, request: &Request) -> bool {
+        let place = self.find(id.fingerprint, Who::of(id, request));
+        place.is_some_and(|place| self.known.remove(&place).is_some())
     }
 
     /// The same, with what it was counted as.
     pub fn take(&mut self, fingerprint: u64) -> Option<Box<Counted>> {
-        self.forget(fingerprint);
+        self.known.remove(&fingerprint);
         self.counted.remove(&fingerprint)
     }
 
     /// A call that an earlier run has counted. Without [`recall`](Self::recall) no
     /// better line can take its place, for as what it was counted is not known.
     pub fn remember(&mut self, fingerprint: u64) {
-        self.repeats(fingerprint);
+        self.repeats(fingerprint, Who::default());
     }
 
     /// The same, with what an earlier run counted it as.
@@ -126,16 +169,38 @@ impl Dedup {
         counted.map(|counted| CountedCall { request: counted.request, at: counted.at }).collect()
     }
 
-    fn repeats(&mut self, fingerprint: u64) -> bool {
-        if !self.known.insert(fingerprint) {
-            return true;
-        }
+    /// Under what a call is known.
+    fn find(&self, fingerprint: u64, who: Who) -> Option<u64> {
+        let fits = |place: &u64| self.known.get(place).is_some_and(|known| known.fits(who));
+        (0..=self.more).map(|n| nth(fingerprint, n)).find(fits)
+    }
+
+    /// Whether it is known; remembers it.
+    fn repeats(&mut self, fingerprint: u64, who: Who) -> bool {
+        let place = match self.known.entry(fingerprint) {
+            Entry::Vacant(free) if self.more == 0 => {
+                free.insert(who);
+                fingerprint
+            }
+            _ => {
+                if let Some(place) = self.find(fingerprint, who) {
+                    self.known.entry(place).or_default().learn(who);
+                    return true;
+                }
+                let is_free = |n: &u8| !self.known.contains_key(&nth(fingerprint, *n));
+                // What finds no room is not remembered: it counts.
+                let Some(n) = (0..=MORE).find(is_free) else { return false };
+                self.more = self.more.max(n);
+                self.known.insert(nth(fingerprint, n), who);
+                nth(fingerprint, n)
+            }
+        };
         if self.order.len() == KEPT
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
         }
-        self.order.push_back(fingerprint);
+        self.order.push_back(place);
         false
     }
 
@@ -148,7 +213,7 @@ impl Dedup {
         let Some(old) = self.counted.get_mut(&id.fingerprint) else {
             // What was spent is not lost because another part was counted long ago.
             let adds = id.keep == Keep::Join && request.states_usage();
-            if self.repeats(id.fingerprint) && !adds {
+            if self.repeats(id.fingerprint, Who::default()) && !adds {
                 return Admission::Repeat;
             }
             self.changed.insert(id.fingerprint);

@@ -320,12 +320,29 @@ impl Gauge {
         self.last.limit.is_some_and(|limit| limit.0 == 0)
     }
 
+    /// For how long a reading holds.
+    fn holds(&self) -> Duration {
+        let is_polled = self.last.source == ReadingSource::Api;
+        if is_polled { self.window().max(POLLED) } else { self.window() }
+    }
+
+    /// When its last reading is stale by its age.
+    #[must_use]
+    pub fn stale_after(&self) -> Mono {
+        self.read_at.plus(self.holds())
+    }
+
+    /// When it is reset, and when what it refuses is over.
+    #[must_use]
+    pub fn turns_at(&self) -> [Option<Wall>; 2] {
+        [self.last.reset.map(|reset| reset.at), self.refused.map(|refusal| refusal.until)]
+    }
+
     /// What the gauge shows at `now`.
     #[must_use]
     pub fn view(&self, now: Stamp) -> View {
         let age = now.mono.since(self.read_at);
-        let is_polled = self.last.source == ReadingSource::Api;
-        let window = if is_polled { self.window().max(POLLED) } else { self.window() };
+        let window = self.holds();
         let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
         let stale = refused.is_none() && (age > window || self.turned_over(now));
         // Others may have drawn from it since: that is not known, and no full one.

@@ -495,9 +495,7 @@ fn traffic_value(rule: &RuleSpec, row: &Row, minute: &Minute, now: Mono) -> Opti
         Metric::TokensPerMin => {
             minute.per_min(counts.input + counts.output).map(|rate| rate as f64)
         }
-        Metric::CacheHitRatio => {
-            (counts.cacheable > 0).then(|| counts.cached as f64 / counts.cacheable as f64)
-        }
+        Metric::CacheHitRatio => minute.cache_hit_ratio(),
         _ => None,
     }
 }

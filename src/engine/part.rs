@@ -4,7 +4,7 @@
 
 use super::Engine;
 use super::dedup::{Counted, Dedup};
-use crate::domain::{Keep, Origin, Request, Stamp};
+use crate::domain::{Origin, Request, Stamp};
 
 /// What a line counts in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,9 +54,9 @@ impl Engine {
     pub(super) fn part_of(&mut self, request: &Request, now: Stamp) -> Part {
         let part = self.part();
         let Some(id) = request.dedup.filter(|_| part == Part::Sums) else { return part };
-        if id.keep == Keep::First {
+        if id.keep.is_first() {
             // What comes now is what was counted ahead, or a repeat of that.
-            if self.ahead.forget(id.fingerprint) && self.dedup.has_repeat(id) {
+            if self.ahead.forget(id, request) && self.dedup.has_repeat(id, request) {
                 let (when, at) = (Some(now.mono_of(request.at)), request.at);
                 self.take_back(&Counted { request: *request, when, at, part }, Part::Present);
             }

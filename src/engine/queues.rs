@@ -15,6 +15,8 @@ const MISSED: u32 = 3;
 const FLOW: Duration = Duration::from_secs(30);
 /// Queues kept.
 const CAP: usize = 256;
+/// Hosts of one queue whose calls saw its depth; of more the one goes that was silent longest.
+const SIGHTS: usize = 256;
 
 /// All queues seen, in order of first sight.
 #[derive(Debug, Default)]
@@ -39,7 +41,7 @@ pub struct Queue {
     pub heard: Heard,
     lanes: Vec<Lane>,
     /// Depth that calls saw, where nothing reads the queue itself.
-    seen_by_calls: Option<(Mono, u64)>,
+    seen_by_calls: Vec<Sight>,
     /// From when on its counters are known.
     counted_from: Option<Mono>,
     flow: Sliding<Flow>,
@@ -66,6 +68,20 @@ impl Lane {
 
     fn is_stale(&self, now: Mono) -> bool {
         now.since(self.read_at) > STALE_AFTER.max(self.apart * MISSED)
+    }
+}
+
+/// The depth that the newest call of a host saw.
+#[derive(Debug)]
+struct Sight {
+    host: Option<Sym>,
+    at: Mono,
+    depth: u64,
+}
+
+impl Sight {
+    fn is_stale(&self, now: Mono) -> bool {
+        now.since(self.at) > STALE_AFTER
     }
 }
 
@@ -147,7 +163,7 @@ impl Queues {
             row.waits.record(when, ms);
         }
         if let Some(depth) = request.queue_depth {
-            row.seen_by_calls = row.seen_by_calls.max(Some((when, depth)));
+            row.see(Sight { host: request.host, at: when, depth });
         }
         Some((position, new))
     }
@@ -168,7 +184,7 @@ impl Queues {
             waits: Durations::default(),
             heard: Heard::default(),
             lanes: Vec::new(),
-            seen_by_calls: None,
+            seen_by_calls: Vec::new(),
             counted_from: None,
             flow: Sliding::new(Duration::from_secs(2), 16),
         });
@@ -231,20 +247,43 @@ impl Queue {
         }
     }
 
+    /// A call saw a depth: each host has a queue of its own.
+    fn see(&mut self, sight: Sight) {
+        let all = &mut self.seen_by_calls;
+        let place = match all.iter().position(|known| known.host == sight.host) {
+            None if all.len() < SIGHTS => return all.push(sight),
+            None => (0..all.len()).min_by_key(|place| all.get(*place).map(|known| known.at)),
+            own => own,
+        };
+        // Of two calls that ended in the same instant the deeper one.
+        if let Some(known) = place.and_then(|place| all.get_mut(place))
+            && (known.at, known.depth) <= (sight.at, sight.depth)
+        {
+            *known = sight;
+        }
+    }
+
+    /// What calls saw, summed over the hosts of which some still come.
+    fn view_of_calls(&self, now: Mono) -> View {
+        let newest = self.seen_by_calls.iter().map(|sight| sight.at).max();
+        let Some(newest) = newest else { return View::default() };
+        let stale = now.since(newest) > STALE_AFTER;
+        // The last known word stands, marked stale, when all have gone silent.
+        let seen_from = if stale { newest } else { now };
+        let live = self.seen_by_calls.iter().filter(|sight| !sight.is_stale(seen_from));
+        View {
+            depth: live.map(|sight| sight.depth).reduce(u64::saturating_add),
+            age_s: now.since(newest).as_secs_f64(),
+            stale,
+            ..View::default()
+        }
+    }
+
     /// What it shows at `now`, summed over those that still report.
     #[must_use]
     pub fn view(&self, now: Mono) -> View {
         let newest = self.lanes.iter().max_by_key(|lane| lane.read_at);
-        let Some(newest) = newest else {
-            let Some((at, depth)) = self.seen_by_calls else { return View::default() };
-            let age = now.since(at);
-            return View {
-                depth: Some(depth),
-                age_s: age.as_secs_f64(),
-                stale: age > STALE_AFTER,
-                ..View::default()
-            };
-        };
+        let Some(newest) = newest else { return self.view_of_calls(now) };
         // The last known word stands, marked stale, when all have gone silent.
         let stale = self.lanes.iter().all(|lane| lane.is_stale(now));
         let seen_from = if stale { newest.read_at } else { now };

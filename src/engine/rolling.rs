@@ -78,6 +78,14 @@ impl Rolling {
         }
     }
 
+    /// When a step leaves the window, or one begins to count.
+    #[must_use]
+    pub fn turns_at(&self, now: Wall) -> Wall {
+        let leaves = self.begin_of(self.step_of(now.minus(self.window.span())).saturating_add(1));
+        let counts = self.begin_of(self.step_of(now.plus(SKEW)).saturating_add(1));
+        leaves.plus(self.window.span()).min(counts.minus(SKEW))
+    }
+
     /// Add what was spent at a moment. Answers whether that counts now.
     pub fn add(&mut self, at: Wall, part: &Sums) -> bool {
         let number = self.step_of(at);

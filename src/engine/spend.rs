@@ -389,6 +389,21 @@ impl Cap {
         self.period.start
     }
 
+    /// When its period ends, or a step of its window, if no clock is set.
+    #[must_use]
+    pub fn turns_at(&self, now: Wall) -> Wall {
+        match &self.books {
+            Books::Rolling { sums, .. } => sums.turns_at(now),
+            Books::Calendar(_) => self.period.end,
+        }
+    }
+
+    /// Whether something was spent so lately that its rate is not nothing.
+    #[must_use]
+    pub fn has_rate(&self, now: Mono) -> bool {
+        self.rate_until.is_some_and(|until| now.since(until) <= LONG + SLOT)
+    }
+
     /// What thresholds that fire once in a period know it by; a rolling one has no
     /// end.
     #[must_use]

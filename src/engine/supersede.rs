@@ -34,7 +34,7 @@ impl Engine {
         };
         let memory = if part.has_sums() {
             &mut self.dedup
-        } else if self.dedup.has_repeat(id) {
+        } else if self.dedup.has_repeat(id, request) {
             return Counting::Never;
         } else {
             // What is counted for the present alone is no reason not to add it up later.

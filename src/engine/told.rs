@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::traffic::MINUTE;
-use crate::domain::{Keep, Mono, Outcome, Request, Sym};
+use crate::domain::{Mono, Outcome, Request, Sym};
 
 /// Callers remembered; those that failed last more than a minute ago make room.
 const CALLERS: usize = 4096;
@@ -120,5 +120,5 @@ impl Memory {
 
 /// What a call goes by that a later line may take back.
 fn revisable(request: &Request) -> Option<u64> {
-    request.dedup.filter(|id| id.keep != Keep::First).map(|id| id.fingerprint)
+    request.dedup.filter(|id| !id.keep.is_first()).map(|id| id.fingerprint)
 }

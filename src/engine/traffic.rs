@@ -35,6 +35,9 @@ pub struct Row {
     /// First tokens.
     pub ttft: Durations,
     counts: Sliding<Counts>,
+    /// A call of it has said how much of its input a cache gave: of one that does not say
+    /// so it gave none.
+    states_cached: bool,
     /// What of it may stop traffic.
     pub heard: Heard,
 }
@@ -52,8 +55,6 @@ pub struct Counts {
     pub output: u64,
     /// Input tokens read from a cache.
     pub cached: u64,
-    /// Input tokens of calls whose cached part is known.
-    pub cacheable: u64,
 }
 
 /// The last minute of one row, or of several.
@@ -61,6 +62,8 @@ pub struct Counts {
 pub struct Minute {
     /// What was counted.
     pub counts: Counts,
+    /// Input tokens of which is known how many a cache gave.
+    cacheable: u64,
     /// Seconds that this covers; `None` while that is too little for a rate.
     covered_s: Option<f64>,
 }
@@ -98,7 +101,6 @@ impl Counts {
         self.input += other.input;
         self.output += other.output;
         self.cached += other.cached;
-        self.cacheable += other.cacheable;
     }
 
     fn take_back(&mut self, request: &Request) {
@@ -111,7 +113,6 @@ impl Counts {
         self.input = self.input.saturating_sub(one.input);
         self.output = self.output.saturating_sub(one.output);
         self.cached = self.cached.saturating_sub(one.cached);
-        self.cacheable = self.cacheable.saturating_sub(one.cacheable);
     }
 
     fn count(&mut self, request: &Request) {
@@ -123,13 +124,9 @@ impl Counts {
         {
             *slot += 1;
         }
-        let input = request.tokens.input.unwrap_or(0);
-        self.input += input;
+        self.input += request.tokens.input.unwrap_or(0);
         self.output += request.tokens.output.unwrap_or(0);
-        if let Some(cached) = request.tokens.cached_input {
-            self.cached += cached;
-            self.cacheable += input;
-        }
+        self.cached += request.tokens.cached_input.unwrap_or(0);
     }
 }
 
@@ -143,6 +140,7 @@ impl Row {
             latency: Durations::default(),
             ttft: Durations::default(),
             counts: Sliding::new(SLOT, SLOTS),
+            states_cached: false,
             heard: Heard::default(),
         }
     }
@@ -151,6 +149,7 @@ impl Row {
     pub fn count(&mut self, request: &Request, when: Mono) {
         let Some(slot) = self.counts.at(when) else { return };
         slot.count(request);
+        self.states_cached |= request.tokens.cached_input.is_some();
         // A refused call, by a limit or the kill switch, was not served, and the first
         // byte of a refusal is not a first token: both would make the times look good.
         let refused = [Outcome::RateLimited, Outcome::QuotaExhausted, Outcome::Blocked];
@@ -203,7 +202,12 @@ impl Row {
     /// The same, with what makes rates of it.
     #[must_use]
     pub fn rated(&self, now: Mono, known: Known) -> Minute {
-        Minute { counts: self.minute(now), covered_s: self.counts.covered_s(now, MINUTE, known) }
+        let counts = self.minute(now);
+        Minute {
+            counts,
+            cacheable: if self.states_cached { counts.input } else { 0 },
+            covered_s: self.counts.covered_s(now, MINUTE, known),
+        }
     }
 }
 
@@ -212,6 +216,14 @@ impl Minute {
     #[must_use]
     pub fn per_s(&self) -> Option<f64> {
         Some(f64::from(self.counts.requests()) / self.covered_s?)
+    }
+
+    /// Share of the input tokens that a cache gave; `None` where no call ever said so.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn cache_hit_ratio(&self) -> Option<f64> {
+        let cached = self.counts.cached as f64;
+        (self.cacheable > 0).then(|| (cached / self.cacheable as f64).min(1.0))
     }
 
     /// What a sum of the last minute is per minute, while the minute still fills.
@@ -243,6 +255,7 @@ impl View {
         for row in rows.clone() {
             let rated = row.rated(now, known);
             minute.counts.add(&rated.counts);
+            minute.cacheable += rated.cacheable;
             minute.covered_s = minute.covered_s.or(rated.covered_s);
         }
         View {

@@ -336,6 +336,34 @@ impl Instance {
         self.worse = None;
     }
 
+    /// When it changes by itself, if its value stays as it is: it fires, gets worse, acts,
+    /// resolves, or is over for so long that it is forgotten.
+    #[must_use]
+    pub fn due(&self, rule: &RuleSpec) -> Option<Mono> {
+        let clears = self.clear_since.map(|since| since.plus(rule.keep_firing));
+        let worsens = self.worse.map(|(_, since)| since.plus(rule.hold));
+        let acts = self.put_off.map(|(PutOff::CoolsUntil(at) | PutOff::WithheldUntil(at))| at);
+        let (ends, cools) = (self.since.mono.plus(self.shown_for()), self.cools_since);
+        match self.phase {
+            Phase::Pending => Some(self.since.mono.plus(rule.hold)),
+            Phase::Firing => {
+                let clears = clears.map(|at| self.settles.map_or(at, |settles| at.max(settles)));
+                clears.into_iter().chain(worsens).chain(acts).min()
+            }
+            Phase::Resolved | Phase::NoData => {
+                Some(cools.map_or(ends, |since| ends.max(since.plus(rule.cooldown))))
+            }
+        }
+    }
+
+    /// For how long it is remembered once it has ended.
+    fn shown_for(&self) -> Duration {
+        match self.phase {
+            Phase::Resolved if self.resolved_at.is_none() => REMEMBERED,
+            _ => SHOWN_AFTER_END,
+        }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -405,13 +433,11 @@ impl Instance {
     pub fn is_spent(&self, rule: &RuleSpec, period: Option<i64>, now: Mono) -> bool {
         let fired_in = self.fired.map(|(fired_in, _)| fired_in);
         let remembers = rule.thresholds.len() > 1 && period.is_some() && fired_in == period;
-        let shown = match self.phase {
-            Phase::Pending | Phase::Firing => return false,
-            Phase::Resolved if self.resolved_at.is_none() => REMEMBERED,
-            Phase::Resolved | Phase::NoData => SHOWN_AFTER_END,
-        };
+        if matches!(self.phase, Phase::Pending | Phase::Firing) {
+            return false;
+        }
         let is_cool = self.cools_since.is_none_or(|since| now.since(since) >= rule.cooldown);
-        !remembers && is_cool && self.age(now) >= shown
+        !remembers && is_cool && self.age(now) >= self.shown_for()
     }
 
     /// Whether it is worth showing: it pends or fires, or did not long ago.

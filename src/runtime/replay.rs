@@ -284,7 +284,7 @@ fn play(
         let ended = SourceStatus { state: "ended", ..SourceStatus::default() };
         engine.set_source(reader.id, ended, now);
     }
-    let mut play = Play { now, effects: Vec::new() };
+    let mut play = Play { now, due: now.wall, effects: Vec::new() };
     let (mut last, mut unread) = (None, Vec::new());
     while let Some((at, position)) = earliest(readers) {
         let Some(reader) = readers.get_mut(position).filter(|_| !watcher.is_over()) else { break };
@@ -370,6 +370,8 @@ fn within(at: Wall, options: &Replay) -> bool {
 /// The logs' clock and what is waiting to be told.
 struct Play {
     now: Stamp,
+    /// When time itself is to be judged next, as far as that is known by now.
+    due: Wall,
     effects: Vec<Effect>,
 }
 
@@ -379,17 +381,31 @@ impl Play {
         // Of a long gap the first hour is enough: all timers have run out by then.
         let stepwise = to.min(self.now.wall.plus(TIMERS));
         while self.now.wall.plus(STEP) < stepwise {
-            let next = self.now.wall.plus(STEP.max(engine.pulse(self.now.mono))).min(stepwise);
+            let step = STEP.max(engine.pulse(self.now.mono));
+            // The steps that change nothing are not taken.
+            let rest = engine.rests_until(self.now).since(self.now.mono);
+            let steps = rest.as_nanos().div_ceil(step.as_nanos()).max(1);
+            let pause = step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+            let next = self.now.wall.plus(pause).min(stepwise);
             self.wait(next, watcher);
             self.now = at_event(next);
-            engine.tick(self.now, &mut self.effects);
+            self.tick(engine);
             self.tell(watcher);
         }
         if to > self.now.wall {
             self.wait(to, watcher);
             self.now = at_event(to);
-            engine.tick(self.now, &mut self.effects);
+            // A tick judges every row, a line only its own: it is not worth one by itself.
+            if to >= self.due {
+                self.tick(engine);
+            }
         }
+    }
+
+    fn tick(&mut self, engine: &mut Engine) {
+        engine.tick(self.now, &mut self.effects);
+        let due = engine.next_due(self.now).map(|due| due.since(self.now.mono));
+        self.due = self.now.wall.plus(due.map_or(STEP, |due| due.min(STEP)));
     }
 
     fn tell(&mut self, watcher: &mut dyn Watcher) {

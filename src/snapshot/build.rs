@@ -273,8 +273,6 @@ fn traffic_row(engine: &Engine, row: &View) -> Traffic {
     let share = |count: u32| f64::from(count) / f64::from(calls.max(1));
     let outcomes = Outcome::ALL.iter().zip(counts.outcomes);
     let limited = LimitedBy::ALL.iter().zip(counts.limited_by);
-    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
-    let cached = || counts.cached as f64 / counts.cacheable as f64;
     let tokens = row
         .minute
         .per_min(counts.input)
@@ -297,7 +295,7 @@ fn traffic_row(engine: &Engine, row: &View) -> Traffic {
         latency_ms: row.latency.map(percentiles),
         ttft_ms: row.ttft.map(percentiles),
         tokens_per_min: tokens.filter(|_| counts.input + counts.output > 0),
-        cache_hit_ratio: (counts.cacheable > 0).then(cached),
+        cache_hit_ratio: row.minute.cache_hit_ratio(),
     }
 }
 

@@ -37,7 +37,7 @@ fn a_strange_line_is_explained_then_mapped_then_explained_again() {
         "engine.name",
         "keys not used: engine.gpu",
         "(price of gpt-4o-mini)",
-        "the same call by: dedup_key, time, status, tokens, cost and durations",
+        "the same call by: dedup_key, names, time, status, tokens, cost and durations",
     ] {
         assert!(after.contains(part), "{part} in {after}");
     }

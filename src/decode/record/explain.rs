@@ -192,7 +192,10 @@ impl Recorder {
         note.identity = by_id.map(|by| match by {
             (Keep::Join, _) => "call_key, of which the parts are put together",
             (_, true) => "dedup_key alone",
-            (_, false) => "dedup_key, time, status, tokens, cost and durations",
+            (Keep::FirstNamed, false) => {
+                "dedup_key, names, time, status, tokens, cost and durations"
+            }
+            (_, false) => "dedup_key, time, status, tokens and cost",
         });
     }
 
