@@ -12,6 +12,8 @@ mod agents;
 mod app_variants;
 #[path = "formats_corpus/apps.rs"]
 mod apps;
+#[path = "formats_corpus/around.rs"]
+mod around;
 #[path = "formats_corpus/attempts.rs"]
 mod attempts;
 #[path = "formats_corpus/check.rs"]

@@ -339,14 +339,14 @@ impl Frame {
     fn is_text(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> bool {
         let Layer { text, place, depth, .. } = layer;
         let formats = d.formats();
+        if depth < MAX_DEPTH && self.peel(d, layer, out) == Taken::Yes {
+            return true;
+        }
         let last = self.texts.format().filter(|last| d.may_be(*last));
         if let Some(format) = last.and_then(|last| formats.get(last))
             && let Some(json) = self.texts.again(&format.map, text)
         {
             d.record_as(format, json, place, out);
-            return true;
-        }
-        if depth < MAX_DEPTH && self.peel(d, layer, out) == Taken::Yes {
             return true;
         }
         for position in (0..formats.len()).filter(|position| d.may_be(*position)) {

@@ -1,0 +1,81 @@
+//! What stands in front of a call's line, or beside it in the object that carries it.
+
+use std::sync::{Arc, LazyLock};
+
+use tripline::decode::{DecodeOptions, Decoder, Formats};
+use tripline::domain::{Batch, Names, Observation, Wall};
+
+use crate::gateway_variants::said;
+use crate::support::at;
+
+/// `said` of each of these lines as lines of one log.
+fn all_said(lines: &[String]) -> Vec<String> {
+    static BUILTIN: LazyLock<Arc<Formats>> = LazyLock::new(|| Formats::builtin().into());
+    let names = Names::default();
+    let mut decoder =
+        Decoder::new(Arc::clone(&BUILTIN), &names, DecodeOptions::default()).expect("decodes");
+    let mut told = Vec::new();
+    for (number, line) in (1..).zip(lines) {
+        let mut batch = Batch::default();
+        let now = Wall::from_secs(1_795_190_000);
+        decoder.line(line.as_bytes(), at(number, 0, now), &mut batch);
+        for item in &batch.items {
+            told.push(match item.seen {
+                Observation::Request { request, .. } => {
+                    let host = request.host.map(|host| names.text(host).to_string());
+                    let end = request.at.0.div_euclid(1_000_000) - 1_795_187_000_000;
+                    let end = if request.at_logged { end.to_string() } else { "?".to_owned() };
+                    let kind = request.failure.kind.map_or("ok", |kind| kind.word());
+                    format!("{kind} {end} {}", host.as_deref().unwrap_or("-"))
+                }
+                Observation::Ignored { reason } => reason.to_owned(),
+                _ => "other".to_owned(),
+            });
+        }
+    }
+    told
+}
+
+const ACCESS: &str =
+    r#"10.0.3.7:52344 - "POST /v1/chat/completions HTTP/1.1" 429 Too Many Requests"#;
+const ASKED: &str = r#"HTTP Request: POST https://api.openai.com/v1/chat/completions "HTTP/1.1 429 Too Many Requests""#;
+const NODE: &str = r#"[log_a1b2c3, request-id: "req_1"] post https://api.openai.com/v1/chat/completions failed with status 429 in 812ms"#;
+
+#[test]
+fn a_time_that_a_runtime_puts_in_front_is_the_time_of_the_line() {
+    for line in [
+        format!("INFO:     {ACCESS}"),
+        format!("INFO:uvicorn.access:{ACCESS}"),
+        format!("INFO:httpx:{ASKED}"),
+        format!("WARNING:httpx:{ASKED}"),
+        NODE.to_owned(),
+    ] {
+        for (before, host) in [("", "-"), ("vllm-1  | ", "vllm-1"), ("[pod/vllm-0/vllm] ", "vllm-0")] {
+            // Each line is read like the first of its log.
+            let line = format!("{before}2026-11-20T15:11:17.123456789Z {line}");
+            let expected = format!("rate_limit 477123 {host}");
+            assert_eq!(all_said(&vec![line.clone(); 2]), vec![expected; 2], "{line}");
+        }
+    }
+    let lost = "2026-11-20T15:11:17.5Z [log_a1b2c4] connection failed - retrying, 2 attempts remaining";
+    assert_eq!(said(lost), "sdk-node connection end:477500");
+    // What nobody knows is still for people.
+    assert_eq!(said("2026-11-20T15:11:17.5Z INFO: ready"), "none ignored:other_text");
+}
+
+#[test]
+fn a_time_that_a_logger_puts_in_front_is_the_time_of_the_line() {
+    for (line, end) in [
+        (format!("[2026-11-20 15:11:17] INFO:     {ACCESS}"), 477_000),
+        (format!("2026-11-20 15:11:17,123 - uvicorn.access - INFO - {ACCESS}"), 477_123),
+        (format!("2026-11-20 15:11:17,123 INFO uvicorn.access {ACCESS}"), 477_123),
+        (format!("2026-11-20 15:11:17,123 | INFO | {ACCESS}"), 477_123),
+        (format!("[2026-11-20 15:11:17] {NODE}"), 477_000),
+    ] {
+        let expected = format!("rate_limit {end} -");
+        assert_eq!(all_said(&vec![line.clone(); 2]), vec![expected; 2], "{line}");
+        // A plain line before makes no difference.
+        let mixed = [format!("INFO:     {ACCESS}"), line.clone()];
+        assert_eq!(all_said(&mixed)[1], format!("rate_limit {end} -"), "{line}");
+    }
+}
