@@ -209,7 +209,7 @@ impl Frame {
         let envelope = if depth < MAX_DEPTH { Envelope::read(text) } else { None };
         if let Some(sure) = envelope.filter(|envelope| envelope.trust == Trust::Sure) {
             self.enveloped |= bit;
-            return self.unwrap(d, sure, layer, out);
+            return self.carried(d, sure, layer, out);
         }
         self.enveloped &= !bit;
         let Some(shape) = d.record(text, place, out) else {
@@ -222,7 +222,7 @@ impl Frame {
                 let likely = envelope.filter(|envelope| envelope.trust == Trust::Perhaps);
                 let guess = Layer { mode: Mode::Perhaps, ..layer };
                 let carrier = likely.map_or(&b""[..], |envelope| envelope.carrier);
-                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes)
+                if likely.is_some_and(|e| self.carried(d, e, guess, out) == Taken::Yes)
                     || self.nested(d, layer, carrier, out) == Taken::Yes
                 {
                     return Taken::Yes;

@@ -79,3 +79,56 @@ fn a_time_that_a_logger_puts_in_front_is_the_time_of_the_line() {
         assert_eq!(all_said(&mixed)[1], format!("rate_limit {end} -"), "{line}");
     }
 }
+
+#[test]
+fn a_call_beside_a_text_is_no_mark_of_who_carries_it() {
+    let call = r#"{"provider":"openai","model":"gpt-4o","status":200,"cost_usd":0.42,"input_tokens":50,"output_tokens":3}"#;
+    let expected = "app-json openai /gpt-4o 200 in:50 out:3 nano:420000000 end:477000";
+    for key in ["attrs", "labels", "kubernetes", "stream", "extra", "docker", "resource"] {
+        for text in [
+            r#""msg":"llm call done""#,
+            r#""message":"llm call done""#,
+            r#""log":"llm call done""#,
+            r#""msg":"""#,
+            r#""msg":"llm call done","level":"info""#,
+            // It says less of the same call.
+            r#""msg":"HTTP Request: POST https://api.openai.com/v1/chat/completions \"HTTP/1.1 200 OK\"""#,
+        ] {
+            let line = format!(r#"{{"time":"2026-11-20T15:11:17Z",{text},"{key}":{call}}}"#);
+            assert_eq!(said(&line), expected, "{line}");
+            let escaped = line.replace('\\', r"\\").replace('"', r#"\""#);
+            let docker = format!(
+                r#"{{"log":"{escaped}\n","stream":"stdout","attrs":{{"tag":"a"}},"time":"2026-11-20T15:11:18Z"}}"#
+            );
+            assert_eq!(said(&docker), expected, "{docker}");
+        }
+    }
+    for key in ["attrs", "labels", "extra"] {
+        let line = format!(
+            r#"{{"time":"2026-11-20T15:11:17Z","message":"llm call done","{key}":{{"provider":"openai","model":"gpt-4o","status":429,"error":"Rate limit reached"}}}}"#
+        );
+        assert_eq!(said(&line), "app-json openai /gpt-4o 429 rate_limit end:477000");
+    }
+}
+
+#[test]
+fn a_mark_of_who_carries_a_line_is_no_call() {
+    let inner = r#"{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"status\":200,\"cost_usd\":0.42}"#;
+    for beside in [
+        r#""attrs":{"tag":"web","cost_center":"a","model":"m"}"#,
+        r#""kubernetes":{"pod_name":"p-1","labels":{"cost-center":"llm","app":"x"}}"#,
+        r#""labels":{"app":"x","cost":"low"}"#,
+    ] {
+        let line = |log: &str| {
+            format!(r#"{{"log":"{log}\n","stream":"stdout","time":"2026-11-20T15:11:17Z",{beside}}}"#)
+        };
+        let expected = "app-json openai /gpt-4o 200 nano:420000000 end:477000";
+        assert_eq!(said(&line(inner)), expected, "{beside}");
+        assert_eq!(said(&line("started")), "none ignored:other_text", "{beside}");
+    }
+    // Of two that have a cost nobody knows which is the call's.
+    let both = format!(
+        r#"{{"log":"{inner}","stream":"stdout","time":"2026-11-20T15:11:17Z","attrs":{{"model":"gpt-4o","cost_usd":0.1}}}}"#
+    );
+    assert!(said(&both).ends_with("cost_ambiguous"), "{}", said(&both));
+}
