@@ -261,7 +261,14 @@ impl Frame {
             match about {
                 About::Trace(kin) => {
                     let before = out.items.len();
-                    d.record_of(signal.input(), json, layer.place, out);
+                    let known = d.record_of(signal.input(), json, layer.place, out);
+                    let logged = !known
+                        && signal == Signal::Logs
+                        && self.logged(d, json, layer, out) == Taken::Yes;
+                    if !known && !logged {
+                        d.untold(json, layer.place, out);
+                    }
+                    let kin = if logged { kin.saying(json) } else { kin };
                     self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
                 }
                 About::Point(point) => d.point(json, &point, layer.place, out),
@@ -277,6 +284,20 @@ impl Frame {
             return self.unclaimed(d, layer, shape, out);
         }
         Taken::Yes
+    }
+
+    /// Reads a log record of no format as the line of the program that has written it.
+    fn logged(&mut self, d: &mut Decoder, json: &[u8], layer: Layer<'_>, out: &mut Batch) -> Taken {
+        if layer.depth >= MAX_DEPTH {
+            return Taken::No;
+        }
+        let mut line = self.buffer();
+        otlp::as_line(json, &mut line);
+        let place = self.around(d, layer.place, None, otlp::host(json));
+        let guess = Layer { place, mode: Mode::Perhaps, ..layer };
+        let taken = self.json(d, guess.inner(&line), out);
+        self.spare.push(line);
+        taken
     }
 
     /// Makes a call that was told before, from another place in its trace, known

@@ -50,14 +50,17 @@ fn a_time_that_a_runtime_puts_in_front_is_the_time_of_the_line() {
         format!("WARNING:httpx:{ASKED}"),
         NODE.to_owned(),
     ] {
-        for (before, host) in [("", "-"), ("vllm-1  | ", "vllm-1"), ("[pod/vllm-0/vllm] ", "vllm-0")] {
+        for (before, host) in
+            [("", "-"), ("vllm-1  | ", "vllm-1"), ("[pod/vllm-0/vllm] ", "vllm-0")]
+        {
             // Each line is read like the first of its log.
             let line = format!("{before}2026-11-20T15:11:17.123456789Z {line}");
             let expected = format!("rate_limit 477123 {host}");
             assert_eq!(all_said(&vec![line.clone(); 2]), vec![expected; 2], "{line}");
         }
     }
-    let lost = "2026-11-20T15:11:17.5Z [log_a1b2c4] connection failed - retrying, 2 attempts remaining";
+    let lost =
+        "2026-11-20T15:11:17.5Z [log_a1b2c4] connection failed - retrying, 2 attempts remaining";
     assert_eq!(said(lost), "sdk-node connection end:477500");
     // What nobody knows is still for people.
     assert_eq!(said("2026-11-20T15:11:17.5Z INFO: ready"), "none ignored:other_text");
@@ -113,14 +116,17 @@ fn a_call_beside_a_text_is_no_mark_of_who_carries_it() {
 
 #[test]
 fn a_mark_of_who_carries_a_line_is_no_call() {
-    let inner = r#"{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"status\":200,\"cost_usd\":0.42}"#;
+    let inner =
+        r#"{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"status\":200,\"cost_usd\":0.42}"#;
     for beside in [
         r#""attrs":{"tag":"web","cost_center":"a","model":"m"}"#,
         r#""kubernetes":{"pod_name":"p-1","labels":{"cost-center":"llm","app":"x"}}"#,
         r#""labels":{"app":"x","cost":"low"}"#,
     ] {
         let line = |log: &str| {
-            format!(r#"{{"log":"{log}\n","stream":"stdout","time":"2026-11-20T15:11:17Z",{beside}}}"#)
+            format!(
+                r#"{{"log":"{log}\n","stream":"stdout","time":"2026-11-20T15:11:17Z",{beside}}}"#
+            )
         };
         let expected = "app-json openai /gpt-4o 200 nano:420000000 end:477000";
         assert_eq!(said(&line(inner)), expected, "{beside}");
@@ -131,4 +137,58 @@ fn a_mark_of_who_carries_a_line_is_no_call() {
         r#"{{"log":"{inner}","stream":"stdout","time":"2026-11-20T15:11:17Z","attrs":{{"model":"gpt-4o","cost_usd":0.1}}}}"#
     );
     assert!(said(&both).ends_with("cost_ambiguous"), "{}", said(&both));
+}
+
+/// A log record as an application's exporter sends it.
+fn exported(body: &str, attributes: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> = attributes
+        .iter()
+        .map(|(key, value)| format!(r#"{{"key":"{key}","value":{value}}}"#))
+        .collect();
+    format!(
+        r#"{{"resourceLogs":[{{"resource":{{"attributes":[{{"key":"k8s.pod.name","value":{{"stringValue":"p-1"}}}}]}},"scopeLogs":[{{"scope":{{}},"logRecords":[{{"timeUnixNano":"1795187477000000000","severityText":"INFO"{body},"attributes":[{}]}}]}}]}}]}}"#,
+        pairs.join(",")
+    )
+}
+
+#[test]
+fn what_an_application_exports_as_telemetry_is_what_it_would_log() {
+    let text =
+        |text: &str| format!(r#","body":{{"stringValue":"{}"}}"#, text.replace('"', r#"\""#));
+    let call = r#"{"model":"gpt-4o","provider":"openai","status":200,"cost_usd":0.42,"input_tokens":50,"output_tokens":3}"#;
+    let called = [
+        ("model", r#"{"stringValue":"gpt-4o"}"#),
+        ("provider", r#"{"stringValue":"openai"}"#),
+        ("status", r#"{"intValue":"200"}"#),
+        ("input_tokens", r#"{"intValue":"50"}"#),
+        ("output_tokens", r#"{"intValue":"3"}"#),
+        ("cost_usd", r#"{"doubleValue":0.42}"#),
+    ];
+    let pairs: Vec<String> =
+        called.iter().map(|(k, v)| format!(r#"{{"key":"{k}","value":{v}}}"#)).collect();
+    let list = format!(r#","body":{{"kvlistValue":{{"values":[{}]}}}}"#, pairs.join(","));
+    let expected = "app-json openai /gpt-4o 200 in:50 out:3";
+    for line in [
+        exported(&text(call), &[]),
+        exported(&list, &[]),
+        exported(&text("llm call"), &called),
+        exported("", &called),
+        exported(&text(&format!("INFO:app:{call}")), &[]),
+    ] {
+        assert_eq!(said(&line), format!("{expected} nano:420000000 end:477000"), "{line}");
+        assert_eq!(all_said(&[line]), ["ok 477000 p-1"]);
+    }
+    let tokens = exported(&text("llm call"), &called[..5]);
+    assert_eq!(said(&tokens), format!("{expected} end:477000"));
+    let mut refused = called[..3].to_vec();
+    refused[2].1 = r#"{"intValue":"429"}"#;
+    let refused = exported(&text("llm call"), &refused);
+    assert_eq!(said(&refused), "app-json openai /gpt-4o 429 rate_limit end:477000");
+    let access = exported(&text(&format!("INFO:     {ACCESS}")), &[]);
+    assert_eq!(said(&access), "uvicorn 429 rate_limit end:477000");
+    // Of two costs nobody knows which is the call's.
+    assert!(said(&exported(&text(call), &called)).ends_with("cost_ambiguous"));
+    for other in [exported(&text("started"), &[]), exported(&text("x"), &called[..1])] {
+        assert_eq!(said(&other), "none ignored:other_record");
+    }
 }

@@ -362,3 +362,20 @@ fn parts_of_counts_are_read_as_each_library_names_them() {
         assert_eq!((tokens.input, tokens.output), (Some(26), Some(42)), "{of}");
     }
 }
+
+#[test]
+fn lines_that_are_exported_from_one_span_are_calls_of_their_own() {
+    let line = |tokens: u32| {
+        let body = json!({"time": "2026-11-20T15:11:17Z", "model": "m", "status": 200,
+            "input_tokens": tokens, "output_tokens": 5});
+        json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"traceId": "t", "spanId": "web",
+            "timeUnixNano": "1795187477000000000",
+            "body": {"stringValue": body.to_string()}}]}]}]})
+    };
+    let input =
+        |read: &Read| -> Vec<_> { read.counted().iter().map(|call| call.tokens.input).collect() };
+    // What is sent again counts once.
+    assert_eq!(input(&Read::lines(&[line(1), line(2), line(1)])), [Some(1), Some(2)]);
+    let read = Read::lines(&[spans(&[span(["web", ""], 1, 3, &chat("r", 5))]), line(1)]);
+    assert_eq!(read.counted().len(), 1, "the span is the call that the line is of");
+}

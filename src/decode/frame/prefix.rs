@@ -335,7 +335,10 @@ mod tests {
             (r#"2026-11-20T15:30:11Z {"app":1}"#, None),
             ("2026-11-20T15:30:31Z INFO tl: {}", None),
             ("2026-11-20T15:30:31Z INFO:     a - b", Some("INFO:     a - b")),
-            ("Nov 20 15:30:09 WARNING:httpx:HTTP Request: x", Some("WARNING:httpx:HTTP Request: x")),
+            (
+                "Nov 20 15:30:09 WARNING:httpx:HTTP Request: x",
+                Some("WARNING:httpx:HTTP Request: x"),
+            ),
             ("2026-11-20T15:30:31Z  INFO tl: {}", None),
             ("Nov 20 text", None),
             ("hello world {}", None),
