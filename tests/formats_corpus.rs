@@ -34,6 +34,8 @@ mod meaning;
 mod metric_variants;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
+#[path = "formats_corpus/providers.rs"]
+mod providers;
 #[path = "formats_corpus/refusals.rs"]
 mod refusals;
 #[path = "formats_corpus/stages.rs"]
