@@ -708,7 +708,7 @@ fn what_can_mean_nothing_is_a_mistake() {
         ),
         (
             fields(r#"provider = { path = "k", map = "@host" }"#),
-            "x.toml:4: fields.provider.map: needs a table of words, or `@hosts`",
+            "x.toml:4: fields.provider.map: needs a table of words, `@hosts` or `@paths`",
         ),
         (
             fields(r#"layer = { const = "upstrem" }"#),

@@ -12,6 +12,8 @@ mod agents;
 mod app_variants;
 #[path = "formats_corpus/apps.rs"]
 mod apps;
+#[path = "formats_corpus/around.rs"]
+mod around;
 #[path = "formats_corpus/attempts.rs"]
 mod attempts;
 #[path = "formats_corpus/check.rs"]
@@ -32,6 +34,8 @@ mod meaning;
 mod metric_variants;
 #[path = "formats_corpus/observability.rs"]
 mod observability;
+#[path = "formats_corpus/providers.rs"]
+mod providers;
 #[path = "formats_corpus/refusals.rs"]
 mod refusals;
 #[path = "formats_corpus/stages.rs"]

@@ -1,6 +1,7 @@
 //! Which format a line is of, and what becomes of lines that are of none.
 
 mod long;
+mod signs;
 
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
 use crate::scan::{Found, Paths, Scan, Shape, exposition, scan_line};
 use long::Long;
+pub(super) use signs::speaks_of_cost;
+use signs::{is_empty_object, is_utf16};
 
 /// Decodes the lines of one source. Reuses its buffers, so nothing is allocated
 /// per line once it is warm.
@@ -226,16 +229,27 @@ impl Decoder {
         self.detect(Input::JsonLines, json, place, out)
     }
 
-    /// Decodes a record of `input`, which may be of no interest.
-    pub(super) fn record_of(&mut self, input: Input, json: &[u8], place: Place, out: &mut Batch) {
+    /// Decodes a record of `input`; whether a format takes it.
+    pub(super) fn record_of(
+        &mut self,
+        input: Input,
+        json: &[u8],
+        place: Place,
+        out: &mut Batch,
+    ) -> bool {
         let formats = Arc::clone(&self.formats);
-        if let Some(format) = self.forced.and_then(|forced| formats.get(forced)) {
-            if format.map.input == input {
-                return self.record_as(format, json, place, out);
-            }
-        } else if self.detect(input, json, place, out).is_none() {
-            return;
+        let Some(format) = self.forced.and_then(|forced| formats.get(forced)) else {
+            return self.detect(input, json, place, out).is_none();
+        };
+        let fits = format.map.input == input;
+        if fits {
+            self.record_as(format, json, place, out);
         }
+        fits
+    }
+
+    /// Accounts for a record that no format takes.
+    pub(super) fn untold(&mut self, json: &[u8], place: Place, out: &mut Batch) {
         if speaks_of_cost(json) {
             return self.other_record(json, place, out);
         }
@@ -247,7 +261,10 @@ impl Decoder {
     pub(super) fn point(&mut self, json: &[u8], point: &Point<'_>, place: Place, out: &mut Batch) {
         let points = self.formats.points();
         if self.forced.is_some() && self.forced != points {
-            return self.record_of(Input::OtlpMetrics, json, place, out);
+            if !self.record_of(Input::OtlpMetrics, json, place, out) {
+                self.untold(json, place, out);
+            }
+            return;
         }
         if self.detect(Input::OtlpMetrics, json, place, out).is_none() {
             return;
@@ -576,23 +593,4 @@ fn take(
         }
         place.push(out, Observation::Ignored { reason: "no_call" });
     }
-}
-
-/// Whether a cost may stand in a damaged line where the scan can't see it.
-pub(super) fn speaks_of_cost(line: &[u8]) -> bool {
-    line.windows(4).any(|word| word.eq_ignore_ascii_case(b"cost"))
-}
-
-fn is_empty_object(line: &[u8]) -> bool {
-    let inner = line.trim_ascii().strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
-    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
-}
-
-/// A byte order mark of UTF-16, or ASCII with a NUL beside every character.
-fn is_utf16(line: &[u8]) -> bool {
-    let zeros = |first: usize| line.iter().skip(first).step_by(2).take(32).all(|b| *b == 0);
-    let text = |first: usize| line.iter().skip(first).step_by(2).take(32).all(|b| *b != 0);
-    line.starts_with(&[0xff, 0xfe])
-        || line.starts_with(&[0xfe, 0xff])
-        || (line.len() >= 8 && ((zeros(0) && text(1)) || (zeros(1) && text(0))))
 }

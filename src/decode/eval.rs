@@ -417,7 +417,11 @@ impl Alt<Spot> {
     }
 
     fn mapped(&self, text: &[u8]) -> Option<&str> {
-        let known = self.map.iter().find(|(word, _)| **word == *text).map(|(_, to)| to);
+        let is_it = |word: &[u8]| match self.table {
+            None => word == text,
+            Some(table) => table.is_in(word, text),
+        };
+        let known = self.map.iter().find(|(word, _)| is_it(word)).map(|(_, to)| to);
         known.or(self.otherwise.as_ref()).map(|to| &**to)
     }
 }

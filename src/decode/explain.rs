@@ -241,6 +241,16 @@ impl Trace {
         self.wrappers.truncate(depth.into());
     }
 
+    /// What is around the text that was read last.
+    pub(super) fn around(&self) -> Vec<Wrapper> {
+        self.wrappers.clone()
+    }
+
+    /// What was looked at beside that text was but a guess.
+    pub(super) fn is_within(&mut self, wrappers: Vec<Wrapper>) {
+        self.wrappers = wrappers;
+    }
+
     pub(super) fn text(&mut self, text: &[u8]) {
         self.text.clear();
         self.text.extend_from_slice(text);

@@ -209,7 +209,7 @@ impl Frame {
         let envelope = if depth < MAX_DEPTH { Envelope::read(text) } else { None };
         if let Some(sure) = envelope.filter(|envelope| envelope.trust == Trust::Sure) {
             self.enveloped |= bit;
-            return self.unwrap(d, sure, layer, out);
+            return self.carried(d, sure, layer, out);
         }
         self.enveloped &= !bit;
         let Some(shape) = d.record(text, place, out) else {
@@ -222,7 +222,7 @@ impl Frame {
                 let likely = envelope.filter(|envelope| envelope.trust == Trust::Perhaps);
                 let guess = Layer { mode: Mode::Perhaps, ..layer };
                 let carrier = likely.map_or(&b""[..], |envelope| envelope.carrier);
-                if likely.is_some_and(|e| self.unwrap(d, e, guess, out) == Taken::Yes)
+                if likely.is_some_and(|e| self.carried(d, e, guess, out) == Taken::Yes)
                     || self.nested(d, layer, carrier, out) == Taken::Yes
                 {
                     return Taken::Yes;
@@ -261,7 +261,14 @@ impl Frame {
             match about {
                 About::Trace(kin) => {
                     let before = out.items.len();
-                    d.record_of(signal.input(), json, layer.place, out);
+                    let known = d.record_of(signal.input(), json, layer.place, out);
+                    let logged = !known
+                        && signal == Signal::Logs
+                        && self.logged(d, json, layer, out) == Taken::Yes;
+                    if !known && !logged {
+                        d.untold(json, layer.place, out);
+                    }
+                    let kin = if logged { kin.saying(json) } else { kin };
                     self.relate(kin, out.items.get_mut(before..).unwrap_or_default());
                 }
                 About::Point(point) => d.point(json, &point, layer.place, out),
@@ -277,6 +284,20 @@ impl Frame {
             return self.unclaimed(d, layer, shape, out);
         }
         Taken::Yes
+    }
+
+    /// Reads a log record of no format as the line of the program that has written it.
+    fn logged(&mut self, d: &mut Decoder, json: &[u8], layer: Layer<'_>, out: &mut Batch) -> Taken {
+        if layer.depth >= MAX_DEPTH {
+            return Taken::No;
+        }
+        let mut line = self.buffer();
+        otlp::as_line(json, &mut line);
+        let place = self.around(d, layer.place, None, otlp::host(json));
+        let guess = Layer { place, mode: Mode::Perhaps, ..layer };
+        let taken = self.json(d, guess.inner(&line), out);
+        self.spare.push(line);
+        taken
     }
 
     /// Makes a call that was told before, from another place in its trace, known
@@ -339,14 +360,14 @@ impl Frame {
     fn is_text(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> bool {
         let Layer { text, place, depth, .. } = layer;
         let formats = d.formats();
+        if depth < MAX_DEPTH && self.peel(d, layer, out) == Taken::Yes {
+            return true;
+        }
         let last = self.texts.format().filter(|last| d.may_be(*last));
         if let Some(format) = last.and_then(|last| formats.get(last))
             && let Some(json) = self.texts.again(&format.map, text)
         {
             d.record_as(format, json, place, out);
-            return true;
-        }
-        if depth < MAX_DEPTH && self.peel(d, layer, out) == Taken::Yes {
             return true;
         }
         for position in (0..formats.len()).filter(|position| d.may_be(*position)) {

@@ -9,6 +9,7 @@ mod layout;
 mod pattern;
 mod presence;
 mod read;
+mod table;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(super) use pattern::{Group, Pattern};
 pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
 pub(super) use read::{read, read_table};
+use table::Table;
 
 /// A map; `P` is a path as text, or the place it was compiled to.
 #[derive(Clone, Debug)]
@@ -225,6 +227,8 @@ pub(super) struct Alt<P> {
     pub(super) regex: Option<Regex>,
     /// Words to values; a word that is not there is `otherwise`, or no value.
     pub(super) map: Vec<(Box<[u8]>, Box<str>)>,
+    /// The table that the words are the patterns of.
+    pub(super) table: Option<Table>,
     pub(super) otherwise: Option<Box<str>>,
     pub(super) when: Option<Cond<P>>,
 }
@@ -464,6 +468,7 @@ impl Compile<'_> {
             add: alt.add,
             regex: alt.regex.clone(),
             map: alt.map.clone(),
+            table: alt.table,
             otherwise: alt.otherwise.clone(),
             when: alt.when.as_ref().map(|when| self.cond(when)),
         }

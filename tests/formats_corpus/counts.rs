@@ -135,3 +135,50 @@ fn what_gateways_and_libraries_call_their_counts_is_read() {
         (&embedding("ai.embed"), "otlp-genai-spans ignored:other_record"),
     ]);
 }
+
+#[test]
+fn what_libraries_make_of_a_providers_counts_is_read() {
+    let line = |model: &str, usage: &str| {
+        format!(
+            r#"{{"time":"2026-11-20T15:11:17Z","provider":"p","model":"{model}","status":200,{usage}}}"#
+        )
+    };
+    for (model, usage, counts) in [
+        (
+            // LangChain.
+            "m",
+            r#""usage_metadata":{"input_tokens":1000,"output_tokens":10,"total_tokens":1010,"input_token_details":{"cache_read":900,"cache_creation":50},"output_token_details":{"reasoning":4}}"#,
+            "in:1000 out:10 cached:900 write:50 think:4",
+        ),
+        (
+            "m",
+            r#""usage_metadata":{"input_tokens":1000,"output_tokens":10,"input_token_details":{"cache_read":900,"cache_creation":0,"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":30}}"#,
+            "in:1000 out:10 cached:900 write:50",
+        ),
+        (
+            // OpenAI's for speech.
+            "m",
+            r#""usage":{"input_tokens":1000,"output_tokens":10,"input_token_details":{"cached_tokens":900,"audio_tokens":5}}"#,
+            "in:1000 out:10 cached:900",
+        ),
+        (
+            // Vercel's SDK.
+            "m",
+            r#""usage":{"inputTokens":1000,"outputTokens":10,"totalTokens":1010,"inputTokenDetails":{"noCacheTokens":50,"cacheReadTokens":900,"cacheWriteTokens":50},"outputTokenDetails":{"textTokens":6,"reasoningTokens":4}}"#,
+            "in:1000 out:10 cached:900 write:50 think:4",
+        ),
+        (
+            "m",
+            r#""result":{"usage":{"inputTokens":1000,"outputTokens":10,"inputTokenDetails":{"cacheReadTokens":900,"cacheWriteTokens":50},"outputTokenDetails":{"reasoningTokens":4}}}"#,
+            "in:1000 out:10 cached:900 write:50 think:4",
+        ),
+        ("voyage-3", r#""usage":{"total_tokens":77}"#, "in:77 out:0"),
+        // Of a model that may have an output it is not known what the total is of.
+        ("m", r#""usage":{"total_tokens":77}"#, ""),
+    ] {
+        let counts = Some(counts).filter(|counts| !counts.is_empty());
+        let counts = counts.map_or(String::new(), |counts| format!(" {counts}"));
+        let expected = format!("app-json p /{model} 200{counts} end:477000");
+        check(&[(&line(model, usage), &expected)]);
+    }
+}

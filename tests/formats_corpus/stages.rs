@@ -243,6 +243,18 @@ fn a_length_is_no_time() {
         (" 1.234 1.230", " ms:1234.0"),
         (" 0.834 team=web", " ms:834.0 team:web"),
         (" 512 834", ""),
+        // Traefik counts its requests.
+        (r#" 414 "llm@docker" "http://172.18.0.4:4000" 30012ms"#, " ms:30012.0"),
+        (r#" 414 "-" "-" 0ms"#, " ms:0.0"),
+        (" 512ms", " ms:512.0"),
+        (" 512 ms", " ms:512.0"),
+        (" 1234 512 ms", " ms:512.0"),
+        (" 2 s team=web", " ms:2000.0 team:web"),
+        (" 1.5s", " ms:1500.0"),
+        (" 512us", " ms:0.5"),
+        (r#" "203.0.113.9" 0.812"#, " ms:812.0"),
+        (r#" "203.0.113.9" "gw" 812345 team=web"#, " ms:812.3 team:web"),
+        (r#" "203.0.113.9" team=web"#, " team:web"),
         ("", ""),
     ] {
         check(&[(&line(behind), &format!("nginx-combined 200{ms} end:477000"))]);

@@ -313,3 +313,69 @@ fn langfuse_exports_in_either_spelling_are_the_same_calls() {
     assert_eq!(call.provider.map(|p| read.names.text(p).to_string()), Some("anthropic".into()));
     assert!(read.faults().is_empty());
 }
+
+#[test]
+fn langfuse_counts_sound_apart() {
+    for names in [["input_audio_tokens", "output_audio_tokens"], ["input_audio", "output_audio"]] {
+        let usage = json!({"input": 20, names[0]: 500, "output": 10, names[1]: 300, "total": 830});
+        let camel = json!({"id": "o1", "traceId": "t1", "type": "GENERATION", "model": "m",
+            "startTime": "2026-11-20T15:11:17Z", "endTime": "2026-11-20T15:11:18Z",
+            "usageDetails": usage});
+        let snake = json!({"id": "o1", "trace_id": "t1", "type": "GENERATION", "model": "m",
+            "start_time": "2026-11-20T15:11:17Z", "end_time": "2026-11-20T15:11:18Z",
+            "usage_details": usage});
+        let sent = json!({"langfuse.observation.type": "generation",
+            "langfuse.observation.model.name": "m",
+            "langfuse.observation.usage_details": usage.to_string()});
+        for line in [camel, snake, spans(&[span(["a", ""], 1, 3, &sent)])] {
+            let tokens = Read::lines(std::slice::from_ref(&line)).one().tokens;
+            assert_eq!((tokens.input, tokens.output), (Some(520), Some(310)), "{line}");
+            assert_eq!((tokens.audio_input, tokens.audio_output), (Some(500), Some(300)), "{line}");
+        }
+    }
+    let raw = json!({"id": "o1", "traceId": "t1", "type": "GENERATION", "model": "m",
+        "startTime": "2026-11-20T15:11:17Z", "endTime": "2026-11-20T15:11:18Z",
+        "usageDetails": {"prompt_tokens": 20, "completion_tokens": 10}});
+    let tokens = Read::lines(&[raw]).one().tokens;
+    assert_eq!((tokens.input, tokens.output), (Some(20), Some(10)));
+}
+
+#[test]
+fn parts_of_counts_are_read_as_each_library_names_them() {
+    for (of, parts) in [
+        (
+            json!({"ai.usage.inputTokenDetails.cacheReadTokens": 20,
+            "ai.usage.inputTokenDetails.cacheWriteTokens": 3,
+            "ai.usage.outputTokenDetails.reasoningTokens": 4}),
+            (Some(20), Some(3), Some(4)),
+        ),
+        (json!({"ai.usage.reasoningTokens": 4}), (None, None, Some(4))),
+        (json!({"gen_ai.usage.details.cached_tokens": 20}), (Some(20), None, None)),
+    ] {
+        let mut all = json!({"gen_ai.system": "openai", "gen_ai.request.model": "m",
+            "gen_ai.usage.input_tokens": 26, "gen_ai.usage.output_tokens": 42});
+        for (key, value) in of.as_object().expect("an object") {
+            all[key] = value.clone();
+        }
+        let tokens = Read::lines(&[spans(&[span(["a", ""], 1, 3, &all)])]).one().tokens;
+        assert_eq!((tokens.cached_input, tokens.cache_write, tokens.reasoning), parts, "{of}");
+        assert_eq!((tokens.input, tokens.output), (Some(26), Some(42)), "{of}");
+    }
+}
+
+#[test]
+fn lines_that_are_exported_from_one_span_are_calls_of_their_own() {
+    let line = |tokens: u32| {
+        let body = json!({"time": "2026-11-20T15:11:17Z", "model": "m", "status": 200,
+            "input_tokens": tokens, "output_tokens": 5});
+        json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"traceId": "t", "spanId": "web",
+            "timeUnixNano": "1795187477000000000",
+            "body": {"stringValue": body.to_string()}}]}]}]})
+    };
+    let input =
+        |read: &Read| -> Vec<_> { read.counted().iter().map(|call| call.tokens.input).collect() };
+    // What is sent again counts once.
+    assert_eq!(input(&Read::lines(&[line(1), line(2), line(1)])), [Some(1), Some(2)]);
+    let read = Read::lines(&[spans(&[span(["web", ""], 1, 3, &chat("r", 5))]), line(1)]);
+    assert_eq!(read.counted().len(), 1, "the span is the call that the line is of");
+}

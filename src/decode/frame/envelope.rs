@@ -19,6 +19,8 @@ pub(super) struct Envelope<'t> {
     pub(super) host: Option<Value<'t>>,
     pub(super) part: Option<Part<'t>>,
     pub(super) trust: Trust,
+    /// Whether an object stands beside what it carries.
+    pub(super) beside: bool,
 }
 
 /// What an envelope carries.
@@ -124,7 +126,8 @@ impl<'t> Envelope<'t> {
         let part = seen.part(payload, trust);
         let Seen { time, host, .. } = seen;
         let time = time.map(|(_, value)| value);
-        Some(Envelope { carrier, payload, time, host, part, trust })
+        let beside = seen.objects > usize::from(matches!(payload, Payload::Object(_)));
+        Some(Envelope { carrier, payload, time, host, part, trust, beside })
     }
 
     /// The bytes of a payload that is a list of numbers.
@@ -145,6 +148,7 @@ struct Seen<'t> {
     goes: Option<More>,
     part_of: Option<Value<'t>>,
     others: Others,
+    objects: usize,
     marked: bool,
     /// It is what a transport hands over, whatever else that says of it.
     transported: bool,
@@ -160,6 +164,7 @@ enum Others {
 
 impl<'t> Seen<'t> {
     fn member(&mut self, key: &'t [u8], value: Value<'t>) {
+        self.objects += usize::from(value.kind == Kind::Object);
         match role(key, value.kind) {
             Role::Payload if self.carry(key, value) => {}
             Role::OwnPayload if self.carry(key, value) => self.marked = true,

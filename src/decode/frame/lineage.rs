@@ -26,6 +26,8 @@ pub(super) struct Kin {
     pub(super) own: Option<u64>,
     /// The span around it.
     pub(super) around: Option<u64>,
+    /// What a line of a program says, of which many may have one time.
+    says: Option<u64>,
 }
 
 /// What a call is to those counted before.
@@ -75,16 +77,26 @@ impl Kin {
                 hasher.finish()
             })
         };
-        Kin { own: span(own), around: span(around) }
+        Kin { own: span(own), around: span(around), says: None }
+    }
+
+    /// The same of a line that says no more than `record`.
+    pub(super) fn saying(self, record: &[u8]) -> Kin {
+        let mut hasher = FxHasher::default();
+        hasher.write(record);
+        Kin { says: Some(hasher.finish()), ..self }
     }
 
     /// What a call is known by that has no id of its own: its span, or that of an
-    /// event and its time.
+    /// event and its time, or all that a line says.
     pub(super) fn dedup(self, at: Wall) -> Option<Dedup> {
         let event = |span: u64| {
             let mut hasher = FxHasher::default();
             hasher.write_u64(span);
-            hasher.write_i64(at.0);
+            match self.says {
+                Some(says) => hasher.write_u64(says),
+                None => hasher.write_i64(at.0),
+            }
             hasher.finish()
         };
         let fingerprint = self.own.or_else(|| self.around.map(event))?;
@@ -235,7 +247,8 @@ mod tests {
     fn memory_is_bounded() {
         let mut lineage = Lineage::default();
         for number in 0..KEPT as u64 * 2 {
-            lineage.admit(Kin { own: Some(number), around: Some(number + 1) }, call(number));
+            let kin = Kin { own: Some(number), around: Some(number + 1), says: None };
+            lineage.admit(kin, call(number));
         }
         assert_eq!((lineage.spans.len(), lineage.order.len()), (KEPT, KEPT));
     }

@@ -5,13 +5,14 @@
 //! Where the word cost is heard, it may be under any key, so that no shape hides money;
 //! of several records with a cost nobody knows which is the call's.
 
-use super::{Frame, Layer, MAX_DEPTH, Mode, Taken, envelope, note};
+use super::envelope::{self, Envelope};
+use super::{Frame, Layer, MAX_DEPTH, Mode, Taken, note};
 use crate::decode::decoder::{Decoder, speaks_of_cost};
 use crate::domain::{Batch, FaultReason, Item, Observation};
 use crate::scan::{Kind, Value, members};
 
 /// What loggers and their users call the object with a message's fields.
-const HOLDERS: [&[u8]; 24] = [
+const HOLDERS: [&[u8]; 25] = [
     b"data",
     b"llm",
     b"ai",
@@ -23,6 +24,7 @@ const HOLDERS: [&[u8]; 24] = [
     b"extra",
     b"attributes",
     b"attrs",
+    b"labels",
     b"fields",
     b"payload",
     b"event",
@@ -39,6 +41,39 @@ const HOLDERS: [&[u8]; 24] = [
 ];
 
 impl Frame {
+    /// Reads what an envelope carries. Where that is a text for people, the record may stand
+    /// beside it, under `attrs` or `labels`; and so may a cost, whatever is carried.
+    pub(super) fn carried(
+        &mut self,
+        d: &mut Decoder,
+        envelope: Envelope<'_>,
+        layer: Layer<'_>,
+        out: &mut Batch,
+    ) -> Taken {
+        let before = out.items.len();
+        if self.unwrap(d, envelope, layer, out) == Taken::No {
+            return Taken::No;
+        }
+        let said = out.items.get(before..).unwrap_or_default();
+        if !envelope.beside || said.is_empty() {
+            return Taken::Yes;
+        }
+        let found = match states_cost(said) {
+            true => Found::Cost,
+            false if said.iter().all(is_for_people) => Found::Text,
+            false => Found::Record,
+        };
+        let wrappers = d.trace().map(|trace| trace.around());
+        let place = self.around(d, layer.place, None, envelope.host.map(|value| value.raw));
+        let layer = Layer { place, ..layer };
+        if self.look_within(d, layer, envelope.carrier, (before, found), out) == found
+            && let (Some(trace), Some(wrappers)) = (d.trace(), wrappers)
+        {
+            trace.is_within(wrappers);
+        }
+        Taken::Yes
+    }
+
     /// Reads the record that an object of no format holds, if it does. What stands beside
     /// it says nothing of money, and when it was, if the record does not. What is under the
     /// key `tried` is known to be none.
@@ -49,19 +84,36 @@ impl Frame {
         tried: &[u8],
         out: &mut Batch,
     ) -> Taken {
-        let Layer { text, place, depth, .. } = layer;
-        let within = || members(text).map(|(key, value)| (key.raw, value));
-        if depth >= MAX_DEPTH || within().any(is_money) {
+        if members(layer.text).any(|(key, _)| envelope::speaks_of_money(key.raw)) {
             return Taken::No;
         }
+        match self.look_within(d, layer, tried, (out.items.len(), Found::Nothing), out) {
+            Found::Nothing => Taken::No,
+            _ => Taken::Yes,
+        }
+    }
+
+    /// Looks for a better record under the keys of an object than what was found of it,
+    /// which is told from item `before` on.
+    fn look_within(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        tried: &[u8],
+        (before, mut found): (usize, Found),
+        out: &mut Batch,
+    ) -> Found {
+        let Layer { text, place, depth, .. } = layer;
+        if depth >= MAX_DEPTH {
+            return found;
+        }
+        let within = || members(text).map(|(key, value)| (key.raw, value));
         let is_time =
             |(key, value): &(&[u8], Value<'_>)| envelope::is_time(key) && !value.is_absent();
         let at = within().find(is_time).and_then(|(_, at)| d.seen_time(at.raw, place.at.received));
         let guess = Layer { place: self.around(d, place, at, None), mode: Mode::Perhaps, ..layer };
-        let before = out.items.len();
-        let mut found = Found::Nothing;
         for (key, value) in within().filter(|(key, _)| *key != tried).filter(may_hold) {
-            if found != Found::Nothing && !speaks_of_cost(value.raw) {
+            if matches!(found, Found::Record | Found::Cost) && !speaks_of_cost(value.raw) {
                 continue;
             }
             note(d, depth, "envelope", key);
@@ -69,17 +121,24 @@ impl Frame {
             if self.open(d, guess.inner(value.raw), out) == Taken::No {
                 continue;
             }
-            found = match (found, states_cost(out.items.get(next..).unwrap_or_default())) {
-                (Found::Nothing, false) => Found::Record,
-                (Found::Nothing, true) => Found::Cost,
-                (Found::Record, true) => {
+            let said = out.items.get(next..).unwrap_or_default();
+            found = match (found, states_cost(said)) {
+                (Found::Text, false) if !said.iter().any(is_call) => {
+                    out.items.truncate(next);
+                    Found::Text
+                }
+                (Found::Nothing | Found::Text, false) => {
+                    out.items.drain(before..next);
+                    Found::Record
+                }
+                (Found::Nothing | Found::Text | Found::Record, true) => {
                     out.items.drain(before..next);
                     Found::Cost
                 }
                 (Found::Cost, true) => {
                     out.items.truncate(before);
                     place.quarantine(out, FaultReason::CostAmbiguous);
-                    return Taken::Yes;
+                    return Found::Cost;
                 }
                 (found, false) => {
                     out.items.truncate(next);
@@ -87,7 +146,7 @@ impl Frame {
                 }
             };
         }
-        if found == Found::Nothing { Taken::No } else { Taken::Yes }
+        found
     }
 }
 
@@ -95,6 +154,8 @@ impl Frame {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
     Nothing,
+    /// Text for people, which is accounted for.
+    Text,
     Record,
     /// A record that says what it cost.
     Cost,
@@ -112,6 +173,10 @@ fn may_hold((key, value): &(&[u8], Value<'_>)) -> bool {
     value.kind == Kind::Object && (HOLDERS.contains(key) || speaks_of_cost(value.raw))
 }
 
-fn is_money((key, _): (&[u8], Value<'_>)) -> bool {
-    envelope::speaks_of_money(key)
+fn is_for_people(item: &Item) -> bool {
+    matches!(item.seen, Observation::Ignored { reason: "other_text" | "blank" })
+}
+
+fn is_call(item: &Item) -> bool {
+    matches!(item.seen, Observation::Request { .. })
 }

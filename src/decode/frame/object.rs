@@ -46,6 +46,15 @@ impl<'b> Object<'b> {
         write(self.out);
     }
 
+    /// Adds a member that is an object itself.
+    pub(super) fn object(&mut self, key: &[u8], fill: impl FnOnce(&mut Object<'_>)) {
+        self.key(&[key]);
+        self.out.push(b'{');
+        let mut inner = Object { out: &mut *self.out, members: 0 };
+        fill(&mut inner);
+        inner.end();
+    }
+
     /// Ends the object.
     pub(super) fn end(self) {
         self.out.push(b'}');

@@ -176,6 +176,34 @@ impl Around<'_> {
     }
 }
 
+/// Where a flat log record is from.
+pub(super) fn host(record: &[u8]) -> Option<&[u8]> {
+    let named = |name: &[u8]| within(record, name).filter(|host| host.is_text());
+    Some(named(b"resource.k8s.pod.name").or_else(|| named(b"resource.host.name"))?.raw)
+}
+
+/// A flat log record as the line of a logger, for who knows the program but not OTLP: its
+/// time, what it says, and all else beside that.
+pub(super) fn as_line(record: &[u8], buffer: &mut Vec<u8>) {
+    const TIMES: [&[u8]; 2] = [b"timeUnixNano", b"observedTimeUnixNano"];
+    let time = |name: &[u8]| within(record, name).filter(|time| time.raw != b"0");
+    let mut line = Object::begin(buffer);
+    if let Some(at) = TIMES.into_iter().find_map(time) {
+        line.value(&[b"timestamp"], raw(at));
+    }
+    if let Some(body) = within(record, b"body") {
+        line.value(&[b"message"], raw(body));
+    }
+    line.object(b"attributes", |attributes| {
+        for (key, value) in members(record) {
+            if key.raw != b"body" && !TIMES.contains(&key.raw) {
+                attributes.value(&[key.raw], raw(value));
+            }
+        }
+    });
+    line.end();
+}
+
 /// The first event of each name: its time, and its attributes.
 fn events(list: Value<'_>, into: &mut Object<'_>) {
     let mut seen: [&[u8]; EVENTS] = [b""; EVENTS];
@@ -238,6 +266,11 @@ fn scalar(key: &[&[u8]], value: Value<'_>, into: &mut Object<'_>) {
         Kind::Number | Kind::True | Kind::False => into.value(key, Raw::Json(value.raw)),
         _ => {}
     }
+}
+
+/// A value as it is written.
+fn raw(value: Value<'_>) -> Raw<'_> {
+    if value.is_text() { Raw::InString(value.raw) } else { Raw::Json(value.raw) }
 }
 
 /// Appends the value of an attribute, which says its own type.

@@ -134,6 +134,9 @@ fn syslog(line: &[u8]) -> Option<Peeled<'_>> {
     };
     let at = Some(at);
     let (first, behind) = word(rest)?;
+    if is_level(first) {
+        return Some(Peeled { text: rest, at, host: None, part: None });
+    }
     if is_tag(first) {
         return Some(Peeled { text: message(behind), at, host: None, part: None });
     }
@@ -251,6 +254,18 @@ fn is_tag(word: &[u8]) -> bool {
 
 /// Whether a word can be a host's name, and is not a level.
 fn is_host(word: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
+    word.iter().all(plain) && !names_level(word)
+}
+
+/// `INFO:` or `INFO:httpx:HTTP`, with which programs in Python begin their lines: no
+/// program is called so.
+fn is_level(word: &[u8]) -> bool {
+    let end = word.iter().position(|byte| *byte == b':');
+    end.and_then(|end| word.get(..end)).is_some_and(names_level)
+}
+
+fn names_level(word: &[u8]) -> bool {
     const LEVELS: [&[u8]; 12] = [
         b"TRACE",
         b"DEBUG",
@@ -265,8 +280,7 @@ fn is_host(word: &[u8]) -> bool {
         b"FATAL",
         b"PANIC",
     ];
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
-    word.iter().all(plain) && !LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level))
+    LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level))
 }
 
 /// Without the mark that says that JSON follows.
@@ -320,6 +334,11 @@ mod tests {
             (r#"2026-11-20T15:30:11+01:00 {app="a", pod="p"} x y"#, Some("x y")),
             (r#"2026-11-20T15:30:11Z {"app":1}"#, None),
             ("2026-11-20T15:30:31Z INFO tl: {}", None),
+            ("2026-11-20T15:30:31Z INFO:     a - b", Some("INFO:     a - b")),
+            (
+                "Nov 20 15:30:09 WARNING:httpx:HTTP Request: x",
+                Some("WARNING:httpx:HTTP Request: x"),
+            ),
             ("2026-11-20T15:30:31Z  INFO tl: {}", None),
             ("Nov 20 text", None),
             ("hello world {}", None),

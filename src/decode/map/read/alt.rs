@@ -9,6 +9,7 @@ use super::{
     Read, Reader, Table, Value, array, error, header_name, join, known, number, regexes, scalar,
     string, table, words_by_path,
 };
+use crate::decode::map::table::Table as Providers;
 use crate::decode::map::{Alt, As, Cond, From, Kind, Piece};
 use crate::decode::moment::{Around, read_time};
 use crate::domain::Wall;
@@ -17,8 +18,6 @@ const ALT: &[&str] = &[
     "path", "header", "const", "sum", "diff", "join", "key_of", "sticky", "as", "pattern", "scale",
     "add", "regex", "map", "else", "when",
 ];
-/// What stands for the hosts of all providers in a map of words.
-const HOSTS: &str = "@hosts";
 const CONVERSIONS: [&str; 15] = [
     "auto",
     "text",
@@ -86,10 +85,12 @@ impl Reader {
             if kind == Kind::Time {
                 return Err(error(value, &key, "only a text or a number can have it"));
             }
-            if value.get_ref().as_str() == Some(HOSTS) {
-                alt.map = hosts();
-            } else if value.get_ref().is_str() {
-                return Err(error(value, &key, format!("needs a table of words, or `{HOSTS}`")));
+            if let Some(word) = value.get_ref().as_str() {
+                let known = Providers::ALL.into_iter().find(|(name, _)| *name == word);
+                let (_, table) = known.ok_or_else(|| {
+                    error(value, &key, "needs a table of words, `@hosts` or `@paths`")
+                })?;
+                (alt.map, alt.table) = (table.rows(), Some(table));
             } else {
                 for (word, given) in table(value, &key)? {
                     let to = scalar(given, &key)?;
@@ -201,13 +202,6 @@ impl Reader {
     }
 }
 
-/// Hosts and their providers, of `data/hosts.txt`.
-fn hosts() -> Vec<(Box<[u8]>, Box<str>)> {
-    let lines = include_str!("../../../../data/hosts.txt").lines();
-    let pairs = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
-    pairs.map(|(host, provider)| (host.as_bytes().into(), provider.into())).collect()
-}
-
 /// Whether all of its parts hold of everything.
 fn table_is_empty(cond: &Cond<String>) -> bool {
     let Cond { has, not, eq, ne, re } = cond;
@@ -298,6 +292,7 @@ impl Alt<String> {
             add: 0.0,
             regex: None,
             map: Vec::new(),
+            table: None,
             otherwise: None,
             when: None,
         }
