@@ -1,5 +1,5 @@
-//! Lines too long to be held: scanned in parts for the formats they may be of, unless
-//! their parts tell nothing without the whole.
+//! Lines that come in parts: put together up to a length, and beyond it scanned in parts
+//! for the formats they may be of.
 
 use super::super::alike::Scanned;
 use super::super::map::Input;
@@ -25,15 +25,13 @@ impl Decoder {
             }
             return;
         }
-        let mut formats = Vec::new();
-        if self.long.scans.is_empty() {
-            formats = self.likely(part);
-            // What may be of any format is cheaper to keep than to look through for all.
-            if self.frame.held.begin(part, formats.len() > 1) {
-                return;
-            }
+        if !self.long.scans.is_empty() {
+            return self.scan_long(Vec::new(), part);
         }
-        self.scan_long(formats, part);
+        if !self.frame.held.begin(part) {
+            let formats = self.likely(part);
+            self.scan_long(formats, part);
+        }
     }
 
     /// The formats that a line which begins like this may be of.
