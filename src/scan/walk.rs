@@ -20,6 +20,14 @@ pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> 
     if is_closed(line, end, closer) { shape } else { Shape::Broken }
 }
 
+/// Whether `line` holds an object from `at` on, and behind it padding only.
+pub(super) fn is_object(line: &[u8], at: usize) -> bool {
+    match shape_of(line, at) {
+        Some((Shape::Object, closer)) => is_closed(line, lex::skip_container(line, at + 1), closer),
+        _ => false,
+    }
+}
+
 /// Whether a container that ends before `end` is closed as it must be, and is the last one.
 fn is_closed(line: &[u8], end: Option<usize>, closer: u8) -> bool {
     end.is_some_and(|end| {
