@@ -231,6 +231,14 @@ fn a_hole_of_nuls_hides_no_record_and_utf16_is_never_taken_for_nothing() {
     bytes.extend(format!("{CANARY}\n{CANARY}\n").bytes());
     expect("25-nul-hole", bytes, &tally(3, 0, 3 * CENT));
 
+    // Also a long one that a file begins with, and whatever is written behind it.
+    let docker = serde_json::json!({"log": format!("{CANARY}\n"), "stream": "stdout"});
+    for line in [CANARY.to_owned(), docker.to_string(), format!("app | {CANARY}")] {
+        let bytes = [&vec![0; 3 << 20][..], line.as_bytes(), b"\n"].concat();
+        expect("25-nul-hole-first", bytes, &tally(1, 0, CENT));
+    }
+    expect("25-nul-hole-only", vec![0; 3 << 20], &tally(0, 0, 0));
+
     for order in [u16::to_le_bytes, u16::to_be_bytes] {
         for mark in ["\u{feff}", ""] {
             let text = format!("{mark}{}", format!("{CANARY}\n").repeat(5));

@@ -81,6 +81,11 @@ pub(super) fn states_one(line: Line<'_>, alts: Alts<'_>) -> bool {
     !nothing.contains(&reported(line, alts, NanoUsd(i128::MAX)))
 }
 
+/// Whether a cost may stand in a damaged line where the scan can't see it.
+pub(super) fn speaks_of_cost(line: &[u8]) -> bool {
+    line.windows(4).any(|word| word.eq_ignore_ascii_case(b"cost"))
+}
+
 fn largest<'v>(
     values: impl Iterator<Item = Value<'v>>,
     scale: Option<f64>,

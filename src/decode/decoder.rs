@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::DecodeOptions;
 use super::alike::{Alike, Scanned, Traits};
+use super::cost::speaks_of_cost;
 use super::dump::{Dump, Step};
 use super::expand::expand;
 use super::explain::{Explained, Trace};
@@ -128,7 +129,10 @@ impl Decoder {
 
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        let place = Place::new(at, line.len());
+        self.line_at(line, Place::new(at, line.len()), out);
+    }
+
+    fn line_at(&mut self, line: &[u8], place: Place, out: &mut Batch) {
         if let Some(trace) = self.trace() {
             trace.line(line);
         }
@@ -576,11 +580,6 @@ fn take(
         }
         place.push(out, Observation::Ignored { reason: "no_call" });
     }
-}
-
-/// Whether a cost may stand in a damaged line where the scan can't see it.
-pub(super) fn speaks_of_cost(line: &[u8]) -> bool {
-    line.windows(4).any(|word| word.eq_ignore_ascii_case(b"cost"))
 }
 
 fn is_empty_object(line: &[u8]) -> bool {

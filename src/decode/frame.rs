@@ -24,7 +24,8 @@ mod text;
 mod unwrap;
 mod words;
 
-use super::decoder::{Decoder, speaks_of_cost};
+use super::cost::speaks_of_cost;
+use super::decoder::Decoder;
 use super::metrics::Growth;
 use super::record::Place;
 use crate::domain::{Batch, Item, Observation, Sym, Wall};

@@ -28,7 +28,8 @@ impl Decoder {
         if !self.long.scans.is_empty() {
             return self.scan_long(Vec::new(), part);
         }
-        if !self.frame.held.begin(part) {
+        let part = behind_hole(part);
+        if !part.is_empty() && !self.frame.held.begin(part) {
             let formats = self.likely(part);
             self.scan_long(formats, part);
         }
@@ -58,10 +59,10 @@ impl Decoder {
     /// Ends the line whose parts were given; `len` is its length in bytes.
     pub fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
         let scans = std::mem::take(&mut self.long.scans);
-        if let Some(line) = self.frame.held.take() {
-            return self.line(&line, at, out);
-        }
         let place = Place { len, ..Place::new(at, 0) };
+        if let Some(line) = self.frame.held.take() {
+            return self.line_at(&line, place, out);
+        }
         let formats = Arc::clone(&self.formats);
         for (position, mut long) in scans {
             let Some(format) = formats.get(position) else { continue };
@@ -79,4 +80,10 @@ impl Decoder {
             place.fault(out, FaultReason::LineTooLong);
         }
     }
+}
+
+/// What a line begins with behind a hole in its file, which may be of any length.
+fn behind_hole(part: &[u8]) -> &[u8] {
+    let start = part.iter().position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\r'));
+    part.get(start.unwrap_or(part.len())..).unwrap_or_default()
 }

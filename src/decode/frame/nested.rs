@@ -6,7 +6,8 @@
 //! of several records with a cost nobody knows which is the call's.
 
 use super::{Frame, Layer, MAX_DEPTH, Mode, Taken, envelope, note};
-use crate::decode::decoder::{Decoder, speaks_of_cost};
+use crate::decode::cost::speaks_of_cost;
+use crate::decode::decoder::Decoder;
 use crate::domain::{Batch, FaultReason, Item, Observation};
 use crate::scan::{Kind, Value, members};
 
