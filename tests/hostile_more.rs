@@ -93,6 +93,11 @@ fn nano(usd: &str) -> i128 {
     format!("{whole}{fraction:0<9}").parse().unwrap()
 }
 
+fn parse_one(name: &str, text: &str) -> (String, Vec<Value>) {
+    let dir = Dir::new(name);
+    parse(&dir, &dir.file("log.jsonl", text))
+}
+
 /// Reads a generated file and compares what it came to.
 fn expect(name: &str, bytes: impl AsRef<[u8]>, wanted: &Tally) -> (String, Vec<Value>) {
     let dir = Dir::new(name);
@@ -472,6 +477,31 @@ fn what_is_too_long_to_be_kept_may_have_said_a_cost() {
             parse(&dir, &dir.file("log.jsonl", format!("{CANARY}\n{line}\n{CANARY}\n")));
         assert_eq!(count(&seen), tally(2, 1, 2 * CENT), "{what}");
         assert_eq!(seen[1]["reason"], "line_too_long", "{what}");
+    }
+}
+
+#[test]
+fn of_costs_beyond_counting_the_largest_is_not_known() {
+    let (head, tail) = (CANARY.trim_end_matches('}'), r#""z":1}"#);
+    for repeated in [r#""cost":0.01,"#, r#""cost":null,"#, r#""cost":9.99,"#] {
+        for (times, quarantined) in [(62, false), (64, true), (500, true)] {
+            let line = format!("{head},{}\"cost\":0.02,{tail}", repeated.repeat(times));
+            let (_, seen) = parse_one("20-many", &format!("{line}\n{CANARY}\n"));
+            let wanted = if quarantined { "cost_unreadable" } else { "cost_ambiguous" };
+            let faults: Vec<_> = seen.iter().filter(|one| !one["reason"].is_null()).collect();
+            assert_eq!((faults.len(), &faults[0]["reason"]), (1, &Value::from(wanted)), "{line}");
+            assert_eq!(count(&seen).quarantined, usize::from(quarantined), "{line}");
+        }
+    }
+    // A record of words as well.
+    let words = |costs: &str| {
+        format!("ts=2026-01-02T03:04:05Z model=gpt-4o prompt_tokens=1 status=200{costs}\n")
+    };
+    for (costs, wanted) in [
+        (" cost_usd=0.01".repeat(2), tally(1, 0, CENT)),
+        (" cost_usd=0".repeat(64) + " cost_usd=9.99", tally(0, 1, 0)),
+    ] {
+        assert_eq!(count(&parse_one("20-words", &words(&costs)).1), wanted);
     }
 }
 

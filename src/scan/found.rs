@@ -15,7 +15,7 @@ const LINE_LIMIT: usize = 1024 * 1024;
 /// Larger buffers do not outlive their line.
 const SPARE: usize = 64 * 1024;
 
-/// Occurrences of one path kept of one line.
+/// Occurrences of one path kept of one line. Where there are more, one more value says so.
 const OCCURRENCES: usize = 64;
 
 /// Under how many other paths it is remembered what lines looked like.
@@ -103,7 +103,7 @@ impl<'a> Scan<'a> {
         self.found.first.get(usize::from(slot.0))?.checked_sub(1).map(Rank)
     }
 
-    /// Where each value at the slot's path stands (at most 64), in the line's order.
+    /// Where each value at the slot's path stands, as [`all`](Self::all) gives them.
     pub fn ranks(self, slot: Slot) -> impl Iterator<Item = Rank> {
         let hits = self.found.hits.iter().zip(0..);
         hits.filter(move |(hit, _)| hit.slot == slot).map(|(_, number)| Rank(number))
@@ -116,7 +116,8 @@ impl<'a> Scan<'a> {
         self.found.hits.get(rank.0 as usize).map(|hit| self.value(hit))
     }
 
-    /// All values at the slot's path (at most 64), in the line's order.
+    /// All values at the slot's path, in the line's order. Of more than 64 the others are
+    /// one that is [cut](Kind::Cut).
     #[inline]
     pub fn all(self, slot: Slot) -> impl Iterator<Item = Value<'a>> {
         let first = self.found.first_of(slot);
@@ -311,12 +312,13 @@ impl Found {
             return true;
         }
         let mut last = *first;
-        for _ in 0..OCCURRENCES - 1 {
+        for place in 1..=OCCURRENCES {
             let Some(earlier) = hit_mut(&mut self.hits, last) else { return false };
             if earlier.next == 0 {
                 earlier.next = number;
-                self.hits.push(hit);
-                return true;
+                let has_room = place < OCCURRENCES;
+                self.hits.push(if has_room { hit } else { Hit { kind: Kind::Cut, len: 0, ..hit } });
+                return has_room;
             }
             last = earlier.next;
         }

@@ -34,7 +34,8 @@ pub enum Kind {
     Bare,
     /// Of a line that is not in memory, and longer than
     /// [`CAPTURE_LIMIT`](super::CAPTURE_LIMIT) or beyond what is kept of one line: only a
-    /// beginning is here (perhaps none).
+    /// beginning is here (perhaps none). Also what stands for the values of a path that
+    /// has too many.
     Cut,
 }
 
