@@ -57,6 +57,12 @@ pub fn scan_line<'a>(paths: &Paths, line: &'a [u8], found: &'a mut Found) -> Sca
     Scan::new(shape, line, found)
 }
 
+/// Whether `text` as a whole is one object.
+#[must_use]
+pub fn is_object(text: &[u8]) -> bool {
+    matches!(lex::start(text), lex::Start::At(at) if walk::is_object(text, at))
+}
+
 /// The line's shape, found without regard to lines before.
 fn walked(paths: &Paths, line: &[u8], found: &mut Found) -> Shape {
     found.begin(paths);

@@ -302,6 +302,59 @@ fn the_last_part_of_a_line_says_so_in_its_own_way() {
     }
 }
 
+/// A record of that many bytes and more.
+fn record_of(len: usize) -> String {
+    RECORD.replace("\"team\":", &format!("\"x\":\"{}\",\"team\":", "y".repeat(len)))
+}
+
+#[test]
+fn a_long_record_without_its_newline_is_whole() {
+    let fluent = |log: &str| {
+        let log = serde_json::Value::from(log);
+        format!(r#"{{"stream":"stdout","log":{log},"kubernetes":{{"pod_name":"p"}}}}"#)
+    };
+    for len in [0, 16_384 - RECORD.len() - 7, 17_000, 70_000] {
+        for before in ["", "2026-11-20 15:00:00 INFO "] {
+            let long = fluent(&format!("{before}{}", record_of(len)));
+            let lines = [fluent(RECORD), long.clone(), long, fluent(RECORD)].join("\n");
+            // Words before it, and as long as docker's parts: that may be one.
+            if before.is_empty() || len != 16_384 - RECORD.len() - 7 {
+                let batch = read(lines.as_bytes());
+                assert_eq!((paid(&batch).len(), faults(&batch)), (4, vec![]), "{len} {before}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_that_broke_off_takes_no_later_one_with_it() {
+    let docker = |log: &str| {
+        let log = serde_json::Value::from(log);
+        format!(r#"{{"log":{log},"stream":"stdout","time":"2026-11-20T15:30:09.1Z"}}"#)
+    };
+    let cri = |mark: &str, text: &str| format!("2026-11-20T15:30:09Z stdout {mark} {text}");
+    let long = record_of(20_000);
+    let (first, last) = long.split_at(16_384);
+    let ended = format!("{RECORD}\n");
+    let last_ended = format!("{last}\n");
+    let all: [(&[String], usize); 5] = [
+        (&[docker(&ended), docker(first), docker(&ended), docker(&ended)], 3),
+        (&[cri("P", &RECORD[..40]), cri("F", RECORD), cri("F", RECORD)], 2),
+        // What comes after it may be in parts, and may break off as well.
+        (&[docker(first), docker(first), docker(&last_ended), docker(&ended)], 2),
+        (&[docker(first), docker(first), docker(&ended)], 1),
+        (&[cri("P", &RECORD[..40]), cri("P", &RECORD[..9]), cri("F", &RECORD[9..])], 1),
+    ];
+    for (lines, calls) in all {
+        let batch = read(lines.join("\n").as_bytes());
+        assert_eq!((paid(&batch).len(), faults(&batch)), (calls, vec![FaultReason::Torn]));
+    }
+    // An object within an object is no record that begins anew.
+    let (one, two) = (r#"{"model":"m","cost":0.25,"x":"#, r#"{"y":1}"#);
+    let parts = [cri("P", one), cri("P", two), cri("F", "}")].join("\n");
+    assert_eq!(paid(&read(parts.as_bytes())).len(), 1);
+}
+
 #[test]
 fn a_message_that_says_nothing_hides_nothing() {
     let plain = paid(&read(RECORD.as_bytes()));

@@ -93,6 +93,11 @@ fn nano(usd: &str) -> i128 {
     format!("{whole}{fraction:0<9}").parse().unwrap()
 }
 
+fn parse_one(name: &str, text: &str) -> (String, Vec<Value>) {
+    let dir = Dir::new(name);
+    parse(&dir, &dir.file("log.jsonl", text))
+}
+
 /// Reads a generated file and compares what it came to.
 fn expect(name: &str, bytes: impl AsRef<[u8]>, wanted: &Tally) -> (String, Vec<Value>) {
     let dir = Dir::new(name);
@@ -230,6 +235,14 @@ fn a_hole_of_nuls_hides_no_record_and_utf16_is_never_taken_for_nothing() {
     bytes.extend([0; 4096]);
     bytes.extend(format!("{CANARY}\n{CANARY}\n").bytes());
     expect("25-nul-hole", bytes, &tally(3, 0, 3 * CENT));
+
+    // Also a long one that a file begins with, and whatever is written behind it.
+    let docker = serde_json::json!({"log": format!("{CANARY}\n"), "stream": "stdout"});
+    for line in [CANARY.to_owned(), docker.to_string(), format!("app | {CANARY}")] {
+        let bytes = [&vec![0; 3 << 20][..], line.as_bytes(), b"\n"].concat();
+        expect("25-nul-hole-first", bytes, &tally(1, 0, CENT));
+    }
+    expect("25-nul-hole-only", vec![0; 3 << 20], &tally(0, 0, 0));
 
     for order in [u16::to_le_bytes, u16::to_be_bytes] {
         for mark in ["\u{feff}", ""] {
@@ -387,6 +400,109 @@ fn endless_lines_count_in_bounded_memory() {
     let text = format!("{CANARY}\n{}\n{CANARY}\n", filler.repeat(2));
     let (_, seen) = parse(&dir, &dir.file("62.jsonl", text));
     assert_eq!(count(&seen), tally(2, 1, 2 * CENT));
+}
+
+/// Answers with a text in them, as records have them: what they come to hangs on nothing else.
+fn answers(text: &str) -> Vec<(&'static str, String)> {
+    use serde_json::json;
+    let body = json!({"id": "g", "model": "openai/gpt-4o",
+        "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 20000, "cost": 5.0}});
+    let events = format!("data: {{\"x\":\"{text}\"}}\n\ndata: {body}\n\ndata: [DONE]\n\n");
+    let limits = json!({"x-request-id": text, "x-litellm-call-id": text,
+        "x-litellm-response-cost": "5.0", "x-ratelimit-limit-requests": "100",
+        "x-ratelimit-remaining-requests": "7"});
+    let list: Vec<Value> = limits.as_object().unwrap().iter().map(|(k, v)| json!([k, v])).collect();
+    let line = |body: &Value| {
+        json!({"at": "2026-01-02T03:04:05Z", "status": 200, "provider": "openrouter",
+            "headers": {"x-request-id": "r"}, "body": body})
+    };
+    let headed = |key: &str, headers: &Value| {
+        json!({"at": "2026-01-02T03:04:05Z", "status": 200, "provider": "openai",
+            "model": "gpt-4o", key: headers})
+    };
+    let app = json!({"ts": "2026-01-02T03:04:05Z", "status": 200, "provider": "openrouter",
+        "key": "k", "body": body});
+    let har = json!({"log": {"version": "1.2", "creator": {"name": "x"}, "entries": [{
+        "startedDateTime": "2026-01-02T03:04:05Z", "time": 9,
+        "request": {"method": "POST", "url": "https://openrouter.ai/api/v1/chat/completions"},
+        "response": {"status": 200, "headers": [], "content": {"text": body.to_string()}}}]}});
+    let rows = json!({"logging_time": "2026-01-02 03:04:05 UTC", "api_method": "generateContent",
+        "metadata": "{\"request_latency\":812.5}",
+        "full_response": json!({"candidates": [{"content": text}], "modelVersion": "gemini-2.5-flash",
+            "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 20000}}).to_string()});
+    vec![
+        ("object", line(&body).to_string()),
+        ("string", line(&Value::from(body.to_string())).to_string()),
+        ("events", line(&Value::from(events)).to_string()),
+        ("app-json", app.to_string()),
+        ("har", har.to_string()),
+        ("rows", rows.to_string()),
+        ("headers", headed("headers", &limits).to_string()),
+        ("list", headed("headers", &Value::from(list)).to_string()),
+        ("response_headers", headed("response_headers", &limits).to_string()),
+    ]
+}
+
+#[test]
+fn long_answers_and_headers_come_to_what_short_ones_do() {
+    let dir = Dir::new("long-answers");
+    let read = |line: &str| {
+        let (_, mut seen) = parse(&dir, &dir.file("log.jsonl", format!("{line}\n")));
+        for one in seen.iter_mut().filter_map(Value::as_object_mut) {
+            // A name that long may be none.
+            for key in ["request_id", "dedup_key", "duplicate"] {
+                one.remove(key);
+            }
+        }
+        seen
+    };
+    let short = answers("a");
+    for text in ["a".repeat(66_000), "é\n\"".repeat(400_000)] {
+        for ((what, short), (_, long)) in short.iter().zip(answers(&text)) {
+            let wanted = read(short);
+            assert_eq!(wanted[0]["kind"], "request", "{what}: {wanted:?}");
+            assert!(!wanted[0]["output_tokens"].is_null() || !wanted[0]["cost_usd"].is_null());
+            assert_eq!(read(&long), wanted, "{what} of {}", long.len());
+        }
+    }
+}
+
+#[test]
+fn what_is_too_long_to_be_kept_may_have_said_a_cost() {
+    let text = "a".repeat(9 << 20);
+    for (what, line) in answers(&text) {
+        let dir = Dir::new("too-long");
+        let (_, seen) =
+            parse(&dir, &dir.file("log.jsonl", format!("{CANARY}\n{line}\n{CANARY}\n")));
+        assert_eq!(count(&seen), tally(2, 1, 2 * CENT), "{what}");
+        assert_eq!(seen[1]["reason"], "line_too_long", "{what}");
+    }
+}
+
+#[test]
+fn of_costs_beyond_counting_the_largest_is_not_known() {
+    let (head, tail) = (CANARY.trim_end_matches('}'), r#""z":1}"#);
+    for repeated in [r#""cost":0.01,"#, r#""cost":null,"#, r#""cost":9.99,"#] {
+        for (times, quarantined) in [(62, false), (64, true), (500, true)] {
+            let line = format!("{head},{}\"cost\":0.02,{tail}", repeated.repeat(times));
+            let (_, seen) = parse_one("20-many", &format!("{line}\n{CANARY}\n"));
+            let wanted = if quarantined { "cost_unreadable" } else { "cost_ambiguous" };
+            let faults: Vec<_> = seen.iter().filter(|one| !one["reason"].is_null()).collect();
+            assert_eq!((faults.len(), &faults[0]["reason"]), (1, &Value::from(wanted)), "{line}");
+            assert_eq!(count(&seen).quarantined, usize::from(quarantined), "{line}");
+        }
+    }
+    // A record of words as well.
+    let words = |costs: &str| {
+        format!("ts=2026-01-02T03:04:05Z model=gpt-4o prompt_tokens=1 status=200{costs}\n")
+    };
+    for (costs, wanted) in [
+        (" cost_usd=0.01".repeat(2), tally(1, 0, CENT)),
+        (" cost_usd=0".repeat(64) + " cost_usd=9.99", tally(0, 1, 0)),
+    ] {
+        assert_eq!(count(&parse_one("20-words", &words(&costs)).1), wanted);
+    }
 }
 
 #[test]

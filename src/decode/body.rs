@@ -31,6 +31,8 @@ pub(super) struct Body {
     pub(super) error: Vec<u8>,
     /// A short body that says nothing of the above: of a response that failed, the error.
     plain: Vec<u8>,
+    /// It holds more than is unpacked.
+    pub(super) is_cut: bool,
     /// A body without its base64.
     unpacked: Vec<u8>,
     found: Found,
@@ -64,6 +66,7 @@ impl Body {
         self.finish_reason.clear();
         self.error.clear();
         self.plain.clear();
+        self.is_cut = false;
     }
 
     /// What it says of an error of a response that `failed`, by its status.
@@ -76,10 +79,10 @@ impl Body {
         let mut unpacked = std::mem::take(&mut self.unpacked);
         let is_packed = packed::is_likely(text)
             || PACKED_EVENTS.iter().any(|beginning| text.starts_with(beginning));
-        if is_packed && packed::unpack(text, &mut unpacked) == Unpacked::Whole {
-            self.read_plain(formats, &unpacked);
-        } else {
-            self.read_plain(formats, text);
+        match is_packed.then(|| packed::unpack(text, &mut unpacked)) {
+            Some(Unpacked::Whole) => self.read_plain(formats, &unpacked),
+            Some(Unpacked::TooLong) => self.is_cut = true,
+            Some(Unpacked::Not) | None => self.read_plain(formats, text),
         }
         self.unpacked = unpacked;
     }

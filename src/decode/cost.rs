@@ -90,6 +90,10 @@ fn largest<'v>(
     let mut best = None;
     let mut bad = None;
     for value in values.filter(|value| !is_missing(*value)) {
+        if value.kind == Kind::Cut {
+            // What is not here may be the largest.
+            return Reported::Bad(FaultReason::CostUnreadable);
+        }
         seen += 1;
         match usd(value, scale, max) {
             Ok(usd) => best = best.max(Some(usd)),
@@ -126,9 +130,6 @@ fn is_missing(value: Value<'_>) -> bool {
 }
 
 fn usd(value: Value<'_>, scale: Option<f64>, max: NanoUsd) -> Result<NanoUsd, FaultReason> {
-    if value.kind == Kind::Cut {
-        return Err(FaultReason::CostUnreadable);
-    }
     let nano = value.as_decimal().map_err(|error| match error {
         number::NumberError::TooLarge => FaultReason::CostImplausible,
         number::NumberError::NotANumber | number::NumberError::NotFinite => {

@@ -131,7 +131,10 @@ impl Decoder {
 
     /// Decodes a line (without its newline). Blank lines say nothing.
     pub fn line(&mut self, line: &[u8], at: LineAt, out: &mut Batch) {
-        let place = Place::new(at, line.len());
+        self.line_at(line, Place::new(at, line.len()), out);
+    }
+
+    fn line_at(&mut self, line: &[u8], place: Place, out: &mut Batch) {
         if let Some(trace) = self.trace() {
             trace.line(line);
         }

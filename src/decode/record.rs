@@ -51,6 +51,8 @@ pub(super) struct Recorder {
     collector: headers::Collector,
     /// Whether no limits are lost in what a line has as headers.
     headers_found: bool,
+    /// Whether what may say a cost was too long to be kept.
+    is_cut: bool,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
@@ -104,6 +106,7 @@ impl Recorder {
             })),
             collector: headers::Collector::default(),
             headers_found: true,
+            is_cut: false,
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
@@ -123,6 +126,7 @@ impl Recorder {
     pub(super) fn begin(&mut self) {
         self.surroundings().bag.clear();
         self.body.clear();
+        self.is_cut = false;
     }
 
     /// A header of the response that was begun.
@@ -243,6 +247,9 @@ impl Recorder {
         let bag = &mut self.surroundings.get_or_insert_default().bag;
         self.headers_found = self.collector.collect(format, record, reader, bag, scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
+        let mut whole = map.body.iter().chain(&map.usage).chain(&map.headers.from);
+        self.is_cut = record.scans.iter().any(|scan| scan.is_lossy())
+            || whole.any(|at| get(at).is_some_and(|value| value.kind == Kind::Cut));
         self.body.usage(formats, map.usage.iter().filter_map(get));
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
@@ -264,13 +271,7 @@ impl Recorder {
         place: Place,
         out: &mut Batch,
     ) {
-        let cost = match reported(line, line.alts(map, Field::CostUsd), self.max_request_usd) {
-            // An answer out of a cache tells what it cost when it was made.
-            Reported::Nothing if line.flag(line.alts(map, Field::CacheHit)) != Some(true) => {
-                self.body.spent.cost.up_to(self.max_request_usd)
-            }
-            said => said,
-        };
+        let cost = self.cost(map, line);
         let counted = self.counts == Counts::Calls && map.counts == Counts::Calls;
         if let (Reported::Bad(reason), true) = (cost, counted) {
             return place.quarantine(out, reason);
@@ -313,6 +314,9 @@ impl Recorder {
             self.note_call(map, &request, place);
         }
 
+        if self.is_cut || self.body.is_cut {
+            place.fault(out, FaultReason::LineTooLong);
+        }
         if matches!(cost, Reported::Ambiguous(_)) {
             place.fault(out, FaultReason::CostAmbiguous);
         }
@@ -340,6 +344,21 @@ impl Recorder {
             }
         }
         self.push_header_faults(line, place, out);
+    }
+
+    /// What a line or the body in it says it cost. Where a part of it was too long to be
+    /// kept, nobody knows that it says nothing.
+    fn cost(&self, map: &Map<Spot>, line: Line<'_>) -> Reported {
+        let alts = line.alts(map, Field::CostUsd);
+        let said = match reported(line, alts, self.max_request_usd) {
+            // An answer out of a cache tells what it cost when it was made.
+            Reported::Nothing if line.flag(line.alts(map, Field::CacheHit)) != Some(true) => {
+                self.body.spent.cost.up_to(self.max_request_usd)
+            }
+            said => return said,
+        };
+        let is_cut = self.is_cut || self.body.is_cut;
+        if is_cut { said.or_larger(Reported::Bad(FaultReason::LineTooLong)) } else { said }
     }
 
     fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {

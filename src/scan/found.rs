@@ -6,13 +6,16 @@ use super::paths::{Paths, Slot};
 use super::skeleton::{Content, Escapes, Likeness, Skeletons};
 use super::value::{Kind, Value};
 
-/// Longest value that is handed out whole.
+/// Longest value that is kept whole of a line that is not in memory.
 pub const CAPTURE_LIMIT: usize = 64 * 1024;
 
-/// Most bytes handed out of one line, all values together.
+/// Most bytes kept of such a line, all values together.
 const LINE_LIMIT: usize = 1024 * 1024;
 
-/// Occurrences of one path kept of one line.
+/// Larger buffers do not outlive their line.
+const SPARE: usize = 64 * 1024;
+
+/// Occurrences of one path kept of one line. Where there are more, one more value says so.
 const OCCURRENCES: usize = 64;
 
 /// Under how many other paths it is remembered what lines looked like.
@@ -25,7 +28,8 @@ pub struct Found {
     hits: Vec<Hit>,
     /// Per slot the number of its first hit plus one; zero is none.
     first: Vec<u32>,
-    taken: usize,
+    /// A string that may hold wanted values was not opened.
+    is_lossy: bool,
     /// Unescaped JSON that stood inside strings; those from `insides_used` on are spare.
     insides: Vec<Vec<u8>>,
     insides_used: usize,
@@ -99,7 +103,7 @@ impl<'a> Scan<'a> {
         self.found.first.get(usize::from(slot.0))?.checked_sub(1).map(Rank)
     }
 
-    /// Where each value at the slot's path stands (at most 64), in the line's order.
+    /// Where each value at the slot's path stands, as [`all`](Self::all) gives them.
     pub fn ranks(self, slot: Slot) -> impl Iterator<Item = Rank> {
         let hits = self.found.hits.iter().zip(0..);
         hits.filter(move |(hit, _)| hit.slot == slot).map(|(_, number)| Rank(number))
@@ -112,7 +116,8 @@ impl<'a> Scan<'a> {
         self.found.hits.get(rank.0 as usize).map(|hit| self.value(hit))
     }
 
-    /// All values at the slot's path (at most 64), in the line's order.
+    /// All values at the slot's path, in the line's order. Of more than 64 the others are
+    /// one that is [cut](Kind::Cut).
     #[inline]
     pub fn all(self, slot: Slot) -> impl Iterator<Item = Value<'a>> {
         let first = self.found.first_of(slot);
@@ -136,6 +141,12 @@ impl<'a> Scan<'a> {
     #[inline]
     pub fn repeats(self, slot: Slot) -> bool {
         self.found.first_of(slot).is_some_and(|first| first.next != 0)
+    }
+
+    /// Whether there is a string that may hold wanted values and is too long to be opened.
+    #[must_use]
+    pub fn is_lossy(self) -> bool {
+        self.found.is_lossy
     }
 
     /// What is the same only in lines with values for the same slots in the same
@@ -180,7 +191,12 @@ impl Found {
         self.laid_out = None;
         self.likeness = None;
         self.kept.clear();
-        self.taken = 0;
+        self.is_lossy = false;
+        for inside in self.insides.iter_mut().take(self.insides_used) {
+            if inside.capacity() > SPARE {
+                *inside = Vec::new();
+            }
+        }
         self.insides_used = 0;
     }
 
@@ -192,12 +208,10 @@ impl Found {
             self.lay_out(ending);
         }
         let (shape, sightings) = self.skeletons.ending(ending)?;
-        let (gaps, mut longest, mut taken) = (self.skeletons.gaps(), 0, 0_usize);
+        let gaps = self.skeletons.gaps();
         for (hit, sighting) in self.hits.iter_mut().zip(sightings) {
             let (start, end, escapes) = gaps.span(sighting)?;
-            // What is no span is longer than any line.
-            let len = end.wrapping_sub(start);
-            (hit.start, hit.len) = (start, len);
+            (hit.start, hit.len) = (start, end.checked_sub(start)?);
             match (sighting.content, escapes) {
                 (Content::Fixed, _) => {}
                 (Content::Text, Escapes::None) => hit.kind = Kind::Str,
@@ -206,10 +220,8 @@ impl Found {
                     hit.kind = Kind::of(token, line.get(start..end).unwrap_or_default());
                 }
             }
-            longest = len.max(longest);
-            taken = taken.wrapping_add(len);
         }
-        (longest <= CAPTURE_LIMIT && taken <= LINE_LIMIT).then_some(shape)
+        Some(shape)
     }
 
     /// Takes what was learnt under these paths from the shelf.
@@ -256,26 +268,37 @@ impl Found {
         }
     }
 
-    /// Notes a value of `whole_len` bytes that stand at `start` of `place`;
-    /// `kind` is asked only if all of them are kept. Returns how many are.
+    /// Notes a value of `len` bytes that stand at `start` of `place`. Whether any slot
+    /// had room for it.
     #[inline]
     pub(super) fn add(
         &mut self,
         slots: &[Slot],
-        whole_len: usize,
+        kind: Kind,
         (place, start): (Place, usize),
-        kind: impl FnOnce() -> Kind,
-    ) -> usize {
-        let len = whole_len.min(CAPTURE_LIMIT).min(LINE_LIMIT - self.taken);
-        let kind = if len < whole_len { Kind::Cut } else { kind() };
-        let hit = |slot| Hit { slot, kind, place, start, len, next: 0 };
+        len: usize,
+    ) -> bool {
         let mut linked = false;
         for &slot in slots {
-            linked |= self.link(hit(slot));
+            linked |= self.link(Hit { slot, kind, place, start, len, next: 0 });
         }
-        let kept = if linked { len } else { 0 };
-        self.taken += kept;
-        kept
+        linked
+    }
+
+    /// Notes a value of a line that is not in memory, of which these first bytes are, and
+    /// keeps what it may of them.
+    pub(super) fn keep(&mut self, slots: &[Slot], token: Token, first: &[u8], whole_len: usize) {
+        let len = whole_len.min(CAPTURE_LIMIT).min(LINE_LIMIT - self.kept.len());
+        let first = first.get(..len).unwrap_or_default();
+        let kind = if len < whole_len { Kind::Cut } else { Kind::of(token, first) };
+        if self.add(slots, kind, (Place::Line, self.kept.len()), len) {
+            self.kept.extend_from_slice(first);
+        }
+    }
+
+    /// A string that may hold wanted values is not opened.
+    pub(super) fn miss(&mut self) {
+        self.is_lossy = true;
     }
 
     /// Puts a hit behind the earlier ones of its slot, if there is room.
@@ -289,12 +312,13 @@ impl Found {
             return true;
         }
         let mut last = *first;
-        for _ in 0..OCCURRENCES - 1 {
+        for place in 1..=OCCURRENCES {
             let Some(earlier) = hit_mut(&mut self.hits, last) else { return false };
             if earlier.next == 0 {
                 earlier.next = number;
-                self.hits.push(hit);
-                return true;
+                let has_room = place < OCCURRENCES;
+                self.hits.push(if has_room { hit } else { Hit { kind: Kind::Cut, len: 0, ..hit } });
+                return has_room;
             }
             last = earlier.next;
         }

@@ -3,10 +3,9 @@
 //! Keeps wanted values and little else, so memory does not grow with the line.
 //! Written apart from the walk on purpose: each is the test of the other.
 
-use super::found::{Found, Place, Scan};
+use super::found::{Found, Scan};
 use super::lex::{self, Token};
 use super::paths::{Node, NodeId, Paths};
-use super::value::Kind;
 use super::{CAPTURE_LIMIT, Shape, walk};
 
 /// The state of a scan between two parts of a line.
@@ -384,13 +383,15 @@ fn note(found: &mut Found, paths: &Paths, node: &Node, open: &Open, bytes: &[u8]
     let len = open.end.saturating_sub(open.start);
     let quote = usize::from(open.token == Token::Text);
     let inner = bytes.get(quote..(len - quote).min(bytes.len())).unwrap_or_default();
+    let whole_len = len - 2 * quote;
     if !node.slots.is_empty() {
-        let place = (Place::Line, found.kept.len());
-        let kind = || Kind::of(open.token, inner);
-        let taken = found.add(&node.slots, len - 2 * quote, place, kind);
-        found.kept.extend_from_slice(inner.get(..taken).unwrap_or_default());
+        found.keep(&node.slots, open.token, inner, whole_len);
     }
     if open.token == Token::Text && node.deeper {
-        walk::inside(paths, node, inner, 0, found);
+        if whole_len <= CAPTURE_LIMIT {
+            walk::inside(paths, node, inner, 0, found);
+        } else if walk::may_hold_json(inner) {
+            found.miss();
+        }
     }
 }

@@ -32,8 +32,10 @@ pub enum Kind {
     Array,
     /// Anything that is not JSON: `NaN`, `None`, `0x1`, `0.5, 0.8`, `'x'`, nothing.
     Bare,
-    /// Longer than [`CAPTURE_LIMIT`](super::CAPTURE_LIMIT), or beyond what is
-    /// kept of one line: only a beginning is here (perhaps none).
+    /// Of a line that is not in memory, and longer than
+    /// [`CAPTURE_LIMIT`](super::CAPTURE_LIMIT) or beyond what is kept of one line: only a
+    /// beginning is here (perhaps none). Also what stands for the values of a path that
+    /// has too many.
     Cut,
 }
 

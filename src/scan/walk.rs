@@ -17,12 +17,24 @@ pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> 
     let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, found };
     let Some((shape, closer)) = shape_of(line, at) else { return Shape::NotJson };
     let end = walk.container(at, paths.node(Paths::ROOT));
-    let closed = end.is_some_and(|end| {
+    if is_closed(line, end, closer) { shape } else { Shape::Broken }
+}
+
+/// Whether `line` holds an object from `at` on, and behind it padding only.
+pub(super) fn is_object(line: &[u8], at: usize) -> bool {
+    match shape_of(line, at) {
+        Some((Shape::Object, closer)) => is_closed(line, lex::skip_container(line, at + 1), closer),
+        _ => false,
+    }
+}
+
+/// Whether a container that ends before `end` is closed as it must be, and is the last one.
+fn is_closed(line: &[u8], end: Option<usize>, closer: u8) -> bool {
+    end.is_some_and(|end| {
         let rest = line.get(end..).unwrap_or_default();
         end.checked_sub(1).and_then(|last| line.get(last)) == Some(&closer)
             && rest.iter().all(|byte| lex::is_padding(*byte))
-    });
-    if closed { shape } else { Shape::Broken }
+    })
 }
 
 /// Whether `line` opens an object or array at `at`, and what must close it. An
@@ -40,11 +52,11 @@ fn shape_of(line: &[u8], at: usize) -> Option<(Shape, u8)> {
 
 /// Opens a string that may hold JSON, `raw` without its quotes, wanted beneath `node`.
 pub(super) fn inside(paths: &Paths, node: &Node, raw: &[u8], level: u8, found: &mut Found) {
-    if level >= MAX_INSIDE || raw.len() > super::CAPTURE_LIMIT || !may_hold_json(raw) {
+    if level >= MAX_INSIDE || !may_hold_json(raw) {
         return;
     }
     found.skeletons.marks.give_up();
-    let Some((number, mut text)) = found.borrow_inside() else { return };
+    let Some((number, mut text)) = found.borrow_inside() else { return found.miss() };
     escape::decode(raw, &mut text);
     let at = lex::skip_space(&text, 0);
     if matches!(text.get(at), Some(b'{' | b'[')) {
@@ -153,8 +165,8 @@ impl<'w> Walk<'w> {
     fn note(&mut self, node: &Node, span: Span) {
         let (start, raw) = span.inner(self.bytes);
         if !node.slots.is_empty() {
-            let kind = || Kind::of(span.token, raw);
-            self.found.add(&node.slots, raw.len(), (self.place, start), kind);
+            let kind = Kind::of(span.token, raw);
+            self.found.add(&node.slots, kind, (self.place, start), raw.len());
         }
         if span.token == Token::Text && node.deeper {
             inside(self.paths, node, raw, self.level, self.found);

@@ -1,5 +1,5 @@
-//! Lines too long to be held: scanned in parts for the formats they may be of, unless
-//! their parts tell nothing without the whole.
+//! Lines that come in parts: put together up to a length, and beyond it scanned in parts
+//! for the formats they may be of.
 
 use super::super::alike::Scanned;
 use super::super::map::Input;
@@ -25,15 +25,14 @@ impl Decoder {
             }
             return;
         }
-        let mut formats = Vec::new();
-        if self.long.scans.is_empty() {
-            formats = self.likely(part);
-            // What may be of any format is cheaper to keep than to look through for all.
-            if self.frame.held.begin(part, formats.len() > 1) {
-                return;
-            }
+        if !self.long.scans.is_empty() {
+            return self.scan_long(Vec::new(), part);
         }
-        self.scan_long(formats, part);
+        let part = behind_hole(part);
+        if !part.is_empty() && !self.frame.held.begin(part) {
+            let formats = self.likely(part);
+            self.scan_long(formats, part);
+        }
     }
 
     /// The formats that a line which begins like this may be of.
@@ -60,10 +59,10 @@ impl Decoder {
     /// Ends the line whose parts were given; `len` is its length in bytes.
     pub fn long_end(&mut self, at: LineAt, len: u64, out: &mut Batch) {
         let scans = std::mem::take(&mut self.long.scans);
-        if let Some(line) = self.frame.held.take() {
-            return self.line(&line, at, out);
-        }
         let place = Place { len, ..Place::new(at, 0) };
+        if let Some(line) = self.frame.held.take() {
+            return self.line_at(&line, place, out);
+        }
         let formats = Arc::clone(&self.formats);
         for (position, mut long) in scans {
             let Some(format) = formats.get(position) else { continue };
@@ -81,4 +80,10 @@ impl Decoder {
             place.fault(out, FaultReason::LineTooLong);
         }
     }
+}
+
+/// What a line begins with behind a hole in its file, which may be of any length.
+fn behind_hole(part: &[u8]) -> &[u8] {
+    let start = part.iter().position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\r'));
+    part.get(start.unwrap_or(part.len())..).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 
 use super::packed;
 use super::prefix::{More, Part};
-use crate::scan::{Kind, Value, elements, members};
+use crate::scan::{Kind, Value, elements, is_object, members};
 
 /// What docker splits lines at.
 const DOCKER_SPLIT: usize = 16 * 1024;
@@ -285,7 +285,7 @@ impl<'t> Seen<'t> {
             && matches!(self.payload, Some((b"log", _)))
             && matches!(stream, b"stdout" | b"stderr");
         let is_split = match payload {
-            Payload::Text(text) => docker && !text.raw.ends_with(b"\\n") && may_be_split(text.raw),
+            Payload::Text(text) => docker && !text.raw.ends_with(b"\\n") && may_be_split(text),
             _ => false,
         };
         let more = if is_split { More::Follows } else { More::Ends };
@@ -294,9 +294,20 @@ impl<'t> Seen<'t> {
 }
 
 /// Whether a text without an end is a part of a longer one. A program that ended
-/// leaves a last line without its end as well: that is short, or whole JSON.
-fn may_be_split(raw: &[u8]) -> bool {
-    raw.len() >= DOCKER_SPLIT || (raw.starts_with(b"{") && !raw.trim_ascii_end().ends_with(b"}"))
+/// leaves a last line without its end as well, and some shippers take off all ends.
+fn may_be_split(text: Value<'_>) -> bool {
+    let raw = text.raw;
+    let is_open = raw.starts_with(b"{") && !raw.trim_ascii_end().ends_with(b"}");
+    is_open || (raw.len() >= DOCKER_SPLIT && is_full(text))
+}
+
+/// Whether a text is as long as docker's parts are, and no record. Where it cuts within a
+/// character, it writes another one for each byte.
+fn is_full(text: Value<'_>) -> bool {
+    let mut unescaped = Vec::new();
+    let text = text.text(&mut unescaped);
+    let is_cut = text.len() > DOCKER_SPLIT && text.contains(char::REPLACEMENT_CHARACTER);
+    (text.len() == DOCKER_SPLIT || is_cut) && !is_object(text.as_bytes())
 }
 
 fn role(key: &[u8], kind: Kind) -> Role {

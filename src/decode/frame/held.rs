@@ -1,6 +1,5 @@
-//! A long line that is kept, because its parts tell nothing without the whole.
+//! A long line that is kept, because its parts tell less than the whole.
 
-use super::otlp::Signal;
 use super::prefix;
 
 /// Bytes of a line that came in parts which are kept.
@@ -16,11 +15,12 @@ impl Held {
         self.0.is_some()
     }
 
-    /// Keeps a line that begins so, if its parts say nothing without the whole, or it may
-    /// be of `any` format.
-    pub(in crate::decode) fn begin(&mut self, part: &[u8], any: bool) -> bool {
-        let object = || part.trim_ascii_start().starts_with(b"{");
-        self.0 = (worth_holding(part) || (any && object())).then(|| part.to_vec());
+    /// Keeps a line that begins so, if it may be of records.
+    pub(in crate::decode) fn begin(&mut self, part: &[u8]) -> bool {
+        let start = part.trim_ascii_start();
+        let may_be =
+            start.starts_with(b"{") || start.starts_with(b"[{") || prefix::peel(start).is_some();
+        self.0 = may_be.then(|| part.to_vec());
         self.is_open()
     }
 
@@ -35,21 +35,4 @@ impl Held {
     pub(in crate::decode) fn take(&mut self) -> Option<Vec<u8>> {
         self.0.take()
     }
-}
-
-/// Whether the parts of a long line tell nothing without the line as a whole.
-fn worth_holding(part: &[u8]) -> bool {
-    let start = part.trim_ascii_start();
-    let carried: [&[u8]; 7] = [
-        b"[{",
-        b"{\"log\":",
-        b"{\"MESSAGE\"",
-        b"{\"message\":",
-        b"{\"data\":[",
-        b"{\"result\":[",
-        b"{\"records\":[",
-    ];
-    Signal::of(start).is_some()
-        || carried.iter().any(|key| start.starts_with(key))
-        || prefix::peel(start).is_some()
 }

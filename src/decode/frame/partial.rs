@@ -1,8 +1,11 @@
 //! Lines that a container runtime split, put together again per stream: parts
 //! of standard output and standard error stand between each other.
 
+use serde::de::IgnoredAny;
+
 use crate::decode::record::Place;
 use crate::domain::{Batch, FaultReason};
+use crate::scan::is_object;
 
 /// Bytes of one line that are kept.
 const LINE_LIMIT: usize = 4 * 1024 * 1024;
@@ -24,6 +27,17 @@ struct Partial {
     text: Vec<u8>,
     /// It outgrew the limit: what comes is counted, not kept.
     over: bool,
+    again: Option<Again>,
+}
+
+/// A part that begins as a record does: the one before it may have no end.
+#[derive(Clone, Copy, Debug)]
+struct Again {
+    /// Where in the text it begins.
+    from: usize,
+    /// Where all before it stands, and where it and all behind it does.
+    before: Place,
+    place: Place,
 }
 
 impl Partials {
@@ -55,6 +69,7 @@ impl Partials {
             place,
             text: self.spare.pop().unwrap_or_default(),
             over: false,
+            again: None,
         };
         partial.text.clear();
         partial.add(text, place);
@@ -93,11 +108,12 @@ impl Partials {
     }
 
     fn take(&mut self, at: usize, out: &mut Batch) -> Option<(Vec<u8>, Place)> {
-        let partial = self.open.remove(at);
+        let mut partial = self.open.remove(at);
         if partial.over {
             partial.place.quarantine(out, FaultReason::LineTooLong);
             return None;
         }
+        partial.tear(out);
         Some((partial.text, partial.place))
     }
 
@@ -109,9 +125,12 @@ impl Partials {
 
 impl Partial {
     fn add(&mut self, text: &[u8], place: Place) {
-        // It is the last part's line, and all bytes from the first part on.
-        self.place = self.place.up_to(place);
-        self.place.at.number = place.at.number;
+        if !self.text.is_empty() && text.starts_with(b"{\"") {
+            self.again = Some(Again { from: self.text.len(), before: self.place, place });
+        } else if let Some(again) = &mut self.again {
+            again.place = together(again.place, place);
+        }
+        self.place = together(self.place, place);
         self.over |= self.text.len() + text.len() > LINE_LIMIT;
         if self.over {
             self.text = Vec::new();
@@ -119,4 +138,23 @@ impl Partial {
             self.text.extend_from_slice(text);
         }
     }
+
+    /// Tells a record that has no end, for its program died, from a whole one behind it.
+    fn tear(&mut self, out: &mut Batch) {
+        let Some(again) = self.again.filter(|_| self.text.starts_with(b"{")) else { return };
+        let (_, behind) = self.text.split_at(again.from.min(self.text.len()));
+        if !is_object(behind) || serde_json::from_slice::<IgnoredAny>(&self.text).is_ok() {
+            return;
+        }
+        again.before.quarantine(out, FaultReason::Torn);
+        self.text.drain(..again.from);
+        self.place = again.place;
+    }
+}
+
+/// The last part's line, and all bytes from the first part on.
+fn together(first: Place, last: Place) -> Place {
+    let mut place = first.up_to(last);
+    place.at.number = last.at.number;
+    place
 }
