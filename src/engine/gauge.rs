@@ -344,9 +344,10 @@ impl Gauge {
         let age = now.mono.since(self.read_at);
         let window = self.holds();
         let refused = self.refusal(now.wall).filter(|refusal| now.wall < refusal.until);
-        let stale = refused.is_none() && (age > window || self.turned_over(now));
+        let waited = self.was_waited_for(now.wall);
+        let stale = refused.is_none() && (age > window || self.turned_over(now) || waited);
         // Others may have drawn from it since: that is not known, and no full one.
-        let was_reset = stale && self.reset_is_past(now);
+        let was_reset = stale && (self.reset_is_past(now) || waited);
         let limit = self.last.limit.map(Amount::as_f64);
         let level = if was_reset { None } else { self.project(age) };
         // What has no size, or does not say it, is spent all the same.
@@ -409,6 +410,16 @@ impl Gauge {
             remaining_ratio: least(view.remaining_ratio, share),
             ..view
         }
+    }
+
+    /// Whether the wait that its server asked for is over, and nothing else says when
+    /// something is back of what was empty.
+    fn was_waited_for(&self, now: Wall) -> bool {
+        let is_over = |refusal: Refusal| {
+            refusal.told == Told::ByServer && refusal.at >= self.last.at && refusal.until <= now
+        };
+        let is_told = self.last.reset.is_some() || self.is_nil();
+        !is_told && self.is_gone() && self.refusal(now).is_some_and(is_over)
     }
 
     /// A fixed window whose end lay ahead when it was read, and is now past.
