@@ -21,7 +21,9 @@ impl Brake {
         let told = untold.into_iter().map(|entry| recorded::told(entry, &file));
         let told: Vec<Entry> = told.filter(|entry| !entry.is_untold()).collect();
         let any = !told.is_empty();
-        told.into_iter().for_each(|entry| dir.recognize(entry));
+        for entry in told {
+            dir.recognize(entry);
+        }
         any
     }
 }
