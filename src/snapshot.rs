@@ -7,6 +7,7 @@
 
 mod bill;
 mod build;
+mod left_out;
 mod order;
 mod switch;
 mod verdict;
@@ -88,6 +89,12 @@ pub struct Snapshot {
     pub sources: Arc<[Source]>,
     /// Things a person should know that are not alerts.
     pub findings: Arc<[Finding]>,
+    /// Rows that sections have no room for, by section; none of those that have.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Of the caps among them, those that are spent.
+    #[serde(skip)]
+    pub spent_left_out: u64,
     /// Exact totals; with a ledger over all runs, else since start.
     pub totals: Totals,
     /// The ledger, where there is one.

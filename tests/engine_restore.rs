@@ -89,7 +89,10 @@ fn request(call: Call, names: &Names) -> Request {
         (request.tokens, request.cost) = (Tokens::default(), None);
         request.status = Some(200);
     }
-    let keep = |n: u8| Keep::ALL[usize::from(n) % Keep::ALL.len()];
+    // Whose call it was an earlier run does not tell.
+    let keeps: Vec<Keep> =
+        Keep::ALL.iter().copied().filter(|keep| *keep != Keep::FirstNamed).collect();
+    let keep = |n: u8| keeps[usize::from(n) % keeps.len()];
     request.dedup = call.dedup.map(|n| Dedup { fingerprint: n.into(), keep: keep(n) });
     request
 }

@@ -18,34 +18,35 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
     };
     out.line(&format!("{word}: {}", printable(&snapshot.verdict)))?;
     out.line(&totals(&snapshot.totals))?;
-    rows(out, "LIMITS", &snapshot.limits, limit)?;
-    rows(out, "SPEND", &snapshot.caps, cap)?;
-    rows(out, "BILLED", &snapshot.bills, |bill| {
+    let left_out = |section: &str| snapshot.left_out.get(section).copied().unwrap_or(0);
+    rows(out, "LIMITS", (&*snapshot.limits, left_out("limits")), limit)?;
+    rows(out, "SPEND", (&*snapshot.caps, left_out("caps")), cap)?;
+    rows(out, "BILLED", (&*snapshot.bills, left_out("bills")), |bill| {
         let since = bill.since.get(..10).unwrap_or(&bill.since);
         let (usd, age) = (bill.billed_usd.0.exact(), crate::engine::span_in_words(bill.age_s));
         format!("{} by {}: {usd} since {since}, as of {age} ago", bill.title(), bill.source)
     })?;
-    rows(out, "SWITCHES", &snapshot.switches, switch)?;
-    rows(out, "ALERTS", &snapshot.alerts, |alert| {
+    rows(out, "SWITCHES", (&*snapshot.switches, left_out("switches")), switch)?;
+    rows(out, "ALERTS", (&*snapshot.alerts, left_out("alerts")), |alert| {
         format!("{:<8} {} {}", alert.word(), alert.rule, alert.summary)
     })?;
     let newest = snapshot.data_age_s().filter(|age| *age >= OLD_DATA_S);
     let age = newest.map(|s| format!("; newest line {} old", crate::engine::span_in_words(s)));
     let title = format!("TRAFFIC (last minute{})", age.unwrap_or_default());
-    rows(out, &title, &snapshot.traffic, |row| {
+    rows(out, &title, (&*snapshot.traffic, left_out("traffic")), |row| {
         let name = row.title();
         let outcomes: Vec<String> =
             row.outcomes.iter().map(|(k, v)| format!("{k} {}", percent_in_words(*v))).collect();
         let rate = row.requests_per_s.map_or("?".to_owned(), |rate| format!("{rate:.1}"));
         format!("{name}  {rate}/s  {}", outcomes.join(" "))
     })?;
-    rows(out, "QUEUES", &snapshot.queues, queue)?;
-    rows(out, "METRICS", &snapshot.metrics, |row| {
+    rows(out, "QUEUES", (&*snapshot.queues, left_out("queues")), queue)?;
+    rows(out, "METRICS", (&*snapshot.metrics, left_out("metrics")), |row| {
         let whose = names(&[&row.labels, &row.host]);
         let rate = row.per_s.map(|rate| format!(", {rate:.2} a second")).unwrap_or_default();
         format!("{} {}  {whose}{rate}, {}", row.name, row.value, old(row.age_s, row.stale))
     })?;
-    rows(out, "SOURCES", &snapshot.sources, |source| {
+    rows(out, "SOURCES", (&*snapshot.sources, left_out("sources")), |source| {
         let format = source.format.as_deref().unwrap_or("?");
         let problem = source.problem.as_deref().map(|p| format!("  {p}")).unwrap_or_default();
         let bad: Vec<String> =
@@ -60,7 +61,7 @@ pub fn print(out: &mut Out, snapshot: &Snapshot) -> Result<(), Ended> {
             source.pending_bytes
         )
     })?;
-    rows(out, "FINDINGS", &snapshot.findings, |finding| {
+    rows(out, "FINDINGS", (&*snapshot.findings, left_out("findings")), |finding| {
         format!("{} (x{})", finding.text, finding.count)
     })
 }
@@ -87,7 +88,7 @@ fn totals(totals: &Totals) -> String {
 fn rows<T>(
     out: &mut Out,
     title: &str,
-    rows: &[T],
+    (rows, left_out): (&[T], u64),
     text: impl Fn(&T) -> String,
 ) -> Result<(), Ended> {
     if rows.is_empty() {
@@ -97,7 +98,7 @@ fn rows<T>(
     for row in rows.iter().take(MOST) {
         out.line(&format!("  {}", printable(&text(row))))?;
     }
-    match rows.len().saturating_sub(MOST) {
+    match rows.len().saturating_sub(MOST) as u64 + left_out {
         0 => Ok(()),
         more => out.line(&format!("  and {more} more")),
     }

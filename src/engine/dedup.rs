@@ -109,10 +109,8 @@ impl Dedup {
     ) -> Admission {
         match id.keep {
             Keep::First | Keep::FirstNamed => {
-                match self.repeats(id.fingerprint, Who::of(id, request)) {
-                    true => Admission::Repeat,
-                    false => Admission::New,
-                }
+                let is_known = self.repeats(id.fingerprint, Who::of(id, request));
+                if is_known { Admission::Repeat } else { Admission::New }
             }
             _ => self.replace(id, request, counted),
         }

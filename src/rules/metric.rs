@@ -179,7 +179,7 @@ pub const METRICS: &[MetricDoc] = &[
     doc(
         Metric::QueueWaitP95,
         QUEUE,
-        "Waiting time of calls that left the queue in the last minute, 95th percentile, in milliseconds.",
+        "Waiting time of calls that left the queue in the last 60 to 75 s, 95th percentile, in milliseconds.",
     ),
     doc(
         Metric::QueueDroppedPerS,
@@ -189,32 +189,32 @@ pub const METRICS: &[MetricDoc] = &[
     doc(
         Metric::LatencyP50,
         TRAFFIC,
-        "Whole duration of calls of the last minute, median, in milliseconds.",
+        "Whole duration of calls of the last 60 to 75 s, median, in milliseconds.",
     ),
     doc(
         Metric::LatencyP95,
         TRAFFIC,
-        "Whole duration of calls of the last minute, 95th percentile, in milliseconds.",
+        "Whole duration of calls of the last 60 to 75 s, 95th percentile, in milliseconds.",
     ),
     doc(
         Metric::LatencyP99,
         TRAFFIC,
-        "Whole duration of calls of the last minute, 99th percentile, in milliseconds.",
+        "Whole duration of calls of the last 60 to 75 s, 99th percentile, in milliseconds.",
     ),
     doc(
         Metric::TtftP50,
         TRAFFIC,
-        "Time to the first token over the last minute, median, in milliseconds.",
+        "Time to the first token over the last 60 to 75 s, median, in milliseconds.",
     ),
     doc(
         Metric::TtftP95,
         TRAFFIC,
-        "Time to the first token over the last minute, 95th percentile, in milliseconds.",
+        "Time to the first token over the last 60 to 75 s, 95th percentile, in milliseconds.",
     ),
     doc(
         Metric::TtftP99,
         TRAFFIC,
-        "Time to the first token over the last minute, 99th percentile, in milliseconds.",
+        "Time to the first token over the last 60 to 75 s, 99th percentile, in milliseconds.",
     ),
     doc(Metric::RequestsPerS, TRAFFIC, "Calls per second over the last minute."),
     doc(

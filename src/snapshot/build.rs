@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bill::bills;
+use super::left_out::{LeftOut, cut, cut_caps};
 use super::{
     Alert, Cap, Finding, Key, Ledger, Limit, Load, Measure, Number, Percentiles, Queue, Retries,
     Snapshot, Source, State, Switch, SwitchHost, Text, TokensPerMin, Totals, Traffic, UNATTRIBUTED,
@@ -21,16 +22,13 @@ use crate::engine::{Calls, Engine, LedgerUse, SourceRow};
 use crate::rules::Severity;
 use crate::stats;
 
-/// Rows of one kind that a picture holds at most, those that matter most. Slices of load
-/// come whole: the plan of a trip adds them up.
-const MOST: usize = 500;
-
 /// Take a picture.
 #[must_use]
 pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
-    let limits = limits(engine, now);
-    let caps = caps(engine, now);
-    let alerts = alerts(engine, now);
+    let mut left_out = LeftOut::new();
+    let limits = limits(engine, now, &mut left_out);
+    let (caps, spent_left_out) = caps(engine, now, &mut left_out);
+    let alerts = alerts(engine, now, &mut left_out);
     let switches = switches(engine, now);
     let sources = sources(engine, now);
     let overall = traffic_row(engine, &engine.cells().overall(now.mono, engine.known()));
@@ -49,15 +47,17 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
         caps: caps.into(),
         bills: bills(engine, now).into(),
         queues: queues(engine, now.mono).into(),
-        metrics: measures(engine, now.mono).into(),
-        traffic: traffic(engine, now.mono).into(),
-        retries: retries(engine, now.mono).into(),
-        keys: keys(engine, now.mono).into(),
+        metrics: measures(engine, now.mono, &mut left_out).into(),
+        traffic: traffic(engine, now.mono, &mut left_out).into(),
+        retries: retries(engine, now.mono, &mut left_out).into(),
+        keys: keys(engine, now.mono, &mut left_out).into(),
         alerts: alerts.into(),
         switches: switches.into(),
         sources: sources.into(),
         findings: findings(engine).into(),
         hosts: hosts(engine, now.mono),
+        left_out,
+        spent_left_out,
         totals: totals(engine),
         ledger: ledger(engine, now.mono),
         overall,
@@ -70,11 +70,11 @@ pub fn build(engine: &Engine, now: Stamp) -> Snapshot {
     snapshot
 }
 
-fn limits(engine: &Engine, now: Stamp) -> Vec<Limit> {
+fn limits(engine: &Engine, now: Stamp, left_out: &mut LeftOut) -> Vec<Limit> {
     let mut rows: Vec<Limit> =
         engine.gauges().iter().map(|gauge| limit(engine, gauge, now)).collect();
     rows.sort_by(order::worse);
-    rows.truncate(MOST);
+    cut(&mut rows, "limits", left_out);
     rows
 }
 
@@ -149,7 +149,8 @@ pub(super) fn to_ms(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
-fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
+/// The caps, and how many are left out that are spent.
+fn caps(engine: &Engine, now: Stamp, left_out: &mut LeftOut) -> (Vec<Cap>, u64) {
     let known = engine.spend_known();
     let views = engine.caps().iter().map(|cap| (cap, cap.view(now, known)));
     // Of those that count for each, the ones with a call in this period.
@@ -161,13 +162,8 @@ fn caps(engine: &Engine, now: Stamp) -> Vec<Cap> {
         let rank = b.state.cmp(&a.state);
         rank.then(soonest(a).total_cmp(&soonest(b))).then(used(b).total_cmp(&used(a)))
     });
-    // What somebody has configured by name is always there.
-    let mut each = 0;
-    rows.retain(|row| {
-        each += usize::from(row.of.is_some());
-        row.of.is_none() || each <= MOST
-    });
-    rows
+    let spent = cut_caps(&mut rows, left_out);
+    (rows, spent)
 }
 
 fn cap(engine: &Engine, cap: &spend::Cap, view: &spend::View, now: Stamp) -> Cap {
@@ -228,7 +224,7 @@ fn queues(engine: &Engine, now: Mono) -> Vec<Queue> {
     rows.into_iter().map(|(_, row)| queue(row)).collect()
 }
 
-fn measures(engine: &Engine, now: Mono) -> Vec<Measure> {
+fn measures(engine: &Engine, now: Mono, left_out: &mut LeftOut) -> Vec<Measure> {
     let measure = |row: &crate::engine::measures::Measure| {
         let view = row.view(now);
         let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
@@ -245,7 +241,7 @@ fn measures(engine: &Engine, now: Mono) -> Vec<Measure> {
     };
     let mut rows: Vec<Measure> = engine.measures().rows().iter().map(measure).collect();
     rows.sort_by(|a, b| (&a.name, &a.labels, &a.host).cmp(&(&b.name, &b.labels, &b.host)));
-    rows.truncate(MOST);
+    cut(&mut rows, "metrics", left_out);
     rows
 }
 
@@ -253,7 +249,7 @@ fn percentiles(([p50, p95, p99], count): stats::Percentiles) -> Percentiles {
     Percentiles { p50, p95, p99, count }
 }
 
-fn traffic(engine: &Engine, now: Mono) -> Vec<Traffic> {
+fn traffic(engine: &Engine, now: Mono, left_out: &mut LeftOut) -> Vec<Traffic> {
     let view = |row: &Row| View::of(row.id, std::iter::once(row), now, engine.known());
     let rows = engine.cells().traffic().map(|row| traffic_row(engine, &view(row)));
     let mut rows: Vec<Traffic> = rows.filter(|row| row.requests > 0).collect();
@@ -262,7 +258,7 @@ fn traffic(engine: &Engine, now: Mono) -> Vec<Traffic> {
             (&a.provider, &a.model, &a.endpoint).cmp(&(&b.provider, &b.model, &b.endpoint))
         })
     });
-    rows.truncate(MOST);
+    cut(&mut rows, "traffic", left_out);
     rows
 }
 
@@ -299,7 +295,7 @@ fn traffic_row(engine: &Engine, row: &View) -> Traffic {
     }
 }
 
-fn retries(engine: &Engine, now: Mono) -> Vec<Retries> {
+fn retries(engine: &Engine, now: Mono, left_out: &mut LeftOut) -> Vec<Retries> {
     let rows = engine.cells().retries().map(|row| (row, row.view(now, engine.known())));
     let text = |sym: Option<Sym>| sym.map(|sym| engine.names().text(sym));
     let mut rows: Vec<_> = rows
@@ -310,7 +306,7 @@ fn retries(engine: &Engine, now: Mono) -> Vec<Retries> {
         let busiest = other.attempts().cmp(&view.attempts());
         busiest.then_with(|| (provider, model).cmp(&(other_provider, other_model)))
     });
-    rows.truncate(MOST);
+    cut(&mut rows, "retries", left_out);
     rows.into_iter().map(|(provider, model, view)| retries_row(provider, model, &view)).collect()
 }
 
@@ -326,7 +322,7 @@ fn retries_row(provider: Option<Text>, model: Option<Text>, view: &RetriesView) 
     }
 }
 
-fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
+fn keys(engine: &Engine, now: Mono, left_out: &mut LeftOut) -> Vec<Key> {
     let rows: Vec<_> = engine.cells().callers().map(|row| (row, row.sums(now))).collect();
     let known = engine.known();
     let usd_of_all = rows.iter().fold(NanoUsd::ZERO, |sum, (_, s)| sum + s.usd).as_f64();
@@ -371,11 +367,11 @@ fn keys(engine: &Engine, now: Mono) -> Vec<Key> {
     keys.sort_by(|(a, x), (b, y)| {
         b.total_cmp(a).then(calls(y).total_cmp(&calls(x))).then(x.key_id.cmp(&y.key_id))
     });
-    keys.truncate(MOST);
+    cut(&mut keys, "keys", left_out);
     keys.into_iter().map(|(_, key)| key).collect()
 }
 
-fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
+fn alerts(engine: &Engine, now: Stamp, left_out: &mut LeftOut) -> Vec<Alert> {
     let alert = |alert: &crate::engine::Alert| {
         let instance = &alert.instance;
         let threshold = instance.threshold(&alert.rule);
@@ -405,7 +401,9 @@ fn alerts(engine: &Engine, now: Stamp) -> Vec<Alert> {
             runbook: alert.rule.runbook.as_deref().map(Into::into),
         }
     };
-    engine.book().shown(now).into_iter().take(MOST).map(alert).collect()
+    let mut shown = engine.book().shown(now);
+    cut(&mut shown, "alerts", left_out);
+    shown.into_iter().map(alert).collect()
 }
 
 fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {

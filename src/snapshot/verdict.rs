@@ -184,11 +184,11 @@ pub fn kept(snapshot: &Snapshot, age_s: Option<f64>, keeper: Option<u32>) -> (St
 
 /// The cap that is spent, the worst of several.
 fn spent_cap(snapshot: &Snapshot) -> Option<String> {
-    let spent = || snapshot.caps.iter().filter(|cap| cap.is_spent());
-    let cap = spent().next()?;
-    let more = match spent().count() {
-        1 => String::new(),
-        caps => format!(" and {} more", caps - 1),
+    let mut spent = snapshot.caps.iter().filter(|cap| cap.is_spent());
+    let cap = spent.next()?;
+    let more = match spent.count() as u64 + snapshot.spent_left_out {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
     let used = cap.spent_usd.map_or_else(|| "?".to_owned(), |Usd(usd)| usd.about());
     let whole = cap.cap_usd.0.about();

@@ -18,7 +18,7 @@ const FEW: usize = 32;
 /// 50th, 95th and 99th percentile in milliseconds, and the count behind them.
 pub type Percentiles = ([f64; 3], u64);
 
-/// The last minute or a little more of durations, to two digits. A slot costs memory for
+/// The last 60 to 75 s of durations, to two digits. A slot costs memory for
 /// what it holds: nothing, some words, or 9 KiB.
 #[derive(Clone, Debug)]
 pub struct Durations {

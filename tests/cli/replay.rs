@@ -314,3 +314,38 @@ fn a_rule_that_nothing_was_heard_of_for_a_day_is_told() {
     let (events, found) = told(&[(0, "openai"), (25, "openai"), (26, "mistral"), (27, "openai")]);
     assert_eq!((events.len(), found.len()), (4, 3), "{found:#?}");
 }
+
+/// 700 models, keys and users, each with a cap of its own that is spent.
+#[test]
+fn what_a_picture_has_no_room_for_is_counted() {
+    let sandbox = Sandbox::new();
+    let call = |n: i64| {
+        let call = json!({
+            "at": Wall::from_millis(START * 1000 + n * 10).rfc3339(), "provider": "p",
+            "model": format!("m{n}"), "key_id": format!("k{n}"), "user": format!("u{n}"),
+            "status": 200, "latency_ms": 5, "cost_usd": "0.001",
+        });
+        format!("{call}\n")
+    };
+    let log = sandbox.file("a.log", (0..700).map(call).collect::<String>());
+    let config = "[builtin_rules]\nenabled = false\n\
+                  [[cap]]\nname = \"each\"\nusd = 0.0005\nperiod = \"day\"\neach = \"user\"\n";
+    let config = sandbox.file("c.toml", config);
+    let run = |json: &[&str]| {
+        let args = ["--config".as_ref(), config.as_os_str(), "replay".as_ref()];
+        let json = json.iter().map(AsRef::as_ref);
+        sandbox.run(args.into_iter().chain(json).chain([log.as_os_str()])).ok()
+    };
+    let rows = run(&["--json"]).lines();
+    let snapshot = rows.last().unwrap();
+    assert_eq!(contract::snapshot(snapshot), [""; 0]);
+    assert_eq!(snapshot["totals"]["requests"], 700);
+    for section in ["caps", "traffic", "keys"] {
+        assert_eq!(snapshot[section].as_array().unwrap().len(), 500, "{section}");
+    }
+    let left_out = json!({ "caps": 200, "traffic": 200, "keys": 200 });
+    assert_eq!(snapshot["left_out"], left_out);
+    let text = run(&[]).out();
+    assert!(text.contains(" and 699 more."), "{text}");
+    assert_eq!(text.matches("\n  and 680 more\n").count(), 2, "{text}");
+}

@@ -122,6 +122,7 @@ fn a_mark_of_who_carries_a_line_is_no_call() {
         r#""attrs":{"tag":"web","cost_center":"a","model":"m"}"#,
         r#""kubernetes":{"pod_name":"p-1","labels":{"cost-center":"llm","app":"x"}}"#,
         r#""labels":{"app":"x","cost":"low"}"#,
+        r#""kubernetes":{"pod_name":"p-1","labels":{"cost":"5","app":"x"}}"#,
     ] {
         let line = |log: &str| {
             format!(
@@ -132,6 +133,9 @@ fn a_mark_of_who_carries_a_line_is_no_call() {
         assert_eq!(said(&line(inner)), expected, "{beside}");
         assert_eq!(said(&line("started")), "none ignored:other_text", "{beside}");
     }
+    // Nor is what an answer says of all its rows.
+    let rows = r#"{"data":[{"ts":"2026-11-20T15:11:17Z","provider":"openai","model":"gpt-4o","status":200,"cost_usd":0.42}],"meta":{"page":1,"total_cost":0.42}}"#;
+    assert_eq!(said(rows), "app-json openai /gpt-4o 200 nano:420000000 end:477000");
     // Of two that have a cost nobody knows which is the call's.
     let both = format!(
         r#"{{"log":"{inner}","stream":"stdout","time":"2026-11-20T15:11:17Z","attrs":{{"model":"gpt-4o","cost_usd":0.1}}}}"#

@@ -5,7 +5,7 @@
 //! Where the word cost is heard, it may be under any key, so that no shape hides money;
 //! of several records with a cost nobody knows which is the call's.
 
-use super::envelope::{self, Envelope};
+use super::envelope::{self, Envelope, Payload};
 use super::{Frame, Layer, MAX_DEPTH, Mode, Taken, note};
 use crate::decode::decoder::{Decoder, speaks_of_cost};
 use crate::domain::{Batch, FaultReason, Item, Observation};
@@ -55,7 +55,8 @@ impl Frame {
             return Taken::No;
         }
         let said = out.items.get(before..).unwrap_or_default();
-        if !envelope.beside || said.is_empty() {
+        let single = matches!(envelope.payload, Payload::Text(_) | Payload::Object(_));
+        if !envelope.beside || !single || said.is_empty() {
             return Taken::Yes;
         }
         let found = match states_cost(said) {
@@ -107,6 +108,7 @@ impl Frame {
         if depth >= MAX_DEPTH {
             return found;
         }
+        let carried = found != Found::Nothing;
         let within = || members(text).map(|(key, value)| (key.raw, value));
         let is_time =
             |(key, value): &(&[u8], Value<'_>)| envelope::is_time(key) && !value.is_absent();
@@ -122,11 +124,13 @@ impl Frame {
                 continue;
             }
             let said = out.items.get(next..).unwrap_or_default();
+            // Who carries a line may count money, too; a call has a model.
+            let own = found == Found::Text && HOLDERS.contains(&key);
+            if carried && !said.iter().any(|item| is_call(item, own)) {
+                out.items.truncate(next);
+                continue;
+            }
             found = match (found, states_cost(said)) {
-                (Found::Text, false) if !said.iter().any(is_call) => {
-                    out.items.truncate(next);
-                    Found::Text
-                }
                 (Found::Nothing | Found::Text, false) => {
                     out.items.drain(before..next);
                     Found::Record
@@ -177,6 +181,8 @@ fn is_for_people(item: &Item) -> bool {
     matches!(item.seen, Observation::Ignored { reason: "other_text" | "blank" })
 }
 
-fn is_call(item: &Item) -> bool {
-    matches!(item.seen, Observation::Request { .. })
+/// Whether it is a call, of a model where that is not `sure`.
+fn is_call(item: &Item, sure: bool) -> bool {
+    let Observation::Request { request, .. } = &item.seen else { return false };
+    sure || request.model.is_some()
 }
