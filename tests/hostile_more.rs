@@ -458,7 +458,7 @@ fn long_answers_and_headers_come_to_what_short_ones_do() {
         seen
     };
     let short = answers("a");
-    for text in ["a".repeat(66_000), "é\n\"".repeat(400_000)] {
+    for text in ["a".repeat(66_000), "é\n\"".repeat(190_000)] {
         for ((what, short), (_, long)) in short.iter().zip(answers(&text)) {
             let wanted = read(short);
             assert_eq!(wanted[0]["kind"], "request", "{what}: {wanted:?}");
@@ -471,7 +471,8 @@ fn long_answers_and_headers_come_to_what_short_ones_do() {
 #[test]
 fn what_is_too_long_to_be_kept_may_have_said_a_cost() {
     let text = "a".repeat(9 << 20);
-    for (what, line) in answers(&text) {
+    let kinds = ["string", "rows", "headers"];
+    for (what, line) in answers(&text).into_iter().filter(|(what, _)| kinds.contains(what)) {
         let dir = Dir::new("too-long");
         let (_, seen) =
             parse(&dir, &dir.file("log.jsonl", format!("{CANARY}\n{line}\n{CANARY}\n")));
@@ -502,6 +503,51 @@ fn of_costs_beyond_counting_the_largest_is_not_known() {
         (" cost_usd=0".repeat(64) + " cost_usd=9.99", tally(0, 1, 0)),
     ] {
         assert_eq!(count(&parse_one("20-words", &words(&costs)).1), wanted);
+    }
+}
+
+#[test]
+fn a_cost_that_damage_hides_is_not_made_up() {
+    let head = r#"{"ts":"2026-01-02T03:04:05Z","key":"k","model":"gpt-4o","prompt_tokens":100,"completion_tokens":20,"status":200"#;
+    let reasons = |seen: &[Value]| -> Vec<String> {
+        seen.iter().filter_map(|one| Some(one["reason"].as_str()?.to_owned())).collect()
+    };
+    let mut damages = vec![
+        r#" "cost":50"#.to_owned(),
+        r#";"cost":50"#.to_owned(),
+        r#","cost"50"#.to_owned(),
+        r#","cost" 50"#.to_owned(),
+        r#","cost"=50"#.to_owned(),
+        r#",'cost':50"#.to_owned(),
+        r#",cost:50"#.to_owned(),
+        r#","x":"y" "cost":50"#.to_owned(),
+        r#","x":{"a":[1]} "cost":50"#.to_owned(),
+        r#","x":'y' "cost":50"#.to_owned(),
+        r#" "body":{"usage":{"prompt_tokens":1,"cost":50}}"#.to_owned(),
+        r#","body":{"usage":{"prompt_tokens":1 "cost":50}}"#.to_owned(),
+        r#","body":{"id":"x" "usage":{"prompt_tokens":1,"cost":50}}"#.to_owned(),
+        r#","body":"{\"usage\":{\"prompt_tokens\":1 \"cost\":50}}""#.to_owned(),
+    ];
+    for odd in ["\u{a0}", "\u{b}", "\u{c}", "\u{2028}", "\u{feff}", "/* x */", "// x "] {
+        damages.push(format!(r#",{odd}"cost":50"#));
+    }
+    for damage in damages {
+        for behind in ["", r#","z":1"#] {
+            let (_, seen) = parse_one("damage", &format!("{CANARY}\n{head}{damage}{behind}}}\n"));
+            assert_eq!(count(&seen), tally(1, 1, CENT), "{damage}");
+            let told = format!("{CANARY}\n{head},\"cost\":0.01,\"y\":1{damage}{behind}}}\n");
+            let (_, seen) = parse_one("damage-told", &told);
+            assert_eq!(count(&seen), tally(2, 0, 2 * CENT), "{damage}");
+            // What a record itself tells goes before its body.
+            assert!(!reasons(&seen).is_empty() || damage.contains("body"), "{damage}");
+        }
+    }
+    // Damage that names none hides none.
+    for damage in
+        [r#","x":1 "z":50"#, r#","z"50"#, ",'note':'the cost is high'", ",/*cost*/\"z\":1"]
+    {
+        let (_, seen) = parse_one("damage-else", &format!("{CANARY}\n{head}{damage}}}\n"));
+        assert_eq!((count(&seen).counted, reasons(&seen)), (2, vec![]), "{damage}");
     }
 }
 

@@ -18,8 +18,9 @@ fn compiled() -> (Paths, Vec<Slot>) {
 }
 
 fn seen(scan: Scan<'_>, slots: &[Slot]) -> Seen {
-    let of_slot =
-        |slot: &Slot| scan.all(*slot).map(|value| (value.kind, value.raw.to_vec())).collect();
+    // What damage names is looked for in memory alone.
+    let all = |slot: &Slot| scan.all(*slot).filter(|value| value.kind != Kind::Missed);
+    let of_slot = |slot: &Slot| all(slot).map(|value| (value.kind, value.raw.to_vec())).collect();
     (scan.shape, slots.iter().map(of_slot).collect())
 }
 

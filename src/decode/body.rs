@@ -10,7 +10,7 @@ use super::map::{Cond, Field, Spot};
 use super::moment::Around;
 use super::status;
 use super::tokens::{larger, tier, tokens};
-use crate::domain::{NanoUsd, Tier, Tokens, Wall};
+use crate::domain::{FaultReason, NanoUsd, Tier, Tokens, Wall};
 use crate::scan::{Found, Kind, Shape, Value, scan_line};
 
 /// Bytes of error text kept for judging it.
@@ -185,6 +185,10 @@ impl Usage {
     }
 
     fn read(&mut self, format: &Format, object: Value<'_>) -> Spent {
+        if matches!(object.kind, Kind::Cut | Kind::Missed) {
+            let cost = Reported::Bad(FaultReason::CostUnreadable);
+            return Spent { cost, ..Spent::default() };
+        }
         let Some(paths) = format.layout.outer().filter(|_| object.kind == Kind::Object) else {
             return Spent::default();
         };

@@ -51,8 +51,8 @@ pub(super) struct Recorder {
     collector: headers::Collector,
     /// Whether no limits are lost in what a line has as headers.
     headers_found: bool,
-    /// Whether what may say a cost was too long to be kept.
-    is_cut: bool,
+    /// Why something that may say a cost is not read.
+    unread: Option<FaultReason>,
     reader: HeaderReader,
     report: HeaderReport,
     body: Body,
@@ -106,7 +106,7 @@ impl Recorder {
             })),
             collector: headers::Collector::default(),
             headers_found: true,
-            is_cut: false,
+            unread: None,
             reader: HeaderReader::new(names),
             report: HeaderReport::default(),
             body: Body::default(),
@@ -126,7 +126,7 @@ impl Recorder {
     pub(super) fn begin(&mut self) {
         self.surroundings().bag.clear();
         self.body.clear();
-        self.is_cut = false;
+        self.unread = None;
     }
 
     /// A header of the response that was begun.
@@ -247,9 +247,16 @@ impl Recorder {
         let bag = &mut self.surroundings.get_or_insert_default().bag;
         self.headers_found = self.collector.collect(format, record, reader, bag, scratch);
         let get = |at: &Spot| record.scans.get(usize::from(at.part))?.get(at.slot);
-        let mut whole = map.body.iter().chain(&map.usage).chain(&map.headers.from);
-        self.is_cut = record.scans.iter().any(|scan| scan.is_lossy())
-            || whole.any(|at| get(at).is_some_and(|value| value.kind == Kind::Cut));
+        let whole = map.body.iter().chain(&map.usage).chain(&map.headers.from);
+        let mut kinds = whole.filter_map(|at| get(at).map(|value| value.kind));
+        self.unread = kinds.find_map(|kind| match kind {
+            Kind::Cut => Some(FaultReason::LineTooLong),
+            Kind::Missed => Some(FaultReason::BrokenJson),
+            _ => None,
+        });
+        if record.scans.iter().any(|scan| scan.is_lossy()) {
+            self.unread = Some(FaultReason::LineTooLong);
+        }
         self.body.usage(formats, map.usage.iter().filter_map(get));
         if let Some(value) = map.body.iter().find_map(get) {
             match value.kind {
@@ -314,8 +321,8 @@ impl Recorder {
             self.note_call(map, &request, place);
         }
 
-        if self.is_cut || self.body.is_cut {
-            place.fault(out, FaultReason::LineTooLong);
+        if let Some(reason) = self.unread() {
+            place.fault(out, reason);
         }
         if matches!(cost, Reported::Ambiguous(_)) {
             place.fault(out, FaultReason::CostAmbiguous);
@@ -357,8 +364,12 @@ impl Recorder {
             }
             said => return said,
         };
-        let is_cut = self.is_cut || self.body.is_cut;
-        if is_cut { said.or_larger(Reported::Bad(FaultReason::LineTooLong)) } else { said }
+        self.unread().map_or(said, |reason| said.or_larger(Reported::Bad(reason)))
+    }
+
+    /// Why something that may say a cost is not read.
+    fn unread(&self) -> Option<FaultReason> {
+        self.unread.or(self.body.is_cut.then_some(FaultReason::LineTooLong))
     }
 
     fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {

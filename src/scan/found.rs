@@ -2,7 +2,7 @@
 
 use super::Shape;
 use super::lex::Token;
-use super::paths::{Paths, Slot};
+use super::paths::{NodeId, Paths, Slot};
 use super::skeleton::{Content, Escapes, Likeness, Skeletons};
 use super::value::{Kind, Value};
 
@@ -30,6 +30,8 @@ pub struct Found {
     first: Vec<u32>,
     /// A string that may hold wanted values was not opened.
     is_lossy: bool,
+    /// What is wanted and named in damaged parts.
+    missed: Vec<NodeId>,
     /// Unescaped JSON that stood inside strings; those from `insides_used` on are spare.
     insides: Vec<Vec<u8>>,
     insides_used: usize,
@@ -192,6 +194,7 @@ impl Found {
         self.likeness = None;
         self.kept.clear();
         self.is_lossy = false;
+        self.missed.clear();
         for inside in self.insides.iter_mut().take(self.insides_used) {
             if inside.capacity() > SPARE {
                 *inside = Vec::new();
@@ -299,6 +302,30 @@ impl Found {
     /// A string that may hold wanted values is not opened.
     pub(super) fn miss(&mut self) {
         self.is_lossy = true;
+    }
+
+    /// A damaged part names what leads there.
+    pub(super) fn miss_path(&mut self, id: NodeId) {
+        if !self.missed.contains(&id) {
+            self.missed.push(id);
+        }
+    }
+
+    /// Puts what damaged parts name behind all that was found.
+    #[inline]
+    pub(super) fn end_missed(&mut self, paths: &Paths) {
+        if !self.missed.is_empty() {
+            self.add_missed(paths);
+        }
+    }
+
+    #[cold]
+    fn add_missed(&mut self, paths: &Paths) {
+        for id in std::mem::take(&mut self.missed) {
+            paths.beneath(id, &mut |slots| {
+                self.add(slots, Kind::Missed, (Place::Line, 0), 0);
+            });
+        }
     }
 
     /// Puts a hit behind the earlier ones of its slot, if there is room.

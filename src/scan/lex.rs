@@ -153,15 +153,25 @@ pub(super) fn skip_levels(bytes: &[u8], mut at: usize, mut depth: usize) -> Opti
 
 /// The position of the next comma or closing bracket on this level.
 #[inline]
-pub(super) fn junk_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn junk_end(bytes: &[u8], at: usize) -> Option<usize> {
+    stepped(bytes, at, &mut Token::Word)
+}
+
+/// The same of what is `token`, unless there are strings or containers in it.
+#[inline]
+fn stepped(bytes: &[u8], mut at: usize, token: &mut Token) -> Option<usize> {
     loop {
         match Class::of(*bytes.get(at)?) {
-            Class::Plain => at += 1,
+            Class::Plain => {
+                at += 1;
+                continue;
+            }
             Class::Comma | Class::Close => return Some(at),
             Class::Quote => at = string_end(bytes, at + 1)? + 1,
             Class::Single => at = step_odd(bytes, at)? + 1,
             Class::Open => at = skip_container(bytes, at + 1)?,
         }
+        *token = Token::Spoiled;
     }
 }
 
@@ -227,6 +237,19 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// What stands behind a token and does not belong there.
+    #[cold]
+    pub(super) fn junk(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start;
+        let behind = match bytes.get(start) {
+            Some(b'"') => string_end(bytes, start + 1).map(|end| end + 1),
+            Some(b'\'') => single_end(bytes, start + 1).map(|end| end + 1),
+            Some(b'{' | b'[') => skip_container(bytes, start + 1),
+            _ => None,
+        };
+        bytes.get(behind.unwrap_or(start)..self.end).unwrap_or_default()
+    }
+
     /// Where the value starts and what it is, without the quotes of a string.
     #[inline]
     pub(super) fn inner(self, bytes: &[u8]) -> (usize, &[u8]) {
@@ -275,17 +298,18 @@ fn behind(bytes: &[u8], token: Token, start: usize, end: usize) -> Option<Span> 
 
 #[inline]
 fn word(bytes: &[u8], start: usize, comma: Comma) -> Option<Span> {
-    let mut next = junk_end(bytes, start)?;
+    let mut token = Token::Word;
+    let mut next = stepped(bytes, start, &mut token)?;
     let mut end = trim_end(bytes, start, next);
     while comma == Comma::EndsUnlessNumber && bytes.get(next) == Some(&b',') {
         let after = skip_space(bytes, next + 1);
         if !continues_number(*bytes.get(after)?) {
             break;
         }
-        next = junk_end(bytes, after)?;
+        next = stepped(bytes, after, &mut token)?;
         end = trim_end(bytes, start, next);
     }
-    Some(Span { token: Token::Word, start, end, next })
+    Some(Span { token, start, end, next })
 }
 
 /// `end` moved back over space, not before `start`.

@@ -282,6 +282,9 @@ impl LongScan {
                 let child = || node.and_then(|node| node.member(&self.key));
                 let is_value = byte == b':';
                 frame.part = if is_value { Part::Start(child()) } else { Part::Member };
+                if !is_value {
+                    self.found.miss();
+                }
                 return if is_value { Step::Done } else { Step::Again };
             }
             Part::Start(node) => {
@@ -300,8 +303,12 @@ impl LongScan {
                 return self.end_value(paths);
             }
             Part::Value(open) => {
+                let is_text = matches!(byte, b'"' | b'{' | b'[');
                 if open.token != Token::Word {
                     open.token = Token::Spoiled;
+                }
+                if open.token == Token::Spoiled || is_text {
+                    self.found.miss();
                 }
                 self.skip(byte);
             }
@@ -341,6 +348,7 @@ impl LongScan {
                 self.text = Text::In { quote: byte, escaped: false };
             }
             _ => {
+                self.found.miss();
                 frame.part = Part::Junk;
                 return Step::Again;
             }
@@ -390,6 +398,7 @@ fn note(found: &mut Found, paths: &Paths, node: &Node, open: &Open, bytes: &[u8]
     if open.token == Token::Text && node.deeper {
         if whole_len <= CAPTURE_LIMIT {
             walk::inside(paths, node, inner, 0, found);
+            found.end_missed(paths);
         } else if walk::may_hold_json(inner) {
             found.miss();
         }

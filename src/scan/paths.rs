@@ -185,6 +185,16 @@ impl Paths {
     pub(super) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id.0 as usize)
     }
+
+    /// Tells of each path that ends at a level or beneath it.
+    pub(super) fn beneath(&self, id: NodeId, tell: &mut dyn FnMut(&[Slot])) {
+        let Some(node) = self.node(id) else { return };
+        tell(&node.slots);
+        let keys = node.keys.entries.iter().map(|entry| entry.node);
+        for child in keys.chain(node.any) {
+            self.beneath(child, tell);
+        }
+    }
 }
 
 impl Node {

@@ -37,6 +37,8 @@ pub enum Kind {
     /// beginning is here (perhaps none). Also what stands for the values of a path that
     /// has too many.
     Cut,
+    /// Nothing is here: the path is named in a part of the line that is damaged.
+    Missed,
 }
 
 impl Kind {

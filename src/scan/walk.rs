@@ -17,6 +17,7 @@ pub(super) fn line(paths: &Paths, line: &[u8], at: usize, found: &mut Found) -> 
     let mut walk = Walk { paths, bytes: line, place: Place::Line, level: 0, found };
     let Some((shape, closer)) = shape_of(line, at) else { return Shape::NotJson };
     let end = walk.container(at, paths.node(Paths::ROOT));
+    found.end_missed(paths);
     if is_closed(line, end, closer) { shape } else { Shape::Broken }
 }
 
@@ -109,14 +110,47 @@ impl<'w> Walk<'w> {
                     at = match self.key(at, node)? {
                         Key::Member { behind, leads_to } => {
                             let child = leads_to.and_then(|id| self.paths.node(id));
-                            self.value(behind, child, Comma::EndsUnlessNumber)?
+                            let span = self.value(behind, child, Comma::EndsUnlessNumber)?;
+                            if span.token == Token::Spoiled {
+                                self.miss(span.junk(bytes), node);
+                            }
+                            span.next
                         }
-                        Key::Stray { behind } => behind,
+                        Key::Stray { behind } => {
+                            self.miss(bytes.get(at..behind).unwrap_or_default(), node);
+                            behind
+                        }
                     };
                 }
                 b'}' | b']' => return Some(at + 1),
                 b',' => at += 1,
-                _ => at = lex::junk_end(bytes, at)?,
+                _ => {
+                    let end = lex::junk_end(bytes, at)?;
+                    self.miss(bytes.get(at..end).unwrap_or_default(), node);
+                    at = end;
+                }
+            }
+        }
+    }
+
+    /// Notes the members of `node` that are named in what does not belong into an object.
+    #[cold]
+    fn miss(&mut self, junk: &[u8], node: &Node) {
+        self.found.skeletons.marks.give_up();
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+        let mut at = 0;
+        while let Some(start) = junk.iter().skip(at).position(is_name).map(|skip| at + skip) {
+            let word = junk.get(start..).unwrap_or_default();
+            let word = word.split(|byte| !is_name(byte)).next().unwrap_or_default();
+            at = start + word.len();
+            let before = start.checked_sub(1).and_then(|before| junk.get(before));
+            let quote = before.filter(|byte| matches!(byte, b'"' | b'\''));
+            let is_key = match quote {
+                Some(quote) => junk.get(at) == Some(quote),
+                None => junk.get(lex::skip_space(junk, at)) == Some(&b':'),
+            };
+            if let Some(id) = node.member(word).filter(|_| is_key) {
+                self.found.miss_path(id);
             }
         }
     }
@@ -144,22 +178,22 @@ impl<'w> Walk<'w> {
                 }
                 _ => {
                     let child = node.element(index).and_then(|id| self.paths.node(id));
-                    at = self.value(at, child, Comma::Ends)?;
+                    at = self.value(at, child, Comma::Ends)?.next;
                 }
             }
         }
     }
 
-    /// The value at `at`; stops at the comma or bracket behind it.
+    /// The value at `at`; behind it is a comma or bracket.
     #[inline]
-    fn value(&mut self, at: usize, child: Option<&'w Node>, comma: Comma) -> Option<usize> {
+    fn value(&mut self, at: usize, child: Option<&'w Node>, comma: Comma) -> Option<Span> {
         let bytes = self.bytes;
         let span = lex::value(bytes, at, comma, |at| self.container(at, child))?;
         self.found.skeletons.marks.note(span, child);
         if let Some(child) = child {
             self.note(child, span);
         }
-        Some(span.next)
+        Some(span)
     }
 
     fn note(&mut self, node: &Node, span: Span) {

@@ -19,8 +19,9 @@ fn compiled() -> (Paths, Vec<Slot>) {
 }
 
 fn seen(scan: Scan<'_>, slots: &[Slot]) -> Seen {
-    let of_slot =
-        |slot: &Slot| scan.all(*slot).map(|value| (value.kind, value.raw.to_vec())).collect();
+    // What damage names is looked for in memory alone; its slots are among all that follow.
+    let all = |slot: &Slot| scan.all(*slot).filter(|value| value.kind != Kind::Missed);
+    let of_slot = |slot: &Slot| all(slot).map(|value| (value.kind, value.raw.to_vec())).collect();
     (scan.shape, slots.iter().map(of_slot).collect(), scan.slots().collect())
 }
 
@@ -47,7 +48,10 @@ impl Reader {
         let (mut found, mut long) = (Found::default(), LongScan::new());
         line.chunks(50).for_each(|part| long.push(&self.paths, part));
         let in_parts = seen(long.finish(&mut found), &self.slots);
-        assert_eq!((&in_parts.0, &in_parts.1), (&wanted.0, &wanted.1), "in parts: {shown}");
+        // What is long is cut there.
+        if line.len() <= CAPTURE_LIMIT {
+            assert_eq!((&in_parts.0, &in_parts.1), (&wanted.0, &wanted.1), "in parts: {shown}");
+        }
 
         self.followed += usize::from(self.found.follow(&self.paths, line).is_some());
         let remembering = seen(scan_line(&self.paths, line, &mut self.found), &self.slots);
@@ -242,8 +246,8 @@ fn following_equals_walking_on_similar_lines() {
         }
     }
     println!("{followed} of {lines} lines followed, {damaged_followed} of them damaged");
-    assert!(followed * 5 > lines, "{followed} of {lines} lines were followed");
-    assert!(damaged_followed * 50 > lines, "{damaged_followed} damaged lines were followed");
+    assert!(followed * 6 > lines, "{followed} of {lines} lines were followed");
+    assert!(damaged_followed * 60 > lines, "{damaged_followed} damaged lines were followed");
 }
 
 /// Lines of one skeleton with a text this long.
