@@ -26,7 +26,7 @@ pub mod time;
 mod value;
 mod walk;
 
-pub use found::{CAPTURE_LIMIT, Found, Rank, Scan};
+pub use found::{CAPTURE_LIMIT, Found, Rank, SPARE, Scan};
 pub use long::LongScan;
 pub use members::{Elements, Members, elements, members, string};
 pub use paths::{Paths, PathsBuilder, Slot};

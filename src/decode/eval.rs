@@ -5,7 +5,7 @@ use super::headers::HeaderBag;
 use super::map::{Alt, Alts, As, Cond, Field, From, Map, Piece, Present, Spot};
 use super::moment::{Around, read_time};
 use crate::domain::Wall;
-use crate::scan::{Kind, Scan, Value, elements, members, number, time};
+use crate::scan::{Kind, SPARE, Scan, Value, elements, members, number, time};
 
 /// What a line has to say on one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -397,6 +397,13 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    /// Lets go of what has grown for a rare line.
+    pub(super) fn shrink(&mut self) {
+        if self.escapes.capacity() > SPARE {
+            self.escapes = Vec::new();
+        }
+    }
+
     /// Room for one unescaped text.
     pub(super) fn escapes(&mut self) -> &mut Vec<u8> {
         &mut self.escapes

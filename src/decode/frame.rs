@@ -27,7 +27,7 @@ mod words;
 use super::decoder::{Decoder, speaks_of_cost};
 use super::metrics::Growth;
 use super::record::Place;
-use crate::domain::{Batch, Item, Observation, Sym, Wall};
+use crate::domain::{Batch, Dedup, Item, Keep, Observation, Sym, Wall};
 use crate::scan::{self, Shape};
 use document::{Document, Records, Step};
 use envelope::{Envelope, Trust};
@@ -278,7 +278,7 @@ impl Frame {
         if signal == Signal::Metrics {
             d.end_of_points(out);
         }
-        self.spare.push(buffer);
+        self.keep(buffer);
         if !any {
             let shape = d.shape(layer.text);
             return self.unclaimed(d, layer, shape, out);
@@ -296,7 +296,7 @@ impl Frame {
         let place = self.around(d, layer.place, None, otlp::host(json));
         let guess = Layer { place, mode: Mode::Perhaps, ..layer };
         let taken = self.json(d, guess.inner(&line), out);
-        self.spare.push(line);
+        self.keep(line);
         taken
     }
 
@@ -311,12 +311,23 @@ impl Frame {
             let Some(call) = request.dedup else { continue };
             match self.lineage.admit(kin, call) {
                 Relation::None => {}
+                // That it is the same one is known, whatever names it bears here.
+                Relation::Same(call) if call.keep.is_first() => {
+                    request.dedup = Some(Dedup { keep: Keep::First, ..call });
+                }
                 Relation::Same(call) => request.dedup = Some(call),
                 Relation::Sum => *seen = Observation::Ignored { reason: "sum_of_calls" },
             }
         }
         if !is_call {
             self.lineage.pass(kin);
+        }
+    }
+
+    /// Keeps a buffer for another line, unless it has grown for a rare one.
+    fn keep(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= scan::SPARE {
+            self.spare.push(buffer);
         }
     }
 
@@ -392,7 +403,7 @@ impl Frame {
             let guess = Layer { mode: Mode::Perhaps, ..layer };
             note(d, layer.depth, "colours", b"");
             let taken = self.open(d, guess.inner(&buffer), out);
-            self.spare.push(buffer);
+            self.keep(buffer);
             return taken;
         }
         if let Some(string) = scan::string(text) {
@@ -403,7 +414,7 @@ impl Frame {
             let is_json = inner.starts_with(b"{") || inner.starts_with(b"[");
             let mode = if is_json { layer.mode } else { Mode::Perhaps };
             let taken = self.open(d, Layer { mode, ..layer.inner(inner) }, out);
-            self.spare.push(buffer);
+            self.keep(buffer);
             return taken;
         }
         let Some(peeled) = prefix::peel(text) else { return Taken::No };

@@ -151,6 +151,7 @@ impl Recorder {
         self.begin();
         self.collect(formats, format, record);
         self.finish(format, record, None, place, out);
+        self.scratch.shrink();
     }
 
     /// What is remembered of earlier lines, as JSON; empty if nothing.

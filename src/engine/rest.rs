@@ -10,12 +10,13 @@ use super::alerts::Series;
 use super::callers;
 use super::gauges::Gauge;
 use super::sources::SourceRow;
-use super::spend::Cap;
+use super::spend::{self, Cap};
 use crate::domain::{Mono, ResetKind, Stamp, Wall};
 use crate::rules::{Direction, Metric};
 
-/// After so long without a line all that is judged by the last minute is empty.
-const WINDOWS: Duration = Duration::from_secs(90);
+/// After so long without a line all that is judged by the last minute is empty, and no
+/// time to a cap is told.
+const WINDOWS: Duration = spend::STILL;
 /// How late the slots of a window may end.
 const SLOT: Duration = Duration::from_secs(15);
 /// A new period has a rate by then.
@@ -54,7 +55,11 @@ impl Engine {
         let mut next = Next { now, at: now.mono.plus(LONGEST) };
         let rests = self.is_still(now.mono)
             && self.sources.iter().all(|row| self.source_rests(row, &mut next))
-            && self.queues.iter().all(|row| row.view(now.mono).stale)
+            && self
+                .queues
+                .iter()
+                .map(|row| row.view(now.mono))
+                .all(|view| view.stale || view.depth.is_none())
             && self.measures.rows().iter().all(|row| row.view(now.mono).stale)
             && (0u32..)
                 .zip(self.gauges.iter())

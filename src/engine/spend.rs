@@ -25,7 +25,7 @@ pub const SHORT: Duration = Duration::from_secs(300);
 /// Span of the long burn rate.
 pub const LONG: Duration = Duration::from_secs(3600);
 /// Without a call for this long nobody spends from it, and no time to the cap is told.
-const STILL: Duration = Duration::from_secs(120);
+pub const STILL: Duration = Duration::from_secs(120);
 /// A minute of the clock.
 const MINUTE_NS: i64 = 60 * NANOS_PER_S;
 /// Slots of the rate, and how many a minute has.

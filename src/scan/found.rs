@@ -13,7 +13,7 @@ pub const CAPTURE_LIMIT: usize = 64 * 1024;
 const LINE_LIMIT: usize = 1024 * 1024;
 
 /// Larger buffers do not outlive their line.
-const SPARE: usize = 64 * 1024;
+pub const SPARE: usize = 64 * 1024;
 
 /// Occurrences of one path kept of one line. Where there are more, one more value says so.
 const OCCURRENCES: usize = 64;

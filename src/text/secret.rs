@@ -241,6 +241,17 @@ mod tests {
         assert_eq!(mask(&format!("as user {azure}, refused")).len(), "as user …".len() + 4 + 9);
     }
 
+    /// Else whoever chooses a name chooses for how long it is looked through.
+    #[test]
+    fn a_long_text_is_looked_through_once() {
+        for beginning in ["pa-", "key=", "api_key=a\"", "Bearer a "] {
+            let text = beginning.repeat(100_000);
+            assert!(mask(&text).len() <= text.len() + 100_000 * "…".len(), "{beginning}");
+        }
+        let long = format!("sk-proj-{}", BODY.repeat(1000));
+        assert_eq!(mask(&format!("{long} end")), "sk-proj-…a91f end");
+    }
+
     #[test]
     fn numbers_and_plain_words_are_no_secrets() {
         for text in [

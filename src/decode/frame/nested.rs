@@ -183,6 +183,10 @@ fn is_for_people(item: &Item) -> bool {
 
 /// Whether it is a call, of a model where that is not `sure`.
 fn is_call(item: &Item, sure: bool) -> bool {
-    let Observation::Request { request, .. } = &item.seen else { return false };
-    sure || request.model.is_some()
+    match &item.seen {
+        Observation::Request { request, .. } => sure || request.model.is_some(),
+        // A call whose cost can't be read.
+        Observation::Quarantined { .. } => sure,
+        _ => false,
+    }
 }

@@ -139,6 +139,9 @@ const NAMES: &[(&str, Sign)] = &[
 
 const SCHEMES: [&str; 2] = ["Bearer", "Basic"];
 
+/// Bytes by which a credential is known.
+const NEAR: usize = 512;
+
 /// What stands between a scheme and its credential, also in a URL.
 const SPACES: [&str; 3] = [" ", "%20", "+"];
 
@@ -243,14 +246,21 @@ fn behind_vendor(text: &str, at: usize) -> Option<Range<usize>> {
     let (prefix, sign) = VENDORS.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
     let start = at + prefix.len();
     let body = text.get(start..)?;
-    let end = if BASE64.contains(prefix) { base64_len(body) } else { token_len(body) };
-    let body = body.get(..end)?;
+    let len_of = if BASE64.contains(prefix) { base64_len } else { token_len };
+    let near = near(body);
+    let near = near.get(..len_of(near))?;
     let sure = match sign {
-        Sign::Sure => body.len() >= 8 || is_short_key(body),
-        Sign::Likely => body.len() >= 16 && looks_random(body),
-        Sign::Vague => longest_run(body) >= 20 && body.bytes().any(|b| b.is_ascii_digit()),
+        Sign::Sure => near.len() >= 8 || is_short_key(near),
+        Sign::Likely => near.len() >= 16 && looks_random(near),
+        Sign::Vague => longest_run(near) >= 20 && near.bytes().any(|b| b.is_ascii_digit()),
     };
-    sure.then(|| start..start + body.len())
+    sure.then(|| start..start + len_of(body))
+}
+
+/// As much of a text as tells what it begins with: a long one is looked through once,
+/// not from each of its words on.
+fn near(text: &str) -> &str {
+    (0..=NEAR.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// Whether it is no word, and no end of a key that others have masked (`sk-...a91f`).
@@ -263,9 +273,10 @@ fn behind_scheme(text: &str, at: usize) -> Option<Range<usize>> {
     if let Some(body) = behind_vendor(text, start) {
         return Some(body);
     }
-    let body = value(text.get(start..)?);
-    let word = body.len() < 16 && body.bytes().all(|byte| byte.is_ascii_lowercase());
-    (body.len() >= 8 && !word).then(|| start..start + body.len())
+    let body = text.get(start..)?;
+    let near = value(near(body));
+    let word = near.len() < 16 && near.bytes().all(|byte| byte.is_ascii_lowercase());
+    (near.len() >= 8 && !word).then(|| start..start + value(body).len())
 }
 
 fn behind_name(text: &str, at: usize) -> Option<Range<usize>> {
@@ -281,12 +292,12 @@ fn behind_name(text: &str, at: usize) -> Option<Range<usize>> {
         if let Some(body) = behind_vendor(text, start) {
             return Some(body);
         }
-        let body = value(after);
+        let near = value(near(after));
         let sure = match sign {
-            Sign::Sure => body.len() >= 4,
-            Sign::Likely | Sign::Vague => body.len() >= 16 && looks_random(body),
+            Sign::Sure => near.len() >= 4,
+            Sign::Likely | Sign::Vague => near.len() >= 16 && looks_random(near),
         };
-        sure.then(|| start..start + body.len())
+        sure.then(|| start..start + value(after).len())
     })
 }
 

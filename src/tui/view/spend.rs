@@ -42,12 +42,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let table = Table { panel: Panel::Spend, title: "SPEND", columns: &columns, empty: &empty };
     let caps = model.shown().map_or(&[][..], |snapshot| &snapshot.caps);
     let (elapsed_s, theme) = (model.shown_age_s(), canvas.theme());
+    let is_old = model.old_data_s().is_some();
     table.draw(canvas, area, model, |index| {
-        caps.get(index).map_or_else(Vec::new, |cap| cells(cap, elapsed_s, theme))
+        caps.get(index).map_or_else(Vec::new, |cap| cells(cap, (elapsed_s, is_old), theme))
     });
 }
 
-fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
+fn cells(cap: &Cap, (elapsed_s, is_old): (f64, bool), theme: Theme) -> Vec<Cell> {
     let own = tone(cap.state);
     let bar = if own == Tone::Plain { Tone::Gauge } else { own };
     let spent = cap.spent_usd.map_or(UNKNOWN.into(), |usd| fmt::money(usd.0.as_f64()));
@@ -60,7 +61,7 @@ fn cells(cap: &Cap, elapsed_s: f64, theme: Theme) -> Vec<Cell> {
         cell(gauge(theme, cap.used_ratio, usize::from(GAUGE)), bar),
         cell(used, own),
         plain(rate),
-        cell(cap_in(cap, elapsed_s), own),
+        cell(cap_in(cap, elapsed_s, is_old), own),
         plain(burn(cap)),
         note(cap),
     ]
@@ -76,13 +77,15 @@ fn name(cap: &Cap) -> String {
     if cap.name.contains(&*cap.period) { title } else { format!("{title}/{}", cap.period) }
 }
 
-/// When the cap is reached. `>1d`, `>1w` and `>1mo`: not in this period.
-fn cap_in(cap: &Cap, elapsed_s: f64) -> String {
+/// When the cap is reached. `>1d`, `>1w` and `>1mo`: not in this period. Without calls
+/// there is no time to it, which is not known to be good news.
+fn cap_in(cap: &Cap, elapsed_s: f64, is_old: bool) -> String {
     if cap.is_spent() {
         return "NOW".into();
     }
     match (cap.cap_in_s, cap.usd_per_hour) {
         (Some(seconds), _) => fmt::span(seconds - elapsed_s),
+        (None, Some(_)) if is_old => UNKNOWN.into(),
         (None, None) => UNKNOWN.into(),
         (None, Some(_)) => match &*cap.period {
             "day" => ">1d".into(),
