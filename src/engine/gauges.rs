@@ -168,7 +168,7 @@ impl Gauges {
         let own = named.iter().filter_map(|at| Some((*at, self.gauges.get(*at as usize)?)));
         let fitting = own.filter(|(_, gauge)| {
             let id = &gauge.last.id;
-            by.blames(id.resource) && may_blame(id, request) && may_count(&gauge.last, request)
+            by.blames(id.resource) && may_blame(id, request) && may_count(id, request)
         });
         let hit = fitting.min_by(|(_, a), (_, b)| left(a).total_cmp(&left(b))).map(|(at, _)| at);
         let hit = hit.map(|position| (position, Seen::Newer));
@@ -248,7 +248,7 @@ impl Gauges {
             let known = &gauge.last.id;
             known.resource == resource
                 && may_blame(known, request)
-                && may_count(&gauge.last, request)
+                && may_count(known, request)
                 && known.provider == id.provider
                 && (known.subject == id.subject || (id.subject.is_none() && !gauge.has_twin))
                 && (known.model == id.model || known.model.is_none())
@@ -316,9 +316,8 @@ fn may_blame(id: &LimitId, request: &Request) -> bool {
 }
 
 /// Whether it counts over the window that a refusal names: one provider has limits by the
-/// minute and by the day on the same thing, and shows but one of them. A window that was
-/// only worked out is no reason to doubt it.
-fn may_count(last: &LimitReading, request: &Request) -> bool {
-    let own = last.id.window_s.filter(|_| last.window_from != Some(WindowFrom::Math));
-    own.zip(request.failure.window_s).is_none_or(|(own, window)| own == window)
+/// minute and by the day on the same thing, and shows but one of them.
+fn may_count(id: &LimitId, request: &Request) -> bool {
+    let named = id.window_s.zip(request.failure.window_s);
+    named.is_none_or(|(own, window)| own == window)
 }
