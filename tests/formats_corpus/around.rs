@@ -115,6 +115,16 @@ fn a_call_beside_a_text_is_no_mark_of_who_carries_it() {
 }
 
 #[test]
+fn a_cost_beside_a_text_that_cannot_be_read_is_told() {
+    for key in ["attrs", "labels", "extra"] {
+        let line = format!(
+            r#"{{"time":"2026-11-20T15:11:17Z","message":"llm call done","{key}":{{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":5,"cost_usd":"0,0042"}}}}"#
+        );
+        assert!(said(&line).ends_with("cost_unreadable"), "{line}: {}", said(&line));
+    }
+}
+
+#[test]
 fn a_mark_of_who_carries_a_line_is_no_call() {
     let inner =
         r#"{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"status\":200,\"cost_usd\":0.42}"#;
