@@ -28,7 +28,7 @@ impl Frame {
                 let mut buffer = self.buffer();
                 let text = value.text(&mut buffer).as_bytes();
                 let taken = self.piece(d, layer.inner(text), envelope.part, out);
-                self.spare.push(buffer);
+                self.keep(buffer);
                 taken
             }
             Payload::Packed(value) => self.packed(d, value, layer, out),
@@ -37,7 +37,7 @@ impl Frame {
                 let mut buffer = self.buffer();
                 Envelope::bytes(list, &mut buffer);
                 let taken = self.piece(d, layer.inner(&buffer), envelope.part, out);
-                self.spare.push(buffer);
+                self.keep(buffer);
                 taken
             }
             Payload::List(list) => {
@@ -97,7 +97,7 @@ impl Frame {
             if self.open(d, layer.inner(text.trim_ascii_end()), out) == Taken::Yes {
                 taken = Taken::Yes;
             }
-            self.spare.push(buffer);
+            self.keep(buffer);
         }
         taken
     }
