@@ -1,10 +1,12 @@
-//! The formats a decoder can tell apart, compiled once and shared.
+//! The formats a decoder can tell apart, shared. Each is compiled once, when the first
+//! record is read by it: a log is of one or two, and nobody waits at a start for the rest.
 
 mod costs;
 mod detect;
 mod tried;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::map::{
     self, Each, Explode, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot,
@@ -127,20 +129,20 @@ pub enum FormatError {
     },
 }
 
-/// A set of compiled format maps.
+/// A set of format maps, compiled where they are needed.
 #[derive(Debug)]
 pub struct Formats {
-    formats: Vec<Format>,
-    /// The same, as people wrote them.
+    /// As people wrote them.
     maps: FormatMaps,
+    compiled: Box<[OnceLock<Format>]>,
     /// For each input everything its formats are told by.
-    any: Vec<(Input, Detector, Paths)>,
+    any: [(Input, OnceLock<(Detector, Paths)>); DETECTED.len()],
     /// Where they look for a cost.
-    costs: Costs,
+    costs: OnceLock<Costs>,
     /// How the body of a response is read.
-    body: Format,
+    body: OnceLock<Format>,
     /// How an object of token counts is read.
-    usage: Format,
+    usage: OnceLock<Format>,
     /// What metrics mean.
     metrics: MetricMaps,
     /// The one format whose records are pages of metrics.
@@ -285,7 +287,7 @@ impl FormatMaps {
     pub fn describe(&self) -> impl Iterator<Item = FormatInfo<'_>> {
         self.maps.iter().enumerate().zip(&self.sources).map(|((number, map), source)| {
             let Source { file, text, origin } = source;
-            let ranked = ranked(&self.maps, self.shipped, map.input);
+            let ranked = self.ranked(map.input);
             let told = ranked.iter().filter(|told| told.format == number);
             let mut told_by: Vec<String> = told.map(Told::says).collect();
             let patterns = map.patterns.iter().map(|pattern| pattern.regex.as_str().to_owned());
@@ -307,32 +309,25 @@ impl FormatMaps {
         self.maps.iter().map(|map| (&*map.id, &*map.about))
     }
 
-    /// Compiles them.
+    /// Makes them ready to read by.
     #[must_use]
     pub fn compile(&self) -> Formats {
-        let detector = |input| {
-            let mut builder = PathsBuilder::new();
-            let ranked = ranked(&self.maps, self.shipped, input);
-            let any = Detector::new(&ranked, &mut |path| builder.add(path));
-            (input, any, builder.build())
-        };
-        let any = DETECTED.iter().map(|input| detector(*input)).collect();
-        let formats = self.maps.iter().enumerate();
-        let formats = formats.map(|(number, map)| {
-            Format::new(number, map, &ranked(&self.maps, self.shipped, map.input))
-        });
-        let formats: Vec<Format> = formats.collect();
-        let simple = formats.iter().zip(&self.maps).filter(|(format, _)| format.layout.is_simple());
-        let costs = Costs::of(simple.map(|(_, map)| map));
-        let metric = |format: &Format| format.map.input == Input::Prometheus;
-        let prometheus = formats.iter().position(metric);
-        let inner = |(_, text)| match map::read(text) {
-            Ok(map) => Format::new(0, &map, &[]),
-            Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
-        };
-        let (body, usage) = (inner(BODY), inner(USAGE));
-        let metrics = MetricMaps::with(Vec::new());
-        Formats { formats, maps: self.clone(), any, costs, body, usage, metrics, prometheus }
+        let metric = |map: &Map<String>| map.input == Input::Prometheus;
+        Formats {
+            compiled: self.maps.iter().map(|_| OnceLock::new()).collect(),
+            any: DETECTED.map(|input| (input, OnceLock::new())),
+            costs: OnceLock::new(),
+            body: OnceLock::new(),
+            usage: OnceLock::new(),
+            metrics: MetricMaps::with(Vec::new()),
+            prometheus: self.maps.iter().position(metric),
+            maps: self.clone(),
+        }
+    }
+
+    /// All sets by which formats of `input` are told, in rank.
+    fn ranked(&self, input: Input) -> Vec<Told<'_>> {
+        ranked(&self.maps, self.shipped, input)
     }
 
     fn put(&mut self, map: Map<String>, file: &str, text: &str) {
@@ -392,8 +387,8 @@ impl Formats {
             explode.each == Each::Element
                 && explode.path.split('.').map(str::as_bytes).eq(keys.iter().copied())
         };
-        let single = |format: &&Format| format.map.explode.len() == 1;
-        self.formats.iter().filter(single).any(|format| format.map.explode.iter().any(is_it))
+        let single = |map: &&Map<String>| map.explode.len() == 1;
+        self.maps.maps.iter().filter(single).any(|map| map.explode.iter().any(is_it))
     }
 
     /// The one format whose records are pages of metrics.
@@ -404,15 +399,15 @@ impl Formats {
 
     /// The one format of data points that maps of metrics read.
     pub(super) fn points(&self) -> Option<usize> {
-        let is_it = |map: &Map<Spot>| {
+        let is_it = |map: &Map<String>| {
             map.input == Input::OtlpMetrics && map.fields.iter().all(Vec::is_empty)
         };
-        self.formats.iter().position(|format| is_it(&format.map))
+        self.maps.maps.iter().position(is_it)
     }
 
     /// Names and descriptions of all formats.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.formats.iter().map(|format| (&*format.map.id, &*format.map.about))
+        self.maps.list()
     }
 
     /// A format by its name.
@@ -424,7 +419,7 @@ impl Formats {
     }
 
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.formats.iter().position(|format| *format.map.id == *name)
+        self.maps.maps.iter().position(|map| *map.id == *name)
     }
 
     /// The map at a position, as people wrote it.
@@ -432,24 +427,33 @@ impl Formats {
         self.maps.maps.get(position)
     }
 
+    #[inline]
     pub(super) fn get(&self, position: usize) -> Option<&Format> {
-        self.formats.get(position)
+        Some(self.compiled.get(position)?.get_or_init(|| self.compile(position)))
+    }
+
+    #[cold]
+    fn compile(&self, position: usize) -> Format {
+        match self.words(position) {
+            Some(map) => Format::new(position, map, &self.maps.ranked(map.input)),
+            None => unreachable!("there is a place for each map"),
+        }
     }
 
     /// The one format whose records are dumps of response heads.
     pub(super) fn http_dump(&self) -> Option<usize> {
-        self.formats.iter().position(|format| format.map.input == Input::HttpDump)
+        self.maps.maps.iter().position(|map| map.input == Input::HttpDump)
     }
 
     /// The formats whose records are lines of JSON.
     pub(super) fn of_json(&self) -> impl Iterator<Item = usize> {
-        let json = |format: &Format| format.map.input == Input::JsonLines;
-        (0..self.len()).filter(move |position| self.get(*position).is_some_and(json))
+        let all = self.maps.maps.iter().enumerate();
+        all.filter(|(_, map)| map.input == Input::JsonLines).map(|(position, _)| position)
     }
 
     /// How many formats there are.
     pub(super) fn len(&self) -> usize {
-        self.formats.len()
+        self.maps.maps.len()
     }
 
     /// The shape of a record, and which format of `input` it is of.
@@ -459,24 +463,36 @@ impl Formats {
         json: &[u8],
         found: &mut Found,
     ) -> (Shape, Option<usize>) {
-        let Some((_, any, paths)) = self.any.iter().find(|(known, ..)| *known == input) else {
-            return (Shape::NotJson, None);
-        };
+        let Some((any, paths)) = self.any(input) else { return (Shape::NotJson, None) };
         let scan = scan_line(paths, json, found);
         (scan.shape, any.format_of(scan))
     }
 
+    /// Everything that the formats of an input are told by.
+    #[inline]
+    fn any(&self, input: Input) -> Option<&(Detector, Paths)> {
+        let (_, any) = self.any.iter().find(|(known, _)| *known == input)?;
+        Some(any.get_or_init(|| {
+            let mut paths = PathsBuilder::new();
+            let any = Detector::new(&self.maps.ranked(input), &mut |path| paths.add(path));
+            (any, paths.build())
+        }))
+    }
+
     /// Whether a record may say, in the words of any format, what it cost.
     pub(super) fn may_state_cost(&self, json: &[u8], found: &mut Found) -> bool {
-        self.costs.may_be_in(json, found)
+        let costs = self
+            .costs
+            .get_or_init(|| Costs::of(self.maps.maps.iter().filter(|map| map.is_simple())));
+        costs.may_be_in(json, found)
     }
 
     pub(super) fn body(&self) -> &Format {
-        &self.body
+        self.body.get_or_init(|| Format::inner(BODY))
     }
 
     pub(super) fn usage(&self) -> &Format {
-        &self.usage
+        self.usage.get_or_init(|| Format::inner(USAGE))
     }
 }
 
@@ -493,6 +509,14 @@ impl Format {
         let by_name_only =
             map.input.is_json() && map.detect.sets.is_empty() && map.detect.eq.is_empty();
         Format { map: compiled, layout, presence, number, by_name_only, detector }
+    }
+
+    /// One of no log: what is read by it stands within a record.
+    fn inner((_, text): (&str, &str)) -> Format {
+        match map::read(text) {
+            Ok(map) => Format::new(0, &map, &[]),
+            Err(error) => unreachable!("a test reads every shipped map: {error:?}"),
+        }
     }
 
     /// Whether a line, scanned for this format, is of this format.

@@ -353,6 +353,15 @@ impl Map<String> {
     }
 }
 
+impl Map<String> {
+    /// Whether the object that is given is the record, and one scan finds all of it.
+    pub(super) fn is_simple(&self) -> bool {
+        let mut layout = LayoutBuilder::new(&self.explode);
+        self.compile(&mut layout);
+        layout.is_simple()
+    }
+}
+
 impl<P> Map<P> {
     /// The alternatives for a field, best first.
     #[inline]

@@ -1,9 +1,11 @@
 //! Wanted paths, compiled so that one look-up per member tells whether the
 //! member, or anything beneath it, is wanted.
 
-use super::{escape, lex};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustc_hash::FxHashMap;
+
+use super::{escape, lex};
 
 /// Where the values of one added path are found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +20,8 @@ pub struct Slot(pub(super) u16);
 #[derive(Debug, Default)]
 pub struct PathsBuilder {
     paths: Vec<Box<[Segment]>>,
+    /// Their places, by the one way to write each.
+    known: FxHashMap<Box<str>, u16>,
 }
 
 /// Paths ready for use; immutable, made to be shared.
@@ -61,16 +65,18 @@ impl PathsBuilder {
 
     /// Wants `path` too. The same path twice is the same slot.
     pub fn add(&mut self, path: &str) -> Slot {
-        let segments = parse(path);
-        let known = self.paths.iter().position(|have| **have == *segments);
-        let index = known.unwrap_or(self.paths.len());
+        let dotted = path.replace('[', ".").replace(']', "");
+        let path = dotted.trim_start_matches('.');
+        if let Some(slot) = self.known.get(path) {
+            return Slot(*slot);
+        }
         // The last number stays free: a slot that no path ever fills.
-        let Some(slot) = u16::try_from(index).ok().filter(|slot| *slot < u16::MAX) else {
+        let Some(slot) = u16::try_from(self.paths.len()).ok().filter(|slot| *slot < u16::MAX)
+        else {
             return Slot(u16::MAX);
         };
-        if known.is_none() {
-            self.paths.push(segments.into_boxed_slice());
-        }
+        self.paths.push(segments(path));
+        self.known.insert(path.into(), slot);
         Slot(slot)
     }
 
@@ -80,7 +86,7 @@ impl PathsBuilder {
         let usable = self.paths.iter().zip(0_u16..).filter(|(path, _)| path.len() <= MAX_SEGMENTS);
         let start: Vec<Item> = usable.map(|(_, number)| (number, 0)).collect();
         let mut compiler =
-            Compiler { paths: &self.paths, ids: HashMap::new(), waiting: Vec::new() };
+            Compiler { paths: &self.paths, ids: FxHashMap::default(), waiting: Vec::new() };
         compiler.id(start);
         let mut nodes = Vec::new();
         // `node` appends to `waiting` whatever new state it meets.
@@ -92,16 +98,15 @@ impl PathsBuilder {
     }
 }
 
-fn parse(path: &str) -> Vec<Segment> {
-    let dotted = path.replace('[', ".").replace(']', "");
-    let parts = dotted.trim_start_matches('.').split('.');
-    parts.map(|part| if part == "*" { Segment::Any } else { Segment::Key(part.into()) }).collect()
+fn segments(dotted: &str) -> Box<[Segment]> {
+    let segment = |part: &str| if part == "*" { Segment::Any } else { Segment::Key(part.into()) };
+    dotted.split('.').map(segment).collect()
 }
 
 /// Turns sets of half-walked paths into nodes, each set once.
 struct Compiler<'p> {
     paths: &'p [Box<[Segment]>],
-    ids: HashMap<Vec<Item>, NodeId>,
+    ids: FxHashMap<Vec<Item>, NodeId>,
     waiting: Vec<Vec<Item>>,
 }
 

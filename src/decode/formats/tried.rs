@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::detect::{Told, ranked};
-use super::{FormatMaps, Formats, MapOrigin};
+use super::detect::Told;
+use super::{Formats, MapOrigin};
 use crate::decode::explain::{Tried, Verdict};
 use crate::decode::map::Input;
 use crate::scan::{Found, scan_line};
@@ -49,16 +49,14 @@ impl Formats {
 impl Formats {
     /// The nearest set of each format; the first in rank that fits takes the record.
     fn nearest_sets(&self, input: Input, json: &[u8]) -> Vec<Tried> {
-        let Some((_, any, paths)) = self.any.iter().find(|(known, ..)| *known == input) else {
-            return Vec::new();
-        };
+        let Some((any, paths)) = self.any(input) else { return Vec::new() };
         let mut found = Found::default();
         // Once for all sets: a line may be long.
         let scan = scan_line(paths, json, &mut found);
-        let FormatMaps { maps, shipped, .. } = &self.maps;
+        let maps = &self.maps.maps;
         let mut winner: Option<(usize, String)> = None;
         let mut best: Vec<(usize, usize, Tried)> = Vec::new();
-        for (told, signature) in ranked(maps, *shipped, input).iter().zip(any.signatures()) {
+        for (told, signature) in self.maps.ranked(input).iter().zip(any.signatures()) {
             let unmet = told.unmet(signature, scan);
             let met = told.conditions().saturating_sub(unmet.len());
             let (verdict, why) = match &winner {

@@ -78,6 +78,11 @@ impl LayoutBuilder {
         self.within(0, path)
     }
 
+    /// Whether one scan of the object that was given is to find all.
+    pub(crate) fn is_simple(&self) -> bool {
+        self.parts.len() == 1
+    }
+
     pub(crate) fn build(self) -> Layout {
         let build = |(paths, step): (PathsBuilder, _)| Part { paths: paths.build(), step };
         Layout { parts: self.parts.into_iter().map(build).collect() }
