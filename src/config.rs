@@ -20,7 +20,6 @@ mod scope;
 mod settings;
 mod show;
 mod stop;
-mod suggest;
 mod value;
 
 use std::path::{Path, PathBuf};

@@ -4,10 +4,12 @@
 
 mod cut;
 mod name;
+mod near;
 mod printable;
 mod secret;
 
 pub use cut::{Ellipsis, cut, width, wrapped};
 pub use name::name;
+pub use near::{did_you_mean, meant, nearest};
 pub use printable::{is_hidden, printable};
 pub use secret::{fingerprint, key_label, label, mask};

@@ -910,7 +910,7 @@ fn mistakes_in_a_map_are_told_by_file_line_and_key() {
         ("id = \"x\"\ncount = \"no\"", "x.toml:2: count: must be true or false"),
         (
             "id = \"x\"\ndedup = \"best\"\ntrusted_id = true",
-            "x.toml:2: dedup: did you mean `last`? It must be one of `first`, `last`, `max:output_tokens`",
+            "x.toml:2: dedup: must be one of `first`, `last`, `max:output_tokens`",
         ),
         (
             "id = \"x\"\ndedup = \"last\"",

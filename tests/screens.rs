@@ -397,6 +397,62 @@ fn the_verdict_is_said_whole_where_the_screen_has_rows() {
     assert!(top(&console) < before);
 }
 
+/// Below what is worse stands the verdict, and it is said whole as well.
+#[test]
+fn a_stop_that_is_not_obeyed_takes_no_row_from_the_verdict() {
+    let mut snapshot = snapshots::tripped();
+    let verdict = "KILL provider/openai tripped by rule cap-spent, NOT OBEYED by gw-2; cap \
+                   launch-day is spent ($1.86 of $1.00); retries add 38% load.";
+    snapshot.verdict = verdict.into();
+    // What a terminal would obey is spelled out before it is known how long it is.
+    let mut switches = snapshot.switches.to_vec();
+    switches[0].hosts[1].host = "gw-2\u{1b}\u{1b}\u{1b}".into();
+    snapshot.switches = switches.into();
+    for (columns, rows) in [(80, 24), (80, 30), (100, 24), (120, 40)] {
+        let screen = Console::new(&snapshot, Charset::Ascii, columns, rows).text();
+        let said = screen.lines().skip(1).take_while(|line| !line.starts_with("--"));
+        let said: Vec<&str> = said.map(|line| line.get(2..).unwrap_or_default()).collect();
+        let whole = said.join(" ");
+        assert!(whole.starts_with(r"NOT OBEYED: gw-2\u{1b}\u{1b}\u{1b} let 9 calls"), "{screen}");
+        assert!(whole.trim_end().ends_with(verdict), "{columns}x{rows}: {whole}\n{screen}");
+    }
+}
+
+#[test]
+fn no_title_stands_without_a_row() {
+    for (situation, snapshot) in snapshots::all() {
+        for (columns, rows) in (30..70).step_by(3).flat_map(|c| (6..30).map(move |r| (c, r))) {
+            let screen = Console::new(&snapshot, Charset::Ascii, columns, rows).text();
+            let lines: Vec<&str> = screen.lines().collect();
+            let is_title = |line: &str| line.starts_with("--");
+            let (footer, body) = lines.split_last().unwrap();
+            for (at, title) in body.iter().enumerate().filter(|(_, line)| is_title(line)) {
+                // That of the queues says it all by itself.
+                let is_whole = title.starts_with("--QUEUE");
+                let has_row = body.get(at + 1).is_some_and(|line| !is_title(line));
+                assert!(is_whole || has_row, "{situation} {columns}x{rows}:\n{screen}{footer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_calls_money_has_no_rate() {
+    let rate = |snapshot: &Snapshot| {
+        let screen = Console::new(snapshot, Charset::Ascii, 80, 24).text();
+        let row = screen.lines().skip_while(|line| !line.starts_with("--SPEND")).nth(1);
+        row.unwrap_or_else(|| panic!("{screen}")).to_owned()
+    };
+    let mut snapshot = snapshots::alarm();
+    assert!(rate(&snapshot).contains("/h "), "{}", rate(&snapshot));
+    let mut sources = snapshot.sources.to_vec();
+    for source in &mut sources {
+        source.last_line_age_s = Some(95.0);
+    }
+    snapshot.sources = sources.into();
+    assert!(!rate(&snapshot).contains("/h "), "{}", rate(&snapshot));
+}
+
 /// How bad it is, who has it, how fast money burns and what the slowest calls take: on a
 /// screen of any width that has panels beside each other, or nearly.
 #[test]

@@ -7,7 +7,6 @@ use toml::de::DeValue;
 
 use super::document::Document;
 use super::reader::{Item, Reader, Report, Unique, items};
-use super::suggest::did_you_mean;
 use super::value::{self, Complaint, Raw, Read};
 use super::{net, program, schema};
 use crate::decode::FormatMaps;
@@ -16,6 +15,7 @@ use crate::engine::{self, CapSpec, Period, Window};
 use crate::rules::Match;
 use crate::source::net::NetSpec;
 use crate::source::{SourceSpec, Start, Way};
+use crate::text::did_you_mean;
 
 /// Labels a cap can cover.
 const CAP_LABELS: &[&str] =

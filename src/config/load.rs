@@ -8,13 +8,13 @@ use super::error::{ConfigError, Problem};
 use super::formats::{self, MapFile};
 use super::item::{self, open};
 use super::reader::{Reader, Report, Unique, items};
-use super::suggest::did_you_mean;
 use super::value::{self, Complaint};
 use super::{Config, Zone, net, price, rule, schema, settings};
 use crate::domain::NanoUsd;
 use crate::engine::{CapSpec, Limits};
 use crate::rules::{Metric, RuleSpec, builtin};
 use crate::source::SourceSpec;
+use crate::text::did_you_mean;
 
 /// What to load.
 #[derive(Clone, Debug, Default)]

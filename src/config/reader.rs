@@ -10,8 +10,8 @@ use super::document::Document;
 use super::error::{MAX_PROBLEMS, Problem};
 use super::schema::{NOT_KEYS, Shape, TABLES, Table};
 use super::show::{Origin, Setting, Shown, inline, quoted};
-use super::suggest::{closest, did_you_mean};
 use super::value::{Complaint, Raw, Read};
+use crate::text::{did_you_mean, nearest};
 
 /// What has been found while reading.
 #[derive(Default)]
@@ -311,11 +311,11 @@ fn hint_for(table: &'static Table, name: &str) -> String {
     if let Some(hint) = did_you_mean(name, keys.chain(tables)) {
         return hint;
     }
-    let tried = closest(name, NOT_KEYS.iter().map(|(word, _)| *word));
+    let tried = nearest(name, NOT_KEYS.iter().map(|(word, _)| *word));
     if let Some((_, advice)) = NOT_KEYS.iter().find(|(word, _)| Some(*word) == tried) {
         return (*advice).to_owned();
     }
-    match closest(name, others) {
+    match nearest(name, others) {
         Some(found) if found == name => format!("'{name}' belongs in {}", homes(found)),
         Some(found) => format!("did you mean '{found}' in {}?", homes(found)),
         None => "`tripline config example` lists every key".to_owned(),

@@ -15,6 +15,7 @@ use crate::rules::{
     Action, Direction, Family, Match, Metric, OnNoData, RuleSpec, Severity, Threshold,
 };
 use crate::source::SourceSpec;
+use crate::text::did_you_mean;
 
 /// Reads an enabled rule. `None` if it is wrong, which is then reported.
 pub(super) fn rule(mut reader: Reader, name: String, caps: &[CapSpec]) -> Option<RuleSpec> {
@@ -96,7 +97,7 @@ fn conditions(raw: &Raw, metric: Metric, caps: &[CapSpec]) -> Read<Match> {
         let span = table.and_then(|table| table.get(label.as_str())).map(toml::Spanned::span);
         let unknown = |known: Vec<&str>| {
             let mut complaint = Complaint::new(format!("label '{label}' is never '{value}'"))
-                .maybe(super::suggest::did_you_mean(value, known.iter().copied()));
+                .maybe(did_you_mean(value, known.iter().copied()));
             complaint.span.clone_from(&span);
             if complaint.hint.is_none() && !known.is_empty() {
                 complaint.hint = Some(format!("one of: {}", known.join(", ")));
@@ -205,7 +206,7 @@ fn level(raw: &Raw, severity: Severity) -> Read<Threshold> {
     let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
     let mut wrong: Vec<Complaint> = unknown
         .map(|key| {
-            let hint = super::suggest::did_you_mean(key.get_ref(), known);
+            let hint = did_you_mean(key.get_ref(), known);
             let complaint = Complaint::new(format!("has an unknown key '{}'", key.get_ref()));
             complaint.maybe(hint).at(key.span())
         })

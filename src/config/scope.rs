@@ -1,10 +1,10 @@
 //! What an action of a rule may say.
 
 use super::safe;
-use super::suggest::did_you_mean;
 use super::value::{Complaint, Raw, Read, text};
 use crate::action::{ScopeError, SwitchScope};
 use crate::rules::{Action, Metric};
+use crate::text::did_you_mean;
 
 /// Scopes taken from the alert's labels, and the labels they need.
 const FROM_LABELS: &[(&str, &[&str])] = &[

@@ -11,9 +11,9 @@ use super::error::{ConfigError, Problem};
 use super::load::{Given, LoadInput, load};
 use super::reader::{Reader, Report};
 use super::schema::{self, TABLES, Table};
-use super::suggest::closest;
 use super::value::{self, Raw, Read};
 use super::{Config, settings};
+use crate::text::nearest;
 
 /// What the caller knows already, so that the file need not say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +152,7 @@ fn strange_in<'d>(
     let own = || table.keys.iter().map(|key| key.name);
     tables.flat_map(|table| table.keys()).filter(move |key| {
         let name: &str = key.get_ref();
-        !own().any(|own| own == name) && closest(name, own().chain(words())).is_some_and(is_needed)
+        !own().any(|own| own == name) && nearest(name, own().chain(words())).is_some_and(is_needed)
     })
 }
 
@@ -172,7 +172,7 @@ fn strange_at_top<'d>(
             _ => false,
         };
         let strange =
-            may_be && !is_known(name) && closest(name, words.iter().copied()).is_none_or(is_needed);
+            may_be && !is_known(name) && nearest(name, words.iter().copied()).is_none_or(is_needed);
         strange.then_some(key)
     })
 }

@@ -13,9 +13,9 @@ use toml::de::DeValue;
 
 use super::Zone;
 use super::safe;
-use super::suggest::{closest, did_you_mean};
 use crate::domain::NanoUsd;
 use crate::domain::amount::SCALE;
+use crate::text::{did_you_mean, nearest};
 
 /// A value with its place in the text.
 pub(super) type Raw<'t> = Spanned<DeValue<'t>>;
@@ -235,7 +235,7 @@ pub(super) fn zone(raw: &Raw) -> Read<Zone> {
     }
     let known: Vec<String> =
         jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
-    let hint = match closest(&name, known.iter().map(String::as_str)) {
+    let hint = match nearest(&name, known.iter().map(String::as_str)) {
         Some(found) => format!("did you mean '{found}'?"),
         None if known.is_empty() => {
             "this machine has no time zone database (package tzdata); UTC always works".to_owned()

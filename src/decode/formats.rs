@@ -3,102 +3,22 @@
 
 mod costs;
 mod detect;
+mod maps;
+mod shipped;
 mod tried;
 
-use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::map::{
-    self, Each, Explode, Input, Layout, LayoutBuilder, Map, MapError, Presence, Spot,
-};
+use super::map::{self, Each, Explode, Input, Layout, LayoutBuilder, Map, Presence, Spot};
 use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
+use crate::text::meant;
 use costs::Costs;
-use detect::{Detector, Told, ranked};
+use detect::{Detector, Told};
+pub use maps::{FormatInfo, FormatMaps, FormatMistake, MapOrigin};
 
 /// Keys of a format map.
 pub const FORMAT_KEYS: &[&str] = map::KEYS;
-
-const BUILTIN: &[(&str, &str)] = &[
-    ("litellm-standard.toml", include_str!("../../data/formats/litellm-standard.toml")),
-    ("nginx-json.toml", include_str!("../../data/formats/nginx-json.toml")),
-    ("headers.toml", include_str!("../../data/formats/headers.toml")),
-    ("curl.toml", include_str!("../../data/formats/curl.toml")),
-    ("curl-write-out.toml", include_str!("../../data/formats/curl-write-out.toml")),
-    ("header-json.toml", include_str!("../../data/formats/header-json.toml")),
-    ("har.toml", include_str!("../../data/formats/har.toml")),
-    ("claude-code.toml", include_str!("../../data/formats/claude-code.toml")),
-    ("codex.toml", include_str!("../../data/formats/codex.toml")),
-    ("claude-code-result.toml", include_str!("../../data/formats/claude-code-result.toml")),
-    ("gemini-cli-telemetry.toml", include_str!("../../data/formats/gemini-cli-telemetry.toml")),
-    ("gemini-cli-chat.toml", include_str!("../../data/formats/gemini-cli-chat.toml")),
-    ("gemini-cli-chat-patch.toml", include_str!("../../data/formats/gemini-cli-chat-patch.toml")),
-    (
-        "gemini-cli-chat-document.toml",
-        include_str!("../../data/formats/gemini-cli-chat-document.toml"),
-    ),
-    ("gemini-cli-result.toml", include_str!("../../data/formats/gemini-cli-result.toml")),
-    ("gemini-cli-output.toml", include_str!("../../data/formats/gemini-cli-output.toml")),
-    ("opencode.toml", include_str!("../../data/formats/opencode.toml")),
-    ("bedrock.toml", include_str!("../../data/formats/bedrock.toml")),
-    ("weave.toml", include_str!("../../data/formats/weave.toml")),
-    ("langfuse.toml", include_str!("../../data/formats/langfuse.toml")),
-    ("langsmith.toml", include_str!("../../data/formats/langsmith.toml")),
-    ("caddy.toml", include_str!("../../data/formats/caddy.toml")),
-    ("kong-ai.toml", include_str!("../../data/formats/kong-ai.toml")),
-    ("litellm-spend.toml", include_str!("../../data/formats/litellm-spend.toml")),
-    ("azure-apim.toml", include_str!("../../data/formats/azure-apim.toml")),
-    ("tracing-json.toml", include_str!("../../data/formats/tracing-json.toml")),
-    ("litellm-stdout.toml", include_str!("../../data/formats/litellm-stdout.toml")),
-    ("envoy-json.toml", include_str!("../../data/formats/envoy-json.toml")),
-    ("apisix.toml", include_str!("../../data/formats/apisix.toml")),
-    ("cloudflare-ai-gateway.toml", include_str!("../../data/formats/cloudflare-ai-gateway.toml")),
-    ("cloudflare-logpush.toml", include_str!("../../data/formats/cloudflare-logpush.toml")),
-    ("portkey.toml", include_str!("../../data/formats/portkey.toml")),
-    ("helicone.toml", include_str!("../../data/formats/helicone.toml")),
-    ("helicone-webhook.toml", include_str!("../../data/formats/helicone-webhook.toml")),
-    ("openrouter.toml", include_str!("../../data/formats/openrouter.toml")),
-    ("openrouter-activity.toml", include_str!("../../data/formats/openrouter-activity.toml")),
-    ("ollama.toml", include_str!("../../data/formats/ollama.toml")),
-    ("azure-openai.toml", include_str!("../../data/formats/azure-openai.toml")),
-    ("azure-apim-table.toml", include_str!("../../data/formats/azure-apim-table.toml")),
-    ("azure-openai-table.toml", include_str!("../../data/formats/azure-openai-table.toml")),
-    ("vertex.toml", include_str!("../../data/formats/vertex.toml")),
-    ("bifrost.toml", include_str!("../../data/formats/bifrost.toml")),
-    ("vercel-ai-gateway.toml", include_str!("../../data/formats/vercel-ai-gateway.toml")),
-    ("app-json.toml", include_str!("../../data/formats/app-json.toml")),
-    ("prometheus.toml", include_str!("../../data/formats/prometheus.toml")),
-    ("nginx-combined.toml", include_str!("../../data/formats/nginx-combined.toml")),
-    ("nginx-error.toml", include_str!("../../data/formats/nginx-error.toml")),
-    ("haproxy.toml", include_str!("../../data/formats/haproxy.toml")),
-    ("haproxy-json.toml", include_str!("../../data/formats/haproxy-json.toml")),
-    ("haproxy-show-stat.toml", include_str!("../../data/formats/haproxy-show-stat.toml")),
-    ("envoy-text.toml", include_str!("../../data/formats/envoy-text.toml")),
-    ("app-logfmt.toml", include_str!("../../data/formats/app-logfmt.toml")),
-    ("tracing-text.toml", include_str!("../../data/formats/tracing-text.toml")),
-    ("sdk-python.toml", include_str!("../../data/formats/sdk-python.toml")),
-    ("sdk-debug.toml", include_str!("../../data/formats/sdk-debug.toml")),
-    ("sdk-node.toml", include_str!("../../data/formats/sdk-node.toml")),
-    ("uvicorn.toml", include_str!("../../data/formats/uvicorn.toml")),
-    ("vllm.toml", include_str!("../../data/formats/vllm.toml")),
-    ("otlp-genai-spans.toml", include_str!("../../data/formats/otlp-genai-spans.toml")),
-    ("otlp-genai-logs.toml", include_str!("../../data/formats/otlp-genai-logs.toml")),
-    ("otlp-litellm.toml", include_str!("../../data/formats/otlp-litellm.toml")),
-    ("otlp-openinference.toml", include_str!("../../data/formats/otlp-openinference.toml")),
-    ("otlp-langfuse.toml", include_str!("../../data/formats/otlp-langfuse.toml")),
-    ("otlp-claude-code.toml", include_str!("../../data/formats/otlp-claude-code.toml")),
-    (
-        "otlp-claude-code-metrics.toml",
-        include_str!("../../data/formats/otlp-claude-code-metrics.toml"),
-    ),
-    ("otlp-metrics.toml", include_str!("../../data/formats/otlp-metrics.toml")),
-    ("otlp-codex.toml", include_str!("../../data/formats/otlp-codex.toml")),
-    ("otlp-gemini-cli.toml", include_str!("../../data/formats/otlp-gemini-cli.toml")),
-];
-
-const BODY: (&str, &str) =
-    ("response-body.toml", include_str!("../../data/formats/response-body.toml"));
-const USAGE: (&str, &str) = ("usage.toml", include_str!("../../data/formats/usage.toml"));
 
 /// Inputs whose formats are told by fields.
 const DETECTED: [Input; 5] =
@@ -149,66 +69,6 @@ pub struct Formats {
     prometheus: Option<usize>,
 }
 
-/// Format maps that are being gathered: the shipped ones, then a user's.
-#[derive(Clone, Debug, Default)]
-pub struct FormatMaps {
-    maps: Vec<Map<String>>,
-    /// Where each of them came from.
-    sources: Vec<Source>,
-    /// How many of them are shipped.
-    shipped: usize,
-}
-
-/// Where a map came from.
-#[derive(Clone, Debug)]
-struct Source {
-    file: String,
-    text: String,
-    origin: MapOrigin,
-}
-
-/// Whose map it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapOrigin {
-    /// Shipped with the program.
-    BuiltIn,
-    /// A user's.
-    Own,
-    /// A user's, in place of a shipped one of the same id.
-    Override,
-}
-
-/// A map, for people.
-#[derive(Clone, Debug)]
-pub struct FormatInfo<'m> {
-    /// Its id.
-    pub id: &'m str,
-    /// One line about it.
-    pub about: &'m str,
-    /// How its records stand in a log, as the map's `input` has it.
-    pub input: &'static str,
-    /// What tells its records; nothing if it is used only where a source names it.
-    pub told_by: Vec<String>,
-    /// The file it is from.
-    pub file: &'m str,
-    /// The map itself, as TOML.
-    pub text: &'m str,
-    /// Whose it is.
-    pub origin: MapOrigin,
-}
-
-impl MapOrigin {
-    /// As it stands in output.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            MapOrigin::BuiltIn => "built-in",
-            MapOrigin::Own => "own",
-            MapOrigin::Override => "override",
-        }
-    }
-}
-
 /// A format that is known to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormatId(pub(super) usize);
@@ -227,133 +87,6 @@ pub(super) struct Format {
     detector: Detector,
 }
 
-/// A mistake in a map that is part of a larger text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormatMistake {
-    /// Where it stands in the text.
-    pub span: Range<usize>,
-    /// The key with its path, and what is wrong with it.
-    pub message: String,
-}
-
-impl FormatMaps {
-    /// The maps shipped with the program.
-    #[must_use]
-    pub fn builtin() -> FormatMaps {
-        let mut all = FormatMaps::default();
-        for (file, text) in BUILTIN {
-            if let Err(error) = all.add(file, text) {
-                unreachable!("a test reads every shipped map: {error}");
-            }
-        }
-        all.shipped = all.maps.len();
-        all.sources.iter_mut().for_each(|source| source.origin = MapOrigin::BuiltIn);
-        all
-    }
-
-    /// Adds the map of one file; it replaces one of the same id.
-    pub fn add(&mut self, file: &str, text: &str) -> Result<(), FormatError> {
-        let map = map::read(text).map_err(|error| located(file, text, error))?;
-        self.put(map, file, text);
-        Ok(())
-    }
-
-    /// Adds a map that is a table of `file`, where it stands at `span`; `text` is the
-    /// map by itself. It may take the place of a shipped one, and of no other.
-    pub fn add_table(
-        &mut self,
-        (table, span): (&toml::de::DeTable<'_>, Range<usize>),
-        file: &str,
-        text: &str,
-    ) -> Result<(), FormatMistake> {
-        let read = map::read_table(table, span.clone());
-        let map = read.map_err(|MapError { span, key, message }| {
-            let message = if key.is_empty() { message } else { format!("{key}: {message}") };
-            FormatMistake { span, message }
-        })?;
-        let mut known = self.maps.iter().zip(&self.sources);
-        let twin =
-            known.find(|(known, source)| known.id == map.id && source.origin != MapOrigin::BuiltIn);
-        if let Some((_, Source { file, .. })) = twin {
-            let span = table.get("id").map_or(span, toml::Spanned::span);
-            let message = format!("id: `{}` is the id of another map already, in {file}", map.id);
-            return Err(FormatMistake { span, message });
-        }
-        self.put(map, file, text);
-        Ok(())
-    }
-
-    /// All of them, for people.
-    pub fn describe(&self) -> impl Iterator<Item = FormatInfo<'_>> {
-        self.maps.iter().enumerate().zip(&self.sources).map(|((number, map), source)| {
-            let Source { file, text, origin } = source;
-            let ranked = self.ranked(map.input);
-            let told = ranked.iter().filter(|told| told.format == number);
-            let mut told_by: Vec<String> = told.map(Told::says).collect();
-            let patterns = map.patterns.iter().map(|pattern| pattern.regex.as_str().to_owned());
-            told_by.extend(patterns.filter(|_| map.input == Input::Regex));
-            FormatInfo {
-                id: &map.id,
-                about: &map.about,
-                input: map.input.word(),
-                told_by,
-                file,
-                text,
-                origin: *origin,
-            }
-        })
-    }
-
-    /// Names and descriptions of all of them.
-    pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.maps.iter().map(|map| (&*map.id, &*map.about))
-    }
-
-    /// Makes them ready to read by.
-    #[must_use]
-    pub fn compile(&self) -> Formats {
-        let metric = |map: &Map<String>| map.input == Input::Prometheus;
-        Formats {
-            compiled: self.maps.iter().map(|_| OnceLock::new()).collect(),
-            any: DETECTED.map(|input| (input, OnceLock::new())),
-            costs: OnceLock::new(),
-            body: OnceLock::new(),
-            usage: OnceLock::new(),
-            metrics: MetricMaps::with(Vec::new()),
-            prometheus: self.maps.iter().position(metric),
-            maps: self.clone(),
-        }
-    }
-
-    /// All sets by which formats of `input` are told, in rank.
-    fn ranked(&self, input: Input) -> Vec<Told<'_>> {
-        ranked(&self.maps, self.shipped, input)
-    }
-
-    fn put(&mut self, map: Map<String>, file: &str, text: &str) {
-        let known = self.maps.iter().position(|known| known.id == map.id);
-        let origin = match known {
-            Some(number) if number < self.shipped => MapOrigin::Override,
-            _ => MapOrigin::Own,
-        };
-        let source = Source { file: file.to_owned(), text: text.to_owned(), origin };
-        let place = known.and_then(|n| Some((self.maps.get_mut(n)?, self.sources.get_mut(n)?)));
-        if let Some(place) = place {
-            (*place.0, *place.1) = (map, source);
-        } else {
-            self.maps.push(map);
-            self.sources.push(source);
-        }
-    }
-}
-
-/// Two are the same if they hold the same formats by name.
-impl PartialEq for FormatMaps {
-    fn eq(&self, other: &FormatMaps) -> bool {
-        self.list().eq(other.list())
-    }
-}
-
 impl Formats {
     /// The formats shipped with the program.
     #[must_use]
@@ -368,6 +101,20 @@ impl Formats {
             maps.add(file, text)?;
         }
         Ok(maps.compile())
+    }
+
+    fn of(maps: FormatMaps) -> Formats {
+        let metric = |map: &Map<String>| map.input == Input::Prometheus;
+        Formats {
+            compiled: maps.all().iter().map(|_| OnceLock::new()).collect(),
+            any: DETECTED.map(|input| (input, OnceLock::new())),
+            costs: OnceLock::new(),
+            body: OnceLock::new(),
+            usage: OnceLock::new(),
+            metrics: MetricMaps::with(Vec::new()),
+            prometheus: maps.all().iter().position(metric),
+            maps,
+        }
     }
 
     /// The same, with these maps of metrics before the shipped ones.
@@ -388,7 +135,7 @@ impl Formats {
                 && explode.path.split('.').map(str::as_bytes).eq(keys.iter().copied())
         };
         let single = |map: &&Map<String>| map.explode.len() == 1;
-        self.maps.maps.iter().filter(single).any(|map| map.explode.iter().any(is_it))
+        self.maps.all().iter().filter(single).any(|map| map.explode.iter().any(is_it))
     }
 
     /// The one format whose records are pages of metrics.
@@ -402,7 +149,7 @@ impl Formats {
         let is_it = |map: &Map<String>| {
             map.input == Input::OtlpMetrics && map.fields.iter().all(Vec::is_empty)
         };
-        self.maps.maps.iter().position(is_it)
+        self.maps.all().iter().position(is_it)
     }
 
     /// Names and descriptions of all formats.
@@ -412,19 +159,20 @@ impl Formats {
 
     /// A format by its name.
     pub fn id(&self, name: &str) -> Result<FormatId, FormatError> {
+        let ids = self.maps.all().iter().map(|map| &*map.id);
         self.position(name).map(FormatId).ok_or_else(|| FormatError::Unknown {
             name: name.to_owned(),
-            near: alike(name, self.list().map(|(id, _)| id)).map(str::to_owned).collect(),
+            near: meant(name, ids).into_iter().map(str::to_owned).collect(),
         })
     }
 
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.maps.maps.iter().position(|map| *map.id == *name)
+        self.maps.all().iter().position(|map| *map.id == *name)
     }
 
     /// The map at a position, as people wrote it.
     pub(super) fn words(&self, position: usize) -> Option<&Map<String>> {
-        self.maps.maps.get(position)
+        self.maps.all().get(position)
     }
 
     #[inline]
@@ -442,18 +190,18 @@ impl Formats {
 
     /// The one format whose records are dumps of response heads.
     pub(super) fn http_dump(&self) -> Option<usize> {
-        self.maps.maps.iter().position(|map| map.input == Input::HttpDump)
+        self.maps.all().iter().position(|map| map.input == Input::HttpDump)
     }
 
     /// The formats whose records are lines of JSON.
     pub(super) fn of_json(&self) -> impl Iterator<Item = usize> {
-        let all = self.maps.maps.iter().enumerate();
+        let all = self.maps.all().iter().enumerate();
         all.filter(|(_, map)| map.input == Input::JsonLines).map(|(position, _)| position)
     }
 
     /// How many formats there are.
     pub(super) fn len(&self) -> usize {
-        self.maps.maps.len()
+        self.maps.all().len()
     }
 
     /// The shape of a record, and which format of `input` it is of.
@@ -483,16 +231,16 @@ impl Formats {
     pub(super) fn may_state_cost(&self, json: &[u8], found: &mut Found) -> bool {
         let costs = self
             .costs
-            .get_or_init(|| Costs::of(self.maps.maps.iter().filter(|map| map.is_simple())));
+            .get_or_init(|| Costs::of(self.maps.all().iter().filter(|map| map.is_simple())));
         costs.may_be_in(json, found)
     }
 
     pub(super) fn body(&self) -> &Format {
-        self.body.get_or_init(|| Format::inner(BODY))
+        self.body.get_or_init(|| Format::inner(shipped::BODY))
     }
 
     pub(super) fn usage(&self) -> &Format {
-        self.usage.get_or_init(|| Format::inner(USAGE))
+        self.usage.get_or_init(|| Format::inner(shipped::USAGE))
     }
 }
 
@@ -538,70 +286,10 @@ impl Format {
     }
 }
 
-fn located(file: &str, text: &str, error: MapError) -> FormatError {
-    let before = text.get(..error.span.start).unwrap_or_default();
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    let MapError { key, message, .. } = error;
-    FormatError::Map { file: file.to_owned(), line, key, message }
-}
-
 fn hint(near: &[String]) -> String {
     let quoted: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {
         [] => String::new(),
         names => format!("; did you mean {}?", names.join(" or ")),
     }
-}
-
-/// Names offered for one that is unknown.
-const OFFERED: usize = 3;
-
-/// What may well have been meant by `word`: names nearly spelled so, then names that
-/// it is a part of.
-fn alike<'c>(word: &str, names: impl Iterator<Item = &'c str>) -> impl Iterator<Item = &'c str> {
-    let far = word.len().div_ceil(3);
-    let mut near: Vec<(usize, &str)> = names
-        .filter_map(|name| match distance(word, name) {
-            distance if distance <= far => Some((distance, name)),
-            _ if word.len() > 2 && name.contains(word) => Some((far + 1, name)),
-            _ => None,
-        })
-        .collect();
-    near.sort_unstable();
-    // A slip of the finger is meant for the nearest alone.
-    let slip = near.first().is_some_and(|(distance, _)| *distance <= far);
-    near.into_iter().map(|(_, name)| name).take(if slip { 1 } else { OFFERED })
-}
-
-/// The candidate nearest to `word`, if it may well be what was meant.
-pub(super) fn nearest<'c>(
-    word: &str,
-    candidates: impl Iterator<Item = &'c str>,
-) -> Option<&'c str> {
-    let far = word.len().div_ceil(3);
-    candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= far)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Edits from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut above_left = i;
-        let mut left = i + 1;
-        for (place, cb) in row.iter_mut().skip(1).zip(&b) {
-            let above = *place;
-            left = (above_left + usize::from(ca != *cb)).min(above + 1).min(left + 1);
-            above_left = above;
-            *place = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(a.len())
 }

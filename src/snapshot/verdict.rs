@@ -135,6 +135,9 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     if parts.is_empty() && !nothing_understood(snapshot) {
         parts.extend(firing(snapshot));
     }
+    if !parts.is_empty() {
+        parts.extend(gone(snapshot));
+    }
     if parts.is_empty() {
         parts.extend(unheard(snapshot).map(|alert| {
             format!("no data any more, so whether this is over is not known: {}", alert.summary)
@@ -371,7 +374,7 @@ fn calm(snapshot: &Snapshot) -> String {
         return format!("Catching up with what was logged before the start: {progress}.");
     }
     if let Some(gone) = gone(snapshot) {
-        return gone;
+        return format!("{}.", capital(&gone));
     }
     if let Some(age) = oldness(snapshot) {
         return format!(
@@ -433,7 +436,7 @@ fn gone(snapshot: &Snapshot) -> Option<String> {
         1 => String::new(),
         all => format!(" and {} more", all - 1),
     };
-    Some(format!("A log is gone, {waits}{more}: nothing is known about the present."))
+    Some(format!("a log is gone, {waits}{more}: nothing is known about the present"))
 }
 
 /// A source that can't be read, or asked, now.

@@ -9,7 +9,7 @@ pub enum Ellipsis {
     /// `…`
     #[default]
     Unicode,
-    /// `~`, for terminals without Unicode.
+    /// `>`, for terminals without Unicode: `~` says that a number is worked out.
     Ascii,
 }
 
@@ -39,7 +39,7 @@ pub fn cut(text: &str, columns: usize, mark: Ellipsis) -> Cow<'_, str> {
         end = at + ch.len_utf8();
     }
     let kept = whole_numbers(text, end);
-    let mark = if mark == Ellipsis::Ascii { '~' } else { '…' };
+    let mark = if mark == Ellipsis::Ascii { '>' } else { '…' };
     Cow::Owned(format!("{kept}{mark}"))
 }
 
@@ -129,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(cut(text, columns, Ellipsis::Unicode), shown, "{text} in {columns}");
         }
-        assert_eq!(cut("gpt-4o", 5, Ellipsis::Ascii), "gpt-~");
+        assert_eq!(cut("gpt-4o", 5, Ellipsis::Ascii), "gpt->");
     }
 
     /// A cap of $1,000,000 must not look like one of $1,000.

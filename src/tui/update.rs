@@ -99,7 +99,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Reaction {
 
 /// It gets rows as soon as it needs them, and gives them back when it has not for a while.
 fn measure_verdict(model: &mut Model) {
-    let rows = view::verdict_rows(model, model.size.width);
+    let most = view::most_verdict_rows(model.size.height);
+    let rows = view::verdict_rows(model, model.size.width, most);
     if rows >= model.verdict.rows || model.verdict.until <= model.now {
         model.verdict = VerdictRows { rows, until: model.now.plus(VERDICT_KEEPS) };
     }

@@ -29,6 +29,7 @@ pub use layout::Layout;
 
 pub use detail::len as detail_len;
 pub use header::verdict_rows;
+pub use layout::most_verdict_rows;
 
 /// Lines of the help text.
 pub const HELP_LINES: usize = help::LINES.len();

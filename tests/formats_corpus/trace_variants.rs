@@ -178,6 +178,19 @@ fn a_call_that_several_spans_and_an_event_tell_of_counts_once() {
     ] {
         assert_eq!(Read::lines(&lines).one().status, Some(429));
     }
+    // Whatever each calls its model: one says what was asked for, the other what answered.
+    let dated = |mut of: Value| {
+        of["gen_ai.request.model"] = "m-2024-08-06".into();
+        of
+    };
+    for (inner, outer) in [(dated(chat("r1", 5)), chat("r1", 5)), (dated(refused.clone()), refused)]
+    {
+        let inner = spans(&[span(["a", "b"], 0, 2, &inner)]);
+        let outer = spans(&[span(["b", ""], 0, 3, &outer)]);
+        for lines in [[inner.clone(), outer.clone()], [outer, inner]] {
+            Read::lines(&lines).one();
+        }
+    }
 }
 
 #[test]

@@ -209,3 +209,26 @@ fn a_log_that_is_deleted_is_no_peace() {
     assert_eq!(seen["state"], "ok");
     daemon.stop();
 }
+
+/// Nor is it passed over in silence beside what is wrong besides.
+#[test]
+fn a_log_that_is_deleted_is_named_beside_what_else_is_wrong() {
+    let sandbox = Sandbox::new();
+    let at = rfc3339(SystemTime::now() - Duration::from_secs(45));
+    let log = sandbox.file(
+        "gw.log",
+        format!(
+            "{{\"at\":\"{at}\",\"provider\":\"p\",\"model\":\"m\",\"status\":200,\"cost_usd\":2}}\n"
+        ),
+    );
+    let config = "[[cap]]\nname = \"launch\"\nusd = 1\nperiod = \"24h\"\n";
+    let daemon = Daemon::start(serve(&sandbox, config, &[&log]));
+    let says = |words: &'static str| {
+        move |status: &Value| status["verdict"].as_str().unwrap().contains(words)
+    };
+    status_until(&sandbox, "the cap is spent", says("is spent"));
+    fs::remove_file(&log).unwrap();
+    let seen = status_until(&sandbox, "it is gone", says("; a log is gone, waiting for "));
+    assert!(says("is spent")(&seen), "{seen:#}");
+    daemon.stop();
+}

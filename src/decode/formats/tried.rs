@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
+use super::Formats;
 use super::detect::Told;
-use super::{Formats, MapOrigin};
 use crate::decode::explain::{Tried, Verdict};
 use crate::decode::map::Input;
 use crate::scan::{Found, scan_line};
@@ -21,7 +21,7 @@ impl Formats {
     /// are tried.
     pub(in crate::decode) fn tried_on_text(&self, text: &[u8]) -> Vec<Tried> {
         let mut taken = false;
-        let all = self.maps.maps.iter().enumerate();
+        let all = self.maps.all().iter().enumerate();
         let mut all: Vec<Tried> = all
             .filter(|(_, map)| map.input == Input::Regex)
             .map(|(number, map)| {
@@ -38,7 +38,13 @@ impl Formats {
                 };
                 taken |= fits.is_some();
                 let met = usize::from(fits.is_some());
-                Tried { format: map.id.to_string(), verdict, met, why, own: self.is_own(number) }
+                Tried {
+                    format: map.id.to_string(),
+                    verdict,
+                    met,
+                    why,
+                    own: self.maps.is_own(number),
+                }
             })
             .collect();
         all.sort_by_key(|tried| tried.verdict);
@@ -53,7 +59,7 @@ impl Formats {
         let mut found = Found::default();
         // Once for all sets: a line may be long.
         let scan = scan_line(paths, json, &mut found);
-        let maps = &self.maps.maps;
+        let maps = self.maps.all();
         let mut winner: Option<(usize, String)> = None;
         let mut best: Vec<(usize, usize, Tried)> = Vec::new();
         for (told, signature) in self.maps.ranked(input).iter().zip(any.signatures()) {
@@ -70,7 +76,7 @@ impl Formats {
             if verdict == Verdict::Taken {
                 winner = Some((told.format, id.to_owned()));
             }
-            let own = self.is_own(told.format);
+            let own = self.maps.is_own(told.format);
             let tried = Tried { format: id.to_owned(), verdict, met, why, own };
             let missing = unmet.len();
             match best.iter_mut().find(|(format, ..)| *format == told.format) {
@@ -82,7 +88,9 @@ impl Formats {
             }
         }
         let untold = maps.iter().enumerate().filter(|(number, map)| {
-            map.input == input && self.is_own(*number) && best.iter().all(|(n, ..)| n != number)
+            map.input == input
+                && self.maps.is_own(*number)
+                && best.iter().all(|(n, ..)| n != number)
         });
         let untold = untold.map(|(_, map)| Tried {
             format: map.id.to_string(),
@@ -94,12 +102,6 @@ impl Formats {
         });
         let untold: Vec<Tried> = untold.collect();
         best.into_iter().map(|(.., tried)| tried).chain(untold).collect()
-    }
-
-    /// Whether a map is a user's.
-    fn is_own(&self, number: usize) -> bool {
-        let source = self.maps.sources.get(number);
-        source.is_some_and(|source| source.origin != MapOrigin::BuiltIn)
     }
 }
 

@@ -15,8 +15,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::layout::{end_index, outwards};
 use super::{Company, Cond, Counts, Detect, Each, Explode, Identity, MAX_PARTS, Map};
-use crate::decode::formats::nearest;
 use crate::domain::Keep;
+use crate::text::nearest;
 use alt::one_line;
 
 type Table<'t> = DeTable<'t>;

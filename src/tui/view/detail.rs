@@ -236,7 +236,7 @@ fn queue_facts(queue: &Queue, elapsed_s: f64) -> Vec<Fact> {
 fn traffic_facts(traffic: &Traffic) -> Vec<Fact> {
     let shares = |shares: &std::collections::BTreeMap<&'static str, f64>| {
         let texts = shares.iter().map(|(word, share)| format!("{word} {}", fmt::percent(*share)));
-        texts.collect::<Vec<_>>().join("  ")
+        (!shares.is_empty()).then(|| texts.collect::<Vec<_>>().join("  "))
     };
     Facts::default()
         .maybe("provider", traffic.provider.as_ref())
@@ -244,8 +244,8 @@ fn traffic_facts(traffic: &Traffic) -> Vec<Fact> {
         .maybe("endpoint", traffic.endpoint.as_ref())
         .text("calls, 1 min", fmt::grouped(traffic.requests))
         .maybe("per second", traffic.requests_per_s.map(|rate| format!("{rate:.2}")))
-        .text("outcomes", shares(&traffic.outcomes))
-        .text("refused by", shares(&traffic.limited_by))
+        .maybe("outcomes", shares(&traffic.outcomes))
+        .maybe("refused by", shares(&traffic.limited_by))
         .percentiles("latency", traffic.latency_ms)
         .percentiles("first token", traffic.ttft_ms)
         .maybe("input tok/min", traffic.tokens_per_min.map(|tokens| fmt::grouped(tokens.input)))
@@ -263,7 +263,7 @@ fn retry_facts(retries: &Retries) -> Vec<Fact> {
         .maybe("provider", retries.provider.as_ref())
         .maybe("model", retries.model.as_ref())
         .maybe("attempts/request", retries.amplification.map(|ratio| format!("{ratio:.2}")))
-        .text("success by try", attempts.join("  "))
+        .maybe("success by try", (!attempts.is_empty()).then(|| attempts.join("  ")))
         .ratio("waited as asked", retries.retry_after_honoured_ratio)
         .about_usd("wasted per hour", retries.wasted_usd_per_hour)
         .float("hopeless per s", retries.non_retryable_retried_per_s)

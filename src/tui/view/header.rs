@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::layout;
 use super::pen::Canvas;
 use crate::snapshot::{OLD_DATA_S, Snapshot, State, Switch};
-use crate::text::{width, wrapped};
+use crate::text::{printable, width, wrapped};
 use crate::tui::fmt;
 use crate::tui::model::Model;
 use crate::tui::options::Access;
@@ -57,10 +57,22 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     }
 }
 
-/// Rows that the verdict, or what stands in its place, needs to be said whole.
-pub fn verdict_rows(model: &Model, width: u16) -> u16 {
-    let lines = wrapped(&sentence(model).0, verdict_columns(width)).len();
-    u16::try_from(lines).unwrap_or(u16::MAX)
+/// Rows that the verdict needs to be said whole. What is worse and stands above it
+/// comes first: where there are not `most` rows for both, it needs only its own.
+pub fn verdict_rows(model: &Model, width: u16, most: u16) -> u16 {
+    let columns = verdict_columns(width);
+    let rows =
+        |text: &str| u16::try_from(wrapped(&printable(text), columns).len()).unwrap_or(u16::MAX);
+    let (text, _) = sentence(model);
+    let first = rows(&text);
+    let both = first.saturating_add(below(model, &text).map_or(0, rows));
+    if both <= most { both } else { first }
+}
+
+/// The verdict, where what is worse took its place.
+fn below<'m>(model: &'m Model, first: &str) -> Option<&'m str> {
+    let verdict = &*model.live.as_deref()?.verdict;
+    (!verdict.is_empty() && *verdict != *first).then_some(verdict)
 }
 
 fn verdict_columns(width: u16) -> usize {
@@ -72,9 +84,9 @@ pub fn draw_verdict(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let (text, tone) = sentence(model);
     let (columns, rows) = (verdict_columns(area.width), usize::from(area.height));
     let mut lines = wrap(&text, columns, rows);
-    // Below what is worse there may be room for what else binds.
-    let verdict = model.live.as_deref().map_or("", |live| &live.verdict);
-    if lines.len() < rows && *text != *verdict {
+    if lines.len() < rows
+        && let Some(verdict) = below(model, &text)
+    {
         lines.extend(wrap(verdict, columns, rows - lines.len()));
     }
     for (row, line) in (0..area.height).zip(lines) {
@@ -280,7 +292,7 @@ fn disobeyed(snapshot: &Snapshot) -> Option<String> {
 /// Text in at most `rows` lines of `columns`; what does not fit stays at the end of
 /// the last line, to be cut off there.
 fn wrap(text: &str, columns: usize, rows: usize) -> Vec<String> {
-    let mut lines = wrapped(text, columns);
+    let mut lines = wrapped(&printable(text), columns);
     if lines.len() > rows.max(1) {
         let rest = lines.split_off(rows.max(1) - 1).join(" ");
         lines.push(rest);

@@ -97,8 +97,13 @@ fn verdict_rows(model: &Model, area: Rect) -> u16 {
         (..160, 24..) if is_tripped(model) => 2,
         _ => 1,
     };
-    let most = (area.height / 4).clamp(1, MOST_VERDICT).max(least);
-    header::verdict_rows(model, area.width).max(model.verdict.rows).clamp(least, most)
+    let most = most_verdict_rows(area.height).max(least);
+    header::verdict_rows(model, area.width, most).max(model.verdict.rows).clamp(least, most)
+}
+
+/// The most rows that a verdict gets on a screen of this height.
+pub fn most_verdict_rows(height: u16) -> u16 {
+    (height / 4).clamp(1, MOST_VERDICT)
 }
 
 fn is_tripped(model: &Model) -> bool {
@@ -171,7 +176,7 @@ fn budget(model: &Model, body: Rect) -> Vec<Band> {
         ]);
     } else if body.width >= FULL_WIDTH {
         bands.extend([
-            Band { least: 4, ..band(Panel::Limits, 6) },
+            Band { least: 3, ..band(Panel::Limits, 6) },
             Band { least: 2, ..band(Panel::Spend, 3) },
             band(Panel::Queue, 1),
             Band { least: 2, ..band(Panel::Traffic, 3) },
@@ -194,7 +199,7 @@ fn budget(model: &Model, body: Rect) -> Vec<Band> {
 fn shrink(bands: &mut Vec<Band>, room: u16) {
     let used = |bands: &[Band]| bands.iter().map(|band| band.height).sum::<u16>();
     if bands.first().is_some_and(|band| band.left == Panel::Switches) {
-        for panel in [Panel::Limits, Panel::Who] {
+        for panel in [Panel::Who, Panel::Limits] {
             let excess = used(bands).saturating_sub(room);
             give(bands, panel, excess);
         }
@@ -214,7 +219,8 @@ fn shrink(bands: &mut Vec<Band>, room: u16) {
     if let Some(last) = bands.last_mut() {
         last.height = last.height.saturating_sub(excess);
     }
-    bands.retain(|band| band.height > 0);
+    // A title by itself says nothing.
+    bands.retain(|band| band.height > u16::from(band.left != Panel::Queue));
 }
 
 fn give(bands: &mut [Band], panel: Panel, rows: u16) {

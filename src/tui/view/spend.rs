@@ -53,8 +53,9 @@ fn cells(cap: &Cap, (elapsed_s, is_old): (f64, bool), theme: Theme) -> Vec<Cell>
     let bar = if own == Tone::Plain { Tone::Gauge } else { own };
     let spent = cap.spent_usd.map_or(UNKNOWN.into(), |usd| fmt::money(usd.0.as_f64()));
     let used = format!("{spent}/{}", fmt::money(cap.cap_usd.0.as_f64()));
-    let rate =
-        cap.usd_per_hour.map_or(UNKNOWN.into(), |usd| format!("{}/h", fmt::money(usd.0.as_f64())));
+    // Without calls it is a rate of the past.
+    let rate = cap.usd_per_hour.filter(|_| !is_old);
+    let rate = rate.map_or(UNKNOWN.into(), |usd| format!("{}/h", fmt::money(usd.0.as_f64())));
     vec![
         cell(mark(cap.state), own),
         cell(name(cap), own),

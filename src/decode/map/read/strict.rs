@@ -2,13 +2,13 @@
 //! of no key, values that are never reached. Whoever wrote it meant something else.
 
 use super::{Read, Table, Value, error, number, table};
-use crate::decode::formats::nearest;
 use crate::decode::map::field::{Field, Kind};
 use crate::decode::map::{Alt, Explode, From, Headers, Input, Map};
 use crate::decode::record::priority;
 use crate::decode::status;
 use crate::domain::{ErrorKind, Layer, LimitedBy, Priority};
 use crate::scan;
+use crate::text::nearest;
 
 /// Where a value goes: what kind it is, and which words it may be.
 #[derive(Clone, Copy)]
