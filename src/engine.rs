@@ -11,6 +11,7 @@
 mod accounts;
 mod alerts;
 pub mod bills;
+mod braking;
 mod calendar;
 pub mod callers;
 mod caps;
@@ -52,6 +53,7 @@ pub mod switches;
 mod table;
 mod told;
 pub mod traffic;
+mod viewing;
 mod wording;
 
 use std::time::Duration;
@@ -81,10 +83,9 @@ pub use series::{COLLECTIVE, window};
 use skew::counted_at;
 pub use sources::{CatchUp, SourceRow, SourceStatus};
 pub use spec::{Calls, CapSpec, EngineSpec, Limits, Period, SourceName, Window};
-use spend::Cap;
 pub use standing::Standing;
 use supersede::Counting;
-use switches::{SwitchState, Switches};
+use switches::Switches;
 use table::TouchedRows;
 pub use wording::{
     NO_KEY, back as back_in_words, counted, percent as percent_in_words, span as span_in_words,
@@ -93,8 +94,6 @@ pub use wording::{
 
 /// Within that time about one price in ten changes.
 const OLD_PRICES: Duration = Duration::from_secs(45 * 86_400);
-/// Pause before a trip that failed is tried again.
-const RETRY: Duration = Duration::from_secs(10);
 
 /// All live state.
 #[derive(Debug)]
@@ -344,85 +343,6 @@ impl Engine {
         row.learn(status, now.mono);
     }
 
-    /// Learn what the kill switch directory holds, and whether rules may trip.
-    pub fn set_switches(&mut self, states: Vec<SwitchState>, now: Stamp, out: &mut Vec<Effect>) {
-        let (was_armed, knew) = (self.switches.armed(), !self.switches.rows().is_empty());
-        let changes = self.switches.set(states, &self.names, now);
-        if self.switches.armed() != was_armed && knew {
-            let text = if was_armed { "rules may not trip any more" } else { "rules may trip now" };
-            let mut event = Event::new(now.wall, EventKind::Finding, text.to_owned());
-            event.labels.insert("kind", if was_armed { "disarmed" } else { "armed" }.into());
-            out.push(Effect::Event(event));
-        }
-        if self.switches.armed() && !was_armed {
-            self.book.retry(now.mono);
-        }
-        for trouble in &changes.troubles {
-            self.alarm("switch_problem", &format!("kill switch: {trouble}"), now);
-        }
-        self.forget_settled_trouble();
-        for state in &changes.tripped {
-            self.book.stopped(&state.scope, true, now.mono);
-            let trip = state.trip.clone().unwrap_or_default();
-            let why = trip.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            let again = match trip.again {
-                Some(_) => " again, since its kill file was removed by hand",
-                None => "",
-            };
-            let text = format!("{} tripped{again}{why}", state.scope);
-            let mut event = Event::new(now.wall, EventKind::SwitchTripped, text);
-            event.scope = Some(state.scope.clone());
-            event.by = trip.by;
-            event.rule = trip.rule.as_deref().map(Into::into);
-            out.push(Effect::Event(event));
-        }
-        for state in &changes.reset {
-            self.book.stopped(&state.scope, false, now.mono);
-            let text = format!("{} is not stopped any more", state.scope);
-            let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
-            event.scope = Some(state.scope.clone());
-            out.push(Effect::Event(event));
-        }
-        if !knew {
-            let rows = self.switches.rows();
-            let stands = |scope: &str| {
-                rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
-            };
-            self.book.stops_of_before(stands, now.mono);
-        }
-        self.touched.hosts = true;
-    }
-
-    /// What was wrong with switches, and is not any more.
-    fn forget_settled_trouble(&mut self) {
-        let states = || self.switches.rows().iter().map(|row| &row.state);
-        self.findings.keep("switch_problem", |text| {
-            let problem = text.strip_prefix("kill switch: ");
-            states().any(|state| state.problem.as_deref() == problem)
-        });
-        self.findings.keep("trip_failed", |text| {
-            let about = |scope: &str| {
-                text.strip_prefix(scope).is_some_and(|rest| rest.starts_with(" NOT tripped: "))
-            };
-            states().any(|state| state.failed && about(&state.scope))
-        });
-    }
-
-    /// A trip that a rule asked for was not carried out: while the rule fires it
-    /// is asked for again when the switch is armed, and some seconds later anyway.
-    pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, now: Stamp) {
-        let again = match why {
-            Withheld::Disarmed | Withheld::Nameless => Mono(u64::MAX),
-            Withheld::Failed => now.mono.plus(RETRY),
-        };
-        self.book.withhold(rule, scope, why, again);
-    }
-
-    /// Put a name on a live alert.
-    pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
-        self.book.acknowledge(rule, labels, by)
-    }
-
     fn count_call(&mut self, source: SourceId, request: &Request, now: Stamp) {
         let part = self.part_of(request, now);
         self.note_event(source, request.at, now);
@@ -504,91 +424,6 @@ impl Engine {
                 format!("{}: first such line at byte {offset}: {}", row.name.name, reason.word());
             self.findings.note("quarantined_at", now.wall, &place);
         }
-    }
-}
-
-/// What viewers may look at.
-impl Engine {
-    /// The table of names.
-    #[must_use]
-    pub fn names(&self) -> &Names {
-        &self.names
-    }
-    /// Limits.
-    #[must_use]
-    pub fn gauges(&self) -> &Gauges {
-        &self.gauges
-    }
-    /// Caps.
-    #[must_use]
-    pub fn caps(&self) -> &[Cap] {
-        self.caps.rows()
-    }
-    /// What is billed beside a cap's own sum.
-    #[must_use]
-    pub fn billed(&self, cap: &Cap, now: Stamp) -> bills::View {
-        let billed = cap.billed(&self.names);
-        billed.map_or_else(bills::View::default, |billed| {
-            self.bills.view(&billed, cap.period, self.cells.days(), now)
-        })
-    }
-    /// What accounts were billed.
-    pub fn accounts(&self) -> impl Iterator<Item = bills::Account> {
-        self.bills.accounts()
-    }
-    /// Traffic, callers, retries.
-    #[must_use]
-    pub fn cells(&self) -> &Cells {
-        &self.cells
-    }
-    /// Queues.
-    #[must_use]
-    pub fn queues(&self) -> &Queues {
-        &self.queues
-    }
-    /// Other metrics.
-    #[must_use]
-    pub fn measures(&self) -> &Measures {
-        &self.measures
-    }
-    /// Sources.
-    #[must_use]
-    pub fn sources(&self) -> &[SourceRow] {
-        &self.sources
-    }
-    /// Counters over all sources, of this run and earlier ones.
-    #[must_use]
-    pub fn counters(&self) -> SourceCounters {
-        let mut sum = self.gone;
-        for source in &self.sources {
-            sum.add(&source.counters());
-        }
-        sum
-    }
-    /// Kill switches.
-    #[must_use]
-    pub fn switches(&self) -> &Switches {
-        &self.switches
-    }
-    /// Rules and alerts.
-    #[must_use]
-    pub fn book(&self) -> &Rulebook {
-        &self.book
-    }
-    /// Findings.
-    #[must_use]
-    pub fn findings(&self) -> &Findings {
-        &self.findings
-    }
-    /// Exact sums over all calls; with a ledger over all runs, else since start.
-    #[must_use]
-    pub fn totals(&self) -> &Bucket {
-        &self.totals
-    }
-    /// Tuning.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which format a line is of, and what becomes of lines that are of none.
 
 mod long;
+mod pages;
 mod signs;
+mod untold;
 
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::DecodeOptions;
@@ -14,14 +15,14 @@ use super::dump::{Dump, Step};
 use super::expand::expand;
 use super::explain::{Explained, Trace};
 use super::formats::{Format, FormatError, FormatId, Formats};
-use super::frame::{Frame, Point};
+use super::frame::Frame;
 use super::map::{Company, Input};
-use super::metrics::{Page, Took};
 use super::moment::{Around, seen};
 use super::record::{Place, Recorder};
 use crate::domain::{Batch, FaultReason, LineAt, Names, Observation, Sym, Wall};
-use crate::scan::{Found, Paths, Scan, Shape, exposition, scan_line};
+use crate::scan::{Found, Paths, Scan, Shape, scan_line};
 use long::Long;
+use pages::Pages;
 pub(super) use signs::speaks_of_cost;
 use signs::{is_empty_object, is_utf16};
 
@@ -46,33 +47,6 @@ pub struct Decoder {
     wrong_encoding: bool,
     /// The format of the record that a line of pairs was.
     pairs: Option<usize>,
-}
-
-/// The page of metrics that is being read, in the few sources that have any.
-#[derive(Debug)]
-struct Pages {
-    names: Names,
-    salt: u64,
-    host: Option<String>,
-    page: Option<Box<Page>>,
-}
-
-impl Pages {
-    fn of(names: &Names, options: &DecodeOptions) -> Pages {
-        let (names, host) = (names.clone(), options.host.clone());
-        Pages { names, salt: options.key_salt, host, page: None }
-    }
-
-    fn open(&mut self) -> &mut Page {
-        let Pages { names, salt, host, page } = self;
-        page.get_or_insert_with(|| Box::new(Page::new(names, *salt, host.as_deref())))
-    }
-
-    fn end(&mut self, out: &mut Batch) {
-        if let Some(page) = &mut self.page {
-            page.end(out);
-        }
-    }
 }
 
 /// Says, in a memo, that records over many lines were met.
@@ -251,45 +225,6 @@ impl Decoder {
         fits
     }
 
-    /// Accounts for a record that no format takes.
-    pub(super) fn untold(&mut self, json: &[u8], place: Place, out: &mut Batch) {
-        if speaks_of_cost(json) {
-            return self.other_record(json, place, out);
-        }
-        place.push(out, Observation::Ignored { reason: "other_record" });
-    }
-
-    /// Decodes a data point: as a record of a format that is asked for or told by it,
-    /// or else as the maps of metrics say.
-    pub(super) fn point(&mut self, json: &[u8], point: &Point<'_>, place: Place, out: &mut Batch) {
-        let points = self.formats.points();
-        if self.forced.is_some() && self.forced != points {
-            if !self.record_of(Input::OtlpMetrics, json, place, out) {
-                self.untold(json, place, out);
-            }
-            return;
-        }
-        if self.detect(Input::OtlpMetrics, json, place, out).is_none() {
-            return;
-        }
-        let page = self.pages.open();
-        let maps = self.formats.metrics();
-        let mut is_told = false;
-        point.samples(&mut |sample, grown| {
-            is_told |= page.point(maps, sample, grown, place, out);
-        });
-        if !is_told {
-            let reason = if point.is_repeated() { "repeated" } else { "no_map" };
-            place.push(out, Observation::Ignored { reason });
-        }
-        self.last = points;
-    }
-
-    /// All points of a line were read.
-    pub(super) fn end_of_points(&mut self, out: &mut Batch) {
-        self.pages.end(out);
-    }
-
     /// Decodes pairs, if there is a format for them or they are a log of pairs.
     pub(super) fn record_of_pairs(&mut self, json: &[u8], place: Place, out: &mut Batch) -> bool {
         let formats = Arc::clone(&self.formats);
@@ -415,53 +350,6 @@ impl Decoder {
         None
     }
 
-    /// A line that is of no format: of interest to nobody, damaged, or all we
-    /// ever saw here.
-    pub(super) fn unmatched(&mut self, line: &[u8], shape: Shape, place: Place, out: &mut Batch) {
-        if shape == Shape::Blank {
-            return;
-        }
-        if !self.reads_json() {
-            return place.fault(out, FaultReason::UnknownFormat);
-        }
-        match shape {
-            Shape::Object if !is_empty_object(line) => self.other_record(line, place, out),
-            Shape::Broken => place.quarantine(out, FaultReason::BrokenJson),
-            Shape::Object | Shape::Array | Shape::NotJson | Shape::Blank => {
-                place.quarantine(out, FaultReason::NotJson);
-            }
-        }
-    }
-
-    /// A record that is not a call, unless it says what it cost: a field that
-    /// is missing must not hide money.
-    fn other_record(&mut self, line: &[u8], place: Place, out: &mut Batch) {
-        let formats = Arc::clone(&self.formats);
-        self.recorder.begin();
-        let may_cost = formats.may_state_cost(line, &mut self.found);
-        for position in self.last.into_iter().chain(0..formats.len()).take_while(|_| may_cost) {
-            let Some(format) = formats.get(position) else { continue };
-            if format.by_name_only && self.forced != Some(position) {
-                continue;
-            }
-            let Some(paths) = format.layout.outer() else { continue };
-            let scan = scan_line(paths, line, &mut self.found);
-            if format.layout.is_simple() && self.recorder.states_cost(format, scan) {
-                if let Some(trace) = &mut self.recorder.trace {
-                    trace.money(line);
-                }
-                return self.recorder.line(&formats, format, Scanned::alone(&[scan]), place, out);
-            }
-        }
-        if speaks_of_cost(line) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
-            return place.quarantine(out, FaultReason::BrokenJson);
-        }
-        if let Some(trace) = self.trace() {
-            trace.unclaimed(line);
-        }
-        place.push(out, Observation::Ignored { reason: "other_record" });
-    }
-
     /// Whether this source is known to hold JSON, so that what is none is damage.
     pub(super) fn reads_json(&self) -> bool {
         let format = self.last.and_then(|last| self.formats.get(last));
@@ -512,29 +400,6 @@ impl Decoder {
             Step::Start => self.recorder.begin(),
             Step::Kept => {}
         }
-        true
-    }
-
-    /// Follows a page of metrics; whether the line was part of one.
-    fn metrics_line(&mut self, line: &[u8], place: Place, out: &mut Batch) -> bool {
-        let metrics = self.formats.prometheus();
-        let last = self.last.and_then(|last| self.formats.get(last));
-        let is_metrics = last.is_some_and(|format| format.map.input == Input::Prometheus);
-        if !is_metrics && (self.forced.is_some() || !exposition::begins(line)) {
-            return false;
-        }
-        let page = self.pages.open();
-        if page.line(self.formats.metrics(), line, place, out) == Took::Yes {
-            self.last = self.last.filter(|_| is_metrics).or(metrics);
-            return true;
-        }
-        if self.forced.is_none() {
-            // Another format begins.
-            page.end(out);
-            self.last = None;
-            return false;
-        }
-        place.fault(out, FaultReason::UnknownFormat);
         true
     }
 

@@ -9,7 +9,7 @@ mod tried;
 
 use std::sync::OnceLock;
 
-use super::map::{self, Each, Explode, Input, Layout, LayoutBuilder, Map, Presence, Spot};
+use super::map::{self, Each, Explode, Input, Layout, LayoutBuilder, Map, Pattern, Presence, Spot};
 use super::metrics::{MetricMap, MetricMaps};
 use crate::scan::{Found, Paths, PathsBuilder, Scan, Shape, scan_line};
 use crate::text::meant;
@@ -173,6 +173,11 @@ impl Formats {
     /// The map at a position, as people wrote it.
     pub(super) fn words(&self, position: usize) -> Option<&Map<String>> {
         self.maps.all().get(position)
+    }
+
+    /// The patterns of the map at a position; none if it is not of text.
+    pub(super) fn patterns(&self, position: usize) -> &[Pattern] {
+        self.words(position).map_or(&[], |map| &map.patterns)
     }
 
     #[inline]

@@ -375,16 +375,16 @@ impl Frame {
             return true;
         }
         let last = self.texts.format().filter(|last| d.may_be(*last));
-        if let Some(format) = last.and_then(|last| formats.get(last))
-            && let Some(json) = self.texts.again(&format.map, text)
+        if let Some(last) = last
+            && let Some(json) = self.texts.again(formats.patterns(last), text)
+            && let Some(format) = formats.get(last)
         {
             d.record_as(format, json, place, out);
             return true;
         }
         for position in (0..formats.len()).filter(|position| d.may_be(*position)) {
-            let Some(format) = formats.get(position) else { continue };
-            if text::has_patterns(&format.map)
-                && let Some(json) = self.texts.fit(position, &format.map, text)
+            if let Some(json) = self.texts.fit(position, formats.patterns(position), text)
+                && let Some(format) = formats.get(position)
             {
                 d.record_as(format, json, place, out);
                 return true;

@@ -4,7 +4,7 @@ use regex::bytes::CaptureLocations;
 
 use super::object::Object;
 use super::{literal, pairs};
-use crate::decode::map::{Group, Input, Map, Pattern, Spot};
+use crate::decode::map::{Group, Pattern};
 
 /// Reads text; remembers which pattern fitted, since it mostly fits again.
 #[derive(Debug, Default)]
@@ -28,22 +28,27 @@ impl Texts {
 
     /// `text` as JSON, if a pattern of the last format fits: the one that did
     /// before, or another.
-    pub(super) fn again(&mut self, map: &Map<Spot>, text: &[u8]) -> Option<&[u8]> {
+    pub(super) fn again(&mut self, patterns: &[Pattern], text: &[u8]) -> Option<&[u8]> {
         let fit = self.last.as_mut()?;
-        let pattern = map.patterns.get(fit.pattern)?;
+        let pattern = patterns.get(fit.pattern)?;
         if pattern.regex.captures_read(&mut fit.places, text).is_none() {
             let format = fit.format;
-            return self.fit(format, map, text);
+            return self.fit(format, patterns, text);
         }
         write(pattern, &fit.places, text, &mut self.json);
         Some(&self.json)
     }
 
-    /// `text` as JSON, if a pattern of the format at `format` fits.
-    pub(super) fn fit(&mut self, format: usize, map: &Map<Spot>, text: &[u8]) -> Option<&[u8]> {
+    /// `text` as JSON, if one of the patterns of the format at `format` fits.
+    pub(super) fn fit(
+        &mut self,
+        format: usize,
+        patterns: &[Pattern],
+        text: &[u8],
+    ) -> Option<&[u8]> {
         let fits = |pattern: &Pattern| pattern.is_match(text);
-        let number = map.patterns.iter().position(fits)?;
-        let pattern = map.patterns.get(number)?;
+        let number = patterns.iter().position(fits)?;
+        let pattern = patterns.get(number)?;
         let mut places = pattern.regex.capture_locations();
         pattern.regex.captures_read(&mut places, text)?;
         write(pattern, &places, text, &mut self.json);
@@ -62,11 +67,6 @@ impl Texts {
         object.end();
         several.then_some(&*self.json)
     }
-}
-
-/// Whether a format is of text that its patterns read.
-pub(super) fn has_patterns(map: &Map<Spot>) -> bool {
-    map.input == Input::Regex
 }
 
 fn write(pattern: &Pattern, places: &CaptureLocations, text: &[u8], json: &mut Vec<u8>) {

@@ -1,6 +1,7 @@
 //! Alerts as rules make them, on a clock of their own.
 
 use super::*;
+use crate::engine::effect::EventKind;
 use crate::rules;
 
 #[test]
