@@ -58,6 +58,22 @@ fn a_trip_needs_the_name_and_the_button() {
     }
 }
 
+/// Enter after it must not mean another scope, and least of all everything.
+#[test]
+fn back_from_a_plan_the_cursor_is_on_what_was_chosen() {
+    let mut console = console();
+    console.keys("!tjj\n");
+    let scope = |console: &Console| {
+        let text = console.text();
+        let line = text.lines().find(|line| line.contains("| scope  "));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let chosen = scope(&console);
+    assert!(!chosen.contains("scope  all"), "{chosen}");
+    console.keys("\u{1b}\n");
+    assert_eq!(scope(&console), chosen);
+}
+
 #[test]
 fn a_trip_that_is_confirmed_is_sent_once() {
     let mut console = console();
@@ -346,6 +362,10 @@ fn a_filter_hides_rows_but_no_alarm() {
     assert!(!console.text().contains("claude-sonnet"));
     console.keys("\u{1b}");
     assert!(console.text().contains("claude-sonnet"), "Esc drops the filter");
+    // A limit is found by what stands on the screen.
+    console.keys("/tpm\n");
+    assert!(console.text().contains(" ITPM ") && !console.text().contains(" RPM "));
+    console.keys("\u{1b}");
     console.keys("/zzz\u{1b}");
     assert!(console.text().contains("claude-sonnet"), "Esc while typing changes nothing");
 }

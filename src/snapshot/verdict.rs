@@ -108,7 +108,7 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         parts.push(exhausted_limit(limit, exhausted.len()));
     }
     if exhausted.is_empty() {
-        parts.extend(badly_hurt(snapshot).map(hurt));
+        parts.extend(badly_hurt(snapshot).map(|row| hurt(row) + &of_the_past(snapshot)));
         parts.extend(next_limit(snapshot));
     }
     let burning = snapshot.caps.iter().find(|cap| !cap.is_spent() && cap.state >= State::Warning);
@@ -149,7 +149,8 @@ pub fn sentence(snapshot: &Snapshot) -> String {
         let warned = found(snapshot, State::Warning).filter(|_| !nothing_understood(snapshot));
         return warned.map_or(calm.clone(), |warned| format!("{}. {calm}", capital(&warned)));
     }
-    if let Some(top) = snapshot.keys.first()
+    // Of one alone it says nothing.
+    if let [top, _, ..] = &*snapshot.keys
         && let Some(share) = top.share.filter(|share| *share >= 0.4)
     {
         parts.push(format!("{} of {} by {}", percent(share), top.share_of, who(top)));
@@ -279,6 +280,13 @@ fn badly_hurt(snapshot: &Snapshot) -> Option<&Traffic> {
     let bad = |row: &Traffic| row.requests as f64 * row.hurt_ratio();
     let rows = snapshot.traffic.iter().filter(|row| traffic_state(row) == State::Critical);
     rows.max_by(|a, b| bad(a).total_cmp(&bad(b)))
+}
+
+/// That shares of the last minute are of one that is over, where no line comes any more.
+fn of_the_past(snapshot: &Snapshot) -> String {
+    let old = snapshot.data_age_s().filter(|age| *age >= OLD_DATA_S);
+    let words = |age| format!(" shortly before the newest line, which is {} old", span(age));
+    old.map(words).unwrap_or_default()
 }
 
 fn hurt(row: &Traffic) -> String {

@@ -119,7 +119,8 @@ fn limit_name(name: &mut String, limit: &Limit) {
         name.push_str(part);
         name.push(' ');
     }
-    let _ = write!(name, "{}", limit.window_s.unwrap_or_default());
+    // As it stands on the screen: that is what a person looks for.
+    let _ = write!(name, "{} {}", limit.name().kind, limit.window_s.unwrap_or_default());
 }
 
 fn alert_name(name: &mut String, alert: &Alert) {

@@ -371,9 +371,14 @@ fn one_log_has_one_rate_whoever_reads_it() {
     };
     let said = text(&log);
     assert!(said.contains("openai gpt-4o  ?/s"), "{said}");
-    // What the verdict says of who it was has a subject.
-    let said = text(&sandbox.file("gw.jsonl", spending(0..=60)));
-    assert!(said.contains("; 100% of spend by calls with no key logged."), "{said}");
+    // What the verdict says of who it was has a subject; of one alone it says nothing.
+    let unnamed = spending(0..=60);
+    let said = text(&sandbox.file("gw.jsonl", unnamed.clone()));
+    assert!(!said.contains(" of spend by "), "{said}");
+    let newest = unnamed.lines().last().unwrap();
+    let named = newest.replacen('{', "{\"key\":\"k-1\",", 1);
+    let said = text(&sandbox.file("gw.jsonl", unnamed.clone() + &named + "\n"));
+    assert!(said.contains(" of spend by calls with no key logged."), "{said}");
 }
 
 #[test]

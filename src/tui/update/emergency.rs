@@ -114,9 +114,16 @@ fn choose_intent(model: &mut Model, intent: Intent) {
 /// From a plan back to where it was chosen.
 fn go_back(model: &mut Model) {
     let Overlay::Emergency(Emergency::Plan(plan)) = &model.overlay else { return };
-    match plan.intent {
-        intent @ (Intent::Arm | Intent::Disarm) => model.overlay = menu(intent),
-        intent => choose_intent(model, intent),
+    let (intent, scope) = (plan.intent, plan.scope.clone());
+    if matches!(intent, Intent::Arm | Intent::Disarm) {
+        model.overlay = menu(intent);
+        return;
+    }
+    choose_intent(model, intent);
+    // The cursor stays on what was chosen, wherever that stands by now.
+    if let Overlay::Emergency(Emergency::Scopes { choices, at, .. }) = &mut model.overlay {
+        let place = choices.iter().position(|choice| Some(choice) == scope.as_ref());
+        *at = place.unwrap_or_default();
     }
 }
 

@@ -16,7 +16,7 @@ pub const LINES: [(&str, &str); 33] = [
     ("g  G", "first row, last row"),
     ("Enter", "every fact of the row"),
     ("/", "filter rows by pattern; !pattern drops them"),
-    ("p  Space", "hold the screen still; counting goes on"),
+    ("p  Space", "hold the rows still; state and verdict go on"),
     ("a", "acknowledge the alert under the cursor"),
     ("!  F9", "emergency: trip, reset, arm, disarm"),
     ("Esc", "close; never quits"),

@@ -23,9 +23,10 @@ const HEAVY: f64 = 1.2;
 /// then as many models as there is room for.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let Some(snapshot) = model.shown() else { return };
-    title_rule(canvas, area, "TRAFFIC", model, Panel::Traffic);
+    let title = if usize::from(area.width) < TOTAL_P99 { "TRAFFIC" } else { "TRAFFIC 1m" };
+    title_rule(canvas, area, title, model, Panel::Traffic);
     let mut pen = canvas.row(area, 0);
-    pen.skip(2 + "TRAFFIC ".len());
+    pen.skip(2 + title.len() + 1);
     draw_outcomes(&mut pen, &snapshot.overall, model.old_data_s());
     draw_retry_line(&mut canvas.row(area, 1), snapshot);
     draw_latency_line(&mut canvas.row(area, 2), &snapshot.overall);
