@@ -314,7 +314,8 @@ impl Engine {
                 });
             }
         }
-        self.hosts.look(|scope| self.switches.is_over(scope), now.mono);
+        let lives = |number| self.book.is_live(Series::Host(number));
+        self.hosts.look(|scope| self.switches.is_over(scope), lives, now.mono);
         for (number, row) in (0u32..).zip(self.hosts.rows()) {
             #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
             let value = Some(self.switches.started_after(&row.scope, row.host) as f64);
