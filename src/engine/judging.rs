@@ -541,17 +541,19 @@ fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
 /// that it is for too long.
 fn silence_for(row: &SourceRow, spec: &RuleSpec, now: Mono) -> Option<f64> {
     let silent = row.silent_s(now);
-    let crosses = spec.thresholds.iter().any(|at| silent > at.value);
     let needs_none = spec.on_no_data != OnNoData::Unknown;
-    Some(silent).filter(|_| row.was_heard() || crosses || needs_none)
+    Some(silent).filter(|_| row.was_heard() || is_too_much(spec, silent) || needs_none)
+}
+
+/// Whether a rule says of a value that it is too much, as any higher one would be.
+fn is_too_much(spec: &RuleSpec, value: f64) -> bool {
+    let crosses = || spec.thresholds.iter().any(|at| spec.direction.crosses(value, at.value));
+    spec.direction == Direction::Above && crosses()
 }
 
 /// The depth of a queue for a rule: of a part of it only that it is too deep already.
 #[allow(clippy::cast_precision_loss, reason = "a depth for a threshold")]
 fn depth_for(view: &QueueView, spec: &RuleSpec) -> Option<f64> {
-    let crosses = |depth: f64| {
-        spec.direction == Direction::Above && spec.thresholds.iter().any(|at| depth > at.value)
-    };
     let depth = view.depth.map(|depth| depth as f64);
-    depth.filter(|depth| !view.depth_partial || crosses(*depth))
+    depth.filter(|depth| !view.depth_partial || is_too_much(spec, *depth))
 }

@@ -74,6 +74,7 @@ pub(super) fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mu
             ask_for_trips(alert, &mut event, now, out);
             event.summary = format!("rule {} asks now: {}", alert.rule.name, event.summary);
         }
+        Verdict::Withdrawn => event.summary.push_str("; it only pended and is withdrawn"),
         _ => {}
     }
     out.push(Effect::Event(event));
