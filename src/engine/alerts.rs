@@ -433,8 +433,13 @@ impl Rulebook {
         live.retain(|(index, series), alert| {
             let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
                 && !alert.remembers_its_trip(now.mono);
-            if spent && alert.instance.phase() == Phase::NoData && alert.instance.is_open() {
-                out.push(Effect::Event(ended_without_data(alert, now)));
+            if spent && alert.instance.phase() == Phase::NoData {
+                if alert.instance.is_open() {
+                    out.push(Effect::Event(ended_without_data(alert, now)));
+                } else {
+                    // It pended when its run ended.
+                    announce(alert, Verdict::Withdrawn, now, out);
+                }
             }
             if spent && matches!(series, Series::Awaited(_)) {
                 forget_one(awaited, *index);

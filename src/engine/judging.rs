@@ -6,7 +6,7 @@
 
 use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
-use super::gauges::{Exhaustion, Gauge, View as GaugeView};
+use super::gauges::{Back, Exhaustion, Gauge, View as GaugeView};
 use super::hosts::Who;
 use super::limit_name::LimitName;
 use super::queues::View as QueueView;
@@ -412,7 +412,10 @@ fn exhaustion(
 ) -> Event {
     let (kind, text) = match change {
         Exhaustion::Began => {
-            let back = view.reset_in_s.map(|s| format!(", {}", wording::back(s)));
+            let back = view.reset_in_s.map(|s| match view.back {
+                Some(Back::Full) => format!(", full in {}", wording::span(s)),
+                _ => format!(", {}", wording::back(s)),
+            });
             let what = if gauge.is_unnamed() {
                 format!("{} refused, cause not stated", name.refused())
             } else if view.is_rejected() {
