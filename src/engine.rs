@@ -354,7 +354,11 @@ impl Engine {
         };
         let request = instead.as_deref().unwrap_or(request);
         let (when, at) = (now.mono_of(request.at), counted_at(request.at, now));
-        self.known = self.known.min(when);
+        // A line that comes late was all that was not known of its time.
+        let is_first = self.sources.get_mut(source.0 as usize).is_some_and(SourceRow::first_call);
+        if is_first || self.origin != Origin::Live {
+            self.known = self.known.min(when);
+        }
         if part.has_sums() {
             self.totals.add(&Bucket::of(request));
             if let Some(deltas) = &mut self.deltas {

@@ -254,6 +254,31 @@ fn how_fast_a_cap_is_spent_is_known_over_a_restart_and_acts_on_nothing() {
 }
 
 #[test]
+fn what_was_spent_before_a_gap_is_in_no_rate_of_the_time_since() {
+    // Four dollars in one minute, and a new run half an hour later: what was between nobody
+    // knows, and they are not of its first seconds.
+    let names = Names::default();
+    let dear = Call { second: 0, who: 1, nano: Some(4_000_000_000), dedup: None };
+    let cheap = |second| Call { second, nano: Some(1_000_000), ..dear };
+    let mut engine = Engine::new(spec(), names.clone(), at(0));
+    engine.keep_deltas();
+    engine.apply(&batch(&[dear], &names, 1), at(0), &mut Vec::new());
+    let mut book = Book::default();
+    book.take(engine.take_commit(at(0)));
+    for gap in [315, 1800] {
+        let mut later = Engine::new(spec(), names.clone(), at(gap));
+        book.restore(&mut later, at(gap));
+        assert_eq!(view_of(&later, at(gap)).burn_long, None);
+        later.apply(&batch(&[cheap(gap + 5)], &names, 1), at(gap + 5), &mut Vec::new());
+        let view = view_of(&later, at(gap + 6));
+        // A tenth of a cent in six seconds, and the cap of a dollar in a day.
+        let near = |rate: Option<f64>, wanted: f64| (rate.unwrap() / wanted - 1.0).abs() < 0.01;
+        assert!(near(view.usd_per_hour, 0.6), "{gap}: {view:?}");
+        assert!(near(view.burn_long, 0.6 * 24.0), "{gap}: {view:?}");
+    }
+}
+
+#[test]
 fn a_rate_is_over_what_is_known_not_over_what_one_row_has_seen() {
     let names = Names::default();
     let dear = Call { second: 600, who: 1, nano: Some(100_000_000), dedup: None };

@@ -301,6 +301,14 @@ fn what_pends_goes_on_pending_for_as_long_as_it_was_seen_to() {
     world.fail();
     world.wait(4);
     assert_eq!(world.kinds(), [AlertPending]);
+    // Where nothing is heard of it again, who heard that it pends hears its end.
+    let mut world = World::new(BROKEN);
+    world.fail();
+    world.wait(3);
+    assert_eq!(world.kinds(), [AlertPending]);
+    world.restart(1);
+    world.wait(1000);
+    assert_eq!(world.kinds(), [AlertResolved]);
 }
 
 #[test]

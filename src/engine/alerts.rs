@@ -176,7 +176,7 @@ impl Alert {
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         let is_bad = |value: &f64| {
-            self.threshold().is_none_or(|line| wording::crosses(self.rule.direction, *value, line))
+            self.threshold().is_none_or(|line| self.rule.direction.crosses(*value, line))
         };
         let value = self.instance.value();
         if self.instance.phase() == Phase::NoData { value.filter(is_bad) } else { value }
@@ -198,7 +198,11 @@ impl Alert {
             None => {
                 let text = wording::alert(&self.rule, &self.title, value, threshold);
                 let is_old = self.instance.phase() == Phase::NoData && value.is_some();
-                if is_old { text + " when last heard" } else { text }
+                match (is_old, self.instance.is_kept()) {
+                    (true, _) => text + " when last heard",
+                    (_, true) => text + ", clearing",
+                    _ => text,
+                }
             }
         };
         match (self.withheld_now(), self.brake()) {
@@ -430,7 +434,12 @@ impl Rulebook {
             let spent = alert.instance.is_spent(&alert.rule, period_of(*series), now.mono)
                 && !alert.remembers_its_trip(now.mono);
             if spent && alert.instance.phase() == Phase::NoData {
-                out.push(Effect::Event(ended_without_data(alert, now)));
+                if alert.instance.is_open() {
+                    out.push(Effect::Event(ended_without_data(alert, now)));
+                } else {
+                    // It pended when its run ended.
+                    announce(alert, Verdict::Withdrawn, now, out);
+                }
             }
             if spent && matches!(series, Series::Awaited(_)) {
                 forget_one(awaited, *index);

@@ -28,6 +28,11 @@ const BACK: f64 = 0.05;
 const NEARLY_FULL: f64 = 0.9;
 /// How long a refusal stands when the server did not say.
 const USUAL_REFUSAL: Duration = Duration::from_secs(5);
+/// The same of a bucket that refused with nothing left: what trickled back since is no
+/// sign that a call passes.
+const TRICKLE_REFUSAL: Duration = Duration::from_secs(10);
+/// Who calls seldom is awaited for so many pauses between two refusals.
+const PAUSES: u32 = 2;
 /// The same for money that is spent: waiting brings none back, a call that passes
 /// shows that somebody did.
 const SPENT_REFUSAL: Duration = Duration::from_secs(600);
@@ -51,6 +56,8 @@ pub struct Gauge {
     /// Another account has a limit like it: only its subject tells them apart.
     pub has_twin: bool,
     drain: Drain,
+    /// Since when its level has not risen.
+    falls_since: Mono,
     responses: Sliding<u32>,
     pub(super) refused: Option<Refusal>,
     /// A call has passed since the last refusal.
@@ -89,6 +96,7 @@ impl Gauge {
             heard: Heard::default(),
             has_twin: false,
             drain: Drain::default(),
+            falls_since: now.mono_of(reading.at),
             responses: Sliding::new(Duration::from_secs(5), 13),
             refused: None,
             passed: false,
@@ -105,6 +113,7 @@ impl Gauge {
         if precedes(reading.at, self.last.at, READ_AHEAD, now) {
             return Seen::Older;
         }
+        let before = (self.level(), self.whole_s());
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
         if changed {
             self.previous_limit = self.last.limit;
@@ -130,13 +139,41 @@ impl Gauge {
         learn(&mut last.limit, reading.limit);
         learn(&mut last.used, reading.used);
         learn(&mut last.used_ratio, reading.used_ratio);
+        let says_level =
+            reading.remaining.or(reading.used).is_some() || reading.used_ratio.is_some();
         learn(&mut last.reset, reading.reset);
         last.status = reading.status;
         last.source = reading.source;
         self.read_at = now.mono_of(reading.at);
+        if says_level && reading.reset.is_none() {
+            self.work_out_reset(before.1);
+        }
+        if self.level() > before.0.map(|level| level + 1.0) {
+            self.falls_since = self.read_at;
+        }
         self.count_response(self.read_at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
+    }
+
+    /// A level came without a reset: when a bucket is full that fills up belonged to the
+    /// level of before, how long the whole of it takes does not.
+    fn work_out_reset(&mut self, whole_s: Option<f64>) {
+        if !self.last.reset.is_some_and(|reset| reset.kind == ResetKind::FullAt) {
+            return;
+        }
+        let limit = self.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
+        let missing = limit.zip(self.level()).map(|(limit, level)| (1.0 - level / limit).max(0.0));
+        let full_in = whole_s.zip(missing).map(|(whole_s, missing)| whole_s * missing);
+        let full_in = full_in.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let at = full_in.map(|full_in| self.last.at.plus(full_in));
+        self.last.reset = at.map(|at| Reset { at, kind: ResetKind::FullAt });
+    }
+
+    /// How long it takes from empty to full, as its last reading shows or its window is.
+    fn whole_s(&self) -> Option<f64> {
+        let shown = self.refill().and_then(Refill::whole_s);
+        shown.or(self.last.id.window_s.map(f64::from))
     }
 
     /// One more response that tells of it.
@@ -177,7 +214,7 @@ impl Gauge {
             _ if self.is_money() || self.is_nil() => SPENT_REFUSAL,
             _ => USUAL_REFUSAL,
         };
-        let (wait, told) = match (asked, self.wait(request.at)) {
+        let (wait, told) = match (asked, self.wait(request.at, now)) {
             // Whoever asks again before an empty window is over is refused again.
             (Some(asked), Some((whole, Told::ByWindow))) if self.is_gone() && whole > asked => {
                 (whole, Told::ByWindow)
@@ -209,14 +246,20 @@ impl Gauge {
 
     /// How long a call that is refused at `at` waits, by the reset: until the window is
     /// over, or until the first of a bucket is back, which is long before it is full.
-    fn wait(&self, at: Wall) -> Option<(Duration, Told)> {
+    fn wait(&self, at: Wall, now: Stamp) -> Option<(Duration, Told)> {
         let reset = self.last.reset.filter(|reset| reset.at > at)?;
         let whole = reset.at.since(at);
         if reset.kind != ResetKind::FullAt {
             return Some((whole, Told::ByWindow));
         }
         let back = self.first_back().filter(|back| *back > at)?;
-        Some((back.since(at), Told::ByRefill))
+        // Others draw from it, and what a call needs is not known.
+        let lately = |before: &Refusal| before.at < at && at.since(before.at) <= USUAL_WINDOW;
+        let before = self.refusal(now.wall).filter(lately);
+        let pause = before.map_or(Duration::ZERO, |before| at.since(before.at));
+        let trickle = TRICKLE_REFUSAL.max(pause * PAUSES).min(whole);
+        let first = back.since(at);
+        Some(if first < trickle { (trickle, Told::Assumed) } else { (first, Told::ByRefill) })
     }
 
     fn refill(&self) -> Option<Refill> {
@@ -382,11 +425,7 @@ impl Gauge {
                 None if first_back.is_some() => Some(Back::Refill),
                 Some(_) | None => self.last.reset.and_then(Back::of),
             },
-            exhausts_in_s: if stale || exhausted {
-                None
-            } else {
-                self.exhausts_in(now, reset_in_s)
-            },
+            exhausts_in_s: if stale || exhausted { None } else { self.exhausts_in(now) },
             exhausted,
             refused: refused.is_some(),
             status: self.last.status.filter(|_| !stale),
@@ -451,7 +490,7 @@ impl Gauge {
     }
 
     /// Time until nothing is left, where that is near enough to mean something.
-    fn exhausts_in(&self, now: Stamp, reset_in_s: Option<f64>) -> Option<f64> {
+    fn exhausts_in(&self, now: Stamp) -> Option<f64> {
         if now.mono.since(self.read_at) > STILL {
             return None;
         }
@@ -459,8 +498,13 @@ impl Gauge {
         let left = self.level().filter(|left| *left > 0.0)?;
         let seconds = left / drain;
         let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);
-        let turns_first =
-            kind != ResetKind::FullAt && reset_in_s.is_some_and(|reset| reset < seconds);
+        // As of its reading, for one reading has one answer. Where it is not known what a
+        // reset does, one that came while the level fell on is no relief.
+        let reset_in_s = self.last.reset.map(|reset| reset.at.seconds_after(self.last.at));
+        let fell_for_s = self.read_at.since(self.falls_since).as_secs_f64();
+        let is_relief = |in_s: f64| kind != ResetKind::Unknown || fell_for_s <= in_s;
+        let turns_first = kind != ResetKind::FullAt
+            && reset_in_s.is_some_and(|in_s| in_s > 0.0 && in_s < seconds && is_relief(in_s));
         // From full, any bucket in use falls to where what comes back is what is drawn.
         let limit = self.last.limit.map(Amount::as_f64);
         let is_full =

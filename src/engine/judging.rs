@@ -6,7 +6,7 @@
 
 use super::alerts::{Grounds, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
-use super::gauges::{Exhaustion, Gauge, View as GaugeView};
+use super::gauges::{Back, Exhaustion, Gauge, View as GaugeView};
 use super::hosts::Who;
 use super::limit_name::LimitName;
 use super::queues::View as QueueView;
@@ -314,7 +314,8 @@ impl Engine {
                 });
             }
         }
-        self.hosts.look(|scope| self.switches.is_over(scope), now.mono);
+        let lives = |number| self.book.is_live(Series::Host(number));
+        self.hosts.look(|scope| self.switches.is_over(scope), lives, now.mono);
         for (number, row) in (0u32..).zip(self.hosts.rows()) {
             #[allow(clippy::cast_precision_loss, reason = "a count for a threshold")]
             let value = Some(self.switches.started_after(&row.scope, row.host) as f64);
@@ -411,7 +412,10 @@ fn exhaustion(
 ) -> Event {
     let (kind, text) = match change {
         Exhaustion::Began => {
-            let back = view.reset_in_s.map(|s| format!(", {}", wording::back(s)));
+            let back = view.reset_in_s.map(|s| match view.back {
+                Some(Back::Full) => format!(", full in {}", wording::span(s)),
+                _ => format!(", {}", wording::back(s)),
+            });
             let what = if gauge.is_unnamed() {
                 format!("{} refused, cause not stated", name.refused())
             } else if view.is_rejected() {
@@ -540,17 +544,19 @@ fn cap_value(metric: Metric, view: &CapView) -> Option<f64> {
 /// that it is for too long.
 fn silence_for(row: &SourceRow, spec: &RuleSpec, now: Mono) -> Option<f64> {
     let silent = row.silent_s(now);
-    let crosses = spec.thresholds.iter().any(|at| silent > at.value);
     let needs_none = spec.on_no_data != OnNoData::Unknown;
-    Some(silent).filter(|_| row.was_heard() || crosses || needs_none)
+    Some(silent).filter(|_| row.was_heard() || is_too_much(spec, silent) || needs_none)
+}
+
+/// Whether a rule says of a value that it is too much, as any higher one would be.
+fn is_too_much(spec: &RuleSpec, value: f64) -> bool {
+    let crosses = || spec.thresholds.iter().any(|at| spec.direction.crosses(value, at.value));
+    spec.direction == Direction::Above && crosses()
 }
 
 /// The depth of a queue for a rule: of a part of it only that it is too deep already.
 #[allow(clippy::cast_precision_loss, reason = "a depth for a threshold")]
 fn depth_for(view: &QueueView, spec: &RuleSpec) -> Option<f64> {
-    let crosses = |depth: f64| {
-        spec.direction == Direction::Above && spec.thresholds.iter().any(|at| depth > at.value)
-    };
     let depth = view.depth.map(|depth| depth as f64);
-    depth.filter(|depth| !view.depth_partial || crosses(*depth))
+    depth.filter(|depth| !view.depth_partial || is_too_much(spec, *depth))
 }

@@ -95,7 +95,21 @@ struct Flow {
     dropped: u64,
 }
 
+/// Flow is added up in steps of this.
+const SLOT: Duration = Duration::from_secs(2);
+const SLOTS: u32 = 16;
+
 impl Flow {
+    /// The `nth` of so many parts, which together are all of it.
+    fn part(&self, nth: u32, parts: u32) -> Flow {
+        let upto = |all: u64, n: u32| {
+            let upto = u128::from(all) * u128::from(n) / u128::from(parts.max(1));
+            u64::try_from(upto).unwrap_or(u64::MAX)
+        };
+        let of = |all: u64| upto(all, nth + 1).saturating_sub(upto(all, nth));
+        Flow { enqueued: of(self.enqueued), dequeued: of(self.dequeued), dropped: of(self.dropped) }
+    }
+
     /// Counters are what somebody wrote: no sum of them may overflow.
     fn add(&mut self, other: &Flow) {
         self.enqueued = self.enqueued.saturating_add(other.enqueued);
@@ -186,7 +200,7 @@ impl Queues {
             lanes: Vec::new(),
             seen_by_calls: Vec::new(),
             counted_from: None,
-            flow: Sliding::new(Duration::from_secs(2), 16),
+            flow: Sliding::new(SLOT, SLOTS as usize),
         });
         Some((u32::try_from(self.rows.len() - 1).ok()?, true))
     }
@@ -242,8 +256,13 @@ impl Queue {
         lane.apart = when.since(lane.read_at);
         lane.flowed = flow;
         lane.read_at = when;
-        if let Some(slot) = self.flow.at(when) {
-            slot.add(&flow);
+        // When in between it flowed nobody knows: evenly.
+        let steps = lane.apart.as_nanos().div_ceil(SLOT.as_nanos()).max(1);
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        for back in 0..steps.min(SLOTS) {
+            if let Some(slot) = self.flow.at(when.minus(SLOT * back)) {
+                slot.add(&flow.part(steps - 1 - back, steps));
+            }
         }
     }
 

@@ -36,6 +36,12 @@ impl Refill {
         self.level + (self.limit - self.level) * share
     }
 
+    /// How long it takes from empty to full.
+    pub(super) fn whole_s(self) -> Option<f64> {
+        let whole_s = self.full_in_s * self.limit / (self.limit - self.level);
+        Some(whole_s).filter(|seconds| seconds.is_finite())
+    }
+
     /// How long after its reading the first of an empty one is there.
     pub(super) fn first_in(self) -> Option<Duration> {
         let share = (1.0 - self.level) / (self.limit - self.level);

@@ -54,6 +54,7 @@ impl Engine {
             self.gauges.overflowed(),
             self.queues.overflowed(),
             self.measures.overflowed(),
+            self.hosts.overflowed(),
         ]);
         let rows = rows.map(|(what, count, cap)| (what, count, cap, ""));
         for (what, count, cap, of) in names.chain(rows).collect::<Vec<_>>() {

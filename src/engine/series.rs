@@ -170,6 +170,9 @@ pub fn source(row: &SourceRow) -> Labels {
 pub struct HostSeries {
     numbers: HashMap<(Arc<str>, Option<Sym>), u32, FxBuildHasher>,
     rows: Vec<HostRow>,
+    /// Rows that may make room, where there is none left.
+    free: Vec<u32>,
+    not_kept: u64,
 }
 
 /// A kill file that was removed by hand is made again within this, and is the same stop.
@@ -195,21 +198,44 @@ impl HostSeries {
     /// Make room for a pair if it is new; `rules` tells which watch it.
     pub fn add(&mut self, scope: &str, host: Option<Sym>, rules: impl FnOnce() -> Box<[u16]>) {
         let key = (Arc::from(scope), host);
-        if self.numbers.contains_key(&key) || self.rows.len() >= Self::KEPT {
+        if self.numbers.contains_key(&key) {
             return;
         }
-        let number = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let (scope, rules) = (Arc::clone(&key.0), rules());
-        self.rows.push(HostRow { scope, host, rules, over_since: None });
+        let new = u32::try_from(self.rows.len()).ok().filter(|_| self.rows.len() < Self::KEPT);
+        let Some(number) = new.or_else(|| self.free.pop()) else {
+            self.not_kept += 1;
+            return;
+        };
+        let row = HostRow { scope: Arc::clone(&key.0), host, rules: rules(), over_since: None };
+        match self.rows.get_mut(number as usize) {
+            Some(old) => {
+                let old = std::mem::replace(old, row);
+                self.numbers.remove(&(old.scope, old.host));
+            }
+            None => self.rows.push(row),
+        }
         self.numbers.insert(key, number);
     }
 
-    /// Note which stops stand.
-    pub fn look(&mut self, is_over: impl Fn(&str) -> bool, now: Mono) {
-        for row in &mut self.rows {
+    /// Note which stops stand. Of those that do not, pairs that no alert is about may make
+    /// room, where there is none; `lives` tells of which there is one.
+    pub fn look(&mut self, is_over: impl Fn(&str) -> bool, lives: impl Fn(u32) -> bool, now: Mono) {
+        self.free.clear();
+        let is_full = self.rows.len() >= Self::KEPT;
+        for (number, row) in (0u32..).zip(&mut self.rows) {
             let over = is_over(&row.scope);
             row.over_since = over.then(|| row.over_since.unwrap_or(now));
+            let ended = row.over_since.is_some_and(|since| now.since(since) >= MADE_AGAIN);
+            if is_full && ended && !lives(number) {
+                self.free.push(number);
+            }
         }
+    }
+
+    /// What found no room: what it is, how often, and how many there are.
+    #[must_use]
+    pub fn overflowed(&self) -> (&'static str, u64, usize) {
+        ("hosts of stops", self.not_kept, Self::KEPT)
     }
 
     /// All pairs, in order of first sight.
@@ -223,4 +249,39 @@ impl HostSeries {
 pub fn host(scope: &str, host: Option<Sym>, names: &Names) -> Labels {
     let host = host.map_or_else(|| "?".into(), |host| names.text(host));
     Labels::from([("scope", Arc::from(scope)), ("host", host)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::NameKind;
+
+    #[test]
+    fn pairs_whose_stop_is_over_make_room_and_what_finds_none_is_counted() {
+        let names = Names::default();
+        let host = |n: usize| Some(names.intern(NameKind::Host, &format!("host-{n}")));
+        let mut hosts = HostSeries::default();
+        let at = |seconds| Mono(0).plus(Duration::from_secs(seconds));
+        for n in 0..HostSeries::KEPT {
+            hosts.add("provider/openai", host(n), Box::default);
+        }
+        hosts.add("all", host(0), Box::default);
+        assert_eq!((hosts.rows().len(), hosts.overflowed().1), (HostSeries::KEPT, 1));
+        // The stop is over. About one of its hosts there is still an alert.
+        for second in [10, 20] {
+            hosts.look(|scope| scope == "provider/openai", |number| number == 4095, at(second));
+        }
+        for n in 0..HostSeries::KEPT {
+            hosts.add("all", host(n), Box::default);
+            hosts.add("all", host(0), Box::default);
+        }
+        let kept = |scope: &str| hosts.rows().iter().filter(|row| &*row.scope == scope).count();
+        assert_eq!((kept("all"), kept("provider/openai")), (HostSeries::KEPT - 1, 1));
+        assert_eq!(hosts.rows().last().map(|row| row.host), Some(host(4095)));
+        assert_eq!(hosts.overflowed().1, 2);
+        // The first pair of the old stop is another one now, and is found as such.
+        hosts.look(|_| false, |_| false, at(30));
+        hosts.add("all", host(1), Box::default);
+        assert_eq!(hosts.overflowed().1, 2);
+    }
 }

@@ -65,6 +65,8 @@ pub struct SourceRow {
     read_backlog: Option<Mono>,
     began: Mono,
     was_silent: bool,
+    /// A call of it has been counted.
+    has_called: bool,
     /// Since when it can't be read.
     broken_since: Option<Mono>,
 }
@@ -110,6 +112,7 @@ impl SourceRow {
             read_backlog: None,
             began: now.mono,
             was_silent: false,
+            has_called: false,
             broken_since: None,
         }
     }
@@ -200,6 +203,11 @@ impl SourceRow {
         if part.has_sums() {
             self.newest_in_turn = newer(self.newest_in_turn);
         }
+    }
+
+    /// A call of it counts; whether that is the first one.
+    pub fn first_call(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_called, true)
     }
 
     /// Note something that is not a call.

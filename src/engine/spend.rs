@@ -501,7 +501,8 @@ impl Cap {
         // Where no call has had a price, what they cost is not nothing.
         self.rate_until?;
         let covered = self.rate.covered_s(now, span, known)?;
-        let sum = self.rate.recent(now, span).fold(NanoUsd::ZERO, |sum, slot| sum + *slot);
+        let slots = self.rate.recent_known(now, span, known);
+        let sum = slots.fold(NanoUsd::ZERO, |sum, slot| sum + *slot);
         Some(sum.as_f64() / covered)
     }
 }

@@ -40,7 +40,7 @@ pub fn alert(rule: &RuleSpec, subject: &str, value: Option<f64>, threshold: Opti
         }
         Some(threshold) => {
             // An alert outlives the crossing by `clear` and `keep_firing_for`.
-            let was = if crosses(rule.direction, value, threshold) { "" } else { "was " };
+            let was = if rule.direction.crosses(value, threshold) { "" } else { "was " };
             let threshold = quantity(metric, threshold);
             let just = if was.is_empty() && threshold == shown { "just " } else { "" };
             format!("{subject}: {} {shown}, {was}{just}{side} {threshold}", name(metric))
@@ -101,14 +101,6 @@ pub fn cools(until: Wall, cooldown: Duration) -> String {
 pub fn minute(at: Wall) -> String {
     let text = at.rfc3339();
     format!("{}Z", text.get(11..16).unwrap_or(&text))
-}
-
-/// Whether a value is beyond a threshold.
-pub fn crosses(direction: Direction, value: f64, threshold: f64) -> bool {
-    match direction {
-        Direction::Above => value > threshold,
-        Direction::Below => value < threshold,
-    }
 }
 
 /// The labels that tell a person what it is about, most telling first.

@@ -37,12 +37,12 @@ fn limits() -> Vec<RuleSpec> {
 
 fn spend() -> Vec<RuleSpec> {
     vec![
-        // Spend only grows within a period: each line is crossed once, at once.
-        rule("spend-cap", Metric::SpendUsedRatio).above(&[
-            (0.8, Severity::Info),
-            (0.9, Severity::Warning),
-            (1.0, Severity::Critical),
-        ]),
+        // Spend only grows within a period: each line is crossed once, at once. Under a cap that
+        // rolls it rises with each call and falls when an old one leaves.
+        rule("spend-cap", Metric::SpendUsedRatio)
+            .above(&[(0.8, Severity::Info), (0.9, Severity::Warning), (1.0, Severity::Critical)])
+            .clear(0.75)
+            .keep_s(60),
         // Six times the even rate uses a day's cap in four hours, a month's in five days.
         rule("spend-burn", Metric::SpendBurnRate)
             .above(&[(6.0, Severity::Warning)])
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn what_can_swing_waits_keeps_firing_and_clears_apart() {
-        // These are 0 or 1, counts of faults, or only ever grow within a period.
+        // These are 0 or 1, counts of faults, or are to be told at once.
         let steady = [
             Metric::LimitExhaustsBeforeReset,
             Metric::SpendUsedRatio,

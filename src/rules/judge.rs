@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub use lasting::Lasting;
 
-use super::spec::{Direction, OnNoData, RuleSpec, Severity};
+use super::spec::{OnNoData, RuleSpec, Severity};
 use crate::domain::limit::words;
 use crate::domain::{Mono, Stamp, Wall};
 
@@ -32,7 +32,7 @@ pub enum Phase {
     Firing,
     /// Cleared; kept for a while to be seen.
     Resolved,
-    /// It was pending or firing when its data went away.
+    /// It was firing when its data went away, or its run ended.
     NoData,
 }
 
@@ -54,7 +54,7 @@ pub enum Verdict {
     Due,
     /// It does not fire any more.
     Resolved,
-    /// It crossed back before its `for` was over.
+    /// It crossed back, or its data went away, before its `for` was over.
     Withdrawn,
 }
 
@@ -313,7 +313,8 @@ impl Instance {
                 (self.phase, self.since) = (Phase::NoData, now);
                 (self.clear_since, self.worse) = (None, None);
             }
-            Phase::Pending => self.enter(Phase::NoData, now),
+            // Of what never fired nothing is left to wait for.
+            Phase::Pending => return self.withdraw(now),
             Phase::Resolved | Phase::NoData => {}
         }
         Verdict::Same
@@ -374,6 +375,12 @@ impl Instance {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Whether it fires although its value is well by now, for what clears may cross again.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.phase == Phase::Firing && self.clear_since.is_some()
     }
 
     /// Whether it fired and is over.
@@ -459,10 +466,7 @@ fn crossed(rule: &RuleSpec, sample: Sample) -> Option<usize> {
     if sample.evidence < rule.min_requests {
         return None;
     }
-    rule.thresholds.iter().rposition(|threshold| match rule.direction {
-        Direction::Above => value > threshold.value,
-        Direction::Below => value < threshold.value,
-    })
+    rule.thresholds.iter().rposition(|threshold| rule.direction.crosses(value, threshold.value))
 }
 
 /// Is the value on the good side of `clear`?
@@ -470,10 +474,7 @@ fn is_clear(rule: &RuleSpec, sample: Sample) -> bool {
     let Some(value) = sample.value else { return rule.on_no_data == OnNoData::Ok };
     let mildest = rule.thresholds.first().map(|t| t.value);
     let Some(clear) = rule.clear.or(mildest) else { return true };
-    match rule.direction {
-        Direction::Above => value <= clear,
-        Direction::Below => value >= clear,
-    }
+    !rule.direction.crosses(value, clear)
 }
 
 #[cfg(test)]

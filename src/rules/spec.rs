@@ -28,6 +28,17 @@ pub enum Direction {
 
 words!(Direction { Above = "above", Below = "below" });
 
+impl Direction {
+    /// Whether a value is on the bad side of a threshold.
+    #[must_use]
+    pub fn crosses(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Direction::Above => value > threshold,
+            Direction::Below => value < threshold,
+        }
+    }
+}
+
 /// A value that must not be crossed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {

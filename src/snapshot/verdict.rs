@@ -335,6 +335,8 @@ fn exhausted_limit(limit: &Limit, count: usize) -> String {
     let back = match limit.reset_in_s {
         None if limit.is_rejected() => "waiting will not help".to_owned(),
         _ if is_money || limit.is_nil() => "waiting will not help".to_owned(),
+        // Calls pass before that, and when is not known.
+        Some(s) if limit.reset_kind == Some("full") => format!("full in {}", span(s)),
         Some(s) => back_in_words(s),
         None => "no reset known".to_owned(),
     };

@@ -87,9 +87,24 @@ impl<T: Default> Sliding<T> {
 
     /// The accumulators that cover the last `span` before `now`, newest first.
     pub fn recent(&self, now: Mono, span: Duration) -> impl Iterator<Item = &T> {
+        self.recent_known(now, span, Known::Since(Mono(0)))
+    }
+
+    /// The same of what [`covered_s`](Self::covered_s) is about: a sum of more would be
+    /// divided by less time than it is of.
+    pub fn recent_known(
+        &self,
+        now: Mono,
+        span: Duration,
+        known: Known,
+    ) -> impl Iterator<Item = &T> {
+        let known_from = match known {
+            Known::Since(since) => since.0 / self.width_ns,
+            Known::NotYet => u64::MAX,
+        };
         let kept_from = self.head.saturating_sub(self.slots.len() as u64 - 1);
         let until = (now.0 / self.width_ns).min(self.head);
-        let from = self.oldest(now, span).max(kept_from);
+        let from = self.oldest(now, span).max(kept_from).max(known_from);
         // Their places follow each other: one division, and not one for each of them.
         let newest = if until == self.head { self.head_index } else { self.index_of(until) };
         let (newer, older) = self.slots.split_at(self.slots.len().min(newest + 1));

@@ -241,7 +241,8 @@ fn of_a_cap_that_is_spent_nothing_is_said_to_come() {
     let of_rule: Vec<_> = rows.iter().filter(|row| row["rule"] == "spend-cap-soon").collect();
     let kinds: Vec<&Value> = of_rule.iter().map(|row| &row["event"]).collect();
     assert_eq!(kinds, ["alert.pending", "alert.resolved"]);
-    assert_eq!(of_rule[1]["summary"], "day: the cap is spent");
+    let withdrawn = "withdrawn before it fired: day: the cap is spent";
+    assert_eq!(of_rule[1]["summary"], withdrawn);
     // Or after.
     let rows = said("usd = 2");
     let alerts = rows.last().unwrap()["alerts"].as_array().unwrap();

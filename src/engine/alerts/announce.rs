@@ -74,6 +74,9 @@ pub(super) fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mu
             ask_for_trips(alert, &mut event, now, out);
             event.summary = format!("rule {} asks now: {}", alert.rule.name, event.summary);
         }
+        Verdict::Withdrawn => {
+            event.summary = format!("withdrawn before it fired: {}", event.summary);
+        }
         _ => {}
     }
     out.push(Effect::Event(event));

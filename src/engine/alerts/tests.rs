@@ -119,6 +119,39 @@ fn what_lost_its_data_says_so_for_a_while_and_ends_with_a_word() {
     assert_eq!(judge(&mut book, 1, Some(0.0), at(2000)), []);
 }
 
+#[test]
+fn what_only_pended_says_so_when_its_data_end() {
+    let mut rule = trips_all();
+    rule.hold = Duration::from_secs(60);
+    let mut book = Rulebook::new(vec![rule]);
+    let said = judge(&mut book, 1, Some(0.0), at(1));
+    let [Effect::Event(event)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(event.kind, EventKind::AlertPending);
+    let said = judge(&mut book, 1, None, at(10));
+    let [Effect::Event(event)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(event.kind, EventKind::AlertResolved);
+    assert!(event.summary.starts_with("withdrawn before it fired: "), "{}", event.summary);
+    assert!(book.shown(at(10)).is_empty());
+    let mut out = Vec::new();
+    book.forget_spent(at(2000), |_| None, &mut out);
+    assert_eq!(out, [], "nothing is left of it to be said");
+}
+
+#[test]
+fn what_fires_on_although_its_value_is_well_says_that_it_clears() {
+    let mut rule = trips_all();
+    rule.actions.clear();
+    rule.keep_firing = Duration::from_secs(60);
+    let mut book = Rulebook::new(vec![rule]);
+    let text = |book: &Rulebook, second| book.shown(at(second))[0].summary();
+    judge(&mut book, 1, Some(0.0), at(1));
+    assert!(!text(&book, 1).contains("clearing"), "{}", text(&book, 1));
+    judge(&mut book, 1, Some(1.0), at(2));
+    assert!(text(&book, 2).ends_with(", clearing"), "{}", text(&book, 2));
+    judge(&mut book, 1, Some(0.0), at(3));
+    assert!(!text(&book, 3).contains("clearing"), "{}", text(&book, 3));
+}
+
 /// Refused, waited, passed again and refused again: that is a new alert, and a new trip.
 #[test]
 fn what_ended_without_data_fires_anew() {

@@ -1,7 +1,7 @@
 //! The state machine, fed with (second, value) pairs.
 
 use super::*;
-use crate::rules::{Metric, Threshold};
+use crate::rules::{Direction, Metric, Threshold};
 
 fn rule() -> RuleSpec {
     RuleSpec {
@@ -142,7 +142,7 @@ fn the_level_that_held_is_the_level_that_fires() {
 fn what_never_fired_is_never_resolved_and_what_fired_always_is() {
     let lost = Sample { value: None, evidence: 0, period: None };
     let samples = [(0, value(0.0)), (1, lost), (2, value(0.9)), (60, value(0.9))];
-    assert_eq!(run(&rule(), &samples), vec![(0, Verdict::Pending), (2, Verdict::Withdrawn)]);
+    assert_eq!(run(&rule(), &samples), vec![(0, Verdict::Pending), (1, Verdict::Withdrawn)]);
     // When data come back and it still crosses, it is the same firing.
     let mut samples = vec![(0, value(0.0)), (5, value(0.0)), (6, lost), (700, value(0.0))];
     samples.extend([(701, value(0.9)), (731, value(0.9))]);
