@@ -2,6 +2,7 @@
 //! obey, says so when one does not, and leaves nothing tripped.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "processes run in real time")]
 
 #[path = "support/unread.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]

@@ -54,7 +54,7 @@ pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
     let mut words = if interrupted.is_some() { Printer::stderr() } else { Printer::stdout() }?;
     match interrupted {
         Some(_) => {
-            words.line(&format!("tripline: interrupted: {scope} is reset, and nothing is proven"))
+            words.line(&format!("tripline: interrupted: {scope} is reset, and nothing is proven"));
         }
         None => proofs.iter().for_each(|proof| words.line(&proof.sentence())),
     }

@@ -277,7 +277,9 @@ fn print_events(
                 Err(_) => break Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")),
             },
             recv(running.frames) -> frame => newest = frame.ok().or(newest),
-            recv(ticks) -> _ => newest.iter().for_each(|snapshot| out.json(&**snapshot)),
+            recv(ticks) -> _ => if let Some(snapshot) = &newest {
+                out.json(&**snapshot);
+            },
             recv(taken) -> taken => match taken {
                 Ok(()) => out.pass(),
                 // Nothing can be printed any more: the end says why.
