@@ -20,6 +20,7 @@ mod offline;
 mod out;
 mod parse;
 mod period;
+mod printer;
 mod salt;
 mod serve;
 mod setup;
@@ -30,6 +31,7 @@ mod summary;
 mod switch;
 mod times;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -37,7 +39,8 @@ use clap::{CommandFactory, Parser};
 use args::{Cli, Command};
 use env::Env;
 pub use failure::{Failure, Kind};
-use out::{Out, finish};
+use out::{Ended, Out, finish, quietly};
+use printer::Printer;
 use setup::Context;
 
 /// Run what was typed.
@@ -50,10 +53,26 @@ pub fn main() -> ExitCode {
     match run(&cli, &Env::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // A message may quote what others wrote.
-            failure.to_string().lines().for_each(out::say);
+            tell(&cli, &failure);
             ExitCode::from(failure.kind.code())
         }
+    }
+}
+
+/// Say why it failed. Of what has caught the signals that end it nobody can say that it
+/// waits too long for a reader.
+fn tell(cli: &Cli, failure: &Failure) {
+    let words = failure.to_string();
+    let is_live = matches!(
+        &cli.command,
+        None | Some(Command::Demo(_) | Command::Watch(_) | Command::Serve(_))
+    );
+    match Printer::stderr() {
+        Ok(mut printer) if is_live => {
+            words.lines().for_each(|line| printer.line(line));
+            let _ = printer.finish();
+        }
+        _ => words.lines().for_each(out::say),
     }
 }
 
@@ -65,10 +84,18 @@ pub fn command() -> clap::Command {
 
 /// Help is an answer; everything else that does not parse is a usage error.
 fn refuse(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
     if !error.use_stderr() {
-        return ExitCode::SUCCESS;
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return match quietly(printed.map_err(Ended::from)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                out::say(&failure.to_string());
+                ExitCode::from(failure.kind.code())
+            }
+        };
     }
+    // With standard error gone there is nobody to tell.
+    let _ = error.print();
     if let Some(undone) = switch::undone_as_typed(std::env::args_os()) {
         out::say(undone);
     }

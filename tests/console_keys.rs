@@ -267,7 +267,8 @@ fn a_read_only_console_refuses_with_a_line() {
         console.key(KeyCode::F(9));
         assert_eq!(console.reactions, [], "{keys:?}");
         let screen = console.text();
-        assert!(screen.contains("read-only: no trip"), "{keys:?}\n{screen}");
+        let told = "read-only: no trip; in a shell: tripline switch trip SCOPE --reason \"...\"";
+        assert!(screen.contains(told), "{keys:?}\n{screen}");
         assert!(screen.contains("READONLY"), "{keys:?}\n{screen}");
         assert!(!screen.contains("nothing done yet"), "{keys:?}\n{screen}");
     }

@@ -2,13 +2,24 @@
 //! obey, says so when one does not, and leaves nothing tripped.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "processes run in real time")]
 
+#[path = "support/unread.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod unread;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use tripline::demo::{Demo, DemoOptions, Scenario};
+
+use unread::Started;
 
 fn demo(dir: &Path) -> Demo {
     let options = DemoOptions {
@@ -71,4 +82,57 @@ fn a_drill_that_would_stop_traffic_is_refused() {
     let mut command = tripline(dir.path(), "kill.d");
     command.args(["switch", "drill", "all", "--url", "http://127.0.0.1:9/"]);
     command.assert().code(77).stderr(contains("would stop traffic"));
+}
+
+/// A gateway that lets the first call through and says nothing to any other; a drill that
+/// waits for its answer.
+fn hanging(dir: &Path) -> (Started, TcpListener, std::net::TcpStream) {
+    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", gateway.local_addr().unwrap());
+    // The same as `tripline`, as a process that can be sent a signal.
+    drop(tripline(dir, "kill.d"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env_clear().env("HOME", dir).arg("--config").arg(dir.join("config.toml"));
+    command.args(["switch", "drill", "key/drill", "--reason", "a test", "--url", &url]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let drill = Started::of(&mut command);
+    let (mut first, _) = gateway.accept().unwrap();
+    assert_ne!(first.read(&mut [0; 4096]).unwrap(), 0);
+    let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    first.write_all(answer).unwrap();
+    drop(first);
+    let (mut second, _) = gateway.accept().unwrap();
+    assert_ne!(second.read(&mut [0; 4096]).unwrap(), 0);
+    assert!(dir.join("kill.d/key.drill.kill").exists(), "asked while tripped");
+    (drill, gateway, second)
+}
+
+#[test]
+fn a_drill_that_is_interrupted_leaves_nothing_tripped() {
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (drill, _gateway, _call) = hanging(dir.path());
+        drill.signal(name);
+        let ended = drill.ended();
+        assert_eq!(ended.status.signal(), Some(number), "{name}: {}", ended.status);
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.contains("interrupted: key/drill is reset"), "{name}: {said}");
+        assert!(!dir.path().join("kill.d/key.drill.kill").exists(), "{name}");
+        let audit = tripline(dir.path(), "kill.d").args(["audit", "show"]).assert().success();
+        audit.stdout(contains("\"result\":\"interrupted\""));
+    }
+}
+
+#[test]
+fn a_drill_that_can_not_reset_says_what_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let (drill, _gateway, _call) = hanging(dir.path());
+    let audit = dir.path().join(".local/state/tripline/audit.jsonl");
+    std::fs::remove_file(&audit).unwrap();
+    std::fs::create_dir(&audit).unwrap();
+    drill.signal("INT");
+    let said = String::from_utf8(drill.ended().stderr).unwrap();
+    assert!(dir.path().join("kill.d/key.drill.kill").exists());
+    assert!(said.contains("key/drill is STILL TRIPPED"), "{said}");
+    assert!(said.contains("tripline switch reset key/drill"), "{said}");
 }

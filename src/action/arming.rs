@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::audit::{self, AuditError, Deed};
 use super::durable;
 use super::switch::record::{clean, parse_time};
 use crate::domain::Wall;
@@ -148,6 +149,33 @@ impl Arming {
         let path = self.path.display().to_string();
         format!("disarmed, because {path:?} can't be read: {what}")
     }
+}
+
+/// Arm or disarm every process on this state directory, and put on record who did it on
+/// which host. It is done once the file is written: that it could not be recorded is told
+/// beside it.
+pub fn write_on_record(
+    state_dir: &Path,
+    audit_file: &Path,
+    host: String,
+    record: ArmRecord,
+) -> Result<Result<(), AuditError>, ArmingError> {
+    write(state_dir, &record)?;
+    let action = match record.state {
+        ArmState::Armed => "arm",
+        ArmState::Disarmed => "disarm",
+    };
+    let deed = Deed {
+        at: record.at,
+        by: record.by,
+        host,
+        action: action.into(),
+        scope: None,
+        rule: None,
+        reason: record.reason.unwrap_or_default(),
+        result: "done".into(),
+    };
+    Ok(audit::append(audit_file, &deed))
 }
 
 /// Arm or disarm every process on this state directory.

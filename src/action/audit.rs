@@ -26,9 +26,9 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 
 /// No record of ours is longer, so this much of the end holds the last one.
 const MAX_RECORD: u64 = 16 * 1024;
-pub(super) const MAX_TEXT: usize = 1000;
-/// How much of the end is searched for what was done lately.
-const RECENT: u64 = 256 * 1024;
+const MAX_TEXT: usize = 1000;
+/// How much of the end is searched for what was done to a scope.
+const SEARCHED: u64 = 4 << 20;
 
 /// The action of a [`Deed`] that nobody did through tripline.
 pub const REMOVED_OUTSIDE: &str = "removed_outside";
@@ -115,11 +115,28 @@ struct Body<'a> {
     prev: &'a str,
 }
 
+/// What was done, as far as anybody asks the record.
 #[derive(Deserialize)]
-struct Done {
+pub(super) struct Done {
+    pub at: String,
+    pub by: String,
+    pub host: String,
     action: String,
-    scope: Option<String>,
+    pub scope: Option<String>,
+    pub rule: Option<String>,
+    pub reason: String,
     result: String,
+}
+
+/// What that was to its scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// A stop.
+    Trip,
+    /// Its kill file was made again.
+    Again,
+    /// A person let the traffic through, or wanted what was gone already to be gone.
+    Reset,
 }
 
 #[derive(Deserialize)]
@@ -172,31 +189,40 @@ pub fn end(path: &Path) -> u64 {
 /// Waits for a reset that is under way. A record that can't be read says no.
 #[must_use]
 pub fn was_reset(path: &Path, scope: &str, mark: u64) -> bool {
-    let scope = clean(scope, MAX_TEXT);
-    let judge = |line: &[u8]| {
-        let done: Done = serde_json::from_slice(line).ok()?;
-        match (done.action.as_str(), done.result.as_str()) {
-            _ if done.scope.as_ref() != Some(&scope) => None,
-            (TRIP | TRIP_AGAIN, TRIPPED) => Some(false),
-            // What was gone already, a person wanted to be gone.
-            (RESET, RESET | NOT_TRIPPED) => Some(true),
-            _ => None,
-        }
+    let locked = || {
+        let file = File::open(path)?;
+        rustix::fs::flock(&file, FlockOperation::LockShared)?;
+        end_of(file, mark)
     };
-    let records = since(path, mark).unwrap_or_default();
-    records.rsplit(|byte| *byte == b'\n').find_map(judge).unwrap_or(false)
+    let records = locked().unwrap_or_default();
+    turns(&records, scope).last().is_some_and(|(turn, _)| turn == Turn::Reset)
 }
 
-fn since(path: &Path, mark: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    rustix::fs::flock(&file, FlockOperation::LockShared)?;
+/// The end of the record, but nothing that is older than the mark.
+pub(super) fn end_of(mut file: File, mark: u64) -> io::Result<Vec<u8>> {
     let len = file.metadata()?.len();
     // Nothing in a record that was begun anew is older than the mark.
     let from = if mark > len { 0 } else { mark };
-    file.seek(SeekFrom::Start(from.max(len.saturating_sub(RECENT))))?;
+    file.seek(SeekFrom::Start(from.max(len.saturating_sub(SEARCHED))))?;
     let mut records = Vec::new();
-    file.take(RECENT).read_to_end(&mut records)?;
+    file.take(SEARCHED).read_to_end(&mut records)?;
     Ok(records)
+}
+
+/// Stops and resets of a scope, in the order of the records.
+pub(super) fn turns(records: &[u8], scope: &str) -> impl Iterator<Item = (Turn, Done)> {
+    let scope = clean(scope, MAX_TEXT);
+    records.split(|byte| *byte == b'\n').filter_map(move |line| {
+        let done: Done = serde_json::from_slice(line).ok()?;
+        let turn = match (done.action.as_str(), done.result.as_str()) {
+            _ if done.scope.as_ref() != Some(&scope) => return None,
+            (TRIP, TRIPPED) => Turn::Trip,
+            (TRIP_AGAIN, TRIPPED) => Turn::Again,
+            (RESET, RESET | NOT_TRIPPED) => Turn::Reset,
+            _ => return None,
+        };
+        Some((turn, done))
+    })
 }
 
 /// Check the whole chain. A file that does not exist holds no records.

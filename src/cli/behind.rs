@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::out::say;
 use super::setup::Context;
-use super::status::is_same;
+use super::status::{is_same, sockets};
 use crate::daemon::{self, Ask};
 use crate::engine::span_in_words;
 use crate::ledger::LEDGER_FILE;
@@ -21,7 +21,7 @@ impl Behind {
     /// Ask who keeps the ledger of this context. Where nobody answers nothing is known.
     pub fn of(context: &Context) -> Option<Behind> {
         let ours = context.ledger_dir().join(LEDGER_FILE);
-        let mut answers = [context.sign(), context.socket()]
+        let mut answers = sockets(context)
             .into_iter()
             .filter_map(|socket| daemon::ask(&socket, Ask::Snapshot).ok());
         let status = answers.find(|status| {

@@ -3,13 +3,15 @@
 
 use super::args::Drill;
 use super::failure::{Failure, Kind};
-use super::out::{Out, finish};
+use super::live::catch;
+use super::out::quietly;
+use super::printer::Printer;
 use super::setup::Context;
 use super::switch::{note, open, record_deed, refused, reset_on_record, scope};
 use crate::action::SwitchScope;
 use crate::action::switch::{Foreign, ResetOutcome, TripOutcome};
 use crate::domain::Wall;
-use crate::runtime::{Caller, Heard};
+use crate::runtime::{self, Caller, Heard, Signals};
 use crate::text::printable;
 
 /// Run it.
@@ -21,8 +23,9 @@ pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
             .hint("make a key for drills that nothing uses, and drill key/NAME"));
     }
     let caller = Caller::new(&drill.header).map_err(|error| Failure::new(Kind::Usage, error))?;
+    // Until something is tripped, a signal may end it where it is.
     for url in &drill.url {
-        match caller.until(url, |_| true) {
+        match caller.until(url, |_| true, || false) {
             Heard::Passed { .. } => {}
             Heard::Refused => {
                 let text = format!("{} refuses already: nothing can be proven", printable(url));
@@ -35,14 +38,29 @@ pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
         }
     }
     context.make_state_dir()?;
-    record_deed(context, "drill", Some(&scope), &drill.reason, "begun", now)?;
-    let proofs = prove(context, &caller, &scope, drill, now)?;
+    let signals = catch(Signals::ending())?;
+    let record = |result| record_deed(context, "drill", Some(&scope), &drill.reason, result, now);
+    record("begun")?;
+    let over = || !signals.received().is_empty();
+    let proofs = prove(context, &caller, &scope, drill, now, &over)?;
     let obeyed = proofs.iter().all(|proof| proof.stopped && proof.resumed);
-    let result = if obeyed { "obeyed by all" } else { "NOT obeyed by all" };
-    record_deed(context, "drill", Some(&scope), &drill.reason, result, now)?;
-    let mut out = Out::new();
-    let printed = proofs.iter().try_for_each(|proof| out.line(&proof.sentence()));
-    finish(out, printed)?;
+    let interrupted = signals.received().try_recv().ok();
+    let recorded = record(match interrupted {
+        Some(_) => "interrupted",
+        None if obeyed => "obeyed by all",
+        None => "NOT obeyed by all",
+    });
+    // Signals are not looked at any more, so no reader is waited for.
+    let mut words = if interrupted.is_some() { Printer::stderr() } else { Printer::stdout() }?;
+    match interrupted {
+        Some(_) => {
+            words.line(&format!("tripline: interrupted: {scope} is reset, and nothing is proven"));
+        }
+        None => proofs.iter().for_each(|proof| words.line(&proof.sentence())),
+    }
+    let printed = quietly(words.finish());
+    interrupted.into_iter().for_each(runtime::end_by);
+    recorded.and(printed)?;
     if obeyed {
         return Ok(());
     }
@@ -76,6 +94,7 @@ fn prove(
     scope: &SwitchScope,
     drill: &Drill,
     now: Wall,
+    over: &impl Fn() -> bool,
 ) -> Result<Vec<Proof>, Failure> {
     let mut dir = open(context)?;
     let reason = format!("drill: {}", drill.reason);
@@ -88,9 +107,16 @@ fn prove(
     let stopped: Vec<bool> = drill
         .url
         .iter()
-        .map(|url| caller.until(url, |heard| *heard == Heard::Refused) == Heard::Refused)
+        .map(|url| caller.until(url, |heard| *heard == Heard::Refused, over) == Heard::Refused)
         .collect();
-    let reset = reset_on_record(context, &mut dir, scope, Foreign::Force, &reason, now)?;
+    let reset = reset_on_record(context, &mut dir, scope, Foreign::Force, &reason, now);
+    let reset = reset.map_err(|failure| {
+        if dir.path_of(scope).symlink_metadata().is_err() {
+            return failure;
+        }
+        let way_out = format!("tripline switch reset {scope} --reason 'the drill is over'");
+        failure.undone(&format!("{scope} is STILL TRIPPED")).hint(way_out)
+    })?;
     confirmed.map_err(|error| refused(&error))?;
     if reset == ResetOutcome::NotTripped {
         return Err(Failure::new(Kind::Failed, "somebody else ended the drill"));
@@ -99,7 +125,7 @@ fn prove(
     let passes = |heard: &Heard| matches!(heard, Heard::Passed { .. });
     Ok(asked
         .map(|(url, stopped)| {
-            let last = caller.until(url, passes);
+            let last = caller.until(url, passes, over);
             Proof { url: url.clone(), stopped, resumed: passes(&last), last }
         })
         .collect())

@@ -62,8 +62,10 @@ pub fn here(context: &Context) -> Here {
 /// What an error of the ledger means for the exit code.
 pub fn refused(error: &LedgerError) -> Failure {
     let kind = match error {
-        LedgerError::Held { .. } | LedgerError::Missing { .. } => Kind::Unavailable,
-        LedgerError::NetworkFs { .. } | LedgerError::ReadOnly { .. } => Kind::Refused,
+        LedgerError::Missing { .. } => Kind::Unavailable,
+        LedgerError::Held { .. } | LedgerError::NetworkFs { .. } | LedgerError::ReadOnly { .. } => {
+            Kind::Refused
+        }
         LedgerError::Newer { .. } | LedgerError::Older { .. } | LedgerError::Corrupt { .. } => {
             Kind::Data
         }

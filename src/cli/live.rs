@@ -8,7 +8,8 @@ use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
 use super::args::{Demo as DemoArgs, Watch};
 use super::config::counted_twice;
 use super::failure::{Failure, Kind};
-use super::out::{Ended, Out, finish, say};
+use super::out::{quietly, say};
+use super::printer::Printer;
 use super::salt;
 use super::setup::{Context, sinks};
 use super::times::duration;
@@ -24,6 +25,8 @@ use crate::tui;
 /// Events waiting to be printed; what a slow reader has no room for is lost and
 /// counted, and the engine does not wait.
 const EVENTS: usize = 4096;
+/// Directories of killed demos that a demo goes past.
+const MOST_LEFT: u32 = 1000;
 /// Time between two pictures that nobody draws.
 const HEADLESS_FRAME: Duration = Duration::from_secs(1);
 
@@ -31,8 +34,8 @@ const HEADLESS_FRAME: Duration = Duration::from_secs(1);
 pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
     need_terminal(context)?;
     let signals = catch(Signals::with_terminal())?;
-    say_counted_twice(context, paths);
-    let running = begin(context, paths, None, lasting(context, paths))?;
+    say_counted_twice(context, paths, &mut say);
+    let running = begin(context, paths, None, lasting(context, paths), &mut say)?;
     let ended_by = show(context, running, &signals, None)?;
     drop(signals);
     ended_by.into_iter().for_each(runtime::end_by);
@@ -44,10 +47,17 @@ pub fn watch(context: &Context, args: &Watch) -> Result<(), Failure> {
     let every = args.every.as_deref().map(duration).transpose()?;
     let signals = catch(Signals::ending())?;
     let (send, events) = bounded(EVENTS);
-    say_counted_twice(context, &args.paths);
-    let running = begin(context, &args.paths, Some(send), lasting(context, &args.paths))?;
+    let (out, mut words) = (Printer::stdout()?, Printer::stderr()?);
+    let mut tell = |text: &str| words.line(text);
+    say_counted_twice(context, &args.paths, &mut tell);
+    let ledger = lasting(context, &args.paths);
+    let running = begin(context, &args.paths, Some(send), ledger, &mut tell)?;
     let ticks = every.map_or_else(never, tick);
-    print_events(running, &events, &signals, Ends { after: None, ticks, last: Last::Nothing })
+    let ends = Ends { after: None, ticks, last: Last::Nothing };
+    let printed = print_events(running, &events, &signals, ends, out);
+    // With standard error gone there is nobody to tell.
+    let _ = words.finish();
+    printed
 }
 
 /// `tripline demo`.
@@ -81,11 +91,12 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
     let outcome = if args.headless {
         let (send, events) = bounded(EVENTS);
         let ends = Ends { after: lasts, ticks: never(), last: Last::Snapshot };
-        begin(&context, &[], Some(send), None)
-            .and_then(|running| print_events(running, &events, &signals, ends))
+        Printer::stdout()
+            .and_then(|out| Ok((out, begin(&context, &[], Some(send), None, &mut say)?)))
+            .and_then(|(out, running)| print_events(running, &events, &signals, ends, out))
             .map(|()| None)
     } else {
-        begin(&context, &[], None, None)
+        begin(&context, &[], None, None, &mut say)
             .and_then(|running| show(&context, running, &signals, Some(scenario.word())))
     };
     demo.stop();
@@ -109,11 +120,10 @@ fn provider_only(address: std::net::SocketAddr, args: &DemoArgs) -> Result<(), F
     };
     let provider = crate::demo::spawn_provider(address, config)
         .map_err(|error| Failure::new(Kind::Failed, with_causes(&error)))?;
-    let mut out = Out::new();
-    let said = out.line(&provider.url());
-    finish(out, said)?;
+    let mut out = Printer::stdout()?;
+    out.line(&provider.url());
     let _ = signals.received().recv();
-    Ok(())
+    quietly(out.finish())
 }
 
 /// The ledger is for what is configured: a look at some file counts for itself.
@@ -122,18 +132,19 @@ fn lasting(context: &Context, paths: &[String]) -> Option<LedgerSetup> {
 }
 
 /// Configured sources that count the same file, before all is doubled unnoticed.
-pub(super) fn say_counted_twice(context: &Context, paths: &[String]) {
+pub(super) fn say_counted_twice(context: &Context, paths: &[String], tell: &mut dyn FnMut(&str)) {
     if paths.is_empty() {
-        counted_twice(&context.config).for_each(|text| say(&format!("tripline: {text}")));
+        counted_twice(&context.config).for_each(|text| tell(&format!("tripline: {text}")));
     }
 }
 
-/// Start reading and judging.
+/// Start reading and judging. What whoever started it should know goes to `tell`.
 pub(super) fn begin(
     context: &Context,
     paths: &[String],
     events: Option<crossbeam_channel::Sender<Event>>,
     ledger: Option<LedgerSetup>,
+    tell: &mut dyn FnMut(&str),
 ) -> Result<Running, Failure> {
     let names = Names::default();
     let sources = context.sources(paths)?;
@@ -143,7 +154,7 @@ pub(super) fn begin(
         && let Err(error) = salt::keep(&ledger.dir, &ledger.host)
     {
         let dir = ledger.dir.display();
-        say(&format!(
+        tell(&format!(
             "tripline: keys will look new if this host is renamed: cannot write to {dir}: {error}"
         ));
     }
@@ -174,7 +185,8 @@ fn no_ledger(error: &LedgerError, text: &str) -> Failure {
     match error {
         LedgerError::Held { .. } => Failure::new(Kind::Refused, text)
             .hint("`tripline status` asks a running `serve`")
-            .hint("`tripline --read-only` goes on from its totals beside it, and writes nothing"),
+            .hint("`tripline --read-only` goes on from its totals beside it, and writes nothing")
+            .hint("`tripline switch trip SCOPE --reason \"...\"` in a shell stops traffic all the same"),
         LedgerError::Newer { .. } => {
             Failure::new(Kind::Failed, text).hint("use the tripline that wrote it, or a newer one")
         }
@@ -249,41 +261,45 @@ fn print_events(
     events: &Receiver<Event>,
     signals: &Signals,
     ends: Ends,
+    mut out: Printer,
 ) -> Result<(), Failure> {
-    let mut out = Out::new();
     let over = ends.after.map_or_else(never, after);
+    let taken = out.taken().clone();
+    let (no_events, no_ticks) = (never(), never());
     let mut newest = None;
-    let printed: Result<(), Ended> = loop {
-        let step = select! {
+    let ended: Result<(), Failure> = loop {
+        // Whoever reads slowly finds the rest where it is; signals are looked at all the same.
+        let (events, ticks) =
+            if out.has_room() { (events, &ends.ticks) } else { (&no_events, &no_ticks) };
+        select! {
             recv(events) -> event => match event {
                 Ok(event) => out.json(&event),
-                Err(_) => break Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect").into()),
+                Err(_) => break Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")),
             },
-            recv(running.frames) -> frame => {
-                newest = frame.ok().or(newest);
-                continue;
-            }
-            recv(ends.ticks) -> _ => newest.iter().try_for_each(|snapshot| out.json(&**snapshot)),
+            recv(running.frames) -> frame => newest = frame.ok().or(newest),
+            recv(ticks) -> _ => if let Some(snapshot) = &newest {
+                out.json(&**snapshot);
+            },
+            recv(taken) -> taken => match taken {
+                Ok(()) => out.pass(),
+                // Nothing can be printed any more: the end says why.
+                Err(_) => break Ok(()),
+            },
             recv(over) -> _ => break Ok(()),
             recv(signals.received()) -> signal => match signal {
                 // A lost terminal is no reason to stop alerting.
-                Ok(Signal::Hangup) => continue,
+                Ok(Signal::Hangup) => {}
                 _ => break Ok(()),
             },
-        };
-        if let Err(ended) = step.and_then(|()| out.flush()) {
-            break Err(ended);
         }
     };
     let last = running.stop().or(newest);
-    let printed = printed.and_then(|()| {
-        events.try_iter().try_for_each(|event| out.json(&event))?;
-        match (ends.last, last) {
-            (Last::Snapshot, Some(snapshot)) => out.json(&*snapshot),
-            _ => Ok(()),
-        }
-    });
-    finish(out, printed)
+    events.try_iter().for_each(|event| out.json(&event));
+    if let (Last::Snapshot, Some(snapshot)) = (ends.last, last) {
+        out.json(&*snapshot);
+    }
+    let printed = quietly(out.finish());
+    ended.and(printed)
 }
 
 fn need_terminal(context: &Context) -> Result<(), Failure> {
@@ -327,11 +343,22 @@ impl Scratch {
     fn new() -> Result<Scratch, Failure> {
         use std::os::unix::fs::DirBuilderExt;
         let name = format!("tripline-demo-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::DirBuilder::new().mode(0o755).create(&path).map_err(|error| {
-            Failure::new(Kind::Failed, format!("cannot make {}: {error}", path.display()))
-        })?;
-        Ok(Scratch { path })
+        let mut path = std::env::temp_dir().join(&name);
+        // A demo that was killed leaves its own, and in a container all have the same number.
+        let mut further = 1..MOST_LEFT;
+        loop {
+            match std::fs::DirBuilder::new().mode(0o755).create(&path) {
+                Ok(()) => return Ok(Scratch { path }),
+                Err(error) => {
+                    let taken = error.kind() == std::io::ErrorKind::AlreadyExists;
+                    let Some(next) = further.next().filter(|_| taken) else {
+                        let text = format!("cannot make {}: {error}", path.display());
+                        return Err(Failure::new(Kind::Failed, text));
+                    };
+                    path.set_file_name(format!("{name}-{next}"));
+                }
+            }
+        }
     }
 }
 

@@ -52,15 +52,20 @@ impl Out {
 
     /// One JSON value, on a line of its own.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Ended> {
-        let mut json = serde_json::Serializer::with_formatter(&mut self.to, Safe);
-        value.serialize(&mut json).map_err(io::Error::from)?;
-        Ok(self.to.write_all(b"\n")?)
+        Ok(write_json(&mut self.to, value)?)
     }
 
     /// Send what is buffered.
     pub fn flush(&mut self) -> Result<(), Ended> {
         Ok(self.to.flush()?)
     }
+}
+
+/// One JSON value and the end of its line.
+pub fn write_json(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut json = serde_json::Serializer::with_formatter(&mut *to, Safe);
+    value.serialize(&mut json)?;
+    to.write_all(b"\n")
 }
 
 /// Compact JSON in which whatever a terminal would obey or hide is escaped: for
@@ -110,7 +115,12 @@ pub fn say(text: &str) {
 /// The end of a command's output: everything is sent, and a reader that went
 /// away is fine.
 pub fn finish(mut out: Out, result: Result<(), Ended>) -> Result<(), Failure> {
-    match result.and_then(|()| out.flush()) {
+    quietly(result.and_then(|()| out.flush()))
+}
+
+/// Printed, but that a reader went away is fine.
+pub fn quietly(printed: Result<(), Ended>) -> Result<(), Failure> {
+    match printed {
         Ok(()) | Err(Ended::ReaderGone) => Ok(()),
         Err(Ended::Failed(failure)) => Err(failure),
     }

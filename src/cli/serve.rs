@@ -8,7 +8,7 @@ use super::args::Serve;
 use super::failure::{Failure, Kind};
 use super::journal::Journal;
 use super::live::{begin, catch, say_counted_twice};
-use super::out::say;
+use super::printer::Printer;
 use super::setup::Context;
 use crate::daemon::{self, Notifier, Server, Sign, SocketError};
 use crate::runtime::{Observer, Running, Signal, Signals};
@@ -23,7 +23,21 @@ const LOOK: Duration = Duration::from_secs(1);
 pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     context.refuse_if_read_only()?;
     let signals = catch(Signals::ending())?;
-    let running = begin(context, &args.paths, None, context.ledger())?;
+    let mut words = Printer::stderr()?;
+    let served = serve(context, args, &signals, &mut words);
+    // With standard error gone there is nobody to tell.
+    let _ = words.finish();
+    served
+}
+
+fn serve(
+    context: &Context,
+    args: &Serve,
+    signals: &Signals,
+    words: &mut Printer,
+) -> Result<(), Failure> {
+    let mut tell = |text: &str| words.line(text);
+    let running = begin(context, &args.paths, None, context.ledger(), &mut tell)?;
     let path = context.socket();
     let server =
         match Server::start(&path, daemon::answer(running.observer(), context.state_dir.clone())) {
@@ -36,14 +50,14 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let sign = context.sign();
     let sign = (sign != path).then(|| Sign::new(&sign, &path)).transpose();
     let sign = sign.unwrap_or_else(|error| {
-        say(&format!("tripline: `status` may not find the socket: {error}"));
+        tell(&format!("tripline: `status` may not find the socket: {error}"));
         None
     });
     let ledger = context.ledger().map(|ledger| format!(", ledger in {}", ledger.dir.display()));
     let ledger = ledger.unwrap_or_default();
-    say(&format!("tripline: serving; socket {}{ledger}", path.display()));
-    say_counted_twice(context, &args.paths);
-    let ended = watch(context, &running, &signals);
+    tell(&format!("tripline: serving; socket {}{ledger}", path.display()));
+    say_counted_twice(context, &args.paths, &mut tell);
+    let ended = watch(context, &running, signals, words);
     // Before the ledger is let go of: what stands there from then on is another's.
     drop((server, sign));
     let last = running.stop();
@@ -60,11 +74,16 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
 }
 
 /// Wait for the end, and tell the service manager that it has not come.
-fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), Failure> {
+fn watch(
+    context: &Context,
+    running: &Running,
+    signals: &Signals,
+    words: &mut Printer,
+) -> Result<(), Failure> {
     let manager = &context.env.manager;
     let notifier = manager.socket.as_deref().map(Notifier::new).transpose();
     let notifier = notifier.unwrap_or_else(|error| {
-        say(&format!("tripline: NOTIFY_SOCKET can't be used: {error}"));
+        words.line(&format!("tripline: NOTIFY_SOCKET can't be used: {error}"));
         None
     });
     let alive = match (&notifier, manager.watchdog) {
@@ -74,6 +93,8 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
     let looks = tick(LOOK);
     let observer = running.observer();
     let mut journal = Journal::default();
+    // Of a standard error that is gone nothing more is heard.
+    let mut taken = words.taken().clone();
     let tell = |what: fn(&Notifier)| notifier.iter().for_each(what);
     tell(Notifier::ready);
     loop {
@@ -92,8 +113,14 @@ fn watch(context: &Context, running: &Running, signals: &Signals) -> Result<(), 
                     return Err(Failure::new(Kind::Failed, "the engine stopped; this is a defect")
                         .hint("what was tripped stays tripped; nothing else was lost"));
                 }
-                let news = observer.newest().map(|snapshot| journal.news(&snapshot));
-                news.into_iter().flatten().for_each(|line| say(&format!("tripline: {line}")));
+                // What nobody has room for yet is still new later.
+                let picture = observer.newest().filter(|_| words.has_room());
+                let news = picture.map(|snapshot| journal.news(&snapshot));
+                news.into_iter().flatten().for_each(|line| words.line(&format!("tripline: {line}")));
+            },
+            recv(taken) -> rung => match rung {
+                Ok(()) => words.pass(),
+                Err(_) => taken = never(),
             },
         }
     }

@@ -55,7 +55,7 @@ struct Asked {
 /// state directory says that it is, or on its socket, where another one may be.
 fn running(context: &Context) -> Result<Asked, Failure> {
     let mut other = None;
-    for socket in [context.sign(), context.socket()] {
+    for socket in sockets(context) {
         let status = match daemon::ask(&socket, Ask::Snapshot) {
             Ok(status) => status,
             Err(AskError::NotRunning(_)) => continue,
@@ -81,7 +81,13 @@ fn running(context: &Context) -> Result<Asked, Failure> {
     Ok(Asked { status: None, other })
 }
 
-/// Whether both lead to the same directory.
+/// Where one may answer for this state directory; each is asked once.
+pub fn sockets(context: &Context) -> Vec<PathBuf> {
+    let (sign, socket) = (context.sign(), context.socket());
+    if is_same(&sign, &socket) { vec![sign] } else { vec![sign, socket] }
+}
+
+/// Whether both lead to the same place.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     one == other || real(one) == real(other)

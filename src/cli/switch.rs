@@ -1,28 +1,26 @@
 //! `tripline switch`: the kill switch from a plain shell, without a console.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
+mod status;
 
-use serde::Serialize;
+use std::ffi::OsString;
+use std::time::Duration;
 
 use super::args::{Global, Note, Reset, Scoped, Switch, SwitchArgs};
 use super::env::{Env, host_name};
 use super::failure::{Failure, Kind};
-use super::out::{self, Ended, Out, finish};
+use super::out::{self, Out, finish};
 use super::setup::Context;
 use crate::action::arming::{self, ArmRecord};
 use crate::action::audit::{self, AUDIT_FILE, AuditError, Deed};
 use crate::action::recorded;
 use crate::action::reset;
-use crate::action::switch::{
-    Content, Details, Entry, Foreign, KillNote, Pending, Reach, ResetOutcome, TripOutcome,
-};
-use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
+use crate::action::switch::{Details, Foreign, KillNote, Pending, ResetOutcome, TripOutcome};
+use crate::action::{ArmState, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::{Bucket, Wall, provider};
 use crate::ledger::{Dimension, Reader, Who};
 use crate::runtime::Clock;
 use crate::text::printable;
+use status::Form;
 
 /// Run it.
 pub fn run(global: &Global, env: &Env, args: &SwitchArgs) -> Result<(), Failure> {
@@ -30,9 +28,8 @@ pub fn run(global: &Global, env: &Env, args: &SwitchArgs) -> Result<(), Failure>
     let load = || Context::load_for_stop(global, env, args.dir.as_deref());
     let context = load().map_err(|failure| undone(failure, &args.command))?;
     match &args.command {
-        Switch::Status { json } => {
-            status(&context, now, if *json { Form::Json } else { Form::Text })
-        }
+        Switch::Status { json: false } => status::run(&context, now, Form::Text),
+        Switch::Status { json: true } => status::run(&context, now, Form::Json),
         Switch::Arm(note) => arm(&context, ArmState::Armed, note, now),
         Switch::Disarm(note) => arm(&context, ArmState::Disarmed, note, now),
         Switch::Trip(scoped) => trip(&context, scoped, now),
@@ -73,166 +70,13 @@ fn undone(failure: Failure, command: &Switch) -> Failure {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Form {
-    Text,
-    Json,
-}
-
-/// `switch status --json`.
-#[derive(Serialize)]
-struct Status {
-    schema: &'static str,
-    dir: PathBuf,
-    /// Absent where the configuration that says so can't be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    armed: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    armed_by: Option<String>,
-    switches: Vec<Row>,
-    /// Whether the directory is there.
-    #[serde(skip)]
-    made: bool,
-    problems: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    scope: String,
-    path: PathBuf,
-    state: &'static str,
-    since: Wall,
-    /// When its file was made again, if somebody had removed it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    made_again_at: Option<Wall>,
-    by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<String>,
-    /// Why it is not known whether it is tripped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-}
-
-fn status(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
-    let setup = context.switch();
-    let arming = Arming::open(&context.state_dir, setup.armed);
-    let armed = context.switch_read || arming.record().is_some() || arming.problem().is_some();
-    let mut status = Status {
-        schema: "tripline.switches/v1",
-        dir: setup.dir.clone(),
-        armed: armed.then(|| arming.state() == ArmState::Armed),
-        armed_by: arming.record().map(|record| record.by.clone()),
-        switches: Vec::new(),
-        made: true,
-        problems: arming.problem().map(str::to_owned).into_iter().collect(),
-    };
-    // A look makes nothing.
-    let dir = SwitchDir::existing(&setup.dir, &setup.network).map_err(|error| refused(&error))?;
-    match dir {
-        Some(dir) => look(context, &dir, &mut status)?,
-        None => status.made = false,
-    }
-    let mut out = Out::new();
-    let printed = match form {
-        Form::Json => out.json(&status),
-        Form::Text => print(&mut out, &status, now),
-    };
-    finish(out, printed)
-}
-
-/// What stands in the directory, who can't see it, and whether more could.
-fn look(context: &Context, dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
-    let unwritable = dir.check_writable().err();
-    status.problems.extend(unwritable.map(|error| no_trip(&error)));
-    if let Reach::BlockedAt(path) = dir.reach().map_err(|error| refused(&error))? {
-        let path = path.display();
-        status.problems.push(format!(
-            "a gateway that runs as another user can't see the kill files: {path} is closed to it, \
-             and most gateways then let everything through"
-        ));
-    }
-    let audit_file = context.state_dir.join(AUDIT_FILE);
-    let entries = dir.status().map_err(|error| refused(&error))?;
-    let entries = entries.into_iter().map(|entry| recorded::told(entry, &audit_file));
-    status.switches = entries.map(|entry| row(dir, &entry)).collect();
-    Ok(())
-}
-
-/// Why nothing can be tripped, for this user.
-fn no_trip(error: &SwitchError) -> String {
-    format!("no trip can be made from here: {error}: {}", error.hint())
-}
-
-fn row(dir: &SwitchDir, entry: &Entry) -> Row {
-    let record = entry.record();
-    let problem = match entry.content {
-        Content::NotAFile(kind) => Some(kind.doubt()),
-        Content::Ours(_) | Content::Foreign => None,
-    };
-    Row {
-        scope: entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string),
-        path: dir.path().join(&entry.file),
-        state: if problem.is_some() { "unknown" } else { "tripped" },
-        problem,
-        since: entry.since,
-        made_again_at: entry.again,
-        by: entry.by().to_owned(),
-        rule: record.and_then(|record| record.rule.clone()),
-        reason: record.map(|record| record.reason.clone()),
-        host: record.and_then(|record| record.host.clone()),
-    }
-}
-
-fn print(out: &mut Out, status: &Status, now: Wall) -> Result<(), Ended> {
-    let by = status.armed_by.as_deref().map(|by| format!(" by {}", printable(by)));
-    let by = by.unwrap_or_default();
-    let word = match status.armed {
-        Some(true) => format!("armed{by}: rules may trip"),
-        Some(false) => format!("disarmed{by}: only people may trip"),
-        None => "armed or not: unknown, for the configuration can't be read".to_owned(),
-    };
-    out.line(&word)?;
-    let made = if status.made { "" } else { " (not made yet)" };
-    out.line(&format!("directory {}{made}", printable(&status.dir.to_string_lossy())))?;
-    for row in &status.switches {
-        if let Some(problem) = &row.problem {
-            let scope = printable(&row.scope);
-            out.line(&format!("UNKNOWN {scope}: {problem}; look at {}", row.path.display()))?;
-            continue;
-        }
-        let age = crate::engine::span_in_words(now.since(row.since).as_secs_f64());
-        let by = row.rule.as_ref().map_or_else(|| row.by.clone(), |rule| format!("rule {rule}"));
-        let reason = row.reason.as_deref().unwrap_or("no reason given");
-        let again = row.made_again_at.map(|at| now.since(at).as_secs_f64());
-        let again = again
-            .map(crate::engine::span_in_words)
-            .map(|age| format!(" (its kill file was removed by hand, and made again {age} ago)"));
-        out.line(&format!(
-            "TRIPPED {} for {age}, by {}: {}{}",
-            printable(&row.scope),
-            printable(&by),
-            printable(reason),
-            again.unwrap_or_default()
-        ))?;
-    }
-    if status.switches.is_empty() {
-        out.line("nothing is tripped")?;
-    }
-    for problem in &status.problems {
-        out.line(&format!("problem: {}", printable(problem)))?;
-    }
-    Ok(())
-}
-
 fn arm(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(), Failure> {
-    write_arming(context, state, note, now).map_err(|failure| failure.undone(not_armed(state)))?;
-    let word = if state == ArmState::Armed { "arm" } else { "disarm" };
-    let reason = note.reason.clone().unwrap_or_default();
-    record_deed(context, word, None, &reason, "done", now)?;
+    let recorded = write_arming(context, state, note, now)
+        .map_err(|failure| failure.undone(not_armed(state)))?;
+    if let Err(error) = recorded {
+        let text = format!("{}, but not in the audit record: {error}", state.word());
+        return Err(Failure::new(Kind::Failed, printable(&text)));
+    }
     let mut out = Out::new();
     let text = match state {
         ArmState::Armed => format!(
@@ -247,7 +91,18 @@ fn arm(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(),
     finish(out, printed)
 }
 
-fn write_arming(context: &Context, state: ArmState, note: &Note, now: Wall) -> Result<(), Failure> {
+/// Why nothing can be tripped, for this user.
+fn no_trip(error: &SwitchError) -> String {
+    format!("no trip can be made from here: {error}: {}", error.hint())
+}
+
+/// Whether it could be recorded, once it is done.
+fn write_arming(
+    context: &Context,
+    state: ArmState,
+    note: &Note,
+    now: Wall,
+) -> Result<Result<(), AuditError>, Failure> {
     context.refuse_if_read_only()?;
     context.make_state_dir()?;
     if state == ArmState::Armed {
@@ -261,7 +116,9 @@ fn write_arming(context: &Context, state: ArmState, note: &Note, now: Wall) -> R
     }
     let record =
         ArmRecord { state, by: context.user().to_owned(), at: now, reason: note.reason.clone() };
-    arming::write(&context.state_dir, &record).map_err(|error| Failure::new(Kind::Failed, error))
+    let audit_file = context.state_dir.join(AUDIT_FILE);
+    arming::write_on_record(&context.state_dir, &audit_file, host_name(), record)
+        .map_err(|error| Failure::new(Kind::Failed, error))
 }
 
 fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::socket::connect;
 use super::{Ask, MAX_ANSWER};
 
-/// How long an answer may take to begin, or to go on.
+/// How long it may take to be let in, and an answer to begin, or to go on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why there is no answer.
@@ -51,8 +52,9 @@ pub enum AskError {
 pub fn ask(path: &Path, ask: Ask) -> Result<Value, AskError> {
     let to = || path.to_owned();
     let failed = |why: io::Error| AskError::Failed { path: to(), why };
-    let mut stream = UnixStream::connect(path).map_err(|why| match why.kind() {
+    let mut stream = connect(path, PATIENCE).map_err(|why| match why.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(to()),
+        io::ErrorKind::WouldBlock => AskError::Silent { path: to(), pid: None },
         _ => failed(why),
     })?;
     let answer = exchange(&mut stream, ask).map_err(|why| match why.kind() {

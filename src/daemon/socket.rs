@@ -6,12 +6,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Mode, fchmod};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// Clients that may wait to be let in.
 const BACKLOG: i32 = 16;
+/// How long it may take to find out that somebody listens who lets nobody in.
+const CROWDED: Duration = Duration::from_millis(100);
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +56,7 @@ impl Bound {
         let address =
             SocketAddrUnix::new(path).map_err(|_| SocketError::TooLong(path.to_owned()))?;
         let open = || -> rustix::io::Result<OwnedFd> {
-            let family = AddressFamily::UNIX;
-            let socket =
-                rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+            let socket = stream()?;
             // Before it has a name: the file gets this mode at once.
             fchmod(&socket, Mode::from_raw_mode(0o600))?;
             rustix::net::bind(&socket, &address)?;
@@ -113,6 +115,21 @@ impl Drop for Sign {
     }
 }
 
+fn stream() -> rustix::io::Result<OwnedFd> {
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+}
+
+/// Be let in at `path`, and wait no longer for that than this: whoever listens may have
+/// been stopped, with as many at the door as there is room for. Then it is
+/// [`WouldBlock`](io::ErrorKind::WouldBlock).
+pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = stream()?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    rustix::net::connect(&socket, &address)?;
+    Ok(UnixStream::from(socket))
+}
+
 /// Make sure that nobody is at `path`.
 fn clear(path: &Path) -> Result<(), SocketError> {
     let failed = |why: io::Error| SocketError::Failed { path: path.to_owned(), why };
@@ -125,8 +142,12 @@ fn clear(path: &Path) -> Result<(), SocketError> {
     if leads.is_some_and(|meta| !meta.file_type().is_socket()) {
         return Err(SocketError::NotASocket(path.to_owned()));
     }
-    match UnixStream::connect(path) {
+    match connect(path, CROWDED) {
         Ok(_) => Err(SocketError::InUse(path.to_owned())),
+        // Others wait to be let in, so somebody listens.
+        Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+            Err(SocketError::InUse(path.to_owned()))
+        }
         Err(why)
             if matches!(why.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) =>
         {

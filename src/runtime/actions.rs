@@ -10,7 +10,7 @@ use super::brake::ResetOrder;
 use super::gone::{Told, Vanished};
 use crate::action::SwitchScope;
 use crate::action::arming::{self, ArmRecord, ArmState};
-use crate::action::audit::{self, Deed};
+use crate::action::audit::{self, AuditError, Deed};
 use crate::action::switch::{Details, Pending, Restock, Stock};
 
 /// Work for the thread.
@@ -143,26 +143,21 @@ fn vanished(file: &Path, gone: Vanished, deed: &Deed) -> (Report, Option<String>
 }
 
 fn arm(state_dir: &Path, audit_file: &Path, host: String, wanted: ArmRecord) -> String {
-    let (action, done) = match wanted.state {
-        ArmState::Armed => ("arm", "armed: rules may trip"),
-        ArmState::Disarmed => ("disarm", "disarmed: rules can't trip"),
+    let done = match wanted.state {
+        ArmState::Armed => "armed: rules may trip",
+        ArmState::Disarmed => "disarmed: rules can't trip",
     };
-    if let Err(error) = arming::write(state_dir, &wanted) {
-        return error.to_string();
+    match arming::write_on_record(state_dir, audit_file, host, wanted) {
+        Ok(Ok(())) => done.into(),
+        Ok(Err(error)) => format!("{done} ({})", unrecorded(&error)),
+        Err(error) => error.to_string(),
     }
-    let deed = Deed {
-        at: wanted.at,
-        by: wanted.by,
-        host,
-        action: action.into(),
-        scope: None,
-        rule: None,
-        reason: wanted.reason.unwrap_or_default(),
-        result: "done".into(),
-    };
-    record(audit_file, &deed).err().map_or(done.into(), |error| format!("{done} ({error})"))
 }
 
 fn record(file: &Path, deed: &Deed) -> Result<(), String> {
-    audit::append(file, deed).map_err(|error| format!("not in the audit record: {error}"))
+    audit::append(file, deed).map_err(|error| unrecorded(&error))
+}
+
+fn unrecorded(error: &AuditError) -> String {
+    format!("not in the audit record: {error}")
 }

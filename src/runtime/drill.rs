@@ -73,20 +73,38 @@ impl Caller {
         Ok(Caller { runtime, client })
     }
 
-    /// Call until the gateway does what is `wanted`, but not for ever; answers
-    /// what it did last.
+    /// Call until the gateway does what is `wanted`, but not for ever, and not once it is
+    /// `over`; answers what it did last.
     #[must_use]
-    pub fn until(&self, url: &str, wanted: impl Fn(&Heard) -> bool) -> Heard {
+    pub fn until(
+        &self,
+        url: &str,
+        wanted: impl Fn(&Heard) -> bool,
+        over: impl Fn() -> bool,
+    ) -> Heard {
         self.runtime.block_on(async {
             let deadline = tokio::time::Instant::now() + SEEN_WITHIN;
             loop {
-                let heard = self.call(url).await;
+                let Some(heard) = self.call_unless(url, &over).await else {
+                    return Heard::Nothing("interrupted".to_owned());
+                };
                 if wanted(&heard) || tokio::time::Instant::now() >= deadline {
                     return heard;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         })
+    }
+
+    /// A call, given up once it is over.
+    async fn call_unless(&self, url: &str, over: &impl Fn() -> bool) -> Option<Heard> {
+        let mut call = std::pin::pin!(self.call(url));
+        while !over() {
+            if let Ok(heard) = tokio::time::timeout(PAUSE, &mut call).await {
+                return Some(heard);
+            }
+        }
+        None
     }
 
     async fn call(&self, url: &str) -> Heard {

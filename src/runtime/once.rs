@@ -161,7 +161,7 @@ pub fn once(
 
 /// All that is known is judged once, when all is read: nothing can be waited for, and
 /// what has crossed by then fires. How much evidence a rule wants stays its own.
-fn at_one_moment(rules: &mut [RuleSpec]) {
+pub(super) fn at_one_moment(rules: &mut [RuleSpec]) {
     for rule in rules {
         rule.hold = Duration::ZERO;
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock::at_event;
-use super::once::ended;
+use super::once::{at_one_moment, ended};
 use super::start::name_of;
 use crate::domain::{Batch, Item, Names, Observation, Progress, SourceId, Stamp, Wall};
 use crate::engine::{Effect, Engine, EngineSpec, Event, SourceStatus};
@@ -248,7 +248,7 @@ impl Reader {
 
 fn play(
     readers: &mut [Reader],
-    spec: EngineSpec,
+    mut spec: EngineSpec,
     names: Names,
     options: &Replay,
     watcher: &mut dyn Watcher,
@@ -256,6 +256,10 @@ fn play(
     // The logs' clock starts at the first time in them.
     let leads: Vec<Option<Wall>> = readers.iter_mut().map(Reader::lead).collect();
     let told = leads.iter().flatten().min().copied();
+    if told.is_none() {
+        // A clock that nothing moves is one at which nothing can be waited for.
+        at_one_moment(&mut spec.rules);
+    }
     let start = told.unwrap_or(options.received);
     for (reader, lead) in readers.iter_mut().zip(&leads) {
         reader.last = lead.unwrap_or(start);

@@ -302,7 +302,11 @@ fn acknowledge(model: &mut Model) -> Reaction {
 fn may_act(model: &mut Model) -> bool {
     let may = model.options.access == Access::Full;
     if !may {
-        say(model, "read-only: no trip, reset, arm or acknowledge from here".into());
+        // Who may not stop traffic here must not have to look for where they may.
+        let shell = model.options.shell_options.as_deref().map(|options| {
+            format!("; in a shell: tripline{options} switch trip SCOPE --reason \"...\"")
+        });
+        say(model, format!("read-only: no trip{}", shell.unwrap_or_default()));
     }
     may
 }

@@ -474,7 +474,7 @@ fn a_ledger_in_use_can_be_read_and_not_pruned() {
     let report = sandbox.run(["report", "--from", "2026-03-28"]).ok().out();
     assert!(report.contains("3.00"), "{report}");
     sandbox.run(["ledger", "verify"]).ok();
-    let refused = sandbox.run(["ledger", "prune", "--older-than", "90d"]).exits(69);
+    let refused = sandbox.run(["ledger", "prune", "--older-than", "90d"]).exits(77);
     refused.says("written by process 4711 on gw-1 since 2026-03-28T22:00:00.000Z");
     drop(held);
     sandbox.run(["ledger", "prune", "--older-than", "90d"]).ok();

@@ -28,8 +28,12 @@ mod replay;
 mod sandbox;
 mod scrape;
 mod secrets;
+mod stuck;
 mod switch;
 mod tls;
+#[path = "../support/unread.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod unread;
 mod ways;
 mod whose;
 mod words;

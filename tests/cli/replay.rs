@@ -350,3 +350,20 @@ fn what_a_picture_has_no_room_for_is_counted() {
     assert!(text.contains(" and 699 more."), "{text}");
     assert_eq!(text.matches("\n  and 680 more\n").count(), 2, "{text}");
 }
+
+#[test]
+fn of_what_is_no_log_once_and_replay_say_the_same() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.file("text.log", "this is some text\nof a few lines\nand no log\n");
+    let of = |command: &str| {
+        let args = [command.as_ref(), "--json".as_ref(), text.as_os_str()];
+        sandbox.run(args).exits(65).lines().pop().unwrap()
+    };
+    let (once, replay) = (of("once"), of("replay"));
+    for field in ["state", "verdict"] {
+        assert_eq!(once[field], replay[field], "{field}");
+    }
+    // A rule that is critical fires: whatever is logged there, nothing guards it.
+    assert_eq!(once["state"], "critical");
+    assert_eq!(once["alerts"][0]["state"], replay["alerts"][0]["state"]);
+}

@@ -441,3 +441,49 @@ fn a_look_tells_what_stands_and_changes_nothing() {
     let after = (Sandbox::everything_in(&kills), Sandbox::everything_in(&sandbox.state()));
     assert!(before == after, "a look changes nothing");
 }
+
+#[test]
+fn whoever_arms_without_a_record_hears_both() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("state/audit.jsonl")).unwrap();
+    for (word, armed) in [("arm", true), ("disarm", false)] {
+        let ran = sandbox.run(["switch", word, "--reason", "a test"]).exits(1);
+        ran.says(&format!("{word}ed, but not in the audit record: "));
+        assert_eq!(status(&sandbox)["armed"], armed, "{word}");
+    }
+}
+
+#[test]
+fn a_record_that_can_not_be_looked_at_is_not_called_empty() {
+    let sandbox = Sandbox::new();
+    let state = sandbox.state();
+    // Without a state directory nothing can have been verified.
+    sandbox.run(["audit", "verify"]).exits(69).says("state");
+    fs::create_dir(&state).unwrap();
+    for command in ["show", "verify"] {
+        let ran = sandbox.run(["audit", command]).ok();
+        assert!(ran.out().contains("nothing has been recorded yet"), "{}", ran.out());
+    }
+    let record = state.join("audit.jsonl");
+    let both = |what: &str| {
+        for command in ["show", "verify"] {
+            let ran = sandbox.run(["audit", command]).exits(69);
+            assert_eq!(ran.out(), "", "{what}");
+            ran.says("audit.jsonl").says(what);
+        }
+    };
+    symlink("audit.jsonl", &record).unwrap();
+    both("Too many levels of symbolic links");
+    fs::remove_file(&record).unwrap();
+    symlink("nowhere", &record).unwrap();
+    both("No such file");
+    fs::remove_file(&record).unwrap();
+    fs::create_dir(&record).unwrap();
+    both("Is a directory");
+    fs::remove_dir(&record).unwrap();
+    // Rules were armed on record, and the record is gone.
+    sandbox.run(["switch", "arm", "--reason", "launch"]).ok();
+    sandbox.run(["audit", "verify"]).ok();
+    fs::remove_file(&record).unwrap();
+    sandbox.run(["audit", "verify"]).exits(65).says("audit.jsonl").says("arming.json");
+}

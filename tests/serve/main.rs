@@ -39,4 +39,7 @@ mod stopped;
 mod stops;
 mod told;
 mod trouble;
+#[path = "../support/unread.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod unread;
 mod untold;

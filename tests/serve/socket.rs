@@ -2,17 +2,21 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::calls::Truth;
 use super::contract;
 use super::daemon::{Daemon, kept, serve, status, status_until};
 use super::need;
 use super::sandbox::{PATIENCE, Ran, Running, Sandbox, until};
+use super::unread::{Started, full_pipe};
 
 #[test]
 fn it_answers_status_on_a_private_socket_and_prints_nothing_by_itself() {
@@ -80,6 +84,7 @@ fn a_second_one_is_refused_and_told_who_runs() {
     let said = String::from_utf8(again.stderr).unwrap();
     assert!(said.contains(&who) && said.contains(" since "), "{said}");
     assert!(said.contains("--read-only") && said.contains("tripline status"), "{said}");
+    assert!(said.contains("`tripline switch trip SCOPE --reason \"...\"` in a shell"), "{said}");
     // What looks at configured sources would keep them too.
     let config = sandbox.path("config.toml");
     let args = |more: &[&str]| {
@@ -423,4 +428,77 @@ fn what_a_ledger_proves_comes_before_that_nothing_runs() {
     let waits = "No line yet from 1 source; waiting. Totals and caps go on from the ledger.";
     status_until(&sandbox, "it says so", |status| status["verdict"] == waits);
     daemon.stop();
+}
+
+/// A socket on which somebody listens and lets nobody in any more.
+fn crowded(path: &Path) -> (OwnedFd, Vec<OwnedFd>) {
+    let socket = || {
+        let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
+        net::socket_with(family, SocketType::STREAM, flags, None).unwrap()
+    };
+    let address = SocketAddrUnix::new(path).unwrap();
+    let listener = socket();
+    net::bind(&listener, &address).unwrap();
+    net::listen(&listener, 1).unwrap();
+    let mut crowd = Vec::new();
+    loop {
+        let client = socket();
+        match net::connect(&client, &address) {
+            Ok(()) => crowd.push(client),
+            Err(error) => {
+                assert_eq!(error, rustix::io::Errno::AGAIN);
+                return (listener, crowd);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_not_even_let_in_does_not_wait_for_ever() {
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.path("gw.log"), Truth::default());
+    truth.log(&log, 3);
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    status_until(&sandbox, "all calls", |status| truth.is(status) && kept(status));
+    daemon.stop();
+    let crowd = crowded(&sandbox.path("state/tripline.sock"));
+    let ends = |args: &[&str]| {
+        let mut command = sandbox.command();
+        command.arg("--config").arg(sandbox.path("config.toml")).args(args);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ran(Started::of(command).ended())
+    };
+    ends(&["status"]).exits(69).says("tripline.sock but does not answer within 5 s");
+    ends(&["ledger", "show"]).ok();
+    ends(&["report"]).ok();
+    let log = log.to_str().unwrap();
+    ends(&["serve", log]).exits(77).says("another tripline serves on");
+    drop(crowd);
+}
+
+#[test]
+fn words_that_nobody_reads_keep_it_from_nothing() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let manager = UnixDatagram::bind(sandbox.path("notify")).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let hear = || {
+        let mut word = [0; 64];
+        let len = manager.recv(&mut word).expect("a word to the manager");
+        String::from_utf8(word[..len].to_vec()).unwrap()
+    };
+    let (unread, full) = full_pipe();
+    let mut command = serve(&sandbox, "", &[&log]);
+    command.env("NOTIFY_SOCKET", sandbox.path("notify")).env("WATCHDOG_USEC", "100000");
+    command.stderr(full);
+    let mut daemon = Daemon::spawn_quiet(command);
+    assert_eq!((hear(), hear()), ("READY=1".to_owned(), "WATCHDOG=1".to_owned()));
+    // It would say that its source is in trouble.
+    fs::remove_file(&log).unwrap();
+    fs::create_dir(&log).unwrap();
+    status_until(&sandbox, "trouble", |status| status["state"] != "ok");
+    assert_eq!(hear(), "WATCHDOG=1");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
+    drop(unread);
 }
