@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use support::at;
 use tripline::decode::{DecodeOptions, Decoder, Formats};
 use tripline::domain::{
-    Batch, Dedup, ErrorKind, FaultReason, Names, NanoUsd, Observation, Request, Wall,
+    Batch, Dedup, ErrorKind, FaultReason, Names, NanoUsd, Observation, Outcome, Request, Wall,
 };
 
 const NOW: Wall = Wall::from_secs(1_795_190_000);
@@ -289,6 +289,35 @@ fn an_applications_line_with_headers_keeps_its_cost_and_its_error() {
         r#""status":429,{headers},"error":{{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#
     ));
     assert_eq!(gone.failure.kind, Some(ErrorKind::QuotaExhausted));
+}
+
+#[test]
+fn a_refusal_with_headers_and_an_error_needs_no_name_to_be_one() {
+    let limits = r#""x-ratelimit-limit-requests":"10","x-ratelimit-remaining-requests":"0""#;
+    for headers in [r#"{"retry-after":"7"}"#.to_owned(), format!("{{{limits}}}")] {
+        let line = format!(r#"{{"status":429,"headers":{headers},"error":"Slow down"}}"#);
+        let kind = said(&line).one().failure.kind.map(ErrorKind::outcome);
+        assert_eq!(kind, Some(Outcome::RateLimited), "{line}");
+    }
+    let anybodys = said(r#"{"status":404,"headers":{"server":"x"},"error":"no such page"}"#);
+    assert!(anybodys.calls().is_empty(), "{:?}", anybodys.batch.items);
+}
+
+#[test]
+fn what_is_left_is_bounded_as_every_count_is() {
+    let line = r#"{"at":"2026-11-20T14:03:27Z","provider":"openai","model":"m","status":200,"headers":{"ratelimit-policy":"\"default\";q=100;w=60","ratelimit":"\"default\";r=-999999999999999999999;t=30"}}"#;
+    let said = said(line);
+    let left = |seen: &Observation| match seen {
+        Observation::Limit(limit) => limit.remaining,
+        _ => None,
+    };
+    assert!(said.batch.items.iter().all(|item| left(&item.seen).is_none()));
+    let reason = |seen: &Observation| match *seen {
+        Observation::Fault { reason, .. } => Some(reason),
+        _ => None,
+    };
+    let faults: Vec<_> = said.batch.items.iter().filter_map(|item| reason(&item.seen)).collect();
+    assert_eq!(faults, [FaultReason::HeaderUnreadable]);
 }
 
 #[test]
