@@ -11,7 +11,7 @@ use super::moment::Around;
 use super::status;
 use super::tokens::{larger, tier, tokens};
 use crate::domain::{FaultReason, NanoUsd, Tier, Tokens, Wall};
-use crate::scan::{Found, Kind, Shape, Value, scan_line};
+use crate::scan::{Found, Kind, Shape, Value, elements, scan_line};
 
 /// Bytes of error text kept for judging it.
 const ERROR_LIMIT: usize = 4096;
@@ -96,9 +96,14 @@ impl Body {
     }
 
     fn read_all(&mut self, formats: &Formats, text: &[u8]) {
-        if text.trim_ascii_start().starts_with(b"{") {
-            self.json(formats, text);
-            return;
+        match text.trim_ascii_start().first() {
+            Some(b'{') => return self.json(formats, text),
+            // A stream of Google's is a list, unless it was asked for as events.
+            Some(b'[') => {
+                let objects = elements(text).filter(|element| element.kind == Kind::Object);
+                return objects.for_each(|object| self.json(formats, object.raw));
+            }
+            _ => {}
         }
         for line in text.split(|b| *b == b'\n') {
             let line = line.trim_ascii();
@@ -119,7 +124,7 @@ impl Body {
         let format = formats.body();
         let Some(paths) = format.layout.outer() else { return };
         let scan = scan_line(paths, text, &mut self.found);
-        if !matches!(scan.shape, Shape::Object | Shape::Array) {
+        if scan.shape != Shape::Object {
             return;
         }
         let map = &format.map;

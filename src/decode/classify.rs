@@ -4,11 +4,13 @@
 //! rewrite statuses, and one status hides many causes, so no single part
 //! decides. What the texts mean is data: the table is in `words`.
 
+mod codes;
 mod models;
 mod needle;
 mod words;
 
 use crate::domain::{ErrorKind, Failure, Layer, LimitReading, LimitedBy, Outcome, Resource};
+use codes::{Blame, Codes};
 use needle::{Haystack, Needle};
 use words::{GATEWAY, RULES, Rule, UPSTREAM, WEAK};
 
@@ -34,8 +36,15 @@ pub struct Evidence<'a> {
 #[must_use]
 pub fn classify(evidence: &Evidence<'_>) -> Failure {
     let texts = Haystack::new(evidence.texts);
+    let blame = match evidence.status {
+        Some(400 | 404 | 422) => Codes::of(evidence.texts).blame(),
+        _ => Blame::None,
+    };
     let find = |rules| rule(texts, rules);
-    let (text, weak) = (find(RULES), || find(WEAK).map(|rule| rule.kind));
+    let text = if blame == Blame::None { find(RULES) } else { of_client(evidence.texts, blame) };
+    let weak = || find(WEAK).map(|rule| rule.kind);
+    let by_headers = evidence.by_headers.filter(|kind| may_be(*kind, blame));
+    let evidence = &Evidence { by_headers, ..*evidence };
     let Some(mut kind) = kind(evidence, text, weak) else { return Failure::default() };
     let mut limited_by = text.filter(|rule| rule.kind == kind).and_then(|rule| rule.limited_by);
     if kind == ErrorKind::RateLimit {
@@ -75,6 +84,26 @@ pub(super) fn by_text(text: &[u8]) -> Option<ErrorKind> {
 /// The first that the texts hold a word of.
 fn rule(texts: Haystack<'_>, rules: &'static [Rule]) -> Option<&'static Rule> {
     rules.iter().find(|rule| rule.needles.iter().any(|needle| texts.holds(needle)))
+}
+
+/// The same where codes blame the client: they say all but what `may_be` in its message.
+fn of_client(texts: &[&[u8]], blame: Blame) -> Option<&'static Rule> {
+    let codes = Codes::of(texts);
+    let (codes, texts) = (Haystack::new(codes.all()), Haystack::new(texts));
+    RULES.iter().find(|rule| {
+        let within = if may_be(rule.kind, blame) { texts } else { codes };
+        rule.needles.iter().any(|needle| within.holds(needle))
+    })
+}
+
+/// Whether a call for which its client is blamed can have failed so, whatever its error's
+/// code is.
+fn may_be(kind: ErrorKind, blame: Blame) -> bool {
+    match blame {
+        Blame::None => true,
+        Blame::Some => is_about_money(kind) || kind.outcome() == Outcome::ClientError,
+        Blame::Exact => kind.outcome() == Outcome::ClientError,
+    }
 }
 
 fn kind(

@@ -81,6 +81,12 @@ pub(super) fn states_one(line: Line<'_>, alts: Alts<'_>) -> bool {
     !nothing.contains(&reported(line, alts, NanoUsd(i128::MAX)))
 }
 
+/// Whether a unit is the one that costs are counted in.
+pub(super) fn is_dollar(unit: &str) -> bool {
+    let unit = unit.trim();
+    ["usd", "$", "us$", "dollar", "dollars"].iter().any(|word| unit.eq_ignore_ascii_case(word))
+}
+
 fn largest<'v>(
     values: impl Iterator<Item = Value<'v>>,
     scale: Option<f64>,

@@ -96,6 +96,10 @@ const METHODS: &[&str] = &[
     "serverStreamingPredict",
 ];
 
+/// Methods of Bedrock, behind the model and a slash.
+const OF_BEDROCK: &[&str] =
+    &["converse", "converse-stream", "invoke", "invoke-with-response-stream"];
+
 /// What a request's method is to an API of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
@@ -163,6 +167,31 @@ pub(super) fn is_of_models(text: &str) -> bool {
         || (BEHIND_PROVIDER.contains(&last) && PROVIDERS.contains(&before))
         || (matches!(last, "invoke" | "invocations") && of_a_model())
         || is_versioned(path)
+}
+
+/// The model that a path names, as those of Bedrock (`/model/NAME/converse`) and of Google
+/// (`/models/NAME:generateContent`) do.
+pub(super) fn model(text: &str) -> Option<String> {
+    let mut segments = path_of(text).trim_end_matches('/').rsplit('/');
+    let last = segments.next()?;
+    let (name, above) = match last.rsplit_once(':') {
+        Some((name, method)) if METHODS.contains(&method) => (name, "models"),
+        None if OF_BEDROCK.contains(&last) => (segments.next()?, "model"),
+        _ => return None,
+    };
+    (segments.next()? == above && !name.is_empty()).then(|| unescaped(name))?
+}
+
+/// `v1%3A0` is `v1:0`.
+fn unescaped(segment: &str) -> Option<String> {
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (code, behind) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(code, 16).ok()?);
+        bytes.extend_from_slice(behind.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// The path of a URL or a request line.

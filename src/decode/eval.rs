@@ -129,6 +129,24 @@ impl<'l> Line<'l> {
         self.first(alts, |alt| self.count_of(alt))
     }
 
+    /// The same, and which alternative gave it.
+    #[inline]
+    pub(super) fn count_from<'a>(&self, alts: Alts<'a>) -> (Seen<u64>, Option<&'a Alt<Spot>>) {
+        let mut from = None;
+        let seen = self.first(alts, |alt| {
+            let seen = self.count_of(alt);
+            from = matches!(seen, Seen::Is(_)).then_some(alt);
+            seen
+        });
+        (seen, from)
+    }
+
+    /// Whether the line has several of the numbers that an alternative adds up.
+    pub(super) fn adds_up(&self, alt: &Alt<Spot>) -> bool {
+        let From::Sum(places) = &alt.from else { return false };
+        places.iter().filter(|place| self.usable(**place).is_some()).nth(1).is_some()
+    }
+
     #[inline(never)]
     fn count_of(&self, alt: &Alt<Spot>) -> Seen<u64> {
         if let From::Path(place) = alt.from

@@ -7,6 +7,7 @@
 mod field;
 mod layout;
 mod pattern;
+mod places;
 mod presence;
 mod read;
 mod table;
@@ -20,6 +21,7 @@ use crate::domain::{Keep, Layer, Resource, Scope};
 pub(super) use field::{Field, Kind, Part};
 pub(super) use layout::{Layout, LayoutBuilder, MAX_PARTS, Spot, Take, descend};
 pub(super) use pattern::{Group, Pattern};
+use places::Places;
 pub(super) use presence::{Alts, Presence, Present};
 pub(crate) use read::{KEYS, MapError};
 pub(super) use read::{read, read_table};
@@ -297,7 +299,7 @@ pub(super) struct Cond<P> {
 impl Map<String> {
     /// The same map with its paths added to `layout`.
     pub(super) fn compile(&self, layout: &mut LayoutBuilder) -> Map<Spot> {
-        let mut c = Compile { layout };
+        let mut c = Places(|path: &str| layout.add(path));
         Map {
             id: self.id.clone(),
             about: self.about.clone(),
@@ -416,70 +418,5 @@ impl<P> Cond<P> {
     fn needs(&self) -> impl Iterator<Item = &P> {
         let by_value = self.eq.iter().map(|(path, _)| path);
         self.has.iter().chain(by_value).chain(self.re.iter().map(|(path, _)| path))
-    }
-}
-
-struct Compile<'b> {
-    layout: &'b mut LayoutBuilder,
-}
-
-impl Compile<'_> {
-    fn all(&mut self, paths: &[String]) -> Vec<Spot> {
-        paths.iter().map(|path| self.layout.add(path)).collect()
-    }
-
-    fn words(&mut self, of: &[(String, Words)]) -> Vec<(Spot, Words)> {
-        of.iter().map(|(path, words)| (self.layout.add(path), words.clone())).collect()
-    }
-
-    fn conds(&mut self, conds: &[Cond<String>]) -> Vec<Cond<Spot>> {
-        conds.iter().map(|cond| self.cond(cond)).collect()
-    }
-
-    fn cond(&mut self, cond: &Cond<String>) -> Cond<Spot> {
-        Cond {
-            has: self.all(&cond.has),
-            not: self.all(&cond.not),
-            eq: self.words(&cond.eq),
-            ne: self.words(&cond.ne),
-            re: cond.re.iter().map(|(p, regex)| (self.layout.add(p), regex.clone())).collect(),
-        }
-    }
-
-    fn piece(&mut self, piece: &Piece<String>) -> Piece<Spot> {
-        match piece {
-            Piece::Path(path) => Piece::Path(self.layout.add(path)),
-            Piece::Sticky(number) => Piece::Sticky(*number),
-        }
-    }
-
-    fn alts(&mut self, alts: &[Alt<String>]) -> Vec<Alt<Spot>> {
-        alts.iter().map(|alt| self.alt(alt)).collect()
-    }
-
-    fn alt(&mut self, alt: &Alt<String>) -> Alt<Spot> {
-        let from = match &alt.from {
-            From::Path(path) => From::Path(self.layout.add(path)),
-            From::Header(name) => From::Header(name.clone()),
-            From::Const(text) => From::Const(text.clone()),
-            From::Sum(paths) => From::Sum(self.all(paths)),
-            From::Diff(end, start) => From::Diff(self.layout.add(end), self.layout.add(start)),
-            From::Join(pieces) => {
-                From::Join(pieces.iter().map(|piece| self.piece(piece)).collect())
-            }
-            From::KeyOf(path) => From::KeyOf(self.layout.add(path)),
-            From::Sticky(number) => From::Sticky(*number),
-        };
-        Alt {
-            from,
-            read_as: alt.read_as.clone(),
-            scale: alt.scale,
-            add: alt.add,
-            regex: alt.regex.clone(),
-            map: alt.map.clone(),
-            table: alt.table,
-            otherwise: alt.otherwise.clone(),
-            when: alt.when.as_ref().map(|when| self.cond(when)),
-        }
     }
 }

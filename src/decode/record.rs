@@ -19,6 +19,7 @@ use super::alike::Scanned;
 use super::body::Body;
 use super::cost::{self, Reported, reported};
 use super::dedup::{same, trusted};
+use super::endpoint;
 use super::eval::{Line, Scratch, Seen};
 use super::explain::Trace;
 use super::formats::{Format, Formats};
@@ -356,16 +357,26 @@ impl Recorder {
 
     /// What a line or the body in it says it cost. Where a part of it was too long to be
     /// kept, nobody knows that it says nothing.
-    fn cost(&self, map: &Map<Spot>, line: Line<'_>) -> Reported {
+    fn cost(&mut self, map: &Map<Spot>, line: Line<'_>) -> Reported {
         let alts = line.alts(map, Field::CostUsd);
         let said = match reported(line, alts, self.max_request_usd) {
             // An answer out of a cache tells what it cost when it was made.
             Reported::Nothing if line.flag(line.alts(map, Field::CacheHit)) != Some(true) => {
                 self.body.spent.cost.up_to(self.max_request_usd)
             }
+            // What is no money, or another, is no cost that could be added up.
+            Reported::Usd(_) | Reported::Ambiguous(_) if self.is_no_dollar(map, line) => {
+                return Reported::Bad(FaultReason::CostUnreadable);
+            }
             said => return said,
         };
         self.unread().map_or(said, |reason| said.or_larger(Reported::Bad(reason)))
+    }
+
+    /// Whether a line says that its cost is counted in something else than dollars.
+    fn is_no_dollar(&mut self, map: &Map<Spot>, line: Line<'_>) -> bool {
+        let unit = |unit: &str| Some(!cost::is_dollar(unit));
+        line.text(line.alts(map, Field::CostUnit), &mut self.scratch, unit) == Some(true)
     }
 
     /// Why something that may say a cost is not read.
@@ -392,6 +403,11 @@ impl Recorder {
         request.caller.key = names.key(&line, line.alts(map, Field::Key), scratch);
         if request.model.is_none() && !self.body.model.is_empty() {
             request.model = names.intern(NameKind::Model, &self.body.model);
+        }
+        // Of an access log anybody could have asked for the path.
+        if request.model.is_none() && !map.access_log {
+            let model = line.text(line.alts(map, Field::Endpoint), scratch, endpoint::model);
+            request.model = model.and_then(|model| names.intern(NameKind::Model, &model));
         }
     }
 

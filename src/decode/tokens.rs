@@ -9,32 +9,22 @@ use crate::domain::{Tier, Tokens};
 /// what is believed can never leave its type.
 const MOST: u64 = 1_000_000_000_000;
 
-/// What is said of them. Most web servers say none.
-const COUNTS: [Field; 9] = [
-    Field::InputTokens,
-    Field::OutputTokens,
-    Field::CachedInputTokens,
-    Field::CacheWriteTokens,
-    Field::CacheWrite1hTokens,
-    Field::ReasoningTokens,
-    Field::AudioInputTokens,
-    Field::AudioOutputTokens,
-    Field::TotalTokens,
-];
-
 /// Token counts of a line.
 pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
-    if !line.present.any(&COUNTS) {
+    if !line.present.any(&Field::TOKENS) {
         return Tokens::default();
     }
     let mut unreadable = false;
+    let mut several = false;
     let mut count = |field| {
         let alts = line.alts(map, field);
         if alts.is_empty() {
             return None;
         }
-        let seen = plausible(line.count(alts));
+        let (seen, from) = line.count_from(alts);
+        let seen = plausible(seen);
         unreadable |= seen == Seen::Unreadable;
+        several |= field == Field::InputTokens && from.is_some_and(|alt| line.adds_up(alt));
         seen.ok()
     };
     let mut tokens = Tokens {
@@ -55,8 +45,9 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         tokens.output = Some(0);
     }
     let cached = cached(&tokens);
-    // A part larger than the whole was counted apart from it, as Anthropic does.
-    let apart = tokens.input.is_some_and(|input| cached > input);
+    // A part larger than the whole was counted apart from it, as Anthropic does. A sum of
+    // several holds its parts already.
+    let apart = !several && tokens.input.is_some_and(|input| cached > input);
     if map.tokens.add_cache || apart {
         tokens.input = tokens.input.map(|input| input.saturating_add(cached));
     }

@@ -4,6 +4,7 @@
 
 /// Sample; format and lines. `whole` is a file whose lines say nothing alone.
 pub const SAMPLES: &[(&str, &[(&str, &str)])] = &[
+    ("anthropic_events.jsonl", &[("anthropic-events", "1 5")]),
     ("apisix_logger.jsonl", &[("apisix", "1-3")]),
     ("app_logfmt.log", &[("app-logfmt", "1-2")]),
     ("app_pino.jsonl", &[("app-json", "1-4")]),

@@ -19,6 +19,7 @@ const SAMPLES: &[Sample] = &[
         expect: "gemini_cli_telemetry.json",
         overlook: &[],
     },
+    Sample { sample: "anthropic_events.jsonl", expect: "anthropic_events.json", overlook: &[] },
     Sample { sample: "gemini_cli_chat.jsonl", expect: "gemini_cli_chat.json", overlook: &[] },
     Sample { sample: "opencode_messages.jsonl", expect: "opencode_messages.json", overlook: &[] },
 ];

@@ -19,6 +19,7 @@ pub(super) const LOGS: &[(&str, &str)] = &[
     shipped!("claude-code.toml"),
     shipped!("codex.toml"),
     shipped!("claude-code-result.toml"),
+    shipped!("anthropic-events.toml"),
     shipped!("gemini-cli-telemetry.toml"),
     shipped!("gemini-cli-chat.toml"),
     shipped!("gemini-cli-chat-patch.toml"),

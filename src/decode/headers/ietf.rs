@@ -4,7 +4,7 @@
 //! Lenient where the wild is (a quoted string among the parameters), strict in
 //! numbers. It knows nothing of headers around the value.
 
-use super::reset::unpadded;
+use super::draft;
 use crate::domain::{Amount, Resource};
 use crate::scan::number;
 
@@ -103,9 +103,9 @@ fn amount(text: &[u8], broken: &mut bool) -> Option<Amount> {
 
 /// What is left: below zero it is an overdraft.
 fn signed(text: &[u8], broken: &mut bool) -> Option<Amount> {
-    let read = number::decimal(unpadded(text)).ok();
+    let read = draft::count(text);
     *broken |= read.is_none();
-    read.map(Amount)
+    read
 }
 
 fn seconds(text: &[u8], broken: &mut bool) -> Option<u32> {

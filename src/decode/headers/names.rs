@@ -183,19 +183,21 @@ fn claim<'a>(part: &mut Part<'a>, subject: Tail<'a>) -> Option<()> {
         part.scope = Scope::Org;
         return Some(());
     }
-    let digits = subject.name.iter().take_while(|b| b.is_ascii_digit()).count();
-    let count = number(subject.name.get(..digits)?)?;
-    let unit = match subject.name.get(digits)? {
+    part.window_s = Some(window_word(subject.name.split(|b| *b == b'-').next()?)?);
+    Some(())
+}
+
+/// `5h` is five hours.
+fn window_word(word: &[u8]) -> Option<u32> {
+    let (unit, count) = word.split_last()?;
+    let unit = match unit {
+        b's' => 1,
         b'm' => 60,
         b'h' => 3600,
         b'd' => 86_400,
         _ => return None,
     };
-    if !matches!(subject.name.get(digits + 1), None | Some(b'-')) {
-        return None;
-    }
-    part.window_s = count.checked_mul(unit);
-    Some(())
+    number(count)?.checked_mul(unit)
 }
 
 fn scope_of(descriptor: &[u8]) -> Scope {
@@ -246,9 +248,13 @@ fn nouns(tail: Tail<'_>) -> Nouns<'_> {
     found
 }
 
-/// `30` is thirty seconds, `10-second` is ten.
+/// `30` is thirty seconds, `10-second` is ten, `1d` a day.
 fn window_number(rest: &[u8], word_len: usize) -> Option<(u32, usize)> {
-    let count = number(rest.get(..word_len)?)?;
+    let word = rest.get(..word_len)?;
+    if let Some(seconds) = window_word(word) {
+        return Some((seconds, word_len));
+    }
+    let count = number(word)?;
     let unit = rest.get(word_len + 1..).and_then(|next| {
         PHRASES.iter().find_map(|(phrase, meaning)| match meaning {
             Meaning::Window(seconds) if starts_with_word(next, phrase) => {

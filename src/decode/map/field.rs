@@ -62,6 +62,7 @@ fields! {
         TotalTokens "total_tokens" Number,
         ServiceTier "service_tier" Text,
         CostUsd "cost_usd" Number,
+        CostUnit "cost_unit" Text,
         LatencyMs "latency_ms" Number,
         TtftMs "ttft_ms" Number,
         QueueMs "queue_ms" Number,
@@ -83,6 +84,19 @@ fields! {
 }
 
 impl Field {
+    /// Counts of tokens. Most web servers say none.
+    pub(crate) const TOKENS: [Field; 9] = [
+        Field::InputTokens,
+        Field::OutputTokens,
+        Field::CachedInputTokens,
+        Field::CacheWriteTokens,
+        Field::CacheWrite1hTokens,
+        Field::ReasoningTokens,
+        Field::AudioInputTokens,
+        Field::AudioOutputTokens,
+        Field::TotalTokens,
+    ];
+
     /// Whether it counts things, of which there is no fraction.
     pub(crate) fn is_count(self) -> bool {
         matches!(

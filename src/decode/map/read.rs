@@ -6,6 +6,7 @@ mod parts;
 mod strict;
 mod text;
 mod unit;
+mod usage;
 
 use std::ops::Range;
 

@@ -1,11 +1,11 @@
 //! The tables of a map: fields, headers, limits, tokens and what is remembered.
 
 use super::strict::{Taker, one_of};
-use super::unit;
 use super::{
     Read, Reader, Table, UNTRUSTED, Value, array, error, flag, header_name, join, known, list,
     string, table,
 };
+use super::{unit, usage};
 use crate::decode::map::{Alt, Drop, Field, Headers, Kind, Limit, Part, Sticky, TokenRule};
 use crate::domain::{Layer, Resource, Scope};
 
@@ -21,8 +21,19 @@ const MOST_LIMITS: usize = 32;
 impl Reader {
     pub(super) fn fields(&self, map: &Table<'_>) -> Read<Vec<Vec<Alt<String>>>> {
         let mut fields = vec![Vec::new(); Field::ALL.len()];
-        let Some(value) = map.get("fields") else { return Ok(fields) };
-        let table = table(value, "fields")?;
+        if let Some(value) = map.get("fields") {
+            self.own_fields(map, table(value, "fields")?, &mut fields)?;
+        }
+        usage::add(map, &mut fields)?;
+        Ok(fields)
+    }
+
+    fn own_fields(
+        &self,
+        map: &Table<'_>,
+        table: &Table<'_>,
+        fields: &mut [Vec<Alt<String>>],
+    ) -> Read<()> {
         let words: Vec<&str> = Field::ALL.iter().map(|field| field.word()).collect();
         known(table, "fields", &words)?;
         for (name, value) in table {
@@ -40,7 +51,7 @@ impl Reader {
                 *place = alts;
             }
         }
-        Ok(fields)
+        Ok(())
     }
 
     pub(super) fn sticky(&self, map: &Table<'_>) -> Read<Vec<Sticky<String>>> {
@@ -196,7 +207,7 @@ impl Reader {
 pub(super) fn tokens(map: &Table<'_>) -> Read<TokenRule> {
     let Some(value) = map.get("tokens") else { return Ok(TokenRule::default()) };
     let fields = table(value, "tokens")?;
-    known(fields, "tokens", &["input", "output"])?;
+    known(fields, "tokens", &["input", "output", "prefixes"])?;
     let choice = |key: &str, part: &str| {
         let Some(value) = fields.get(key) else { return Ok(false) };
         let key = join("tokens", key);
