@@ -43,12 +43,13 @@ pub struct Wires {
 
 /// Show the console until the person leaves, a signal says so, the terminal
 /// goes away or no more pictures come. The terminal is given back in each case,
-/// and also when any thread panics. `clock` is read once per message.
+/// and also when any thread panics. `clock` is read once per message. Answers also how
+/// many requests had not been answered by then.
 pub fn run(
     wires: Wires,
     clock: &dyn Fn() -> Stamp,
     options: ConsoleOptions,
-) -> Result<Exit, TuiError> {
+) -> Result<(Exit, usize), TuiError> {
     let terminal = Arc::new(Terminal::open(options.mouse)?);
     let (events, inputs) = bounded(INPUT_QUEUE);
     let charset = options.charset;
@@ -65,15 +66,16 @@ pub fn run(
         commands: wires.commands.clone(),
         clock,
         pace: Pace::default(),
+        unanswered: 0,
     };
     let exit = console.watch(wires, &inputs);
-    let Console { model, output, .. } = console;
+    let Console { model, output, unanswered, .. } = console;
     drop((guard, input));
     output.finish();
     if exit == Exit::QuitKeepScreen {
         terminal.print(&plain_lines(&model));
     }
-    Ok(exit)
+    Ok((exit, unanswered))
 }
 
 /// What a message means for the loop.
@@ -106,6 +108,8 @@ struct Console<'a> {
     commands: Sender<Command>,
     clock: &'a dyn Fn() -> Stamp,
     pace: Pace,
+    /// Requests to the engine of which nothing was heard yet.
+    unanswered: usize,
 }
 
 impl Console<'_> {
@@ -134,6 +138,7 @@ impl Console<'_> {
                     Err(_) => Step::End(Exit::Ended),
                 },
                 recv(wires.answers) -> answer => if let Ok(answer) = answer {
+                    self.unanswered = self.unanswered.saturating_sub(1);
                     self.on_message(Msg::Answer(answer), Urgency::Now)
                 } else {
                     wires.answers = never();
@@ -194,7 +199,9 @@ impl Console<'_> {
             // the shell would not notice.
             Reaction::Suspend => self.stop(|| kill_current_process_group(OsSignal::STOP)),
             Reaction::Send(command) => {
-                if self.commands.try_send(command).is_err() {
+                if self.commands.try_send(command).is_ok() {
+                    self.unanswered += 1;
+                } else {
                     let text = "the engine takes no commands now; try again".to_owned();
                     update(&mut self.model, Msg::Answer(text));
                 }
