@@ -218,26 +218,28 @@ fn show(
     let died = !running.engine_is_alive();
     let answers = running.answers.clone();
     let _ = running.stop();
-    say_answers(&answers, result.as_ref().map_or(0, |(_, unanswered)| *unanswered));
+    if let Ok(left) = &result {
+        say_answers(left, &answers);
+    }
     let defect = |what: &str| {
         Err(Failure::new(Kind::Failed, format!("{what} stopped; this is a defect"))
             .hint("what was tripped stays tripped; nothing else was lost"))
     };
-    match result {
+    match result.map(|left| left.exit) {
         Ok(_) if died => defect("the engine"),
-        Ok((tui::Exit::Ended, _)) => defect("a part of the program"),
-        Ok((tui::Exit::Signal(signal), _)) => Ok(Some(signal)),
-        Ok((tui::Exit::TerminalGone, _)) => Ok(Some(Signal::Hangup)),
-        Ok((tui::Exit::Quit | tui::Exit::QuitKeepScreen, _)) => Ok(None),
+        Ok(tui::Exit::Ended) => defect("a part of the program"),
+        Ok(tui::Exit::Signal(signal)) => Ok(Some(signal)),
+        Ok(tui::Exit::TerminalGone) => Ok(Some(Signal::Hangup)),
+        Ok(tui::Exit::Quit | tui::Exit::QuitKeepScreen) => Ok(None),
         Err(error) => Err(Failure::new(Kind::Failed, with_causes(&error))),
     }
 }
 
 /// What became of what was asked for right before the console was left.
-fn say_answers(answers: &Receiver<String>, unanswered: usize) {
+fn say_answers(left: &tui::Left, answers: &Receiver<String>) {
     let said: Vec<String> = answers.try_iter().collect();
-    said.iter().for_each(|answer| say(answer));
-    if said.len() < unanswered {
+    left.unread.iter().chain(&said).for_each(|answer| say(answer));
+    if said.len() < left.unanswered {
         say("what became of the last request is NOT known, for there was no answer: \
              `tripline switch status` tells what is stopped");
     }

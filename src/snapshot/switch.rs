@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::Text;
-use crate::engine::span_in_words;
 
 /// Lines of calls at once come in any order: what is newer than this says nothing of them.
 const A_WHILE_S: f64 = 5.0;
@@ -84,11 +83,11 @@ pub struct SwitchHost {
 }
 
 impl SwitchHost {
-    /// How long none has passed, in words, where some did and calls are refused since:
+    /// For how many seconds none has passed, where some did and calls are refused since:
     /// from silence alone nothing follows.
     #[must_use]
-    pub fn none_passed_for(&self, elapsed_s: f64) -> Option<String> {
+    pub fn none_passed_for(&self, elapsed_s: f64) -> Option<f64> {
         let for_s = self.last_passed_s.filter(|_| self.refuses_since)? + elapsed_s;
-        (for_s >= A_WHILE_S).then(|| span_in_words(for_s))
+        Some(for_s).filter(|for_s| *for_s >= A_WHILE_S)
     }
 }

@@ -221,7 +221,7 @@ fn stopped(switch: &Switch) -> String {
     let mut bad: Vec<_> = switch.hosts.iter().filter(|h| h.obeyed == Some(false)).collect();
     bad.sort_by_key(|host| Reverse(host.started_after_trip));
     let lately = |host: &super::SwitchHost| match host.none_passed_for(0.0) {
-        Some(span) => format!("{} (none passed for {span})", host.host),
+        Some(for_s) => format!("{} (none passed for {})", host.host, span(for_s)),
         None => host.host.to_string(),
     };
     let disobey: Vec<String> = bad.into_iter().map(lately).collect();

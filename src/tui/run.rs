@@ -27,6 +27,9 @@ use crate::snapshot::{Snapshot, State};
 /// waits itself.
 const INPUT_QUEUE: usize = 256;
 
+/// An answer that was on the screen for less than this was not read.
+const TO_READ: Duration = Duration::from_secs(1);
+
 /// The console's ends of the channels to the rest of the program.
 #[derive(Debug)]
 pub struct Wires {
@@ -41,15 +44,25 @@ pub struct Wires {
     pub signals: Receiver<Signal>,
 }
 
+/// How the console was left, and what of its answers nobody has read there.
+#[derive(Debug)]
+pub struct Left {
+    /// Why.
+    pub exit: Exit,
+    /// Requests of which nothing was heard yet.
+    pub unanswered: usize,
+    /// The last answer, if it had only just come.
+    pub unread: Option<String>,
+}
+
 /// Show the console until the person leaves, a signal says so, the terminal
 /// goes away or no more pictures come. The terminal is given back in each case,
-/// and also when any thread panics. `clock` is read once per message. Answers also how
-/// many requests had not been answered by then.
+/// and also when any thread panics. `clock` is read once per message.
 pub fn run(
     wires: Wires,
     clock: &dyn Fn() -> Stamp,
     options: ConsoleOptions,
-) -> Result<(Exit, usize), TuiError> {
+) -> Result<Left, TuiError> {
     let terminal = Arc::new(Terminal::open(options.mouse)?);
     let (events, inputs) = bounded(INPUT_QUEUE);
     let charset = options.charset;
@@ -67,15 +80,18 @@ pub fn run(
         clock,
         pace: Pace::default(),
         unanswered: 0,
+        last_answer: None,
     };
     let exit = console.watch(wires, &inputs);
-    let Console { model, output, unanswered, .. } = console;
+    let now = clock().mono;
+    let Console { model, output, unanswered, last_answer, .. } = console;
+    let unread = last_answer.filter(|(_, at)| now.since(*at) < TO_READ).map(|(answer, _)| answer);
     drop((guard, input));
     output.finish();
     if exit == Exit::QuitKeepScreen {
         terminal.print(&plain_lines(&model));
     }
-    Ok((exit, unanswered))
+    Ok(Left { exit, unanswered, unread })
 }
 
 /// What a message means for the loop.
@@ -110,6 +126,7 @@ struct Console<'a> {
     pace: Pace,
     /// Requests to the engine of which nothing was heard yet.
     unanswered: usize,
+    last_answer: Option<(String, Mono)>,
 }
 
 impl Console<'_> {
@@ -139,6 +156,7 @@ impl Console<'_> {
                 },
                 recv(wires.answers) -> answer => if let Ok(answer) = answer {
                     self.unanswered = self.unanswered.saturating_sub(1);
+                    self.last_answer = Some((answer.clone(), (self.clock)().mono));
                     self.on_message(Msg::Answer(answer), Urgency::Now)
                 } else {
                     wires.answers = never();

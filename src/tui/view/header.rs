@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::layout;
 use super::pen::Canvas;
+use crate::engine::span_in_words;
 use crate::snapshot::{OLD_DATA_S, Snapshot, State, Switch};
 use crate::text::{printable, width, wrapped};
 use crate::tui::fmt;
@@ -281,7 +282,8 @@ fn disobeyed(snapshot: &Snapshot, elapsed_s: f64) -> Option<String> {
         more => format!(", and {more} more hosts"),
     };
     let calls = if host.started_after_trip == 1 { "call" } else { "calls" };
-    let since = host.none_passed_for(elapsed_s).map(|span| format!(", none for {span}"));
+    let since = host.none_passed_for(elapsed_s);
+    let since = since.map(|for_s| format!(", none for {}", span_in_words(for_s)));
     Some(format!(
         "NOT OBEYED: {} let {} {calls} through after the trip of {}{}{more}",
         host.host,

@@ -112,7 +112,7 @@ fn evidence(
     // What it refuses as well tells that it has begun to obey, or that a part of it does:
     // more than what was under way, where there is no room for both.
     let beside = match (host.none_passed_for(elapsed_s), host.refused) {
-        (Some(span), _) => format!(", none for {span}"),
+        (Some(for_s), _) => format!(", none for {}", fmt::age(for_s)),
         (None, 0) => draining.clone(),
         (None, count) => format!(" {} refused", count_text(count)),
     };
