@@ -23,6 +23,6 @@ pub use emergency::{Emergency, Field, Intent, shell_word};
 pub use encode::Encoder;
 pub use model::{Model, Overlay, Panel, Screen};
 pub use options::{Access, Charset, ClockStyle, Color, ConsoleOptions, Exit, Mouse, TuiError};
-pub use run::{Wires, run};
+pub use run::{Left, Wires, run};
 pub use update::{Msg, Reaction, Wheel, update};
 pub use view::view;

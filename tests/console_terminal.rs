@@ -164,7 +164,7 @@ fn child() {
         wall: snapshots::now().plus(start.elapsed()),
     };
     let wires = Wires { frames, commands, answers, signals };
-    let exit = run(wires, &clock, ConsoleOptions::default());
+    let exit = run(wires, &clock, ConsoleOptions::default()).map(|left| left.exit);
     std::fs::write(result, format!("{exit:?}")).unwrap();
     std::process::exit(0);
 }

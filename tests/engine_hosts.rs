@@ -58,6 +58,11 @@ impl World {
             r#"{{"at":"{at}","started_at":"{began}","latency_ms":200,"host":"{host}","provider":"p","model":"{model}","request_id":"r{}",{answer}}}"#,
             self.calls
         );
+        self.line(&line);
+    }
+
+    fn line(&mut self, line: &str) {
+        let now = stamp(self.ms);
         let mut batch = Batch { origin: self.origin, ..Batch::default() };
         let place = LineAt { number: self.calls, offset: 0, received: now.wall };
         self.decoder.line(line.as_bytes(), place, &mut batch);
@@ -234,4 +239,71 @@ fn one_line_of_the_future_hides_no_disobedience_and_late_lines_are_no_clock() {
         }
     }
     assert_eq!(world.off(), Vec::<String>::new());
+}
+
+/// A refusal as an access log has it that tells nothing of whose call it was.
+fn bare_refusal(world: &mut World, host: &str, names: &str) {
+    let at = stamp(world.ms).wall.rfc3339();
+    let number = world.calls;
+    let line = format!(
+        r#"{{"time":"{at}","hostname":"{host}","request_id":"b{number}","method":"POST","uri":"/v1/chat/completions","status":"503","request_time":"0.001","upstream_addr":"","sent_http_x_kill_switch":"{names}"}}"#
+    );
+    world.line(&line);
+}
+
+#[test]
+fn a_refusal_that_names_a_stop_is_proof_of_it_whatever_else_is_logged() {
+    let mut world = World::new();
+    world.calls(2, "gw-1", 0, PASSES);
+    world.trip("model/p/m");
+    world.wait(1000);
+    bare_refusal(&mut world, "gw-1", "model/p/m");
+    let host = world.host("gw-1");
+    assert_eq!((host.obeyed, host.refused, host.refused_by_another), (Some(true), 1, 0));
+    // Where another model is logged, such as the one that was asked for at first.
+    let named = r#""status":503,"headers":{"X-Kill-Switch":"model/p/m"}"#;
+    world.call("gw-1", "another", 0, named);
+    assert_eq!(world.host("gw-1").refused, 2);
+}
+
+#[test]
+fn a_host_that_names_another_stop_is_not_silent() {
+    let mut world = World::new();
+    world.calls(2, "gw-1", 0, PASSES);
+    world.trip("model/p/m");
+    world.wait(1000);
+    bare_refusal(&mut world, "gw-1", "all");
+    let host = serde_json::to_value(world.host("gw-1")).unwrap();
+    assert_eq!((&host["silent"], &host["refused"]), (&false.into(), &0.into()), "{host}");
+    assert_eq!((&host["refused_by_another"], &host["other_stop"]), (&1.into(), &"all".into()));
+    let verdict = world.picture().verdict.to_string();
+    assert!(verdict.contains("not proven: calls are refused by another stop, all"), "{verdict}");
+    // Another provider's is no such call.
+    world.call("gw-1", "another", 0, REFUSED);
+    assert_eq!(world.host("gw-1").refused_by_another, 1);
+}
+
+#[test]
+fn whether_calls_still_pass_is_said_where_some_did() {
+    let mut world = World::new();
+    world.calls(2, "gw-1", 0, PASSES);
+    world.trip("all");
+    world.calls(3, "gw-1", 0, PASSES);
+    let passed = world.host("gw-1").started_after_trip;
+    let last =
+        |world: &World| serde_json::to_value(world.host("gw-1")).unwrap()["last_passed_s"].as_f64();
+    assert!(passed > 0 && last(&world).is_some_and(|s| s < 0.5), "{:?}", last(&world));
+    // Where nothing is heard, nothing is known.
+    world.wait(20_000);
+    let verdict = |world: &World| world.picture().verdict.to_string();
+    assert!(verdict(&world).contains("NOT OBEYED by gw-1."), "{}", verdict(&world));
+    world.calls(3, "gw-1", 0, PASSES);
+    world.calls(12, "gw-1", 0, REFUSED);
+    assert_eq!(last(&world).map(f64::round), Some(12.0));
+    let said = verdict(&world);
+    assert!(said.contains("NOT OBEYED by gw-1 (none passed for 12 s)"), "{said}");
+    world.calls(1, "gw-1", 0, PASSES);
+    assert!(verdict(&world).contains("NOT OBEYED by gw-1."), "{}", verdict(&world));
+    world.trip("key/other");
+    assert_eq!(world.switch().hosts.len(), 0);
 }

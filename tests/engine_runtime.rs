@@ -19,7 +19,7 @@ use tripline::decode::{Formats, Texts};
 use tripline::domain::Names;
 use tripline::engine::{EngineSpec, Event};
 use tripline::pricing::PriceTable;
-use tripline::runtime::{NetSetup, Running, Setup, Signal, Signals, SwitchSetup, start};
+use tripline::runtime::{Command, NetSetup, Running, Setup, Signal, Signals, SwitchSetup, start};
 use tripline::snapshot::Snapshot;
 use tripline::source::{Pipelines, SourceSpec};
 
@@ -211,4 +211,24 @@ fn a_reason_to_leave_finds_room_beside_any_number_of_resizes() {
     let (last, before) = received.split_last().unwrap();
     assert_eq!((last, before.len()), (&Signal::Terminate, 64));
     assert!(before.iter().all(|signal| *signal == Signal::Resize));
+}
+
+/// The console is left right after a stop was confirmed in it.
+#[test]
+fn what_was_asked_for_before_the_end_is_done_and_answered() {
+    for _ in 0..10 {
+        let root = tempfile::tempdir().unwrap();
+        let running = run(root.path(), None);
+        let answers = running.answers.clone();
+        let (scope, reason, by) = ("all".to_owned(), "runaway".to_owned(), "ada".to_owned());
+        let reset = Command::Reset { scope: scope.clone(), reason: reason.clone(), by: by.clone() };
+        running.commands.send(Command::Trip { scope, reason, by }).unwrap();
+        running.commands.send(reset).unwrap();
+        let _ = running.stop();
+        let said: Vec<String> = answers.try_iter().collect();
+        assert_eq!(said, ["all tripped", "all reset: traffic may pass again"]);
+        assert!(!root.path().join("kill.d/all.kill").exists());
+        let audit = audited(root.path());
+        assert_eq!(audit.matches("\"result\":\"tripped\"").count(), 1, "{audit}");
+    }
 }

@@ -365,6 +365,32 @@ fn at_80_columns_neither_the_proof_of_a_stop_nor_the_verdict_is_cut() {
     assert!(text.contains("\n  launch/day is spent ($1.86 of $1.00).\n"), "{text}");
 }
 
+#[test]
+fn whether_calls_still_pass_a_stop_is_said_and_not_cut() {
+    let mut snapshot = snapshots::tripped();
+    let mut switches = snapshot.switches.to_vec();
+    let host = &mut switches[0].hosts[1];
+    (host.started_after_trip, host.refused) = (84, 12);
+    (host.last_passed_s, host.refuses_since) = (Some(12.4), true);
+    snapshot.switches = switches.clone().into();
+    let text =
+        |snapshot: &Snapshot, columns| Console::new(snapshot, Charset::Ascii, columns, 30).text();
+    let shown = text(&snapshot, 80);
+    assert!(shown.contains("gw-2 NOT OBEYED 84 passed, none for 10s"), "{shown}");
+    let sentence = shown.replace("\n ", "");
+    assert!(sentence.contains("gw-2 let 84 calls through after the trip of"), "{shown}");
+    assert!(sentence.contains("model/openai/gpt-4o, none for 12 s"), "{shown}");
+    assert!(text(&snapshot, 59).contains("NOT OBEYED gw-2 84 passed, none for 10s"));
+    // Calls were let through just now, or nothing is heard any more.
+    for (last_s, refuses) in [(3.0, true), (12.4, false)] {
+        let host = &mut switches[0].hosts[1];
+        (host.last_passed_s, host.refuses_since) = (Some(last_s), refuses);
+        snapshot.switches = switches.clone().into();
+        let shown = text(&snapshot, 80);
+        assert!(shown.contains("84 passed 12 refused") && !shown.contains("none for"), "{shown}");
+    }
+}
+
 /// Cause, reset and whether waiting helps: what is cut off nothing else may say.
 #[test]
 fn the_verdict_is_said_whole_where_the_screen_has_rows() {

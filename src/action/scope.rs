@@ -111,6 +111,16 @@ impl SwitchScope {
         }
     }
 
+    /// Whether who stops this stops all that the other one means.
+    #[must_use]
+    pub fn covers(&self, other: &SwitchScope) -> bool {
+        match (self, other) {
+            (SwitchScope::All, _) => true,
+            (SwitchScope::Provider(own), SwitchScope::Model { provider, .. }) => own == provider,
+            _ => self == other,
+        }
+    }
+
     /// What a person types to confirm a stop: the last and most telling part.
     #[must_use]
     pub fn short_name(&self) -> &str {
@@ -146,11 +156,9 @@ impl FromStr for SwitchScope {
     fn from_str(text: &str) -> Result<SwitchScope, ScopeError> {
         let refused = || ScopeError::Unknown { text: text::mask(text).chars().take(80).collect() };
         let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
-        // As tripline and gateways know providers.
-        let provider = |name: &str| named(&name.to_ascii_lowercase());
         match text.split_once('/') {
             None if text == "all" => Some(SwitchScope::All),
-            Some(("provider", name)) => provider(name).map(SwitchScope::Provider),
+            Some(("provider", name)) => named(name).map(SwitchScope::Provider),
             Some(("key", name)) => {
                 let label = text::key_label(name, 0);
                 if label != name {
@@ -163,7 +171,7 @@ impl FromStr for SwitchScope {
             Some(("env", name)) => named(name).map(SwitchScope::Env),
             Some(("model", rest)) => rest.split_once('/').and_then(|(by, model)| {
                 let by = by.replace("%2F", "/").replace("%25", "%");
-                Some(SwitchScope::Model { provider: provider(&by)?, model: named(model)? })
+                Some(SwitchScope::Model { provider: named(&by)?, model: named(model)? })
             }),
             _ => None,
         }

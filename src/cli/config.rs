@@ -9,7 +9,7 @@ use super::env::Env;
 use super::failure::Failure;
 use super::out::{Out, finish};
 use super::setup::Context;
-use crate::action::{SwitchDir, SwitchError};
+use crate::action::{ArmState, SwitchDir, SwitchError};
 use crate::config::{self, Config, Origins};
 use crate::engine::counted;
 use crate::rules::METRICS;
@@ -63,9 +63,19 @@ pub fn counted_twice(config: &Config) -> impl Iterator<Item = String> {
     })
 }
 
-/// A switch directory that would be refused. One that is not there yet is made.
+/// A switch directory that would be refused. One that is not there yet is made, beside what
+/// a person has made: where nothing is at all, no gateway looks yet.
 fn unusable_switch(context: &Context) -> Option<String> {
     let setup = context.switch();
+    let nowhere = setup.dir.parent().is_none_or(|parent| !parent.exists());
+    if setup.armed == ArmState::Armed && nowhere {
+        let text = format!(
+            "warning: kill switch: {}: nothing is there yet, and `armed = true`: a gateway must \
+             look into the same directory",
+            setup.dir.display()
+        );
+        return Some(crate::text::printable(&text).into_owned());
+    }
     let opened = SwitchDir::existing(&setup.dir, &setup.network);
     let read_only = |dir: SwitchDir| dir.check_writable().err().filter(SwitchError::is_read_only);
     let error = opened.map_or_else(Some, |dir| dir.and_then(read_only))?;

@@ -17,7 +17,7 @@ use crate::text::printable;
 /// Run it.
 pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
     context.refuse_if_read_only()?;
-    let scope = scope(&drill.scope)?;
+    let scope = scope(&drill.scope)?.by_one_name();
     if !matches!(scope, SwitchScope::Key(_)) {
         return Err(Failure::new(Kind::Refused, format!("a drill of {scope} would stop traffic"))
             .hint("make a key for drills that nothing uses, and drill key/NAME"));

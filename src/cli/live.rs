@@ -228,18 +228,32 @@ fn show(
     };
     let result = tui::run(wires, &|| clock.now(), options);
     let died = !running.engine_is_alive();
+    let answers = running.answers.clone();
     let _ = running.stop();
+    if let Ok(left) = &result {
+        say_answers(left, &answers);
+    }
     let defect = |what: &str| {
         Err(Failure::new(Kind::Failed, format!("{what} stopped; this is a defect"))
             .hint("what was tripped stays tripped; nothing else was lost"))
     };
-    match result {
+    match result.map(|left| left.exit) {
         Ok(_) if died => defect("the engine"),
         Ok(tui::Exit::Ended) => defect("a part of the program"),
         Ok(tui::Exit::Signal(signal)) => Ok(Some(signal)),
         Ok(tui::Exit::TerminalGone) => Ok(Some(Signal::Hangup)),
         Ok(tui::Exit::Quit | tui::Exit::QuitKeepScreen) => Ok(None),
         Err(error) => Err(Failure::new(Kind::Failed, with_causes(&error))),
+    }
+}
+
+/// What became of what was asked for right before the console was left.
+fn say_answers(left: &tui::Left, answers: &Receiver<String>) {
+    let said: Vec<String> = answers.try_iter().collect();
+    left.unread.iter().chain(&said).for_each(|answer| say(answer));
+    if said.len() < left.unanswered {
+        say("what became of the last request is NOT known, for there was no answer: \
+             `tripline switch status` tells what is stopped");
     }
 }
 

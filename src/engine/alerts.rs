@@ -109,6 +109,7 @@ impl Alert {
         match (self.withheld_now(), self.brake()) {
             (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
             (Some((Withheld::Failed | Withheld::Nameless, _)), _) => Some("NOT TRIPPED"),
+            (Some((Withheld::Covered, _)), _) => Some("covered"),
             (None, Some(Brake::Spent { .. })) => Some("won't trip"),
             (None, Some(Brake::Cools(_))) => Some("cools down"),
             (None, Some(Brake::Asked(_)) | None) => None,
@@ -129,7 +130,7 @@ impl Alert {
             (Phase::Firing, Some((Withheld::Disarmed, _)), _) => {
                 Some("trips it when rules are armed".to_owned())
             }
-            (Phase::Firing, Some((Withheld::Failed, _)), _) => {
+            (Phase::Firing, Some((Withheld::Failed | Withheld::Covered, _)), _) => {
                 Some("tries again to trip it".to_owned())
             }
             (Phase::Firing, None, Some(Brake::Asked(_) | Brake::Spent { .. })) => {
@@ -419,6 +420,13 @@ impl Rulebook {
     /// What was withheld can be carried out now: ask at the next judgement.
     pub fn retry(&mut self, now: Mono) {
         self.live.values_mut().for_each(|alert| alert.instance.retry(now));
+    }
+
+    /// A stop is over that may have covered what could not be made.
+    pub fn uncover(&mut self, now: Mono) {
+        let is_covered = |alert: &Alert| matches!(alert.withheld, Some((Withheld::Covered, _)));
+        let covered = self.live.values_mut().filter(|alert| is_covered(alert));
+        covered.for_each(|alert| alert.instance.retry(now));
     }
 
     /// Forget what is over, and say so of what ends without having been resolved.

@@ -46,6 +46,7 @@ impl Engine {
         }
         for state in &changes.reset {
             self.book.stopped(&state.scope, false, now.mono);
+            self.book.uncover(now.mono);
             let text = format!("{} is not stopped any more", state.scope);
             let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
             event.scope = Some(state.scope.clone());
@@ -80,7 +81,7 @@ impl Engine {
     /// is asked for again when the switch is armed, and some seconds later anyway.
     pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, now: Stamp) {
         let again = match why {
-            Withheld::Disarmed | Withheld::Nameless => Mono(u64::MAX),
+            Withheld::Disarmed | Withheld::Nameless | Withheld::Covered => Mono(u64::MAX),
             Withheld::Failed => now.mono.plus(RETRY),
         };
         self.book.withhold(rule, scope, why, again);

@@ -109,6 +109,8 @@ pub enum Withheld {
     Failed,
     /// What it is about has no such name.
     Nameless,
+    /// It could not be done, but a wider stop that stands stops the same.
+    Covered,
 }
 
 impl Event {

@@ -146,6 +146,12 @@ pub struct Host {
     /// Calls refused by another one that covers them too, or by one of several: they
     /// prove nothing of this one.
     pub refused_by_another: u64,
+    /// The stop that the last of those names.
+    pub other_stop: Option<Sym>,
+    /// When the last call ended that began after the trip and was let through.
+    pub last_passed: Option<Mono>,
+    /// When the last call was refused, by whichever stop.
+    pub last_refused: Option<Mono>,
     /// Calls that are known to have begun before the trip could be seen, and
     /// ended after it.
     pub draining: u64,
@@ -174,8 +180,28 @@ impl Host {
             started_after: 0,
             refused: 0,
             refused_by_another: 0,
+            other_stop: None,
+            last_passed: None,
+            last_refused: None,
             draining: 0,
             start_unknown: 0,
+        }
+    }
+
+    /// Whether it refuses calls since the last one that it should not have let through.
+    #[must_use]
+    pub fn refuses_since(&self) -> bool {
+        self.last_refused > self.last_passed
+    }
+
+    /// Note a call that was refused, by this stop or by another one, if that is named.
+    fn note_refused(&mut self, when: Mono, by_this: bool, named: Option<Sym>) {
+        self.last_refused = self.last_refused.max(Some(when));
+        if by_this {
+            self.refused += 1;
+        } else {
+            self.refused_by_another += 1;
+            self.other_stop = named;
         }
     }
 
@@ -293,17 +319,37 @@ impl Switches {
         let at = on_our_clock(request.at, late);
         let behind = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
         let came_after = |trip: Wall| at.plus(behind) > trip;
+        let refused = request.outcome() == Outcome::Blocked;
+        let named = request.failure.stopped_by.filter(|_| refused);
+        let named = named.map(|sym| (sym, names.text(sym)));
+        let named = named.filter(|(_, scope)| Target::of(scope) != Target::Nothing);
+        let other_stop = named.as_ref().map(|(sym, _)| *sym);
+        let who = Who::of(request);
         let covered = |row: &Row| {
             let near = |trip: &Wall| came_after(*trip) || at.plus(EXPECTED) >= *trip;
             let tripped = row.tripped(now).filter(near)?;
-            row.target.covers(Who::of(request), names).then_some(tripped)
+            // Who refuses a call knows what stops it, whatever else the line tells of it.
+            let is_named = named.as_ref().is_some_and(|(_, scope)| row.is_called(scope));
+            (is_named || row.target.covers(who, names)).then_some(tripped)
         };
         let concerned = |row: &Row| covered(row).is_some_and(came_after);
-        let refused = request.outcome() == Outcome::Blocked;
-        let refused_by = refused.then(|| self.refused_by(request, names, concerned)).flatten();
+        let scope = named.as_ref().map(|(_, scope)| &**scope);
+        let refused_by = refused.then(|| self.refused_by(scope, concerned)).flatten();
+        let when = now.mono_of(at);
         let mut is_news = false;
         for (index, row) in self.rows.iter_mut().enumerate() {
-            let Some(tripped) = covered(row) else { continue };
+            let Some(tripped) = covered(row) else {
+                let stands = row.tripped(now).is_some_and(came_after);
+                let may_be = refused && row.target.may_cover(who, names);
+                let known = row.hosts.iter_mut().find(|host| host.host == request.host);
+                // It has not fallen silent, though its log does not tell whose calls it refuses.
+                if let Some(host) = known.filter(|_| may_be && stands) {
+                    host.silent = false;
+                    host.note_refused(when, false, other_stop);
+                    self.changed = true;
+                }
+                continue;
+            };
             let position = row.hosts.iter().position(|host| host.host == request.host);
             if !came_after(tripped) {
                 // It was read after the stop was seen, and its host is expected all the same.
@@ -322,14 +368,16 @@ impl Switches {
             host.silent = false;
             self.changed = true;
             let began = request.began().map(|began| on_our_clock(began, late));
-            if refused_by == Some(index) {
-                host.refused += 1;
-            } else if refused {
-                host.refused_by_another += 1;
+            if refused {
+                let ours = refused_by == Some(index);
+                host.note_refused(when, ours, other_stop);
             } else if !proves_nothing(request) {
                 let before = host.started_after;
                 host.passed(began, tripped, at, (grace, behind));
-                is_news |= host.started_after > before;
+                if host.started_after > before {
+                    host.last_passed = host.last_passed.max(Some(when));
+                    is_news = true;
+                }
             }
             if obeyed != Some(true) && host.obeys() == Some(true) {
                 self.began_to_obey.push((row.state.scope.clone(), host.host));
@@ -367,17 +415,10 @@ impl Switches {
 
     /// Which of the stops that cover a refused call refused it: the one that the refusal
     /// names, or the only one. Any file may hold it back before another is looked for.
-    fn refused_by(
-        &self,
-        request: &Request,
-        names: &Names,
-        covers: impl Fn(&Row) -> bool,
-    ) -> Option<usize> {
+    fn refused_by(&self, named: Option<&str>, covers: impl Fn(&Row) -> bool) -> Option<usize> {
         let covering = self.rows.iter().enumerate().filter(|(_, row)| covers(row));
-        let named = request.failure.stopped_by.map(|sym| names.text(sym));
-        let named = named.filter(|scope| Target::of(scope) != Target::Nothing);
         let mut fitting =
-            covering.filter(|(_, row)| named.as_ref().is_none_or(|scope| row.is_called(scope)));
+            covering.filter(|(_, row)| named.is_none_or(|scope| row.is_called(scope)));
         let (index, _) = fitting.next()?;
         fitting.next().is_none().then_some(index)
     }
@@ -459,6 +500,19 @@ impl Target {
 
     fn covers(&self, who: Who, names: &Names) -> bool {
         let is = |sym: Option<Sym>, text: &Arc<str>| sym.is_some_and(|s| names.text(s) == *text);
+        match self {
+            Target::All => true,
+            Target::Provider(provider) => is(who.provider, provider),
+            Target::Model(provider, model) => is(who.provider, provider) && is(who.model, model),
+            Target::Key(key) => is(who.key, key),
+            Target::Environment(environment) => is(who.environment, environment),
+            Target::Nothing => false,
+        }
+    }
+
+    /// Whether it covers calls of which no more than this is known, or may.
+    fn may_cover(&self, who: Who, names: &Names) -> bool {
+        let is = |sym: Option<Sym>, text: &Arc<str>| sym.is_none_or(|s| names.text(s) == *text);
         match self {
             Target::All => true,
             Target::Provider(provider) => is(who.provider, provider),

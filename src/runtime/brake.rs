@@ -120,10 +120,12 @@ pub enum Tripped {
     Now(Pending),
     /// Had been stopped before.
     Before,
+    /// It could not be done, but a stop that a rule asked for is part of one that stands.
+    Covered,
     /// Rules may not trip.
     Disarmed,
-    /// It could not be done.
-    Failed(String),
+    /// It could not be done, and whether that was told of this scope in these words.
+    Failed(String, Told),
 }
 
 impl Tripped {
@@ -131,10 +133,18 @@ impl Tripped {
     pub fn withheld(&self) -> Option<Withheld> {
         match self {
             Tripped::Now(_) | Tripped::Before => None,
+            Tripped::Covered => Some(Withheld::Covered),
             Tripped::Disarmed => Some(Withheld::Disarmed),
-            Tripped::Failed(_) => Some(Withheld::Failed),
+            Tripped::Failed(..) => Some(Withheld::Failed),
         }
     }
+}
+
+/// By which file a scope is stopped.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stopped {
+    Itself,
+    ByWider,
 }
 
 impl Brake {
@@ -221,7 +231,7 @@ impl Brake {
     pub fn trip_again(&mut self, scope: &str, now: Wall) -> Option<(Tripped, KillNote)> {
         let note = self.gone.note(scope)?;
         let outcome = self.attempt(scope, |dir, scope| dir.trip_again(scope, &note, now));
-        if let Tripped::Failed(why) = &outcome {
+        if let Tripped::Failed(why, _) = &outcome {
             return self.gone.stays(scope, why).then_some((outcome, note));
         }
         self.gone.settle(scope);
@@ -242,13 +252,16 @@ impl Brake {
         self.stock_problem = taken.err().filter(|_| dir.is_claimed()).map(|error| words(&error));
     }
 
-    /// Take the directory's lock if rules may trip, let go of it if not.
+    /// Take the directory's lock if rules may trip, let go of it if not. Where another
+    /// tripline has it, and with it the prepared files, a trip here makes a file of its own.
     fn settle(&mut self) {
         let wanted = self.wants_lock();
         self.lock_problem = None;
         let Ok(dir) = &mut self.dir else { return };
         if wanted {
-            self.lock_problem = dir.claim(self.copies).err().map(|error| words(&error));
+            let refused = dir.claim(self.copies).err();
+            let refused = refused.filter(|error| !matches!(error, SwitchError::Held { .. }));
+            self.lock_problem = refused.map(|error| words(&error));
         } else {
             dir.release();
             self.stock_problem = None;
@@ -292,29 +305,45 @@ impl Brake {
 
     /// A rule asks for a trip.
     pub fn trip_by_rule(&mut self, scope: &str, note: &KillNote) -> Tripped {
-        if self.is_armed() && !self.has_lock() {
-            let why = self.dir.as_ref().err().or(self.problem()).cloned().unwrap_or_default();
-            return self.came_of(Tripped::Failed(why), scope, note);
+        if !self.is_armed() {
+            return self.came_of(Tripped::Disarmed, scope, note);
         }
-        if self.is_armed() {
-            return self.trip(scope, note);
+        match self.distrust.clone() {
+            Some(why) => self.came_of(Tripped::Failed(why, Told::First), scope, note),
+            None => self.trip(scope, note),
         }
-        self.came_of(Tripped::Disarmed, scope, note)
     }
 
     /// A person asks for a trip: that needs no arming.
     pub fn trip(&mut self, scope: &str, note: &KillNote) -> Tripped {
-        let outcome = self.attempt(scope, |dir, scope| dir.trip(scope, note));
+        let outcome =
+            self.attempt(scope, |dir, scope| dir.trip(&scope.clone().by_one_name(), note));
         self.came_of(outcome, scope, note)
     }
 
     /// A stop that could not be made is shown until it is or nobody wants it any more.
     fn came_of(&mut self, outcome: Tripped, scope: &str, note: &KillNote) -> Tripped {
-        match &outcome {
-            Tripped::Failed(why) => self.failures.add(scope, note.rule.is_some(), why),
-            Tripped::Now(_) | Tripped::Before | Tripped::Disarmed => self.failures.settle(scope),
-        }
-        outcome
+        let by_rule = note.rule.is_some();
+        let outcome = match (outcome, self.stopping(scope)) {
+            (Tripped::Failed(..), Some(Stopped::Itself)) => Tripped::Before,
+            (Tripped::Failed(..), Some(Stopped::ByWider)) if by_rule => Tripped::Covered,
+            (outcome, _) => outcome,
+        };
+        let Tripped::Failed(why, _) = outcome else {
+            self.failures.settle(scope);
+            return outcome;
+        };
+        let told = self.failures.add(scope, by_rule, &why);
+        Tripped::Failed(why, told)
+    }
+
+    /// Whether files that stand now, whoever made them, stop a scope.
+    fn stopping(&self, scope: &str) -> Option<Stopped> {
+        let scope: SwitchScope = scope.parse().ok()?;
+        let entries = self.dir.as_ref().ok()?.status().ok()?;
+        let stopped = entries.iter().filter(|entry| entry.stops());
+        let by = stopped.filter_map(|entry| stopped_by(entry, &scope));
+        by.min()
     }
 
     /// Forget stops that could not be made and that no rule asks for any more, as
@@ -330,14 +359,14 @@ impl Brake {
     ) -> Tripped {
         let scope = match scope.parse::<SwitchScope>() {
             Ok(scope) => scope,
-            Err(error) => return Tripped::Failed(error.to_string()),
+            Err(error) => return Tripped::Failed(error.to_string(), Told::First),
         };
         match &mut self.dir {
-            Err(why) => Tripped::Failed(why.clone()),
+            Err(why) => Tripped::Failed(why.clone(), Told::First),
             Ok(dir) => match trip(dir, &scope) {
                 Ok(TripOutcome::Tripped(pending)) => Tripped::Now(pending),
                 Ok(TripOutcome::AlreadyTripped(_)) => Tripped::Before,
-                Err(error) => Tripped::Failed(words(&error)),
+                Err(error) => Tripped::Failed(words(&error), Told::First),
             },
         }
     }
@@ -353,6 +382,9 @@ impl Brake {
     pub fn order_reset(&self, scope: &str) -> Result<ResetOrder, String> {
         let scope = scope.parse::<SwitchScope>().map_err(|error| error.to_string())?;
         let SwitchSetup { dir, network, .. } = &self.setup;
+        // What somebody made under another name is reset under that.
+        let stands = dir.join(scope.file_name()).symlink_metadata().is_ok();
+        let scope = if stands { scope } else { scope.by_one_name() };
         Ok(ResetOrder { dir: dir.clone(), network: network.clone(), scope })
     }
 
@@ -387,6 +419,12 @@ fn vanished(entry: &Entry, mark: u64) -> Vanished {
     // Under a name that stands for no scope nothing can be made again.
     let note = entry.scope.as_ref().and(entry.record()).map(said);
     Vanished { scope: scope_of(entry), note, mark, told: Told::First }
+}
+
+/// How the file of an entry stops a scope, if it does.
+fn stopped_by(entry: &Entry, scope: &SwitchScope) -> Option<Stopped> {
+    let own = entry.scope.as_ref().filter(|own| own.covers(scope))?;
+    Some(if own == scope { Stopped::Itself } else { Stopped::ByWider })
 }
 
 /// The scope of a kill file, or its name where that tells none.
@@ -489,13 +527,31 @@ mod tests {
     #[test]
     fn it_takes_over_when_the_one_before_it_has_gone() {
         let root = tempfile::tempdir().unwrap();
-        let first = armed(root.path());
+        let mut first = armed(root.path());
         let mut second = armed(root.path());
-        let Tripped::Failed(why) = second.trip_by_rule("all", &note()) else { panic!() };
-        assert!(why.contains("another"), "{why}");
+        assert!(!second.has_lock() && second.states().iter().all(|s| s.armed == Armed::Armed));
+        assert!(matches!(first.trip_by_rule("provider/a", &note()), Tripped::Now(_)));
+        assert!(matches!(second.trip_by_rule("provider/a", &note()), Tripped::Before));
+        assert!(matches!(second.trip_by_rule("all", &note()), Tripped::Now(_)));
         drop(first);
         assert!(second.refresh());
-        assert!(matches!(second.trip_by_rule("all", &note()), Tripped::Now(_)));
+        assert!(second.has_lock());
+    }
+
+    #[test]
+    fn a_failure_is_told_again_only_in_other_words() {
+        let root = tempfile::tempdir().unwrap();
+        let mut brake = armed(root.path());
+        let file = root.path().join("kill.d/all.kill");
+        let mut tell = || match brake.trip_by_rule("all", &note()) {
+            Tripped::Failed(_, told) => told,
+            _ => panic!("it can't be made"),
+        };
+        std::fs::create_dir(&file).unwrap();
+        assert_eq!([tell(), tell()], [Told::First, Told::Again]);
+        std::fs::remove_dir(&file).unwrap();
+        std::os::unix::fs::symlink("nowhere", &file).unwrap();
+        assert_eq!([tell(), tell()], [Told::First, Told::Again]);
     }
 
     #[test]

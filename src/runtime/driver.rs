@@ -28,6 +28,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const RESTOCK: Duration = Duration::from_secs(10);
 /// Batches taken in one go before anything else gets a turn.
 const BURST: usize = 64;
+/// Requests of people that may wait.
+pub const COMMANDS: usize = 16;
+/// How long the end waits for what people have asked of the action thread.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// Records that may wait for a slow disk.
 const JOBS: usize = 1024;
 
@@ -62,6 +66,8 @@ pub struct Driver {
     pub untold: u64,
     /// Resets that people asked for here and that are under way.
     pub resets: Vec<AskedReset>,
+    /// What people asked for here that the action thread has not answered yet.
+    pub unanswered: usize,
     /// Shortest time between two snapshots, unless something urgent happened.
     pub frame_every: Duration,
     /// Closed when the program ends.
@@ -207,6 +213,16 @@ impl Driver {
     }
 
     fn finish(mut self, mut effects: Vec<Effect>) {
+        // What a person has asked for is done, however soon after it they leave.
+        for command in self.commands.clone().try_iter().take(COMMANDS) {
+            self.obey(command, &mut effects);
+        }
+        let deadline = self.clock.now().mono.plus(LAST_ANSWERS);
+        while self.unanswered > 0 {
+            let left = deadline.since(self.clock.now().mono);
+            let Ok(report) = self.reports.recv_timeout(left) else { break };
+            self.hear(report, &mut effects);
+        }
         // What was read before the end counts.
         for news in self.news.clone().try_iter().take(BURST) {
             self.take(news, &mut effects);

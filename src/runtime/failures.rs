@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::gone::Told;
+
 /// All of them, by scope.
 #[derive(Debug, Default)]
 pub struct Failures {
@@ -17,9 +19,11 @@ struct Failure {
 }
 
 impl Failures {
-    /// One more, or one again.
-    pub fn add(&mut self, scope: &str, by_rule: bool, why: &str) {
-        self.rows.insert(scope.to_owned(), Failure { why: why.to_owned(), by_rule });
+    /// One more, or one again. Answers whether that was told in these words.
+    pub fn add(&mut self, scope: &str, by_rule: bool, why: &str) -> Told {
+        let failure = Failure { why: why.to_owned(), by_rule };
+        let before = self.rows.insert(scope.to_owned(), failure);
+        if before.is_some_and(|before| before.why == why) { Told::Again } else { Told::First }
     }
 
     /// It is stopped now, or is not to be stopped.

@@ -13,7 +13,7 @@ use super::actions;
 use super::brake::{Brake, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
-use super::driver::{Driver, Newest};
+use super::driver::{COMMANDS, Driver, Newest};
 use super::ledger::{self, LedgerAccess, LedgerSetup};
 use super::lost::Lost;
 use super::net::{self, NetSetup};
@@ -121,10 +121,10 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     }
     let (news_in, news) = bounded(QUEUED);
     let (recycle, spare) = bounded::<Batch>(QUEUED);
-    let (commands, obeyed) = bounded(16);
+    let (commands, obeyed) = bounded(COMMANDS);
     let (looks, looked) = bounded::<Look>(16);
     let beat = Beat::default();
-    let (answers_in, answers) = bounded(16);
+    let (answers_in, answers) = bounded(COMMANDS);
     // Bounded where jobs are made: a trip must not wait for the one before it.
     let (jobs, jobs_out) = unbounded();
     let (reports_in, reports) = bounded(64);
@@ -157,6 +157,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         events: setup.events,
         untold: 0,
         resets: Vec::new(),
+        unanswered: 0,
         frame_every: setup.frame_every,
         stop,
     };

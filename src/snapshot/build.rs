@@ -417,6 +417,9 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             started_after_trip: host.started_after,
             refused: host.refused,
             refused_by_another: host.refused_by_another,
+            other_stop: host.other_stop.map(|sym| engine.names().text(sym)),
+            last_passed_s: host.last_passed.map(|at| now.mono.since(at).as_secs_f64()),
+            refuses_since: host.refuses_since(),
             draining: host.draining,
             start_unknown: host.start_unknown,
         };

@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use super::Text;
 
+/// Lines of calls at once come in any order: what is newer than this says nothing of them.
+const A_WHILE_S: f64 = 5.0;
+
 /// A kill switch scope.
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs, reason = "CONTRACT section 3 defines these fields")]
@@ -63,9 +66,28 @@ pub struct SwitchHost {
     pub refused: u64,
     /// Calls refused by another switch that covers them too: no proof of this one.
     pub refused_by_another: u64,
+    /// The stop that the last of those names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_stop: Option<Text>,
+    /// How long ago the last call ended that should not have passed, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_passed_s: Option<f64>,
+    /// Whether calls are refused since; for the screen only.
+    #[serde(skip)]
+    pub refuses_since: bool,
     /// Calls that ended after the trip but are known to have started before it.
     pub draining: u64,
     /// Calls that passed after the trip and whose start the log does not tell: while
     /// there are any, nothing is proven.
     pub start_unknown: u64,
+}
+
+impl SwitchHost {
+    /// For how many seconds none has passed, where some did and calls are refused since:
+    /// from silence alone nothing follows.
+    #[must_use]
+    pub fn none_passed_for(&self, elapsed_s: f64) -> Option<f64> {
+        let for_s = self.last_passed_s.filter(|_| self.refuses_since)? + elapsed_s;
+        Some(for_s).filter(|for_s| *for_s >= A_WHILE_S)
+    }
 }

@@ -221,7 +221,11 @@ fn tripped_by(switch: &Switch) -> String {
 fn stopped(switch: &Switch) -> String {
     let mut bad: Vec<_> = switch.hosts.iter().filter(|h| h.obeyed == Some(false)).collect();
     bad.sort_by_key(|host| Reverse(host.started_after_trip));
-    let disobey: Vec<&str> = bad.into_iter().map(|host| &*host.host).collect();
+    let lately = |host: &super::SwitchHost| match host.none_passed_for(0.0) {
+        Some(for_s) => format!("{} (none passed for {})", host.host, span(for_s)),
+        None => host.host.to_string(),
+    };
+    let disobey: Vec<String> = bad.into_iter().map(lately).collect();
     let obey = switch.hosts.iter().filter(|h| h.obeyed == Some(true)).count();
     let unknown: u64 = switch.hosts.iter().map(|host| host.start_unknown).sum();
     let proof = if !disobey.is_empty() {
@@ -241,6 +245,8 @@ fn stopped(switch: &Switch) -> String {
             Some(time) => format!("no call seen since {time}, when this run began: not proven"),
             None => "no call since, not proven yet".to_owned(),
         }
+    } else if let Some(other) = switch.hosts.iter().find_map(|host| host.other_stop.as_deref()) {
+        format!("not proven: calls are refused by another stop, {other}")
     } else if switch.hosts.iter().any(|host| host.refused_by_another > 0) {
         "not proven: calls are refused, by another stop or by one that is not named".to_owned()
     } else {

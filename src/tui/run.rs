@@ -27,6 +27,9 @@ use crate::snapshot::{Snapshot, State};
 /// waits itself.
 const INPUT_QUEUE: usize = 256;
 
+/// An answer that was on the screen for less than this was not read.
+const TO_READ: Duration = Duration::from_secs(1);
+
 /// The console's ends of the channels to the rest of the program.
 #[derive(Debug)]
 pub struct Wires {
@@ -41,6 +44,17 @@ pub struct Wires {
     pub signals: Receiver<Signal>,
 }
 
+/// How the console was left, and what of its answers nobody has read there.
+#[derive(Debug)]
+pub struct Left {
+    /// Why.
+    pub exit: Exit,
+    /// Requests of which nothing was heard yet.
+    pub unanswered: usize,
+    /// The last answer, if it had only just come.
+    pub unread: Option<String>,
+}
+
 /// Show the console until the person leaves, a signal says so, the terminal
 /// goes away or no more pictures come. The terminal is given back in each case,
 /// and also when any thread panics. `clock` is read once per message.
@@ -48,7 +62,7 @@ pub fn run(
     wires: Wires,
     clock: &dyn Fn() -> Stamp,
     options: ConsoleOptions,
-) -> Result<Exit, TuiError> {
+) -> Result<Left, TuiError> {
     let terminal = Arc::new(Terminal::open(options.mouse)?);
     let (events, inputs) = bounded(INPUT_QUEUE);
     let charset = options.charset;
@@ -65,15 +79,19 @@ pub fn run(
         commands: wires.commands.clone(),
         clock,
         pace: Pace::default(),
+        unanswered: 0,
+        last_answer: None,
     };
     let exit = console.watch(wires, &inputs);
-    let Console { model, output, .. } = console;
+    let now = clock().mono;
+    let Console { model, output, unanswered, last_answer, .. } = console;
+    let unread = last_answer.filter(|(_, at)| now.since(*at) < TO_READ).map(|(answer, _)| answer);
     drop((guard, input));
     output.finish();
     if exit == Exit::QuitKeepScreen {
         terminal.print(&plain_lines(&model));
     }
-    Ok(exit)
+    Ok(Left { exit, unanswered, unread })
 }
 
 /// What a message means for the loop.
@@ -106,6 +124,9 @@ struct Console<'a> {
     commands: Sender<Command>,
     clock: &'a dyn Fn() -> Stamp,
     pace: Pace,
+    /// Requests to the engine of which nothing was heard yet.
+    unanswered: usize,
+    last_answer: Option<(String, Mono)>,
 }
 
 impl Console<'_> {
@@ -134,6 +155,8 @@ impl Console<'_> {
                     Err(_) => Step::End(Exit::Ended),
                 },
                 recv(wires.answers) -> answer => if let Ok(answer) = answer {
+                    self.unanswered = self.unanswered.saturating_sub(1);
+                    self.last_answer = Some((answer.clone(), (self.clock)().mono));
                     self.on_message(Msg::Answer(answer), Urgency::Now)
                 } else {
                     wires.answers = never();
@@ -194,7 +217,9 @@ impl Console<'_> {
             // the shell would not notice.
             Reaction::Suspend => self.stop(|| kill_current_process_group(OsSignal::STOP)),
             Reaction::Send(command) => {
-                if self.commands.try_send(command).is_err() {
+                if self.commands.try_send(command).is_ok() {
+                    self.unanswered += 1;
+                } else {
                     let text = "the engine takes no commands now; try again".to_owned();
                     update(&mut self.model, Msg::Answer(text));
                 }

@@ -487,3 +487,58 @@ fn a_record_that_can_not_be_looked_at_is_not_called_empty() {
     fs::remove_file(&record).unwrap();
     sandbox.run(["audit", "verify"]).exits(65).says("audit.jsonl").says("arming.json");
 }
+
+#[test]
+fn what_stands_can_be_reset_under_the_name_that_is_shown() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("state/kill.d")).unwrap();
+    for (file, name) in
+        [("provider.%41bc.kill", "provider/Abc"), ("model.%41bc.%47%50%54.kill", "model/Abc/GPT")]
+    {
+        let file = sandbox.file(&format!("state/kill.d/{file}"), "");
+        assert_eq!(status(&sandbox)["switches"][0]["scope"], name);
+        let reset = ["switch", "reset", name, "--reason", "x", "--force"];
+        let said = sandbox.run(reset).ok().out();
+        assert!(said.contains(&format!("reset {name}: traffic may pass")), "{said}");
+        assert!(!file.exists());
+    }
+    // A stop is made, and ended, under the name that gateways know.
+    sandbox.run(["switch", "trip", "provider/OpenAI", "--reason", "x"]).ok();
+    assert_eq!(status(&sandbox)["switches"][0]["scope"], "provider/openai");
+    sandbox.run(["switch", "reset", "provider/OpenAI", "--reason", "x"]).ok();
+    assert_eq!(status(&sandbox)["switches"], Value::Array(vec![]));
+}
+
+#[test]
+fn nobody_is_told_to_close_a_directory_that_others_need() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("tmp");
+    fs::create_dir(&dir).unwrap();
+    let says = |mode: u32| {
+        fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+        let status = ["switch", "--dir", dir.to_str().unwrap(), "status"];
+        sandbox.run(status).exits(77).0.stderr
+    };
+    let said = String::from_utf8(says(0o1777)).unwrap();
+    assert!(said.contains("a directory of its own") && !said.contains("chmod"), "{said}");
+    let said = String::from_utf8(says(0o777)).unwrap();
+    assert!(said.contains("chmod go-w"), "{said}");
+}
+
+#[test]
+fn a_check_says_that_an_armed_switch_has_no_directory_yet() {
+    let sandbox = Sandbox::new();
+    let check = |dir: &str, armed: bool| {
+        let dir = sandbox.path(dir);
+        let config = format!("[switch]\ndir = {:?}\narmed = {armed}\n", dir.to_str().unwrap());
+        with(&sandbox, &config, &["config", "check"]).exits(0).out()
+    };
+    let said = check("typo/kil.d", true);
+    let told = "typo/kil.d: nothing is there yet";
+    assert!(said.contains("warning: kill switch: ") && said.contains(told), "{said}");
+    assert!(said.contains("a gateway must look into the same directory"), "{said}");
+    assert!(!check("typo/kil.d", false).contains("warning"));
+    // Its own parent is there: it is made beside what a person has made.
+    fs::create_dir(sandbox.path("typo")).unwrap();
+    assert!(!check("typo/kil.d", true).contains("warning"));
+}

@@ -53,3 +53,22 @@ fn enter_alone_resets_nothing_and_the_demo_leaves_nothing_on_ctrl_c() {
     let ended = console.end(PATIENCE);
     assert_eq!((ended.status, ended.left_behind.as_str()), (Ok(0), ""));
 }
+
+#[test]
+fn a_stop_confirmed_right_before_leaving_is_made_and_told_on_the_normal_screen() {
+    let mut console = Launch::new(&["demo"]).start();
+    console.wait_for("KILL armed", PATIENCE);
+    console.send("!\r");
+    console.wait_for("TRIP: which scope", PATIENCE);
+    console.send("\r");
+    console.wait_for("type all to enable Trip", PATIENCE);
+    console.send("\tby hand");
+    console.wait_for("the name is not typed yet", PATIENCE);
+    console.send("\rall");
+    console.wait_for("Enter on the button does it", PATIENCE);
+    // The second Enter is on the button.
+    console.send("\r\rq");
+    let ended = console.end(PATIENCE);
+    assert_eq!((ended.status, ended.left_behind.as_str()), (Ok(0), ""));
+    assert!(ended.screen.contains("all tripped"), "{}", ended.screen);
+}

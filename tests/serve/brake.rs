@@ -7,6 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tripline::action::SwitchDir;
+use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
+use tripline::domain::Wall;
 
 use super::daemon::{Daemon, serve, status_follows, status_until};
 use super::disk::Mounted;
@@ -116,5 +119,98 @@ fn a_directory_that_others_may_write_is_not_trusted_any_more() {
     let seen = status_until(&sandbox, "what was wrong is told no more", settled);
     let verdict = seen["verdict"].as_str().unwrap();
     assert!(!verdict.contains("NOT tripped") && !verdict.contains("others may"), "{verdict}");
+    daemon.stop();
+}
+
+/// Another tripline on the same directory, which has its lock.
+fn another_on(dir: &Path) -> SwitchDir {
+    let mut other = SwitchDir::open(dir, &NetworkFs::Refuse).unwrap();
+    other.claim(0).unwrap();
+    other
+}
+
+fn tripped_by_ada(other: &mut SwitchDir, scope: &str) {
+    let note = KillNote {
+        reason: "runaway".into(),
+        rule: None,
+        by: "ada".into(),
+        host: "gw-1".into(),
+        at: Wall(1_795_183_407_000_000_000),
+    };
+    let TripOutcome::Tripped(made) = other.trip(&scope.parse().unwrap(), &note).unwrap() else {
+        panic!("{scope} was tripped before");
+    };
+    made.confirm().unwrap();
+}
+
+fn audited(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.path("state/audit.jsonl")).unwrap_or_default()
+}
+
+fn fires(status: &Value) -> bool {
+    let alerts = status["alerts"].as_array().unwrap();
+    alerts.iter().any(|alert| alert["rule"] == "all-fail" && alert["state"] == "firing")
+}
+
+#[test]
+fn what_another_tripline_has_stopped_has_not_failed_here() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("kill.d");
+    let mut other = another_on(&dir);
+    tripped_by_ada(&mut other, "all");
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
+    status_follows(&sandbox);
+    append(&log, &call(500).repeat(5));
+    let seen = status_until(&sandbox, "the rule asks", fires);
+    let row = all(&seen);
+    assert_eq!((&row["state"], &row["by"]), (&"tripped".into(), &"ada".into()), "{row}");
+    assert!(row["failed"].is_null() && row["problem"].is_null(), "{row}");
+    assert!(verdict(&seen).starts_with("KILL all tripped by ada"), "{}", verdict(&seen));
+    assert!(!seen.to_string().contains("NOT T"), "{seen}");
+    daemon.stop();
+    assert!(!audited(&sandbox).contains("failed"), "{}", audited(&sandbox));
+}
+
+#[test]
+fn a_rule_trips_although_another_tripline_holds_the_directory() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("kill.d");
+    let _other = another_on(&dir);
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
+    status_follows(&sandbox);
+    append(&log, &call(500).repeat(5));
+    let seen = status_until(&sandbox, "the rule asks", fires);
+    assert_eq!(
+        (&all(&seen)["state"], &all(&seen)["rule"]),
+        (&"tripped".into(), &"all-fail".into())
+    );
+    assert!(all(&seen)["failed"].is_null() && dir.join("all.kill").exists(), "{seen}");
+    daemon.stop();
+}
+
+/// What a wider stop covers passes nowhere; once that is reset it is asked for again.
+#[test]
+fn a_stop_that_a_wider_one_covers_fails_only_when_that_is_reset() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("kill.d");
+    let mut other = another_on(&dir);
+    tripped_by_ada(&mut other, "all");
+    fs::create_dir(dir.join("provider.p.kill")).unwrap();
+    let log = sandbox.file("gw.log", "");
+    let config = armed(dir.to_str().unwrap()).replace("trip:all", "trip:provider/p");
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    status_follows(&sandbox);
+    append(&log, &call(500).repeat(5));
+    let seen = status_until(&sandbox, "the rule asks", fires);
+    assert!(!seen.to_string().contains("NOT T") && !verdict(&seen).contains("FAILED"), "{seen}");
+    assert!(!audited(&sandbox).contains("failed"), "{}", audited(&sandbox));
+    sandbox.run(["switch", "--dir", dir.to_str().unwrap(), "reset", "all", "--reason", "x"]).ok();
+    let calls = || append(&log, &call(500));
+    status_until(&sandbox, "it is told that it can't be made", |status| {
+        calls();
+        verdict(status).starts_with("KILL provider/p FAILED, NOT stopped: ")
+    });
     daemon.stop();
 }

@@ -5,6 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use tripline::action::SwitchScope;
 use tripline::action::switch::{Details, FileKind, Foreign, Reach, SwitchError, TripOutcome};
@@ -188,7 +190,11 @@ fn what_a_dead_process_left_is_used_or_cleared_up() {
     let kept = inode(".staged-0");
     fs::write(fixture.path.join(".staged-1"), "torn").unwrap();
     fs::write(fixture.path.join(".staged-99"), "").unwrap();
-    fs::write(fixture.path.join(".tmp-1-0"), "").unwrap();
+    let dead = Command::new("true").spawn().unwrap();
+    let gone = dead.id();
+    dead.wait_with_output().unwrap();
+    fs::write(fixture.path.join(format!(".tmp-{gone}-0")), "").unwrap();
+    fs::write(fixture.path.join(".tmp-what-0"), "").unwrap();
     let mut switch = open(&fixture.path).unwrap();
     prepare(&mut switch, 2).unwrap();
     assert_eq!(inode(".staged-0"), kept, "a good file is used again");
@@ -199,4 +205,43 @@ fn what_a_dead_process_left_is_used_or_cleared_up() {
     for key in ["key/a", "key/b"] {
         trip(&mut switch, key);
     }
+}
+
+#[test]
+fn what_a_living_process_is_about_to_trip_with_is_left_alone() {
+    let fixture = fixture();
+    fs::create_dir(&fixture.path).unwrap();
+    let temp = fixture.path.join(format!(".tmp-{}-0", std::os::unix::process::parent_id()));
+    fs::write(&temp, "").unwrap();
+    prepare(&mut open(&fixture.path).unwrap(), 1).unwrap();
+    assert!(temp.exists());
+}
+
+/// As somebody would who clears up, or another machine's tripline that can't see ours.
+#[test]
+fn a_trip_whose_file_is_cleared_away_before_it_stands_is_made_all_the_same() {
+    let fixture = fixture();
+    let mut switch = open(&fixture.path).unwrap();
+    let (path, over) = (fixture.path.clone(), AtomicBool::new(false));
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            let names = || fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+            let is_temp = |path: &PathBuf| path.to_string_lossy().contains("/.tmp-");
+            while !over.load(Ordering::Relaxed) {
+                let removed =
+                    names().find(is_temp).is_some_and(|temp| fs::remove_file(temp).is_ok());
+                if removed {
+                    break;
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        for number in 0.. {
+            if over.load(Ordering::Relaxed) {
+                break;
+            }
+            trip(&mut switch, &format!("key/k{number}"));
+            fs::remove_file(path.join(format!("key.k{number}.kill"))).unwrap();
+        }
+    });
 }

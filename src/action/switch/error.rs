@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::entry::FileKind;
+use super::guard::STICKY;
 
 /// A refusal or a failure. [`hint`](SwitchError::hint) says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,8 @@ pub enum SwitchError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+        /// Whether it belongs to us.
+        ours: bool,
     },
     /// Anyone may replace a directory above it.
     #[error("anyone may replace what is in {path:?} (mode {mode:04o}), above the switch directory")]
@@ -137,6 +140,10 @@ impl SwitchError {
             SwitchError::NotADirectory { .. } => {
                 "give a directory; one that does not exist yet is created".into()
             }
+            // Such as /tmp: others need it as it is.
+            SwitchError::WritableByOthers { mode, ours, .. } if mode & STICKY != 0 || !ours => {
+                "choose a directory of its own, such as /run/tripline/kill.d".into()
+            }
             SwitchError::WritableByOthers { path, .. } => {
                 format!("run: chmod go-w {path:?}")
             }
@@ -150,7 +157,7 @@ impl SwitchError {
                 "choose a local directory, or allow it by name: allow_network_fs = \"{kind}\""
             ),
             SwitchError::Held { .. } => {
-                "stop the other one first, or give this one its own directory".into()
+                "that is no trouble: whoever asks for a stop here makes its file without it".into()
             }
             SwitchError::NotAFile { path, .. } => format!(
                 "look at it, then remove it: gateways do not agree on whether {path:?} stops them"

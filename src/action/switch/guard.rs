@@ -17,7 +17,7 @@ use crate::mount;
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 const OTHERS_WRITE: u32 = 0o002;
 const OTHERS_TRAVERSE: u32 = 0o001;
-const STICKY: u32 = 0o1000;
+pub(super) const STICKY: u32 = 0o1000;
 
 /// Whether the directory may be on a network file system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl Handle {
         }
         if meta.mode() & GROUP_OR_OTHERS_WRITE != 0 {
             let mode = meta.mode() & 0o7777;
-            return Err(SwitchError::WritableByOthers { path: path(), mode });
+            let ours = meta.uid() == us;
+            return Err(SwitchError::WritableByOthers { path: path(), mode, ours });
         }
         Ok(())
     }

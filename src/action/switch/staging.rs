@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::error::SwitchError;
 use super::guard::Handle;
@@ -120,6 +121,14 @@ pub(super) fn write(
 /// trips at once than there are prepared files. The file counts even if the disk
 /// has no room for what it says, and nobody waits for that disk here.
 pub(super) fn write_unstaged(dir: &Handle, file: &str, content: &[u8]) -> io::Result<Option<File>> {
+    match write_once(dir, file, content) {
+        // Somebody cleared our file away before it had its name.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write_once(dir, file, content),
+        written => written,
+    }
+}
+
+fn write_once(dir: &Handle, file: &str, content: &[u8]) -> io::Result<Option<File>> {
     let (temp, mut made) = durable::create_temp(dir, KILL_FILE_MODE)?;
     if made.write_all(content).is_err() {
         // Half a record helps nobody, and the existence is what counts.
@@ -153,7 +162,7 @@ fn lock(dir: &Handle) -> Result<File, SwitchError> {
         let mut file = File::from(fd);
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Errno::WOULDBLOCK) => {
                 let text = durable::read_up_to(&file, 32).unwrap_or_default();
                 let pid = String::from_utf8_lossy(&text).trim().parse().ok();
                 return Err(SwitchError::Held { path: dir.path().to_owned(), pid });
@@ -185,12 +194,27 @@ fn staged_name(k: usize) -> String {
 pub(super) fn remove_leftovers(dir: &Handle, copies: usize) -> io::Result<()> {
     let wanted: Vec<String> = (0..copies).map(staged_name).collect();
     for name in names(dir)? {
-        let ours = name.starts_with(STAGED_PREFIX) || name.starts_with(TEMP_PREFIX);
-        if ours && !wanted.contains(&name) {
-            rustix::fs::unlinkat(dir, &name, AtFlags::empty())?;
+        let left = match name.strip_prefix(TEMP_PREFIX) {
+            Some(whose) => !is_in_use(whose),
+            None => name.starts_with(STAGED_PREFIX) && !wanted.contains(&name),
+        };
+        if left {
+            match rustix::fs::unlinkat(dir, &name, AtFlags::empty()) {
+                // Whoever made it has used it meanwhile.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a temporary file, `PID-NUMBER`, is of a process that lives: it may be about to
+/// trip with it.
+fn is_in_use(whose: &str) -> bool {
+    let pid = whose.split_once('-').and_then(|(pid, _)| pid.parse().ok());
+    let pid = pid.and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// A prepared file: one that is there already and in order (so that arming
@@ -200,7 +224,7 @@ fn stage(dir: &Handle, name: &str) -> io::Result<File> {
         return Ok(file);
     }
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
-        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Ok(()) | Err(Errno::NOENT) => {}
         Err(error) => return Err(error.into()),
     }
     let mut file = durable::create_new(dir, name, KILL_FILE_MODE)?;

@@ -126,7 +126,9 @@ impl Rulebook {
         let labels = labels(rule, record).ok_or("its rule is another now")?;
         let instance = Instance::go_on(rule, &record.was, down, now);
         let mut instance = instance.ok_or("nothing ran for too long")?;
-        if record.withheld.as_ref().is_some_and(|(why, _)| *why == Withheld::Failed) {
+        let failed =
+            |(why, _): &(Withheld, String)| matches!(why, Withheld::Failed | Withheld::Covered);
+        if record.withheld.as_ref().is_some_and(failed) {
             instance.retry(now.mono);
         }
         let alert = Alert {

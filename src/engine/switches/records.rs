@@ -32,6 +32,12 @@ struct HostRecord {
     refused: u64,
     #[serde(default)]
     refused_by_another: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    other_stop: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_passed: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_refused: Option<i64>,
     draining: u64,
     start_unknown: u64,
 }
@@ -90,12 +96,18 @@ impl Switches {
         let stood = same(known.stands, trip.stands_since());
         let host = |host: HostRecord| {
             let sym = host.host.map(|text| names.intern(NameKind::Host, &text));
-            let disobeyed = Host { started_after: host.started_after, ..Host::seen(sym) };
+            let mono = |at: Option<i64>| at.map(|at| now.mono_of(Wall(at)));
+            let last_passed = mono(host.last_passed);
+            let started_after = host.started_after;
+            let disobeyed = Host { started_after, last_passed, ..Host::seen(sym) };
             if !stood {
                 return (host.started_after > 0).then_some(disobeyed);
             }
             let HostRecord { silent, refused, refused_by_another, draining, .. } = host;
             let start_unknown = host.start_unknown;
+            let other_stop = host.other_stop.map(|text| names.intern(NameKind::Label, &text));
+            let last_refused = mono(host.last_refused);
+            let disobeyed = Host { other_stop, last_refused, ..disobeyed };
             let known = Host { silent, refused, refused_by_another, draining, ..disobeyed };
             Some(Host { start_unknown, ..known })
         };
@@ -107,12 +119,16 @@ impl Switches {
 impl Row {
     pub(super) fn record(&self, names: &Names, now: Stamp) -> Option<StopRecord> {
         let trip = self.state.trip.as_ref()?;
+        let wall = |at: Option<Mono>| at.map(|at| now.wall.minus(now.mono.since(at)).0);
         let host = |host: &Host| HostRecord {
             host: host.host.map(|sym| names.text(sym)),
             silent: host.silent,
             started_after: host.started_after,
             refused: host.refused,
             refused_by_another: host.refused_by_another,
+            other_stop: host.other_stop.map(|sym| names.text(sym)),
+            last_passed: wall(host.last_passed),
+            last_refused: wall(host.last_refused),
             draining: host.draining,
             start_unknown: host.start_unknown,
         };

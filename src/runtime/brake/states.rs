@@ -1,6 +1,6 @@
 //! The brake as the engine and the viewers are told of it.
 
-use super::{Brake, scope_of};
+use super::{Brake, scope_of, stopped_by};
 use crate::action::switch::{Content, Entry};
 use crate::action::{ArmState, SwitchDir, SwitchScope};
 use crate::engine::switches::{Armed, SwitchState, Trip};
@@ -12,12 +12,18 @@ impl Brake {
         let armed = self.armed();
         let entries = self.dir.iter().flat_map(SwitchDir::known);
         let mut states: Vec<SwitchState> = entries.map(|entry| self.row(entry, armed)).collect();
+        // What stands is stopped, whatever became of another attempt.
+        let passes = |scope: &str| {
+            let Ok(scope) = scope.parse::<SwitchScope>() else { return true };
+            let entries = self.dir.iter().flat_map(SwitchDir::known);
+            entries.filter(|entry| entry.stops()).all(|entry| stopped_by(entry, &scope).is_none())
+        };
         let owed = self.gone.owed().map(|(scope, why)| {
             (scope, format!("NOT stopped any more: its kill file is gone, and {why}"))
         });
         let failed =
             self.failures.rows().map(|(scope, why)| (scope, format!("NOT stopped: {why}")));
-        for (scope, problem) in owed.chain(failed) {
+        for (scope, problem) in owed.chain(failed).filter(|(scope, _)| passes(scope)) {
             let problem = Some(problem);
             match states.iter_mut().find(|state| state.scope == scope) {
                 Some(state) => (state.failed, state.problem) = (true, problem),
@@ -50,9 +56,7 @@ impl Brake {
 
     fn armed(&self) -> Armed {
         match self.arming.state() {
-            ArmState::Armed if self.is_known() && (self.has_lock() || !self.may_act()) => {
-                Armed::Armed
-            }
+            ArmState::Armed if self.is_known() && self.lock_problem.is_none() => Armed::Armed,
             ArmState::Disarmed if self.is_known() => Armed::Disarmed,
             ArmState::Armed | ArmState::Disarmed => Armed::Unknown,
         }

@@ -4,6 +4,7 @@
 
 use super::super::actions::{Job, Report};
 use super::super::brake::{Brake, Tripped};
+use super::super::gone::Told;
 use super::{AskedReset, Driver, JOBS};
 use crate::action::arming::{ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
@@ -17,7 +18,7 @@ impl Driver {
         let note = self.note(reason, None, by, now);
         let outcome = match &mut self.brake {
             Some(brake) => brake.trip(scope, &note),
-            None => Tripped::Failed("no kill switch is configured".into()),
+            None => Tripped::Failed("no kill switch is configured".into(), Told::First),
         };
         self.after_trip(outcome, scope, &note, now);
     }
@@ -41,6 +42,7 @@ impl Driver {
             result: audit::REQUESTED.into(),
         };
         self.resets.push(AskedReset { scope: order.scope.to_string(), by, reason });
+        self.unanswered += 1;
         self.hand_over(Job::Reset(order, deed), now);
     }
 
@@ -63,6 +65,7 @@ impl Driver {
                 if let Some(brake) = self.brake.as_mut().filter(|_| done) {
                     brake.was_reset(&scope);
                 }
+                self.unanswered = self.unanswered.saturating_sub(1);
                 self.answer(said);
                 self.learn_switches(now, effects);
                 let scope = scope.to_string();
@@ -73,6 +76,7 @@ impl Driver {
                     brake.refresh();
                 }
                 self.restock(now);
+                self.unanswered = self.unanswered.saturating_sub(1);
                 self.answer(answer);
             }
         }
@@ -130,10 +134,10 @@ impl Driver {
                 brake.stands_since(&mut pending, deed.at);
                 (Job::Confirm(pending, deed), "is there again")
             }
-            Tripped::Before | Tripped::Disarmed => {
+            Tripped::Before | Tripped::Covered | Tripped::Disarmed => {
                 (Job::Record(deed("stands already", now.wall)), "is there again")
             }
-            Tripped::Failed(why) => {
+            Tripped::Failed(why, _) => {
                 let text = format!("{scope} NOT tripped: {why}");
                 self.engine.alarm("trip_failed", &text, now);
                 (Job::Record(deed(&format!("failed: {why}"), now.wall)), "can't be made again")
@@ -229,25 +233,34 @@ impl Driver {
                     brake.stands_since(&mut pending, stands);
                 }
                 let deed = Deed { at: stands, ..deed(audit::TRIPPED) };
-                (Job::Confirm(pending, deed), format!("{scope} tripped"))
+                (Some(Job::Confirm(pending, deed)), format!("{scope} tripped"))
             }
             Tripped::Before => {
-                (Job::Record(deed("already tripped")), format!("{scope} was tripped already"))
+                let text = format!("{scope} was tripped already");
+                (Some(Job::Record(deed("already tripped"))), text)
+            }
+            Tripped::Covered => {
+                self.withhold(scope, note, Withheld::Covered, now);
+                (None, format!("{scope} is stopped by a wider stop"))
             }
             Tripped::Disarmed => {
                 self.withhold(scope, note, Withheld::Disarmed, now);
                 let text = format!("a rule asked to trip {scope}, but the switch is not armed");
                 self.engine.report("trip_withheld", &text, now);
-                (Job::Record(deed("withheld: not armed")), text)
+                (Some(Job::Record(deed("withheld: not armed"))), text)
             }
-            Tripped::Failed(why) => {
+            Tripped::Failed(why, told) => {
                 self.withhold(scope, note, Withheld::Failed, now);
                 let text = format!("{scope} NOT tripped: {why}");
                 self.engine.alarm("trip_failed", &text, now);
-                (Job::Record(deed(&format!("failed: {why}"))), text)
+                // A rule tries again every few seconds, which is no news.
+                let is_news = told == Told::First || note.rule.is_none();
+                (is_news.then(|| Job::Record(deed(&format!("failed: {why}")))), text)
             }
         };
-        self.hand_over(job, now);
+        if let Some(job) = job {
+            self.hand_over(job, now);
+        }
         if note.rule.is_none() {
             self.answer(answer);
         }
@@ -267,6 +280,7 @@ impl Driver {
     pub(super) fn set_arming(&mut self, state: ArmState, by: &str, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
         let record = ArmRecord { state, by: by.to_owned(), at: now.wall, reason: None };
+        self.unanswered += 1;
         let job = Job::Arm(brake.state_dir().to_owned(), brake.host().to_owned(), record);
         self.hand_over(job, now);
     }

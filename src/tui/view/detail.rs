@@ -76,7 +76,7 @@ fn facts(snapshot: &Snapshot, panel: Panel, at: usize, elapsed_s: f64) -> Option
         Panel::Switches => {
             let (tripped, host) = rows::switch_rows(snapshot).nth(at)?;
             let mut facts = switch_facts(tripped);
-            facts.push(("this host", switch::proof(tripped, host, switch::First::Host)));
+            facts.push(("this host", switch::proof(tripped, host, switch::First::Host, elapsed_s)));
             facts
         }
         Panel::Limits => limit_facts(snapshot.limits.get(at)?, elapsed_s),

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::layout;
 use super::pen::Canvas;
+use crate::engine::span_in_words;
 use crate::snapshot::{OLD_DATA_S, Snapshot, State, Switch};
 use crate::text::{printable, width, wrapped};
 use crate::tui::fmt;
@@ -249,7 +250,7 @@ fn sentence(model: &Model) -> (String, Tone) {
     let Some(snapshot) = model.live.as_deref() else {
         return ("starting, nothing read yet".into(), Tone::Plain);
     };
-    if let Some(text) = disobeyed(snapshot) {
+    if let Some(text) = disobeyed(snapshot, model.live_age_s()) {
         return (text, Tone::Critical);
     }
     if snapshot.verdict.is_empty() {
@@ -263,7 +264,7 @@ fn sentence(model: &Model) -> (String, Tone) {
 }
 
 /// A host that lets calls through after a trip beats every other news.
-fn disobeyed(snapshot: &Snapshot) -> Option<String> {
+fn disobeyed(snapshot: &Snapshot, elapsed_s: f64) -> Option<String> {
     let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
     let bad = tripped.flat_map(|switch| {
         switch
@@ -281,11 +282,14 @@ fn disobeyed(snapshot: &Snapshot) -> Option<String> {
         more => format!(", and {more} more hosts"),
     };
     let calls = if host.started_after_trip == 1 { "call" } else { "calls" };
+    let since = host.none_passed_for(elapsed_s);
+    let since = since.map(|for_s| format!(", none for {}", span_in_words(for_s)));
     Some(format!(
-        "NOT OBEYED: {} let {} {calls} through after the trip of {}{more}",
+        "NOT OBEYED: {} let {} {calls} through after the trip of {}{}{more}",
         host.host,
         fmt::grouped(host.started_after_trip),
-        switch.name
+        switch.name,
+        since.unwrap_or_default()
     ))
 }
 

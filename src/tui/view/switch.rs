@@ -63,7 +63,7 @@ fn cells(switch: &Switch, host: Option<&SwitchHost>, first: First, elapsed_s: f6
     if switch.state != "tripped" {
         let texts = [symbol, &*switch.name, fmt::ABSENT, switch.state];
         let cells = texts.map(|text| cell(text, own)).into_iter();
-        return cells.chain([cell(proof(switch, host, first), own)]).collect();
+        return cells.chain([cell(proof(switch, host, first, elapsed_s), own)]).collect();
     }
     let since = switch.since_s.map_or(UNKNOWN.into(), |seconds| fmt::span(seconds + elapsed_s));
     vec![
@@ -71,7 +71,7 @@ fn cells(switch: &Switch, host: Option<&SwitchHost>, first: First, elapsed_s: f6
         cell(&*switch.name, own),
         plain(since),
         plain(switch.rule.as_ref().or(switch.by.as_ref()).map_or(UNKNOWN, |by| by)),
-        cell(proof(switch, host, first), own),
+        cell(proof(switch, host, first, elapsed_s), own),
     ]
 }
 
@@ -85,8 +85,8 @@ pub fn cause(switch: &Switch) -> String {
 }
 
 /// `gw-1 OBEYED 12 refused`: what the logs say about the stop.
-pub fn proof(switch: &Switch, host: Option<&SwitchHost>, first: First) -> String {
-    let evidence = evidence(switch.watched_from(), host, first);
+pub fn proof(switch: &Switch, host: Option<&SwitchHost>, first: First, elapsed_s: f64) -> String {
+    let evidence = evidence(switch.watched_from(), host, first, elapsed_s);
     match &switch.problem {
         // What the logs say about a stop comes first.
         Some(problem) if switch.state == "tripped" => format!("{evidence}; {problem}"),
@@ -95,7 +95,12 @@ pub fn proof(switch: &Switch, host: Option<&SwitchHost>, first: First) -> String
     }
 }
 
-fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>, first: First) -> String {
+fn evidence(
+    watched_from: Option<String>,
+    host: Option<&SwitchHost>,
+    first: First,
+    elapsed_s: f64,
+) -> String {
     let Some(host) = host else {
         let since = watched_from.unwrap_or_else(|| "the trip".into());
         return format!("no call seen since {since}");
@@ -106,9 +111,10 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>, first: Firs
     };
     // What it refuses as well tells that it has begun to obey, or that a part of it does:
     // more than what was under way, where there is no room for both.
-    let beside = match host.refused {
-        0 => draining.clone(),
-        count => format!(" {} refused", count_text(count)),
+    let beside = match (host.none_passed_for(elapsed_s), host.refused) {
+        (Some(for_s), _) => format!(", none for {}", fmt::age(for_s)),
+        (None, 0) => draining.clone(),
+        (None, count) => format!(" {} refused", count_text(count)),
     };
     let refused = || count_text(host.refused);
     let (word, rest) = match host.obeyed {
@@ -124,9 +130,11 @@ fn evidence(watched_from: Option<String>, host: Option<&SwitchHost>, first: Firs
         }
         None if host.refused_by_another > 0 => {
             let refused = count_text(host.refused_by_another);
-            let rest =
-                format!(" {refused} refused by another stop, or not said by which{draining}");
-            ("NOT PROVEN", rest)
+            let by = match &host.other_stop {
+                Some(other) => format!("another stop, {other}"),
+                None => "another stop, or not said by which".to_owned(),
+            };
+            ("NOT PROVEN", format!(" {refused} refused by {by}{draining}"))
         }
         None if host.silent => ("not proven", ": silent since".to_owned()),
         None => ("no evidence yet", draining),
