@@ -324,17 +324,19 @@ impl Brake {
     /// A stop that could not be made is shown until it is or nobody wants it any more.
     fn came_of(&mut self, outcome: Tripped, scope: &str, note: &KillNote) -> Tripped {
         let by_rule = note.rule.is_some();
-        let outcome = match (outcome, self.stopping(scope)) {
-            (Tripped::Failed(..), Some(Stopped::Itself)) => Tripped::Before,
-            (Tripped::Failed(..), Some(Stopped::ByWider)) if by_rule => Tripped::Covered,
-            (outcome, _) => outcome,
+        let outcome = match outcome {
+            Tripped::Failed(why, _) => match self.stopping(scope) {
+                Some(Stopped::Itself) => Tripped::Before,
+                Some(Stopped::ByWider) if by_rule => Tripped::Covered,
+                _ => {
+                    let told = self.failures.add(scope, by_rule, &why);
+                    return Tripped::Failed(why, told);
+                }
+            },
+            made => made,
         };
-        let Tripped::Failed(why, _) = outcome else {
-            self.failures.settle(scope);
-            return outcome;
-        };
-        let told = self.failures.add(scope, by_rule, &why);
-        Tripped::Failed(why, told)
+        self.failures.settle(scope);
+        outcome
     }
 
     /// Whether files that stand now, whoever made them, stop a scope.
