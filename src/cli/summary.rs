@@ -121,8 +121,8 @@ fn limit(limit: &Limit) -> String {
             .used_ratio
             .map_or("?".to_owned(), |used| format!("{} used", percent_in_words(used))),
     };
-    let (span, back_in_words) = (crate::engine::span_in_words, crate::engine::back_in_words);
-    let reset = limit.reset_in_s.map(|s| format!(", {}", back_in_words(s))).unwrap_or_default();
+    let span = crate::engine::span_in_words;
+    let reset = limit.back_in_words().map(|back| format!(", {back}")).unwrap_or_default();
     let empty = limit.exhausts_in_s.filter(|_| !limit.exhausted);
     let empty = empty.map(|s| format!(", empty in {}", span(s))).unwrap_or_default();
     let stale = if limit.stale { " STALE" } else { "" };

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd, order};
-use crate::engine::{back_in_words, counted, percent_in_words as percent, span_in_words as span};
+use crate::engine::{counted, percent_in_words as percent, span_in_words as span};
 
 /// Below this a limit is a warning.
 const LOW: f64 = 0.10;
@@ -338,13 +338,10 @@ fn unheard(snapshot: &Snapshot) -> Option<&Alert> {
 
 fn exhausted_limit(limit: &Limit, count: usize) -> String {
     let is_money = matches!(limit.resource, "credits" | "spend");
-    let back = match limit.reset_in_s {
+    let back = match limit.back_in_words() {
         None if limit.is_rejected() => "waiting will not help".to_owned(),
         _ if is_money || limit.is_nil() => "waiting will not help".to_owned(),
-        // Calls pass before that, and when is not known.
-        Some(s) if limit.reset_kind == Some("full") => format!("full in {}", span(s)),
-        Some(s) => back_in_words(s),
-        None => "no reset known".to_owned(),
+        back => back.unwrap_or_else(|| "no reset known".to_owned()),
     };
     let others = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
     if limit.is_unnamed() {

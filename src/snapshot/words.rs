@@ -3,13 +3,22 @@
 
 use super::{Alert, Cap, Key, Limit, LimitName, Number, Snapshot, Switch, Traffic, UNATTRIBUTED};
 use crate::domain::{Layer, Resource, Scope};
-use crate::engine::{LimitParts, NO_KEY};
+use crate::engine::{LimitParts, NO_KEY, back_in_words, span_in_words};
 
 impl Limit {
     /// Whether the provider says that calls are refused, whatever is left.
     #[must_use]
     pub fn is_rejected(&self) -> bool {
         self.status == Some("rejected")
+    }
+
+    /// When it is back, in words. Of a bucket that fills up all the time calls pass before
+    /// it is full, and when is not known.
+    #[must_use]
+    pub fn back_in_words(&self) -> Option<String> {
+        let in_s = self.reset_in_s?;
+        let fills = self.exhausted && self.reset_kind == Some("full");
+        Some(if fills { format!("full in {}", span_in_words(in_s)) } else { back_in_words(in_s) })
     }
 
     /// Whether there is none of it, so that waiting brings none.
