@@ -325,10 +325,20 @@ fn a_cost_in_another_unit_than_dollars_is_none() {
     let line = |rest: &str| {
         said(&format!(r#"{{"at":"2026-11-20T14:03:27Z","provider":"openai","model":"m",{rest}}}"#))
     };
-    for rest in [r#""cost":0.02,"currency":"EUR""#, r#""cost":1.234,"unit":"ms""#] {
+    for rest in [
+        r#""cost":0.02,"currency":"EUR""#,
+        r#""total_cost":0.02,"currency":"EUR","input_tokens":9,"output_tokens":1"#,
+        r#""usage":{"input_tokens":1,"output_tokens":1,"cost":0.02,"currency":"EUR"}"#,
+        r#""cost":1.234,"unit":"ms""#,
+    ] {
         assert!(line(rest).is_quarantined(), "{rest}");
     }
-    for rest in [r#""cost":0.02,"currency":"USD""#, r#""cost":0.02,"unit":"usd""#] {
+    for rest in [
+        r#""cost":0.02,"currency":"USD""#,
+        r#""cost":0.02,"unit":"usd""#,
+        // Of the price, and not of the money.
+        r#""cost":0.02,"unit":"1M tokens""#,
+    ] {
         let cost = line(rest).one().cost.map(|cost| cost.usd);
         assert_eq!(cost, Some(NanoUsd(20_000_000)), "{rest}");
     }
@@ -532,6 +542,67 @@ fn the_events_of_a_stream_one_a_line_are_one_call() {
         assert_eq!(
             (tokens.input, tokens.output, tokens.cached_input),
             (Some(1500), Some(10), Some(500))
+        );
+    }
+}
+
+#[test]
+fn a_sum_that_lacks_parts_of_other_names_is_made_whole() {
+    for (counts, cached) in [
+        (r#""cache_read_tokens":50000,"cache_creation_input_tokens":2000"#, 50000),
+        (r#""cached_input_tokens":50000,"cache_creation_input_tokens":2000"#, 50000),
+        (r#""cached_tokens":50000,"cache_creation_tokens":2000"#, 50000),
+        (r#""cache_read_input_tokens":50000,"cache_creation_input_tokens":2000"#, 50000),
+    ] {
+        let line = format!(
+            r#"{{"at":"2026-11-20T14:03:27Z","provider":"anthropic","model":"claude-sonnet-4-5","status":200,"input_tokens":10,"output_tokens":7,{counts}}}"#
+        );
+        assert_eq!(
+            said(&line).counts(),
+            [Some(52010), Some(7), Some(cached), Some(2000)],
+            "{counts}"
+        );
+    }
+}
+
+#[test]
+fn what_one_stream_held_in_a_cache_is_not_the_next_ones() {
+    let start = |id: &str, more: &str| {
+        format!(
+            r#"{{"type":"message_start","message":{{"id":"msg_{id}","model":"claude-sonnet-4-5","usage":{{"input_tokens":20,"output_tokens":1{more}}}}}}}"#
+        )
+    };
+    let delta = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}}"#;
+    let cached = r#","cache_read_input_tokens":90000,"cache_creation_input_tokens":50000"#;
+    let log = [start("a", cached), delta.into(), start("b", ""), delta.into()].join("\n");
+    let last = said(&log).calls().last().unwrap().0.tokens;
+    assert_eq!((last.input, last.output, last.cached_input), (Some(20), Some(9), Some(0)));
+}
+
+#[test]
+fn what_the_headers_format_leaves_to_applications_they_take() {
+    for key in [
+        "errorCode",
+        "errorMessage",
+        "error_kind",
+        "exc_info",
+        "traceback",
+        "failed",
+        "tokens",
+        "total_cost_usd",
+        "cost_cents",
+    ] {
+        let line = format!(
+            r#"{{"status":429,"{key}":"1","headers":{{"x-ratelimit-limit-requests":"10","x-ratelimit-remaining-requests":"0","x-ratelimit-reset-requests":"5s"}}}}"#
+        );
+        let said = said(&line);
+        let limits =
+            said.batch.items.iter().filter(|item| matches!(item.seen, Observation::Limit(_)));
+        assert_eq!(
+            (&*said.format, limits.count()),
+            ("app-json", 1),
+            "{key}: {:?}",
+            said.batch.items
         );
     }
 }

@@ -16,6 +16,8 @@ use crate::text::printable;
 
 /// What may wait before whoever prints should leave its own where it is.
 const ROOM: usize = 64 * 1024;
+/// Bytes that are written at once: each that is taken shows that somebody reads.
+const PART: usize = 4096;
 /// How long, at the end, a reader may take nothing before it is not waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -126,7 +128,8 @@ fn write_all(mut to: File, handed: &Receiver<Vec<u8>>, take: &Sender<()>) -> io:
         while !rest.is_empty() {
             // One ring is enough for all that was taken since the last was heard.
             let _ = take.try_send(());
-            match to.write(rest) {
+            let part = rest.get(..PART).unwrap_or(rest);
+            match to.write(part) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -141,10 +141,12 @@ impl<'l> Line<'l> {
         (seen, from)
     }
 
-    /// Whether the line has several of the numbers that an alternative adds up.
-    pub(super) fn adds_up(&self, alt: &Alt<Spot>) -> bool {
-        let From::Sum(places) = &alt.from else { return false };
-        places.iter().filter(|place| self.usable(**place).is_some()).nth(1).is_some()
+    /// The first of the numbers that an alternative adds up, where the line has several.
+    pub(super) fn first_of_several(&self, alt: &Alt<Spot>) -> Option<u64> {
+        let From::Sum(places) = &alt.from else { return None };
+        let mut found = places.iter().filter_map(|place| self.usable(*place));
+        let first = found.next()?;
+        found.next().and(first.as_u64())
     }
 
     #[inline(never)]

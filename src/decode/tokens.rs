@@ -15,7 +15,7 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         return Tokens::default();
     }
     let mut unreadable = false;
-    let mut several = false;
+    let mut plain = None;
     let mut count = |field| {
         let alts = line.alts(map, field);
         if alts.is_empty() {
@@ -24,7 +24,9 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         let (seen, from) = line.count_from(alts);
         let seen = plausible(seen);
         unreadable |= seen == Seen::Unreadable;
-        several |= field == Field::InputTokens && from.is_some_and(|alt| line.adds_up(alt));
+        if field == Field::InputTokens {
+            plain = from.and_then(|alt| line.first_of_several(alt));
+        }
         seen.ok()
     };
     let mut tokens = Tokens {
@@ -45,11 +47,12 @@ pub(super) fn tokens(line: Line<'_>, map: &Map<Spot>) -> Tokens {
         tokens.output = Some(0);
     }
     let cached = cached(&tokens);
-    // A part larger than the whole was counted apart from it, as Anthropic does. A sum of
-    // several holds its parts already.
-    let apart = !several && tokens.input.is_some_and(|input| cached > input);
+    // A part larger than the whole was counted apart from it, as Anthropic does. A sum holds
+    // those of its parts that are called as its first one is.
+    let apart = tokens.input.is_some_and(|input| cached > input);
     if map.tokens.add_cache || apart {
-        tokens.input = tokens.input.map(|input| input.saturating_add(cached));
+        let whole = if apart { plain.or(tokens.input) } else { tokens.input };
+        tokens.input = whole.map(|input| input.saturating_add(cached));
     }
     if map.tokens.add_reasoning || reasons_apart(&tokens, total) {
         let reasoning = tokens.reasoning.unwrap_or(0);

@@ -389,7 +389,10 @@ impl Rulebook {
                 && alert.instance.phase() == Phase::Firing
                 && alert.trips_scope(scope)
         };
-        for alert in self.live.values_mut().filter(|alert| asked(alert)) {
+        // Of several stops that one rule asks for, what failed is tried again.
+        let has_failed = |alert: &Alert| matches!(&alert.withheld, Some((Withheld::Failed, failed)) if *failed != scope);
+        let is_less = |alert: &Alert| why == Withheld::Covered && has_failed(alert);
+        for alert in self.live.values_mut().filter(|alert| asked(alert) && !is_less(alert)) {
             self.changed = true;
             alert.instance.withhold(again);
             alert.withheld = Some((why, scope.to_owned()));

@@ -56,8 +56,8 @@ pub struct Gauge {
     /// Another account has a limit like it: only its subject tells them apart.
     pub has_twin: bool,
     drain: Drain,
-    /// Since when its level has not risen.
-    falls_since: Mono,
+    /// The first reset that was announced since its level rose.
+    promised: Option<Wall>,
     responses: Sliding<u32>,
     pub(super) refused: Option<Refusal>,
     /// A call has passed since the last refusal.
@@ -96,7 +96,7 @@ impl Gauge {
             heard: Heard::default(),
             has_twin: false,
             drain: Drain::default(),
-            falls_since: now.mono_of(reading.at),
+            promised: reading.reset.map(|reset| reset.at),
             responses: Sliding::new(Duration::from_secs(5), 13),
             refused: None,
             passed: false,
@@ -149,8 +149,9 @@ impl Gauge {
             self.work_out_reset(before.1);
         }
         if self.level() > before.0.map(|level| level + 1.0) {
-            self.falls_since = self.read_at;
+            self.promised = None;
         }
+        self.promised = self.promised.or(self.last.reset.map(|reset| reset.at));
         self.count_response(self.read_at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
@@ -499,12 +500,14 @@ impl Gauge {
         let seconds = left / drain;
         let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);
         // As of its reading, for one reading has one answer. Where it is not known what a
-        // reset does, one that came while the level fell on is no relief.
+        // reset does, and one that was announced passed while the level fell on, none is.
         let reset_in_s = self.last.reset.map(|reset| reset.at.seconds_after(self.last.at));
-        let fell_for_s = self.read_at.since(self.falls_since).as_secs_f64();
-        let is_relief = |in_s: f64| kind != ResetKind::Unknown || fell_for_s <= in_s;
-        let turns_first = kind != ResetKind::FullAt
-            && reset_in_s.is_some_and(|in_s| in_s > 0.0 && in_s < seconds && is_relief(in_s));
+        let is_relief = match kind {
+            ResetKind::FullAt => false,
+            ResetKind::Unknown => self.promised.is_none_or(|promised| promised >= self.last.at),
+            _ => true,
+        };
+        let turns_first = is_relief && reset_in_s.is_some_and(|in_s| in_s > 0.0 && in_s < seconds);
         // From full, any bucket in use falls to where what comes back is what is drawn.
         let limit = self.last.limit.map(Amount::as_f64);
         let is_full =
