@@ -167,3 +167,20 @@ fn what_ended_without_data_fires_anew() {
     assert_eq!(event.kind, EventKind::AlertResolved);
     assert!(trips(&judge(&mut book, 1, Some(0.0), at(20))), "it is refused again");
 }
+
+#[test]
+fn of_several_stops_the_one_that_failed_is_asked_for_again() {
+    let mut rule = rules::builtin().remove(0);
+    (rule.hold, rule.actions) =
+        (Duration::ZERO, vec![Action::Trip("key/a".into()), Action::Trip("all".into())]);
+    let name = rule.name.clone();
+    let mut book = Rulebook::new(vec![rule]);
+    let now = Stamp { mono: Mono(1_000_000_000), wall: Wall(1_000_000_000) };
+    let bad = (Sample { value: Some(0.0), evidence: 100, period: None }, Grounds::Fresh);
+    book.judge(0, Series::Limit(0), bad, now, &|| Labels::new().into(), &mut Vec::new());
+    book.withhold(&name, "key/a", Withheld::Failed, now.mono.plus(Duration::from_secs(10)));
+    book.withhold(&name, "all", Withheld::Covered, Mono(u64::MAX));
+    assert!(book.still_asks("key/a"));
+    let due = book.dues().min();
+    assert!(due.is_some_and(|due| due <= now.mono.plus(Duration::from_secs(10))), "{due:?}");
+}
