@@ -505,7 +505,7 @@ impl Gauge {
         let is_relief = match kind {
             ResetKind::FullAt => false,
             ResetKind::Unknown => self.promised.is_none_or(|promised| promised >= self.last.at),
-            _ => true,
+            ResetKind::WindowEndsAt => true,
         };
         let turns_first = is_relief && reset_in_s.is_some_and(|in_s| in_s > 0.0 && in_s < seconds);
         // From full, any bucket in use falls to where what comes back is what is drawn.
