@@ -498,21 +498,17 @@ impl Target {
         }
     }
 
+    /// Whether it covers these calls; what is not known of them is not what it means.
     fn covers(&self, who: Who, names: &Names) -> bool {
-        let is = |sym: Option<Sym>, text: &Arc<str>| sym.is_some_and(|s| names.text(s) == *text);
-        match self {
-            Target::All => true,
-            Target::Provider(provider) => is(who.provider, provider),
-            Target::Model(provider, model) => is(who.provider, provider) && is(who.model, model),
-            Target::Key(key) => is(who.key, key),
-            Target::Environment(environment) => is(who.environment, environment),
-            Target::Nothing => false,
-        }
+        self.fits(who, &|sym, text| sym.is_some_and(|sym| names.text(sym) == *text))
     }
 
     /// Whether it covers calls of which no more than this is known, or may.
     fn may_cover(&self, who: Who, names: &Names) -> bool {
-        let is = |sym: Option<Sym>, text: &Arc<str>| sym.is_none_or(|s| names.text(s) == *text);
+        self.fits(who, &|sym, text| sym.is_none_or(|sym| names.text(sym) == *text))
+    }
+
+    fn fits(&self, who: Who, is: &dyn Fn(Option<Sym>, &Arc<str>) -> bool) -> bool {
         match self {
             Target::All => true,
             Target::Provider(provider) => is(who.provider, provider),
