@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, PipeWriter, Write};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -44,17 +44,23 @@ fn trips(sandbox: &Sandbox, log: &Path) {
     });
 }
 
+/// `watch` into a pipe, which has stopped what it should whether anybody reads or not.
+fn watch_into(sandbox: &Sandbox, writer: PipeWriter) -> Started {
+    let (log, config) = (sandbox.file("gw.log", ""), sandbox.file("config.toml", CONFIG));
+    let mut command = sandbox.command();
+    command.arg("--config").arg(config).args(["watch", "--ndjson", "--every", "5ms"]);
+    let running = Started::of(command.arg(&log).stdout(writer));
+    drop(command);
+    trips(sandbox, &log);
+    running
+}
+
 #[test]
 fn an_unread_pipe_keeps_watch_neither_from_its_work_nor_from_its_end() {
     for signal in ["TERM", "INT"] {
         let sandbox = Sandbox::new();
-        let (log, config) = (sandbox.file("gw.log", ""), sandbox.file("config.toml", CONFIG));
         let (reader, writer) = full_pipe();
-        let mut command = sandbox.command();
-        command.arg("--config").arg(config).args(["watch", "--ndjson", "--every", "5ms"]);
-        let mut running = Started::of(command.arg(&log).stdout(writer));
-        drop(command);
-        trips(&sandbox, &log);
+        let mut running = watch_into(&sandbox, writer);
         running.signal(signal);
         assert_eq!(running.end().code(), Some(0), "{signal}");
         drop(reader);
@@ -64,13 +70,8 @@ fn an_unread_pipe_keeps_watch_neither_from_its_work_nor_from_its_end() {
 #[test]
 fn who_reads_late_reads_every_line_in_order() {
     let sandbox = Sandbox::new();
-    let (log, config) = (sandbox.file("gw.log", ""), sandbox.file("config.toml", CONFIG));
     let (reader, writer) = full_pipe();
-    let mut command = sandbox.command();
-    command.arg("--config").arg(config).args(["watch", "--ndjson", "--every", "5ms"]);
-    let mut running = Started::of(command.arg(&log).stdout(writer));
-    drop(command);
-    trips(&sandbox, &log);
+    let mut running = watch_into(&sandbox, writer);
     let mut lines =
         BufReader::new(reader).lines().map(Result::unwrap).filter(|line| !line.is_empty());
     let (mut seen, mut last) = (Vec::new(), String::new());
