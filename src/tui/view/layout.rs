@@ -207,6 +207,9 @@ fn shrink(bands: &mut Vec<Band>, room: u16) {
     // What the verdict needs, that list can spare.
     let excess = used(bands).saturating_sub(room);
     give(bands, Panel::Who, excess);
+    // Who does it is worth more than a second cap.
+    let excess = used(bands).saturating_sub(room);
+    give(bands, Panel::Spend, excess);
     drop_band(bands, Panel::Who, room);
     for panel in [Panel::Spend, Panel::Traffic, Panel::Limits, Panel::Alerts] {
         let excess = used(bands).saturating_sub(room);
