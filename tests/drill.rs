@@ -127,9 +127,7 @@ fn a_drill_that_is_interrupted_leaves_nothing_tripped() {
 fn a_drill_that_can_not_reset_says_what_stands() {
     let dir = tempfile::tempdir().unwrap();
     let (drill, _gateway, _call) = hanging(dir.path());
-    let audit = dir.path().join(".local/state/tripline/audit.jsonl");
-    std::fs::remove_file(&audit).unwrap();
-    std::fs::create_dir(&audit).unwrap();
+    std::fs::create_dir(dir.path().join("kill.d/.key.drill.reset")).unwrap();
     drill.signal("INT");
     let said = String::from_utf8(drill.ended().stderr).unwrap();
     assert!(dir.path().join("kill.d/key.drill.kill").exists());

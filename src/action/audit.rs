@@ -160,50 +160,33 @@ pub struct Attempt<T> {
     pub recorded: Result<(), AuditError>,
 }
 
-/// Do something on record: that it is asked for first, or else it is not done, and
-/// the result in words afterwards. Whoever asks [`was_reset`] meanwhile waits, so
-/// that nobody sees the deed without its record.
+/// Do something on record: that it is asked for first, and the result in words afterwards.
+/// A record that can't be written prevents nothing, or a full disk would.
 pub fn attempt<T>(
     path: &Path,
     mut deed: Deed,
     act: impl FnOnce() -> T,
     result: impl FnOnce(&T) -> String,
-) -> Result<Attempt<T>, AuditError> {
-    let mut book = Book::open(path)?;
+) -> Attempt<T> {
     deed.result = REQUESTED.into();
-    book.append(&deed)?;
+    let mut book = Book::open(path);
+    let asked = book.as_mut().map_or(Ok(()), |book| book.append(&deed));
     let outcome = act();
     deed.result = result(&outcome);
-    let recorded = book.append(&deed);
-    Ok(Attempt { outcome, recorded })
+    let done = book.and_then(|mut book| book.append(&deed));
+    Attempt { outcome, recorded: asked.and(done) }
 }
 
-/// How far the record goes: what is written from now on stands behind this.
+/// How far the record goes.
 #[must_use]
 pub fn end(path: &Path) -> u64 {
     path.metadata().map_or(0, |meta| meta.len())
 }
 
-/// Whether a person has reset that scope since the record went as far as `mark`,
-/// and after its newest trip. The order of the records decides: clocks may be set.
-/// Waits for a reset that is under way. A record that can't be read says no.
-#[must_use]
-pub fn was_reset(path: &Path, scope: &str, mark: u64) -> bool {
-    let locked = || {
-        let file = File::open(path)?;
-        rustix::fs::flock(&file, FlockOperation::LockShared)?;
-        end_of(file, mark)
-    };
-    let records = locked().unwrap_or_default();
-    turns(&records, scope).last().is_some_and(|(turn, _)| turn == Turn::Reset)
-}
-
-/// The end of the record, but nothing that is older than the mark.
-pub(super) fn end_of(mut file: File, mark: u64) -> io::Result<Vec<u8>> {
+/// The end of the record.
+pub(super) fn end_of(mut file: File) -> io::Result<Vec<u8>> {
     let len = file.metadata()?.len();
-    // Nothing in a record that was begun anew is older than the mark.
-    let from = if mark > len { 0 } else { mark };
-    file.seek(SeekFrom::Start(from.max(len.saturating_sub(SEARCHED))))?;
+    file.seek(SeekFrom::Start(len.saturating_sub(SEARCHED)))?;
     let mut records = Vec::new();
     file.take(SEARCHED).read_to_end(&mut records)?;
     Ok(records)

@@ -22,7 +22,7 @@ pub fn told(entry: Entry, audit_file: &Path) -> Entry {
 /// The newest stop of a scope that was not reset since. The order of the records decides.
 /// Waits for nobody who writes into it.
 pub(super) fn stop(audit_file: &Path, scope: &SwitchScope) -> Option<KillRecord> {
-    let records = File::open(audit_file).and_then(|file| end_of(file, 0)).ok()?;
+    let records = File::open(audit_file).and_then(end_of).ok()?;
     let mut stop: Option<KillRecord> = None;
     for (turn, done) in turns(&records, &scope.to_string()) {
         match (turn, &mut stop) {

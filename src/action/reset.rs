@@ -1,14 +1,15 @@
 //! A reset on record: who lets the traffic through again is written down before
-//! it is done, and what came of it afterwards. It knows nothing of who asks.
+//! it is done, and what came of it afterwards, where that can be written at all.
+//! It knows nothing of who asks.
 
 use std::path::Path;
 
-use super::audit::{self, Attempt, AuditError, Deed};
+use super::audit::{self, Attempt, Deed};
 use super::recorded;
 use super::scope::SwitchScope;
 use super::switch::{Foreign, ResetNote, ResetOutcome, SwitchDir, SwitchError};
 
-/// What came of it, once it was on record that it was asked for.
+/// What came of it, and whether that is on record.
 pub type Reset = Attempt<Result<ResetOutcome, SwitchError>>;
 
 /// Let the traffic of a scope through again; `deed` says who, why and where.
@@ -18,7 +19,7 @@ pub fn reset(
     scope: &SwitchScope,
     foreign: Foreign,
     deed: Deed,
-) -> Result<Reset, AuditError> {
+) -> Reset {
     // A file that says nothing is ours if the record has its stop.
     let untold = dir.entry(scope).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_untold()));
     let is_ours = untold && recorded::stop(audit_file, scope).is_some();

@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod pending;
 pub(super) mod record;
+mod reset_mark;
 mod restock;
 mod staging;
 
@@ -18,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Access, AtFlags};
-use rustix::io::Errno;
 
 pub use entry::{Content, Entry, FileKind};
 pub use error::SwitchError;
@@ -26,6 +26,7 @@ use guard::Handle;
 pub use guard::{NetworkFs, Reach};
 pub use pending::{Confirmed, Details, Pending};
 pub use record::{KILL_SCHEMA, KillNote, KillRecord};
+pub use reset_mark::ResetMark;
 pub use restock::{Restock, Stock};
 use staging::{Staging, Used};
 
@@ -100,7 +101,9 @@ pub enum Change {
     Appeared(Entry),
     /// A kill file that was there says who and why only now.
     Detailed(Entry),
-    /// A kill file is gone that nobody reset here. This is what it said.
+    /// A kill file is gone because its scope was reset. This is what it said.
+    Reset(Entry),
+    /// A kill file is gone, and no reset is told of. This is what it said.
     Vanished(Entry),
 }
 
@@ -237,6 +240,7 @@ impl SwitchDir {
         (scope, note, again): (&SwitchScope, &KillNote, Option<Wall>),
     ) -> Result<TripOutcome, SwitchError> {
         let file = scope.file_name();
+        let reset_before = ResetMark::read(&self.dir, &file);
         let used = self
             .staging
             .as_mut()
@@ -255,7 +259,7 @@ impl SwitchDir {
         let Some(made) = made else { return self.already_tripped(&file) };
         let meta = made.metadata().map_err(|source| self.failed("look at", &file, source))?;
         let says = record::parse(&content).map_or(Content::Foreign, Content::Ours);
-        self.known.insert(file.clone(), Entry::new(&file, says, &meta));
+        self.known.insert(file.clone(), Entry::new(&file, says, &meta, reset_before));
         let dir = Arc::clone(&self.dir);
         let what = (scope.clone(), note.clone(), again);
         Ok(TripOutcome::Tripped(Pending::new(dir, what, made)))
@@ -284,7 +288,12 @@ impl SwitchDir {
             }
         }
         let file = scope.file_name();
+        let leave = || {
+            let left = reset_mark::leave(&self.dir, &file);
+            left.map_err(|error| self.failed("mark the reset of", &file, error))
+        };
         let Some(entry) = self.read(&file)? else {
+            leave()?;
             self.known.remove(&file);
             return Ok(ResetOutcome::NotTripped);
         };
@@ -292,9 +301,10 @@ impl SwitchDir {
         if entry.content == Content::Foreign && foreign == Foreign::Refuse {
             return Err(SwitchError::Foreign { path: self.dir.join(&file), owner: entry.owner });
         }
-        match rustix::fs::unlinkat(&self.dir, &file, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(self.failed("remove", &file, error)),
+        let was_there = reset_mark::put_away(&self.dir, &file)
+            .map_err(|error| self.failed("remove", &file, error))?;
+        if !was_there {
+            leave()?;
         }
         self.known.remove(&file);
         rustix::fs::fsync(&self.dir).map_err(|error| self.dir.failed("sync", error))?;
@@ -348,17 +358,27 @@ impl SwitchDir {
         for entry in self.known.values_mut() {
             match before.get(&entry.file) {
                 None => changes.push(Change::Appeared(entry.clone())),
-                // Of our own trip we know more than its file says (yet).
-                Some(known) if entry.tells_less_than(known) => *entry = known.clone(),
-                Some(known) if known.awaits_details() => {
-                    changes.push(Change::Detailed(entry.clone()));
+                Some(known) => {
+                    // Of our own trip we know more than its file says (yet).
+                    *entry = entry.clone().or_as_known(known);
+                    if known.awaits_details() && !entry.awaits_details() {
+                        changes.push(Change::Detailed(entry.clone()));
+                    }
                 }
-                Some(_) => {}
             }
         }
-        let vanished = before.into_values().filter(|entry| !self.known.contains_key(&entry.file));
-        changes.extend(vanished.map(Change::Vanished));
+        let gone = before.into_values().filter(|entry| !self.known.contains_key(&entry.file));
+        changes.extend(gone.map(|entry| match self.was_reset(&entry) {
+            true => Change::Reset(entry),
+            false => Change::Vanished(entry),
+        }));
         Ok(changes)
+    }
+
+    /// Whether the scope of a kill file that stood was reset since.
+    #[must_use]
+    pub fn was_reset(&self, stood: &Entry) -> bool {
+        ResetMark::read(&self.dir, &stood.file).is_news_since(&stood.reset_before)
     }
 
     fn already_tripped(&mut self, file: &str) -> Result<TripOutcome, SwitchError> {
@@ -367,15 +387,12 @@ impl SwitchDir {
             return Err(SwitchError::Unconfirmed { path: self.dir.join(file) });
         };
         self.check_is_file(&entry)?;
-        let entry = self.at_least_as_known(entry);
+        let entry = match self.known.get(&entry.file) {
+            Some(known) => entry.or_as_known(known),
+            None => entry,
+        };
         self.known.insert(file.to_owned(), entry.clone());
         Ok(TripOutcome::AlreadyTripped(entry))
-    }
-
-    /// Of our own trip we know more than its file says (yet).
-    fn at_least_as_known(&self, entry: Entry) -> Entry {
-        let known = self.known.get(&entry.file);
-        known.filter(|known| entry.tells_less_than(known)).cloned().unwrap_or(entry)
     }
 
     fn check_is_file(&self, entry: &Entry) -> Result<(), SwitchError> {

@@ -42,7 +42,7 @@ pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
     let record = |result| record_deed(context, "drill", Some(&scope), &drill.reason, result, now);
     record("begun")?;
     let over = || !signals.received().is_empty();
-    let proofs = prove(context, &caller, &scope, drill, now, &over)?;
+    let (proofs, reset_recorded) = prove(context, &caller, &scope, drill, now, &over)?;
     let obeyed = proofs.iter().all(|proof| proof.stopped && proof.resumed);
     let interrupted = signals.received().try_recv().ok();
     let recorded = record(match interrupted {
@@ -60,7 +60,7 @@ pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
     }
     let printed = quietly(words.finish());
     interrupted.into_iter().for_each(runtime::end_by);
-    recorded.and(printed)?;
+    reset_recorded.and(recorded).and(printed)?;
     if obeyed {
         return Ok(());
     }
@@ -87,7 +87,8 @@ impl Proof {
     }
 }
 
-/// Trip, ask, reset, ask. The reset comes whatever the answers are.
+/// Trip, ask, reset, ask. The reset comes whatever the answers are. Answers also whether
+/// it is on record.
 fn prove(
     context: &Context,
     caller: &Caller,
@@ -95,7 +96,7 @@ fn prove(
     drill: &Drill,
     now: Wall,
     over: &impl Fn() -> bool,
-) -> Result<Vec<Proof>, Failure> {
+) -> Result<(Vec<Proof>, Result<(), Failure>), Failure> {
     let mut dir = open(context)?;
     let reason = format!("drill: {}", drill.reason);
     let outcome = dir.trip(scope, &note(context, &reason, now)).map_err(|e| refused(&e))?;
@@ -109,7 +110,7 @@ fn prove(
         .iter()
         .map(|url| caller.until(url, |heard| *heard == Heard::Refused, over) == Heard::Refused)
         .collect();
-    let reset = reset_on_record(context, &mut dir, scope, Foreign::Force, &reason, now);
+    let (reset, recorded) = reset_on_record(context, &mut dir, scope, Foreign::Force, &reason, now);
     let reset = reset.map_err(|failure| {
         if dir.path_of(scope).symlink_metadata().is_err() {
             return failure;
@@ -123,10 +124,11 @@ fn prove(
     }
     let asked = drill.url.iter().zip(stopped);
     let passes = |heard: &Heard| matches!(heard, Heard::Passed { .. });
-    Ok(asked
+    let proofs = asked
         .map(|(url, stopped)| {
             let last = caller.until(url, passes, over);
             Proof { url: url.clone(), stopped, resumed: passes(&last), last }
         })
-        .collect())
+        .collect();
+    Ok((proofs, recorded))
 }

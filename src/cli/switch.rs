@@ -205,14 +205,13 @@ fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Fail
         let scope = scope(&request.scoped.scope)?;
         need_reason(reason)?;
         let dir = open(context)?;
-        context.make_state_dir()?;
         // What somebody made under another name is reset under that.
         let stands = dir.path_of(&scope).symlink_metadata().is_ok();
         Ok((if stands { scope } else { scope.by_one_name() }, dir))
     };
     let (scope, mut dir) = prepare().map_err(|failure: Failure| failure.undone(NOT_RESET))?;
     let foreign = if request.force { Foreign::Force } else { Foreign::Refuse };
-    let outcome = reset_on_record(context, &mut dir, &scope, foreign, reason, now);
+    let (outcome, recorded) = reset_on_record(context, &mut dir, &scope, foreign, reason, now);
     let stands = || dir.path_of(&scope).symlink_metadata().is_ok();
     let outcome =
         outcome.map_err(|failure| if stands() { failure.undone(NOT_RESET) } else { failure })?;
@@ -222,10 +221,12 @@ fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Fail
     };
     let mut out = Out::new();
     let printed = out.line(&printable(&text));
-    finish(out, printed)
+    finish(out, printed)?;
+    recorded
 }
 
-/// Reset, with who and why on record before and what came of it after.
+/// Reset, with who and why on record before and what came of it after. Answers also whether
+/// that could be recorded, which prevents no reset.
 pub(super) fn reset_on_record(
     context: &Context,
     dir: &mut SwitchDir,
@@ -233,18 +234,16 @@ pub(super) fn reset_on_record(
     foreign: Foreign,
     reason: &str,
     now: Wall,
-) -> Result<ResetOutcome, Failure> {
-    let failed = |error: AuditError| Failure::new(Kind::Failed, error);
+) -> (Result<ResetOutcome, Failure>, Result<(), Failure>) {
+    let made = context.make_state_dir();
     let audit_file = context.state_dir.join(AUDIT_FILE);
     let deed = deed(context, audit::RESET, Some(scope), reason, audit::REQUESTED, now);
-    let done = reset::reset(&audit_file, dir, scope, foreign, deed).map_err(failed)?;
-    let outcome = done.outcome.map_err(|error| refused(&error))?;
-    done.recorded.map_err(|error| {
-        failed(error).hint(format!(
-            "{scope} is reset, but a running tripline that finds no record of that stops it again"
-        ))
-    })?;
-    Ok(outcome)
+    let done = reset::reset(&audit_file, dir, scope, foreign, deed);
+    let recorded = done.recorded.map_err(|error| {
+        let text = format!("not in the audit record: {error}");
+        Failure::new(Kind::Failed, printable(&text))
+    });
+    (done.outcome.map_err(|error| refused(&error)), made.and(recorded))
 }
 
 /// What a person's trip says of itself.

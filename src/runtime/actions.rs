@@ -7,7 +7,6 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::brake::ResetOrder;
-use super::gone::{Told, Vanished};
 use crate::action::SwitchScope;
 use crate::action::arming::{self, ArmRecord, ArmState};
 use crate::action::audit::{self, AuditError, Deed};
@@ -19,8 +18,6 @@ pub enum Job {
     Confirm(Pending, Deed),
     /// Record a deed.
     Record(Deed),
-    /// A kill file is gone: record it, unless a reset of it is on record.
-    Vanished(Vanished, Deed),
     /// Reset, as a person asked.
     Reset(ResetOrder, Deed),
     /// Write new prepared files.
@@ -33,10 +30,6 @@ pub enum Job {
 pub enum Report {
     /// It did not work.
     Trouble(Trouble),
-    /// The kill file of ours for that scope was removed by hand.
-    Removed(String),
-    /// The kill file for that scope is gone because it was reset.
-    WasReset(String),
     /// What came of a reset here.
     Reset {
         /// Of which scope.
@@ -76,11 +69,6 @@ pub fn spawn(
                     confirmed.and(recorded).err().map(failed)
                 }
                 Job::Record(deed) => record(&audit_file, &deed).err().map(failed),
-                Job::Vanished(gone, deed) => {
-                    let (report, unrecorded) = vanished(&audit_file, gone, &deed);
-                    unrecorded.map(|text| reports.try_send(failed(text)));
-                    Some(report)
-                }
                 Job::Reset(order, deed) => {
                     let (done, said) = order.carry_out(&audit_file, deed);
                     Some(Report::Reset { scope: order.scope, done, said })
@@ -119,27 +107,6 @@ fn confirm(pending: &Pending) -> Result<(), String> {
             pending.path().display()
         )),
     }
-}
-
-/// A reset is put on record as it is done, so a missing record means that somebody
-/// went around tripline. Answers also why that is not on record, where the report does not.
-fn vanished(file: &Path, gone: Vanished, deed: &Deed) -> (Report, Option<String>) {
-    let Vanished { scope, note, mark, told } = gone;
-    if audit::was_reset(file, &scope, mark) {
-        return (Report::WasReset(scope), None);
-    }
-    let recorded = if told == Told::First { record(file, deed) } else { Ok(()) };
-    if note.is_some() {
-        let unrecorded = recorded
-            .err()
-            .map(|error| format!("that the kill file of {scope} was removed by hand is {error}"));
-        return (Report::Removed(scope), unrecorded);
-    }
-    let mut text = format!("{scope} is not stopped any more: its kill file was removed by hand");
-    if let Err(error) = recorded {
-        text = format!("{text} ({error})");
-    }
-    (Report::Trouble(Trouble { kind: audit::REMOVED_OUTSIDE, text }), None)
 }
 
 fn arm(state_dir: &Path, audit_file: &Path, host: String, wanted: ArmRecord) -> String {

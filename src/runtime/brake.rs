@@ -11,9 +11,7 @@ use super::gone::{Gone, Told, Vanished};
 use crate::action::arming::Refreshed;
 use crate::action::audit::{self, Attempt, Deed};
 use crate::action::reset;
-use crate::action::switch::{
-    Change, DEFAULT_COPIES, Entry, KillRecord, Restock, Stock, TripOutcome,
-};
+use crate::action::switch::{Change, DEFAULT_COPIES, Entry, Restock, Stock, TripOutcome};
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetOutcome};
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
@@ -75,9 +73,7 @@ pub struct Brake {
     distrust: Option<String>,
     gone: Gone,
     failures: Failures,
-    /// How far the audit record went before the last look at the directory.
-    mark: u64,
-    /// How far it went when it was asked of kill files that say nothing.
+    /// How far the audit record went when it was asked of kill files that say nothing.
     asked: Option<u64>,
 }
 
@@ -95,19 +91,14 @@ impl ResetOrder {
     /// the scope is not stopped any more, in words too.
     pub fn carry_out(&self, audit_file: &Path, deed: Deed) -> (bool, String) {
         let scope = &self.scope;
-        let opened = SwitchDir::open(&self.dir, &self.network).map_err(|error| words(&error));
-        let done = opened.and_then(|mut dir| {
-            let done = reset::reset(audit_file, &mut dir, scope, Foreign::Refuse, deed);
-            done.map_err(|error| error.to_string())
-        });
-        let (outcome, recorded) = match done {
-            Ok(Attempt { outcome, recorded }) => (outcome.map_err(|error| words(&error)), recorded),
-            Err(why) => (Err(why), Ok(())),
+        let Attempt { outcome, recorded } = match SwitchDir::open(&self.dir, &self.network) {
+            Ok(mut dir) => reset::reset(audit_file, &mut dir, scope, Foreign::Refuse, deed),
+            Err(error) => Attempt { outcome: Err(error), recorded: Ok(()) },
         };
         let text = match &outcome {
             Ok(ResetOutcome::Reset(_)) => format!("{scope} reset: traffic may pass again"),
             Ok(ResetOutcome::NotTripped) => format!("{scope} was not tripped"),
-            Err(why) => format!("{scope} NOT reset: {why}"),
+            Err(error) => format!("{scope} NOT reset: {}", words(error)),
         };
         let missing = recorded.err().map(|error| format!(" (not in the audit record: {error})"));
         (outcome.is_ok(), text + &missing.unwrap_or_default())
@@ -152,7 +143,6 @@ impl Brake {
     /// many trips the rules ask for: all of them may be due at once.
     pub fn new(setup: SwitchSetup, actions: usize) -> Brake {
         let arming = Arming::open(&setup.state_dir, setup.armed);
-        let mark = audit::end(&setup.audit_file());
         let dir = open(&setup);
         let mut brake = Brake {
             setup,
@@ -164,7 +154,6 @@ impl Brake {
             distrust: None,
             gone: Gone::default(),
             failures: Failures::default(),
-            mark,
             asked: None,
         };
         brake.ask_the_record();
@@ -176,19 +165,17 @@ impl Brake {
     /// Answers whether anything changed.
     pub fn refresh(&mut self) -> bool {
         let mut changed = self.arming.refresh() == Refreshed::Changed;
-        // What is seen to stand can only be reset by a later record.
-        let mark = std::mem::replace(&mut self.mark, audit::end(&self.setup.audit_file()));
         match self.dir.as_mut().map(SwitchDir::refresh) {
             Ok(Ok(changes)) => {
                 changed |= !changes.is_empty();
                 for change in changes {
                     if let Change::Vanished(entry) = change {
-                        self.gone.add(vanished(&entry, mark));
+                        self.gone.add(entry);
                     }
                 }
             }
             Ok(Err(_)) => {
-                self.reopen(mark);
+                self.reopen();
                 changed = true;
             }
             Err(_) => {
@@ -196,13 +183,16 @@ impl Brake {
                 changed |= self.dir.is_ok();
             }
         }
+        if let Ok(dir) = &self.dir {
+            self.gone.settle_reset(|stood| dir.was_reset(stood));
+        }
         changed |= self.ask_the_record();
         let distrust = self.dir.as_ref().ok().and_then(|dir| dir.check_trust().err());
         let distrust = distrust.map(|error| words(&error));
         changed |= distrust != self.distrust;
         self.distrust = distrust;
         for entry in self.dir.iter().flat_map(SwitchDir::known).filter(|entry| entry.stops()) {
-            self.failures.settle(&scope_of(entry));
+            self.failures.settle(&entry.scope_or_file());
         }
         // Who held the lock may have gone.
         let waits = self.dir.is_ok() && self.wants_lock() && !self.has_lock();
@@ -214,16 +204,10 @@ impl Brake {
         changed
     }
 
-    /// Trips that ended otherwise than by a reset here, and of which it is to be
-    /// asked whether they were reset elsewhere: once of what others made, until it
-    /// is settled of ours.
+    /// Trips that ended otherwise than by a reset: once of what others made, until it is
+    /// settled of ours.
     pub fn take_vanished(&mut self) -> Vec<Vanished> {
         self.gone.take_due()
-    }
-
-    /// A vanished trip was reset elsewhere.
-    pub fn settled(&mut self, scope: &str) {
-        self.gone.settle(scope);
     }
 
     /// Make a vanished trip again: only a reset, with a reason, ends one. What can't
@@ -291,14 +275,13 @@ impl Brake {
     }
 
     /// The directory was moved or removed: gateways go by what stands at its path.
-    fn reopen(&mut self, mark: u64) {
+    fn reopen(&mut self) {
         self.stock_problem = None;
         let before = std::mem::replace(&mut self.dir, open(&self.setup));
-        let now: Vec<&str> =
-            self.dir.iter().flat_map(SwitchDir::known).map(|entry| entry.file.as_str()).collect();
         for entry in before.iter().flat_map(SwitchDir::known) {
-            if !now.contains(&entry.file.as_str()) {
-                self.gone.add(vanished(entry, mark));
+            let stands = |now: &Entry| now.file == entry.file;
+            if !self.dir.iter().flat_map(SwitchDir::known).any(stands) {
+                self.gone.add(entry.clone());
             }
         }
     }
@@ -316,8 +299,9 @@ impl Brake {
 
     /// A person asks for a trip: that needs no arming.
     pub fn trip(&mut self, scope: &str, note: &KillNote) -> Tripped {
-        let outcome =
-            self.attempt(scope, |dir, scope| dir.trip(&scope.clone().by_one_name(), note));
+        let named = scope.parse::<SwitchScope>().map(|scope| scope.by_one_name().to_string());
+        let scope = named.as_deref().unwrap_or(scope);
+        let outcome = self.attempt(scope, |dir, scope| dir.trip(scope, note));
         self.came_of(outcome, scope, note)
     }
 
@@ -410,28 +394,10 @@ impl Brake {
     }
 }
 
-fn vanished(entry: &Entry, mark: u64) -> Vanished {
-    let said = |record: &KillRecord| KillNote {
-        reason: record.reason.clone(),
-        rule: record.rule.clone(),
-        by: record.by.clone().unwrap_or_default(),
-        host: record.host.clone().unwrap_or_default(),
-        at: entry.since,
-    };
-    // Under a name that stands for no scope nothing can be made again.
-    let note = entry.scope.as_ref().and(entry.record()).map(said);
-    Vanished { scope: scope_of(entry), note, mark, told: Told::First }
-}
-
 /// How the file of an entry stops a scope, if it does.
 fn stopped_by(entry: &Entry, scope: &SwitchScope) -> Option<Stopped> {
     let own = entry.scope.as_ref().filter(|own| own.covers(scope))?;
     Some(if own == scope { Stopped::Itself } else { Stopped::ByWider })
-}
-
-/// The scope of a kill file, or its name where that tells none.
-fn scope_of(entry: &Entry) -> String {
-    entry.scope.as_ref().map_or_else(|| entry.file.clone(), ToString::to_string)
 }
 
 /// Who only looks makes none.

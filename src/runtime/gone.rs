@@ -1,18 +1,16 @@
-//! Kill files that went away otherwise than by a reset here. A trip of ours is owed
-//! until its file stands again or a reset is on record: it is not forgotten because
-//! a directory could not be used at the moment.
+//! Kill files that went away otherwise than by a reset. A trip of ours is owed until its
+//! file stands again or its scope is reset: it is not forgotten because a directory could
+//! not be used at the moment.
 
-use crate::action::switch::KillNote;
+use crate::action::switch::{Entry, KillNote};
 
-/// A trip whose kill file is gone although it was not reset here.
+/// A trip whose kill file is gone although it was not reset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vanished {
-    /// Its scope.
+    /// Its scope, or the name of its file where that tells none.
     pub scope: String,
     /// What it said, if it was one of ours. Whoever else made one may remove it.
     pub note: Option<KillNote>,
-    /// How far the audit record went when the file still stood.
-    pub mark: u64,
     /// Whether this is told for the first time.
     pub told: Told,
 }
@@ -33,47 +31,69 @@ pub struct Gone {
 
 #[derive(Debug)]
 struct Row {
-    vanished: Vanished,
-    /// Somebody is looking whether it was reset.
-    asked: bool,
+    stood: Entry,
+    told: Told,
     problem: Option<String>,
+}
+
+impl Row {
+    fn is_of(&self, scope: &str) -> bool {
+        self.stood.scope_or_file() == scope
+    }
+
+    fn note(&self) -> Option<KillNote> {
+        // Under a name that stands for no scope nothing can be made again.
+        let record = self.stood.scope.as_ref().and(self.stood.record())?;
+        Some(KillNote {
+            reason: record.reason.clone(),
+            rule: record.rule.clone(),
+            by: record.by.clone().unwrap_or_default(),
+            host: record.host.clone().unwrap_or_default(),
+            at: self.stood.since,
+        })
+    }
 }
 
 impl Gone {
     /// One more.
-    pub fn add(&mut self, vanished: Vanished) {
-        self.settle(&vanished.scope);
-        self.rows.push(Row { vanished, asked: false, problem: None });
+    pub fn add(&mut self, stood: Entry) {
+        self.settle(&stood.scope_or_file());
+        self.rows.push(Row { stood, told: Told::First, problem: None });
     }
 
-    /// Those of which it is to be asked now whether they were reset.
+    /// What is to be told, and to be made again where it is ours.
     pub fn take_due(&mut self) -> Vec<Vanished> {
         let mut due = Vec::new();
-        for row in self.rows.iter_mut().filter(|row| !row.asked) {
-            due.push(row.vanished.clone());
-            row.asked = true;
-            row.vanished.told = Told::Again;
-        }
-        // What others made is told once.
-        self.rows.retain(|row| row.vanished.note.is_some());
+        self.rows.retain_mut(|row| {
+            let (scope, note) = (row.stood.scope_or_file(), row.note());
+            let stays = note.is_some();
+            due.push(Vanished { scope, note, told: row.told });
+            row.told = Told::Again;
+            // What others made is told once.
+            stays
+        });
         due
     }
 
     /// What the file said that must be made again.
     pub fn note(&self, scope: &str) -> Option<KillNote> {
-        self.rows.iter().find(|row| row.vanished.scope == scope)?.vanished.note.clone()
+        self.rows.iter().find(|row| row.is_of(scope))?.note()
     }
 
     /// It stands again, or it was reset.
     pub fn settle(&mut self, scope: &str) {
-        self.rows.retain(|row| row.vanished.scope != scope);
+        self.rows.retain(|row| !row.is_of(scope));
+    }
+
+    /// Those whose scope was reset since they stood, as `was_reset` tells, are not owed.
+    pub fn settle_reset(&mut self, was_reset: impl Fn(&Entry) -> bool) {
+        self.rows.retain(|row| !was_reset(&row.stood));
     }
 
     /// It could not be made again and stays owed. Answers whether that is news.
     pub fn stays(&mut self, scope: &str, why: &str) -> bool {
         let mut news = false;
-        for row in self.rows.iter_mut().filter(|row| row.vanished.scope == scope) {
-            row.asked = false;
+        for row in self.rows.iter_mut().filter(|row| row.is_of(scope)) {
             news |= row.problem.as_deref() != Some(why);
             row.problem = Some(why.to_owned());
         }
@@ -81,7 +101,9 @@ impl Gone {
     }
 
     /// Scopes that could not be stopped again, and why not.
-    pub fn owed(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rows.iter().filter_map(|row| Some((&*row.vanished.scope, row.problem.as_deref()?)))
+    pub fn owed(&self) -> impl Iterator<Item = (String, &str)> {
+        self.rows
+            .iter()
+            .filter_map(|row| Some((row.stood.scope_or_file(), row.problem.as_deref()?)))
     }
 }

@@ -423,7 +423,7 @@ fn trip_at(sandbox: &Sandbox, scope: &str, at: Wall) {
 }
 
 #[test]
-fn a_stop_that_could_not_be_made_again_is_owed_until_it_can_or_is_reset() {
+fn a_stop_that_could_not_be_made_again_is_owed_until_it_can() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
     let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
@@ -458,50 +458,42 @@ fn a_stop_that_could_not_be_made_again_is_owed_until_it_can_or_is_reset() {
     });
     assert_eq!(failed.count(), 1, "it is tried often, and told once");
 
-    replace("away again");
-    let audit_file = sandbox.path("state/audit.jsonl");
-    audit::append(&audit_file, &deed("reset", stop, "reset", at(SystemTime::now()))).unwrap();
+    // What is made again although nobody wants it any more is reset like any other.
+    fs::remove_file(&file).unwrap();
+    sandbox.run(["switch", "reset", stop, "--reason", "fixed"]).ok();
     status_until(&sandbox, "nothing is owed", |status| switch(status, stop).is_none());
-    repair();
     it_has_looked(&sandbox, "env/x");
     assert!(!file.exists());
     daemon.stop();
 }
 
 #[test]
-fn whether_a_stop_was_reset_is_told_by_the_order_of_the_record_not_by_clocks() {
+fn whether_a_stop_was_reset_is_told_by_its_directory_not_by_clocks_or_records() {
     let sandbox = Sandbox::new();
     let log = sandbox.file("gw.log", "");
     let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
-    let audit_file = sandbox.path("state/audit.jsonl");
     let now = SystemTime::now();
     let later = at(now + Duration::from_secs(600));
-    let outside = |scope: &str| {
-        let removed = |deed: &Value| deed["action"] == "removed_outside" && deed["scope"] == scope;
-        audited(&sandbox).iter().filter(|deed| removed(deed)).count()
-    };
+    let outside = |scope: &str| removed_outside(&sandbox, scope);
     // The clock was set back between a trip and its reset.
     trip_at(&sandbox, "env/a", later);
-    audit::append(&audit_file, &deed("trip", "env/a", "tripped", later)).unwrap();
     status_until(&sandbox, "the trip", |status| is_tripped(status, "env/a"));
     sandbox.run(["switch", "reset", "env/a", "--reason", "fixed"]).ok();
     it_has_looked(&sandbox, "env/x");
     assert!(!kill_file(&sandbox, "env.a.kill").exists());
     assert_eq!((outside("env/a"), outside("env/x")), (0, 1));
 
-    // Neither a reset that was only asked for, nor one that failed, nor one of an
-    // earlier trip is the reset of this one. And this one is not even on record.
-    for (n, result) in ["requested", "failed: no", "reset"].into_iter().enumerate() {
+    // Neither what a record says of a reset nor the reset of an earlier trip is one of this.
+    let audit_file = sandbox.path("state/audit.jsonl");
+    for (n, result) in ["requested", "reset"].into_iter().enumerate() {
         let scope = format!("env/b{n}");
-        let reset = deed("reset", &scope, result, later);
-        if result == "reset" {
-            audit::append(&audit_file, &reset).unwrap();
-        }
         trip_at(&sandbox, &scope, at(now));
-        status_until(&sandbox, "the trip", |status| is_tripped(status, &scope));
-        if result != "reset" {
-            audit::append(&audit_file, &reset).unwrap();
-        }
+        status_until(&sandbox, "a trip", |status| is_tripped(status, &scope));
+        sandbox.run(["switch", "reset", &scope, "--reason", "fixed"]).ok();
+        status_until(&sandbox, "its reset", |status| switch(status, &scope).is_none());
+        trip_at(&sandbox, &scope, at(now));
+        status_until(&sandbox, "another trip", |status| is_tripped(status, &scope));
+        audit::append(&audit_file, &deed("reset", &scope, result, later)).unwrap();
         let file = kill_file(&sandbox, &format!("env.b{n}.kill"));
         fs::remove_file(&file).unwrap();
         until("it is made again", || file.exists());
@@ -509,6 +501,68 @@ fn whether_a_stop_was_reset_is_told_by_the_order_of_the_record_not_by_clocks() {
     }
     daemon.stop();
     sandbox.run(["audit", "verify"]).ok();
+}
+
+#[test]
+fn a_reset_counts_for_every_tripline_that_looks_into_the_directory() {
+    let (mine, yours) = (Sandbox::new(), Sandbox::new());
+    let logs = [mine.file("gw.log", ""), yours.file("gw.log", "")];
+    let same = format!("[switch]\ndir = {:?}\n", mine.path("state/kill.d"));
+    let daemons = [
+        Daemon::start(serve(&mine, "", &[&logs[0]])),
+        Daemon::start(serve(&yours, &same, &[&logs[1]])),
+    ];
+    let both = |what: &str, tripped: bool| {
+        for sandbox in [&mine, &yours] {
+            status_until(sandbox, what, |status| is_tripped(status, "env/a") == tripped);
+        }
+    };
+    let file = kill_file(&mine, "env.a.kill");
+    for round in ["once", "twice"] {
+        mine.run(["switch", "trip", "env/a", "--reason", "runaway"]).ok();
+        both("the trip", true);
+        mine.run(["switch", "reset", "env/a", "--reason", "fixed"]).ok();
+        both("the reset", false);
+        let next = format!("env/{round}");
+        mine.run(["switch", "trip", &next, "--reason", "x"]).ok();
+        for sandbox in [&mine, &yours] {
+            status_until(sandbox, "it has looked", |status| is_tripped(status, &next));
+        }
+        assert!(!file.exists(), "{round}: it was made again");
+        assert_eq!([&mine, &yours].map(|sandbox| removed_outside(sandbox, "env/a")), [0, 0]);
+    }
+    // A file that is gone and was not reset comes back, although there was a reset before.
+    mine.run(["switch", "trip", "env/a", "--reason", "runaway"]).ok();
+    both("the trip", true);
+    fs::remove_file(&file).unwrap();
+    until("it is made again", || file.exists());
+    daemons.into_iter().for_each(|daemon| drop(daemon.stop()));
+}
+
+#[test]
+fn a_reset_that_can_not_be_recorded_is_made_and_stays() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    sandbox.run(["switch", "trip", "env/a", "--reason", "runaway"]).ok();
+    status_until(&sandbox, "the trip", |status| is_tripped(status, "env/a"));
+    let record = sandbox.path("state/audit.jsonl");
+    fs::remove_file(&record).unwrap();
+    fs::create_dir(&record).unwrap();
+    let ran = sandbox.run(["switch", "reset", "env/a", "--reason", "fixed"]).exits(1);
+    assert_eq!(ran.out(), "reset env/a: traffic may pass again\n");
+    ran.says("not in the audit record: cannot write");
+    status_until(&sandbox, "the reset", |status| switch(status, "env/a").is_none());
+    trip_at(&sandbox, "env/x", at(SystemTime::now()));
+    status_until(&sandbox, "it has looked", |status| is_tripped(status, "env/x"));
+    assert!(!kill_file(&sandbox, "env.a.kill").exists());
+    daemon.stop();
+}
+
+/// How often the record says that somebody removed the kill file of a scope.
+fn removed_outside(sandbox: &Sandbox, scope: &str) -> usize {
+    let removed = |deed: &&Value| deed["action"] == "removed_outside" && deed["scope"] == scope;
+    audited(sandbox).iter().filter(removed).count()
 }
 
 #[test]

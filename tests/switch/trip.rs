@@ -234,6 +234,51 @@ fn foreign_files_stop_traffic_and_are_not_removed_unasked() {
 }
 
 #[test]
+fn a_reset_by_others_is_told_from_a_removal() {
+    let fixture = fixture();
+    let (mut switch, mut other) = (fixture.prepared(), open(&fixture.path).unwrap());
+    let file = fixture.path.join("key.a.kill");
+    let scope = scope("key/a");
+    let reset = |other: &mut tripline::action::SwitchDir| {
+        other.reset(&scope, &reset_note(), Foreign::Refuse)
+    };
+    for round in 0..3 {
+        // Who tripped does not matter, nor whether there was a reset before.
+        trip(if round == 2 { &mut other } else { &mut switch }, "key/a");
+        switch.refresh().unwrap();
+        reset(&mut other).unwrap();
+        let changes = switch.refresh().unwrap();
+        assert!(matches!(changes.as_slice(), [Change::Reset(_)]), "{round}: {changes:?}");
+        trip(&mut switch, "key/a");
+        fs::remove_file(&file).unwrap();
+        let changes = switch.refresh().unwrap();
+        let [Change::Vanished(stood)] = changes.as_slice() else { panic!("{round}: {changes:?}") };
+        assert!(!switch.was_reset(stood));
+        // That it is gone is wanted now.
+        assert_eq!(reset(&mut other).unwrap(), ResetOutcome::NotTripped);
+        assert!(switch.was_reset(stood));
+    }
+    let hidden = fixture.all().into_iter().filter(|name| name.ends_with(".reset"));
+    assert_eq!(hidden.collect::<Vec<_>>(), [".key.a.reset"]);
+}
+
+#[test]
+fn a_reset_in_a_directory_that_stood_here_before_is_none_of_this_one() {
+    let fixture = fixture();
+    let mut switch = fixture.prepared();
+    trip(&mut switch, "all");
+    switch.reset(&SwitchScope::All, &reset_note(), Foreign::Refuse).unwrap();
+    let aside = fixture.path.with_file_name("aside");
+    fs::rename(&fixture.path, &aside).unwrap();
+    let mut switch = open(&fixture.path).unwrap();
+    trip(&mut switch, "all");
+    let stood = switch.known().next().unwrap().clone();
+    fs::remove_dir_all(&fixture.path).unwrap();
+    fs::rename(&aside, &fixture.path).unwrap();
+    assert!(!open(&fixture.path).unwrap().was_reset(&stood));
+}
+
+#[test]
 fn what_others_do_is_noticed_and_what_we_do_is_not_news() {
     let fixture = fixture();
     let mut switch = fixture.prepared();

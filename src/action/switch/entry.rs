@@ -2,12 +2,13 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::guard::Handle;
 use super::record::{self, FILE_LEN, KillRecord};
+use super::reset_mark::ResetMark;
 use crate::action::durable;
 use crate::action::scope::SwitchScope;
 use crate::domain::Wall;
@@ -30,6 +31,8 @@ pub struct Entry {
     pub owner: u32,
     /// How much stands in it.
     pub(super) len: u64,
+    /// Which reset of its scope was the newest one while it stood.
+    pub(super) reset_before: ResetMark,
 }
 
 /// What stands under the name of a kill file.
@@ -90,6 +93,12 @@ impl FileKind {
 }
 
 impl Entry {
+    /// The scope, or the file's name where that tells none.
+    #[must_use]
+    pub fn scope_or_file(&self) -> String {
+        self.scope.as_ref().map_or_else(|| self.file.clone(), ToString::to_string)
+    }
+
     /// Who tripped it; `unknown` for a file from someone else.
     #[must_use]
     pub fn by(&self) -> &str {
@@ -131,9 +140,18 @@ impl Entry {
     }
 
     /// Whether it tells less of the stop than what is known of it: somebody put another
-    /// file in its place, or its details are not written (yet).
-    pub(super) fn tells_less_than(&self, known: &Entry) -> bool {
-        self.says_nothing() || (self.content == Content::Foreign && known.record().is_some())
+    /// file in its place, or its details are not written (yet). After a reset it is another stop.
+    fn tells_less_than(&self, known: &Entry) -> bool {
+        let is_mute = self.content == Content::Foreign && known.record().is_some();
+        !self.reset_before.is_news_since(&known.reset_before) && (self.says_nothing() || is_mute)
+    }
+
+    /// The same with what is known of the stop, where that is more.
+    pub(super) fn or_as_known(self, known: &Entry) -> Entry {
+        if !self.tells_less_than(known) {
+            return self;
+        }
+        Entry { reset_before: self.reset_before, ..known.clone() }
     }
 
     /// What is known of its stop otherwise: it says nothing, or is not its first file.
@@ -143,25 +161,32 @@ impl Entry {
     }
 
     /// Read the entry of that name; `None` if there is none.
-    pub(super) fn read(dir: impl AsFd, file: &str) -> io::Result<Option<Entry>> {
+    pub(super) fn read(dir: &Handle, file: &str) -> io::Result<Option<Entry>> {
+        // Before the file is seen to stand: what is told later is of its own reset.
+        let reset_before = ResetMark::read(dir, file);
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let meta = match rustix::fs::openat(&dir, file, flags, Mode::empty()) {
+        let meta = match rustix::fs::openat(dir, file, flags, Mode::empty()) {
             Ok(fd) => File::from(fd).metadata()?,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let content = match FileKind::of(&meta) {
             Some(kind) => Content::NotAFile(kind),
-            None => durable::open_read(&dir, file)
+            None => durable::open_read(dir, file)
                 .and_then(|open| durable::read_up_to(&open, 2 * FILE_LEN as u64))
                 .ok()
                 .and_then(|bytes| record::parse(&bytes))
                 .map_or(Content::Foreign, Content::Ours),
         };
-        Ok(Some(Entry::new(file, content, &meta)))
+        Ok(Some(Entry::new(file, content, &meta, reset_before)))
     }
 
-    pub(super) fn new(file: &str, content: Content, meta: &Metadata) -> Entry {
+    pub(super) fn new(
+        file: &str,
+        content: Content,
+        meta: &Metadata,
+        reset_before: ResetMark,
+    ) -> Entry {
         // A prepared file was written long before it was renamed, and only its
         // ctime tells when that was.
         let since = match &content {
@@ -180,7 +205,7 @@ impl Entry {
             Content::Foreign | Content::NotAFile(_) => None,
         };
         let (file, owner, len) = (file.to_owned(), meta.uid(), meta.len());
-        Entry { file, scope, content, since, again, owner, len }
+        Entry { file, scope, content, since, again, owner, len, reset_before }
     }
 }
 

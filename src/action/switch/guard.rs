@@ -39,6 +39,9 @@ pub enum Reach {
     BlockedAt(PathBuf),
 }
 
+/// Device and number of a file.
+pub(super) type FileId = (u64, u64);
+
 /// The open switch directory.
 #[derive(Debug)]
 pub(super) struct Handle {
@@ -94,10 +97,9 @@ impl Handle {
     /// That the path still leads to the directory we hold: gateways read the path.
     pub(super) fn check_same(&self) -> Result<(), SwitchError> {
         let moved = || SwitchError::Moved { path: self.path.clone() };
-        let ours = self.metadata().map_err(|error| self.failed("look at", error))?;
+        let ours = self.id().map_err(|error| self.failed("look at", error))?;
         let there = self.path.symlink_metadata().map_err(|_| moved())?;
-        let same = (ours.dev(), ours.ino()) == (there.dev(), there.ino());
-        if same { Ok(()) } else { Err(moved()) }
+        if ours == (there.dev(), there.ino()) { Ok(()) } else { Err(moved()) }
     }
 
     /// When a name in it last changed, in nanoseconds.
@@ -114,6 +116,11 @@ impl Handle {
             }
         }
         Ok(Reach::Everyone)
+    }
+
+    /// Device and number of the directory that is held.
+    pub(super) fn id(&self) -> io::Result<FileId> {
+        self.metadata().map(|meta| (meta.dev(), meta.ino()))
     }
 
     fn metadata(&self) -> io::Result<Metadata> {

@@ -1,6 +1,6 @@
 //! The brake as the engine and the viewers are told of it.
 
-use super::{Brake, scope_of, stopped_by};
+use super::{Brake, stopped_by};
 use crate::action::switch::{Content, Entry};
 use crate::action::{ArmState, SwitchDir, SwitchScope};
 use crate::engine::switches::{Armed, SwitchState, Trip};
@@ -21,15 +21,15 @@ impl Brake {
         let owed = self.gone.owed().map(|(scope, why)| {
             (scope, format!("NOT stopped any more: its kill file is gone, and {why}"))
         });
-        let failed =
-            self.failures.rows().map(|(scope, why)| (scope, format!("NOT stopped: {why}")));
+        let failed = self.failures.rows();
+        let failed = failed.map(|(scope, why)| (scope.to_owned(), format!("NOT stopped: {why}")));
         for (scope, problem) in owed.chain(failed).filter(|(scope, _)| passes(scope)) {
             let problem = Some(problem);
             match states.iter_mut().find(|state| state.scope == scope) {
                 Some(state) => (state.failed, state.problem) = (true, problem),
                 None => states.push(SwitchState {
-                    scope: scope.to_owned(),
-                    path: self.path_of(scope),
+                    path: self.path_of(&scope),
+                    scope,
                     trip: None,
                     armed,
                     failed: true,
@@ -86,7 +86,7 @@ impl Brake {
         };
         let armed = if trip.is_some() { armed } else { Armed::Unknown };
         let path = self.setup.dir.join(&entry.file).display().to_string();
-        SwitchState { scope: scope_of(entry), path, trip, armed, failed: false, problem }
+        SwitchState { scope: entry.scope_or_file(), path, trip, armed, failed: false, problem }
     }
 }
 

@@ -106,6 +106,22 @@ fn a_failure_is_told_again_only_in_other_words() {
 }
 
 #[test]
+fn what_another_made_under_the_providers_own_name_has_not_failed() {
+    let root = tempfile::tempdir().unwrap();
+    let mut brake = armed(root.path());
+    let file = root.path().join("kill.d/provider.gemini.kill");
+    std::fs::create_dir(&file).unwrap();
+    let by_a_person = KillNote { rule: None, ..note() };
+    assert!(matches!(brake.trip("provider/google-gemini", &by_a_person), Tripped::Failed(..)));
+    let failed = |brake: &Brake| brake.states().iter().any(|state| state.failed);
+    assert!(failed(&brake));
+    std::fs::remove_dir(&file).unwrap();
+    let _ = armed(root.path()).trip("provider/gemini", &by_a_person);
+    brake.refresh();
+    assert!(!failed(&brake));
+}
+
+#[test]
 fn a_kill_file_or_directory_that_was_removed_is_noticed() {
     let root = tempfile::tempdir().unwrap();
     let mut brake = armed(root.path());
@@ -115,12 +131,13 @@ fn a_kill_file_or_directory_that_was_removed_is_noticed() {
     assert_eq!(brake.take_vanished(), vec![]);
     std::fs::remove_file(root.path().join("kill.d/provider.a.kill")).unwrap();
     assert!(brake.refresh());
-    let gone = |scope: &str, told| {
-        vec![Vanished { scope: scope.into(), note: Some(note()), mark: 0, told }]
-    };
+    let gone = |scope: &str, told| vec![Vanished { scope: scope.into(), note: Some(note()), told }];
     assert_eq!(brake.take_vanished(), gone("provider/a", Told::First));
-    assert_eq!(brake.take_vanished(), vec![], "it is being looked at");
-    brake.settled("provider/a");
+    assert_eq!(brake.take_vanished(), gone("provider/a", Told::Again), "it is owed");
+    let order = brake.order_reset("provider/a").unwrap();
+    assert!(order.carry_out(&root.path().join("audit.jsonl"), deed()).0);
+    brake.refresh();
+    assert_eq!(brake.take_vanished(), vec![], "it was reset");
     std::fs::remove_dir_all(root.path().join("kill.d")).unwrap();
     assert!(brake.refresh());
     assert_eq!(brake.take_vanished(), gone("provider/b", Told::First));
@@ -145,14 +162,8 @@ fn who_and_why_is_known_before_and_after_it_is_written() {
     assert_eq!((reason(&brake), reason(&other)), ("runaway".into(), "runaway".into()));
 }
 
-#[test]
-fn what_is_reset_here_has_not_vanished() {
-    let root = tempfile::tempdir().unwrap();
-    std::fs::create_dir(root.path().join("state")).unwrap();
-    let mut brake = armed(root.path());
-    let _ = brake.trip_by_rule("provider/a", &note());
-    let order = brake.order_reset("provider/a").unwrap();
-    let deed = Deed {
+fn deed() -> Deed {
+    Deed {
         at: note().at,
         by: "ada".into(),
         host: "gw-1".into(),
@@ -161,8 +172,17 @@ fn what_is_reset_here_has_not_vanished() {
         rule: None,
         reason: "fixed".into(),
         result: String::new(),
-    };
-    let (done, said) = order.carry_out(&root.path().join("state/audit.jsonl"), deed);
+    }
+}
+
+#[test]
+fn what_is_reset_here_has_not_vanished() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("state")).unwrap();
+    let mut brake = armed(root.path());
+    let _ = brake.trip_by_rule("provider/a", &note());
+    let order = brake.order_reset("provider/a").unwrap();
+    let (done, said) = order.carry_out(&root.path().join("state/audit.jsonl"), deed());
     assert!(done, "{said}");
     brake.was_reset(&order.scope);
     brake.refresh();

@@ -1,8 +1,8 @@
 //! Kill files that say nothing: who made them and why, where the audit record has it.
 
 use super::Brake;
-use crate::action::recorded;
 use crate::action::switch::Entry;
+use crate::action::{audit, recorded};
 
 impl Brake {
     /// Ask the record, if it has grown since it was asked. Answers whether it knew of one:
@@ -14,10 +14,11 @@ impl Brake {
             self.asked = None;
             return false;
         }
-        if self.asked.replace(self.mark) == Some(self.mark) {
+        let file = self.setup.audit_file();
+        let end = audit::end(&file);
+        if self.asked.replace(end) == Some(end) {
             return false;
         }
-        let file = self.setup.audit_file();
         let told = untold.into_iter().map(|entry| recorded::told(entry, &file));
         let told: Vec<Entry> = told.filter(|entry| !entry.is_untold()).collect();
         let any = !told.is_empty();

@@ -4,7 +4,7 @@
 
 use super::super::actions::{Job, Report};
 use super::super::brake::{Brake, Tripped};
-use super::super::gone::Told;
+use super::super::gone::{Told, Vanished};
 use super::{AskedReset, Driver, JOBS};
 use crate::action::arming::{ArmRecord, ArmState};
 use crate::action::audit::{self, Deed};
@@ -55,12 +55,6 @@ impl Driver {
                     brake.take_stock(stock);
                 }
             }
-            Report::Removed(scope) => self.trip_again(&scope, now),
-            Report::WasReset(scope) => {
-                if let Some(brake) = &mut self.brake {
-                    brake.settled(&scope);
-                }
-            }
             Report::Reset { scope, done, said } => {
                 if let Some(brake) = self.brake.as_mut().filter(|_| done) {
                     brake.was_reset(&scope);
@@ -83,28 +77,33 @@ impl Driver {
         self.learn_switches(now, effects);
     }
 
-    /// Kill files that went away: somebody's reset, or somebody's `rm`. Those of ours
-    /// come up again until they are made again or were reset.
-    pub(super) fn tell_vanished(&mut self, now: Stamp) {
-        let Some(brake) = &mut self.brake else { return };
+    /// Kill files that somebody removed. Those of ours come up again until they stand again
+    /// or are reset.
+    fn tell_vanished(&mut self, now: Stamp) {
+        let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else { return };
         let host = brake.host().to_owned();
-        let due = brake.take_vanished();
-        if !brake.may_act() {
-            return;
-        }
-        for gone in due {
+        for Vanished { scope, note, told } in brake.take_vanished() {
+            let ours = note.is_some();
             let deed = Deed {
                 at: now.wall,
                 by: "unknown".into(),
                 host: host.clone(),
                 action: audit::REMOVED_OUTSIDE.into(),
-                scope: Some(gone.scope.clone()),
+                scope: Some(scope.clone()),
                 rule: None,
-                reason: "its kill file is gone, and no reset is recorded".into(),
-                result: if gone.note.is_some() { "to be made again" } else { "traffic may pass" }
-                    .into(),
+                reason: "its kill file is gone, and it was not reset".into(),
+                result: if ours { "to be made again" } else { "traffic may pass" }.into(),
             };
-            self.hand_over(Job::Vanished(gone, deed), now);
+            if told == Told::First {
+                self.hand_over(Job::Record(deed), now);
+            }
+            if ours {
+                self.trip_again(&scope, now);
+            } else {
+                let text =
+                    format!("{scope} is not stopped any more: its kill file was removed by hand");
+                self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
+            }
         }
     }
 
@@ -122,7 +121,7 @@ impl Driver {
             scope: Some(scope.to_owned()),
             rule: note.rule.clone(),
             reason: format!(
-                "its kill file was removed by hand, and no reset is recorded; tripped at {} by {by}: {}",
+                "its kill file was removed by hand and not by a reset; tripped at {} by {by}: {}",
                 note.at.rfc3339(),
                 note.reason
             ),
