@@ -324,12 +324,19 @@ impl Brake {
     }
 
     /// Whether files that stand now, whoever made them, stop a scope.
-    fn stopping(&self, scope: &str) -> Option<Stopped> {
+    fn stopping(&mut self, scope: &str) -> Option<Stopped> {
         let scope: SwitchScope = scope.parse().ok()?;
-        let entries = self.dir.as_ref().ok()?.status().ok()?;
-        let stopped = entries.iter().filter(|entry| entry.stops());
-        let by = stopped.filter_map(|entry| stopped_by(entry, &scope));
-        by.min()
+        let dir = self.dir.as_mut().ok()?;
+        let mut stopped = None;
+        for entry in dir.status().ok()?.into_iter().filter(Entry::stops) {
+            let Some(by) = stopped_by(&entry, &scope) else { continue };
+            stopped = Some(stopped.map_or(by, |least: Stopped| least.min(by)));
+            // What is built upon must not come and go between two looks.
+            if !dir.known().any(|known| known.file == entry.file) {
+                dir.recognize(entry);
+            }
+        }
+        stopped
     }
 
     /// Forget stops that could not be made and that no rule asks for any more, as

@@ -122,6 +122,20 @@ fn what_another_made_under_the_providers_own_name_has_not_failed() {
 }
 
 #[test]
+fn the_end_of_a_wider_stop_that_was_built_upon_is_news() {
+    let root = tempfile::tempdir().unwrap();
+    let mut brake = armed(root.path());
+    std::fs::create_dir(root.path().join("kill.d/provider.a.kill")).unwrap();
+    brake.refresh();
+    let mut other = armed(root.path());
+    let _ = other.trip("all", &note());
+    assert!(matches!(brake.trip_by_rule("provider/a", &note()), Tripped::Covered));
+    let order = other.order_reset("all").unwrap();
+    assert!(order.carry_out(&root.path().join("audit.jsonl"), deed()).0);
+    assert!(brake.refresh());
+}
+
+#[test]
 fn a_kill_file_or_directory_that_was_removed_is_noticed() {
     let root = tempfile::tempdir().unwrap();
     let mut brake = armed(root.path());
