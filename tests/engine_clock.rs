@@ -395,6 +395,7 @@ fn a_trip_that_a_wrong_clock_dated_is_still_to_be_obeyed() {
             trip: Some(Trip { at: world.now().wall, ..Trip::default() }),
             armed: Armed::Armed,
             failed: false,
+            in_doubt: false,
             problem: None,
         };
         let stamp = world.now();

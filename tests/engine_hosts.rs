@@ -91,6 +91,7 @@ impl World {
             trip: Some(Trip { at: now.wall, by: Some("ada".into()), ..Trip::default() }),
             armed: Armed::Armed,
             failed: false,
+            in_doubt: false,
             problem: None,
         };
         self.engine.set_switches(vec![state], now, &mut Vec::new());

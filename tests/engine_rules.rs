@@ -104,6 +104,7 @@ impl World {
             armed,
             problem: None,
             failed: false,
+            in_doubt: false,
         };
         let trip = |by: &str| Trip {
             at: now.wall,
@@ -465,4 +466,21 @@ fn an_old_price_table_says_so() {
     };
     assert_eq!(found(44), Vec::<String>::new());
     assert!(found(61)[0].contains("61 days old"), "{:?}", found(61));
+}
+
+/// A reset and another stop may both come between two looks.
+#[test]
+fn a_stop_that_takes_the_place_of_another_ends_that_one() {
+    let mut world = World::new("");
+    world.switch(Armed::Armed, &["env/x"]);
+    assert_eq!(world.effects.drain(..).count(), 1);
+    world.wait(1);
+    world.switch(Armed::Armed, &["env/x"]);
+    let kind = |effect: Effect| match effect {
+        Effect::Event(event) => Some((event.kind, event.scope)),
+        Effect::Trip { .. } => None,
+    };
+    let told: Vec<_> = world.effects.drain(..).filter_map(kind).collect();
+    let scope = Some("env/x".to_owned());
+    assert_eq!(told, [(EventKind::SwitchReset, scope.clone()), (EventKind::SwitchTripped, scope)]);
 }

@@ -57,6 +57,8 @@ struct World {
     effects: Vec<Effect>,
     tripped: Vec<(String, i64)>,
     armed: Armed,
+    /// Whether a person has reset what does not stand any more when a run begins.
+    was_reset: bool,
 }
 
 impl World {
@@ -66,8 +68,18 @@ impl World {
         let config = config(rule);
         let engine = engine(&config, &names, stamp(0, 0));
         let (effects, tripped) = (Vec::new(), Vec::new());
-        let armed = Armed::Armed;
-        World { config, names, engine, decoder, second: 0, run: 0, effects, tripped, armed }
+        World {
+            config,
+            names,
+            engine,
+            decoder,
+            second: 0,
+            run: 0,
+            effects,
+            tripped,
+            armed: Armed::Armed,
+            was_reset: true,
+        }
     }
 
     fn now(&self) -> Stamp {
@@ -113,8 +125,13 @@ impl World {
             armed: self.armed,
             problem: None,
             failed: false,
+            in_doubt: false,
         };
-        let trip = |at: i64| Trip { at: Wall::from_secs(START + at), ..Trip::default() };
+        let trip = |at: i64| Trip {
+            at: Wall::from_secs(START + at),
+            by: Some("tripline".into()),
+            ..Trip::default()
+        };
         let mut states: Vec<_> =
             self.tripped.iter().map(|(scope, at)| state(scope, Some(trip(*at)))).collect();
         states.push(state("all", None));
@@ -143,6 +160,7 @@ impl World {
         self.engine.restore(&restored, now);
         self.engine.keep_deltas();
         self.switch();
+        self.engine.take_up_stops(|_, _| self.was_reset, now);
     }
 
     /// Events since this was last asked, and scopes that are to be tripped.
@@ -337,6 +355,36 @@ fn nothing_is_tripped_by_what_was_and_once_reset_not_by_what_goes_on() {
     assert!(summary.contains("reset since, will not trip again before it clears"), "{summary}");
 }
 
+/// A reboot empties a directory in memory.
+#[test]
+fn a_stop_that_went_away_while_nothing_ran_is_said_and_made_again_on_fresh_calls_alone() {
+    let mut world = World::new(&trips(BROKEN));
+    world.switch();
+    world.fail();
+    world.wait(5);
+    let trip = "model/p/m".to_owned();
+    assert_eq!(world.told().1, std::slice::from_ref(&trip));
+    world.tripped = vec![(trip.clone(), 5)];
+    world.switch();
+    world.tripped.clear();
+    world.was_reset = false;
+    world.restart(2);
+    world.wait(20);
+    assert_eq!(world.told().1, [""; 0], "not on what was");
+    let lost = |world: &World| {
+        let findings = world.picture()["findings"].clone();
+        let findings = findings.as_array().unwrap().iter();
+        let lost = findings.filter(|finding| finding["kind"] == "removed_outside");
+        lost.map(|finding| finding["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(lost(&world)[0].starts_with("model/p/m is not stopped any more"), "{:?}", lost(&world));
+    world.fail();
+    world.wait(10);
+    assert_eq!(world.told().1, [trip]);
+    world.restart(2);
+    assert_eq!(lost(&world), [""; 0], "it is told once");
+}
+
 #[test]
 fn what_could_not_be_tripped_is_tripped_on_fresh_calls_alone() {
     let mut world = World::new(&trips(BROKEN));
@@ -500,6 +548,7 @@ fn who_did_not_obey_a_stop_did_not_when_its_file_is_made_again() {
         armed: Armed::Armed,
         problem: None,
         failed: false,
+        in_doubt: false,
     };
     let now = world.now();
     world.engine.set_switches(vec![again], now, &mut world.effects);

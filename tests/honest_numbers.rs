@@ -180,6 +180,7 @@ fn calls_of_unknown_start_are_not_mistaken_for_calls_under_way() {
             trip: Some(Trip { at: trip(0), ..Trip::default() }),
             armed: Armed::Armed,
             failed: false,
+            in_doubt: false,
             problem: None,
         };
         let now = Stamp { mono: Mono(1 << 60), wall: trip(second) };

@@ -12,16 +12,23 @@ use super::switch::{Entry, KillRecord};
 /// An entry, with who and why where only the record tells.
 #[must_use]
 pub fn told(entry: Entry, audit_file: &Path) -> Entry {
-    let untold = entry.scope.as_ref().filter(|_| entry.is_untold());
-    match untold.and_then(|scope| stop(audit_file, scope)) {
+    match stop_of(&entry, audit_file) {
         Some(record) => entry.of_stop(record),
         None => entry,
     }
 }
 
+/// The stop of an entry that says nothing itself.
+pub(super) fn stop_of(entry: &Entry, audit_file: &Path) -> Option<KillRecord> {
+    let scope = entry.scope.as_ref().filter(|_| entry.is_untold())?;
+    // Its reset may be in the record of another state directory.
+    let is_over = |stop: &KillRecord| entry.reset_before.at().is_some_and(|at| stop.at < Some(at));
+    stop(audit_file, scope).filter(|stop| !is_over(stop))
+}
+
 /// The newest stop of a scope that was not reset since. The order of the records decides.
 /// Waits for nobody who writes into it.
-pub(super) fn stop(audit_file: &Path, scope: &SwitchScope) -> Option<KillRecord> {
+fn stop(audit_file: &Path, scope: &SwitchScope) -> Option<KillRecord> {
     let records = File::open(audit_file).and_then(end_of).ok()?;
     let mut stop: Option<KillRecord> = None;
     for (turn, done) in turns(&records, &scope.to_string()) {
@@ -32,6 +39,13 @@ pub(super) fn stop(audit_file: &Path, scope: &SwitchScope) -> Option<KillRecord>
         }
     }
     stop
+}
+
+/// Whether a person has reset a scope after its newest stop. What can't be read says no.
+#[must_use]
+pub fn was_reset(audit_file: &Path, scope: &SwitchScope) -> bool {
+    let records = File::open(audit_file).and_then(end_of).unwrap_or_default();
+    turns(&records, &scope.to_string()).last().is_some_and(|(turn, _)| turn == Turn::Reset)
 }
 
 fn record(done: Done) -> KillRecord {

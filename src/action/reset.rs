@@ -21,8 +21,8 @@ pub fn reset(
     deed: Deed,
 ) -> Reset {
     // A file that says nothing is ours if the record has its stop.
-    let untold = dir.entry(scope).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_untold()));
-    let is_ours = untold && recorded::stop(audit_file, scope).is_some();
+    let entry = dir.entry(scope).ok().flatten();
+    let is_ours = entry.is_some_and(|entry| recorded::stop_of(&entry, audit_file).is_some());
     let foreign = if is_ours { Foreign::Force } else { foreign };
     let note = ResetNote { by: deed.by.clone(), reason: deed.reason.clone() };
     let deed = Deed { action: audit::RESET.into(), scope: Some(scope.to_string()), ..deed };

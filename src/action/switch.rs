@@ -26,9 +26,10 @@ use guard::Handle;
 pub use guard::{NetworkFs, Reach};
 pub use pending::{Confirmed, Details, Pending};
 pub use record::{KILL_SCHEMA, KillNote, KillRecord};
-pub use reset_mark::ResetMark;
 pub use restock::{Restock, Stock};
 use staging::{Staging, Used};
+
+use reset_mark::ResetMark;
 
 use super::scope::{KILL_SUFFIX, SwitchScope};
 use crate::domain::Wall;
@@ -375,10 +376,16 @@ impl SwitchDir {
         Ok(changes)
     }
 
+    /// When a scope was last reset, as the directory tells.
+    #[must_use]
+    pub fn reset_at(&self, scope: &SwitchScope) -> Option<Wall> {
+        ResetMark::read(&self.dir, &scope.file_name()).at()
+    }
+
     /// Whether the scope of a kill file that stood was reset since.
     #[must_use]
     pub fn was_reset(&self, stood: &Entry) -> bool {
-        ResetMark::read(&self.dir, &stood.file).is_news_since(&stood.reset_before)
+        ResetMark::read(&self.dir, &stood.file).is_news_since(&stood.reset_before, stood.stands)
     }
 
     fn already_tripped(&mut self, file: &str) -> Result<TripOutcome, SwitchError> {

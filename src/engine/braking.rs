@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::effect::{Effect, Event, EventKind, Labels, Withheld};
 use super::switches::SwitchState;
-use crate::domain::{Mono, Stamp};
+use crate::domain::{Mono, Stamp, Wall};
 
 /// Pause before a trip that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
@@ -25,10 +25,22 @@ impl Engine {
         if self.switches.armed() && !was_armed {
             self.book.retry(now.mono);
         }
+        for doubt in &changes.doubts {
+            self.report("switch_problem", &format!("kill switch: {doubt}"), now);
+        }
         for trouble in &changes.troubles {
             self.alarm("switch_problem", &format!("kill switch: {trouble}"), now);
         }
         self.forget_settled_trouble();
+        // What was reset and tripped again is told in that order.
+        for state in &changes.reset {
+            self.book.stopped(&state.scope, false, now.mono);
+            self.book.uncover(now.mono);
+            let text = format!("{} is not stopped any more", state.scope);
+            let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
+            event.scope = Some(state.scope.clone());
+            out.push(Effect::Event(event));
+        }
         for state in &changes.tripped {
             self.book.stopped(&state.scope, true, now.mono);
             let trip = state.trip.clone().unwrap_or_default();
@@ -44,22 +56,25 @@ impl Engine {
             event.rule = trip.rule.as_deref().map(Into::into);
             out.push(Effect::Event(event));
         }
-        for state in &changes.reset {
-            self.book.stopped(&state.scope, false, now.mono);
-            self.book.uncover(now.mono);
-            let text = format!("{} is not stopped any more", state.scope);
-            let mut event = Event::new(now.wall, EventKind::SwitchReset, text);
-            event.scope = Some(state.scope.clone());
-            out.push(Effect::Event(event));
-        }
-        if !knew {
-            let rows = self.switches.rows();
-            let stands = |scope: &str| {
-                rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
-            };
-            self.book.stops_of_before(stands, now.mono);
-        }
         self.touched.hosts = true;
+    }
+
+    /// Learn, once switches are known, what became of the stops of an earlier run that do not
+    /// stand any more: whether a person has reset that scope since then.
+    pub fn take_up_stops(&mut self, was_reset: impl Fn(&str, Wall) -> bool, now: Stamp) {
+        let rows = self.switches.rows();
+        let stands = |scope: &str| {
+            rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
+        };
+        self.book.stops_of_before(stands, &was_reset, now.mono);
+        for (scope, at) in self.switches.take_lost(was_reset) {
+            let at = at.rfc3339();
+            let text = format!(
+                "{scope} is not stopped any more: its kill file of {at} went away while nothing \
+                 ran, and no person has reset it; trip it again, or reset it"
+            );
+            self.alarm("removed_outside", &text, now);
+        }
     }
 
     /// What was wrong with switches, and is not any more.

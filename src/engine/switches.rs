@@ -14,6 +14,8 @@ use super::hosts::{EXPECTED, Hosts, Who, on_our_clock};
 use super::skew::SKEW;
 use crate::domain::{ErrorKind, Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall, provider};
 
+/// What a kill file says of its maker until that is written into it.
+const NOBODY: &str = "unknown";
 /// A trip that is seen so soon is seen as it is made.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// Nobody waits longer for one call; one that ends so late began after the trip.
@@ -32,8 +34,17 @@ pub struct SwitchState {
     pub armed: Armed,
     /// Whether a stop was asked for that could not be made: its traffic passes.
     pub failed: bool,
+    /// What is in the place of its kill file may stop it or not: nobody can tell.
+    pub in_doubt: bool,
     /// Why it can't be armed, read or made, where it can't.
     pub problem: Option<String>,
+}
+
+impl SwitchState {
+    /// Whether nobody can tell if it is stopped.
+    fn is_unknown(&self) -> bool {
+        self.in_doubt || self.armed == Armed::Unknown
+    }
 }
 
 /// Whether rules may trip by themselves.
@@ -69,6 +80,29 @@ impl Trip {
     pub fn stands_since(&self) -> Wall {
         self.again.unwrap_or(self.at)
     }
+
+    /// What a trip is to this one, which stood at the last look in its place.
+    fn turned_into(&self, now: &Trip) -> Turned {
+        // Until its file says who made it, it does not say when either.
+        let is_told = self.by.as_deref().is_some_and(|by| by != NOBODY);
+        if is_told && !same_ms(self.at, now.at) {
+            Turned::Another
+        } else if now.again.is_some() && !same_ms(self.stands_since(), now.stands_since()) {
+            Turned::Again
+        } else {
+            Turned::Same
+        }
+    }
+}
+
+/// What became of a trip between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turned {
+    Same,
+    /// Its file was removed and made again.
+    Again,
+    /// It was reset, and somebody tripped the scope since.
+    Another,
 }
 
 /// All switches, and what hosts do about them.
@@ -254,7 +288,7 @@ impl Switches {
             let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
             // What is known of one whose file is another now, or gone.
             if let Some(row) = before.as_ref().filter(|_| !same_trip) {
-                row.record(names, now).into_iter().for_each(|record| self.recall(record));
+                row.record(names, now).into_iter().for_each(|record| self.remember(record));
             }
             let recalled = state.trip.as_ref().filter(|_| !same_trip);
             let recalled =
@@ -265,13 +299,20 @@ impl Switches {
                 (None, Some(_)) if recalled.is_some() && begins => {}
                 (None, Some(_)) => changes.tripped.push(state.clone()),
                 (Some(_), None) => changes.reset.push(state.clone()),
-                _ => {}
+                (Some(was), Some(trip)) => match was.turned_into(trip) {
+                    Turned::Same => {}
+                    Turned::Again => changes.tripped.push(state.clone()),
+                    Turned::Another => {
+                        changes.reset.push(state.clone());
+                        changes.tripped.push(state.clone());
+                    }
+                },
+                (None, None) => {}
             }
-            if before.as_ref().is_some_and(|row| row.state.problem != state.problem)
-                && state.armed == Armed::Unknown
-                && !state.failed
-            {
-                changes.troubles.extend(state.problem.clone());
+            let known = before.as_ref().and_then(|row| row.state.problem.as_ref());
+            let problem = state.problem.clone().filter(|problem| known != Some(problem));
+            if state.is_unknown() && !state.failed {
+                if begins { &mut changes.doubts } else { &mut changes.troubles }.extend(problem);
             }
             let target = Target::of(&state.scope);
             let expected = || {
@@ -292,7 +333,7 @@ impl Switches {
         }
         for row in old {
             if let Some(record) = row.record(names, now) {
-                self.recall(record);
+                self.remember(record);
                 self.changed = true;
                 changes.reset.push(row.state);
             }
@@ -442,7 +483,7 @@ impl Switches {
     #[must_use]
     pub fn is_over(&self, scope: &str) -> bool {
         let wanted = |row: &Row| row.state.trip.is_some() || row.state.failed;
-        let unread = |row: &Row| row.state.scope == "all" && row.state.armed == Armed::Unknown;
+        let unread = |row: &Row| row.state.scope == "all" && row.state.is_unknown();
         let stands = |row: &Row| row.state.scope == scope && wanted(row);
         self.known && !self.rows.iter().any(|row| stands(row) || unread(row))
     }
@@ -470,6 +511,11 @@ fn proves_nothing(request: &Request) -> bool {
     }
 }
 
+/// A file knows its times to the millisecond.
+fn same_ms(a: Wall, b: Wall) -> bool {
+    a.0.div_euclid(1_000_000) == b.0.div_euclid(1_000_000)
+}
+
 /// What changed in the directory.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -477,8 +523,10 @@ pub struct Changes {
     pub tripped: Vec<SwitchState>,
     /// Scopes that were tripped and are not any more.
     pub reset: Vec<SwitchState>,
-    /// What is newly wrong with a switch that was there before.
+    /// What is newly wrong with a switch.
     pub troubles: Vec<String>,
+    /// The same at the first look: whoever only watches may have none.
+    pub doubts: Vec<String>,
 }
 
 impl Target {

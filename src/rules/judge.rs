@@ -254,6 +254,13 @@ impl Instance {
         }
     }
 
+    /// What its actions had done is gone, by no word of anybody: they are due again when it
+    /// next crosses.
+    pub fn undone(&mut self, now: Mono) {
+        self.acted = false;
+        self.put_off = Some(PutOff::WithheldUntil(now));
+    }
+
     /// What was withheld can be carried out now.
     pub fn retry(&mut self, now: Mono) {
         if let Some(PutOff::WithheldUntil(again)) = &mut self.put_off {

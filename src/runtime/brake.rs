@@ -10,13 +10,13 @@ use super::failures::Failures;
 use super::gone::{Gone, Told, Vanished};
 use crate::action::arming::Refreshed;
 use crate::action::audit::{self, Attempt, Deed};
+use crate::action::recorded;
 use crate::action::reset;
 use crate::action::switch::{Change, DEFAULT_COPIES, Entry, Restock, Stock, TripOutcome};
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetOutcome};
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::Wall;
 use crate::engine::Withheld;
-use crate::engine::switches::SwitchState;
 
 /// What the brake is told at start.
 #[derive(Clone, Debug)]
@@ -36,10 +36,10 @@ pub struct SwitchSetup {
 }
 
 impl SwitchSetup {
-    /// What stands in the directory now, for a look that makes and changes nothing.
+    /// The directory as it is now, for a look that makes and changes nothing.
     #[must_use]
-    pub fn look(self) -> Vec<SwitchState> {
-        Brake::new(SwitchSetup { access: SwitchAccess::Look, ..self }, 0).states()
+    pub fn look(self) -> Brake {
+        Brake::new(SwitchSetup { access: SwitchAccess::Look, ..self }, 0)
     }
 
     /// Where who did what is recorded.
@@ -87,6 +87,18 @@ pub struct ResetOrder {
 }
 
 impl ResetOrder {
+    /// What may pass again where a wider stop may stand.
+    fn what_passes(&self) -> String {
+        let entries = SwitchDir::existing(&self.dir, &self.network).ok().flatten();
+        let wider = entries.iter().flat_map(SwitchDir::known).find(|entry| {
+            entry.stops() && stopped_by(entry, &self.scope) == Some(Stopped::ByWider)
+        });
+        match wider {
+            Some(wider) => format!("its traffic is still stopped by {}", wider.scope_or_file()),
+            None => "traffic may pass again".to_owned(),
+        }
+    }
+
     /// Carry it out, on record, at the path that gateways look at. Answers whether
     /// the scope is not stopped any more, in words too.
     pub fn carry_out(&self, audit_file: &Path, deed: Deed) -> (bool, String) {
@@ -96,7 +108,7 @@ impl ResetOrder {
             Err(error) => Attempt { outcome: Err(error), recorded: Ok(()) },
         };
         let text = match &outcome {
-            Ok(ResetOutcome::Reset(_)) => format!("{scope} reset: traffic may pass again"),
+            Ok(ResetOutcome::Reset(_)) => format!("{scope} reset: {}", self.what_passes()),
             Ok(ResetOutcome::NotTripped) => format!("{scope} was not tripped"),
             Err(error) => format!("{scope} NOT reset: {}", words(error)),
         };
@@ -132,7 +144,7 @@ impl Tripped {
 }
 
 /// By which file a scope is stopped.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stopped {
     Itself,
     ByWider,
@@ -169,7 +181,9 @@ impl Brake {
             Ok(Ok(changes)) => {
                 changed |= !changes.is_empty();
                 for change in changes {
-                    if let Change::Vanished(entry) = change {
+                    if let Change::Vanished(entry) = change
+                        && entry.stops()
+                    {
                         self.gone.add(entry);
                     }
                 }
@@ -278,7 +292,8 @@ impl Brake {
     fn reopen(&mut self) {
         self.stock_problem = None;
         let before = std::mem::replace(&mut self.dir, open(&self.setup));
-        for entry in before.iter().flat_map(SwitchDir::known) {
+        let stood = before.iter().flat_map(SwitchDir::known);
+        for entry in stood.filter(|entry| entry.stops()) {
             let stands = |now: &Entry| now.file == entry.file;
             if !self.dir.iter().flat_map(SwitchDir::known).any(stands) {
                 self.gone.add(entry.clone());
@@ -379,6 +394,13 @@ impl Brake {
         let stands = dir.join(scope.file_name()).symlink_metadata().is_ok();
         let scope = if stands { scope } else { scope.by_one_name() };
         Ok(ResetOrder { dir: dir.clone(), network: network.clone(), scope })
+    }
+
+    /// Whether a person has reset a scope since then, as the directory or the record tells.
+    pub fn was_reset_since(&self, scope: &str, since: Wall) -> bool {
+        let Ok(scope) = scope.parse::<SwitchScope>() else { return false };
+        let reset_at = self.dir.as_ref().ok().and_then(|dir| dir.reset_at(&scope));
+        reset_at > Some(since) || recorded::was_reset(&self.setup.audit_file(), &scope)
     }
 
     /// What was ordered is done.

@@ -132,6 +132,9 @@ impl Driver {
         };
         let mut effects = Vec::new();
         self.learn_switches(now, &mut effects);
+        if let Some(brake) = &self.brake {
+            self.engine.take_up_stops(|scope, since| brake.was_reset_since(scope, since), now);
+        }
         self.restock(now);
         loop {
             let next = self.turn(&mut due, &mut effects);

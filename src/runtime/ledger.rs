@@ -200,7 +200,9 @@ pub fn remembered(
     for id in (0u32..).map(SourceId).take(engine.sources().len()) {
         engine.set_source(id, status.clone(), now);
     }
-    engine.set_switches(switch.look(), now, &mut Vec::new());
+    let brake = switch.look();
+    engine.set_switches(brake.states(), now, &mut Vec::new());
+    engine.take_up_stops(|scope, since| brake.was_reset_since(scope, since), now);
     Ok(Remembered { engine, until: reader.until()? })
 }
 

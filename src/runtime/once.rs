@@ -94,7 +94,7 @@ pub fn once(
     at_one_moment(&mut spec.rules);
     let mut engine = Engine::new(spec, names, clock.now());
     // Before the calls, which prove who obeys what stands there.
-    engine.set_switches(switch.look(), clock.now(), &mut Vec::new());
+    engine.set_switches(switch.look().states(), clock.now(), &mut Vec::new());
     // Sources of which something could be read, and what could not be.
     let (mut read, mut unread) = (0, Vec::new());
     let (histories, mut left_out) = source::histories(sources, missing.sharing());

@@ -429,7 +429,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             scope: state.scope.as_str().into(),
             state: match (trip, state.armed) {
                 (Some(_), _) => "tripped",
-                (None, _) if state.failed => "unknown",
+                (None, _) if state.failed || state.in_doubt => "unknown",
                 (None, Armed::Armed) => "armed",
                 (None, Armed::Disarmed) => "disarmed",
                 (None, Armed::Unknown) => "unknown",

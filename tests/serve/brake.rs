@@ -95,6 +95,50 @@ fn a_stop_that_nobody_asks_for_any_more_has_not_failed() {
 }
 
 #[test]
+fn what_stands_in_the_place_of_one_kill_file_disarms_no_other() {
+    let sandbox = Sandbox::new();
+    let (daemon, log, dir) = armed_in(&sandbox, "kill.d");
+    let link = dir.join("env.x.kill");
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    let row = |status: &Value| {
+        let switches = status["switches"].as_array().unwrap();
+        switches.iter().find(|switch| switch["scope"] == "env/x").cloned()
+    };
+    let seen = status_until(&sandbox, "the link", |status| row(status).is_some());
+    let link_row = row(&seen).unwrap();
+    assert_eq!((&link_row["state"], &link_row["armed"]), (&"unknown".into(), &true.into()));
+    assert_eq!((&all(&seen)["state"], &all(&seen)["armed"]), (&"armed".into(), &true.into()));
+    // It was no stop, so none ends with it.
+    fs::remove_file(&link).unwrap();
+    let seen = status_until(&sandbox, "it is gone", |status| row(status).is_none());
+    let findings = seen["findings"].to_string();
+    assert!(!findings.contains("not stopped any more"), "{findings}");
+    append(&log, &call(500));
+    status_until(&sandbox, "the trip", |status| all(status)["state"] == "tripped");
+    daemon.stop();
+}
+
+#[test]
+fn a_directory_that_can_t_be_used_at_the_start_is_told() {
+    let sandbox = Sandbox::new();
+    let (log, dir) = (sandbox.file("gw.log", ""), sandbox.path("kill.d"));
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
+    let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
+    let told = |status: &Value| {
+        let findings = status["findings"].as_array().unwrap();
+        findings.iter().any(|finding| {
+            finding["kind"] == "switch_problem"
+                && finding["text"].as_str().unwrap().contains("others may write")
+        })
+    };
+    status_until(&sandbox, "it is told", told);
+    fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
+    status_until(&sandbox, "it is used", |status| !told(status));
+    daemon.stop();
+}
+
+#[test]
 fn a_directory_that_others_may_write_is_not_trusted_any_more() {
     let sandbox = Sandbox::new();
     let (daemon, log, dir) = armed_in(&sandbox, "kill.d");

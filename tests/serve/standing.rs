@@ -1,6 +1,7 @@
 //! Alerts and the proof of a stop over the end of a process: told once, known for as long
 //! as they are so.
 
+use std::fs;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -162,6 +163,43 @@ fn a_persons_reset_holds_over_restarts() {
         assert!(!kill_file.exists(), "tripped again");
     }
     assert_eq!(told(&sandbox, "stop").iter().filter(|kind| *kind == "switch.tripped").count(), 1);
+}
+
+/// A reboot empties a directory in memory.
+#[test]
+fn a_stop_that_went_away_while_nothing_ran_is_said_and_is_no_reset() {
+    let config = stop_at(0.01) + "[builtin_rules]\nenabled = false\n";
+    let sandbox = Sandbox::new();
+    let (log, mut truth) = (sandbox.file("gw.log", ""), Truth::default());
+    let kill_file = sandbox.path("state/kill.d/all.kill");
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    status_follows(&sandbox);
+    truth.log(&log, 30);
+    until("the trip", || kill_file.exists());
+    sandbox.run(["switch", "trip", "env/prod", "--reason", "by hand"]).ok();
+    let stands = |status: &Value| status["switches"].to_string().contains("env/prod");
+    status_until(&sandbox, "all is kept", |status| {
+        truth.is(status) && stands(status) && kept(status)
+    });
+    daemon.kill();
+    fs::remove_file(&kill_file).unwrap();
+    fs::remove_file(sandbox.path("state/kill.d/env.prod.kill")).unwrap();
+    let daemon = Daemon::start(serve(&sandbox, &config, &[&log]));
+    let lost = |status: &Value, scope: &str| {
+        let findings = status["findings"].as_array().unwrap();
+        let about = format!("{scope} is not stopped any more");
+        findings.iter().any(|finding| {
+            finding["severity"] == "critical" && finding["text"].to_string().contains(&about)
+        })
+    };
+    status_until(&sandbox, "both are said", |status| {
+        lost(status, "all") && lost(status, "env/prod")
+    });
+    // What only a person asked for is a person's to ask for again.
+    truth.log(&log, 5);
+    until("the rule's stop again", || kill_file.exists());
+    assert!(!sandbox.path("state/kill.d/env.prod.kill").exists());
+    daemon.stop();
 }
 
 /// Requests and tokens run low on one call: two alerts of one rule ask for the same stop.

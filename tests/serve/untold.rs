@@ -72,6 +72,17 @@ fn a_stop_that_was_made_on_a_full_disk_is_its_makers_and_is_reset_as_any_other()
 }
 
 #[test]
+fn a_stop_that_was_reset_elsewhere_has_not_made_what_says_nothing() {
+    let (here, there) = (Sandbox::new(), Sandbox::new());
+    let dir = here.path("kill.d");
+    switch(&here, &dir, &["trip", "env/x", "--reason", "mine"]).ok();
+    switch(&there, &dir, &["reset", "env/x", "--reason", "fixed"]).ok();
+    fs::write(dir.join("env.x.kill"), "").unwrap();
+    let seen = switch(&here, &dir, &["status", "--json"]).ok().json();
+    assert_eq!(row(&seen)["by"], "unknown", "{seen}");
+}
+
+#[test]
 fn what_can_t_be_tripped_on_a_read_only_disk_is_not_called_armed() {
     let sandbox = Sandbox::new();
     let Some(disk) = Mounted::tmpfs(&sandbox.path("disk"), "size=1m,mode=755") else { return };

@@ -319,6 +319,7 @@ impl World {
             }),
             armed: Armed::Armed,
             failed: false,
+            in_doubt: false,
             problem: None,
         };
         self.engine.set_switches(tripped.iter().map(state).collect(), now, &mut self.effects);

@@ -112,7 +112,9 @@ fn a_trip_is_there_at_once_and_says_who_and_why_when_confirmed() {
 
     let status = switch.status().unwrap();
     assert_eq!((status[0].by(), status[0].since), ("ada", AT));
-    assert_eq!(switch.known().cloned().collect::<Vec<_>>(), status);
+    let says = |entry: &Entry| (entry.file.clone(), entry.content.clone(), entry.since);
+    let known: Vec<_> = switch.known().map(says).collect();
+    assert_eq!(known, status.iter().map(says).collect::<Vec<_>>());
     prepare(&mut switch, DEFAULT_COPIES).unwrap();
     assert_eq!(switch.prepared(), DEFAULT_COPIES);
 }
@@ -276,6 +278,41 @@ fn a_reset_in_a_directory_that_stood_here_before_is_none_of_this_one() {
     fs::remove_dir_all(&fixture.path).unwrap();
     fs::rename(&aside, &fixture.path).unwrap();
     assert!(!open(&fixture.path).unwrap().was_reset(&stood));
+}
+
+#[test]
+fn a_mark_that_was_touched_is_no_reset() {
+    let fixture = fixture();
+    let mut switch = fixture.prepared();
+    trip(&mut switch, "all");
+    switch.reset(&SwitchScope::All, &reset_note(), Foreign::Refuse).unwrap();
+    trip(&mut switch, "all");
+    assert_eq!(switch.refresh().unwrap(), []);
+    let mark = fixture.path.join(".all.reset");
+    fs::set_permissions(&mark, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::remove_file(fixture.path.join("all.kill")).unwrap();
+    let changes = switch.refresh().unwrap();
+    assert!(matches!(changes.as_slice(), [Change::Vanished(_)]), "{changes:?}");
+}
+
+#[test]
+fn a_reset_in_a_directory_that_was_made_anew_counts() {
+    let fixture = fixture();
+    let mut switch = fixture.prepared();
+    trip(&mut switch, "all");
+    let stood = switch.known().next().unwrap().clone();
+    fs::remove_dir_all(&fixture.path).unwrap();
+    let mut anew = open(&fixture.path).unwrap();
+    assert!(!anew.was_reset(&stood));
+    // The file system's clock is coarse: a stop within its tick is no older.
+    let reset = |anew: &mut tripline::action::SwitchDir| {
+        anew.reset(&SwitchScope::All, &reset_note(), Foreign::Refuse).unwrap();
+        anew.was_reset(&stood)
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !reset(&mut anew) {
+        assert!(std::time::Instant::now() < deadline, "it never counts");
+    }
 }
 
 #[test]

@@ -32,7 +32,9 @@ pub struct Entry {
     /// How much stands in it.
     pub(super) len: u64,
     /// Which reset of its scope was the newest one while it stood.
-    pub(super) reset_before: ResetMark,
+    pub(in crate::action) reset_before: ResetMark,
+    /// Since when this very file stands, as the file system tells.
+    pub(super) stands: Wall,
 }
 
 /// What stands under the name of a kill file.
@@ -143,7 +145,8 @@ impl Entry {
     /// file in its place, or its details are not written (yet). After a reset it is another stop.
     fn tells_less_than(&self, known: &Entry) -> bool {
         let is_mute = self.content == Content::Foreign && known.record().is_some();
-        !self.reset_before.is_news_since(&known.reset_before) && (self.says_nothing() || is_mute)
+        !self.reset_before.is_news_since(&known.reset_before, known.stands)
+            && (self.says_nothing() || is_mute)
     }
 
     /// The same with what is known of the stop, where that is more.
@@ -151,7 +154,7 @@ impl Entry {
         if !self.tells_less_than(known) {
             return self;
         }
-        Entry { reset_before: self.reset_before, ..known.clone() }
+        Entry { reset_before: self.reset_before, stands: self.stands, ..known.clone() }
     }
 
     /// What is known of its stop otherwise: it says nothing, or is not its first file.
@@ -205,10 +208,12 @@ impl Entry {
             Content::Foreign | Content::NotAFile(_) => None,
         };
         let (file, owner, len) = (file.to_owned(), meta.uid(), meta.len());
-        Entry { file, scope, content, since, again, owner, len, reset_before }
+        let stands = wall(meta.ctime(), meta.ctime_nsec());
+        Entry { file, scope, content, since, again, owner, len, reset_before, stands }
     }
 }
 
-fn wall(secs: i64, nanos: i64) -> Wall {
+/// A time of the file system.
+pub(super) fn wall(secs: i64, nanos: i64) -> Wall {
     Wall(secs.saturating_mul(NANOS_PER_S).saturating_add(nanos))
 }

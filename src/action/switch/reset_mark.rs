@@ -4,38 +4,61 @@
 
 use std::io;
 
-use rustix::fs::{AtFlags, Mode};
+use rustix::fs::{AtFlags, Mode, Stat};
 use rustix::io::Errno;
 
+use super::entry::wall;
 use super::guard::{FileId, Handle};
 use crate::action::durable;
 use crate::action::scope::KILL_SUFFIX;
+use crate::domain::Wall;
 
 const MARK_SUFFIX: &str = ".reset";
 
 /// The newest reset of one scope, as a directory tells of it at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResetMark {
+pub(in crate::action) struct ResetMark {
     /// Another directory in the place of this one tells of resets of its own.
     dir: Option<FileId>,
-    /// The file, and since when it has that name.
-    file: Option<(FileId, i64, u64)>,
+    file: Option<Mark>,
+}
+
+/// The file that tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    id: FileId,
+    written: Wall,
+    /// When it got its name, or was touched since: whoever copies or repairs the directory
+    /// does that, so this tells no mark from another.
+    changed: Wall,
 }
 
 impl ResetMark {
     /// What is told now of the scope of a kill file. What can't be read tells nothing.
     pub(super) fn read(dir: &Handle, file: &str) -> ResetMark {
         let stat = rustix::fs::statat(dir, mark_name(file), AtFlags::SYMLINK_NOFOLLOW).ok();
-        let of = |stat: rustix::fs::Stat| {
-            ((stat.st_dev, stat.st_ino), stat.st_ctime, stat.st_ctime_nsec)
+        let mark = |stat: Stat| Mark {
+            id: (stat.st_dev, stat.st_ino),
+            written: wall(stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+            changed: wall(stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
         };
-        ResetMark { dir: dir.id().ok(), file: stat.map(of) }
+        ResetMark { dir: dir.id().ok(), file: stat.map(mark) }
     }
 
-    /// Whether somebody has reset the scope between an earlier look and this one.
-    pub(super) fn is_news_since(&self, earlier: &ResetMark) -> bool {
-        let same_place = self.dir.is_some() && self.dir == earlier.dir;
-        same_place && self.file.is_some() && self.file != earlier.file
+    /// Whether somebody has reset the scope of a kill file that `stands` since then, and of
+    /// which this was told earlier. Where another directory has taken the place of its own
+    /// only times tell, both of the file system.
+    pub(super) fn is_news_since(&self, earlier: &ResetMark, stands: Wall) -> bool {
+        let Some(mark) = self.file else { return false };
+        if self.dir != earlier.dir {
+            return mark.changed > stands;
+        }
+        earlier.file.is_none_or(|before| (before.id, before.written) != (mark.id, mark.written))
+    }
+
+    /// When the scope was last reset, as the file system tells.
+    pub(in crate::action) fn at(&self) -> Option<Wall> {
+        self.file.map(|mark| mark.changed)
     }
 }
 

@@ -160,17 +160,30 @@ impl Rulebook {
         Ok(of_stop)
     }
 
-    /// What alerts of an earlier run asked for stands, or was reset since.
-    pub fn stops_of_before(&mut self, stands: impl Fn(&str) -> bool, now: Mono) {
+    /// What alerts of an earlier run asked for stands, or was reset since. What is only gone
+    /// is asked for again.
+    pub fn stops_of_before(
+        &mut self,
+        stands: impl Fn(&str) -> bool,
+        was_reset: impl Fn(&str, Wall) -> bool,
+        now: Mono,
+    ) {
         for alert in self.live.values_mut() {
-            let all = alert.trips().all(|scope| stands(&scope));
-            alert.brake = match alert.brake {
-                Some(Brake::Asked(asked) | Brake::Spent { asked, .. }) if all => {
-                    Some(Brake::Asked(asked))
+            let gone: Vec<String> = alert.trips().filter(|scope| !stands(scope)).collect();
+            match alert.brake {
+                Some(Brake::Asked(asked) | Brake::Spent { asked, .. }) if gone.is_empty() => {
+                    alert.brake = Some(Brake::Asked(asked));
                 }
-                Some(Brake::Asked(asked)) => Some(Brake::Spent { asked, reset: now }),
-                other => other,
-            };
+                Some(Brake::Asked(asked)) => {
+                    let lost = gone.into_iter().find(|scope| !was_reset(scope, asked));
+                    alert.brake = lost.is_none().then_some(Brake::Spent { asked, reset: now });
+                    if let Some(scope) = lost {
+                        alert.instance.undone(now);
+                        alert.withheld = Some((Withheld::Failed, scope));
+                    }
+                }
+                _ => {}
+            }
         }
     }
 

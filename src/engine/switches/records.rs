@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Host, Row, Switches, Trip};
+use super::{Host, NOBODY, Row, Switches, Trip, same_ms};
 use crate::domain::{Mono, NameKind, Names, Stamp, Wall};
 
 /// Stops remembered that do not stand, or are not seen to.
@@ -20,6 +20,9 @@ pub struct StopRecord {
     stands: i64,
     /// Since when it is watched.
     watched: i64,
+    /// Whether it stood, by whoever wants it to, when nothing ran any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stood: bool,
     hosts: Vec<HostRecord>,
 }
 
@@ -70,6 +73,11 @@ impl Switches {
         self.before.iter().cloned().chain(standing)
     }
 
+    /// Remember a stop that has ended.
+    pub(super) fn remember(&mut self, record: StopRecord) {
+        self.recall(StopRecord { stood: false, ..record });
+    }
+
     /// Remember a stop that is not seen to stand now.
     pub fn recall(&mut self, record: StopRecord) {
         self.before.retain(|known| known.scope != record.scope);
@@ -77,6 +85,22 @@ impl Switches {
             self.before.remove(0);
         }
         self.before.push(record);
+    }
+
+    /// Stops that stood when an earlier run ended and do not any more, though nobody has
+    /// reset them: which, and when they were made.
+    pub(in crate::engine) fn take_lost(
+        &mut self,
+        was_reset: impl Fn(&str, Wall) -> bool,
+    ) -> Vec<(String, Wall)> {
+        let mut lost = Vec::new();
+        for record in &mut self.before {
+            if std::mem::take(&mut record.stood) && !was_reset(&record.scope, Wall(record.at)) {
+                lost.push((record.scope.clone(), Wall(record.at)));
+            }
+        }
+        self.changed |= !lost.is_empty();
+        lost
     }
 
     /// What is known of a trip from before, if it is the same trip. No call that passed while
@@ -88,12 +112,10 @@ impl Switches {
         names: &Names,
         now: Stamp,
     ) -> Option<Recalled> {
-        // A file knows its times to the millisecond.
-        let same = |a: i64, b: Wall| a.div_euclid(1_000_000) == b.0.div_euclid(1_000_000);
-        let is_it = |known: &StopRecord| known.scope == scope && same(known.at, trip.at);
+        let is_it = |known: &StopRecord| known.scope == scope && same_ms(Wall(known.at), trip.at);
         let position = self.before.iter().position(is_it)?;
         let known = self.before.remove(position);
-        let stood = same(known.stands, trip.stands_since());
+        let stood = same_ms(Wall(known.stands), trip.stands_since());
         let host = |host: HostRecord| {
             let sym = host.host.map(|text| names.intern(NameKind::Host, &text));
             let mono = |at: Option<i64>| at.map(|at| now.mono_of(Wall(at)));
@@ -137,6 +159,7 @@ impl Row {
             at: trip.at.0,
             stands: trip.stands_since().0,
             watched: now.wall.minus(now.mono.since(self.learned)).0,
+            stood: trip.by.as_deref().is_some_and(|by| by != NOBODY),
             hosts: self.hosts.iter().map(host).collect(),
         })
     }

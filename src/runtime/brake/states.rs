@@ -33,6 +33,7 @@ impl Brake {
                     trip: None,
                     armed,
                     failed: true,
+                    in_doubt: false,
                     problem,
                 }),
             }
@@ -44,6 +45,7 @@ impl Brake {
                 trip: None,
                 armed,
                 failed: false,
+                in_doubt: false,
                 problem: self.own_problem(),
             });
         }
@@ -84,9 +86,10 @@ impl Brake {
             Content::NotAFile(kind) => (None, Some(kind.doubt())),
             Content::Ours(_) | Content::Foreign => (Some(trip(entry)), self.problem().cloned()),
         };
-        let armed = if trip.is_some() { armed } else { Armed::Unknown };
+        let in_doubt = trip.is_none();
         let path = self.setup.dir.join(&entry.file).display().to_string();
-        SwitchState { scope: entry.scope_or_file(), path, trip, armed, failed: false, problem }
+        let scope = entry.scope_or_file();
+        SwitchState { scope, path, trip, armed, failed: false, in_doubt, problem }
     }
 }
 

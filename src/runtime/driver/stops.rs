@@ -78,10 +78,11 @@ impl Driver {
     }
 
     /// Kill files that somebody removed. Those of ours come up again until they stand again
-    /// or are reset.
-    fn tell_vanished(&mut self, now: Stamp) {
-        let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else { return };
+    /// or are reset. Answers whether there is news of any.
+    fn tell_vanished(&mut self, now: Stamp) -> bool {
+        let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else { return false };
         let host = brake.host().to_owned();
+        let mut any = false;
         for Vanished { scope, note, told } in brake.take_vanished() {
             let ours = note.is_some();
             let deed = Deed {
@@ -98,20 +99,22 @@ impl Driver {
                 self.hand_over(Job::Record(deed), now);
             }
             if ours {
-                self.trip_again(&scope, now);
+                any |= self.trip_again(&scope, now);
             } else {
                 let text =
                     format!("{scope} is not stopped any more: its kill file was removed by hand");
                 self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
+                any = true;
             }
         }
+        any
     }
 
     /// A trip is latched: only a reset, with a reason, ends it. Its file is made again,
-    /// by tripline and by nobody else: that is no second trip.
-    fn trip_again(&mut self, scope: &str, now: Stamp) {
-        let Some(brake) = &mut self.brake else { return };
-        let Some((outcome, note)) = brake.trip_again(scope, now.wall) else { return };
+    /// by tripline and by nobody else: that is no second trip. Answers whether that is news.
+    fn trip_again(&mut self, scope: &str, now: Stamp) -> bool {
+        let Some(brake) = &mut self.brake else { return false };
+        let Some((outcome, note)) = brake.trip_again(scope, now.wall) else { return false };
         let by = note.rule.as_ref().map_or_else(|| note.by.clone(), |rule| format!("rule {rule}"));
         let deed = |result: &str, at: Wall| Deed {
             at,
@@ -149,6 +152,7 @@ impl Driver {
         self.engine.report(audit::REMOVED_OUTSIDE, &text, now);
         self.hand_over(job, now);
         self.restock(now);
+        true
     }
 
     /// Look at the switch directory. Answers whether anything has changed.
@@ -156,7 +160,7 @@ impl Driver {
         let Some(brake) = &mut self.brake else { return false };
         let changed =
             brake.refresh() | brake.withdraw(|scope| self.engine.book().still_asks(scope));
-        self.tell_vanished(now);
+        let changed = self.tell_vanished(now) | changed;
         if changed {
             self.learn_switches(now, effects);
             self.restock(now);
