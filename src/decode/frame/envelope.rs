@@ -325,8 +325,15 @@ fn role(key: &[u8], kind: Kind) -> Role {
         b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed"
         | b"_source" | b"LogEntry" | b"LogMessage" => Role::OwnPayload,
         b"logEvents" | b"events" => Role::List,
-        b"time"
+        b"at"
+        | b"time"
         | b"timestamp"
+        | b"asctime"
+        | b"datetime"
+        | b"eventTime"
+        | b"event_time"
+        | b"logged_at"
+        | b"@t"
         | b"@timestamp"
         | b"ts"
         | b"_time"

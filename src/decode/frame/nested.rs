@@ -120,7 +120,10 @@ impl Frame {
             }
             note(d, depth, "envelope", key);
             let next = out.items.len();
-            if self.open(d, guess.inner(value.raw), out) == Taken::No {
+            let taken = self.among(d, layer, key, out, |frame, d, out| {
+                frame.open(d, guess.inner(value.raw), out)
+            });
+            if taken == Taken::No {
                 continue;
             }
             let said = out.items.get(next..).unwrap_or_default();
