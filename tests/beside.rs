@@ -127,6 +127,20 @@ fn all_that_a_call_has_may_stand_beside_its_usage() {
 }
 
 #[test]
+fn usage_within_a_call_that_is_told_outside_is_its_usage() {
+    for key in ["message", "log", "event", "payload", "msg", "extra", "context", "result"] {
+        for record in carried(key, USAGE) {
+            let line = format!(
+                r#"{{"at":"2026-11-20T15:00:00Z","provider":"openai","model":"gpt-4o","status":200,"latency_ms":5,{record}}}"#
+            );
+            let call = said(&line).one();
+            assert_eq!((call.tokens.input, call.tokens.output), (Some(100), Some(10)), "{line}");
+            assert_eq!((call.at, call.status), (THEN, Some(200)), "{line}");
+        }
+    }
+}
+
+#[test]
 fn a_refusal_beside_what_was_refused_is_one() {
     let record = r#"{"provider":"openai","usage":{"prompt_tokens":100,"completion_tokens":0}}"#;
     for record in carried("msg", record) {
@@ -171,6 +185,19 @@ fn wrappers_in_wrappers_each_add_what_the_inner_ones_lack() {
 }
 
 #[test]
+fn what_only_looks_like_a_time_or_a_status_of_the_call_is_none() {
+    let record = r#"{"model":"gpt-4o","status":"failed","input_tokens":100}"#;
+    for key in ["message", "llm"] {
+        let line = format!(
+            r#"{{"at":"server.js:10","http_status":200,"path":"/var/log/app.log","time":"2026-11-20T15:00:00Z","{key}":{record}}}"#
+        );
+        let call = said(&line).one();
+        assert_eq!((call.at, call.at_logged), (THEN, true), "{line}");
+        assert_eq!((call.outcome(), call.endpoint), (Outcome::Failed, None), "{line}");
+    }
+}
+
+#[test]
 fn what_stands_beside_one_record_is_of_no_other() {
     let plain = r#"{"at":"2026-11-20T15:00:00Z","status":200,"usage":{"prompt_tokens":1,"completion_tokens":1},"model":"m"}"#;
     let [_, record] = carried("message", USAGE);
@@ -206,4 +233,22 @@ fn lines_for_people_and_other_records_stay_what_they_are() {
         matches!(seen, Observation::Quarantined { reason: FaultReason::CostUnreadable, .. })
     };
     assert!(said(line).batch.items.iter().any(|item| unreadable(&item.seen)));
+}
+
+#[test]
+fn a_field_that_a_wrapper_filled_says_so() {
+    let mut decoder =
+        Decoder::new(Arc::new(Formats::builtin()), &Names::default(), DecodeOptions::default())
+            .expect("no format");
+    decoder.explain();
+    let line = format!(r#"{{"at":"2026-11-20T15:00:00Z","provider":"openai","message":{USAGE}}}"#);
+    decoder.line(line.as_bytes(), at(1, 0, NOW), &mut Batch::default());
+    let explained = decoder.explained();
+    let fields = &explained.records[0].fields;
+    let from = |name: &str| fields.iter().find(|note| note.field == name).map(|note| &*note.from);
+    assert_eq!(
+        [from("at"), from("provider"), from("model")],
+        [Some("wrapper"), Some("wrapper"), None]
+    );
+    assert!(explained.records[0].absent.iter().any(|absent| absent.field == "model"));
 }

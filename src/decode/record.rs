@@ -404,10 +404,8 @@ impl Recorder {
 
     /// Paths are many where anything is asked for, so only those of calls get a name.
     fn endpoint(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {
-        let (names, scratch) = (&mut self.names, &mut self.scratch);
-        request.endpoint = either((map, line), |map, line| {
-            names.of(&line, line.alts(map, Field::Endpoint), NameKind::Endpoint, scratch)
-        });
+        let alts = line.alts(map, Field::Endpoint);
+        request.endpoint = self.names.of(&line, alts, NameKind::Endpoint, &mut self.scratch);
     }
 
     fn read_headers(&mut self, map: &Map<Spot>, line: Line<'_>, request: &mut Request) {

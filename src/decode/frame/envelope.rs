@@ -187,8 +187,9 @@ impl<'t> Seen<'t> {
                 self.payload = Some((key, Payload::List(value.raw)));
             }
             Role::Time => {
-                // The later one says when it was written, not when it was taken.
-                let rank = u8::from(key != b"__REALTIME_TIMESTAMP");
+                // The later one says when it was written, not when it was taken; and what
+                // it was written at may be a place in a program.
+                let rank = u8::from(!matches!(key, b"__REALTIME_TIMESTAMP" | b"at"));
                 if !value.is_absent() && self.time.is_none_or(|(known, _)| rank > known) {
                     self.time = Some((rank, value));
                 }

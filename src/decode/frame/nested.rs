@@ -112,7 +112,8 @@ impl Frame {
         let within = || members(text).map(|(key, value)| (key.raw, value));
         let is_time =
             |(key, value): &(&[u8], Value<'_>)| envelope::is_time(key) && !value.is_absent();
-        let at = within().find(is_time).and_then(|(_, at)| d.seen_time(at.raw, place.at.received));
+        let mut times = within().filter(is_time);
+        let at = times.find_map(|(_, at)| d.seen_time(at.raw, place.at.received));
         let guess = Layer { place: self.around(d, place, at, None), mode: Mode::Perhaps, ..layer };
         for (key, value) in within().filter(|(key, _)| *key != tried).filter(may_hold) {
             if matches!(found, Found::Record | Found::Cost) && !speaks_of_cost(value.raw) {

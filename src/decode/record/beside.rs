@@ -17,6 +17,30 @@ use crate::scan::{Found, Scan, scan_line};
 /// The format that has the names which applications use.
 const USUAL: &str = "app-json";
 
+/// Fields that a wrapper fills besides the time.
+pub(super) const FILLED: [Field; 20] = [
+    Field::Provider,
+    Field::Model,
+    Field::Host,
+    Field::Key,
+    Field::Team,
+    Field::User,
+    Field::Environment,
+    Field::Account,
+    Field::Priority,
+    Field::Status,
+    Field::ServiceTier,
+    Field::LatencyMs,
+    Field::TtftMs,
+    Field::QueueMs,
+    Field::QueueDepth,
+    Field::Attempt,
+    Field::Stream,
+    Field::CacheHit,
+    Field::RequestId,
+    Field::DedupKey,
+];
+
 /// The members of the wrappers around a record, but for the one that carries it.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
@@ -63,9 +87,10 @@ impl Read<'_> {
 }
 
 impl Recorder {
-    /// The status that a wrapper says where its record says none.
+    /// The status that a wrapper says where its record says none, in no word either.
     pub(super) fn status_beside(&mut self, line: Line<'_>) -> Told {
-        let Some(outer) = line.beside else { return Told::Nothing };
+        let own = line.present.any(&[Field::Status, Field::ErrorKind]);
+        let Some(outer) = line.beside.filter(|_| !own) else { return Told::Nothing };
         match self.status(&outer.format.map, outer.line, true) {
             Told::Code(code) => Told::Code(code),
             _ => Told::Nothing,
