@@ -59,8 +59,8 @@ impl Said {
     }
 }
 
-fn is(name: &str) -> Option<String> {
-    Some(name.to_owned())
+fn names<const N: usize>(all: [&str; N]) -> [Option<String>; N] {
+    all.map(|name| Some(name.to_owned()))
 }
 
 /// The record as it stands, and as text, under a key that carries.
@@ -89,7 +89,7 @@ fn a_record_has_the_time_and_the_names_that_stand_beside_it() {
                 let said = said(&line);
                 let call = said.one();
                 assert_eq!((call.at, call.at_logged), (THEN, true), "{line}");
-                assert_eq!(said.whose(), [is("openai"), is("gpt-4o")], "{line}");
+                assert_eq!(said.whose(), names(["openai", "gpt-4o"]), "{line}");
                 assert_eq!(call.tokens.input, Some(100), "{line}");
             }
         }
@@ -100,24 +100,24 @@ fn a_record_has_the_time_and_the_names_that_stand_beside_it() {
                 format!(r#"{{{time},"provider":"openai","model":"gpt-4o","{key}":{record}}}"#);
             let said = said(&line);
             assert_eq!((said.one().at, said.one().at_logged), (THEN, true), "{line}");
-            assert_eq!(said.whose(), [is("openai"), is("gpt-4o")], "{line}");
+            assert_eq!(said.whose(), names(["openai", "gpt-4o"]), "{line}");
         }
     }
 }
 
 #[test]
 fn all_that_a_call_has_may_stand_beside_its_usage() {
-    let outer = r#""at":"2026-11-20T15:00:00Z","provider":"openai","model":"gpt-4o","host":"gw-1","key_alias":"web","team":"search","user":"u1","env":"prod","attempt":2,"stream":true,"service_tier":"flex","duration_ms":500,"request_id":"chatcmpl-0123456789abcdefghijkl""#;
-    // As text, for of an object the outer one is a record by itself.
-    let [_, record] = carried("log", USAGE);
+    let outer = r#""at":"2026-11-20T15:00:00Z","provider":"openai","model":"gpt-4o","host":"gw-1","key_alias":"web","team":"search","user":"u1","env":"prod","attempt":2,"stream":true,"service_tier":"flex","took":"500ms","request_id":"chatcmpl-0123456789abcdefghijkl""#;
+    let [record, _] = carried("log", USAGE);
     let line = format!("{{{outer},{record}}}");
     let twice = said(&format!("{line}\n{line}"));
     let calls = twice.calls();
     let call = calls[0];
+    assert_eq!(call.tokens.input, Some(100));
     let caller = call.caller;
-    let names = [call.host, caller.key, caller.team, caller.user, caller.environment];
-    let all = ["gw-1", "web", "search", "u1", "prod"];
-    assert_eq!(names.map(|sym| twice.name(sym)), all.map(is));
+    let all = [call.host, caller.key, caller.team, caller.user, caller.environment];
+    let all = all.map(|sym| twice.name(sym));
+    assert_eq!(all, names(["gw-1", "web", "search", "u1", "prod"]));
     assert_eq!((call.attempt, call.stream), (Some(2), Some(true)));
     assert_eq!(call.timing.latency_ms, Some(500.0));
     assert_eq!(call.started_at, Some(THEN.offset_nanos(-500_000_000)));
@@ -159,7 +159,7 @@ fn what_a_record_says_itself_stands() {
         );
         let said = said(&line);
         assert_eq!((said.one().at, said.one().status), (THEN, Some(200)), "{line}");
-        assert_eq!(said.whose(), [is("groq"), is("llama")], "{line}");
+        assert_eq!(said.whose(), names(["groq", "llama"]), "{line}");
     }
 }
 
@@ -177,8 +177,8 @@ fn wrappers_in_wrappers_each_add_what_the_inner_ones_lack() {
         );
         for line in [outer, docker] {
             let said = said(&line);
-            assert_eq!(said.whose(), [is("openai"), is("gpt-4o")], "{line}");
-            assert_eq!(said.name(said.one().caller.team), is("search"), "{line}");
+            assert_eq!(said.whose(), names(["openai", "gpt-4o"]), "{line}");
+            assert_eq!([said.name(said.one().caller.team)], names(["search"]), "{line}");
             assert_eq!(said.one().at, THEN, "{line}");
         }
     }
@@ -214,6 +214,25 @@ fn what_stands_beside_one_record_is_of_no_other() {
     let calls = self::said(&rows).calls();
     assert_eq!(calls.len(), 2);
     assert!(calls.iter().all(|call| call.timing.latency_ms.is_none()));
+}
+
+#[test]
+fn what_is_beside_is_bounded_and_its_names_are_found_among_others() {
+    let time = r#""at":"2026-11-20T15:00:00Z","provider":"openai""#;
+    let many =
+        |from: u32| (from..from + 500).map(|i| format!(r#","k{i}":{i}"#)).collect::<String>();
+    let long = format!(r#","prompt":"{}""#, "x".repeat(100_000));
+    let [_, record] = carried("message", USAGE);
+    for others in [many(0), long.clone(), format!("{long}{}", many(0))] {
+        let line = format!(r#"{{{time}{others},{record}}}"#);
+        let said = said(&line);
+        assert_eq!((said.one().at, said.whose()[0].as_deref()), (THEN, Some("openai")));
+    }
+    // Thousands of records at once, each with as much around it, are not looked at for ever.
+    let call = r#"{"model":"m","cost":0.1}"#;
+    let records: String = (0..5000).map(|i| format!(r#","r{i}":{call}"#)).collect();
+    let said = said(&format!(r#"{{{time}{}{records}}}"#, many(0)));
+    assert!(said.calls().is_empty(), "nobody knows which of the costs is the call's");
 }
 
 #[test]

@@ -1,45 +1,49 @@
 //! What stands beside a record in its wrapper: handed on, so that it fills what the record
 //! does not say itself.
 
+use super::Frame;
 use super::envelope::Payload;
 use super::object::{Object, Raw};
-use super::{Frame, Layer, Taken};
 use crate::decode::decoder::Decoder;
 use crate::domain::Batch;
-use crate::scan::members;
+use crate::scan::{Value, members};
+
+/// Members that are handed on, and bytes of one: names are few and short.
+const MOST: usize = 128;
+const LONGEST: usize = 1024;
 
 impl Frame {
-    /// Opens what the object in `layer` has under the key `carrier`, with its other members,
+    /// Opens something in `object` with those of its other members that `is_beside` knows,
     /// and those of the wrappers around it, beside it.
-    pub(super) fn among(
+    pub(super) fn among<T>(
         &mut self,
         d: &mut Decoder,
-        layer: Layer<'_>,
-        carrier: &[u8],
+        object: &[u8],
+        is_beside: impl Fn(&(&[u8], Value<'_>)) -> bool,
         out: &mut Batch,
-        open: impl FnOnce(&mut Frame, &mut Decoder, &mut Batch) -> Taken,
-    ) -> Taken {
+        open: impl FnOnce(&mut Frame, &mut Decoder, &mut Batch) -> T,
+    ) -> T {
         let outer = d.beside(Vec::new());
         let mut text = self.buffer();
-        beside(layer.text, carrier, &outer, &mut text);
+        beside(object, is_beside, &outer, &mut text);
         d.beside(text);
-        let taken = open(self, d, out);
+        let opened = open(self, d, out);
         let text = d.beside(outer);
         self.keep(text);
-        taken
+        opened
     }
 
     /// Opens several records: what stands beside all of them is of none.
-    pub(super) fn alone(
+    pub(super) fn alone<T>(
         &mut self,
         d: &mut Decoder,
         out: &mut Batch,
-        open: impl FnOnce(&mut Frame, &mut Decoder, &mut Batch) -> Taken,
-    ) -> Taken {
+        open: impl FnOnce(&mut Frame, &mut Decoder, &mut Batch) -> T,
+    ) -> T {
         let outer = d.beside(Vec::new());
-        let taken = open(self, d, out);
+        let opened = open(self, d, out);
         d.beside(outer);
-        taken
+        opened
     }
 }
 
@@ -52,13 +56,25 @@ pub(super) fn may_be_record(payload: Payload<'_>) -> bool {
     }
 }
 
-/// The members of `object` but for the one that carries, and those of `outer` whose keys it
-/// does not have.
-fn beside(object: &[u8], carrier: &[u8], outer: &[u8], into: &mut Vec<u8>) {
+/// The members of `object` that are handed on, and those of `outer` whose keys it does not
+/// have.
+fn beside(
+    object: &[u8],
+    is_beside: impl Fn(&(&[u8], Value<'_>)) -> bool,
+    outer: &[u8],
+    into: &mut Vec<u8>,
+) {
     let mut all = Object::begin(into);
-    let own = || members(object).filter(|(key, _)| key.raw != carrier);
-    let others = members(outer).filter(|(key, _)| own().all(|(known, _)| known.raw != key.raw));
-    for (key, value) in own().chain(others) {
+    let mut keys: [&[u8]; MOST] = [b""; MOST];
+    let own = members(object).filter(|(key, value)| is_beside(&(key.raw, *value)));
+    let short = own.chain(members(outer)).filter(|(_, value)| value.raw.len() <= LONGEST);
+    for (key, value) in short {
+        let used = all.members();
+        if keys.get(..used).is_some_and(|known| known.contains(&key.raw)) {
+            continue;
+        }
+        let Some(place) = keys.get_mut(used) else { break };
+        *place = key.raw;
         let value = if value.is_text() { Raw::InString(value.raw) } else { Raw::Json(value.raw) };
         all.value(&[key.raw], value);
     }

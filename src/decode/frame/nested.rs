@@ -101,13 +101,27 @@ impl Frame {
         d: &mut Decoder,
         layer: Layer<'_>,
         tried: &[u8],
+        sofar: (usize, Found),
+        out: &mut Batch,
+    ) -> Found {
+        if layer.depth >= MAX_DEPTH {
+            return sofar.1;
+        }
+        let is_beside = |member: &(&[u8], Value<'_>)| member.0 != tried && !may_hold(member);
+        self.among(d, layer.text, is_beside, out, |frame, d, out| {
+            frame.look_at_each(d, layer, tried, sofar, out)
+        })
+    }
+
+    fn look_at_each(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        tried: &[u8],
         (before, mut found): (usize, Found),
         out: &mut Batch,
     ) -> Found {
         let Layer { text, place, depth, .. } = layer;
-        if depth >= MAX_DEPTH {
-            return found;
-        }
         let carried = found != Found::Nothing;
         let within = || members(text).map(|(key, value)| (key.raw, value));
         let is_time =
@@ -121,10 +135,7 @@ impl Frame {
             }
             note(d, depth, "envelope", key);
             let next = out.items.len();
-            let taken = self.among(d, layer, key, out, |frame, d, out| {
-                frame.open(d, guess.inner(value.raw), out)
-            });
-            if taken == Taken::No {
+            if self.open(d, guess.inner(value.raw), out) == Taken::No {
                 continue;
             }
             let said = out.items.get(next..).unwrap_or_default();

@@ -22,7 +22,8 @@ impl Frame {
         if envelope.trust == Trust::Sure || !may_be_record(envelope.payload) {
             return self.payload(d, envelope, layer, out);
         }
-        self.among(d, layer, envelope.carrier, out, |frame, d, out| {
+        let is_beside = |(key, _): &(&[u8], Value<'_>)| *key != envelope.carrier;
+        self.among(d, layer.text, is_beside, out, |frame, d, out| {
             frame.payload(d, envelope, layer, out)
         })
     }
