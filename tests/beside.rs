@@ -219,19 +219,19 @@ fn what_stands_beside_one_record_is_of_no_other() {
 #[test]
 fn what_is_beside_is_bounded_and_its_names_are_found_among_others() {
     let time = r#""at":"2026-11-20T15:00:00Z","provider":"openai""#;
-    let many =
-        |from: u32| (from..from + 500).map(|i| format!(r#","k{i}":{i}"#)).collect::<String>();
+    let many: Vec<String> = (0..500).map(|i| format!(r#","k{i}":{i}"#)).collect();
+    let many = many.concat();
     let long = format!(r#","prompt":"{}""#, "x".repeat(100_000));
     let [_, record] = carried("message", USAGE);
-    for others in [many(0), long.clone(), format!("{long}{}", many(0))] {
-        let line = format!(r#"{{{time}{others},{record}}}"#);
+    for others in [many.clone(), long.clone(), format!("{long}{many}")] {
+        let line = format!("{{{time}{others},{record}}}");
         let said = said(&line);
         assert_eq!((said.one().at, said.whose()[0].as_deref()), (THEN, Some("openai")));
     }
     // Thousands of records at once, each with as much around it, are not looked at for ever.
     let call = r#"{"model":"m","cost":0.1}"#;
-    let records: String = (0..5000).map(|i| format!(r#","r{i}":{call}"#)).collect();
-    let said = said(&format!(r#"{{{time}{}{records}}}"#, many(0)));
+    let records: Vec<String> = (0..5000).map(|i| format!(r#","r{i}":{call}"#)).collect();
+    let said = said(&format!("{{{time}{many}{}}}", records.concat()));
     assert!(said.calls().is_empty(), "nobody knows which of the costs is the call's");
 }
 
