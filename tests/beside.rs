@@ -81,6 +81,7 @@ fn a_record_has_the_time_and_the_names_that_stand_beside_it() {
         r#""@t":"2026-11-20T15:00:00Z""#,
         r#""finished_at":"2026-11-20T15:00:00Z""#,
         r#""start_time":"2026-11-20T15:00:00Z""#,
+        r#""start_timestamp":"2026-11-20T14:59:58Z","end_timestamp":"2026-11-20T15:00:00Z""#,
     ];
     for time in times {
         for key in ["message", "log", "event", "payload", "msg", "line", "result"] {

@@ -1,6 +1,8 @@
 //! Names that widely used loggers give to counts, costs, models and providers, each where it
 //! stands in their own lines.
 
+#![allow(clippy::indexing_slicing, reason = "a test makes its own input and may panic")]
+
 mod support;
 
 use std::sync::{Arc, LazyLock};
