@@ -131,7 +131,8 @@ impl Body {
         let scans = &[scan];
         let around = Around { zone: None, received: Wall(0) };
         let present = &format.presence.of(scans);
-        let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
+        let line =
+            Line { scans, headers: &self.no_headers, sticky: &[], around, present, beside: None };
         let objects = map.usage.iter().filter_map(|place| line.get(*place));
         self.usage.add(formats.usage(), objects, &mut self.spent);
         let scratch = &mut self.scratch;
@@ -202,7 +203,8 @@ impl Usage {
         let scans = &[scan];
         let around = Around { zone: None, received: Wall(0) };
         let present = &format.presence.of(scans);
-        let line = Line { scans, headers: &self.no_headers, sticky: &[], around, present };
+        let line =
+            Line { scans, headers: &self.no_headers, sticky: &[], around, present, beside: None };
         let tiers = line.alts(map, Field::ServiceTier);
         Spent {
             tokens: tokens(line, map),

@@ -295,6 +295,11 @@ impl Decoder {
         seen(raw, Around { zone: self.recorder.zone(), received })
     }
 
+    /// Puts the members of a wrapper beside what is read next; what stood there before.
+    pub(super) fn beside(&mut self, text: Vec<u8>) -> Vec<u8> {
+        self.recorder.beside(&self.formats, text)
+    }
+
     /// The symbol of a host's name.
     pub(super) fn host(&mut self, name: &[u8]) -> Option<Sym> {
         self.recorder.host(str::from_utf8(name).ok()?)

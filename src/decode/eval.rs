@@ -1,6 +1,7 @@
 //! A field's value in a scanned line: the first of its alternatives that is
 //! there and can be read. Allocates nothing but for a regex.
 
+use super::formats::Format;
 use super::headers::HeaderBag;
 use super::map::{Alt, Alts, As, Cond, Field, From, Map, Piece, Present, Spot};
 use super::moment::{Around, read_time};
@@ -29,6 +30,15 @@ pub(super) struct Line<'l> {
     pub(super) around: Around<'l>,
     /// Alternatives that can have a value at all.
     pub(super) present: &'l Present,
+    /// What its wrapper says of it.
+    pub(super) beside: Option<&'l Told<'l>>,
+}
+
+/// A line, and the map it is read by.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'l> {
+    pub(super) format: &'l Format,
+    pub(super) line: Line<'l>,
 }
 
 impl<T> Seen<T> {

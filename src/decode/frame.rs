@@ -6,6 +6,7 @@
 //! rules. Where an object may be an envelope or a record of its own, the record
 //! comes first, so that no wrapper hides what a line says it cost.
 
+mod beside;
 mod document;
 mod envelope;
 mod held;

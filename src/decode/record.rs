@@ -1,6 +1,7 @@
 //! From a scanned line to observations: one request, its limits and its faults,
 //! or a queue reading. The only place where fields become a [`Request`].
 
+mod beside;
 mod explain;
 mod failure;
 mod headers;
@@ -13,13 +14,14 @@ mod traffic;
 mod whose;
 mod written;
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use super::alike::Scanned;
 use super::body::Body;
 use super::cost::{self, Reported, reported};
 use super::dedup::{same, trusted};
-use super::endpoint;
 use super::eval::{Line, Scratch, Seen};
 use super::explain::Trace;
 use super::formats::{Format, Formats};
@@ -31,11 +33,12 @@ use super::status::Told;
 use super::tokens::{tier, together, tokens};
 use super::{DecodeOptions, Texts};
 use crate::domain::{
-    Batch, Caller, Claim, Cost, CostSource, Dedup, FaultReason, Keep, NameKind, Names, NanoUsd,
+    Batch, Claim, Cost, CostSource, Dedup, FaultReason, Keep, NameKind, Names, NanoUsd,
     Observation, Priority, QueueReading, Request, Sym, TextRef, Tokens, Wall,
 };
 use crate::scan::{Kind, Scan};
 use crate::text;
+use beside::{Beside, either, timed_beside};
 use failure::Answer;
 use memory::Memory;
 pub(super) use place::Place;
@@ -77,6 +80,7 @@ struct Surroundings {
     bag: HeaderBag,
     zone: Option<TimeZone>,
     memory: Memory,
+    beside: Beside,
 }
 
 /// What holds where a line says nothing.
@@ -175,6 +179,11 @@ impl Recorder {
         self.surroundings.as_ref()?.zone.as_ref()
     }
 
+    /// Puts the members of a wrapper beside what is read, in place of others.
+    pub(super) fn beside(&mut self, formats: &Arc<Formats>, text: Vec<u8>) -> Vec<u8> {
+        self.surroundings().beside.swap(formats, text)
+    }
+
     fn surroundings(&mut self) -> &mut Surroundings {
         self.surroundings.get_or_insert_default()
     }
@@ -188,6 +197,7 @@ impl Recorder {
             sticky: &[],
             around: Around { zone: None, received: Wall(0) },
             present: &format.presence.of(scans),
+            beside: None,
         };
         cost::states_one(line, line.alts(&format.map, Field::CostUsd))
     }
@@ -204,8 +214,12 @@ impl Recorder {
     ) {
         let map = &format.map;
         let mut kept = self.surroundings.take().unwrap_or_default();
-        let zone = kept.zone.as_ref().or(map.timezone.as_ref());
+        let Surroundings { bag, zone, memory, beside } = &mut *kept;
+        let (headers, zone) = (&*bag, zone.as_ref().or(map.timezone.as_ref()));
         let around = Around { zone, received: place.at.received };
+        let beside = beside.read();
+        let beside = beside.as_ref().map(|read| read.told(around));
+        let beside = beside.as_ref();
         let own;
         let present = if let Some(traits) = traits {
             &traits.present
@@ -214,13 +228,14 @@ impl Recorder {
             &own
         };
         if !map.sticky.is_empty() {
-            let sticky = kept.memory.of(format.number);
-            let line = Line { scans, headers: &kept.bag, sticky, around, present };
+            let sticky = memory.of(format.number);
+            let line = Line { scans, headers, sticky, around, present, beside };
             let news = memory::news(map, line, &mut self.scratch);
-            kept.memory.remember(format.number, map.sticky.len(), news);
+            memory.remember(format.number, map.sticky.len(), news);
         }
-        let sticky = kept.memory.of(format.number);
-        let line = Line { scans, headers: &kept.bag, sticky, around, present };
+        let sticky = memory.of(format.number);
+        let line = Line { scans, headers, sticky, around, present, beside };
+        let place = timed_beside(line, place);
         if self.trace.is_some() {
             self.note_record(format, line);
         }
@@ -290,17 +305,21 @@ impl Recorder {
         let paid = matches!(cost, Reported::Usd(usd) if usd > NanoUsd::ZERO);
         let used = paid || request.tokens.output > Some(0);
         let told = status.map_or_else(|| self.status(map, line, used), Told::Code);
+        let told = if told == Told::Nothing { self.status_beside(line) } else { told };
         let status = if let Told::Code(code) = told { Some(code) } else { None };
         request.status = status;
         // What failed and used nothing may be about a model that nobody has.
         if !used && self.says_it_failed(map, line, status) {
             self.names.claim = Claim::Doubtful;
         }
-        self.identify(map, line, place, &mut request);
-        self.names.claim = Claim::Proven;
         let word = |w: &str| Some(tier(w));
         let tier = line.text(line.alts(map, Field::ServiceTier), &mut self.scratch, word);
         request.tier = tier.or(self.body.spent.tier).unwrap_or_default();
+        self.identify(map, line, &mut request);
+        describe(map, line, &mut request);
+        self.fill(line, place, &mut request);
+        self.names.claim = Claim::Proven;
+        self.defaults.fill(place, &mut request);
         request.cost = match cost {
             Reported::Usd(usd) | Reported::Ambiguous(usd) => {
                 Some(Cost { usd, source: CostSource::Reported })
@@ -309,7 +328,6 @@ impl Recorder {
         };
         self.read_headers(map, line, &mut request);
         self.read_limits(map, line, &request);
-        describe(map, line, &mut request);
         // Programs have a status of their own, whose 0 is that all went well.
         let answered = request.tokens != Tokens::default() || !self.report.limits.is_empty();
         let answer = match told {
@@ -382,33 +400,6 @@ impl Recorder {
     /// Why something that may say a cost is not read.
     fn unread(&self) -> Option<FaultReason> {
         self.unread.or(self.body.is_cut.then_some(FaultReason::LineTooLong))
-    }
-
-    fn identify(&mut self, map: &Map<Spot>, line: Line<'_>, place: Place, request: &mut Request) {
-        let (names, scratch) = (&mut self.names, &mut self.scratch);
-        let mut name = |field, kind| names.of(&line, line.alts(map, field), kind, scratch);
-        request.provider = name(Field::Provider, NameKind::Provider);
-        request.model = name(Field::Model, NameKind::Model);
-        request.host = name(Field::Host, NameKind::Host).or(place.host).or(self.defaults.host);
-        let environment = name(Field::Environment, NameKind::Environment);
-        let account = name(Field::Account, NameKind::Account);
-        request.caller = Caller {
-            key: None,
-            team: name(Field::Team, NameKind::Team),
-            user: name(Field::User, NameKind::User),
-            environment: environment.or(self.defaults.environment),
-            account: account.or(self.defaults.account),
-            priority: line.text(line.alts(map, Field::Priority), scratch, priority),
-        };
-        request.caller.key = names.key(&line, line.alts(map, Field::Key), scratch);
-        if request.model.is_none() && !self.body.model.is_empty() {
-            request.model = names.intern(NameKind::Model, &self.body.model);
-        }
-        // Of an access log anybody could have asked for the path.
-        if request.model.is_none() && !map.access_log {
-            let model = line.text(line.alts(map, Field::Endpoint), scratch, endpoint::model);
-            request.model = model.and_then(|model| names.intern(NameKind::Model, &model));
-        }
     }
 
     /// Paths are many where anything is asked for, so only those of calls get a name.
@@ -511,12 +502,15 @@ impl Recorder {
         let identity = &map.identity;
         let by = |key: &str| same(key, identity, request, salt);
         let own = line.text(line.alts(map, Field::RecordKey), scratch, by);
+        let said = (map, line);
         // Where its text is not kept it matters only to a record without a key of its own.
         let asked = own.is_none() || keep == Texts::Keep;
-        let told = asked.then(|| line.alts(map, Field::DedupKey)).and_then(|alts| {
-            line.text(alts, scratch, |key| {
-                dedup_key = kept(key);
-                own.or_else(|| by(key))
+        let told = asked.then_some(said).and_then(|said| {
+            either(said, |map, line| {
+                line.text(line.alts(map, Field::DedupKey), scratch, |key| {
+                    dedup_key = kept(key);
+                    own.or_else(|| by(key))
+                })
             })
         });
         let parts = line.text(line.alts(map, Field::CallKey), scratch, |key| {
@@ -526,8 +520,10 @@ impl Recorder {
         if keep == Texts::Skip {
             return [TextRef::default(); 3];
         }
-        let ids = line.alts(map, Field::RequestId);
-        let request_id = line.text(ids, scratch, |id| Some(kept(id))).unwrap_or_default();
+        let request_id = either(said, |map, line| {
+            line.text(line.alts(map, Field::RequestId), scratch, |id| Some(kept(id)))
+        });
+        let request_id = request_id.unwrap_or_default();
         // Its place may hold an answer's text instead, which is never kept.
         let reasons = line.alts(map, Field::FinishReason);
         let finish_reason =

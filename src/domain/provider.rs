@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// Vercel's SDK and gateways; in lower case, without what stands between words. Where `LiteLLM`
 /// has a name, it is that one, since its switch looks for files by it.
 const NAMES: &[(&str, &[&str])] = &[
-    ("openai", &[]),
+    ("openai", &["openaichat", "openairesponses"]),
     ("anthropic", &[]),
     ("groq", &[]),
     ("cerebras", &[]),
@@ -58,6 +58,7 @@ const NAMES: &[(&str, &[&str])] = &[
             "gcpgenai",
             "googlegemini",
             "googlegenai",
+            "googlegla",
             "googlegenerativeai",
             "googleaistudio",
         ],
@@ -113,13 +114,28 @@ pub fn is_known(name: &str) -> bool {
     NAMES.iter().any(|(known, _)| *known == name)
 }
 
-/// The provider that a model's name begins with, as LiteLLM writes it: `groq/llama-3.3-70b`.
-/// Who made a model with open weights may have the same name, and serves it not always.
+/// The provider that a model's name begins with, as LiteLLM writes it: `groq/llama-3.3-70b`,
+/// or as [`and_model`] reads it. Who made a model with open weights may have the same name,
+/// and serves it not always.
 #[must_use]
 pub fn of_model(model: &str) -> Option<&'static str> {
-    let (prefix, name) = model.split_once('/')?;
-    let (provider, _) = NAMES.iter().find(|(provider, _)| *provider == prefix)?;
+    let (provider, name) = and_model(model).or_else(|| {
+        let (prefix, name) = model.split_once('/')?;
+        let (provider, _) = NAMES.iter().find(|(provider, _)| *provider == prefix)?;
+        Some((*provider, name))
+    })?;
     (!name.starts_with("gpt-oss")).then_some(provider)
+}
+
+/// Both parts of `openai:gpt-4o`, as Pydantic AI, LangChain and Vercel's SDK name a model. Of
+/// names with a colon of their own (`llama3:8b`, `ft:gpt-4o:org::id`) none begins with a
+/// provider but Ollama's `mistral:7b`, which is a family and a size.
+#[must_use]
+pub fn and_model(written: &str) -> Option<(&'static str, &str)> {
+    let (prefix, model) = written.split_once(':')?;
+    let provider = known(prefix)?;
+    let names_a_model = provider != "mistral" || model.contains("tral");
+    (names_a_model && !model.is_empty()).then_some((provider, model))
 }
 
 /// The name of one that is known.
@@ -152,6 +168,28 @@ mod tests {
             ("vertex_ai/gemini-2.5-flash", Some("vertex_ai")),
             ("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", Some("bedrock")),
             ("openrouter/openai/gpt-4o", Some("openrouter")),
+            ("openai:gpt-4o", Some("openai")),
+            ("openai-responses:gpt-5.4-mini", Some("openai")),
+            ("google-gla:gemini-2.5-flash", Some("gemini")),
+            ("google_vertexai:gemini-2.5-pro", Some("vertex_ai")),
+            ("bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0", Some("bedrock")),
+            ("mistral:mistral-large-latest", Some("mistral")),
+            ("mistralai:codestral-latest", Some("mistral")),
+            ("openrouter:anthropic/claude-sonnet-4.5", Some("openrouter")),
+            ("ollama:llama3:8b", Some("ollama")),
+            // Names with a colon of their own.
+            ("llama3:8b", None),
+            ("mistral:7b", None),
+            ("mistral:7b-instruct-v0.3-q4_0", None),
+            ("mistral:latest", None),
+            ("gpt-oss:20b", None),
+            ("openai:gpt-oss-120b", None),
+            ("anthropic.claude-3-sonnet-20240229-v1:0", None),
+            ("cohere.command-r-v1:0", None),
+            ("ft:gpt-4o:org::id", None),
+            ("arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-v1:0", None),
+            ("deepseek/deepseek-r1:free", Some("deepseek")),
+            ("openai:", None),
             // Makers of models that anybody serves, and other names of a router.
             ("openai/gpt-oss-120b", None),
             ("mistralai/Mistral-7B-Instruct", None),

@@ -71,9 +71,8 @@ pub(super) fn spellings(provider: Option<&str>, model: &str) -> impl Iterator<It
     let mut rest = model.as_str();
     loop {
         push_hosts(&mut found, provider.as_deref().or(seller.as_deref()), rest);
-        let Some((prefix, tail)) = rest.split_once('/').or_else(|| vendor_dot(rest)) else {
-            break;
-        };
+        let parts = provider::and_model(rest).or_else(|| rest.split_once('/'));
+        let Some((prefix, tail)) = parts.or_else(|| vendor_dot(rest)) else { break };
         if seller.is_none() {
             let prefix = provider::name(prefix).into_owned();
             push_hosts(&mut found, Some(&prefix), tail);

@@ -263,6 +263,10 @@ mod tests {
             (Some("vertex_ai"), "claude-sonnet-4-5@20250929", sonnet),
             (Some("anthropic"), "claude-sonnet-4-5-20991231", sonnet),
             (Some("openrouter"), "anthropic/claude-sonnet-4.5", sonnet),
+            (Some("openai"), "openai:gpt-4o", gpt4o),
+            (None, "openai-responses:gpt-4o", gpt4o),
+            (None, "bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0", sonnet),
+            (None, "openrouter:anthropic/claude-sonnet-4.5", sonnet),
         ] {
             assert_eq!(nano(&table, provider, model), Some(price), "{provider:?} {model}");
         }

@@ -187,8 +187,9 @@ impl<'t> Seen<'t> {
                 self.payload = Some((key, Payload::List(value.raw)));
             }
             Role::Time => {
-                // The later one says when it was written, not when it was taken.
-                let rank = u8::from(key != b"__REALTIME_TIMESTAMP");
+                // The later one says when it was written, not when it was taken; and what
+                // it was written at may be a place in a program.
+                let rank = u8::from(!matches!(key, b"__REALTIME_TIMESTAMP" | b"at"));
                 if !value.is_absent() && self.time.is_none_or(|(known, _)| rank > known) {
                     self.time = Some((rank, value));
                 }
@@ -325,8 +326,15 @@ fn role(key: &[u8], kind: Kind) -> Role {
         b"MESSAGE" | b"@message" | b"textPayload" | b"jsonPayload" | b"_raw" | b"log_processed"
         | b"_source" | b"LogEntry" | b"LogMessage" => Role::OwnPayload,
         b"logEvents" | b"events" => Role::List,
-        b"time"
+        b"at"
+        | b"time"
         | b"timestamp"
+        | b"asctime"
+        | b"datetime"
+        | b"eventTime"
+        | b"event_time"
+        | b"logged_at"
+        | b"@t"
         | b"@timestamp"
         | b"ts"
         | b"_time"

@@ -101,18 +101,33 @@ impl Frame {
         d: &mut Decoder,
         layer: Layer<'_>,
         tried: &[u8],
+        sofar: (usize, Found),
+        out: &mut Batch,
+    ) -> Found {
+        if layer.depth >= MAX_DEPTH {
+            return sofar.1;
+        }
+        let is_beside = |member: &(&[u8], Value<'_>)| member.0 != tried && !may_hold(member);
+        self.among(d, layer.text, is_beside, out, |frame, d, out| {
+            frame.look_at_each(d, layer, tried, sofar, out)
+        })
+    }
+
+    fn look_at_each(
+        &mut self,
+        d: &mut Decoder,
+        layer: Layer<'_>,
+        tried: &[u8],
         (before, mut found): (usize, Found),
         out: &mut Batch,
     ) -> Found {
         let Layer { text, place, depth, .. } = layer;
-        if depth >= MAX_DEPTH {
-            return found;
-        }
         let carried = found != Found::Nothing;
         let within = || members(text).map(|(key, value)| (key.raw, value));
         let is_time =
             |(key, value): &(&[u8], Value<'_>)| envelope::is_time(key) && !value.is_absent();
-        let at = within().find(is_time).and_then(|(_, at)| d.seen_time(at.raw, place.at.received));
+        let mut times = within().filter(is_time);
+        let at = times.find_map(|(_, at)| d.seen_time(at.raw, place.at.received));
         let guess = Layer { place: self.around(d, place, at, None), mode: Mode::Perhaps, ..layer };
         for (key, value) in within().filter(|(key, _)| *key != tried).filter(may_hold) {
             if matches!(found, Found::Record | Found::Cost) && !speaks_of_cost(value.raw) {

@@ -1,6 +1,7 @@
 //! What envelopes carry, brought to the light: text, lists, parts of lines, and what was
 //! packed on its way. What an envelope is, is not for here to say.
 
+use super::beside::may_be_record;
 use super::envelope::{Envelope, Payload, Trust};
 use super::packed::{self, Unpacked};
 use super::prefix::{More, Part};
@@ -10,8 +11,24 @@ use crate::domain::{Batch, FaultReason};
 use crate::scan::{Kind, Shape, Value, elements};
 
 impl Frame {
-    /// Reads what an envelope carries.
+    /// Reads what an envelope carries. What a carrier alone writes says nothing of a call.
     pub(super) fn unwrap(
+        &mut self,
+        d: &mut Decoder,
+        envelope: Envelope<'_>,
+        layer: Layer<'_>,
+        out: &mut Batch,
+    ) -> Taken {
+        if envelope.trust == Trust::Sure || !may_be_record(envelope.payload) {
+            return self.payload(d, envelope, layer, out);
+        }
+        let is_beside = |(key, _): &(&[u8], Value<'_>)| *key != envelope.carrier;
+        self.among(d, layer.text, is_beside, out, |frame, d, out| {
+            frame.payload(d, envelope, layer, out)
+        })
+    }
+
+    fn payload(
         &mut self,
         d: &mut Decoder,
         envelope: Envelope<'_>,
@@ -114,13 +131,16 @@ impl Frame {
         out: &mut Batch,
         mut open: impl FnMut(&mut Frame, &mut Decoder, Layer<'_>, &mut Batch) -> Taken,
     ) -> Taken {
-        let mut taken = Taken::No;
-        for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
-            note(d, layer.depth, "list", b"");
-            if open(self, d, layer.inner(element.raw), out) == Taken::Yes {
-                taken = Taken::Yes;
+        let taken = self.alone(d, out, |frame, d, out| {
+            let mut taken = Taken::No;
+            for element in elements(layer.text).filter(|element| element.kind == Kind::Object) {
+                note(d, layer.depth, "list", b"");
+                if open(frame, d, layer.inner(element.raw), out) == Taken::Yes {
+                    taken = Taken::Yes;
+                }
             }
-        }
+            taken
+        });
         match taken {
             Taken::Yes => Taken::Yes,
             Taken::No => self.unclaimed(d, layer, Shape::Array, out),
@@ -155,12 +175,14 @@ impl Frame {
 
     /// Several lines in one message.
     pub(super) fn lines(&mut self, d: &mut Decoder, layer: Layer<'_>, out: &mut Batch) -> Taken {
-        let mut taken = Taken::No;
-        for text in layer.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            if self.open(d, Layer { text, ..layer }, out) == Taken::Yes {
-                taken = Taken::Yes;
+        self.alone(d, out, |frame, d, out| {
+            let mut taken = Taken::No;
+            for text in layer.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                if frame.open(d, Layer { text, ..layer }, out) == Taken::Yes {
+                    taken = Taken::Yes;
+                }
             }
-        }
-        taken
+            taken
+        })
     }
 }

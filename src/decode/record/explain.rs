@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::beside::FILLED;
 use super::headers::stripped;
 use super::{Place, Recorder, is_word, priority};
 use crate::decode::cost::{Reported, reported, states_one};
@@ -77,6 +78,10 @@ impl Recorder {
                     break;
                 }
             }
+            if !found && let Some(value) = self.value_beside(field, line) {
+                let (field, from) = (field.word().to_owned(), "wrapper".to_owned());
+                note.fields.push(FieldNote { field, from, value: Some(value), fault: None });
+            }
             if !found && !note.fields.iter().any(|have| have.field == field.word()) {
                 let looked_at = all.iter().map(|alt| source(words, alt)).collect();
                 note.absent.push(Absent { field: field.word(), looked_at });
@@ -144,6 +149,13 @@ impl Recorder {
             _ => line.text(one, &mut self.scratch, |text| word(field, text)).map(Value::from),
         };
         (value, None)
+    }
+
+    /// What a wrapper says of a field that it may fill.
+    fn value_beside(&mut self, field: Field, line: Line<'_>) -> Option<Value> {
+        let outer = line.beside.filter(|_| FILLED.contains(&field))?;
+        let map = &outer.format.map;
+        outer.line.alts(map, field).find_map(|alt| self.value(map, field, alt, outer.line).0)
     }
 
     fn note_rest(

@@ -10,27 +10,34 @@ impl Request {
         let (by_usage, beside) = if self.states_usage() { (self, other) } else { (other, self) };
         let timed = if other.at_logged || !self.at_logged { other } else { self };
         let failed = [by_usage, beside].into_iter().find(|part| part.failure.kind.is_some());
-        let (one, two) = (by_usage, beside);
         Request {
             at: timed.at,
             at_logged: timed.at_logged,
-            started_at: one.started_at.or(two.started_at),
-            provider: one.provider.or(two.provider),
-            model: one.model.or(two.model),
-            endpoint: one.endpoint.or(two.endpoint),
-            host: one.host.or(two.host),
-            caller: one.caller.or(two.caller),
-            status: one.status.or(two.status),
             failure: failed.map_or(Failure::default(), |part| part.failure),
-            tokens: one.tokens.or(two.tokens),
-            tier: if one.tier == Tier::Standard { two.tier } else { one.tier },
-            cost: one.cost.or(two.cost),
-            timing: one.timing.or(two.timing),
-            queue_depth: one.queue_depth.or(two.queue_depth),
-            attempt: one.attempt.or(two.attempt),
-            stream: one.stream.or(two.stream),
-            cache_hit: one.cache_hit.or(two.cache_hit),
-            dedup: one.dedup,
+            ..by_usage.or(beside)
+        }
+    }
+
+    /// What this says, and of names, numbers and durations what only the other says.
+    #[must_use]
+    pub fn or(&self, other: &Request) -> Request {
+        Request {
+            started_at: self.started_at.or(other.started_at),
+            provider: self.provider.or(other.provider),
+            model: self.model.or(other.model),
+            endpoint: self.endpoint.or(other.endpoint),
+            host: self.host.or(other.host),
+            caller: self.caller.or(other.caller),
+            status: self.status.or(other.status),
+            tokens: self.tokens.or(other.tokens),
+            tier: if self.tier == Tier::Standard { other.tier } else { self.tier },
+            cost: self.cost.or(other.cost),
+            timing: self.timing.or(other.timing),
+            queue_depth: self.queue_depth.or(other.queue_depth),
+            attempt: self.attempt.or(other.attempt),
+            stream: self.stream.or(other.stream),
+            cache_hit: self.cache_hit.or(other.cache_hit),
+            ..*self
         }
     }
 
