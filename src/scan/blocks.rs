@@ -2,7 +2,9 @@
 //!
 //! A block becomes a few masks, one bit a byte: quotes, backslashes, brackets.
 //! With them, escapes and nesting are arithmetic, and a prompt full of `\n` and
-//! `\"` costs no more than plain text. What masks cannot say (a single quote or a
+//! `\"` costs no more than plain text. Nothing asks whether a block holds a quote at
+//! all: where prose has them no processor can foretell, and a wrong guess costs more
+//! than the masks. What masks cannot say (a single quote or a
 //! backslash outside of strings) is left to the rules of [`lex`], one byte at a
 //! time; so is what is left behind the last whole block.
 #![allow(clippy::inline_always, reason = "see `lanes`")]
@@ -48,12 +50,8 @@ impl Job for StringEnd<'_> {
         let mut at = start;
         let mut escapes = Escapes::default();
         while let Some(block) = bytes.get(at..)?.first_chunk() {
-            let quotes = equal(lanes, block, b'"');
-            if quotes == 0 && escapes.pass(block) {
-                at += BLOCK;
-                continue;
-            }
-            let ends = quotes & !escapes.of(equal(lanes, block, b'\\'));
+            let slashes = equal(lanes, block, b'\\');
+            let ends = equal(lanes, block, b'"') & !escapes.of(slashes);
             if ends != 0 {
                 return Some(at + ends.trailing_zeros() as usize);
             }
@@ -75,13 +73,8 @@ impl Job for ContainerEnd<'_> {
         // All ones if the block starts inside a string.
         let mut inside = 0_u64;
         while let Some(block) = bytes.get(at..)?.first_chunk() {
-            let quotes = equal(lanes, block, b'"');
-            if quotes == 0 && inside != 0 && escapes.pass(block) {
-                at += BLOCK;
-                continue;
-            }
             let slashes = equal(lanes, block, b'\\');
-            let quotes = quotes & !escapes.of(slashes);
+            let quotes = equal(lanes, block, b'"') & !escapes.of(slashes);
             if quotes == 0 && inside != 0 {
                 at += BLOCK;
                 continue;
@@ -184,18 +177,6 @@ impl Escapes {
         let (runs, overflow) = odd_starts.overflowing_add(slashes);
         self.carry = u64::from(overflow);
         (EVEN ^ runs << 1) & behind
-    }
-
-    /// Steps over a block of which nothing is asked, if its last byte tells that it
-    /// escapes nothing behind it.
-    #[inline(always)]
-    fn pass(&mut self, block: &[u8; BLOCK]) -> bool {
-        let [.., last] = block;
-        let passed = *last != b'\\';
-        if passed {
-            self.carry = 0;
-        }
-        passed
     }
 
     /// The first position from `at`, where the next block would start, that is

@@ -48,19 +48,24 @@ impl Drain {
     /// Units lost per second, by least squares over the last readings; `None`
     /// while that can't be judged. Negative while the level rises.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "at most 40 readings")]
+    #[allow(clippy::cast_precision_loss, reason = "at most 40 readings of 20 seconds")]
     pub fn per_s(&self, now: Mono) -> Option<f64> {
-        let fresh = || self.readings.iter().filter(|(at, _)| now.since(*at) <= SPAN);
-        let (first, last) = (fresh().next()?, fresh().next_back()?);
-        if last.0.since(first.0) < LEAST {
+        // They are in order of time.
+        let stale = self.readings.partition_point(|(at, _)| now.since(*at) > SPAN);
+        let fresh = self.readings.get(stale..)?;
+        let (first, last) = (fresh.first()?.0, fresh.last()?.0);
+        if last.since(first) < LEAST {
             return None;
         }
-        let n = fresh().count() as f64;
-        let x = |at: Mono| at.since(first.0).as_secs_f64();
-        let mean_x = fresh().map(|(at, _)| x(*at)).sum::<f64>() / n;
-        let mean_y = fresh().map(|(_, level)| level).sum::<f64>() / n;
-        let spread = fresh().map(|(at, _)| (x(*at) - mean_x).powi(2)).sum::<f64>();
-        let joint = fresh().map(|(at, level)| (x(*at) - mean_x) * (level - mean_y)).sum::<f64>();
+        let n = fresh.len() as f64;
+        let point = |(at, level): &(Mono, f64)| (at.0.saturating_sub(first.0) as f64 / 1e9, *level);
+        let points = || fresh.iter().map(point);
+        let (sum_x, sum_y) = points().fold((0.0, 0.0), |(xs, ys), (x, y)| (xs + x, ys + y));
+        let (mean_x, mean_y) = (sum_x / n, sum_y / n);
+        let (spread, joint) = points().fold((0.0, 0.0), |(spread, joint), (x, y)| {
+            let aside = x - mean_x;
+            (spread + aside * aside, joint + aside * (y - mean_y))
+        });
         (spread > 0.0).then(|| -joint / spread)
     }
 }
@@ -80,6 +85,20 @@ mod tests {
             });
         }
         assert!((drain.per_s(Mono(9 * S)).unwrap() - 50.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_longer_ago_than_the_span_tells_no_slope() {
+        let mut drain = Drain::default();
+        for second in 0..10u32 {
+            drain.note(Mono(u64::from(second) * S), 2000.0 - f64::from(second) * 100.0, || None);
+        }
+        for second in 10..31u32 {
+            drain.note(Mono(u64::from(second) * S), 1010.0 - f64::from(second), || None);
+        }
+        assert!((drain.per_s(Mono(30 * S)).unwrap() - 1.0).abs() < 1e-6);
+        assert!(drain.per_s(Mono(29 * S)).unwrap() > 1.1);
+        assert!(drain.per_s(Mono(46 * S)).is_none(), "four seconds are no slope");
     }
 
     #[test]
