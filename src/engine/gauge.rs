@@ -110,21 +110,19 @@ impl Gauge {
     }
 
     pub(super) fn update(&mut self, id: LimitId, reading: &LimitReading, now: Stamp) -> Seen {
-        if precedes(reading.at, self.last.at, READ_AHEAD, now) {
+        let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
+        // Of what was said in the same instant the lower level is the later truth.
+        let is_outdone = reading.at == self.last.at && !changed && self.had_less(reading);
+        if is_outdone || precedes(reading.at, self.last.at, READ_AHEAD, now) {
+            self.count_response(now.mono_of(reading.at));
             return Seen::Older;
         }
         let before = (self.level(), self.whole_s());
-        let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
         if changed {
             self.previous_limit = self.last.limit;
             // What was left of the limit of before says nothing about this one.
             (self.last.remaining, self.last.used, self.last.used_ratio) = (None, None, None);
         }
-        // Two calls that ended in the same instant: the lower level is the later truth.
-        let remaining = match (self.last.remaining, reading.remaining) {
-            (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
-            (before, new) => new.or(before),
-        };
         self.window.hear(reading);
         let (window_s, window_from) = self.window.window().unzip();
         let last = &mut self.last;
@@ -135,7 +133,7 @@ impl Gauge {
         (last.id.resource, last.id.window_s) = (resource, window_s);
         last.window_from = window_from;
         last.at = reading.at;
-        last.remaining = remaining;
+        learn(&mut last.remaining, reading.remaining);
         learn(&mut last.limit, reading.limit);
         learn(&mut last.used, reading.used);
         learn(&mut last.used_ratio, reading.used_ratio);
@@ -155,6 +153,15 @@ impl Gauge {
         self.count_response(self.read_at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
+    }
+
+    /// Whether less was left, or more was used, than a reading says.
+    fn had_less(&self, reading: &LimitReading) -> bool {
+        let last = &self.last;
+        let less = last.remaining.zip(reading.remaining).is_some_and(|(own, new)| own < new);
+        let used = last.used.zip(reading.used).is_some_and(|(own, new)| own > new);
+        let share = last.used_ratio.zip(reading.used_ratio).is_some_and(|(own, new)| own > new);
+        less || used || share
     }
 
     /// A level came without a reset: when a bucket is full that fills up belonged to the
