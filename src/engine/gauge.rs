@@ -386,7 +386,11 @@ impl Gauge {
     /// When it is reset, and when what it refuses is over.
     #[must_use]
     pub fn turns_at(&self) -> [Option<Wall>; 2] {
-        [self.last.reset.map(|reset| reset.at), self.refused.map(|refusal| refusal.until)]
+        let turns = self.last.reset.map(|reset| match reset.kind {
+            ResetKind::Unknown => reset.at.max(self.last.at.plus(STILL)),
+            ResetKind::FullAt | ResetKind::WindowEndsAt => reset.at,
+        });
+        [turns, self.refused.map(|refusal| refusal.until)]
     }
 
     /// What the gauge shows at `now`.
@@ -469,10 +473,16 @@ impl Gauge {
         !is_told && self.is_gone() && self.refusal(now).is_some_and(is_over)
     }
 
-    /// A fixed window whose end lay ahead when it was read, and is now past.
+    /// Whether its reset lay ahead when it was read, is now past, and ended what was
+    /// known. Some are always due in a moment: while readings follow each other, a reset of
+    /// which it is not known what it does ends nothing.
     fn turned_over(&self, now: Stamp) -> bool {
-        let kind = self.last.reset.map(|reset| reset.kind);
-        kind == Some(ResetKind::WindowEndsAt) && self.reset_is_past(now)
+        let ends = match self.last.reset.map(|reset| reset.kind) {
+            Some(ResetKind::WindowEndsAt) => true,
+            Some(ResetKind::Unknown) => now.mono.since(self.read_at) > STILL,
+            Some(ResetKind::FullAt) | None => false,
+        };
+        ends && self.reset_is_past(now)
     }
 
     /// Whether its reset lay ahead when it was read, and is now past.
