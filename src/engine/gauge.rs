@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::heard::Heard;
 use super::limit_name::{LimitName, LimitParts};
-pub use super::limit_view::{Back, View};
+pub use super::limit_view::{Back, Exhaustion, Seen, View};
 use super::refill::Refill;
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
@@ -361,6 +361,11 @@ impl Gauge {
         self.last.status == Some(LimitStatus::Rejected)
     }
 
+    /// Whether the provider itself says that calls pass.
+    fn lets_pass(&self) -> bool {
+        matches!(self.last.status, Some(LimitStatus::Allowed | LimitStatus::Warning))
+    }
+
     fn window(&self) -> Duration {
         self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()))
     }
@@ -407,7 +412,8 @@ impl Gauge {
         let level = if was_reset { None } else { self.project(age) };
         // What has no size, or does not say it, is spent all the same.
         let is_real = limit.is_none_or(|limit| limit > 0.0);
-        let is_empty = is_real && level.is_some_and(|left| left <= 0.0);
+        // Of what is used up, its provider knows whether calls pass all the same.
+        let is_empty = is_real && !self.lets_pass() && level.is_some_and(|left| left <= 0.0);
         let exhausted = refused.is_some() || (!stale && (self.is_rejected() || is_empty));
         let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
         let share = match limit {
@@ -562,27 +568,6 @@ fn learn<T>(known: &mut Option<T>, said: Option<T>) {
     }
 }
 
-/// What a reading was to its gauge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The first one.
-    New,
-    /// A newer one.
-    Newer,
-    /// A newer one, and the size of the limit differs.
-    LimitChanged,
-    /// Older than what is known; not used.
-    Older,
-}
-
-/// How a limit's exhaustion changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exhaustion {
-    /// Nothing is left from now on.
-    Began,
-    /// It came back.
-    Ended,
-}
 #[cfg(test)]
 mod tests {
     use super::*;
