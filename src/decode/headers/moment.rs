@@ -14,7 +14,7 @@ const AHEAD: Duration = Duration::from_secs(300);
 const BEHIND: Duration = Duration::from_secs(5);
 /// A call whose log does not say how long it took has hardly taken longer.
 const LONGEST: Duration = Duration::from_secs(900);
-/// The precision of resets.
+/// The precision of resets: what was to be full at one was not before it.
 const INSTANT: Duration = Duration::from_millis(1);
 
 /// The moment at which headers were sent.
@@ -37,11 +37,15 @@ impl Moment {
         Moment { at: date.unwrap_or(context.at), earliest }
     }
 
-    /// When the level of a bucket was read that was not full, and was to be at `full_at`:
-    /// before that.
+    /// When the level of a bucket was read that was to be full at `full_at`: as long before
+    /// that as it takes to fill up, where that is known. Some read it when a call is let in
+    /// and answer when all of it is done.
     #[inline]
-    pub fn before_full(self, full_at: Wall) -> Wall {
-        let is_past = full_at < self.at && full_at >= self.earliest;
-        if is_past { full_at.minus(INSTANT) } else { self.at }
+    pub fn before_full(self, full_at: Wall, fills_in: impl Fn() -> Option<Duration>) -> Wall {
+        if full_at >= self.at || full_at < self.earliest {
+            return self.at;
+        }
+        let fills_in = fills_in().unwrap_or_default().max(INSTANT);
+        full_at.minus(fills_in).max(self.earliest)
     }
 }

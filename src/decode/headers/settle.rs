@@ -1,6 +1,8 @@
 //! From drafts to readings: which drafts are one bucket, whose it is, how long
 //! its window is, when it comes back. Works on collected values only.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::families::Kin;
 use super::law::{self, Span, Unit, Verdict};
@@ -274,7 +276,10 @@ impl Frame {
         let kind = if self.open && derived.is_some() { ResetKind::FullAt } else { self.kind };
         let is_full = limit.is_none() || remaining.is_none_or(|left| Some(left) >= limit);
         let at = match reset.filter(|_| kind == ResetKind::FullAt && !is_full) {
-            Some(full_at) => moment.before_full(full_at),
+            Some(full_at) => moment.before_full(full_at, || {
+                let missing = 1.0 - remaining?.ratio_of(limit?)?;
+                Duration::try_from_secs_f64(missing * f64::from(window?.0)).ok()
+            }),
             None => moment.at,
         };
         LimitReading {
