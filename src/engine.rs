@@ -71,6 +71,7 @@ use deltas::Deltas;
 pub use effect::{Effect, Event, EventKind, Labels, Withheld};
 pub use findings::{Finding, Findings};
 use gauges::Gauges;
+use hosts::HowHeard;
 use keeping::LedgerRow;
 pub use keeping::{LedgerStatus, LedgerUse};
 pub use limit_name::{LimitName, LimitParts};
@@ -130,6 +131,8 @@ pub struct Engine {
     call: OpenCall,
     /// Of what is being read.
     origin: Origin,
+    /// Whether what is read comes as it is written.
+    follows: bool,
     touched: TouchedRows,
 }
 
@@ -176,6 +179,7 @@ impl Engine {
             said: standing::Said::default(),
             call: OpenCall::default(),
             origin: Origin::Live,
+            follows: true,
             touched: TouchedRows::default(),
         };
         engine.watch_new_caps();
@@ -208,6 +212,11 @@ impl Engine {
         row.rules = self.rules_of_source(&row);
         self.sources.push(row);
         id
+    }
+
+    /// All that is read was there before: how late it comes is our doing.
+    pub fn follows_nothing(&mut self) {
+        self.follows = false;
     }
 
     /// Take in a batch; what is to be done about it is appended to `out`, kills
@@ -393,18 +402,30 @@ impl Engine {
                 self.touched.retries.mark(places.retries);
             }
             self.hear_wait(source, request, when, now);
-            self.count_present(request, instead.is_none(), now);
+            self.count_present(source, request, instead.is_none(), now);
         }
     }
 
     /// What a call says of the present, beside its rows.
-    fn count_present(&mut self, request: &Request, is_new: bool, now: Stamp) {
+    fn count_present(&mut self, source: SourceId, request: &Request, is_new: bool, now: Stamp) {
         if is_new {
-            self.switches.heard.hear(request, self.origin != Origin::Backlog, now);
+            let how = self.how_heard(source);
+            self.switches.heard.hear(request, how, now);
             let grace = self.limits.obey_grace;
             self.touched.hosts |= self.switches.call(request, &self.names, grace, now);
         }
         self.call.request = Some(*request);
+    }
+
+    /// How what is read now is heard.
+    fn how_heard(&self, source: SourceId) -> HowHeard {
+        let behind = self.sources.get(source.0 as usize).map_or(0, |row| row.progress.bytes_behind);
+        match self.origin {
+            Origin::Backlog => HowHeard::Logged,
+            Origin::Ahead if self.follows => HowHeard::AsWritten,
+            Origin::Live if self.follows && behind == 0 => HowHeard::AsWritten,
+            Origin::Live | Origin::Ahead | Origin::Again => HowHeard::Live,
+        }
     }
 
     fn note_event(&mut self, source: SourceId, at: Wall, now: Stamp) {

@@ -315,6 +315,7 @@ proptest! {
             }
             let refused: &[u8] = br#"{"error":{"code":"rate_limit_exceeded"}}"#;
             let context = HeaderContext {
+                began: None,
                 at: Wall::from_secs(1_795_176_000 + late),
                 status: [None, Some(429), Some(500)].get(status).copied().unwrap_or(Some(200)),
                 provider: ["anthropic", "groq", "azure"].get(provider).copied().or(Some("openai")),

@@ -229,3 +229,22 @@ fn limits_that_look_alike_do_not_change_places() {
     // What is worse to the eye is first.
     assert_eq!(order(&(of("b", 1, 300) + &of("a", 2, 400))), ["b", "a"]);
 }
+
+#[test]
+fn a_log_that_ended_some_seconds_ago_tells_of_no_clock_that_is_behind() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let end = i64::try_from(now.as_millis()).unwrap() - 20_000;
+    let log = (0..40_000_i64).fold(String::new(), |mut log, n| {
+        let at = Wall::from_millis(end - (40_000 - n) * 2).rfc3339();
+        writeln!(
+            log,
+            r#"{{"ts":"{at}","msg":"x","provider":"openai","model":"m","status":200,"duration_ms":10,"cost_usd":0.001}}"#
+        )
+        .unwrap();
+        log
+    });
+    let shown = snapshot(&tripline(&["once", "--json"], "", &log));
+    assert_eq!(shown["totals"]["requests"], 40_000);
+    let findings = shown["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|found| found["kind"] != "clock_off"), "{findings:?}");
+}

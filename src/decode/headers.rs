@@ -19,6 +19,7 @@ mod gather;
 mod ietf;
 mod labels;
 mod law;
+mod moment;
 mod names;
 mod plan;
 mod prose;
@@ -41,6 +42,7 @@ use body::Said;
 use cards::Cards;
 use gather::{Aside, Gathered};
 use labels::Labels;
+use moment::Moment;
 use plan::Plans;
 use provider::Profile;
 use settle::Setting;
@@ -55,9 +57,11 @@ pub(super) fn reset_at(written: &[u8], now: Wall) -> Option<Wall> {
 /// What is known around a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeaderContext<'a> {
-    /// When it was received. Relative times count from the `Date` header, and
-    /// from here where there is none.
+    /// When it was received. Readings are of the time that the `Date` header says, and
+    /// of this one where there is none.
     pub at: Wall,
+    /// When the call began, as far as the log tells.
+    pub began: Option<Wall>,
     /// HTTP status.
     pub status: Option<u16>,
     /// Provider, as the log names it.
@@ -175,7 +179,7 @@ impl HeaderReader {
             None => Said::default(),
         };
         let aside = gathered.aside;
-        let setting = setting(bag, context, now, &aside, labels, told);
+        let setting = setting(bag, context, date, &aside, labels, told);
         let profile = setting.profile;
         report.limits.clear();
         settle::settle(&mut gathered.drafts, &setting, &mut report.limits);
@@ -199,7 +203,7 @@ impl HeaderReader {
 fn setting(
     bag: &HeaderBag,
     context: &HeaderContext<'_>,
-    now: Wall,
+    date: Option<Wall>,
     aside: &Aside,
     labels: &mut Labels,
     told: &mut Told,
@@ -220,8 +224,7 @@ fn setting(
     let account =
         organization.map_or(context.deployment, |whole| Some(labels.part(whole, project)));
     Setting {
-        at: context.at,
-        now,
+        moment: Moment::of(context, date),
         status: context.status,
         provider,
         model: context.model,

@@ -424,6 +424,7 @@ impl Recorder {
         let deployment = self.names.of(&line, deployment, NameKind::Label, &mut self.scratch);
         let context = HeaderContext {
             at: request.at,
+            began: request.began(),
             status: request.status,
             provider: provider.map(|sym| self.names.text(sym)),
             url: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::heard::Heard;
 use super::limit_name::{LimitName, LimitParts};
-pub use super::limit_view::{Back, View};
+pub use super::limit_view::{Back, Exhaustion, Seen, View};
 use super::refill::Refill;
 use super::skew::{READ_AHEAD, SKEW, precedes};
 use crate::domain::{
@@ -110,21 +110,19 @@ impl Gauge {
     }
 
     pub(super) fn update(&mut self, id: LimitId, reading: &LimitReading, now: Stamp) -> Seen {
-        if precedes(reading.at, self.last.at, READ_AHEAD, now) {
+        let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
+        // Of what was said in the same instant the lower level is the later truth.
+        let is_outdone = reading.at == self.last.at && !changed && self.had_less(reading);
+        if is_outdone || precedes(reading.at, self.last.at, READ_AHEAD, now) {
+            self.count_response(now.mono_of(reading.at));
             return Seen::Older;
         }
         let before = (self.level(), self.whole_s());
-        let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
         if changed {
             self.previous_limit = self.last.limit;
             // What was left of the limit of before says nothing about this one.
             (self.last.remaining, self.last.used, self.last.used_ratio) = (None, None, None);
         }
-        // Two calls that ended in the same instant: the lower level is the later truth.
-        let remaining = match (self.last.remaining, reading.remaining) {
-            (Some(before), Some(new)) if reading.at == self.last.at => Some(before.min(new)),
-            (before, new) => new.or(before),
-        };
         self.window.hear(reading);
         let (window_s, window_from) = self.window.window().unzip();
         let last = &mut self.last;
@@ -135,7 +133,7 @@ impl Gauge {
         (last.id.resource, last.id.window_s) = (resource, window_s);
         last.window_from = window_from;
         last.at = reading.at;
-        last.remaining = remaining;
+        learn(&mut last.remaining, reading.remaining);
         learn(&mut last.limit, reading.limit);
         learn(&mut last.used, reading.used);
         learn(&mut last.used_ratio, reading.used_ratio);
@@ -155,6 +153,15 @@ impl Gauge {
         self.count_response(self.read_at);
         self.note_level();
         if changed { Seen::LimitChanged } else { Seen::Newer }
+    }
+
+    /// Whether less was left, or more was used, than a reading says.
+    fn had_less(&self, reading: &LimitReading) -> bool {
+        let last = &self.last;
+        let less = last.remaining.zip(reading.remaining).is_some_and(|(own, new)| own < new);
+        let used = last.used.zip(reading.used).is_some_and(|(own, new)| own > new);
+        let share = last.used_ratio.zip(reading.used_ratio).is_some_and(|(own, new)| own > new);
+        less || used || share
     }
 
     /// A level came without a reset: when a bucket is full that fills up belonged to the
@@ -354,6 +361,11 @@ impl Gauge {
         self.last.status == Some(LimitStatus::Rejected)
     }
 
+    /// Whether the provider itself says that calls pass.
+    fn lets_pass(&self) -> bool {
+        matches!(self.last.status, Some(LimitStatus::Allowed | LimitStatus::Warning))
+    }
+
     fn window(&self) -> Duration {
         self.last.id.window_s.map_or(USUAL_WINDOW, |s| Duration::from_secs(s.into()))
     }
@@ -379,7 +391,11 @@ impl Gauge {
     /// When it is reset, and when what it refuses is over.
     #[must_use]
     pub fn turns_at(&self) -> [Option<Wall>; 2] {
-        [self.last.reset.map(|reset| reset.at), self.refused.map(|refusal| refusal.until)]
+        let turns = self.last.reset.map(|reset| match reset.kind {
+            ResetKind::Unknown => reset.at.max(self.last.at.plus(STILL)),
+            ResetKind::FullAt | ResetKind::WindowEndsAt => reset.at,
+        });
+        [turns, self.refused.map(|refusal| refusal.until)]
     }
 
     /// What the gauge shows at `now`.
@@ -396,7 +412,8 @@ impl Gauge {
         let level = if was_reset { None } else { self.project(age) };
         // What has no size, or does not say it, is spent all the same.
         let is_real = limit.is_none_or(|limit| limit > 0.0);
-        let is_empty = is_real && level.is_some_and(|left| left <= 0.0);
+        // Of what is used up, its provider knows whether calls pass all the same.
+        let is_empty = is_real && !self.lets_pass() && level.is_some_and(|left| left <= 0.0);
         let exhausted = refused.is_some() || (!stale && (self.is_rejected() || is_empty));
         let remaining = if refused.is_some() { level.map(|left| left.min(0.0)) } else { level };
         let share = match limit {
@@ -462,10 +479,16 @@ impl Gauge {
         !is_told && self.is_gone() && self.refusal(now).is_some_and(is_over)
     }
 
-    /// A fixed window whose end lay ahead when it was read, and is now past.
+    /// Whether its reset lay ahead when it was read, is now past, and ended what was
+    /// known. Some are always due in a moment: while readings follow each other, a reset of
+    /// which it is not known what it does ends nothing.
     fn turned_over(&self, now: Stamp) -> bool {
-        let kind = self.last.reset.map(|reset| reset.kind);
-        kind == Some(ResetKind::WindowEndsAt) && self.reset_is_past(now)
+        let ends = match self.last.reset.map(|reset| reset.kind) {
+            Some(ResetKind::WindowEndsAt) => true,
+            Some(ResetKind::Unknown) => now.mono.since(self.read_at) > STILL,
+            Some(ResetKind::FullAt) | None => false,
+        };
+        ends && self.reset_is_past(now)
     }
 
     /// Whether its reset lay ahead when it was read, and is now past.
@@ -545,27 +568,6 @@ fn learn<T>(known: &mut Option<T>, said: Option<T>) {
     }
 }
 
-/// What a reading was to its gauge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The first one.
-    New,
-    /// A newer one.
-    Newer,
-    /// A newer one, and the size of the limit differs.
-    LimitChanged,
-    /// Older than what is known; not used.
-    Older,
-}
-
-/// How a limit's exhaustion changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exhaustion {
-    /// Nothing is left from now on.
-    Began,
-    /// It came back.
-    Ended,
-}
 #[cfg(test)]
 mod tests {
     use super::*;

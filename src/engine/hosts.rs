@@ -62,6 +62,17 @@ impl Hash for Who {
     }
 }
 
+/// How a call was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HowHeard {
+    /// In what was logged before the start: as long ago as it says.
+    Logged,
+    /// Since the start; how late it was read says nothing of its host.
+    Live,
+    /// As soon as its log had it.
+    AsWritten,
+}
+
 /// All hosts.
 #[derive(Debug, Default)]
 pub struct Hosts {
@@ -86,9 +97,9 @@ struct Clock {
 }
 
 impl Hosts {
-    /// A call was heard, live or in what was logged before the start: then as long ago as
-    /// it says.
-    pub fn hear(&mut self, request: &Request, is_live: bool, now: Stamp) {
+    /// A call was heard.
+    pub fn hear(&mut self, request: &Request, how: HowHeard, now: Stamp) {
+        let is_live = how != HowHeard::Logged;
         let late = now.wall.0.saturating_sub(request.at.0);
         let Some(host) = request.host.filter(|_| late.abs() < DAY) else { return };
         let age = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
@@ -102,7 +113,7 @@ impl Hosts {
         } else if self.heard.len() < KEPT {
             self.heard.insert(key, when);
         }
-        if !is_live {
+        if how != HowHeard::AsWritten {
             return;
         }
         // Where only the start is logged, a slow call is no late line.

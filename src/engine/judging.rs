@@ -18,6 +18,9 @@ use super::{Engine, series, wording};
 use crate::domain::{Amount, Mono, NanoUsd, Outcome, Stamp};
 use crate::rules::{Direction, Family, Metric, OnNoData, RuleSpec, Sample};
 
+/// What is left, to rules, of what is used up where calls pass all the same.
+const LET_PASS: f64 = 0.01;
+
 /// Which rows a pass looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
@@ -442,6 +445,10 @@ fn limit_value(metric: Metric, gauge: &Gauge, view: &GaugeView) -> Option<f64> {
     match metric {
         Metric::LimitRemaining => view.remaining,
         Metric::LimitRemainingRatio | Metric::LimitExhaustsIn if view.exhausted => Some(0.0),
+        // What is used up while its provider lets calls pass is low, and no outage.
+        Metric::LimitRemainingRatio if view.lets_pass() => {
+            view.remaining_ratio.map(|left| left.max(LET_PASS))
+        }
         Metric::LimitRemainingRatio => view.remaining_ratio,
         Metric::LimitUsedRatio => used_ratio(gauge, view),
         Metric::LimitResetIn => view.reset_in_s,

@@ -22,6 +22,12 @@ impl View {
     pub fn is_rejected(&self) -> bool {
         self.status == Some(LimitStatus::Rejected)
     }
+
+    /// The provider says that calls pass, whatever is left.
+    #[must_use]
+    pub fn lets_pass(&self) -> bool {
+        matches!(self.status, Some(LimitStatus::Allowed | LimitStatus::Warning))
+    }
 }
 
 impl Back {
@@ -75,4 +81,26 @@ pub struct View {
     pub stale: bool,
     /// Age of the last reading in seconds.
     pub age_s: f64,
+}
+
+/// What a reading was to its gauge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The first one.
+    New,
+    /// A newer one.
+    Newer,
+    /// A newer one, and the size of the limit differs.
+    LimitChanged,
+    /// Older than what is known; not used.
+    Older,
+}
+
+/// How a limit's exhaustion changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhaustion {
+    /// Nothing is left from now on.
+    Began,
+    /// It came back.
+    Ended,
 }

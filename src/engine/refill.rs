@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::domain::{Amount, LimitReading, ResetKind};
 
+/// Resets are that exact: one that is no further away says nothing of how fast it fills up.
+const EXACT_S: f64 = 0.001;
 /// Servers' dates, which resets count from, are whole seconds.
 const ROUNDED_S: f64 = 1.0;
 
@@ -39,7 +41,7 @@ impl Refill {
     /// How long it takes from empty to full.
     pub(super) fn whole_s(self) -> Option<f64> {
         let whole_s = self.full_in_s * self.limit / (self.limit - self.level);
-        Some(whole_s).filter(|seconds| seconds.is_finite())
+        Some(whole_s).filter(|seconds| seconds.is_finite() && self.full_in_s > EXACT_S)
     }
 
     /// How long after its reading the first of an empty one is there.

@@ -93,6 +93,7 @@ pub fn once(
     spec.sources = sources.iter().map(name_of).collect();
     at_one_moment(&mut spec.rules);
     let mut engine = Engine::new(spec, names, clock.now());
+    engine.follows_nothing();
     // Before the calls, which prove who obeys what stands there.
     engine.set_switches(switch.look().states(), clock.now(), &mut Vec::new());
     // Sources of which something could be read, and what could not be.

@@ -273,6 +273,7 @@ fn play(
     let first = earliest_within(readers, options);
     let now = at_event(first.unwrap_or(start));
     let mut engine = Engine::new(spec, names, now);
+    engine.follows_nothing();
     for (id, looked) in timeless {
         tell_timeless(&mut engine, id, looked, start, now);
     }

@@ -61,7 +61,7 @@ impl HeaderReader {
                 read.push(Read { note, drafts });
             }
         }
-        let setting = setting(bag, context, now, &gathered.aside, labels, told);
+        let setting = setting(bag, context, date, &gathered.aside, labels, told);
         let unit = settle::join(&mut gathered.drafts, &setting);
         let mut number = 0;
         let buckets: Vec<BucketNote> = gathered

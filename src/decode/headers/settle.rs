@@ -1,9 +1,12 @@
 //! From drafts to readings: which drafts are one bucket, whose it is, how long
 //! its window is, when it comes back. Works on collected values only.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::families::Kin;
 use super::law::{self, Span, Unit, Verdict};
+use super::moment::Moment;
 use super::provider::{BareReset, Doc, Profile};
 use super::reset::Written;
 use crate::domain::amount::SCALE;
@@ -19,10 +22,8 @@ const DAY_NANOS: i64 = 86_400 * NANOS_PER_S;
 /// What is known around the buckets of one response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
-    /// When the response was received.
-    pub at: Wall,
-    /// The server's clock, which relative times count from.
-    pub now: Wall,
+    /// What readings are of and relative times count from.
+    pub moment: Moment,
     pub status: Option<u16>,
     pub provider: Option<Sym>,
     pub model: Option<Sym>,
@@ -169,9 +170,9 @@ fn reading(draft: &Draft, setting: &Setting, unit: Unit) -> Option<LimitReading>
         _ => None,
     };
     let levels = Levels { limit, remaining, span };
-    let reset = reset.map(|written| reset_at(draft, written, unit, setting.now));
+    let reset = reset.map(|written| reset_at(draft, written, unit, setting.moment.at));
     let frame = Frame::of(draft, resource, setting);
-    let reading = frame.reading(setting.at, setting.model, levels, reset);
+    let reading = frame.reading(setting.moment, setting.model, levels, reset);
     let (status, blame) = (draft.status, draft.blame);
     Some(LimitReading { used, used_ratio: draft.ratio, status, blame, ..reading })
 }
@@ -254,7 +255,7 @@ impl Frame {
     #[inline]
     pub(super) fn reading(
         &self,
-        at: Wall,
+        moment: Moment,
         model: Option<Sym>,
         levels: Levels,
         reset: Option<Wall>,
@@ -273,6 +274,14 @@ impl Frame {
         let documented = self.documented.filter(|_| believed).map(|s| (s, WindowFrom::Doc));
         let window = self.said.or(derived).or(documented);
         let kind = if self.open && derived.is_some() { ResetKind::FullAt } else { self.kind };
+        let is_full = limit.is_none() || remaining.is_none_or(|left| Some(left) >= limit);
+        let at = match reset.filter(|_| kind == ResetKind::FullAt && !is_full) {
+            Some(full_at) => moment.before_full(full_at, || {
+                let missing = 1.0 - remaining?.ratio_of(limit?)?;
+                Duration::try_from_secs_f64(missing * f64::from(window?.0)).ok()
+            }),
+            None => moment.at,
+        };
         LimitReading {
             id: LimitId {
                 model: model.filter(|_| self.by_model),

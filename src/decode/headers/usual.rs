@@ -12,6 +12,7 @@ use super::draft::Draft;
 use super::families::Kin;
 use super::gather::Gathered;
 use super::law::Span;
+use super::moment::Moment;
 use super::plan::Plan;
 use super::reset::{self, Written};
 use super::settle::{Frame, Levels, Setting};
@@ -279,9 +280,10 @@ impl Bucket {
             Some(Written::Span(nanos)) => Some(Span::exact(nanos)),
             _ => None,
         };
-        let at = reset.map(|written| written.at(context.at));
+        let moment = Moment::of(context, None);
+        let at = reset.map(|written| written.at(moment.at));
         let levels = Levels { limit, remaining, span };
-        limits.push(self.frame.reading(context.at, context.model, levels, at));
+        limits.push(self.frame.reading(moment, context.model, levels, at));
         Some(())
     }
 }
