@@ -34,7 +34,7 @@ pub fn run(global: &Global, env: &Env, args: &SwitchArgs) -> Result<(), Failure>
         Switch::Disarm(note) => arm(&context, ArmState::Disarmed, note, now),
         Switch::Trip(scoped) => trip(&context, scoped, now),
         Switch::Reset(request) => let_through(&context, request, now),
-        Switch::Drill(drill) => super::drill::run(&context, drill, now),
+        Switch::Drill(drill) => super::drill::run(&context, drill),
     }
 }
 
