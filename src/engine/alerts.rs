@@ -110,6 +110,7 @@ impl Alert {
             (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
             (Some((Withheld::Failed | Withheld::Nameless, _)), _) => Some("NOT TRIPPED"),
             (Some((Withheld::Covered, _)), _) => Some("covered"),
+            (Some((Withheld::Looking, _)), _) => Some("read-only"),
             (None, Some(Brake::Spent { .. })) => Some("won't trip"),
             (None, Some(Brake::Cools(_))) => Some("cools down"),
             (None, Some(Brake::Asked(_)) | None) => None,

@@ -432,7 +432,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             },
             failed: state.failed,
             armed: match state.armed {
-                Armed::Armed => Some(true),
+                Armed::Armed => Some(!engine.only_looks()),
                 Armed::Disarmed => Some(false),
                 Armed::Unknown => None,
             },
