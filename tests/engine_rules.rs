@@ -466,3 +466,25 @@ fn an_old_price_table_says_so() {
     assert_eq!(found(44), Vec::<String>::new());
     assert!(found(61)[0].contains("61 days old"), "{:?}", found(61));
 }
+
+#[test]
+fn what_is_withdrawn_because_its_calls_are_stopped_says_so() {
+    let mut world = World::new(&TRIPS.replace("for = \"1s\"", "for = \"60s\""));
+    world.switch(Armed::Armed, &[]);
+    for _ in 0..3 {
+        world.line(&format!(r#""host":"gw-1",{FAILED}"#), 0);
+        world.wait(1);
+    }
+    assert_eq!(world.events(EventKind::AlertPending).len(), 1);
+    world.switch(Armed::Armed, &["provider/p"]);
+    world.wait(1);
+    let at = world.now().wall.rfc3339();
+    let refused = r#""status":503,"latency_ms":1,"error":{"code":"kill_switch","layer":"gateway"}"#;
+    let line = format!(r#"{{"at":"{at}","host":"gw-1","provider":"p","model":"other",{refused}}}"#);
+    world.read(&line, Origin::Live);
+    world.wait(3);
+    let ended = world.events(EventKind::AlertResolved);
+    let [event] = ended.as_slice() else { panic!("{ended:?}") };
+    let words = "withdrawn before it fired, its calls are stopped: p m";
+    assert!(event.summary.starts_with(words), "{}", event.summary);
+}
