@@ -30,6 +30,7 @@ mod status;
 mod summary;
 mod switch;
 mod times;
+mod typed;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -94,9 +95,14 @@ fn refuse(error: &clap::Error) -> ExitCode {
             }
         };
     }
+    // Where the command is mistyped, what is said of its options misleads.
+    if let Some(failure) = typed::slip_as_typed(std::env::args_os()) {
+        failure.to_string().lines().for_each(out::say);
+        return ExitCode::from(failure.kind.code());
+    }
     // With standard error gone there is nobody to tell.
     let _ = error.print();
-    if let Some(undone) = switch::undone_as_typed(std::env::args_os()) {
+    if let Some(undone) = typed::undone_as_typed(std::env::args_os()) {
         out::say(undone);
     }
     ExitCode::from(Kind::Usage.code())
@@ -107,10 +113,8 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
         let message = format!("'{path}' stands before a command");
         return Err(Failure::new(Kind::Usage, message).hint("name the files after it"));
     }
-    if let Some(word) = cli.paths.iter().find(|path| is_a_slip(path)) {
-        let message = format!("'{word}' is no command, and no file of that name is here");
-        let hint = format!("tripline help lists the commands; to wait for such a file: ./{word}");
-        return Err(Failure::new(Kind::Usage, message).hint(hint));
+    if let Some(failure) = typed::slip(&cli.paths) {
+        return Err(failure);
     }
     let load = || Context::load(&cli.global, env);
     match &cli.command {
@@ -143,13 +147,6 @@ fn run(cli: &Cli, env: &Env) -> Result<(), Failure> {
             text(&page)
         }
     }
-}
-
-/// Whether it is meant as a command rather than as a file that is to come.
-fn is_a_slip(path: &str) -> bool {
-    let is_word = path.starts_with(|c: char| c.is_ascii_alphabetic())
-        && path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    is_word && std::fs::symlink_metadata(path).is_err()
 }
 
 fn text(bytes: &[u8]) -> Result<(), Failure> {

@@ -112,6 +112,8 @@ pub struct Engine {
     /// Of sources that only earlier runs had.
     gone: SourceCounters,
     switches: Switches,
+    /// Trips are for other processes to make.
+    only_looks: bool,
     hosts: series::HostSeries,
     findings: Findings,
     unmatched: missing::Unmatched,
@@ -165,6 +167,7 @@ impl Engine {
             sources: Vec::new(),
             gone: SourceCounters::default(),
             switches: Switches::default(),
+            only_looks: false,
             hosts: series::HostSeries::default(),
             findings: Findings::default(),
             unmatched: missing::Unmatched::default(),
@@ -203,6 +206,18 @@ impl Engine {
             );
             self.report("prices_old", &text, now);
         }
+    }
+
+    /// Whoever runs it trips nothing, whatever rules ask for.
+    #[must_use]
+    pub fn that_only_looks(self) -> Engine {
+        Engine { only_looks: true, ..self }
+    }
+
+    /// Whether trips are for other processes to make.
+    #[must_use]
+    pub fn only_looks(&self) -> bool {
+        self.only_looks
     }
 
     /// Make room for another source; they are numbered in order.

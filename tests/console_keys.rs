@@ -6,7 +6,7 @@ use console::driver::Console;
 use console::snapshots;
 use crossterm::event::KeyCode;
 use tripline::runtime::Command;
-use tripline::snapshot::State;
+use tripline::snapshot::{Snapshot, State};
 use tripline::tui::{Charset, Msg, Panel, Reaction};
 
 fn console() -> Console {
@@ -257,6 +257,21 @@ fn pasted_text_is_never_a_key() {
     console.keys("\u{1b}\u{1b}\u{1b}/");
     console.send(Msg::Paste("gpt\r\n\u{1b}[2J".into()));
     assert!(console.text().contains("/gpt  [2J_"), "{}", console.text());
+}
+
+#[test]
+fn the_plan_of_a_reset_says_what_else_stops_its_calls() {
+    let mut snapshot = snapshots::tripped();
+    let plan = |snapshot: &Snapshot| {
+        let mut console = Console::new(snapshot, Charset::Ascii, 80, 24);
+        console.keys("!r\n");
+        console.text()
+    };
+    assert!(plan(&snapshot).contains("calls of this scope are let through again"));
+    let mut switches = snapshot.switches.to_vec();
+    switches[1].state = "tripped";
+    snapshot.switches = switches.into();
+    assert!(plan(&snapshot).contains("no call yet: all is tripped too"), "{}", plan(&snapshot));
 }
 
 #[test]

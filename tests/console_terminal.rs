@@ -163,7 +163,7 @@ fn child() {
         mono: Mono(u64::try_from(start.elapsed().as_nanos()).unwrap()),
         wall: snapshots::now().plus(start.elapsed()),
     };
-    let wires = Wires { frames, commands, answers, signals };
+    let wires = Wires { frames, commands, answers, signals, over: crossbeam_channel::never() };
     let exit = run(wires, &clock, ConsoleOptions::default()).map(|left| left.exit);
     std::fs::write(result, format!("{exit:?}")).unwrap();
     std::process::exit(0);

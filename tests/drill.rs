@@ -8,8 +8,9 @@
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod unread;
 
+use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -18,6 +19,8 @@ use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use tripline::demo::{Demo, DemoOptions, Scenario};
+use tripline::domain::Wall;
+use tripline::runtime::{Caller, Clock, Heard};
 
 use unread::Started;
 
@@ -86,7 +89,8 @@ fn a_drill_that_would_stop_traffic_is_refused() {
 
 /// A gateway that lets the first call through and says nothing to any other; a drill that
 /// waits for its answer.
-fn hanging(dir: &Path) -> (Started, TcpListener, std::net::TcpStream) {
+/// Also when the first call was answered.
+fn hanging(dir: &Path) -> (Started, TcpListener, TcpStream, Wall) {
     let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", gateway.local_addr().unwrap());
     // The same as `tripline`, as a process that can be sent a signal.
@@ -98,20 +102,21 @@ fn hanging(dir: &Path) -> (Started, TcpListener, std::net::TcpStream) {
     let drill = Started::of(&mut command);
     let (mut first, _) = gateway.accept().unwrap();
     assert_ne!(first.read(&mut [0; 4096]).unwrap(), 0);
+    let answered = Clock::start().now().wall;
     let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     first.write_all(answer).unwrap();
     drop(first);
     let (mut second, _) = gateway.accept().unwrap();
     assert_ne!(second.read(&mut [0; 4096]).unwrap(), 0);
     assert!(dir.join("kill.d/key.drill.kill").exists(), "asked while tripped");
-    (drill, gateway, second)
+    (drill, gateway, second, answered)
 }
 
 #[test]
 fn a_drill_that_is_interrupted_leaves_nothing_tripped() {
     for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
         let dir = tempfile::tempdir().unwrap();
-        let (drill, _gateway, _call) = hanging(dir.path());
+        let (drill, _gateway, _call, _) = hanging(dir.path());
         drill.signal(name);
         let ended = drill.ended();
         assert_eq!(ended.status.signal(), Some(number), "{name}: {}", ended.status);
@@ -126,11 +131,52 @@ fn a_drill_that_is_interrupted_leaves_nothing_tripped() {
 #[test]
 fn a_drill_that_can_not_reset_says_what_stands() {
     let dir = tempfile::tempdir().unwrap();
-    let (drill, _gateway, _call) = hanging(dir.path());
+    let (drill, _gateway, _call, _) = hanging(dir.path());
     std::fs::create_dir(dir.path().join("kill.d/.key.drill.reset")).unwrap();
     drill.signal("INT");
     let said = String::from_utf8(drill.ended().stderr).unwrap();
     assert!(dir.path().join("kill.d/key.drill.kill").exists());
     assert!(said.contains("key/drill is STILL TRIPPED"), "{said}");
     assert!(said.contains("tripline switch reset key/drill"), "{said}");
+}
+
+fn answer(call: &mut TcpStream, head: &str) {
+    assert_ne!(call.read(&mut [0; 4096]).unwrap(), 0);
+    write!(call, "HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").unwrap();
+}
+
+#[test]
+fn a_long_call_that_began_before_the_stop_could_be_seen_condemns_nobody() {
+    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", gateway.local_addr().unwrap());
+    let (long_enough, wait) = std::sync::mpsc::channel();
+    let serving = std::thread::spawn(move || {
+        let (mut first, _) = gateway.accept().unwrap();
+        wait.recv().unwrap();
+        answer(&mut first, "200 OK");
+        let (mut second, _) = gateway.accept().unwrap();
+        answer(&mut second, "503 Service Unavailable\r\nx-kill-switch: key/drill");
+    });
+    // It asks every 20 ms whether it is over, and gives a gateway 2 s.
+    let asked = Cell::new(0);
+    let over = || {
+        asked.set(asked.get() + 1);
+        if asked.get() == 120 {
+            long_enough.send(()).unwrap();
+        }
+        false
+    };
+    let heard = Caller::new(&[]).unwrap().until(&url, |heard| *heard == Heard::Refused, over);
+    assert_eq!(heard, Heard::Refused);
+    serving.join().unwrap();
+}
+
+#[test]
+fn the_file_says_when_the_stop_was_made_and_not_when_the_drill_began() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_drill, _gateway, _call, answered) = hanging(dir.path());
+    let file = std::fs::read(dir.path().join("kill.d/key.drill.kill")).unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let (at, answered) = (told["at"].as_str().unwrap(), answered.rfc3339());
+    assert!(at >= answered.as_str(), "{at} is before {answered}");
 }

@@ -484,3 +484,25 @@ fn a_stop_that_takes_the_place_of_another_ends_that_one() {
     let scope = Some("env/x".to_owned());
     assert_eq!(told, [(EventKind::SwitchReset, scope.clone()), (EventKind::SwitchTripped, scope)]);
 }
+
+#[test]
+fn what_is_withdrawn_because_its_calls_are_stopped_says_so() {
+    let mut world = World::new(&TRIPS.replace("for = \"1s\"", "for = \"60s\""));
+    world.switch(Armed::Armed, &[]);
+    for _ in 0..3 {
+        world.line(&format!(r#""host":"gw-1",{FAILED}"#), 0);
+        world.wait(1);
+    }
+    assert_eq!(world.events(EventKind::AlertPending).len(), 1);
+    world.switch(Armed::Armed, &["provider/p"]);
+    world.wait(1);
+    let at = world.now().wall.rfc3339();
+    let refused = r#""status":503,"latency_ms":1,"error":{"code":"kill_switch","layer":"gateway"}"#;
+    let line = format!(r#"{{"at":"{at}","host":"gw-1","provider":"p","model":"other",{refused}}}"#);
+    world.read(&line, Origin::Live);
+    world.wait(3);
+    let ended = world.events(EventKind::AlertResolved);
+    let [event] = ended.as_slice() else { panic!("{ended:?}") };
+    let words = "withdrawn before it fired, its calls are stopped: p m";
+    assert!(event.summary.starts_with(words), "{}", event.summary);
+}

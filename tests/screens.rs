@@ -5,7 +5,7 @@ mod console;
 
 use console::driver::{self, Console};
 use console::snapshots;
-use tripline::snapshot::{Snapshot, State};
+use tripline::snapshot::{Snapshot, State, Switch};
 use tripline::tui::{Charset, Encoder};
 
 #[test]
@@ -553,7 +553,7 @@ fn a_narrow_screen_leaves_shares_and_times_out_and_cuts_none() {
         let cut = unicode.lines().filter(cut).find(|line| line.contains('…'));
         assert_eq!(cut, None, "{columns}");
         // How many calls fail matters more than which limit refuses the others.
-        assert!(columns < 45 || row("TRAFFIC").contains("5xx 22%"), "{columns}: {screen}");
+        assert!(columns < 45 || row("TRAFFIC").contains("fail 22%"), "{columns}: {screen}");
         let total = row(" TTFT ").split(" total ").nth(1);
         assert!(total.is_some_and(|total| total.contains("p95 22s")), "{columns}: {screen}");
     }
@@ -660,4 +660,43 @@ fn of_many_that_can_be_stopped_the_busiest_come_first() {
     let list = console.keys("!t").text();
     let at = |text: &str| list.find(text).unwrap_or_else(|| panic!("{text}: {list}"));
     assert!(at("key/key-14999") < at("key/key-14998"), "the busiest first: {list}");
+}
+
+#[test]
+fn a_host_that_disobeys_two_stops_is_one_host() {
+    let mut snapshot = snapshots::tripped();
+    let mut switches = snapshot.switches.to_vec();
+    let (name, stop) = ("provider/openai", switches[0].clone());
+    switches.push(Switch { name: name.into(), scope: name.into(), ..stop });
+    snapshot.switches = switches.clone().into();
+    let first = |snapshot: &Snapshot| {
+        let screen = Console::new(snapshot, Charset::Ascii, 120, 40).text();
+        screen.lines().nth(1).unwrap().trim_end().to_owned()
+    };
+    assert!(first(&snapshot).ends_with("after the trip of model/openai/gpt-4o"));
+    switches[2].hosts[0].obeyed = Some(false);
+    snapshot.switches = switches.into();
+    assert!(first(&snapshot).ends_with("model/openai/gpt-4o, and 1 more host"));
+}
+
+#[test]
+fn a_console_that_only_looks_says_so_before_all_else_goes() {
+    for (situation, snapshot) in snapshots::all() {
+        for columns in [40, 60, 80, 120, 200] {
+            let screen = Console::new(&snapshot, Charset::Ascii, columns, 24).read_only().text();
+            let first = screen.lines().next().unwrap();
+            assert!(first.contains("look only"), "{situation} {columns}: {first}");
+            assert!(!first.contains("armed"), "{situation} {columns}: {first}");
+        }
+    }
+}
+
+/// Of a connection that was lost no status ever came.
+#[test]
+fn what_failed_is_not_blamed_on_a_status() {
+    for columns in [40, 80, 120, 200] {
+        let screen = Console::new(&snapshots::alarm(), Charset::Ascii, columns, 60).text();
+        assert!(!screen.contains("5xx"), "{screen}");
+        assert!(screen.contains("fail"), "{columns}: {screen}");
+    }
 }

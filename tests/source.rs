@@ -183,12 +183,13 @@ fn a_pipe_is_delivered_as_it_comes_and_cut_lines_are_joined() {
         time += 1;
         Wall(time)
     };
-    let progress =
-        read_stream(SourceId(4), &mut pipe, Box::new(Teller(tell, 0)), &mut clock, &mut |batch| {
-            assert_eq!(batch.source, SourceId(4));
-            seen.push((batch.progress.lines, batch.progress.pending_bytes));
-            batch
-        });
+    let mut deliver = |batch: Batch| {
+        assert_eq!(batch.source, SourceId(4));
+        seen.push((batch.progress.lines, batch.progress.pending_bytes));
+        batch
+    };
+    let sink = Box::new(Teller(tell, 0));
+    let progress = read_stream(SourceId(4), &mut pipe, sink, &mut clock, &mut deliver, &mut |_| ());
     let told: Vec<_> = told.iter().collect();
     let texts: Vec<_> = told.iter().map(|(_, text)| text.as_str()).collect();
     let long_text = format!("long {}", long.len() + 2);
@@ -226,7 +227,9 @@ fn a_signal_between_the_bytes_of_a_pipe_loses_none() {
         let (tell, told) = mpsc::channel();
         let sink = Box::new(Teller(tell, 0));
         let mut pipe = Signalled(bytes, false);
-        read_stream(SourceId(4), &mut pipe, sink, &mut || Wall(1), &mut |batch| batch).unwrap();
+        let mut deliver = |batch| batch;
+        read_stream(SourceId(4), &mut pipe, sink, &mut || Wall(1), &mut deliver, &mut |_| ())
+            .unwrap();
         let texts: Vec<_> = told.iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["one", "two", "finish"]);
     }

@@ -10,12 +10,12 @@ use super::setup::Context;
 use super::switch::{note, open, record_deed, refused, reset_on_record, scope};
 use crate::action::SwitchScope;
 use crate::action::switch::{Foreign, ResetOutcome, TripOutcome};
-use crate::domain::Wall;
-use crate::runtime::{self, Caller, Heard, Signals};
+use crate::runtime::{self, Caller, Clock, Heard, Signals};
 use crate::text::printable;
 
 /// Run it.
-pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
+pub fn run(context: &Context, drill: &Drill) -> Result<(), Failure> {
+    let clock = Clock::start();
     context.refuse_if_read_only()?;
     let scope = scope(&drill.scope)?.by_one_name();
     if !matches!(scope, SwitchScope::Key(_)) {
@@ -39,10 +39,12 @@ pub fn run(context: &Context, drill: &Drill, now: Wall) -> Result<(), Failure> {
     }
     context.make_state_dir()?;
     let signals = catch(Signals::ending())?;
-    let record = |result| record_deed(context, "drill", Some(&scope), &drill.reason, result, now);
+    let record = |result| {
+        record_deed(context, "drill", Some(&scope), &drill.reason, result, clock.now().wall)
+    };
     record("begun")?;
     let over = || !signals.received().is_empty();
-    let (proofs, reset_recorded) = prove(context, &caller, &scope, drill, now, &over)?;
+    let (proofs, reset_recorded) = prove(context, &caller, &scope, drill, &clock, &over)?;
     let obeyed = proofs.iter().all(|proof| proof.stopped && proof.resumed);
     let interrupted = signals.received().try_recv().ok();
     let recorded = record(match interrupted {
@@ -94,15 +96,18 @@ fn prove(
     caller: &Caller,
     scope: &SwitchScope,
     drill: &Drill,
-    now: Wall,
+    clock: &Clock,
     over: &impl Fn() -> bool,
 ) -> Result<(Vec<Proof>, Result<(), Failure>), Failure> {
     let mut dir = open(context)?;
     let reason = format!("drill: {}", drill.reason);
-    let outcome = dir.trip(scope, &note(context, &reason, now)).map_err(|e| refused(&e))?;
-    let TripOutcome::Tripped(pending) = outcome else {
+    let note = note(context, &reason, clock.now().wall);
+    let outcome = dir.trip(scope, &note).map_err(|error| refused(&error))?;
+    let TripOutcome::Tripped(mut pending) = outcome else {
         return Err(Failure::new(Kind::Refused, format!("{scope} is tripped for real")));
     };
+    // Gateways are judged by the time that the file says.
+    dir.stands_since(&mut pending, clock.now().wall);
     // Its details are written for whoever looks meanwhile; the drill does not need them.
     let confirmed = pending.confirm();
     let stopped: Vec<bool> = drill
@@ -110,6 +115,7 @@ fn prove(
         .iter()
         .map(|url| caller.until(url, |heard| *heard == Heard::Refused, over) == Heard::Refused)
         .collect();
+    let now = clock.now().wall;
     let (reset, recorded) = reset_on_record(context, &mut dir, scope, Foreign::Force, &reason, now);
     let reset = reset.map_err(|failure| {
         if dir.path_of(scope).symlink_metadata().is_err() {

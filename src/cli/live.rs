@@ -36,7 +36,7 @@ pub fn console(context: &Context, paths: &[String]) -> Result<(), Failure> {
     let signals = catch(Signals::with_terminal())?;
     say_counted_twice(context, paths, &mut say);
     let running = begin(context, paths, None, lasting(context, paths), &mut say)?;
-    let ended_by = show(context, running, &signals, None)?;
+    let ended_by = show(context, running, &signals, None, None)?;
     drop(signals);
     ended_by.into_iter().for_each(runtime::end_by);
     Ok(())
@@ -73,6 +73,7 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
     if !args.headless {
         need_terminal(context)?;
     }
+    refuse_named(context)?;
     let signals = catch(if args.headless { Signals::ending() } else { Signals::with_terminal() })?;
     let dir = Scratch::new()?;
     let options = DemoOptions {
@@ -97,12 +98,24 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
             .map(|()| None)
     } else {
         begin(&context, &[], None, None, &mut say)
-            .and_then(|running| show(&context, running, &signals, Some(scenario.word())))
+            .and_then(|running| show(&context, running, &signals, Some(scenario.word()), lasts))
     };
     demo.stop();
     drop((dir, signals));
     outcome?.into_iter().for_each(runtime::end_by);
     Ok(())
+}
+
+/// The demo brings its own: what is named beside it would be ignored.
+fn refuse_named(context: &Context) -> Result<(), Failure> {
+    let named = [("--config", &context.global.config), ("--state", &context.global.state)];
+    match named.into_iter().find(|(_, named)| named.is_some()) {
+        None => Ok(()),
+        Some((option, _)) => {
+            let text = format!("{option} means nothing to the demo, which brings its own");
+            Err(Failure::new(Kind::Usage, text).hint(format!("leave out {option}")))
+        }
+    }
 }
 
 /// The fake provider alone, for tests of real gateways.
@@ -204,6 +217,7 @@ fn show(
     running: Running,
     signals: &Signals,
     profile: Option<&str>,
+    lasts: Option<Duration>,
 ) -> Result<Option<Signal>, Failure> {
     let display = &context.config.display;
     let zone = context.config.timezone.zone.clone();
@@ -225,6 +239,7 @@ fn show(
         commands: running.commands.clone(),
         answers: running.answers.clone(),
         signals: signals.received().clone(),
+        over: lasts.map_or_else(never, after),
     };
     let result = tui::run(wires, &|| clock.now(), options);
     let died = !running.engine_is_alive();

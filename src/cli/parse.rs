@@ -67,7 +67,8 @@ pub fn run(context: &Context, args: &Parse) -> Result<(), Failure> {
     let mut from = Until { from, over };
     let mut clock = || received;
     let mut deliver = |batch: Batch| batch;
-    source::read_stream(SourceId(0), &mut from, Box::new(printing), &mut clock, &mut deliver)
+    let printing = Box::new(printing);
+    source::read_stream(SourceId(0), &mut from, printing, &mut clock, &mut deliver, &mut |_| ())
         .map_err(|error| {
             Failure::new(Kind::Unavailable, format!("{}: {error}", printable(&path)))
         })?;

@@ -192,8 +192,7 @@ pub fn unpriced(calls: u64, share: Option<f64>) -> String {
     let share = match share {
         _ if calls == 0 => return String::new(),
         None => String::new(),
-        Some(share) if share < 0.01 => ", under 1% of those answered,".to_owned(),
-        Some(share) => format!(", {:.0}% of those answered,", (share * 100.0).floor()),
+        Some(share) => format!(", {} of those answered,", percent_in_words(share)),
     };
     let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
     format!("; {calls}{share} not in it: no price is known")

@@ -2,7 +2,6 @@
 
 mod status;
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use super::args::{Global, Note, Reset, Scoped, Switch, SwitchArgs};
@@ -14,12 +13,14 @@ use crate::action::arming::{self, ArmRecord};
 use crate::action::audit::{self, AUDIT_FILE, AuditError, Deed};
 use crate::action::recorded;
 use crate::action::reset;
-use crate::action::switch::{Details, Foreign, KillNote, Pending, ResetOutcome, TripOutcome};
+use crate::action::switch::{
+    Details, Entry, Foreign, KillNote, Pending, ResetOutcome, TripOutcome,
+};
 use crate::action::{ArmState, SwitchDir, SwitchError, SwitchScope};
 use crate::domain::{Bucket, Wall, provider};
 use crate::ledger::{Dimension, Reader, Who};
 use crate::runtime::Clock;
-use crate::text::printable;
+use crate::text::{nearest, printable};
 use status::Form;
 
 /// Run it.
@@ -34,7 +35,7 @@ pub fn run(global: &Global, env: &Env, args: &SwitchArgs) -> Result<(), Failure>
         Switch::Disarm(note) => arm(&context, ArmState::Disarmed, note, now),
         Switch::Trip(scoped) => trip(&context, scoped, now),
         Switch::Reset(request) => let_through(&context, request, now),
-        Switch::Drill(drill) => super::drill::run(&context, drill, now),
+        Switch::Drill(drill) => super::drill::run(&context, drill),
     }
 }
 
@@ -50,14 +51,14 @@ fn not_armed(state: ArmState) -> &'static str {
     }
 }
 
-/// What a command line was meant to do to a switch, although it does not parse.
-pub fn undone_as_typed(args: impl IntoIterator<Item = OsString>) -> Option<&'static str> {
-    let mut words = args.into_iter().skip_while(|word| word != "switch").skip(1);
-    words.find_map(|word| match word.to_str()? {
+/// What is not done where a word that means to do it is mistyped, or what follows it is.
+pub fn undone_by(word: &str) -> Option<&'static str> {
+    match nearest(word, ["trip", "reset", "arm", "disarm"])? {
         "trip" => Some(NOT_TRIPPED),
         "reset" => Some(NOT_RESET),
-        _ => None,
-    })
+        "arm" => Some(not_armed(ArmState::Armed)),
+        _ => Some(not_armed(ArmState::Disarmed)),
+    }
 }
 
 fn undone(failure: Failure, command: &Switch) -> Failure {
@@ -128,10 +129,12 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
         need_reason(&scoped.reason)?;
         let note = note(context, &scoped.reason, now);
         let stood = context.switch().dir.exists();
-        let outcome = open(context)?.trip(&scope, &note).map_err(|error| refused(&error))?;
-        Ok((scope, outcome, stood))
+        let mut dir = open(context)?;
+        let outcome = dir.trip(&scope, &note).map_err(|error| refused(&error))?;
+        Ok((scope, outcome, dir, stood))
     };
-    let (scope, outcome, stood) = stop().map_err(|failure: Failure| failure.undone(NOT_TRIPPED))?;
+    let (scope, outcome, dir, stood) =
+        stop().map_err(|failure: Failure| failure.undone(NOT_TRIPPED))?;
     let (result, text) = match outcome {
         TripOutcome::Tripped(pending) => (audit::TRIPPED, confirmed(&scope, &pending)),
         TripOutcome::AlreadyTripped(entry) => {
@@ -141,11 +144,13 @@ fn trip(context: &Context, scoped: &Scoped, now: Wall) -> Result<(), Failure> {
         }
     };
     if !stood {
-        let dir = context.switch().dir;
         out::say(&format!(
             "warning: {} was made just now: no gateway is known to look into it; is the path right?",
-            dir.display()
+            dir.path().display()
         ));
+    }
+    if let Ok(Some(blocked)) = status::blocked(&dir) {
+        out::say(&printable(&format!("warning: {blocked}")));
     }
     // The stop comes first; its record must not be able to prevent it.
     let recorded = context.make_state_dir().and_then(|()| {
@@ -216,13 +221,23 @@ fn let_through(context: &Context, request: &Reset, now: Wall) -> Result<(), Fail
     let outcome =
         outcome.map_err(|failure| if stands() { failure.undone(NOT_RESET) } else { failure })?;
     let text = match outcome {
-        ResetOutcome::Reset(_) => format!("reset {scope}: traffic may pass again"),
+        ResetOutcome::Reset(_) => match wider(&dir, &scope) {
+            Some(wider) => format!("reset {scope}, but {wider} is tripped and stops its traffic"),
+            None => format!("reset {scope}: traffic may pass again"),
+        },
         ResetOutcome::NotTripped => format!("{scope} was not tripped"),
     };
     let mut out = Out::new();
     let printed = out.line(&printable(&text));
     finish(out, printed)?;
     recorded
+}
+
+/// A stop that stands and stops all that this scope means.
+fn wider(dir: &SwitchDir, scope: &SwitchScope) -> Option<SwitchScope> {
+    let entries = dir.status().unwrap_or_default().into_iter();
+    let standing = entries.filter(Entry::stops).filter_map(|entry| entry.scope);
+    standing.map(SwitchScope::by_one_name).find(|wider| wider.covers(scope))
 }
 
 /// Reset, with who and why on record before and what came of it after. Answers also whether

@@ -97,6 +97,19 @@ enum Brake {
     Cools(Wall),
 }
 
+/// Why an alert is over, though no value says so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Over {
+    /// This is the last word on it.
+    At(f64),
+    /// What it is about has ended.
+    Settled,
+    /// Nothing more is heard of it.
+    Unheard,
+    /// Its calls are stopped.
+    Stopped,
+}
+
 /// How often live alerts are judged while nothing comes in.
 const LIVELY: Duration = Duration::from_millis(250);
 /// So long after a reset the first data is still what was stopped for.
@@ -110,6 +123,7 @@ impl Alert {
             (Some((Withheld::Disarmed, _)), _) => Some("disarmed"),
             (Some((Withheld::Failed | Withheld::Nameless, _)), _) => Some("NOT TRIPPED"),
             (Some((Withheld::Covered, _)), _) => Some("covered"),
+            (Some((Withheld::Looking, _)), _) => Some("read-only"),
             (None, Some(Brake::Spent { .. })) => Some("won't trip"),
             (None, Some(Brake::Cools(_))) => Some("cools down"),
             (None, Some(Brake::Asked(_)) | None) => None,
@@ -303,24 +317,25 @@ impl Rulebook {
         if verdict != Verdict::Same
             && let Some(alert) = self.live.get_mut(&(index, series))
         {
-            announce(alert, verdict, now, out);
+            announce(alert, verdict, Over::Unheard, now, out);
         }
     }
 
-    /// What an alert is about is over, though no value says so; `value` is the last word on it.
+    /// What an alert is about is over, though no value says so.
     pub fn end(
         &mut self,
         index: u16,
         series: Series,
-        value: Option<f64>,
+        over: Over,
         now: Stamp,
         out: &mut Vec<Effect>,
     ) {
         let Some(alert) = self.live.get_mut(&(index, series)) else { return };
+        let value = if let Over::At(value) = over { Some(value) } else { None };
         let verdict = alert.instance.end(value, now);
         if verdict != Verdict::Same {
             self.changed = true;
-            announce(alert, verdict, now, out);
+            announce(alert, verdict, over, now, out);
         }
     }
 
@@ -361,7 +376,7 @@ impl Rulebook {
         let Some(mut alert) = self.live.remove(&(index, Series::Missing(index))) else { return };
         self.changed = true;
         if alert.instance.is_open() {
-            announce(&mut alert, Verdict::Resolved, now, out);
+            announce(&mut alert, Verdict::Resolved, Over::Unheard, now, out);
         }
     }
 
@@ -449,7 +464,7 @@ impl Rulebook {
                     out.push(Effect::Event(ended_without_data(alert, now)));
                 } else {
                     // It pended when its run ended.
-                    announce(alert, Verdict::Withdrawn, now, out);
+                    announce(alert, Verdict::Withdrawn, Over::Unheard, now, out);
                 }
             }
             if spent && matches!(series, Series::Awaited(_)) {

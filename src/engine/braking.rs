@@ -96,7 +96,9 @@ impl Engine {
     /// is asked for again when the switch is armed, and some seconds later anyway.
     pub fn withhold(&mut self, rule: &str, scope: &str, why: Withheld, now: Stamp) {
         let again = match why {
-            Withheld::Disarmed | Withheld::Nameless | Withheld::Covered => Mono(u64::MAX),
+            Withheld::Disarmed | Withheld::Nameless | Withheld::Covered | Withheld::Looking => {
+                Mono(u64::MAX)
+            }
             Withheld::Failed => now.mono.plus(RETRY),
         };
         self.book.withhold(rule, scope, why, again);

@@ -111,6 +111,8 @@ pub enum Withheld {
     Nameless,
     /// It could not be done, but a wider stop that stands stops the same.
     Covered,
+    /// This process only looks.
+    Looking,
 }
 
 impl Event {

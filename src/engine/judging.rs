@@ -4,7 +4,7 @@
 //! before it has been drawn. Percentiles are the exception: they are judged on
 //! ticks only, because asking for one costs more than reading a line.
 
-use super::alerts::{Grounds, Series};
+use super::alerts::{Grounds, Over, Series};
 use super::effect::{Effect, Event, EventKind, Labels};
 use super::gauges::{Back, Exhaustion, Gauge, View as GaugeView};
 use super::hosts::Who;
@@ -113,7 +113,7 @@ impl Engine {
             let passes = gauge.only_passes();
             // Where a part of the calls is refused, what fires clears as any other does.
             if passes && !(gauge.is_hidden() && self.book.fires(*rule, Series::Limit(position))) {
-                self.book.end(*rule, Series::Limit(position), None, now, out);
+                self.book.end(*rule, Series::Limit(position), Over::Settled, now, out);
                 continue;
             }
             let value =
@@ -150,7 +150,7 @@ impl Engine {
             };
             let since = stopped.filter(begins).map(|since| row.minute_after(since, now.mono));
             let Some(sample) = sample_since(&spec, sample, since.as_ref()) else {
-                self.book.end(*rule, Series::Traffic(position), None, now, out);
+                self.book.end(*rule, Series::Traffic(position), Over::Stopped, now, out);
                 continue;
             };
             let about = || series::traffic(row.id, &self.names).into();
@@ -237,7 +237,7 @@ impl Engine {
                 && spec.actions.is_empty()
                 && !self.book.fires(*rule, Series::Cap(position))
             {
-                self.book.end(*rule, Series::Cap(position), Some(0.0), now, out);
+                self.book.end(*rule, Series::Cap(position), Over::At(0.0), now, out);
                 continue;
             }
             let sample = Sample {
@@ -328,7 +328,7 @@ impl Engine {
                 if let Some(since) = row.over_since {
                     if now.mono.since(since) >= series::MADE_AGAIN {
                         self.book.find_awaited(*rule, Series::Host(number), &about);
-                        self.book.end(*rule, Series::Host(number), None, now, out);
+                        self.book.end(*rule, Series::Host(number), Over::Settled, now, out);
                     }
                     continue;
                 }

@@ -73,6 +73,7 @@ pub fn withheld(why: Withheld, scope: &str, text: &str) -> String {
         Withheld::Disarmed => format!("would trip {scope}, but is disarmed: {text}"),
         Withheld::Failed => format!("could NOT trip {scope}: {text}"),
         Withheld::Covered => format!("{scope} is stopped by a wider stop: {text}"),
+        Withheld::Looking => format!("would trip {scope}, but is read-only: {text}"),
         Withheld::Nameless => format!("could NOT trip, for it names no {scope}: {text}"),
     }
 }

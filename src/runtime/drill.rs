@@ -85,10 +85,12 @@ impl Caller {
         self.runtime.block_on(async {
             let deadline = tokio::time::Instant::now() + SEEN_WITHIN;
             loop {
+                // What began before it could see the change proves nothing, however long it took.
+                let begun = tokio::time::Instant::now();
                 let Some(heard) = self.call_unless(url, &over).await else {
                     return Heard::Nothing("interrupted".to_owned());
                 };
-                if wanted(&heard) || tokio::time::Instant::now() >= deadline {
+                if wanted(&heard) || begun >= deadline {
                     return heard;
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -310,9 +310,12 @@ impl Driver {
             match effect {
                 Effect::Trip { scope, rule, reason } => {
                     let note = self.note(&reason, Some(&rule), "tripline", now);
-                    let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else {
+                    let Some(brake) = &mut self.brake else { continue };
+                    if !brake.may_act() {
+                        self.only_look(&rule, &scope, now);
+                        withheld.push((rule, scope, Withheld::Looking));
                         continue;
-                    };
+                    }
                     let outcome = brake.trip_by_rule(&scope, &note);
                     let why = outcome.withheld();
                     self.after_trip(outcome, &scope, &note, now);
@@ -345,6 +348,13 @@ impl Driver {
             self.restock(now);
         }
         urgent
+    }
+
+    /// A trip is for who may act, if anybody runs who may: that must not look like one.
+    fn only_look(&mut self, rule: &str, scope: &str, now: Stamp) {
+        self.engine.withhold(rule, scope, Withheld::Looking, now);
+        let text = format!("a rule asked to trip {scope}, but this process is read-only");
+        self.engine.report("trip_withheld", &text, now);
     }
 
     /// A viewer that does not keep up loses events, and is told how many; the

@@ -112,14 +112,20 @@ pub fn drain(
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("stdin".into()).spawn(move || {
         let _watch = reading.watch("stdin", vec![source]);
-        let live = SourceStatus { state: "live", ..SourceStatus::default() };
-        reading.say(source, live);
-        let clock = reading.clock;
-        let ended =
-            source::read_stream(source, &mut *pipe, sink, &mut || clock.now().wall, &mut |batch| {
-                reading.deliver(batch)
-            });
+        let mut status = SourceStatus { state: "live", ..SourceStatus::default() };
+        reading.say(source, status.clone());
+        let ended = source::read_stream(
+            source,
+            &mut *pipe,
+            sink,
+            &mut || reading.clock.now().wall,
+            &mut |batch| reading.deliver(batch),
+            &mut |format| {
+                status.format = Some(format.to_owned());
+                reading.say(source, status.clone());
+            },
+        );
         let problem = ended.err().map(|error| error.to_string());
-        reading.say(source, SourceStatus { state: "ended", problem, ..SourceStatus::default() });
+        reading.say(source, SourceStatus { state: "ended", problem, ..status });
     })
 }

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use tokio::sync::oneshot;
 
 use super::actions;
-use super::brake::{Brake, SwitchSetup};
+use super::brake::{Brake, SwitchAccess, SwitchSetup};
 use super::clock::Clock;
 use super::command::Command;
 use super::driver::{COMMANDS, Driver, Newest};
@@ -109,6 +109,9 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
     setup.engine.sources = setup.sources.iter().map(name_of).collect();
     let trips = setup.engine.rules.iter().map(|rule| rule.actions.len()).sum();
     let mut engine = Engine::new(setup.engine, setup.names, clock.now());
+    if setup.switch.as_ref().is_some_and(|switch| switch.access == SwitchAccess::Look) {
+        engine = engine.that_only_looks();
+    }
     let mut threads = Vec::new();
     let (mut keeper, mut resume) = (None, Resume::Never);
     if let Some(setup) = setup.ledger.take_if(|setup| setup.access == LedgerAccess::Look) {

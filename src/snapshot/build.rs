@@ -253,11 +253,7 @@ fn traffic(engine: &Engine, now: Mono, left_out: &mut LeftOut) -> Vec<Traffic> {
     let view = |row: &Row| View::of(row.id, std::iter::once(row), now, engine.known());
     let rows = engine.cells().traffic().map(|row| traffic_row(engine, &view(row)));
     let mut rows: Vec<Traffic> = rows.filter(|row| row.requests > 0).collect();
-    rows.sort_by(|a, b| {
-        b.requests.cmp(&a.requests).then_with(|| {
-            (&a.provider, &a.model, &a.endpoint).cmp(&(&b.provider, &b.model, &b.endpoint))
-        })
-    });
+    rows.sort_by(order::more_hurt);
     cut(&mut rows, "traffic", left_out);
     rows
 }
@@ -436,7 +432,7 @@ fn switches(engine: &Engine, now: Stamp) -> Vec<Switch> {
             },
             failed: state.failed,
             armed: match state.armed {
-                Armed::Armed => Some(true),
+                Armed::Armed => Some(!engine.only_looks()),
                 Armed::Disarmed => Some(false),
                 Armed::Unknown => None,
             },

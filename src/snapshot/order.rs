@@ -3,7 +3,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use super::Limit;
+use super::{Limit, Traffic, verdict};
 
 /// A limit that runs out sooner than another by these steps, in seconds, is worse.
 const STEPS_S: [f64; 5] = [10.0, 30.0, 60.0, 120.0, 300.0];
@@ -15,6 +15,13 @@ pub fn worse(a: &Limit, b: &Limit) -> Ordering {
     // A stale limit is no news: it goes behind the fresh ones that are fine.
     let rank = |l: &Limit| (l.stale, Reverse(l.state), runs_out(l), left(l));
     rank(a).cmp(&rank(b)).then_with(|| names(a).cmp(&names(b)))
+}
+
+/// Which of two rows of traffic comes first: whose calls go wrong, then who has more of them.
+pub fn more_hurt(a: &Traffic, b: &Traffic) -> Ordering {
+    let rank = |row: &Traffic| (Reverse(verdict::traffic_state(row)), Reverse(row.requests));
+    let who = |row: &Traffic| (row.provider.clone(), row.model.clone(), row.endpoint.clone());
+    rank(a).cmp(&rank(b)).then_with(|| who(a).cmp(&who(b)))
 }
 
 /// The step in which it runs out, if that is soon.

@@ -18,8 +18,8 @@ pub struct Switch {
     pub scope: Text,
     /// `disarmed`, `armed`, `tripped` or `unknown`.
     pub state: &'static str,
-    /// Whether rules may trip; of a tripped one its state does not say it. Absent
-    /// where it is not known.
+    /// Whether rules of the process that watches may trip; of a tripped one its state does
+    /// not say it, and of one that others may trip neither. Absent where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub armed: Option<bool>,
     /// A stop was asked for and could not be made: the traffic passes.

@@ -1,6 +1,8 @@
 //! The first thing a person reads: how bad it is, what binds, when it comes
 //! back, and whether waiting helps.
 
+mod hurt;
+
 use std::cmp::Reverse;
 
 use super::{Alert, Cap, Limit, Snapshot, Source, State, Switch, Traffic, Usd, order};
@@ -78,7 +80,7 @@ pub fn state(snapshot: &Snapshot) -> State {
     let caps = snapshot.caps.iter().map(|cap| cap.state).filter(|s| *s >= State::Warning).max();
     let tripped = snapshot.switches.iter().any(Switch::is_wanted).then_some(State::Critical);
     // Users are hurt, whatever no rule says of it yet; how badly is for rules to say.
-    let hurt = badly_hurt(snapshot).map(|_| State::Warning);
+    let hurt = hurt::worst(snapshot).or(hurt::stopped_elsewhere(snapshot)).map(|_| State::Warning);
     let unread = snapshot.sources.iter().any(is_broken).then_some(State::Warning);
     let unkept = ledger_behind(snapshot).map(|_| State::Warning);
     let found = snapshot.findings.iter().filter_map(|finding| finding.severity).max();
@@ -102,13 +104,14 @@ pub fn sentence(snapshot: &Snapshot) -> String {
     parts.extend(snapshot.switches.iter().filter(|switch| switch.failed).map(not_made));
     let tripped = snapshot.switches.iter().filter(|switch| switch.state == "tripped");
     parts.extend(tripped.map(stopped));
+    parts.extend(hurt::stopped_elsewhere(snapshot));
     parts.extend(spent_cap(snapshot));
     let exhausted: Vec<&Limit> = snapshot.limits.iter().filter(|limit| limit.exhausted).collect();
     if let Some(limit) = latest_back(&exhausted) {
         parts.push(exhausted_limit(limit, exhausted.len()));
     }
     if exhausted.is_empty() {
-        parts.extend(badly_hurt(snapshot).map(|row| hurt(row) + &of_the_past(snapshot)));
+        parts.extend(hurt::worst(snapshot).map(|worst| worst + &of_the_past(snapshot)));
         parts.extend(next_limit(snapshot));
     }
     let burning = snapshot.caps.iter().find(|cap| !cap.is_spent() && cap.state >= State::Warning);
@@ -280,44 +283,11 @@ fn who(key: &super::Key) -> String {
     }
 }
 
-/// The row of traffic in which most calls go wrong, if that is bad.
-fn badly_hurt(snapshot: &Snapshot) -> Option<&Traffic> {
-    #[allow(clippy::cast_precision_loss, reason = "a count of a minute's calls")]
-    let bad = |row: &Traffic| row.requests as f64 * row.hurt_ratio();
-    let rows = snapshot.traffic.iter().filter(|row| traffic_state(row) == State::Critical);
-    rows.max_by(|a, b| bad(a).total_cmp(&bad(b)))
-}
-
 /// That shares of the last minute are of one that is over, where no line comes any more.
 fn of_the_past(snapshot: &Snapshot) -> String {
     let old = snapshot.data_age_s().filter(|age| *age >= OLD_DATA_S);
     let words = |age| format!(" shortly before the newest line, which is {} old", span(age));
     old.map(words).unwrap_or_default()
-}
-
-fn hurt(row: &Traffic) -> String {
-    let (refused, broken, rejected) =
-        (row.refused_ratio(), row.broken_ratio(), row.rejected_ratio());
-    if rejected > broken && rejected > refused {
-        let bad_keys = row.share(&["auth_failed"]) * 2.0 > rejected;
-        let why = if bad_keys { "with a key that does not work" } else { "as bad requests" };
-        return format!("{} {} rejected {why}", row.title(), percent(rejected));
-    }
-    if broken > refused {
-        let late = row.share(&["timed_out"]) * 2.0 > broken;
-        let how = if late { "timing out" } else { "failing" };
-        return format!("{} {how} {}", row.title(), percent(broken));
-    }
-    let most = row.limited_by.iter().max_by(|a, b| a.1.total_cmp(b.1));
-    let cause = match most {
-        Some((by @ (&"quota" | &"plan"), _)) => format!(" by its {by}"),
-        Some((&"spend_cap", _)) => " by its spend cap".to_owned(),
-        Some((by, _)) if *by != "unknown" => {
-            format!(" by its {} limit", by.trim_end_matches('s').replace('_', " "))
-        }
-        _ => ", cause not stated".to_owned(),
-    };
-    format!("{} {} refused{cause}", row.title(), percent(refused))
 }
 
 /// The worst alert that fires, where nothing above says as much.

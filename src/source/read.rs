@@ -56,11 +56,11 @@ pub fn read_to_end(
         let mut clock = || now;
         if path == Path::new(STDIN) {
             let from = &mut Arriving::Unread(&mut *stdin);
-            let read = read_all(from, &mut lines, &mut clock, &mut out);
+            let read = read_all(from, &mut lines, &mut clock, &mut out, &mut |_| ());
             lines.finish(&read.map_err(failed)?, now, &mut out);
         } else {
             let read = open(path).and_then(|mut file| {
-                read_all(&mut *file, &mut lines, &mut clock, &mut out).map_err(failed)
+                read_all(&mut *file, &mut lines, &mut clock, &mut out, &mut |_| ()).map_err(failed)
             });
             let rest = match read {
                 Ok(rest) => rest,

@@ -10,7 +10,8 @@ use super::{BLOCK, STDIN, SourceError};
 use crate::domain::{Batch, Progress, SourceId, Wall};
 
 /// Read lines until the pipe ends. What came is delivered after each read, so
-/// a lone line leaves at once. `clock` is asked once per read.
+/// a lone line leaves at once. `clock` is asked once per read; `tell` hears of the format
+/// once it is known, and when it becomes another one.
 ///
 /// A pipe that has ended can't bring more: its last line counts without a newline.
 pub fn read_stream(
@@ -19,29 +20,41 @@ pub fn read_stream(
     sink: Box<dyn LineSink + Send>,
     clock: &mut dyn FnMut() -> Wall,
     deliver: &mut Deliver<'_>,
+    tell: &mut dyn FnMut(&str),
 ) -> Result<Progress, SourceError> {
     let (mut counters, mut batch) = (Counters::default(), Batch::default());
     let mut out = Outlet::new(source, &mut counters, &mut batch, deliver);
     let mut lines = Lines::starting_at(0, sink);
-    let read = read_all(&mut Arriving::Unread(from), &mut lines, clock, &mut out);
+    let mut known: Option<String> = None;
+    let mut look = |lines: &Lines| {
+        if let Some(format) = lines.format().filter(|format| known.as_deref() != Some(*format)) {
+            tell(format);
+            known = Some(format.to_owned());
+        }
+    };
+    let read = read_all(&mut Arriving::Unread(from), &mut lines, clock, &mut out, &mut look);
     let rest = read.map_err(|why| SourceError::Read { path: PathBuf::from(STDIN), why })?;
     lines.finish(&rest, clock(), &mut out);
+    look(&lines);
     out.counters.totals.pending_bytes = 0;
     out.flush();
     Ok(out.counters.totals)
 }
 
-/// Read to the end; gives back the last line if it has no newline.
+/// Read to the end; gives back the last line if it has no newline. `look` sees what came
+/// after each read.
 pub(super) fn read_all(
     from: &mut dyn Read,
     lines: &mut Lines,
     clock: &mut dyn FnMut() -> Wall,
     out: &mut Outlet<'_>,
+    look: &mut dyn FnMut(&Lines),
 ) -> io::Result<Vec<u8>> {
     let mut carry = Carry::default();
     while carry.fill(from)? > 0 {
         carry.take(lines, clock(), out);
         out.flush();
+        look(lines);
     }
     carry.buffer.truncate(carry.filled);
     Ok(carry.buffer)

@@ -210,6 +210,12 @@ pub fn reset_choices(snapshot: &Snapshot) -> Vec<SwitchScope> {
     tripped.filter_map(|switch| switch.scope.parse().ok()).collect()
 }
 
+/// Another stop that stands and stops all that this scope means.
+#[must_use]
+pub fn wider(snapshot: &Snapshot, scope: &SwitchScope) -> Option<SwitchScope> {
+    reset_choices(snapshot).into_iter().find(|wider| wider != scope && wider.covers(scope))
+}
+
 /// Whose a stop is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {

@@ -2,7 +2,7 @@
 //! only place that decides when to draw.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use ratatui::buffer::Buffer;
@@ -42,6 +42,8 @@ pub struct Wires {
     /// Signals the process received. `Continue` must come after `Stop`: only
     /// then is the terminal taken again.
     pub signals: Receiver<Signal>,
+    /// Tells when it has lasted as long as it should.
+    pub over: Receiver<Instant>,
 }
 
 /// How the console was left, and what of its answers nobody has read there.
@@ -146,6 +148,7 @@ impl Console<'_> {
                     wires.signals = never();
                     Step::Go
                 },
+                recv(wires.over) -> _ => Step::End(Exit::Quit),
                 recv(inputs) -> input => match input {
                     Ok(input) => self.on_input(input),
                     Err(_) => Step::End(Exit::TerminalGone),

@@ -283,3 +283,26 @@ fn who_watches_hears_whether_rules_may_trip() {
     running.signal("TERM");
     running.end();
 }
+
+#[test]
+fn the_format_of_standard_input_is_told_while_it_is_watched() {
+    let sandbox = Sandbox::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut command = sandbox.command();
+    command.args(["watch", "--ndjson", "--every", "50ms", "-"]).stdin(reader);
+    let mut running = Running::start(command);
+    let line =
+        format!("{{\"at\":\"{}\",\"provider\":\"p\",\"model\":\"m\",\"status\":200}}\n", now());
+    writer.write_all(line.as_bytes()).unwrap();
+    let told = |state: &str| {
+        running.wait_for(state, |line| {
+            let source = &line["sources"][0];
+            source["state"] == state && source["format"].is_string()
+        });
+    };
+    told("live");
+    drop(writer);
+    told("ended");
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+}

@@ -367,3 +367,25 @@ fn of_what_is_no_log_once_and_replay_say_the_same() {
     assert_eq!(once["state"], "critical");
     assert_eq!(once["alerts"][0]["state"], replay["alerts"][0]["state"]);
 }
+
+/// A share that was last heard above its line, and calls that come no more.
+#[test]
+fn what_is_withdrawn_while_it_crosses_says_why() {
+    let sandbox = Sandbox::new();
+    let rule = "[[rule]]\nname = \"failing\"\nmetric = \"errors.ratio\"\nabove = 0.05\n\
+                for = \"3m\"\nseverity = \"warning\"\n";
+    let config = sandbox.file("c.toml", rule);
+    let call = |second: i64, status: u16, model: &str| {
+        let at = Wall::from_secs(START + second).rfc3339();
+        json!({"at": at, "provider": "p", "model": model, "status": status}).to_string() + "\n"
+    };
+    let failing = (0..30).map(|second| call(second, 500, "m"));
+    let others = (0..300).map(|second| call(second, 200, "well"));
+    let log = sandbox.file("a.log", failing.chain(others).collect::<String>());
+    let args = ["--config".as_ref(), config.as_os_str(), "replay".as_ref(), "--json".as_ref()];
+    let rows = sandbox.run(args.into_iter().chain([log.as_os_str()])).ok().lines();
+    let ended =
+        rows.iter().find(|row| row["event"] == "alert.resolved" && row["rule"] == "failing");
+    let said = ended.unwrap()["summary"].as_str().unwrap();
+    assert!(said.starts_with("withdrawn before it fired, no calls any more: p m"), "{said}");
+}

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeWriter, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use super::sandbox::{PATIENCE, Sandbox, now, until};
 use super::unread::{Started, full_pipe};
@@ -101,7 +101,8 @@ fn who_reads_late_reads_every_line_in_order() {
 fn a_demo_ends_on_time_though_nobody_reads_it() {
     let sandbox = Sandbox::new();
     let (reader, writer) = full_pipe();
-    let mut command = sandbox.command();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env_clear().env("HOME", sandbox.path("home"));
     command.args(["demo", "--headless", "--duration", "1s"]).stdout(writer);
     let mut running = Started::of(&mut command);
     assert_eq!(running.end().code(), Some(0));
@@ -159,7 +160,7 @@ fn what_a_killed_demo_left_is_in_nobodys_way() {
     let sandbox = Sandbox::new();
     let scratch = sandbox.path("tmp");
     fs::create_dir(&scratch).unwrap();
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     let script = "mkdir \"$TMPDIR/tripline-demo-$$\" && touch \"$TMPDIR/tripline-demo-$$/kept\" \
                   && exec \"$0\" demo --headless --duration 100ms";
     command.args(["-c", script, env!("CARGO_BIN_EXE_tripline")]);

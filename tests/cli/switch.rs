@@ -542,3 +542,30 @@ fn a_check_says_that_an_armed_switch_has_no_directory_yet() {
     fs::create_dir(sandbox.path("typo")).unwrap();
     assert!(!check("typo/kil.d", true).contains("warning"));
 }
+
+#[test]
+fn a_reset_below_a_stop_that_stands_frees_nothing() {
+    let sandbox = Sandbox::new();
+    let run = |deed: &str, scope: &str| sandbox.run(["switch", deed, scope, "--reason", "x"]).ok();
+    for scope in ["all", "provider/openai", "model/openai/gpt-4o"] {
+        run("trip", scope);
+    }
+    let said = run("reset", "model/openai/gpt-4o").out();
+    assert!(said.contains("gpt-4o, but all is tripped and stops its traffic"), "{said}");
+    let said = run("reset", "all").out();
+    assert!(said.contains("reset all: traffic may pass again"), "{said}");
+}
+
+#[test]
+fn a_stop_that_gateways_of_other_users_can_not_see_is_doubted_as_it_is_made() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("closed");
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+    let dir = dir.join("kill.d").to_str().unwrap().to_owned();
+    let words = "a gateway that runs as another user can't see the kill files: ";
+    let trip = ["switch", "--dir", &dir, "trip", "all", "--reason", "x"];
+    sandbox.run(trip).ok().says(&format!("warning: {words}"));
+    assert!(sandbox.run(["switch", "--dir", &dir, "status"]).ok().out().contains(words));
+}

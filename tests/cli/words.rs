@@ -486,3 +486,69 @@ fn an_unknown_format_is_answered_in_a_line() {
     let ran = sandbox.run(["parse".as_ref(), dir.as_os_str()]).exits(69).says("a directory");
     assert!(!ran.err().contains("use `-`"), "{}", ran.err());
 }
+
+#[test]
+fn calls_that_a_stop_from_elsewhere_refuses_do_not_pass() {
+    let sandbox = Sandbox::new();
+    let killed = r#""provider":"openai","model":"gpt-4o","status":503,"kill_switch":"all""#;
+    let log = sandbox.file("gw.jsonl", (1..40).map(|n| call(n, killed)).collect::<String>());
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    let verdict = "WARNING: all calls of the last minute were refused by a kill switch, and none \
+                   stands in ";
+    assert!(said.starts_with(verdict), "{said}");
+    assert!(said.contains("/state/kill.d."), "{said}");
+    assert!(!said.contains("Calls pass"), "{said}");
+    assert_eq!(sandbox.once(&log)["state"], "warning");
+    // Of one model among others it says which.
+    let others = r#""provider":"anthropic","model":"claude","status":200"#;
+    let passed: String = (1..40).map(|n| call(n, others)).collect();
+    let log =
+        sandbox.file("gw.jsonl", (1..40).map(|n| call(n, killed)).collect::<String>() + &passed);
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("WARNING: all calls of openai gpt-4o were refused"), "{said}");
+    // Where one stands here, that says it.
+    sandbox.run(["switch", "trip", "all", "--reason", "x"]).ok();
+    let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+    assert!(said.starts_with("CRITICAL: KILL all tripped"), "{said}");
+    assert!(!said.contains("none stands"), "{said}");
+}
+
+#[test]
+fn no_endpoint_that_is_down_hides_behind_another() {
+    let sandbox = Sandbox::new();
+    let lines = |who: &[(&str, u16)]| -> String {
+        let of = |(provider, status): &(&str, u16)| {
+            let more = format!(r#""provider":"{provider}","model":"m","status":{status}"#);
+            (1..=9u64).map(|n| call(n, &more)).collect::<String>()
+        };
+        who.iter().map(of).collect()
+    };
+    let well = ("groq", 200);
+    for (who, verdict) in [
+        (&[well, ("openai", 500)][..], "openai m failing 100%."),
+        (&[well, ("openai", 500), ("anthropic", 503)], "anthropic m failing 100% (and openai m)."),
+        (
+            &[well, ("openai", 500), ("anthropic", 503), ("xai", 404)],
+            "anthropic m failing 100% (and openai m, 1 more).",
+        ),
+    ] {
+        let log = sandbox.file("gw.jsonl", lines(who) + &lines(&[well]));
+        let said = sandbox.run(["once".as_ref(), log.as_os_str()]).ok().out();
+        assert!(said.starts_with(&format!("WARNING: {verdict}")), "{said}");
+        // Whoever is down stands before whoever has more calls.
+        let traffic = sandbox.once(&log)["traffic"].clone();
+        assert_eq!(traffic[who.len() - 1]["provider"], "groq", "{traffic}");
+    }
+}
+
+#[test]
+fn a_share_is_rounded_as_everywhere_else() {
+    let sandbox = Sandbox::new();
+    let cost = r#""provider":"p","model":"m","status":200,"cost_usd":"0.01""#;
+    let free = r#""provider":"p","model":"nobody-knows-it","status":200,"input_tokens":9,"output_tokens":9"#;
+    let config = sandbox.file("c.toml", "[[cap]]\nname = \"day\"\nusd = 3\nperiod = \"day\"\n");
+    let log = sandbox.file("gw.jsonl", call(1, cost).repeat(11) + &call(1, free).repeat(7));
+    let args = ["--config".as_ref(), config.as_os_str(), "once".as_ref(), log.as_os_str()];
+    let said = sandbox.run(args).ok().out();
+    assert!(said.contains("7 calls, 39% of those answered"), "{said}");
+}

@@ -72,3 +72,11 @@ fn a_stop_confirmed_right_before_leaving_is_made_and_told_on_the_normal_screen()
     assert_eq!((ended.status, ended.left_behind.as_str()), (Ok(0), ""));
     assert!(ended.screen.contains("all tripped"), "{}", ended.screen);
 }
+
+#[test]
+fn a_demo_of_some_seconds_ends_by_itself() {
+    let mut console = Launch::new(&["demo", "--duration", "4s"]).start();
+    console.wait_for("KILL armed", PATIENCE);
+    let ended = console.end(PATIENCE);
+    assert_eq!((ended.status, ended.left_behind.as_str()), (Ok(0), ""));
+}

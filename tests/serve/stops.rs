@@ -739,3 +739,27 @@ fn hosts_that_called_before_the_start_are_expected_to_refuse() {
     let seen = sandbox.once(&log);
     assert!(seen["verdict"].as_str().unwrap().contains(proof), "{seen:#}");
 }
+
+/// Whoever only looks must not be taken for a brake.
+#[test]
+fn a_read_only_stream_of_events_says_what_it_does_not_trip() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let config = sandbox.file("config.toml", armed(&sandbox));
+    sandbox.run(["--config".as_ref(), config.as_os_str(), "switch".as_ref(), "arm".as_ref()]).ok();
+    let mut command = sandbox.command();
+    command.arg("--config").arg(config).args(["--read-only", "watch", "--every", "50ms"]).arg(&log);
+    let running = Running::start(command);
+    let first = running.wait_for("a picture", |line| line["schema"] == "tripline.snapshot/v1");
+    assert_eq!(first["switches"][0]["armed"], false, "{first}");
+    append(&log, &failed("m"));
+    let fires = running
+        .wait_for("it fires", |line| line["rule"] == "all-fail" && line["event"] == "alert.firing");
+    let summary = fires["summary"].as_str().unwrap();
+    assert!(summary.starts_with("would trip model/p/m, but is read-only: "), "{summary}");
+    running.wait_for("a finding", |line| {
+        let text = "a rule asked to trip model/p/m, but this process is read-only";
+        line["findings"].as_array().is_some_and(|all| all.iter().any(|row| row["text"] == text))
+    });
+}

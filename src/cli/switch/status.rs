@@ -8,7 +8,7 @@ use super::{no_trip, refused};
 use crate::action::audit::AUDIT_FILE;
 use crate::action::recorded;
 use crate::action::switch::{Content, Entry, Reach};
-use crate::action::{ArmState, Arming, SwitchDir};
+use crate::action::{ArmState, Arming, SwitchDir, SwitchError};
 use crate::cli::failure::Failure;
 use crate::cli::out::{Ended, Out, finish};
 use crate::cli::setup::Context;
@@ -92,18 +92,22 @@ pub fn run(context: &Context, now: Wall, form: Form) -> Result<(), Failure> {
 fn look(context: &Context, dir: &SwitchDir, status: &mut Status) -> Result<(), Failure> {
     let unwritable = dir.check_writable().err();
     status.problems.extend(unwritable.map(|error| no_trip(&error)));
-    if let Reach::BlockedAt(path) = dir.reach().map_err(|error| refused(&error))? {
-        let path = path.display();
-        status.problems.push(format!(
-            "a gateway that runs as another user can't see the kill files: {path} is closed to it, \
-             and most gateways then let everything through"
-        ));
-    }
+    status.problems.extend(blocked(dir).map_err(|error| refused(&error))?);
     let audit_file = context.state_dir.join(AUDIT_FILE);
     let entries = dir.status().map_err(|error| refused(&error))?;
     let entries = entries.into_iter().map(|entry| recorded::told(entry, &audit_file));
     status.switches = entries.map(|entry| row(dir, &entry)).collect();
     Ok(())
+}
+
+/// What keeps gateways of other users from seeing what stands there.
+pub(super) fn blocked(dir: &SwitchDir) -> Result<Option<String>, SwitchError> {
+    let Reach::BlockedAt(path) = dir.reach()? else { return Ok(None) };
+    Ok(Some(format!(
+        "a gateway that runs as another user can't see the kill files: {} is closed to it, \
+         and most gateways then let everything through",
+        path.display()
+    )))
 }
 
 fn row(dir: &SwitchDir, entry: &Entry) -> Row {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alert, Brake};
+use super::{Alert, Brake, Over};
 use crate::domain::Stamp;
 use crate::engine::effect::{Effect, Event, EventKind, Labels, Withheld};
 use crate::engine::{series, wording};
-use crate::rules::{Action, Actions, Verdict};
+use crate::rules::{Action, Actions, Family, Verdict};
 
 /// A value that dances on its threshold is said to be pending this often at most.
 const PENDING_AGAIN: Duration = Duration::from_secs(60);
@@ -25,7 +25,13 @@ pub(super) fn ended_without_data(alert: &Alert, now: Stamp) -> Event {
 }
 
 /// Says what became of an alert, and asks for what its rule does.
-pub(super) fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mut Vec<Effect>) {
+pub(super) fn announce(
+    alert: &mut Alert,
+    verdict: Verdict,
+    over: Over,
+    now: Stamp,
+    out: &mut Vec<Effect>,
+) {
     let kind = match verdict {
         Verdict::Same => return,
         // Who heard of it waits for its end.
@@ -75,11 +81,27 @@ pub(super) fn announce(alert: &mut Alert, verdict: Verdict, now: Stamp, out: &mu
             event.summary = format!("rule {} asks now: {}", alert.rule.name, event.summary);
         }
         Verdict::Withdrawn => {
-            event.summary = format!("withdrawn before it fired: {}", event.summary);
+            let why = why_withdrawn(alert, over);
+            event.summary = format!("withdrawn before it fired{why}: {}", event.summary);
         }
         _ => {}
     }
     out.push(Effect::Event(event));
+}
+
+/// Why it is over, where its last value does not say so.
+fn why_withdrawn(alert: &Alert, over: Over) -> &'static str {
+    let crosses =
+        |value| alert.threshold().is_some_and(|line| alert.rule.direction.crosses(value, line));
+    if !alert.instance.value().is_some_and(crosses) {
+        return "";
+    }
+    match (over, alert.rule.metric.family()) {
+        (Over::At(_) | Over::Settled, _) => "",
+        (Over::Stopped, _) => ", its calls are stopped",
+        (Over::Unheard, Family::Traffic) => ", no calls any more",
+        (Over::Unheard, _) => ", no data any more",
+    }
 }
 
 /// The kill goes first, whatever the order in the configuration.

@@ -162,7 +162,7 @@ fn what_ended_without_data_fires_anew() {
     assert!(trips(&judge(&mut book, 1, Some(0.0), at(1))));
     judge(&mut book, 1, None, at(10));
     let mut out = Vec::new();
-    book.end(0, Series::Limit(1), None, at(11), &mut out);
+    book.end(0, Series::Limit(1), Over::Settled, at(11), &mut out);
     let [Effect::Event(event)] = &out[..] else { panic!("{out:?}") };
     assert_eq!(event.kind, EventKind::AlertResolved);
     assert!(trips(&judge(&mut book, 1, Some(0.0), at(20))), "it is refused again");

@@ -209,8 +209,13 @@ fn facts(model: &Model, plan: &Plan) -> Vec<Fact> {
         if plan.intent == Intent::Trip {
             facts.extend(stop_facts(&stopped));
         } else {
-            let text = "calls of this scope are let through again";
-            facts.push(("frees", text.into(), Tone::Plain));
+            let wider = live.and_then(|live| emergency::wider(live, scope));
+            facts.push(match wider {
+                Some(wider) => {
+                    ("frees", format!("no call yet: {wider} is tripped too"), Tone::Warning)
+                }
+                None => ("frees", "calls of this scope are let through again".into(), Tone::Plain),
+            });
             if whose == Whose::Others {
                 let text = "not tripline's: ask its owner; only the shell, by force, resets it";
                 facts.push(("whose", text.into(), Tone::Warning));

@@ -2,6 +2,7 @@
 //! brake, and the one sentence that matters.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
@@ -129,8 +130,18 @@ fn pieces(model: &Model) -> Vec<Piece> {
     let (age, age_tone) = data_age(model);
     pieces.push(piece(age, age_tone, 1));
     let (kill, kill_tone) = kill_state(live);
-    pieces.push(piece(kill, kill_tone, 0));
+    let only_looks = model.options.access == Access::ReadOnly;
+    if only_looks && matches!(kill_tone, Tone::Banner | Tone::Warning) {
+        pieces.push(piece(kill, kill_tone, 0));
+        pieces.push(piece("look only".into(), Tone::Strong, 0));
+    } else if only_looks {
+        // Whoever else may trip is armed or not: what rules ask for here, nobody does.
+        pieces.push(piece("KILL look only".into(), Tone::Strong, 0));
+    } else {
+        pieces.push(piece(kill, kill_tone, 0));
+    }
     match live.and_then(arming) {
+        _ if only_looks => {}
         Some(true) => pieces.push(piece("armed".into(), Tone::Strong, 2)),
         Some(false) => pieces.push(piece("disarmed".into(), Tone::Warning, 0)),
         None => {}
@@ -276,7 +287,9 @@ fn disobeyed(snapshot: &Snapshot, elapsed_s: f64) -> Option<String> {
     let mut bad: Vec<_> = bad.collect();
     bad.sort_by_key(|(_, host)| Reverse(host.started_after_trip));
     let (switch, host) = bad.first()?;
-    let more = match bad.len() - 1 {
+    // One host may disobey several stops.
+    let hosts: BTreeSet<&str> = bad.iter().map(|(_, host)| &*host.host).collect();
+    let more = match hosts.len() - 1 {
         0 => String::new(),
         1 => ", and 1 more host".to_owned(),
         more => format!(", and {more} more hosts"),

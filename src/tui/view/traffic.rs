@@ -43,7 +43,7 @@ fn draw_models(canvas: &mut Canvas<'_>, area: Rect, model: &Model, snapshot: &Sn
         right("req/s", 6),
         right("ok", 5),
         right("429", 5),
-        right("5xx", 5),
+        right("fail", 5),
         right("TTFT p95", 8).from(70),
         right("p50", 5).from(70),
         right("p95", 5),
@@ -151,9 +151,10 @@ fn texts(pieces: &[Piece]) -> impl Iterator<Item = (String, Tone)> + '_ {
 }
 
 const OK: &[&str] = &["ok"];
+/// Of a call whose connection was lost no status ever came.
 const BROKEN: &[&str] = &["failed", "overloaded"];
 const OTHERS: [(&str, &[&str]); 6] = [
-    ("5xx", BROKEN),
+    ("fail", BROKEN),
     ("killed", &["blocked"]),
     ("timeout", &["timed_out"]),
     ("auth", &["auth_failed"]),
