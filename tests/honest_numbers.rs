@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tripline::decode::DecodeOptions;
 use tripline::domain::{Mono, Names, Observation, Stamp, Wall};
 use tripline::engine::switches::{Armed, SwitchState, Switches, Trip};
+use tripline::runtime::Clock;
 
 mod support;
 use support::{Lines, decode_with};
@@ -232,10 +233,9 @@ fn limits_that_look_alike_do_not_change_places() {
 
 #[test]
 fn a_log_that_ended_some_seconds_ago_tells_of_no_clock_that_is_behind() {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let end = i64::try_from(now.as_millis()).unwrap() - 20_000;
+    let end = Clock::start().now().wall.minus(Duration::from_secs(20));
     let log = (0..40_000_i64).fold(String::new(), |mut log, n| {
-        let at = Wall::from_millis(end - (40_000 - n) * 2).rfc3339();
+        let at = end.offset_nanos((n - 40_000) * 2_000_000).rfc3339();
         writeln!(
             log,
             r#"{{"ts":"{at}","msg":"x","provider":"openai","model":"m","status":200,"duration_ms":10,"cost_usd":0.001}}"#
