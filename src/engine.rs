@@ -112,6 +112,8 @@ pub struct Engine {
     /// Of sources that only earlier runs had.
     gone: SourceCounters,
     switches: Switches,
+    /// Stops of an earlier run that are gone and were not reset, and when they were made.
+    lost_stops: Vec<(String, Wall)>,
     /// Trips are for other processes to make.
     only_looks: bool,
     hosts: series::HostSeries,
@@ -167,6 +169,7 @@ impl Engine {
             sources: Vec::new(),
             gone: SourceCounters::default(),
             switches: Switches::default(),
+            lost_stops: Vec::new(),
             only_looks: false,
             hosts: series::HostSeries::default(),
             findings: Findings::default(),

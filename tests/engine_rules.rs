@@ -110,6 +110,7 @@ impl World {
             at: now.wall,
             by: Some(by.into()),
             reason: Some("why".into()),
+            is_told: true,
             ..Trip::default()
         };
         let mut states: Vec<_> = tripped.iter().map(|s| state(s, Some(trip("ada")))).collect();

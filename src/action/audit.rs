@@ -148,7 +148,7 @@ struct Link<'a> {
 /// Add a record and wait until it is on the disk. Several processes may do so
 /// at the same time.
 pub fn append(path: &Path, deed: &Deed) -> Result<(), AuditError> {
-    Book::open(path)?.append(deed)
+    Book::open(path, FlockOperation::LockExclusive)?.append(deed)
 }
 
 /// What came of a deed, and whether that is on record.
@@ -161,7 +161,8 @@ pub struct Attempt<T> {
 }
 
 /// Do something on record: that it is asked for first, and the result in words afterwards.
-/// A record that can't be written prevents nothing, or a full disk would.
+/// A record that can't be written prevents nothing, or a full disk would, and nobody waits
+/// for others who write into it before it is done.
 pub fn attempt<T>(
     path: &Path,
     mut deed: Deed,
@@ -169,12 +170,15 @@ pub fn attempt<T>(
     result: impl FnOnce(&T) -> String,
 ) -> Attempt<T> {
     deed.result = REQUESTED.into();
-    let mut book = Book::open(path);
-    let asked = book.as_mut().map_or(Ok(()), |book| book.append(&deed));
+    let book = Book::open(path, FlockOperation::NonBlockingLockExclusive);
+    let asked = book.map(|mut book| (book.append(&deed), book));
     let outcome = act();
     deed.result = result(&outcome);
-    let done = book.and_then(|mut book| book.append(&deed));
-    Attempt { outcome, recorded: asked.and(done) }
+    let recorded = match asked {
+        Ok((asked, mut book)) => asked.and(book.append(&deed)),
+        Err(_) => append(path, &deed),
+    };
+    Attempt { outcome, recorded }
 }
 
 /// How far the record goes.
@@ -239,7 +243,8 @@ struct Book<'p> {
 }
 
 impl Book<'_> {
-    fn open(path: &Path) -> Result<Book<'_>, AuditError> {
+    /// Waits for nobody, or for whoever writes into it now.
+    fn open(path: &Path, lock: FlockOperation) -> Result<Book<'_>, AuditError> {
         let opened = || {
             let file = OpenOptions::new()
                 .read(true)
@@ -248,7 +253,7 @@ impl Book<'_> {
                 .mode(0o600)
                 .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
                 .open(path)?;
-            rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+            rustix::fs::flock(&file, lock)?;
             Ok(Book { file, path })
         };
         opened().map_err(|source| AuditError::Io { doing: "write", path: path.to_owned(), source })

@@ -8,6 +8,7 @@ use super::audit::{Done, Turn, end_of, turns};
 use super::scope::SwitchScope;
 use super::switch::record::parse_time;
 use super::switch::{Entry, KillRecord};
+use crate::domain::Wall;
 
 /// An entry, with who and why where only the record tells.
 #[must_use]
@@ -41,11 +42,22 @@ fn stop(audit_file: &Path, scope: &SwitchScope) -> Option<KillRecord> {
     stop
 }
 
-/// Whether a person has reset a scope after its newest stop. What can't be read says no.
+/// Whether a person has reset a scope after a stop of it: after that one's own record, or
+/// since it was made, where another state directory has the record. What can't be read says no.
 #[must_use]
-pub fn was_reset(audit_file: &Path, scope: &SwitchScope) -> bool {
+pub fn was_reset(audit_file: &Path, scope: &SwitchScope, stop: Wall) -> bool {
     let records = File::open(audit_file).and_then(end_of).unwrap_or_default();
-    turns(&records, &scope.to_string()).last().is_some_and(|(turn, _)| turn == Turn::Reset)
+    let ms = |at: Wall| at.0.div_euclid(1_000_000);
+    let mut was_reset = false;
+    for (turn, done) in turns(&records, &scope.to_string()) {
+        let at = parse_time(&done.at);
+        match turn {
+            Turn::Reset => was_reset |= at > Some(stop),
+            Turn::Trip | Turn::Again if at.map(ms) == Some(ms(stop)) => was_reset = false,
+            Turn::Trip | Turn::Again => {}
+        }
+    }
+    was_reset
 }
 
 fn record(done: Done) -> KillRecord {

@@ -100,8 +100,8 @@ pub enum ResetOutcome {
 pub enum Change {
     /// A kill file is there that was not.
     Appeared(Entry),
-    /// A kill file that was there says who and why only now.
-    Detailed(Entry),
+    /// A kill file that was there tells of another stop, or more of its own.
+    Told(Entry),
     /// A kill file is gone because its scope was reset. This is what it said.
     Reset(Entry),
     /// A kill file is gone, and no reset is told of. This is what it said.
@@ -228,7 +228,7 @@ impl SwitchDir {
     ) -> Result<TripOutcome, SwitchError> {
         let outcome = self.place((scope, note, Some(again)))?;
         if let TripOutcome::AlreadyTripped(entry) = &outcome
-            && entry.content == Content::Foreign
+            && (entry.says_nothing() || entry.content == Content::Foreign)
             && let Some(record) = record::parse(&record::render(scope, note, Some(entry.since)))
         {
             self.known.insert(entry.file.clone(), entry.clone().of_stop(record));
@@ -276,7 +276,7 @@ impl SwitchDir {
         }
     }
 
-    /// Let the traffic of a scope through again. The caller records it first.
+    /// Let the traffic of a scope through again. The caller records it.
     pub fn reset(
         &mut self,
         scope: &SwitchScope,
@@ -362,16 +362,15 @@ impl SwitchDir {
                 Some(known) => {
                     // Of our own trip we know more than its file says (yet).
                     *entry = entry.clone().or_as_known(known);
-                    if known.awaits_details() && !entry.awaits_details() {
-                        changes.push(Change::Detailed(entry.clone()));
+                    if !entry.tells_the_same_as(known) {
+                        changes.push(Change::Told(entry.clone()));
                     }
                 }
             }
         }
         let gone = before.into_values().filter(|entry| !self.known.contains_key(&entry.file));
-        changes.extend(gone.map(|entry| match self.was_reset(&entry) {
-            true => Change::Reset(entry),
-            false => Change::Vanished(entry),
+        changes.extend(gone.map(|entry| {
+            if self.was_reset(&entry) { Change::Reset(entry) } else { Change::Vanished(entry) }
         }));
         Ok(changes)
     }

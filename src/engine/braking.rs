@@ -62,18 +62,24 @@ impl Engine {
     /// Learn, once switches are known, what became of the stops of an earlier run that do not
     /// stand any more: whether a person has reset that scope since then.
     pub fn take_up_stops(&mut self, was_reset: impl Fn(&str, Wall) -> bool, now: Stamp) {
-        let rows = self.switches.rows();
-        let stands = |scope: &str| {
-            rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
-        };
+        let stands = |scope: &str| self.switches.stands(scope);
         self.book.stops_of_before(stands, &was_reset, now.mono);
-        for (scope, at) in self.switches.take_lost(was_reset) {
-            let at = at.rfc3339();
-            let text = format!(
-                "{scope} is not stopped any more: its kill file of {at} went away while nothing \
-                 ran, and no person has reset it; trip it again, or reset it"
-            );
-            self.alarm("removed_outside", &text, now);
+        let mut lost = self.switches.take_lost();
+        lost.retain(|(scope, at)| !was_reset(scope, *at));
+        for (scope, at) in &lost {
+            self.alarm("stop_lost", &lost_in_words(scope, *at), now);
+        }
+        self.lost_stops = lost;
+    }
+
+    /// What was lost is forgotten once it stands again, or a person has reset it.
+    pub fn settle_lost_stops(&mut self, was_reset: impl Fn(&str, Wall) -> bool) {
+        for (scope, at) in std::mem::take(&mut self.lost_stops) {
+            if self.switches.stands(&scope) || was_reset(&scope, at) {
+                self.unsay("stop_lost", &lost_in_words(&scope, at));
+            } else {
+                self.lost_stops.push((scope, at));
+            }
         }
     }
 
@@ -108,4 +114,12 @@ impl Engine {
     pub fn acknowledge(&mut self, rule: &str, labels: &Labels, by: &str) -> bool {
         self.book.acknowledge(rule, labels, by)
     }
+}
+
+fn lost_in_words(scope: &str, at: Wall) -> String {
+    format!(
+        "{scope} is not stopped any more: its kill file of {} went away while nothing ran, and no \
+         person has reset it; trip it again, or reset it",
+        at.rfc3339()
+    )
 }

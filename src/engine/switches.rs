@@ -14,8 +14,6 @@ use super::hosts::{EXPECTED, Hosts, Who, on_our_clock};
 use super::skew::SKEW;
 use crate::domain::{ErrorKind, Layer, Mono, Names, Outcome, Request, Stamp, Sym, Wall, provider};
 
-/// What a kill file says of its maker until that is written into it.
-const NOBODY: &str = "unknown";
 /// A trip that is seen so soon is seen as it is made.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// Nobody waits longer for one call; one that ends so late began after the trip.
@@ -72,6 +70,9 @@ pub struct Trip {
     pub reason: Option<String>,
     /// Seconds until it may lift by itself, where that was allowed.
     pub ttl_s: Option<u32>,
+    /// Whether it is a tripline's, and its file says whose: until then it does not say when
+    /// it was made either.
+    pub is_told: bool,
 }
 
 impl Trip {
@@ -83,9 +84,7 @@ impl Trip {
 
     /// What a trip is to this one, which stood at the last look in its place.
     fn turned_into(&self, now: &Trip) -> Turned {
-        // Until its file says who made it, it does not say when either.
-        let is_told = self.by.as_deref().is_some_and(|by| by != NOBODY);
-        if is_told && !same_ms(self.at, now.at) {
+        if self.is_told && !same_ms(self.at, now.at) {
             Turned::Another
         } else if now.again.is_some() && !same_ms(self.stands_since(), now.stands_since()) {
             Turned::Again
@@ -288,7 +287,10 @@ impl Switches {
             let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
             // What is known of one whose file is another now, or gone.
             if let Some(row) = before.as_ref().filter(|_| !same_trip) {
-                row.record(names, now).into_iter().for_each(|record| self.remember(record));
+                let record = row.record(names, now);
+                // What is to be made again has not ended.
+                let over = !state.failed;
+                record.into_iter().for_each(|record| self.remember(record, over));
             }
             let recalled = state.trip.as_ref().filter(|_| !same_trip);
             let recalled =
@@ -333,7 +335,7 @@ impl Switches {
         }
         for row in old {
             if let Some(record) = row.record(names, now) {
-                self.remember(record);
+                self.remember(record, true);
                 self.changed = true;
                 changes.reset.push(row.state);
             }

@@ -15,7 +15,7 @@ use crate::action::reset;
 use crate::action::switch::{Change, DEFAULT_COPIES, Entry, Restock, Stock, TripOutcome};
 use crate::action::switch::{Foreign, KillNote, NetworkFs, Pending, ResetOutcome};
 use crate::action::{ArmState, Arming, SwitchDir, SwitchError, SwitchScope};
-use crate::domain::Wall;
+use crate::domain::{Mono, Wall};
 use crate::engine::Withheld;
 
 /// What the brake is told at start.
@@ -183,6 +183,7 @@ impl Brake {
                 for change in changes {
                     if let Change::Vanished(entry) = change
                         && entry.stops()
+                        && self.setup.access == SwitchAccess::Act
                     {
                         self.gone.add(entry);
                     }
@@ -198,7 +199,7 @@ impl Brake {
             }
         }
         if let Ok(dir) = &self.dir {
-            self.gone.settle_reset(|stood| dir.was_reset(stood));
+            changed |= self.gone.settle_reset(|stood| dir.was_reset(stood));
         }
         changed |= self.ask_the_record();
         let distrust = self.dir.as_ref().ok().and_then(|dir| dir.check_trust().err());
@@ -220,8 +221,8 @@ impl Brake {
 
     /// Trips that ended otherwise than by a reset: once of what others made, until it is
     /// settled of ours.
-    pub fn take_vanished(&mut self) -> Vec<Vanished> {
-        self.gone.take_due()
+    pub fn take_vanished(&mut self, now: Mono) -> Vec<Vanished> {
+        self.gone.take_due(now)
     }
 
     /// Make a vanished trip again: only a reset, with a reason, ends one. What can't
@@ -396,11 +397,23 @@ impl Brake {
         Ok(ResetOrder { dir: dir.clone(), network: network.clone(), scope })
     }
 
-    /// Whether a person has reset a scope since then, as the directory or the record tells.
-    pub fn was_reset_since(&self, scope: &str, since: Wall) -> bool {
+    /// Whether the directory can be looked into: else nothing is known of what stands there.
+    pub fn is_open(&self) -> bool {
+        self.dir.is_ok()
+    }
+
+    /// Whether a person has reset a scope after a stop of then, as the directory or the record
+    /// tells.
+    pub fn was_reset_since(&self, scope: &str, stop: Wall) -> bool {
+        let Ok(of) = scope.parse::<SwitchScope>() else { return false };
+        self.is_marked_since(scope, stop)
+            || recorded::was_reset(&self.setup.audit_file(), &of, stop)
+    }
+
+    /// The same as the directory alone tells.
+    pub fn is_marked_since(&self, scope: &str, stop: Wall) -> bool {
         let Ok(scope) = scope.parse::<SwitchScope>() else { return false };
-        let reset_at = self.dir.as_ref().ok().and_then(|dir| dir.reset_at(&scope));
-        reset_at > Some(since) || recorded::was_reset(&self.setup.audit_file(), &scope)
+        self.dir.as_ref().is_ok_and(|dir| dir.reset_at(&scope) > Some(stop))
     }
 
     /// What was ordered is done.

@@ -66,6 +66,8 @@ pub struct Driver {
     pub untold: u64,
     /// Resets that people asked for here and that are under way.
     pub resets: Vec<AskedReset>,
+    /// Whether it is known what became of the stops of an earlier run.
+    pub took_up_stops: bool,
     /// What people asked for here that the action thread has not answered yet.
     pub unanswered: usize,
     /// Shortest time between two snapshots, unless something urgent happened.
@@ -132,9 +134,7 @@ impl Driver {
         };
         let mut effects = Vec::new();
         self.learn_switches(now, &mut effects);
-        if let Some(brake) = &self.brake {
-            self.engine.take_up_stops(|scope, since| brake.was_reset_since(scope, since), now);
-        }
+        self.take_up_stops(now);
         self.restock(now);
         loop {
             let next = self.turn(&mut due, &mut effects);

@@ -2,7 +2,13 @@
 //! file stands again or its scope is reset: it is not forgotten because a directory could
 //! not be used at the moment.
 
+use std::time::Duration;
+
 use crate::action::switch::{Entry, KillNote};
+use crate::domain::Mono;
+
+/// So long after an attempt to make a file again the next one is made.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// A trip whose kill file is gone although it was not reset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub struct Gone {
 struct Row {
     stood: Entry,
     told: Told,
+    /// When it is tried next.
+    due: Mono,
     problem: Option<String>,
 }
 
@@ -58,13 +66,17 @@ impl Gone {
     /// One more.
     pub fn add(&mut self, stood: Entry) {
         self.settle(&stood.scope_or_file());
-        self.rows.push(Row { stood, told: Told::First, problem: None });
+        self.rows.push(Row { stood, told: Told::First, due: Mono(0), problem: None });
     }
 
     /// What is to be told, and to be made again where it is ours.
-    pub fn take_due(&mut self) -> Vec<Vanished> {
+    pub fn take_due(&mut self, now: Mono) -> Vec<Vanished> {
         let mut due = Vec::new();
         self.rows.retain_mut(|row| {
+            if now < row.due {
+                return true;
+            }
+            row.due = now.plus(PAUSE);
             let (scope, note) = (row.stood.scope_or_file(), row.note());
             let stays = note.is_some();
             due.push(Vanished { scope, note, told: row.told });
@@ -86,8 +98,11 @@ impl Gone {
     }
 
     /// Those whose scope was reset since they stood, as `was_reset` tells, are not owed.
-    pub fn settle_reset(&mut self, was_reset: impl Fn(&Entry) -> bool) {
+    /// Answers whether there was any.
+    pub fn settle_reset(&mut self, was_reset: impl Fn(&Entry) -> bool) -> bool {
+        let before = self.rows.len();
         self.rows.retain(|row| !was_reset(&row.stood));
+        self.rows.len() < before
     }
 
     /// It could not be made again and stays owed. Answers whether that is news.

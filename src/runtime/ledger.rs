@@ -202,7 +202,9 @@ pub fn remembered(
     }
     let brake = switch.look();
     engine.set_switches(brake.states(), now, &mut Vec::new());
-    engine.take_up_stops(|scope, since| brake.was_reset_since(scope, since), now);
+    if brake.is_open() {
+        engine.take_up_stops(|scope, stop| brake.was_reset_since(scope, stop), now);
+    }
     Ok(Remembered { engine, until: reader.until()? })
 }
 

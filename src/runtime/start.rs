@@ -160,6 +160,7 @@ pub fn start(mut setup: Setup) -> Result<Running, StartError> {
         events: setup.events,
         untold: 0,
         resets: Vec::new(),
+        took_up_stops: false,
         unanswered: 0,
         frame_every: setup.frame_every,
         stop,

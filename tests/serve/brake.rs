@@ -11,7 +11,7 @@ use tripline::action::SwitchDir;
 use tripline::action::switch::{KillNote, NetworkFs, TripOutcome};
 use tripline::domain::Wall;
 
-use super::daemon::{Daemon, serve, status_follows, status_until};
+use super::daemon::{Daemon, kept, serve, status_follows, status_until};
 use super::disk::Mounted;
 use super::sandbox::{Sandbox, now};
 
@@ -119,22 +119,26 @@ fn what_stands_in_the_place_of_one_kill_file_disarms_no_other() {
 }
 
 #[test]
-fn a_directory_that_can_t_be_used_at_the_start_is_told() {
+fn a_directory_that_can_t_be_used_at_the_start_is_told_and_no_stop_in_it_is_lost() {
     let sandbox = Sandbox::new();
-    let (log, dir) = (sandbox.file("gw.log", ""), sandbox.path("kill.d"));
-    fs::create_dir(&dir).unwrap();
+    let (daemon, log, dir) = armed_in(&sandbox, "kill.d");
+    append(&log, &call(500));
+    let tripped = |status: &Value| all(status)["state"] == "tripped";
+    status_until(&sandbox, "the trip", |status| tripped(status) && kept(status));
+    daemon.stop();
     fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
     let daemon = Daemon::start(serve(&sandbox, &armed(dir.to_str().unwrap()), &[&log]));
-    let told = |status: &Value| {
+    let found = |status: &Value, kind: &str| {
         let findings = status["findings"].as_array().unwrap();
-        findings.iter().any(|finding| {
-            finding["kind"] == "switch_problem"
-                && finding["text"].as_str().unwrap().contains("others may write")
-        })
+        findings.iter().any(|finding| finding["kind"] == kind)
     };
-    status_until(&sandbox, "it is told", told);
+    let told = |status: &Value| found(status, "switch_problem");
+    let seen = status_until(&sandbox, "it is told", told);
+    assert!(seen["findings"].to_string().contains("others may write"), "{seen}");
+    assert!(!found(&seen, "stop_lost"), "{seen}");
     fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
-    status_until(&sandbox, "it is used", |status| !told(status));
+    let seen = status_until(&sandbox, "it is used", |status| !told(status) && tripped(status));
+    assert!(!found(&seen, "stop_lost"), "{seen}");
     daemon.stop();
 }
 

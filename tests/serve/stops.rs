@@ -537,7 +537,26 @@ fn a_reset_counts_for_every_tripline_that_looks_into_the_directory() {
     both("the trip", true);
     fs::remove_file(&file).unwrap();
     until("it is made again", || file.exists());
-    daemons.into_iter().for_each(|daemon| drop(daemon.stop()));
+    for daemon in daemons {
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_stop_that_takes_the_place_of_another_between_two_looks_is_told() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.file("gw.log", "");
+    let daemon = Daemon::start(serve(&sandbox, "", &[&log]));
+    sandbox.run(["switch", "trip", "env/a", "--reason", "one"]).ok();
+    status_until(&sandbox, "the first", |status| is_tripped(status, "env/a"));
+    for round in ["two", "three", "four", "five"] {
+        sandbox.run(["switch", "reset", "env/a", "--reason", "fixed"]).ok();
+        sandbox.run(["switch", "trip", "env/a", "--reason", round]).ok();
+        status_until(&sandbox, round, |status| {
+            switch(status, "env/a").is_some_and(|row| row["reason"] == round)
+        });
+    }
+    daemon.stop();
 }
 
 #[test]

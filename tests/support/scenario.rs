@@ -316,6 +316,7 @@ impl World {
                 rule: tripped.rule.clone(),
                 reason: Some(tripped.reason.clone()),
                 ttl_s: None,
+                is_told: true,
             }),
             armed: Armed::Armed,
             failed: false,

@@ -7,8 +7,8 @@ use std::sync::Barrier;
 
 use tripline::action::SwitchScope;
 use tripline::action::switch::{
-    Change, Content, DEFAULT_COPIES, Entry, Foreign, ResetNote, ResetOutcome, SwitchError,
-    TripOutcome,
+    Change, Content, DEFAULT_COPIES, Entry, Foreign, KillNote, ResetNote, ResetOutcome,
+    SwitchError, TripOutcome,
 };
 use tripline::domain::Wall;
 
@@ -260,8 +260,8 @@ fn a_reset_by_others_is_told_from_a_removal() {
         assert_eq!(reset(&mut other).unwrap(), ResetOutcome::NotTripped);
         assert!(switch.was_reset(stood));
     }
-    let hidden = fixture.all().into_iter().filter(|name| name.ends_with(".reset"));
-    assert_eq!(hidden.collect::<Vec<_>>(), [".key.a.reset"]);
+    let marks = fixture.all().into_iter().filter(|name| name.contains(".reset"));
+    assert_eq!(marks.collect::<Vec<_>>(), [".key.a.reset"]);
 }
 
 #[test]
@@ -339,6 +339,16 @@ fn what_others_do_is_noticed_and_what_we_do_is_not_news() {
     assert_eq!((entry.scope.clone(), entry.by()), (Some(scope("key/a")), "ada"));
     assert_eq!(switch.refresh().unwrap(), []);
     assert_eq!(switch.known().count(), 1);
+
+    // Another stop in its place, between two looks.
+    other.reset(&scope("key/a"), &reset_note(), Foreign::Refuse).unwrap();
+    let again = KillNote { at: Wall(AT.0 + 5_000_000), ..note("again") };
+    let outcome = other.trip(&scope("key/a"), &again).unwrap();
+    let TripOutcome::Tripped(pending) = outcome else { panic!("{outcome:?}") };
+    pending.confirm().unwrap();
+    let changes = switch.refresh().unwrap();
+    let [Change::Told(entry)] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!(entry.record().unwrap().reason, "again");
 }
 
 #[test]

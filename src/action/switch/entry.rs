@@ -149,6 +149,15 @@ impl Entry {
             && (self.says_nothing() || is_mute)
     }
 
+    /// Whether it tells of the same stop as an earlier file, and no more of it. A file knows
+    /// its times to the millisecond.
+    pub(super) fn tells_the_same_as(&self, known: &Entry) -> bool {
+        let ms = |at: Wall| at.0.div_euclid(1_000_000);
+        let told = |entry: &Entry| (ms(entry.since), entry.again.map(ms));
+        let reason = |entry: &Entry| entry.record().map(|record| record.reason.clone());
+        told(self) == told(known) && self.by() == known.by() && reason(self) == reason(known)
+    }
+
     /// The same with what is known of the stop, where that is more.
     pub(super) fn or_as_known(self, known: &Entry) -> Entry {
         if !self.tells_less_than(known) {

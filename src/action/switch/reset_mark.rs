@@ -4,7 +4,7 @@
 
 use std::io;
 
-use rustix::fs::{AtFlags, Mode, Stat};
+use rustix::fs::{AtFlags, Mode, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
 use super::entry::wall;
@@ -23,26 +23,22 @@ pub(in crate::action) struct ResetMark {
     file: Option<Mark>,
 }
 
-/// The file that tells of it.
+/// The file that tells of it, and when it did first. Its ctime would tell that too, until
+/// somebody repairs the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     id: FileId,
     written: Wall,
-    /// When it got its name, or was touched since: whoever copies or repairs the directory
-    /// does that, so this tells no mark from another.
-    changed: Wall,
 }
 
 impl ResetMark {
     /// What is told now of the scope of a kill file. What can't be read tells nothing.
     pub(super) fn read(dir: &Handle, file: &str) -> ResetMark {
-        let stat = rustix::fs::statat(dir, mark_name(file), AtFlags::SYMLINK_NOFOLLOW).ok();
         let mark = |stat: Stat| Mark {
-            id: (stat.st_dev, stat.st_ino),
+            id: id(&stat),
             written: wall(stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
-            changed: wall(stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
         };
-        ResetMark { dir: dir.id().ok(), file: stat.map(mark) }
+        ResetMark { dir: dir.id().ok(), file: stat(dir, &mark_name(file)).map(mark) }
     }
 
     /// Whether somebody has reset the scope of a kill file that `stands` since then, and of
@@ -51,25 +47,43 @@ impl ResetMark {
     pub(super) fn is_news_since(&self, earlier: &ResetMark, stands: Wall) -> bool {
         let Some(mark) = self.file else { return false };
         if self.dir != earlier.dir {
-            return mark.changed > stands;
+            return mark.written > stands;
         }
-        earlier.file.is_none_or(|before| (before.id, before.written) != (mark.id, mark.written))
+        earlier.file != Some(mark)
     }
 
     /// When the scope was last reset, as the file system tells.
     pub(in crate::action) fn at(&self) -> Option<Wall> {
-        self.file.map(|mark| mark.changed)
+        self.file.map(|mark| mark.written)
     }
 }
 
 /// End a stop: one rename, so that nobody sees its file gone and no reset. Answers whether
 /// there was a file.
 pub(super) fn put_away(dir: &Handle, file: &str) -> io::Result<bool> {
+    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let now = Timestamps { last_access: time(UTIME_OMIT), last_modification: time(UTIME_NOW) };
+    // Whose file can't be dated is told by its number alone.
+    let _ = rustix::fs::utimensat(dir, file, &now, AtFlags::SYMLINK_NOFOLLOW);
+    let before = stat(dir, file).map(|stat| id(&stat));
     match rustix::fs::renameat(dir, file, dir, mark_name(file)) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(error.into()),
+        Ok(()) => {}
+        Err(Errno::NOENT) => return Ok(false),
+        Err(error) => return Err(error.into()),
     }
+    // Of two names of one file a rename does nothing.
+    if before.is_some() && stat(dir, file).map(|stat| id(&stat)) == before {
+        rustix::fs::unlinkat(dir, file, AtFlags::empty())?;
+    }
+    Ok(true)
+}
+
+fn stat(dir: &Handle, name: &str) -> Option<Stat> {
+    rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+}
+
+fn id(stat: &Stat) -> FileId {
+    (stat.st_dev, stat.st_ino)
 }
 
 /// Tell whoever would make a file again that was removed before: it is not wanted any more.

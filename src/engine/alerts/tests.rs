@@ -130,7 +130,7 @@ fn what_only_pended_says_so_when_its_data_end() {
     let said = judge(&mut book, 1, None, at(10));
     let [Effect::Event(event)] = &said[..] else { panic!("{said:?}") };
     assert_eq!(event.kind, EventKind::AlertResolved);
-    assert!(event.summary.starts_with("withdrawn before it fired: "), "{}", event.summary);
+    assert!(event.summary.starts_with("withdrawn before it fired, no "), "{}", event.summary);
     assert!(book.shown(at(10)).is_empty());
     let mut out = Vec::new();
     book.forget_spent(at(2000), |_| None, &mut out);

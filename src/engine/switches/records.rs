@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Host, NOBODY, Row, Switches, Trip, same_ms};
+use super::{Host, Row, Switches, Trip, same_ms};
 use crate::domain::{Mono, NameKind, Names, Stamp, Wall};
 
 /// Stops remembered that do not stand, or are not seen to.
@@ -20,7 +20,7 @@ pub struct StopRecord {
     stands: i64,
     /// Since when it is watched.
     watched: i64,
-    /// Whether it stood, by whoever wants it to, when nothing ran any more.
+    /// Whether it was in force when this was recorded, and it is known who made it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stood: bool,
     hosts: Vec<HostRecord>,
@@ -73,9 +73,9 @@ impl Switches {
         self.before.iter().cloned().chain(standing)
     }
 
-    /// Remember a stop that has ended.
-    pub(super) fn remember(&mut self, record: StopRecord) {
-        self.recall(StopRecord { stood: false, ..record });
+    /// Remember a stop whose file is gone, and whether it is over with that.
+    pub(super) fn remember(&mut self, record: StopRecord, over: bool) {
+        self.recall(StopRecord { stood: record.stood && !over, ..record });
     }
 
     /// Remember a stop that is not seen to stand now.
@@ -87,20 +87,23 @@ impl Switches {
         self.before.push(record);
     }
 
-    /// Stops that stood when an earlier run ended and do not any more, though nobody has
-    /// reset them: which, and when they were made.
-    pub(in crate::engine) fn take_lost(
-        &mut self,
-        was_reset: impl Fn(&str, Wall) -> bool,
-    ) -> Vec<(String, Wall)> {
-        let mut lost = Vec::new();
+    /// Stops that stood when an earlier run ended and do not any more: which, and when they
+    /// were made.
+    pub(in crate::engine) fn take_lost(&mut self) -> Vec<(String, Wall)> {
+        let mut stood = Vec::new();
         for record in &mut self.before {
-            if std::mem::take(&mut record.stood) && !was_reset(&record.scope, Wall(record.at)) {
-                lost.push((record.scope.clone(), Wall(record.at)));
+            if std::mem::take(&mut record.stood) {
+                stood.push((record.scope.clone(), Wall(record.at)));
             }
         }
-        self.changed |= !lost.is_empty();
-        lost
+        self.changed |= !stood.is_empty();
+        stood.retain(|(scope, _)| !self.stands(scope));
+        stood
+    }
+
+    /// Whether a scope is stopped by a file of its own.
+    pub(in crate::engine) fn stands(&self, scope: &str) -> bool {
+        self.rows.iter().any(|row| row.state.scope == scope && row.state.trip.is_some())
     }
 
     /// What is known of a trip from before, if it is the same trip. No call that passed while
@@ -159,7 +162,7 @@ impl Row {
             at: trip.at.0,
             stands: trip.stands_since().0,
             watched: now.wall.minus(now.mono.since(self.learned)).0,
-            stood: trip.by.as_deref().is_some_and(|by| by != NOBODY),
+            stood: trip.is_told,
             hosts: self.hosts.iter().map(host).collect(),
         })
     }

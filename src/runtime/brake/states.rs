@@ -102,5 +102,6 @@ fn trip(entry: &Entry) -> Trip {
         rule: record.and_then(|record| record.rule.clone()),
         reason: record.map(|record| record.reason.clone()),
         ttl_s: None,
+        is_told: record.is_some() && !entry.is_untold(),
     }
 }

@@ -142,19 +142,21 @@ fn a_kill_file_or_directory_that_was_removed_is_noticed() {
     let _ = brake.trip_by_rule("provider/a", &note());
     let _ = brake.trip_by_rule("provider/b", &note());
     brake.refresh();
-    assert_eq!(brake.take_vanished(), vec![]);
+    assert_eq!(brake.take_vanished(Mono(0)), vec![]);
     std::fs::remove_file(root.path().join("kill.d/provider.a.kill")).unwrap();
     assert!(brake.refresh());
     let gone = |scope: &str, told| vec![Vanished { scope: scope.into(), note: Some(note()), told }];
-    assert_eq!(brake.take_vanished(), gone("provider/a", Told::First));
-    assert_eq!(brake.take_vanished(), gone("provider/a", Told::Again), "it is owed");
+    assert_eq!(brake.take_vanished(Mono(0)), gone("provider/a", Told::First));
+    assert_eq!(brake.take_vanished(Mono(0)), vec![], "it was tried just now");
+    let later = Mono(600_000_000);
+    assert_eq!(brake.take_vanished(later), gone("provider/a", Told::Again), "it is owed");
     let order = brake.order_reset("provider/a").unwrap();
     assert!(order.carry_out(&root.path().join("audit.jsonl"), deed()).0);
-    brake.refresh();
-    assert_eq!(brake.take_vanished(), vec![], "it was reset");
+    assert!(brake.refresh(), "that it was reset is news");
+    assert_eq!(brake.take_vanished(Mono(0)), vec![], "it was reset");
     std::fs::remove_dir_all(root.path().join("kill.d")).unwrap();
     assert!(brake.refresh());
-    assert_eq!(brake.take_vanished(), gone("provider/b", Told::First));
+    assert_eq!(brake.take_vanished(Mono(0)), gone("provider/b", Told::First));
     assert!(matches!(brake.trip_again("provider/b", Wall(0)), Some((Tripped::Now(_), _))));
     assert!(root.path().join("kill.d/provider.b.kill").exists());
     assert!(brake.trip_again("provider/b", Wall(0)).is_none(), "nothing is owed any more");
@@ -200,5 +202,5 @@ fn what_is_reset_here_has_not_vanished() {
     assert!(done, "{said}");
     brake.was_reset(&order.scope);
     brake.refresh();
-    assert_eq!(brake.take_vanished(), vec![]);
+    assert_eq!(brake.take_vanished(Mono(0)), vec![]);
 }

@@ -23,8 +23,8 @@ impl Driver {
         self.after_trip(outcome, scope, &note, now);
     }
 
-    /// A person lets traffic through again. The action thread does it, since it is
-    /// on record before it is done.
+    /// A person lets traffic through again. The action thread does it, since it waits for
+    /// the disk that has the record.
     pub(super) fn reset(&mut self, scope: &str, reason: String, by: String, now: Stamp) {
         let Some(brake) = &mut self.brake else { return };
         let order = match brake.order_reset(scope) {
@@ -83,7 +83,7 @@ impl Driver {
         let Some(brake) = self.brake.as_mut().filter(|brake| brake.may_act()) else { return false };
         let host = brake.host().to_owned();
         let mut any = false;
-        for Vanished { scope, note, told } in brake.take_vanished() {
+        for Vanished { scope, note, told } in brake.take_vanished(now.mono) {
             let ours = note.is_some();
             let deed = Deed {
                 at: now.wall,
@@ -165,7 +165,17 @@ impl Driver {
             self.learn_switches(now, effects);
             self.restock(now);
         }
+        self.take_up_stops(now);
         changed
+    }
+
+    /// What became of the stops of an earlier run, as soon as the directory tells.
+    pub(super) fn take_up_stops(&mut self, now: Stamp) {
+        let Some(brake) = self.brake.as_ref().filter(|brake| brake.is_open()) else { return };
+        if !std::mem::replace(&mut self.took_up_stops, true) {
+            self.engine.take_up_stops(|scope, stop| brake.was_reset_since(scope, stop), now);
+        }
+        self.engine.settle_lost_stops(|scope, stop| brake.is_marked_since(scope, stop));
     }
 
     pub(super) fn learn_switches(&mut self, now: Stamp, effects: &mut Vec<Effect>) {
