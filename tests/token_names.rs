@@ -93,7 +93,9 @@ fn nested(flat: &Value) -> Value {
 
 fn pairs(flat: &Value) -> String {
     let all = flat.as_object().expect("an object").iter();
-    all.map(|(name, value)| format!("{name}={} ", value.to_string().trim_matches('"'))).collect()
+    let pair =
+        |(name, value): (_, &Value)| format!("{name}={}", value.to_string().trim_matches('"'));
+    all.map(pair).collect::<Vec<_>>().join(" ")
 }
 
 /// A line in each notation that has such attributes.

@@ -285,12 +285,11 @@ impl Switches {
             let was = before.as_ref().and_then(|row| row.state.trip.as_ref());
             let stands = |trip: &Trip| trip.stands_since();
             let same_trip = was.map(stands) == state.trip.as_ref().map(stands);
-            // What is known of one whose file is another now, or gone.
-            if let Some(row) = before.as_ref().filter(|_| !same_trip) {
-                let record = row.record(names, now);
-                // What is to be made again has not ended.
-                let over = !state.failed;
-                record.into_iter().for_each(|record| self.remember(record, over));
+            // One whose file is another now, or gone.
+            let ended = before.as_ref().filter(|_| !same_trip);
+            if let Some(record) = ended.and_then(|row| row.record(names, now)) {
+                // What is to be made again is not over.
+                self.remember(record, !state.failed);
             }
             let recalled = state.trip.as_ref().filter(|_| !same_trip);
             let recalled =

@@ -309,10 +309,7 @@ fn a_reset_in_a_directory_that_was_made_anew_counts() {
         anew.reset(&SwitchScope::All, &reset_note(), Foreign::Refuse).unwrap();
         anew.was_reset(&stood)
     };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !reset(&mut anew) {
-        assert!(std::time::Instant::now() < deadline, "it never counts");
-    }
+    assert!((0..10_000).any(|_| reset(&mut anew)), "it never counts");
 }
 
 #[test]
