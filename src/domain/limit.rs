@@ -155,6 +155,8 @@ pub struct LimitReading {
     pub id: LimitId,
     /// When the provider said so.
     pub at: Wall,
+    /// When that was heard: a response that streams for long is logged at its end.
+    pub heard: Wall,
     /// Size of the limit.
     pub limit: Option<Amount>,
     /// What is left; negative is an overdraft.
@@ -214,6 +216,7 @@ impl LimitReading {
         LimitReading {
             id,
             at,
+            heard: at,
             limit: None,
             remaining: None,
             used: None,

@@ -47,6 +47,8 @@ pub struct Gauge {
     pub last: LimitReading,
     /// When the newest reading was made, on the monotonic line.
     pub read_at: Mono,
+    /// When it was last heard of, which is later where calls stream for long.
+    heard_at: Mono,
     /// The limit's size before it last changed.
     pub previous_limit: Option<Amount>,
     /// Rules that watch it.
@@ -91,6 +93,7 @@ impl Gauge {
         let mut gauge = Gauge {
             last: *reading,
             read_at: now.mono_of(reading.at),
+            heard_at: now.mono_of(reading.heard),
             previous_limit: None,
             rules: Box::default(),
             heard: Heard::default(),
@@ -112,6 +115,8 @@ impl Gauge {
     pub(super) fn update(&mut self, id: LimitId, reading: &LimitReading, now: Stamp) -> Seen {
         let changed = matches!((self.last.limit, reading.limit), (Some(a), Some(b)) if a != b);
         // Of what was said in the same instant the lower level is the later truth.
+        self.heard_at = self.heard_at.max(now.mono_of(reading.heard));
+        self.last.heard = self.last.heard.max(reading.heard);
         let is_outdone = reading.at == self.last.at && !changed && self.had_less(reading);
         if is_outdone || precedes(reading.at, self.last.at, READ_AHEAD, now) {
             self.count_response(now.mono_of(reading.at));
@@ -392,7 +397,7 @@ impl Gauge {
     #[must_use]
     pub fn turns_at(&self) -> [Option<Wall>; 2] {
         let turns = self.last.reset.map(|reset| match reset.kind {
-            ResetKind::Unknown => reset.at.max(self.last.at.plus(STILL)),
+            ResetKind::Unknown => reset.at.max(self.last.heard.plus(STILL)),
             ResetKind::FullAt | ResetKind::WindowEndsAt => reset.at,
         });
         [turns, self.refused.map(|refusal| refusal.until)]
@@ -457,7 +462,7 @@ impl Gauge {
     /// them shows empty is empty.
     #[must_use]
     pub fn drawn(&self, view: View, now: Mono) -> View {
-        let is_late = now.since(self.read_at) <= STILL && !view.stale;
+        let is_late = now.since(self.heard_at) <= STILL && !view.stale;
         let Some(level) = self.level().filter(|_| is_late) else { return view };
         let limit = self.last.limit.map(Amount::as_f64).filter(|limit| *limit > 0.0);
         let share = limit.map(|limit| (level / limit).clamp(0.0, 1.0));
@@ -473,7 +478,9 @@ impl Gauge {
     /// something is back of what was empty.
     fn was_waited_for(&self, now: Wall) -> bool {
         let is_over = |refusal: Refusal| {
-            refusal.told == Told::ByServer && refusal.at >= self.last.at && refusal.until <= now
+            // The one clock may be ahead of the other.
+            let newest = refusal.at.plus(READ_AHEAD) >= self.last.at;
+            refusal.told == Told::ByServer && newest && refusal.until <= now
         };
         let is_told = self.last.reset.is_some() || self.is_nil();
         !is_told && self.is_gone() && self.refusal(now).is_some_and(is_over)
@@ -485,7 +492,7 @@ impl Gauge {
     fn turned_over(&self, now: Stamp) -> bool {
         let ends = match self.last.reset.map(|reset| reset.kind) {
             Some(ResetKind::WindowEndsAt) => true,
-            Some(ResetKind::Unknown) => now.mono.since(self.read_at) > STILL,
+            Some(ResetKind::Unknown) => now.mono.since(self.heard_at) > STILL,
             Some(ResetKind::FullAt) | None => false,
         };
         ends && self.reset_is_past(now)
@@ -515,10 +522,10 @@ impl Gauge {
 
     /// Time until nothing is left, where that is near enough to mean something.
     fn exhausts_in(&self, now: Stamp) -> Option<f64> {
-        if now.mono.since(self.read_at) > STILL {
+        if now.mono.since(self.heard_at) > STILL {
             return None;
         }
-        let drain = self.drain.per_s(now.mono).filter(|per_s| *per_s > 0.0)?;
+        let drain = self.drain.per_s(self.read_at).filter(|per_s| *per_s > 0.0)?;
         let left = self.level().filter(|left| *left > 0.0)?;
         let seconds = left / drain;
         let kind = self.last.reset.map_or(ResetKind::Unknown, |reset| reset.kind);

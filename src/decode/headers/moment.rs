@@ -22,6 +22,8 @@ const INSTANT: Duration = Duration::from_millis(1);
 pub(super) struct Moment {
     /// By the server's `Date`, else when the response was received.
     pub at: Wall,
+    /// When the log tells of it.
+    pub heard: Wall,
     /// What the server dates before this is no word on this call.
     earliest: Wall,
 }
@@ -34,7 +36,7 @@ impl Moment {
         let earliest = began.unwrap_or_else(|| context.at.minus(LONGEST));
         let latest = context.at.plus(AHEAD);
         let date = date.filter(|date| *date >= earliest && *date <= latest);
-        Moment { at: date.unwrap_or(context.at), earliest }
+        Moment { at: date.unwrap_or(context.at), heard: context.at, earliest }
     }
 
     /// When the level of a bucket was read that was to be full at `full_at`: as long before

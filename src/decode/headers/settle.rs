@@ -289,6 +289,7 @@ impl Frame {
                 ..self.id
             },
             at,
+            heard: moment.heard,
             limit,
             remaining,
             used: None,

@@ -91,6 +91,7 @@ impl Recorder {
                 label,
             },
             at: request.at,
+            heard: request.at,
             limit: size,
             remaining,
             used,

@@ -38,17 +38,29 @@ pub(super) fn stopped_elsewhere(snapshot: &Snapshot) -> Option<String> {
     }
     let stopped: Vec<&Traffic> = snapshot.traffic.iter().filter(|row| is_stopped(row)).collect();
     let who = match stopped.as_slice() {
-        _ if is_stopped(&snapshot.overall) => "all calls of the last minute".to_owned(),
+        _ if is_stopped(&snapshot.overall) => {
+            format!("{} of the last minute", stopped_calls(&snapshot.overall))
+        }
         [] => return None,
-        [row] => format!("all calls of {}", row.title()),
-        [row, rest @ ..] => format!("all calls of {} (and {} more)", row.title(), rest.len()),
+        [row] => format!("{} of {}", stopped_calls(row), row.title()),
+        [row, rest @ ..] => {
+            format!("{} of {} (and {} more)", stopped_calls(row), row.title(), rest.len())
+        }
     };
     let dir = snapshot.switches.first().and_then(|switch| Path::new(&*switch.path).parent());
+    let is_unread = snapshot.switches.iter().any(|switch| switch.state == "unknown");
     let none = match dir {
+        Some(dir) if is_unread => format!("what stands in {} is not known", dir.display()),
         Some(dir) => format!("none stands in {}", dir.display()),
         None => "none is known here".to_owned(),
     };
     Some(format!("{who} were refused by a kill switch, and {none}"))
+}
+
+/// How many calls a kill switch refused, in words.
+fn stopped_calls(row: &Traffic) -> String {
+    let share = row.share(&["blocked"]);
+    if share < 1.0 { format!("{} of the calls", percent(share)) } else { "all calls".to_owned() }
 }
 
 fn how(row: &Traffic) -> String {

@@ -170,6 +170,7 @@ fn limit(limited: &Limited, teller: &Teller<'_>, at: Wall) -> LimitReading {
             label: name(NameKind::Label, limited.label.as_ref()),
         },
         at,
+        heard: at,
         limit: limited.limit,
         remaining: limited.remaining,
         used: limited.used,
