@@ -197,9 +197,9 @@ fn what_a_dead_process_left_is_used_or_cleared_up() {
     fs::write(fixture.path.join(".tmp-what-0"), "").unwrap();
     let mut switch = open(&fixture.path).unwrap();
     // A program that another test is about to run has the lock until it runs.
-    let tries = std::iter::repeat_with(|| prepare(&mut switch, 2)).take(100_000);
-    let is_held = |tried: &Result<_, _>| matches!(tried, Err(SwitchError::Held { .. }));
-    tries.skip_while(is_held).next().unwrap().unwrap();
+    let mut tries = std::iter::repeat_with(|| prepare(&mut switch, 2)).take(100_000);
+    let is_free = |tried: &Result<_, _>| !matches!(tried, Err(SwitchError::Held { .. }));
+    tries.find(is_free).unwrap().unwrap();
     assert_eq!(inode(".staged-0"), kept, "a good file is used again");
     assert_eq!(
         fixture.all(),
